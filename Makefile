@@ -1,0 +1,63 @@
+# Every command of the project; `make help` lists them. Nothing needed but python3 (3.11 or newer), make and a C library.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.requirements.stamp
+CDNOW := build/cdnow/CDNOW_master.txt
+LIFETIMES := 0.11.3
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup data lint test run demo bench lock
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(STAMP) ## the environment in .venv (quick when it is there)
+
+$(STAMP): requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "dmphub needs python3 (3.11 or newer); none was found" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "dmphub needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(PY) && $(PY) -m pip --version >/dev/null 2>&1 \
+		|| $(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 \
+		|| { command -v virtualenv >/dev/null && virtualenv --quiet --clear --python $(PYTHON) $(VENV); } \
+		|| { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment: install its venv module (on Debian: python3-venv) or virtualenv" >&2; exit 1; }
+	$(PY) -m pip install --quiet --requirement requirements.lock
+	@touch $@
+
+data: $(CDNOW) ## the CDNOW purchase log, which demo and tests play
+
+$(CDNOW): | $(STAMP)
+	@mkdir -p build/wheels $(@D)
+	$(PY) -m pip download --quiet --no-deps --only-binary :all: --dest build/wheels lifetimes==$(LIFETIMES)
+	@$(PY) -c 'import sys, zipfile; from pathlib import Path; \
+		wheel = next(path for path in Path("build/wheels").glob("*.whl") if path.name.lower().startswith("lifetimes-$(LIFETIMES)-")); \
+		Path(sys.argv[1]).write_bytes(zipfile.ZipFile(wheel).read("lifetimes/datasets/CDNOW_master.txt"))' $@
+
+lint: setup ## style, types, import rules, missing migrations
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+
+test: setup data lint ## lint and every test, against a real PostgreSQL and Redis
+	$(PY) -m pytest -q
+
+run: setup ## the hub in the foreground
+	$(PY) manage.py up
+
+demo: setup data ## a day of real traffic through the whole hub
+	$(PY) manage.py demo
+
+bench: setup ## the benchmarks, as ratios to limits measured in the same run
+	$(PY) -m benchmarks
+
+lock: setup ## pin the dependencies anew
+	$(PY) -m piptools compile --quiet --upgrade --output-file requirements.lock pyproject.toml

@@ -1,0 +1,147 @@
+"""Activations in the console. Every change goes through `activation.services`."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from activation import services
+from activation.models import Activation
+from edge.console import JsonField, ModelAdmin, TriedFirst, address, button, confirmed, labelled, page, stays
+
+STATES = {"pending": "info", "live": "success", "paused": "warning", "broken": "danger"}
+SETTINGS_HELP = (
+    'What the connector asks of each activation, as JSON; often nothing. For example {"segment_id": 4711} to use a'
+    " segment that exists."
+)
+
+
+class ActivationForm(TriedFirst):
+    settings = JsonField(required=False, rows=5, help_text=SETTINGS_HELP)
+
+    class Meta:
+        model = Activation
+        fields = ["audience", "platform", "settings"]
+
+    def clean_settings(self) -> Any:
+        value = self.cleaned_data["settings"] or {}
+        if not isinstance(value, dict):
+            raise ValidationError("This must be a JSON object.")
+        return value
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        audience, platform = given.get("audience"), given.get("platform")
+        if audience and platform and audience.customer_id != platform.customer_id:
+            self.add_error("platform", "This platform belongs to another customer than the audience.")
+        return given
+
+    def change(self, row: Activation) -> Activation:
+        return services.activate(row.audience, row.platform, row.settings)
+
+
+@admin.register(Activation)
+class ActivationAdmin(ModelAdmin[Activation]):
+    form = ActivationForm
+    list_display = ["audience", "platform", "state", "wanted", "acknowledged", "segment_id", "last_error"]
+    list_display_links = ["audience"]
+    list_filter = ["status", "platform", "audience__customer"]
+    search_fields = ["audience__name", "platform__name", "segment_id"]
+    list_select_related = ["audience", "platform"]
+    actions_detail = ["preview", "pause", "resume", "resync"]
+    readonly_fields = ["state", "counts", "segment_id", "last_error", "given_settings", "created_at"]
+    has_delete_permission = stays
+
+    def get_fieldsets(self, request: HttpRequest, obj: Activation | None = None) -> Any:  # noqa: ARG002 (Django's signature)
+        if obj is None:
+            return [(None, {"fields": ["audience", "platform", "settings"]})]
+        shown = [
+            "audience",
+            "platform",
+            "state",
+            "counts",
+            "segment_id",
+            "given_settings",
+            "last_error",
+            "created_at",
+        ]
+        return [(None, {"fields": shown})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Activation | None = None) -> list[str]:  # noqa: ARG002 (Django's signature)
+        return [*self.readonly_fields, "audience", "platform"] if obj else self.readonly_fields
+
+    def get_form(
+        self, request: HttpRequest, obj: Activation | None = None, change: bool = False, **options: Any
+    ) -> Any:
+        """Nothing of an activation that exists is typed: its buttons change it."""
+        if obj is not None:
+            options["form"] = forms.ModelForm
+        return super().get_form(request, obj, change, **options)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        listed = super().get_changelist_instance(request)
+        for row in listed.result_list:
+            row.known_counts = services.counts(row)
+        return listed
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        nothing = dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"), False)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **nothing})
+
+    @labelled("status", STATES)
+    def state(self, row: Activation) -> str:
+        return row.status
+
+    @admin.display
+    def wanted(self, row: Any) -> str:
+        return f"{row.known_counts['wanted']:,}"
+
+    @admin.display
+    def acknowledged(self, row: Any) -> str:
+        return f"{row.known_counts['acknowledged']:,}"
+
+    @admin.display
+    def counts(self, row: Activation) -> str:
+        return " · ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in services.counts(row).items())
+
+    @admin.display(description="settings")
+    def given_settings(self, row: Activation) -> SafeString:
+        return format_html('<pre class="hub-code">{}</pre>', json.dumps(row.settings, indent=2, ensure_ascii=False))
+
+    def save_model(self, request: HttpRequest, obj: Activation, form: Any, change: bool) -> None:  # noqa: ARG002 (Django's signature)
+        if not change:
+            obj.pk = form.change(obj).pk
+            obj.refresh_from_db()
+
+    @button("Preview", "visibility")
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The exact requests that the next batch would send; sends nothing."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        texts = [json.dumps(one, indent=2, ensure_ascii=False, default=str) for one in services.preview(row)]
+        return page(request, "preview.html", f"Next requests of {row}", texts=texts, back=address(row))
+
+    @confirmed("Pause", "Send nothing more of this activation? What changes meanwhile is remembered.", "pause")
+    def pause(self, request: HttpRequest, activation: Activation) -> str:  # noqa: ARG002 (as every such action)
+        services.pause(activation)
+        return f"{activation} is paused."
+
+    @confirmed("Resume", "Go on with today's members?", "play_arrow")
+    def resume(self, request: HttpRequest, activation: Activation) -> str:  # noqa: ARG002 (as every such action)
+        services.resume(activation)
+        return f"{activation} goes on."
+
+    @confirmed("Send all again", "Send every member again? For a platform that has lost some.", "sync")
+    def resync(self, request: HttpRequest, activation: Activation) -> str:  # noqa: ARG002 (as every such action)
+        services.resync(activation)
+        return f"Every member of {activation} is sent again."

@@ -1,0 +1,1 @@
+"""Per platform and lane: claim due rows, send with no transaction open, record the outcome per row."""

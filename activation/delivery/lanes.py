@@ -1,0 +1,89 @@
+"""Lanes: ranges of a platform's buckets, leased with a fencing number.
+
+One request is in flight a lane at a time, so an id's operations keep their order. A lease outlasts any
+request sent under it; whoever holds the lane without a lease any more changes nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Cursor
+
+from edge.buckets import BUCKETS
+
+LANES = 4
+# the lane in which a platform's segments are created, one after another
+CREATION = -1
+# the time beyond a request's own that its claim and its finish may take
+MARGIN = timedelta(seconds=5)
+
+LEASE = """
+INSERT INTO lane AS kept (platform_id, lane, fence, leased_until) VALUES (%(platform)s, %(lane)s, 1, %(until)s)
+ON CONFLICT (platform_id, lane) DO UPDATE SET fence = kept.fence + 1, leased_until = excluded.leased_until
+WHERE kept.leased_until IS NULL OR kept.leased_until <= %(now)s
+RETURNING fence
+"""
+RENEW = """
+UPDATE lane SET leased_until = %(until)s
+WHERE platform_id = %(platform)s AND lane = %(lane)s AND fence = %(fence)s AND leased_until > %(now)s
+"""
+HOLD = "UPDATE lane SET leased_until = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
+RELEASE = "UPDATE lane SET leased_until = NULL WHERE platform_id = %s AND lane = %s AND fence = %s"
+
+
+def lane_of(bucket: int) -> int:
+    return bucket * LANES // BUCKETS
+
+
+def buckets_of(lane: int) -> list[int]:
+    return [bucket for bucket in range(BUCKETS) if lane_of(bucket) == lane]
+
+
+def lanes_of(deliveries: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    """The (platform, lane)s of these (platform, bucket)s."""
+    return {(platform, lane_of(bucket)) for platform, bucket in deliveries}
+
+
+@dataclass(slots=True)
+class Lease:
+    """The right to send in one lane until a moment."""
+
+    platform: int
+    lane: int
+    fence: int
+    until: datetime
+
+    def renew(self, cursor: Cursor[Any], now: datetime, duration: timedelta) -> bool:
+        """Stretch it; no, where it has run out or is somebody else's."""
+        until = now + duration
+        values = {
+            "platform": self.platform,
+            "lane": self.lane,
+            "fence": self.fence,
+            "until": until,
+            "now": now,
+        }
+        cursor.execute(RENEW, values)
+        self.until = until if cursor.rowcount else self.until
+        return bool(cursor.rowcount)
+
+    def outlasts(self, now: datetime, duration: timedelta) -> bool:
+        """Whether it still holds at the end of what begins now."""
+        return now + duration <= self.until
+
+    def hold(self, cursor: Cursor[Any], until: datetime) -> None:
+        """Let nobody send in the lane before `until`."""
+        cursor.execute(HOLD, [until, self.platform, self.lane, self.fence])
+
+    def release(self, cursor: Cursor[Any]) -> None:
+        cursor.execute(RELEASE, [self.platform, self.lane, self.fence])
+
+
+def lease(cursor: Cursor[Any], platform: int, lane: int, now: datetime, duration: timedelta) -> Lease | None:
+    """Lease the lane, unless somebody holds it."""
+    until = now + duration
+    cursor.execute(LEASE, {"platform": platform, "lane": lane, "until": until, "now": now})
+    row = cursor.fetchone()
+    return None if row is None else Lease(platform, lane, row[0], until)

@@ -1,0 +1,131 @@
+"""Who must be told."""
+
+from django.db import models
+
+from audiences.models import Audience
+from edge.configuration import Configuration
+from integrations.models import Platform
+
+
+class Activation(Configuration):
+    """An audience sent to a platform, where it lives on as a segment."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "pending: the segment is being created"
+        LIVE = "live"
+        PAUSED = "paused"
+        BROKEN = "broken"
+
+    audience = models.ForeignKey(Audience, models.CASCADE, related_name="activations")
+    platform = models.ForeignKey(Platform, models.CASCADE, related_name="activations")
+    settings = models.JSONField(default=dict, blank=True)
+    status = models.CharField(max_length=7, choices=Status.choices, default=Status.PENDING)
+    segment_id = models.JSONField(null=True, blank=True, help_text="The platform's id, in the platform's own type.")
+    last_error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "activation"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint("audience", "platform", name="activation_once_per_platform"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.audience} → {self.platform}"
+
+
+class Delivery(models.Model):
+    """What one platform id should be in one segment, and what the platform last confirmed.
+
+    Level-triggered: the row holds the wanted state, not a queue of changes; of two wants the one with the
+    later (`epoch` of the id's owner, `version` of the owner's membership) holds. `acknowledged` is null while
+    the platform's state is unknown (a request was sent and its answer is not in). The row is due when
+    `due_at` is set; `claim` is the batch that is sending it.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "activation_id", "platform_user_id")
+    bucket = models.SmallIntegerField()
+    activation_id = models.IntegerField()
+    platform_user_id = models.TextField()
+    platform_id = models.IntegerField()
+    user_id = models.UUIDField()
+    epoch = models.IntegerField()
+    version = models.IntegerField()
+    wanted = models.BooleanField()
+    acknowledged = models.BooleanField(null=True)
+    due_at = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(db_default=0)
+    claim = models.UUIDField(null=True)
+    dead = models.BooleanField(db_default=False)
+    error = models.TextField(db_default="")
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "delivery"
+        indexes = [
+            models.Index(
+                "platform_id",
+                "bucket",
+                "due_at",
+                name="delivery_due",
+                condition=models.Q(due_at__isnull=False),
+            ),
+            models.Index("bucket", "user_id", name="delivery_by_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.platform_user_id} in {self.activation_id}"
+
+
+class Lane(models.Model):
+    """A range of one platform's buckets: one request in flight at a time, by lease and fencing number."""
+
+    pk = models.CompositePrimaryKey("platform_id", "lane")
+    platform_id = models.IntegerField()
+    lane = models.SmallIntegerField()
+    fence = models.BigIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "lane"
+
+    def __str__(self) -> str:
+        return f"{self.platform_id}/{self.lane}"
+
+
+class Batch(models.Model):
+    """One request to a platform, as it went. Excerpts are shortened and hold no secrets."""
+
+    class Status(models.TextChoices):
+        SENDING = "sending"
+        DONE = "done"
+        FAILED = "failed"
+        UNKNOWN = "unknown", "unknown: no answer came"
+
+    pk = models.CompositePrimaryKey("bucket", "id")
+    bucket = models.SmallIntegerField()
+    id = models.UUIDField()
+    platform_id = models.IntegerField()
+    activations = models.JSONField(default=list)
+    operation = models.CharField(max_length=6)
+    status = models.CharField(max_length=7, choices=Status.choices)
+    rows = models.IntegerField()
+    accepted = models.IntegerField(default=0)
+    response_status = models.SmallIntegerField(null=True)
+    request_excerpt = models.TextField(blank=True)
+    response_excerpt = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "batch"
+        verbose_name_plural = "batches"
+        indexes = [
+            models.Index("platform_id", "started_at", name="batch_by_platform"),
+            models.Index("started_at", name="batch_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

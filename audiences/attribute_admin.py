@@ -1,0 +1,96 @@
+"""Attributes in the console: what the data holds, and what of it audiences may use."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+
+from audiences.attributes import AttributeInUse, set_attribute
+from edge.console import ModelAdmin, TriedFirst, stays
+from profiles.models import Attribute, AttributeSighting
+
+
+class AttributeForm(TriedFirst):
+    def change(self, row: Attribute) -> Attribute:
+        kind, enabled = row.type, row.enabled
+        if row._state.adding:
+            row.type, row.enabled = Attribute.Type.MIXED, False
+            row.save()
+        else:
+            Attribute.objects.filter(pk=row.pk).update(name=row.name)
+        saved = Attribute.objects.get(pk=row.pk)
+        set_attribute(
+            saved,
+            enabled=enabled if enabled != saved.enabled else None,
+            type_=kind if kind != saved.type else None,
+        )
+        return saved
+
+    def refused(self, error: Exception) -> bool:
+        if isinstance(error, AttributeInUse):
+            self.add_error(None, ValidationError(str(error)))
+            return True
+        return super().refused(error)
+
+
+@admin.register(Attribute)
+class AttributeAdmin(ModelAdmin[Attribute]):
+    form = AttributeForm
+    list_display = ["path", "name", "customer", "type", "enabled", "last_seen", "examples"]
+    list_filter = ["enabled", "type", "customer"]
+    search_fields = ["path", "name"]
+    list_select_related = ["customer"]
+    actions = ["enable", "disable"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": ["customer", "path", "name", "type", "enabled"],
+                "description": "Attributes are found in the data by themselves. Fix the type and enable one"
+                " to use it in audiences.",
+            },
+        )
+    ]
+    has_delete_permission = stays
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Attribute | None = None) -> list[str]:  # noqa: ARG002 (Django's signature)
+        return ["customer", "path"] if obj else []
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Attribute]:
+        seen = AttributeSighting.objects.filter(attribute_id=OuterRef("pk"))
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(seen_at=Subquery(seen.values("last_seen")), seen_as=Subquery(seen.values("examples")))
+        )
+
+    @admin.display(description="last seen", ordering="seen_at")
+    def last_seen(self, row: Any) -> Any:
+        return row.seen_at
+
+    @admin.display
+    def examples(self, row: Any) -> str:
+        return ", ".join(str(example)[:40] for example in (row.seen_as or [])[:3])
+
+    def save_model(self, request: HttpRequest, obj: Attribute, form: Any, change: bool) -> None:  # noqa: ARG002 (Django's signature)
+        obj.pk = form.change(obj).pk
+        obj.refresh_from_db()
+
+    @admin.action(description="Enable for audiences")
+    def enable(self, request: HttpRequest, rows: QuerySet[Attribute]) -> None:
+        self._set(request, rows, enabled=True)
+
+    @admin.action(description="Disable")
+    def disable(self, request: HttpRequest, rows: QuerySet[Attribute]) -> None:
+        self._set(request, rows, enabled=False)
+
+    def _set(self, request: HttpRequest, rows: QuerySet[Attribute], *, enabled: bool) -> None:
+        for row in rows:
+            try:
+                with transaction.atomic():
+                    set_attribute(Attribute.objects.get(pk=row.pk), enabled=enabled)
+            except (AttributeInUse, ValidationError) as error:
+                self.message_user(request, f"{row}: {error}", messages.ERROR)

@@ -1,0 +1,39 @@
+"""Attributes as audiences use them: enabling, typing, and what may not be taken away."""
+
+from django.db import transaction
+
+from audiences.models import Audience
+from audiences.rules.dependencies import dependencies
+from audiences.rules.parse import parse
+from audiences.schema import schemas
+from profiles.models import Attribute
+from profiles.paths import split_path
+
+
+class AttributeInUse(ValueError):
+    """A rule uses the attribute; the message names the audiences."""
+
+
+def set_attribute(attribute: Attribute, *, enabled: bool | None = None, type_: str | None = None) -> None:
+    """Enable or disable an attribute, or fix its type.
+
+    Raises `AttributeInUse` where a rule would lose what it stands on.
+    """
+    with transaction.atomic():
+        locked = Attribute.objects.select_for_update().get(id=attribute.id)
+        taken_away = locked.enabled and (enabled is False or (type_ is not None and type_ != locked.type))
+        users = audiences_using(locked) if taken_away else []
+        if users:
+            raise AttributeInUse(f"used by {', '.join(audience.name for audience in users)}")
+        locked.enabled = locked.enabled if enabled is None else enabled
+        locked.type = locked.type if type_ is None else type_
+        locked.save(update_fields=["enabled", "type"])
+    attribute.refresh_from_db()
+
+
+def audiences_using(attribute: Attribute) -> list[Audience]:
+    """The audiences whose rules ask about the attribute or about one beside it under the same top-level key."""
+    key = f"attribute.{split_path(attribute.path)[0]}"
+    known = schemas(customer_id=attribute.customer_id)(attribute.customer_id)
+    rules = Audience.objects.filter(customer_id=attribute.customer_id, kind=Audience.Kind.CUSTOM)
+    return [audience for audience in rules if key in dependencies(parse(audience.rule, known))]

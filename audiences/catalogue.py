@@ -1,0 +1,117 @@
+"""Every audience of the hub, compiled: read once per configuration version, shared by all batches."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from audiences.models import Audience
+from audiences.rules.dependencies import dependencies
+from audiences.rules.evaluate import Predicate, compile_rule
+from audiences.rules.faults import RuleError
+from audiences.rules.nodes import Group
+from audiences.rules.parse import parse
+from audiences.schema import schemas
+
+ANSWERS_KEPT = 10_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledAudience:
+    """`rank` orders audiences so that one comes after those it asks about."""
+
+    id: int
+    customer: int
+    version: int
+    rule: Group
+    predicate: Predicate
+    dependencies: frozenset[str]
+    audiences: frozenset[int]
+    asks_platforms: bool
+    rank: int
+
+
+@dataclass(slots=True)
+class Audiences:
+    """Lookups by what an audience depends on; `dependents` holds those that ask about an audience, at any depth."""
+
+    by_id: dict[int, CompiledAudience] = field(default_factory=dict)
+    by_customer: dict[int, list[CompiledAudience]] = field(default_factory=lambda: defaultdict(list))
+    by_dependency: dict[tuple[int, str], list[CompiledAudience]] = field(default_factory=lambda: defaultdict(list))
+    _affected: dict[tuple[int, frozenset[str]], Sequence[CompiledAudience]] = field(default_factory=dict)
+
+    def affected(self, customer: int, changed: frozenset[str]) -> Sequence[CompiledAudience]:
+        """The audiences whose answer a change of these can change, in order of rank.
+
+        Those that follow from them are included. Events change the same few things again and again, so
+        answers are kept.
+        """
+        known = self._affected.get((customer, changed))
+        if known is None:
+            if len(self._affected) >= ANSWERS_KEPT:
+                self._affected.clear()
+            known = self._affected[customer, changed] = self._find_affected(customer, changed)
+        return known
+
+    def _find_affected(self, customer: int, changed: Iterable[str]) -> Sequence[CompiledAudience]:
+        found: dict[int, CompiledAudience] = {}
+        pending = list(changed)
+        while pending:
+            for audience in self.by_dependency.get((customer, pending.pop()), ()):
+                if audience.id not in found:
+                    found[audience.id] = audience
+                    pending.append(f"audience.{audience.id}")
+        return tuple(sorted(found.values(), key=lambda audience: audience.rank))
+
+
+def load() -> Audiences:
+    """Read and compile every audience that has a rule."""
+    rules = _rules()
+    asks = {key: frozenset(asked_audiences(rule)) for key, (_, rule) in rules.items()}
+    ranks = rank(asks)
+    loaded = Audiences()
+    for key in sorted(rules, key=lambda key: ranks[key]):
+        row, rule = rules[key]
+        wanted = dependencies(rule)
+        compiled = CompiledAudience(
+            key, row.customer_id, row.version, rule, compile_rule(rule), wanted, asks[key],
+            any(name.startswith("platform.") for name in wanted), ranks[key],
+        )  # fmt: skip
+        loaded.by_id[key] = compiled
+        loaded.by_customer[row.customer_id].append(compiled)
+        for name in wanted:
+            loaded.by_dependency[row.customer_id, name].append(compiled)
+    return loaded
+
+
+def _rules() -> dict[int, tuple[Audience, Group]]:
+    """The rules in force. One that lost what it stands on keeps its members as they are."""
+    known = schemas()
+    rules = {}
+    for row in Audience.objects.filter(kind=Audience.Kind.CUSTOM).exclude(status=Audience.Status.PAUSED):
+        try:
+            rules[row.id] = (row, parse(row.rule, known(row.customer_id)))
+        except RuleError as broken:
+            log.warning("audience %s cannot be evaluated: %s", row.id, broken)
+    return rules
+
+
+def asked_audiences(rule: Group) -> set[int]:
+    """The audiences that a rule asks about."""
+    return {int(name.partition(".")[2]) for name in dependencies(rule) if name.startswith("audience.")}
+
+
+def rank(asks: dict[int, frozenset[int]]) -> dict[int, int]:
+    """How deep each audience stands on others. Cycles are refused when rules are saved, so none is left."""
+    ranks: dict[int, int] = {}
+
+    def depth(key: int) -> int:
+        if key not in ranks:
+            ranks[key] = 1 + max((depth(other) for other in asks.get(key, ())), default=-1)
+        return ranks[key]
+
+    for key in asks:
+        depth(key)
+    return ranks

@@ -1,0 +1,15 @@
+"""Bulk work on audiences, asked of every bucket."""
+
+import msgspec
+
+
+class Build(msgspec.Struct, omit_defaults=True):
+    """Evaluate every profile of the bucket that comes after user `after` for this version of the audience."""
+
+    audience: int
+    version: int
+    after: str | None = None
+
+
+encode = msgspec.json.Encoder().encode
+decode_build = msgspec.json.Decoder(Build).decode

@@ -1,0 +1,191 @@
+"""The reading of a rule in process: compiled once into closures, asked many times."""
+
+from collections.abc import Callable
+
+from audiences.rules.matching import count_test, value_test
+from audiences.rules.nodes import (
+    ActivityWindow,
+    Belonging,
+    Combinator,
+    CountTest,
+    Group,
+    Kind,
+    Node,
+    Source,
+    ValueField,
+    ValueTest,
+    ValueWindow,
+)
+from audiences.rules.operators import polarity
+from audiences.rules.subject import Json, Subject
+from audiences.rules.windows import SPANS, Verdict, in_any_span, moments_in, recent_count
+
+Predicate = Callable[[Subject, int], Verdict]
+"""(subject, now in unix ms) → (truth, until). `until`, in unix ms and later than now, is the earliest moment
+at which the truth may change while nothing happens: never later than it does, perhaps earlier; none: never.
+"""
+
+_Steady = Callable[[Subject], bool]
+_Timed = ValueWindow | ActivityWindow
+
+
+def compile_rule(node: Node) -> Predicate:
+    """The predicate of a rule, or of any part of it."""
+    if _changes_with_time(node):
+        return _timed(node)
+    steady = _steady(node)
+    return lambda subject, _now: (steady(subject), None)
+
+
+def read_value(field: ValueField) -> Callable[[Subject], Json]:
+    """What a subject holds in a field; none where it holds nothing. Lists are not entered."""
+    top, *rest = field.keys
+    if field.source is Source.DIMENSION:
+        return lambda subject: subject.dimensions.get(top)
+    if not rest:
+        return lambda subject: subject.attributes.get(top)
+
+    def nested(subject: Subject) -> Json:
+        value = subject.attributes.get(top)
+        for key in rest:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(key)
+        return value
+
+    return nested
+
+
+def _changes_with_time(node: Node) -> bool:
+    match node:
+        case Group():
+            return any(map(_changes_with_time, node.children))
+        case CountTest():
+            return node.days is not None
+        case ValueTest() | Belonging():
+            return False
+        case ValueWindow() | ActivityWindow():
+            return True
+
+
+def _steady(node: Node) -> _Steady:
+    match node:
+        case Group():
+            return _steady_group(node)
+        case ValueTest():
+            holds = _value_holds(node)
+        case Belonging():
+            holds = _belongs(node)
+        case CountTest():
+            holds = _count_ever(node)
+        case ValueWindow() | ActivityWindow():
+            raise TypeError("a window is never steady")
+    return (lambda subject: not holds(subject)) if polarity(node.operator)[1] else holds
+
+
+def _steady_group(group: Group) -> _Steady:
+    parts = tuple(map(_steady, group.children))
+    decisive = group.combinator is Combinator.OR
+    decided, undecided = decisive is not group.negated, decisive is group.negated
+
+    def holds(subject: Subject) -> bool:
+        for part in parts:
+            if part(subject) is decisive:
+                return decided
+        return undecided
+
+    return holds
+
+
+def _value_holds(node: ValueTest) -> _Steady:
+    read, test = read_value(node.field), value_test(polarity(node.operator)[0], node.operand)
+    return lambda subject: test(read(subject))
+
+
+def _belongs(node: Belonging) -> _Steady:
+    ids = node.ids
+    if node.kind is Kind.AUDIENCE:
+        return lambda subject: any(number in subject.audiences for number in ids)
+    return lambda subject: any(number in subject.platforms for number in ids)
+
+
+def _count_ever(node: CountTest) -> _Steady:
+    pixel, test = str(node.pixel), count_test(polarity(node.operator)[0], node.operand)
+
+    def holds(subject: Subject) -> bool:
+        activity = subject.activity.get(pixel)
+        return test(activity["total"] if activity else 0)
+
+    return holds
+
+
+def _timed(node: Node) -> Predicate:
+    match node:
+        case Group():
+            return _timed_group(node)
+        case CountTest():
+            verdict = _count_recently(node)
+        case ValueWindow() | ActivityWindow():
+            verdict = _window(node)
+        case ValueTest() | Belonging():
+            raise TypeError("time alone never turns this")
+    return _negated(verdict) if polarity(node.operator)[1] else verdict
+
+
+def _negated(verdict: Predicate) -> Predicate:
+    def turned(subject: Subject, now: int) -> Verdict:
+        truth, until = verdict(subject, now)
+        return not truth, until
+
+    return turned
+
+
+def _count_recently(node: CountTest) -> Predicate:
+    pixel, days, test = str(node.pixel), node.days or 0, count_test(polarity(node.operator)[0], node.operand)
+    return lambda subject, now: recent_count(subject.activity.get(pixel), days, test, now)
+
+
+def _window(node: _Timed) -> Predicate:
+    span, length = SPANS[polarity(node.operator)[0]], node.length_ms
+    moments = _moments(node)
+    return lambda subject, now: in_any_span([span(moment, length) for moment in moments(subject)], now)
+
+
+def _moments(node: _Timed) -> Callable[[Subject], list[int]]:
+    if isinstance(node, ValueWindow):
+        read = read_value(node.field)
+        return lambda subject: moments_in(read(subject))
+    pixel, moment = str(node.pixel), str(node.moment)
+
+    def seen(subject: Subject) -> list[int]:
+        activity = subject.activity.get(pixel)
+        return [activity[moment]] if activity else []
+
+    return seen
+
+
+def _timed_group(group: Group) -> Predicate:
+    """One decisive child decides, for as long as the most lasting of them; without one, all children hold
+    the group where it is, until the first of them turns.
+    """
+    steady = tuple(_steady(child) for child in group.children if not _changes_with_time(child))
+    timed = tuple(_timed(child) for child in group.children if _changes_with_time(child))
+    decisive = group.combinator is Combinator.OR
+    decided, undecided = decisive is not group.negated, decisive is group.negated
+
+    def verdict(subject: Subject, now: int) -> Verdict:
+        for part in steady:
+            if part(subject) is decisive:
+                return decided, None
+        lasting, turning = now, None
+        for predicate in timed:
+            truth, until = predicate(subject, now)
+            if truth is decisive:
+                if until is None:
+                    return decided, None
+                lasting = max(lasting, until)
+            elif until is not None:
+                turning = until if turning is None else min(turning, until)
+        return (decided, lasting) if lasting > now else (undecided, turning)
+
+    return verdict

@@ -1,0 +1,104 @@
+"""The typed tree a rule is parsed into. Every reading of a rule starts from these."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from audiences.rules.numbers import Number
+from audiences.rules.operators import Operator
+from audiences.rules.schema import AttributeType
+
+Scalar = str | bool | Number
+Operand = Scalar | tuple[Scalar, ...] | None
+
+
+class Combinator(StrEnum):
+    AND = "and"
+    OR = "or"
+
+
+class Source(StrEnum):
+    ATTRIBUTE = "attribute"
+    DIMENSION = "dimension"
+
+
+class Moment(StrEnum):
+    FIRST = "first"
+    LAST = "last"
+
+
+class Kind(StrEnum):
+    AUDIENCE = "audience"
+    PLATFORM = "platform"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueField:
+    """A place in a profile's attributes (`keys` from the top) or a dimension (one key)."""
+
+    source: Source
+    keys: tuple[str, ...]
+    type: AttributeType
+
+
+@dataclass(frozen=True, slots=True)
+class ValueTest:
+    """A value against constants: one (`=`, order, text), a tuple (`in`, the two ends of `between`), or
+    none (`null`). Numbers are canonical; those of a time are unix seconds.
+    """
+
+    field: ValueField
+    operator: Operator
+    operand: Operand
+
+
+@dataclass(frozen=True, slots=True)
+class ValueWindow:
+    """A value, unix seconds, against a window that moves with the clock."""
+
+    field: ValueField
+    operator: Operator
+    length_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountTest:
+    """How often a pixel was seen: ever, or in the last `days` UTC days, today included."""
+
+    pixel: int
+    days: int | None
+    operator: Operator
+    operand: int | tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityWindow:
+    """When a pixel was seen first or last, against a window that moves with the clock."""
+
+    pixel: int
+    moment: Moment
+    operator: Operator
+    length_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """Member of any of these audiences, or known on any of these platforms."""
+
+    kind: Kind
+    operator: Operator
+    ids: tuple[int, ...]
+
+
+Condition = ValueTest | ValueWindow | CountTest | ActivityWindow | Belonging
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """At least one child, joined; `negated` turns the whole around."""
+
+    combinator: Combinator
+    negated: bool
+    children: "tuple[Node, ...]"
+
+
+Node = Group | Condition

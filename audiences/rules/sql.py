@@ -1,0 +1,129 @@
+"""The reading of a rule in SQL: a boolean expression over profile rows, every value bound."""
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+from audiences.rules.moments import DAY_MS
+from audiences.rules.nodes import (
+    ActivityWindow,
+    Belonging,
+    CountTest,
+    Group,
+    Kind,
+    Node,
+    Source,
+    ValueField,
+    ValueTest,
+    ValueWindow,
+)
+from audiences.rules.operators import polarity
+from audiences.rules.sql_matching import count_sql, moments_around, value_sql, value_window_sql
+from audiences.rules.sql_text import Sql, compose, integer_value, integers_value, join, text_value
+
+_TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTables:
+    """Where memberships (bucket, audience_id, user_id, member) and platform ids (bucket, platform_id,
+    user_id) are kept. ValueError for anything that is not a plain lower-case table name.
+    """
+
+    membership: str
+    mapping: str
+
+    def __post_init__(self) -> None:
+        for table in fields(self):
+            if not _TABLE.fullmatch(getattr(self, table.name)):
+                raise ValueError(f"{table.name} must be a plain table name")
+
+
+def to_sql(node: Node, *, now_ms: int, tables: SqlTables) -> tuple[str, list[Any]]:
+    """An expression, true or false and never NULL, over a profile row `p` (bucket, user_id, attributes,
+    dimensions, activity), and the values for its `%s`, as psycopg takes them.
+    """
+    sql = _Translator(now_ms, tables).node(node)
+    return sql.text, list(sql.values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Translator:
+    now: int
+    tables: SqlTables
+
+    def node(self, node: Node) -> Sql:
+        if isinstance(node, Group):
+            joined = join(node.combinator.upper(), [self.node(child) for child in node.children])
+            return _turned(joined) if node.negated else joined
+        positive = self.condition(node)
+        return _turned(positive) if polarity(node.operator)[1] else compose("({it})", it=positive)
+
+    def condition(self, node: ValueTest | ValueWindow | CountTest | ActivityWindow | Belonging) -> Sql:
+        positive, _ = polarity(node.operator)
+        match node:
+            case ValueTest():
+                return value_sql(_value(node.field), positive, node.operand)
+            case ValueWindow():
+                return value_window_sql(_value(node.field), positive, node.length_ms, self.now)
+            case CountTest():
+                return count_sql(self.count(node), positive, node.operand)
+            case ActivityWindow():
+                return self.activity_window(node)
+            case Belonging():
+                return self.belonging(node)
+
+    def count(self, node: CountTest) -> Sql:
+        activity = _key(Sql("p.activity"), str(node.pixel))
+        if node.days is None:
+            return compose("COALESCE(({activity} ->> 'total')::bigint, 0)", activity=activity)
+        today = self.now // DAY_MS
+        return compose(
+            "COALESCE((SELECT sum(d.seen::bigint) FROM jsonb_each_text({activity} -> 'days') AS d(day, seen)"
+            " WHERE d.day::bigint > {before} AND d.day::bigint <= {today}), 0)",
+            activity=activity,
+            before=integer_value(today - node.days),
+            today=integer_value(today),
+        )
+
+    def activity_window(self, node: ActivityWindow) -> Sql:
+        after, until = moments_around(polarity(node.operator)[0], node.length_ms, self.now)
+        return compose(
+            "(({activity} ->> {moment})::bigint BETWEEN {first} AND {last}) IS TRUE",
+            activity=_key(Sql("p.activity"), str(node.pixel)),
+            moment=text_value(node.moment.value),
+            first=integer_value(after + 1),
+            last=integer_value(until),
+        )
+
+    def belonging(self, node: Belonging) -> Sql:
+        ids = integers_value(node.ids)
+        if node.kind is Kind.AUDIENCE:
+            return compose(
+                "EXISTS (SELECT 1 FROM {table} m WHERE m.bucket = p.bucket AND m.audience_id = ANY({ids})"
+                " AND m.user_id = p.user_id AND m.member)",
+                table=Sql(self.tables.membership),
+                ids=ids,
+            )
+        return compose(
+            "EXISTS (SELECT 1 FROM {table} x WHERE x.bucket = p.bucket AND x.platform_id = ANY({ids})"
+            " AND x.user_id = p.user_id)",
+            table=Sql(self.tables.mapping),
+            ids=ids,
+        )
+
+
+def _turned(sql: Sql) -> Sql:
+    return compose("NOT ({it})", it=sql)
+
+
+def _key(value: Sql, key: str) -> Sql:
+    """What an object holds under a key; `->` with text, unlike `#>`, enters no list."""
+    return compose("({value} -> {key})", value=value, key=text_value(key))
+
+
+def _value(field: ValueField) -> Sql:
+    value = Sql("p.dimensions" if field.source is Source.DIMENSION else "p.attributes")
+    for key in field.keys:
+        value = _key(value, key)
+    return value

@@ -1,0 +1,41 @@
+"""Whom a rule is asked about."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+class Subject(Protocol):
+    """One profile with its memberships, as stored.
+
+    `activity` is `{"<pixel>": {"first": ms, "last": ms, "total": n, "days": {"<days since 1970>": n}}}` with
+    unix milliseconds. Attributes of type time are unix seconds.
+    """
+
+    @property
+    def attributes(self) -> Mapping[str, Json]: ...
+
+    @property
+    def dimensions(self) -> Mapping[str, Json]: ...
+
+    @property
+    def activity(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+    @property
+    def audiences(self) -> Container[int]: ...
+
+    @property
+    def platforms(self) -> Container[int]: ...
+
+
+@dataclass(slots=True)
+class Facts:
+    """A subject in plain values."""
+
+    attributes: Mapping[str, Json] = field(default_factory=dict)
+    dimensions: Mapping[str, Json] = field(default_factory=dict)
+    activity: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    audiences: Container[int] = ()
+    platforms: Container[int] = ()

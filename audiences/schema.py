@@ -1,0 +1,51 @@
+"""What rules of a customer may name, read from the configuration."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+from audiences.models import Audience
+from audiences.rules.schema import AttributeType
+from integrations.models import Platform
+from profiles.models import Attribute, Pixel
+
+
+@dataclass(slots=True)
+class CustomerSchema:
+    """One customer's enabled attributes, pixels, platforms and audiences (`audiences.rules.schema.Schema`)."""
+
+    attributes: dict[str, AttributeType] = field(default_factory=dict)
+    pixels: set[int] = field(default_factory=set)
+    platforms: set[int] = field(default_factory=set)
+    audiences: set[int] = field(default_factory=set)
+
+    def attribute_type(self, path: str, /) -> AttributeType | None:
+        return self.attributes.get(path)
+
+    def has_pixel(self, pixel: int, /) -> bool:
+        return pixel in self.pixels
+
+    def has_audience(self, audience: int, /) -> bool:
+        return audience in self.audiences
+
+    def has_platform(self, platform: int, /) -> bool:
+        return platform in self.platforms
+
+
+def schemas(**only: int) -> Callable[[int], CustomerSchema]:
+    """All customers' schemas (or with `customer_id=…` that one's), looked up by customer."""
+    found: dict[int, CustomerSchema] = defaultdict(CustomerSchema)
+    for attribute in Attribute.objects.filter(enabled=True, **only):
+        found[attribute.customer_id].attributes[attribute.path] = cast("AttributeType", attribute.type)
+    for customer, pixel in Pixel.objects.filter(**only).values_list("customer_id", "id"):
+        found[customer].pixels.add(pixel)
+    for customer, pl in Platform.objects.filter(**only).values_list("customer_id", "pl"):
+        found[customer].platforms.add(pl)
+    for customer, audience in Audience.objects.filter(**only).values_list("customer_id", "id"):
+        found[customer].audiences.add(audience)
+    return lambda customer: found[customer]
+
+
+def schema_of(customer: int) -> CustomerSchema:
+    return schemas(customer_id=customer)(customer)

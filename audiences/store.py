@@ -1,0 +1,144 @@
+"""Memberships and audience sizes, read and written a batch at a time."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+
+from edge import buckets
+from edge.arrays import Bools, Ints, SmallInts, Times, Uuids, columns
+
+Key = tuple[int, UUID]  # audience, user
+
+LOAD = """
+SELECT m.audience_id, m.user_id, m.customer_id, m.member, m.since, m.version, m.look_again_at
+FROM unnest(%s::smallint[], %s::uuid[]) AS k (bucket, user_id)
+JOIN membership m ON m.bucket = k.bucket AND m.user_id = k.user_id AND m.audience_id = ANY(%s::int[])
+"""
+
+SAVE = """
+INSERT INTO membership (bucket, audience_id, user_id, customer_id, member, since, version,
+                        look_again_at)
+SELECT * FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::int[], %s::bool[], %s::timestamptz[],
+                     %s::int[], %s::timestamptz[])
+ON CONFLICT (bucket, audience_id, user_id) DO UPDATE SET
+    member = excluded.member, since = excluded.since, version = excluded.version,
+    look_again_at = excluded.look_again_at
+"""
+
+COUNT = """
+INSERT INTO audience_bucket AS kept (bucket, audience_id, version, size)
+SELECT bucket, audience_id, 0, change FROM unnest(%s::smallint[], %s::int[], %s::int[])
+       AS k (bucket, audience_id, change)
+ON CONFLICT (bucket, audience_id) DO UPDATE SET size = kept.size + excluded.size
+"""
+
+BUILT = """
+INSERT INTO audience_bucket (bucket, audience_id, version, size) VALUES (%s, %s, %s, 0)
+ON CONFLICT (bucket, audience_id) DO UPDATE SET version = excluded.version
+"""
+
+PAGE_OF_MEMBERS = """
+SELECT user_id, customer_id, version FROM membership
+WHERE bucket = %s AND audience_id = %s AND user_id > %s AND member
+ORDER BY user_id LIMIT %s
+"""
+
+DUE = """
+SELECT bucket, audience_id, user_id, customer_id FROM membership
+WHERE bucket = ANY(%s::smallint[]) AND look_again_at <= %s
+ORDER BY bucket, look_again_at LIMIT %s
+"""
+
+REST = """
+UPDATE membership m SET look_again_at = NULL
+FROM unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, audience_id, user_id)
+WHERE m.bucket = k.bucket AND m.audience_id = k.audience_id AND m.user_id = k.user_id
+"""
+
+FORGET = """
+DELETE FROM membership WHERE bucket = %s AND user_id = %s AND customer_id = %s RETURNING audience_id, member
+"""
+
+
+MEMBERSHIP = (SmallInts, Ints, Uuids, Ints, Bools, Times, Ints, Times)
+
+
+@dataclass(slots=True)
+class MembershipState:
+    """A user's standing in one audience; `look_again_at` is when time alone may change it.
+
+    `version` counts how often the user entered or left.
+    """
+
+    customer: int
+    member: bool
+    since: datetime
+    version: int
+    look_again_at: datetime | None
+    dirty: bool = False
+
+
+def load(cursor: Cursor[Any], users: Collection[UUID], audiences: Collection[int]) -> dict[Key, MembershipState]:
+    """What is known of these users in these audiences."""
+    if not users or not audiences:
+        return {}
+    ordered = sorted((user.int & 0xFF, user.int, user) for user in users)
+    keys = columns((SmallInts, Uuids), [(bucket, user) for bucket, _, user in ordered])
+    cursor.execute(LOAD, [*keys, Ints.of(sorted(audiences))])
+    return {(row[0], row[1]): MembershipState(*row[2:]) for row in cursor}
+
+
+def save(cursor: Cursor[Any], states: Mapping[Key, MembershipState]) -> None:
+    """Write the dirty ones."""
+    rows = sorted((user.int & 0xFF, audience, user.int, user, s) for (audience, user), s in states.items() if s.dirty)
+    if rows:
+        values = [
+            (bucket, audience, user, s.customer, s.member, s.since, s.version, s.look_again_at)
+            for bucket, audience, _, user, s in rows
+        ]
+        cursor.execute(SAVE, columns(MEMBERSHIP, values))
+
+
+def count(cursor: Cursor[Any], changes: Mapping[tuple[int, int], int]) -> None:
+    """Add to the sizes of (bucket, audience)s."""
+    rows = sorted((*key, change) for key, change in changes.items() if change)
+    if rows:
+        cursor.execute(COUNT, columns((SmallInts, Ints, Ints), rows))
+
+
+def built(cursor: Cursor[Any], bucket: int, audience: int, version: int) -> None:
+    """Note that the bucket's members are those of this version of the audience."""
+    cursor.execute(BUILT, [bucket, audience, version])
+
+
+def page_of_members(
+    cursor: Cursor[Any], bucket: int, audience: int, after: UUID, size: int
+) -> list[tuple[UUID, int, int]]:
+    """The next members after a user, as (user, customer, version)."""
+    cursor.execute(PAGE_OF_MEMBERS, [bucket, audience, after, size])
+    return cursor.fetchall()
+
+
+def due(
+    cursor: Cursor[Any], in_buckets: Collection[int], now: datetime, limit: int
+) -> list[tuple[int, int, UUID, int]]:
+    """What time alone may have changed by now, as (bucket, audience, user, customer)."""
+    cursor.execute(DUE, [sorted(in_buckets), now, limit])
+    return cursor.fetchall()
+
+
+def rest(cursor: Cursor[Any], keys: Collection[tuple[int, int, UUID]]) -> None:
+    """Nothing will change these (bucket, audience, user)s by time alone any more."""
+    if keys:
+        ordered = sorted(keys, key=lambda key: (key[0], key[1], key[2].int))
+        cursor.execute(REST, columns((SmallInts, Ints, Uuids), ordered))
+
+
+def forget(cursor: Cursor[Any], customer: int, user: UUID) -> Iterable[int]:
+    """Delete a user's memberships; answers the audiences it was a member of."""
+    cursor.execute(FORGET, [buckets.of_user(user), user, customer])
+    return [audience for audience, member in cursor if member]

@@ -1,0 +1,153 @@
+"""The absorber alone, on an inbox that is full already."""
+
+import cProfile
+import io
+import os
+import pstats
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from benchmarks.bounds import Options, Result, Table
+from benchmarks.figures import shown
+from benchmarks.home import services
+from benchmarks.report import console
+from benchmarks.shop import CUSTOMER, Shop, open_accounts, open_shop, settle_down
+from benchmarks.usage import postgres_cpu_seconds
+from benchmarks.users import body, user_ids
+from edge import buckets
+from edge.kinds import Kind
+from edge.messages import Event, encode
+
+NO_PLATFORM = "http://127.0.0.1:9/segment"
+SEED = 3
+FULL, PROFILED, QUICK = 200_000, 40_000, 2_000
+SHOWN = 30  # functions of a profile
+
+STATE = """
+SELECT (SELECT count(*) FROM inbox), (SELECT count(*) FROM bad_row),
+       (SELECT count(*) FROM membership WHERE member), (SELECT count(*) FROM delivery WHERE due_at IS NOT NULL)
+"""
+
+Database = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(slots=True)
+class Cost:
+    """Of some work: how long, and whose CPU."""
+
+    seconds: float = 0.0
+    python: float = 0.0
+    postgres: float = 0.0
+
+    @property
+    def cpu(self) -> float:
+        return self.python + self.postgres
+
+
+@contextmanager
+def measured(database: Database) -> Iterator[Cost]:
+    """The cost of the block, filled in at its end: this process's, and that of all of PostgreSQL."""
+    cost = Cost()
+    postgres = postgres_cpu_seconds(database)
+    began, python = time.perf_counter(), time.process_time()
+    yield cost
+    cost.seconds, cost.python = time.perf_counter() - began, time.process_time() - python
+    cost.postgres = postgres_cpu_seconds(database) - postgres
+
+
+def run(options: Options) -> Result:
+    from pipeline.absorb.absorber import Absorber  # noqa: PLC0415 (needs Django's settings)
+
+    count = how_many(options)
+    with services() as found, psycopg.connect(found.database_url, autocommit=True) as database:
+        shop = open_shop(NO_PLATFORM)
+        absorber = Absorber(lambda _: None)
+        drain(absorber.absorb)
+        open_accounts(found.database_url, shop, SEED, count)
+        costs = {}
+        for name, amount in (("every event flips", 150.0), ("nothing flips", 160.0)):
+            fill(database, shop, count, amount)
+            settle_down(found.database_url)
+            costs[name] = _timed(database, absorber.absorb, profile=options.profile)
+            _verify(database, count)
+        absorber.close()
+    return _result(costs, count)
+
+
+def how_many(options: Options) -> int:
+    """Rows of a run; cProfile slows every call down, and needs fewer to tell its story."""
+    if options.quick:
+        return QUICK
+    return PROFILED if options.profile else FULL
+
+
+def drain(absorb: Callable[[], int]) -> None:
+    while absorb():
+        pass
+
+
+def fill(database: Database, shop: Shop, count: int, amount: float) -> None:
+    """One event of each user, as the edge stores it."""
+    data = "\\\\x" + body(amount).hex()
+    at = time.time_ns() // 1_000_000
+    moment = time.strftime("%Y-%m-%d %H:%M:%S+00", time.gmtime())
+    columns = "(bucket, kind, query, body, received_at)"
+    with database.cursor().copy(f"COPY inbox {columns} FROM STDIN") as copy:
+        for user in user_ids(SEED, count):
+            query = encode(Event(CUSTOMER, shop.pixel, at, str(user), confirmed=True)).hex()
+            copy.write(f"{buckets.of_user(user)}\t{int(Kind.EVENT)}\t\\\\x{query}\t{data}\t{moment}\n")
+
+
+def _timed(database: Database, absorb: Callable[[], int], *, profile: bool) -> Cost:
+    with measured(database) as cost:
+        if profile:
+            profiled(lambda: drain(absorb))
+        else:
+            drain(absorb)
+    return cost
+
+
+def profiled(work: Callable[[], object]) -> None:
+    """Run it under cProfile and print the functions that took longest."""
+    profiler = cProfile.Profile()
+    profiler.runcall(work)
+    for order in ("tottime", "cumulative"):
+        text = io.StringIO()
+        pstats.Stats(profiler, stream=text).sort_stats(order).print_stats(SHOWN)
+        console.print(text.getvalue().replace(os.getcwd() + "/", ""), highlight=False, markup=False)  # noqa: PTH109 (a prefix to leave out)
+
+
+def _verify(database: Database, count: int) -> None:
+    """Figures of wrong work are worth nothing."""
+    state = database.execute(STATE).fetchone()
+    if state != (0, 0, count, count):
+        raise RuntimeError(f"inbox, bad rows, members, due deliveries are {state}, not (0, 0, {count}, {count})")
+
+
+def _result(costs: dict[str, Cost], count: int) -> Result:
+    rows = [
+        [
+            name,
+            shown(count),
+            shown(count / cost.seconds),
+            shown(count / cost.cpu),
+            shown(cost.python),
+            shown(cost.postgres),
+        ]
+        for name, cost in costs.items()
+    ]
+    columns = ["inbox", "events", "events/s", "events/s per core", "Python CPU s", "PostgreSQL CPU s"]
+    notes = [
+        "one absorber; ten rules are asked per event, one of them is activated",
+        "per core: by the CPU time of the absorber and of all PostgreSQL processes",
+    ]
+    figures = {
+        name: {"events": count, "seconds": cost.seconds, "python_cpu": cost.python, "postgres_cpu": cost.postgres}
+        for name, cost in costs.items()
+    }
+    return Result("absorb", [Table("absorb", columns, rows)], [], notes, figures)

@@ -1,0 +1,130 @@
+"""One shop: a pixel, a platform, ten audiences of which one is activated; and its users, in bulk."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from benchmarks.users import platform_user_id, user_ids
+from edge import buckets
+
+CUSTOMER = 1
+ACCOUNT = "bench"
+THRESHOLD = 100
+NUMBERS = ("amount", "items", "visits")
+STRINGS = ("currency", "category", "page")
+
+STAGE = """
+CREATE UNLOGGED TABLE IF NOT EXISTS bench_user (
+    bucket smallint, user_id uuid, id_bucket smallint, platform_user_id text)
+"""
+PROFILES = """
+INSERT INTO profile (bucket, customer_id, user_id, attributes, dimensions, times, activity, ids, confirmed,
+                     created_at, updated_at)
+SELECT bucket, %(customer)s, user_id, '{}', '{}', '{}', '{}', '[]', true, now(), now() FROM bench_user
+ORDER BY bucket, user_id
+"""
+IDENTITIES = """
+INSERT INTO identity (bucket, customer_id, kind, value, user_id, epoch, since)
+SELECT id_bucket, %(customer)s, 'platform:' || %(platform)s::text, platform_user_id, user_id, 1, now()
+FROM bench_user ORDER BY id_bucket, platform_user_id
+"""
+MAPPINGS = """
+INSERT INTO user_mapping (bucket, user_id, platform_id, platform_user_id, customer_id, epoch, extra, synced_at)
+SELECT bucket, user_id, %(platform)s, platform_user_id, %(customer)s, 1, '{}', now() FROM bench_user
+ORDER BY bucket, user_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    pixel: int
+    platform: int
+    secret: str
+    audience: int
+    activation: int
+
+
+def open_shop(segments_url: str) -> Shop:
+    """Furnish the hub; ready when its audiences and its segment are built, which the caller sees to."""
+    from activation.services import activate  # noqa: PLC0415 (models need Django's settings)
+    from audiences.services import create_audience  # noqa: PLC0415
+    from edge.models import Customer  # noqa: PLC0415
+    from integrations.models import Platform  # noqa: PLC0415
+    from profiles.models import Attribute, Pixel  # noqa: PLC0415
+
+    customer = Customer.objects.create(m=CUSTOMER, name="Benchmark shop")
+    pixel = Pixel.objects.create(customer=customer, name="checkout")
+    for type_, paths in (("number", NUMBERS), ("string", STRINGS)):
+        for path in paths:
+            Attribute.objects.create(customer=customer, path=path, type=type_, enabled=True)
+    platform = Platform.objects.create(
+        customer=customer, name="bench", connector="http", settings=_settings(segments_url), credentials=_login()
+    )
+    first, *_ = [create_audience(customer, name, rule) for name, rule in _rules(pixel.id)]
+    activation = activate(first, platform, {})
+    return Shop(pixel.id, platform.pl, platform.sync_secrets[0], first.id, activation.id)
+
+
+def open_accounts(database_url: str, shop: Shop, seed: int, count: int) -> None:
+    """That many users, known and mapped on the platform, who have done nothing yet."""
+    names = {"customer": CUSTOMER, "platform": shop.platform}
+    with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute(STAGE)
+        cursor.execute("TRUNCATE bench_user")
+        with cursor.copy("COPY bench_user FROM STDIN") as copy:
+            for lines in _lines(seed, count):
+                copy.write(lines)
+        for statement in (PROFILES, IDENTITIES, MAPPINGS):
+            cursor.execute(statement, names)
+    settle_down(database_url)
+
+
+def settle_down(database_url: str) -> None:
+    """Every run starts after a checkpoint, with statistics and without a vacuum that is overdue."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE profile, identity, user_mapping, inbox, delivery, membership")
+        connection.execute("CHECKPOINT")
+
+
+def _lines(seed: int, count: int) -> Iterator[str]:
+    for number, user in enumerate(user_ids(seed, count)):
+        known_as = platform_user_id(seed, number)
+        yield f"{buckets.of_user(user)}\t{user}\t{buckets.of_value(known_as)}\t{known_as}\n"
+
+
+def _settings(url: str) -> dict[str, Any]:
+    row = [{"segment": "{{segment_id}}", "userid": "{{userid}}"}]
+    return {
+        "strategy": "micro_batch",
+        "create": {"method": "POST", "url": f"{url}?title={{{{name}}}}", "segment_id": "segment_id"},
+        "add": {"method": "POST", "url": url, "body": row},
+        "remove": {"method": "DELETE", "url": url, "body": row},
+    }
+
+
+def _login() -> dict[str, str]:
+    return {"type": "basic", "username": ACCOUNT, "password": f"{ACCOUNT}-secret"}
+
+
+def _rules(pixel: int) -> list[tuple[str, dict[str, Any]]]:
+    """The first is entered by every buyer above the threshold; the other nine are asked and say no."""
+    conditions: list[list[tuple[str, str, Any]]] = [
+        [("attribute.amount", ">", THRESHOLD)],
+        [("attribute.amount", ">", 1_000_000)],
+        [("attribute.amount", "between", [10, 20]), ("attribute.currency", "=", "EUR")],
+        [("attribute.items", ">=", 50)],
+        [("attribute.currency", "in", ["USD", "CHF", "SEK"])],
+        [("attribute.category", "beginsWith", "garden")],
+        [("attribute.page", "contains", "newsletter")],
+        [(f"pixel.{pixel}.count", ">=", 1_000)],
+        [("attribute.visits", ">", 3), ("attribute.category", "notNull", None)],
+        [("attribute.amount", "<", 5), ("attribute.items", "=", 1)],
+    ]
+    return [(f"rule {number}", _all(rules)) for number, rules in enumerate(conditions, 1)]
+
+
+def _all(rules: list[tuple[str, str, Any]]) -> dict[str, Any]:
+    names = ("field", "operator", "value")
+    return {"combinator": "and", "rules": [dict(zip(names, rule, strict=True)) for rule in rules]}

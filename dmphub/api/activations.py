@@ -1,0 +1,102 @@
+"""`activations/`: audiences sent to platforms."""
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from activation import services
+from activation.models import Activation
+from audiences.models import Audience
+from dmphub.api.errors import refusals
+from dmphub.api.idempotency import once
+from dmphub.api.resource import Created, OwnedField, Readable
+from dmphub.api.strict import ObjectField, StrictSerializer
+from integrations.models import Platform
+
+
+class CountsSerializer(serializers.Serializer[Any]):
+    wanted = serializers.IntegerField(help_text="Ids that should be in the segment.")
+    acknowledged = serializers.IntegerField(help_text="Ids that the platform confirmed.")
+    due = serializers.IntegerField(help_text="Changes on their way, those that wait for a retry included.")
+    waiting_for_mapping = serializers.IntegerField(help_text="Members that the platform does not know yet.")
+    dead = serializers.IntegerField(help_text="Changes that the platform finally refused.")
+
+
+class ActivationSerializer(StrictSerializer[Activation]):
+    audience = OwnedField(queryset=Audience.objects.all())
+    platform = OwnedField(queryset=Platform.objects.all())
+    settings = ObjectField(required=False)
+    segment_id = serializers.JSONField(read_only=True)
+    counts = serializers.SerializerMethodField()
+    unique = ("audience", "platform")
+
+    class Meta:
+        model = Activation
+        fields = [
+            *("id", "audience", "platform", "settings", "status", "segment_id", "counts", "last_error", "created_at"),
+        ]
+        read_only_fields = ["id", "status", "last_error"]
+
+    @extend_schema_field(CountsSerializer)
+    def get_counts(self, activation: Activation) -> dict[str, int]:
+        return services.counts(activation)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        if attrs["audience"].customer_id != attrs["platform"].customer_id:
+            raise serializers.ValidationError({"platform": "belongs to another customer than the audience"})
+        return attrs
+
+    def create(self, validated_data: dict[str, Any]) -> Activation:
+        settings = validated_data.get("settings", {})
+        with refusals():
+            return services.activate(validated_data["audience"], validated_data["platform"], settings)
+
+
+class ActivationViewSet(Created[Activation], Readable[Activation]):
+    queryset = Activation.objects.all()
+    serializer_class = ActivationSerializer
+    customer_path = "audience__customer_id"
+    filterset_fields = ["audience", "platform", "status"]
+    reading_actions = ("preview",)
+
+    @extend_schema(request=None, responses=ActivationSerializer)
+    @action(detail=True, methods=["post"])
+    @once
+    def pause(self, request: Request, pk: str) -> Response:  # noqa: ARG002 (DRF's signature)
+        """Send nothing more until it is resumed; what changes meanwhile is remembered."""
+        return self._do(services.pause)
+
+    @extend_schema(request=None, responses=ActivationSerializer)
+    @action(detail=True, methods=["post"])
+    @once
+    def resume(self, request: Request, pk: str) -> Response:  # noqa: ARG002 (DRF's signature)
+        """Go on, with today's members."""
+        return self._do(services.resume)
+
+    @extend_schema(request=None, responses=ActivationSerializer)
+    @action(detail=True, methods=["post"])
+    @once
+    def resync(self, request: Request, pk: str) -> Response:  # noqa: ARG002 (DRF's signature)
+        """Send every member again, for a platform that has lost some."""
+        return self._do(services.resync)
+
+    @extend_schema(request=None, responses=OpenApiTypes.ANY)
+    @action(detail=True, methods=["post"])
+    def preview(self, request: Request, pk: str) -> Response:  # noqa: ARG002 (DRF's signature)
+        """The exact requests that the next batch would send, without secrets; nothing is sent."""
+        with refusals():
+            return Response(services.preview(self.get_object()))
+
+    def _do(self, change: Callable[[Activation], object]) -> Response:
+        activation = self.get_object()
+        with refusals():
+            change(activation)
+        activation.refresh_from_db()
+        return Response(self.get_serializer(activation).data)

@@ -1,0 +1,61 @@
+"""The addresses below `/api/v1/`."""
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView
+
+from dmphub.api.activations import ActivationViewSet
+from dmphub.api.attributes import AttributeViewSet
+from dmphub.api.audiences import AudienceViewSet
+from dmphub.api.bad_rows import BadRowViewSet
+from dmphub.api.batches import BatchViewSet
+from dmphub.api.customers import CustomerViewSet
+from dmphub.api.links import LinkViewSet
+from dmphub.api.mappings import MappingViewSet
+from dmphub.api.match_rates import MatchRateView
+from dmphub.api.pipeline import PipelineView
+from dmphub.api.pixels import PixelViewSet
+from dmphub.api.platforms import PlatformViewSet
+from dmphub.api.users import UserView
+
+router = SimpleRouter()
+router.register("customers", CustomerViewSet)
+router.register("pixels", PixelViewSet)
+router.register("attributes", AttributeViewSet)
+router.register("platforms", PlatformViewSet)
+router.register("audiences", AudienceViewSet)
+router.register("activations", ActivationViewSet)
+router.register("batches", BatchViewSet)
+router.register("bad-rows", BadRowViewSet)
+router.register("mappings", MappingViewSet)
+
+
+class NowhereView(APIView):
+    """An address that is none answers in the API's shape too."""
+
+    permission_classes = []
+    schema = None
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        raise NotFound("There is no such address; /api/v1/docs/ lists them.")
+
+    def get(self, request: Request) -> Response:
+        raise NotImplementedError
+
+
+app_name = "api"
+urlpatterns = [
+    *router.urls,
+    path("platforms/<int:pk>/links/", LinkViewSet.as_view({"post": "create"}), name="platform-links"),
+    path("platforms/<int:pl>/match-rate/", MatchRateView.as_view(), name="match-rate"),
+    path("users/<uuid:user_id>/", UserView.as_view(), name="user"),
+    path("pipeline/", PipelineView.as_view(), name="pipeline"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    re_path("", NowhereView.as_view(), name="nowhere"),
+]

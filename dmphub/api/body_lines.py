@@ -1,0 +1,86 @@
+"""A request's body read line by line as it arrives, in bounded memory, however long it is."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
+from rest_framework.request import Request
+
+CHUNK = 64 * 1024
+LONGEST = 8 * 1024  # bytes of a line
+GZIP_WBITS = 31
+
+Read = Callable[[int], bytes]
+
+
+def lines_of(request: Request) -> Iterator[bytes | None]:
+    """The lines of the body, unpacked; None for one that is too long. Nothing else may have read the body.
+
+    Raises ParseError where the packing is broken, after the lines before it.
+    """
+    read = _reader(request)
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "gzip":
+        read = Unzipped(read).read
+    elif encoding != "identity":
+        raise UnsupportedMediaType(encoding, "Content-Encoding may be gzip, nothing else.")
+    return split(read)
+
+
+def _reader(request: Request) -> Read:
+    """A server that ends the stream itself is read directly: a chunked body says no length, which Django asks for."""
+    environ: dict[str, Any] = request.META
+    if environ.get("wsgi.input_terminated"):
+        read: Read = environ["wsgi.input"].read
+        return read
+    return request._request.read
+
+
+def split(read: Read) -> Iterator[bytes | None]:
+    begun, too_long = b"", False
+    while chunk := read(CHUNK):
+        *complete, rest = chunk.split(b"\n")
+        for part in complete:
+            yield _whole(begun + part, too_long=too_long)
+            begun, too_long = b"", False
+        too_long = too_long or len(begun) + len(rest) > LONGEST
+        begun = b"" if too_long else begun + rest
+    if begun or too_long:
+        yield _whole(begun, too_long=too_long)
+
+
+def _whole(line: bytes, *, too_long: bool) -> bytes | None:
+    return None if too_long or len(line) > LONGEST else line
+
+
+class Unzipped:
+    """What a gzip stream, of one member or several, holds; a little at a time, whatever it was packed from."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._member = zlib.decompressobj(GZIP_WBITS)
+        self._packed = b""
+        self._begun = False
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the end. Raises ParseError where the stream is broken or cut off."""
+        while True:
+            packed = self._packed or self._read(CHUNK)
+            if not packed:
+                return self._end()
+            if self._member.eof:
+                self._member = zlib.decompressobj(GZIP_WBITS)
+            self._begun = True
+            try:
+                unpacked = self._member.decompress(packed, size)
+            except zlib.error:
+                raise ParseError("The body is no sound gzip stream.") from None
+            self._packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            if unpacked:
+                return unpacked
+
+    def _end(self) -> bytes:
+        if self._begun and not self._member.eof:
+            raise ParseError("The gzip stream is cut off.")
+        return b""

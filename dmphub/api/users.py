@@ -1,0 +1,89 @@
+"""`users/{user_id}/`: the whole story of one user."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from dmphub.api.authentication import customer_of
+from dmphub.stories import story
+
+
+class ActivitySerializer(serializers.Serializer[Any]):
+    first = serializers.DateTimeField()
+    last = serializers.DateTimeField()
+    count = serializers.IntegerField()
+
+
+class IdentitySerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    value = serializers.CharField()
+
+
+class UserMappingSerializer(serializers.Serializer[Any]):
+    platform = serializers.IntegerField()
+    platform_user_id = serializers.CharField()
+    synced_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    extra = serializers.DictField()
+
+
+class UserAudienceSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField(allow_null=True)
+
+
+class UserDeliverySerializer(serializers.Serializer[Any]):
+    activation = serializers.IntegerField()
+    platform = serializers.IntegerField()
+    platform_user_id = serializers.CharField()
+    wanted = serializers.BooleanField()
+    acknowledged = serializers.BooleanField(allow_null=True)
+    state = serializers.CharField()
+    at = serializers.DateTimeField()
+    error = serializers.CharField()
+
+
+class StorySerializer(serializers.Serializer[Any]):
+    user_id = serializers.UUIDField()
+    customer = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    attributes = serializers.DictField()
+    dimensions = serializers.DictField()
+    activity = serializers.DictField(child=ActivitySerializer())
+    identities = IdentitySerializer(many=True)
+    mappings = UserMappingSerializer(many=True)
+    audiences = UserAudienceSerializer(many=True)
+    deliveries = UserDeliverySerializer(many=True)
+
+
+class UserView(APIView):
+    @extend_schema(
+        responses=StorySerializer,
+        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+    )
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """What is known of a user; the id of a merged profile answers with the survivor."""
+        found = story(_customer(request), user_id)
+        if found is None:
+            raise NotFound("This customer has no such user.")
+        return Response(StorySerializer(found).data)
+
+
+def _customer(request: Request) -> int:
+    own, text = customer_of(request), request.query_params.get("customer")
+    if text is None and own is not None:
+        return own
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise ValidationError({"customer": ErrorDetail("must be a customer's number", "required")})
+    if own not in {None, int(text)}:
+        raise NotFound
+    return int(text)

@@ -1,0 +1,21 @@
+"""The console's pages beside Django's admin."""
+
+from django.contrib import admin
+from django.urls import path
+
+from dmphub.console.bad_rows import bad_rows
+from dmphub.console.batches import batches
+from dmphub.console.links import links
+from dmphub.console.lookup import look_up
+from dmphub.console.match_rate import match_rate
+from dmphub.console.pipeline import pipeline
+
+app_name = "console"
+urlpatterns = [
+    path("links/", admin.site.admin_view(links), name="links"),
+    path("look-up/", admin.site.admin_view(look_up), name="look-up"),
+    path("match-rate/", admin.site.admin_view(match_rate), name="match-rate"),
+    path("batches/", admin.site.admin_view(batches), name="batches"),
+    path("bad-rows/", admin.site.admin_view(bad_rows), name="bad-rows"),
+    path("pipeline/", admin.site.admin_view(pipeline), name="pipeline"),
+]

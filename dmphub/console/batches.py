@@ -1,0 +1,68 @@
+"""The delivery log: every request to a platform, newest first."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.decorators import permission_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from activation.models import Activation, Batch
+from dmphub.console.cells import Table, excerpt, mono, number, state, table, unbroken, when
+from dmphub.console.turning import turn
+from edge.console import page
+from integrations.models import Platform
+
+ANY = [("", "any")]
+
+
+class BatchFilterForm(forms.Form):
+    platform = forms.ModelChoiceField(
+        Platform.objects.all(), required=False, empty_label="any", widget=UnfoldAdminSelectWidget
+    )
+    activation = forms.ModelChoiceField(
+        Activation.objects.select_related("audience", "platform"),
+        required=False,
+        empty_label="any",
+        widget=UnfoldAdminSelectWidget,
+    )
+    status = forms.ChoiceField(choices=[*ANY, *Batch.Status.choices], required=False, widget=UnfoldAdminSelectWidget)
+
+
+@permission_required("activation.view_batch", raise_exception=True)
+def batches(request: HttpRequest) -> HttpResponse:
+    form = BatchFilterForm(request.GET)
+    chosen = form.cleaned_data if form.is_valid() else {}
+    rows, ways = turn(request, _chosen(chosen), "-started_at", "-bucket", "-id")
+    return page(request, "log.html", "Batches", form=form, table=_table(rows), ways=ways)
+
+
+def _chosen(chosen: dict[str, Any]) -> QuerySet[Batch]:
+    rows = Batch.objects.all()
+    if chosen.get("platform"):
+        rows = rows.filter(platform_id=chosen["platform"].pk)
+    if chosen.get("activation"):
+        rows = rows.filter(platform_id=chosen["activation"].platform_id, activations__contains=chosen["activation"].pk)
+    return rows.filter(status=chosen["status"]) if chosen.get("status") else rows
+
+
+def _table(rows: list[Any]) -> Table:
+    names = Platform.objects.in_bulk({row.platform_id for row in rows})
+    headers = ["Started", "Took", "Platform", "Operation", "Status", "Rows", "Answer", "Request", "Response"]
+    return table(headers, [_cells(row, names) for row in rows])
+
+
+def _cells(row: Batch, names: dict[int, Platform]) -> list[Any]:
+    took = f"{(row.finished_at - row.started_at).total_seconds():.3f} s" if row.finished_at else ""
+    return [
+        when(row.started_at),
+        unbroken(took),
+        names.get(row.platform_id, row.platform_id),
+        row.operation,
+        state(row.status),
+        unbroken(f"{number(row.accepted)} of {number(row.rows)}"),
+        mono(row.response_status or ""),
+        excerpt(row.request_excerpt),
+        excerpt(row.error or row.response_excerpt),
+    ]

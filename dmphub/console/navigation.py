@@ -1,0 +1,59 @@
+"""The console's sidebar, in the order in which a marketer works."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (unfold's signature)
+    return [
+        _group("", _page("Overview", "dashboard", "admin:index")),
+        _group(
+            "Collect",
+            _model("Customers", "storefront", "edge", "customer"),
+            _model("Pixels", "ads_click", "profiles", "pixel"),
+            _model("Attributes", "sell", "profiles", "attribute"),
+        ),
+        _group(
+            "Match",
+            _model("Platforms", "hub", "integrations", "platform"),
+            _page("Match rate", "percent", "console:match-rate", "integrations.view_platform"),
+            _page("Mail links", "link", "console:links", "integrations.change_platform"),
+        ),
+        _group("Decide", _model("Audiences", "groups", "audiences", "audience")),
+        _group(
+            "Activate",
+            _model("Activations", "send", "activation", "activation"),
+            _page("Batches", "receipt_long", "console:batches", "activation.view_batch"),
+        ),
+        _group("Look up", _page("A user's story", "person_search", "console:look-up", "profiles.view_profile")),
+        _group(
+            "System",
+            _page("Pipeline", "conveyor_belt", "console:pipeline"),
+            _page("Bad rows", "report", "console:bad-rows", "edge.view_badrow"),
+            _model("API keys", "key", "dmphub", "apikey"),
+            _model("People", "person", "auth", "user"),
+            _page("API reference", "api", "api:docs"),
+        ),
+    ]
+
+
+def _group(title: str, *items: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "separator": False, "items": list(items)}
+
+
+def _page(title: str, icon: str, name: str, permission: str = "") -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse(name), "permission": _holding(permission)}
+
+
+def _model(title: str, icon: str, app: str, model: str) -> dict[str, Any]:
+    return _page(title, icon, f"admin:{app}_{model}_changelist", f"{app}.view_{model}")
+
+
+def _holding(permission: str) -> Callable[[HttpRequest], bool]:
+    def allowed(request: HttpRequest) -> bool:
+        return not permission or request.user.has_perm(permission)
+
+    return allowed

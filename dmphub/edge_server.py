@@ -1,0 +1,69 @@
+"""`python -m dmphub.edge_server --port P`: one edge process; several may share the port.
+
+granian runs embedded in this process, so that what is supervised is what answers. It listens with
+SO_REUSEPORT: the kernel spreads connections over all processes of the port.
+"""
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import signal
+
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from dmphub.asgi import make_edge
+
+BACKLOG = 1024
+STOP_SECONDS = 2.8
+"""From SIGTERM to the end, whatever the clients do."""
+
+
+def main() -> None:
+    arguments = _arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    uvloop.run(_serve(arguments.host, arguments.port))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Serve the edge.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    return parser.parse_args()
+
+
+async def _serve(host: str, port: int) -> None:
+    server = Server(
+        make_edge(),
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=BACKLOG,
+        log_access=False,
+    )
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.call_later(STOP_SECONDS, os._exit, 0)
+        server.stop()  # type: ignore[no-untyped-call] # granian leaves it unannotated
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    _spare_the_collector()
+    await server.serve()
+
+
+def _spare_the_collector() -> None:
+    """What is loaded now stays; requests make no cycles, so looking for them may be rare."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""`manage.py sweep`: the sweeper, in the foreground."""
+
+import signal
+from datetime import UTC, datetime, timedelta
+
+from django.core.management.base import BaseCommand
+
+from dmphub.api import idempotency
+from pipeline.match_rates import keep_today
+from pipeline.sweeper import Sweeper
+
+ANSWERS_KEPT = timedelta(hours=24)
+
+
+def forget_answers() -> None:
+    """A repeated write finds its answer for a day."""
+    idempotency.forget(datetime.now(UTC) - ANSWERS_KEPT)
+
+
+CHORES = (forget_answers, keep_today)
+
+
+class Command(BaseCommand):
+    help = "Finds what is due every second and does it where nobody else does. Needs no broker."
+
+    def handle(self, *_args: object, **_options: object) -> None:
+        stopped = False
+
+        def stop(*_: object) -> None:
+            nonlocal stopped
+            stopped = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        Sweeper(CHORES).run(lambda: not stopped)

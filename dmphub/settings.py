@@ -1,0 +1,164 @@
+"""Django's settings: everything that varies comes from `dmphub.environment`."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.templatetags.static import static
+
+from dmphub import embedded, environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT = environment.read()
+SERVICES = embedded.addresses(ENVIRONMENT)
+
+SECRET_KEYS: list[str] = list(ENVIRONMENT.secret_keys)
+SECRET_KEY, *SECRET_KEY_FALLBACKS = ENVIRONMENT.derived_secrets("django")
+DEBUG = ENVIRONMENT.debug
+ALLOWED_HOSTS = ["*"]
+EDGE_URL = ENVIRONMENT.edge_url
+ALLOW_PRIVATE_TARGETS = ENVIRONMENT.allow_private_targets
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "edge",
+    "integrations",
+    "usersync",
+    "profiles",
+    "audiences",
+    "activation",
+    "pipeline",
+    "dmphub",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "dmphub.urls"
+WSGI_APPLICATION = "dmphub.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's view of a `postgresql://` URL; a socket folder may stand in `?host=`."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", unquote(parts.hostname or "")),
+        "PORT": str(parts.port or options.pop("port", "")),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+DATABASES = {"default": database(SERVICES.database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = SERVICES.redis_url
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+FORMAT_MODULE_PATH = ["dmphub.formats"]
+
+STATIC_URL = "static/"
+STATIC_ROOT = ENVIRONMENT.home / "static"
+
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
+CSRF_TRUSTED_ORIGINS: list[str] = []
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["dmphub.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["dmphub.api.permissions.RolePermission"],
+    "DEFAULT_PAGINATION_CLASS": "dmphub.api.pagination.NewestLast",
+    "PAGE_SIZE": 100,
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["dmphub.api.parser.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "dmphub.api.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "dmphub",
+    "DESCRIPTION": "Drive the audience-activation hub: collect, match, decide, activate.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "docExpansion": "none"},
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "dmphub.api.schema.tell_errors",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "AttributeType": "profiles.models.Attribute.Type",
+        "AudienceStatus": "audiences.models.Audience.Status",
+        "ActivationStatus": "activation.models.Activation.Status",
+        "BatchStatus": "activation.models.Batch.Status",
+    },
+}
+
+UNFOLD = {
+    "SITE_TITLE": "dmphub",
+    "SITE_HEADER": "dmphub",
+    "SITE_SUBHEADER": "Collect · match · decide · activate",
+    "SITE_SYMBOL": "hub",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [lambda _: static("dmphub/console.css")],
+    "DASHBOARD_CALLBACK": "dmphub.console.dashboard.dashboard",
+    "SIDEBAR": {"show_search": False, "navigation": "dmphub.console.navigation.navigation"},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}

@@ -1,0 +1,186 @@
+"""One user's story, gathered from every room: what the API answers and what the console shows."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from activation.models import Delivery
+from audiences.models import Audience, Membership
+from edge import buckets
+from profiles.models import Identity, Profile
+from usersync.models import UserMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    first: datetime
+    last: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An id of the user; `kind` as in `profiles.Identity`."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    platform: int
+    platform_user_id: str
+    synced_at: datetime
+    expires_at: datetime | None
+    extra: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Belongs:
+    """An audience that the user is in; `until` is when time alone may change that."""
+
+    id: int
+    name: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a platform should hold and last confirmed. `state`: done, due, sending, unknown or dead."""
+
+    activation: int
+    platform: int
+    platform_user_id: str
+    wanted: bool
+    acknowledged: bool | None
+    state: str
+    at: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    user_id: UUID
+    customer: int
+    created_at: datetime
+    attributes: dict[str, Any]
+    dimensions: dict[str, Any]
+    activity: dict[str, Activity]
+    identities: list[Known]
+    mappings: list[Mapped]
+    audiences: list[Belongs]
+    deliveries: list[Told]
+
+
+def story(customer: int, user_id: UUID) -> Story | None:
+    """The story of the user, or of the survivor that the user was merged into."""
+    profile = survivor(customer, user_id)
+    if profile is None:
+        return None
+    return Story(
+        user_id=profile.user_id,
+        customer=customer,
+        created_at=profile.created_at,
+        attributes=profile.attributes,
+        dimensions=profile.dimensions,
+        activity=_activity(profile),
+        identities=_identities(profile),
+        mappings=_mappings(profile),
+        audiences=_audiences(profile),
+        deliveries=_deliveries(profile),
+    )
+
+
+def survivor(customer: int, user_id: UUID) -> Profile | None:
+    """The profile that answers for the id now."""
+    seen: set[UUID] = set()
+    while user_id not in seen:
+        seen.add(user_id)
+        bucket = buckets.of_user(user_id)
+        profile = Profile.objects.filter(bucket=bucket, customer_id=customer, user_id=user_id).first()
+        if profile is None or profile.merged_into is None:
+            return profile
+        user_id = profile.merged_into
+    return None
+
+
+def find(customer: int, text: str) -> list[UUID]:
+    """The users whom an id of any kind names: our user id, the customer's, a device's or a platform's."""
+    named = Identity.objects.filter(bucket=buckets.of_value(text), customer_id=customer, value=text).exclude(
+        user_id=None
+    )
+    candidates = [*_as_user_id(text), *named.values_list("user_id", flat=True)]
+    profiles = [survivor(customer, candidate) for candidate in candidates if candidate]
+    return list(dict.fromkeys(profile.user_id for profile in profiles if profile))
+
+
+def _as_user_id(text: str) -> list[UUID]:
+    try:
+        return [UUID(text)]
+    except ValueError:
+        return []
+
+
+def _activity(profile: Profile) -> dict[str, Activity]:
+    return {
+        pixel: Activity(_moment(seen["first"]), _moment(seen["last"]), seen["total"])
+        for pixel, seen in profile.activity.items()
+    }
+
+
+def _moment(unix_ms: int) -> datetime:
+    return datetime.fromtimestamp(unix_ms / 1000, UTC)
+
+
+def _identities(profile: Profile) -> list[Known]:
+    return sorted((Known(kind, value) for kind, value in profile.ids), key=lambda known: (known.kind, known.value))
+
+
+def _mappings(profile: Profile) -> list[Mapped]:
+    rows = UserMapping.objects.filter(bucket=profile.bucket, user_id=profile.user_id, customer_id=profile.customer_id)
+    return [
+        Mapped(row.platform_id, row.platform_user_id, row.synced_at, row.expires_at, row.extra)
+        for row in rows.order_by("platform_id", "platform_user_id")
+    ]
+
+
+def _audiences(profile: Profile) -> list[Belongs]:
+    rows = Membership.objects.filter(
+        bucket=profile.bucket, user_id=profile.user_id, customer_id=profile.customer_id, member=True
+    )
+    memberships = {row.audience_id: row for row in rows}
+    names = Audience.objects.filter(pk__in=memberships).values_list("pk", "name")
+    return [Belongs(pk, name, memberships[pk].since, memberships[pk].look_again_at) for pk, name in names]
+
+
+def _deliveries(profile: Profile) -> list[Told]:
+    """Those of the ids that the user has had: the index knows users by bucket, so every bucket is named."""
+    activations = Audience.objects.filter(customer_id=profile.customer_id).values("activations")
+    rows = Delivery.objects.filter(
+        bucket__in=range(buckets.BUCKETS), user_id=profile.user_id, activation_id__in=activations
+    )
+    return [
+        Told(
+            activation=row.activation_id,
+            platform=row.platform_id,
+            platform_user_id=row.platform_user_id,
+            wanted=row.wanted,
+            acknowledged=row.acknowledged,
+            state=_state(row),
+            at=row.changed_at,
+            error=row.error,
+        )
+        for row in rows.order_by("activation_id", "platform_user_id")
+    ]
+
+
+def _state(row: Delivery) -> str:
+    if row.dead:
+        return "dead"
+    if row.claim is not None:
+        return "sending"
+    if row.due_at is not None:
+        return "due"
+    return "unknown" if row.acknowledged is None and row.wanted else "done"

@@ -1,0 +1,14 @@
+"""The addresses of the console and the REST API. Static files are served by granian (`console_server`)."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from dmphub.health import healthz, readyz
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("api/v1/", include("dmphub.api.addresses")),
+    path("", include("dmphub.console.addresses")),
+    path("", admin.site.urls),
+]

@@ -1,0 +1,65 @@
+"""Request bodies, read and unpacked within their bound."""
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from edge import answers
+from edge.answers import Refused
+from edge.limits import Limits
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class Disconnected(Exception):
+    """The sender went away before its body was complete."""
+
+
+async def read(receive: Receive, length: int, limits: Limits) -> bytes:
+    """The whole body, of `length` bytes or of unknown length (-1).
+
+    Refuses what is larger, or slower, than the limits.
+    """
+    message = await receive()
+    if message["type"] == "http.request" and len(message["body"]) == length:
+        return bytes(message["body"])  # whole, as nearly always: the server need not be asked for the end
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            return await _read_on(message, receive, limits)
+    except TimeoutError:
+        raise Refused(answers.TOO_SLOW) from None
+
+
+async def _read_on(message: dict[str, Any], receive: Receive, limits: Limits) -> bytes:
+    body = bytearray()
+    while True:
+        if message["type"] != "http.request":
+            raise Disconnected
+        body += message.get("body", b"")
+        check_size(len(body), limits)
+        if not message.get("more_body"):
+            return bytes(body)
+        message = await receive()
+
+
+def check_size(size: int, limits: Limits) -> None:
+    """Raises Refused for more bytes than the limit."""
+    if size > limits.body_bytes:
+        raise Refused(answers.TOO_LARGE)
+
+
+def gunzip(packed: bytes, limits: Limits) -> bytes:
+    """What was packed: one gzip member or several. Stops at the limit, however much more there is."""
+    unpacked = b""
+    while packed:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            unpacked += member.decompress(packed, limits.body_bytes + 1 - len(unpacked))
+        except zlib.error:
+            raise answers.bad("data") from None
+        check_size(len(unpacked), limits)
+        if not member.eof:
+            raise answers.bad("data")
+        packed = member.unused_data
+    return unpacked

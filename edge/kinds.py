@@ -1,0 +1,27 @@
+"""What an inbox row asks for. Requests first, then the commands that buckets send each other."""
+
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """Stored in `inbox.kind`: values are for ever."""
+
+    EVENT = 1  # /dp
+    SYNC = 2  # /uid
+    CONFIRM = 3  # a browser came back with the id it was given
+    OPT_OUT = 4  # a browser wants not to be known, anywhere in the hub
+    OPT_IN = 5  # … or to be known again
+    MATCH = 6  # a line of a match table that names the user by another id than ours
+
+    LINK = 20  # an id of a user, told to the id's bucket
+    MEET = 21  # two users are one person: told to the bucket of the second
+    MERGE = 22  # the younger of two is told to give itself up
+    CONTENT = 23  # what the younger one held, told to the older
+    MAPPED = 24  # a platform's id now belongs to this user
+    UNMAPPED = 25  # … and no longer to this one
+    RELEASE = 26  # a user gave up a platform's id: told to the id's bucket
+    HAND_OVER = 27  # … or was merged into another
+    WANT = 28  # what a platform should hold for one of its ids
+
+    BUILD = 40  # evaluate every profile of this bucket for one audience
+    BACKFILL = 41  # want every mapped member of this bucket for one activation

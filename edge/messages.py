@@ -1,0 +1,85 @@
+"""What the inbox rows of requests say: written by the edge and the API, read by absorb.
+
+Times are unix milliseconds. An id is a pair of kind and value, with the kinds of `profiles.Identity`:
+`user` (the customer's own user id), `euid:<pl>`, `device:<parameter>`; and `cookie`, one of our own user ids
+that came beside another.
+"""
+
+from typing import Any
+
+import msgspec
+
+Id = tuple[str, str]
+
+
+class Event(msgspec.Struct, omit_defaults=True):
+    """`inbox.query` of a `Kind.EVENT`; `inbox.body` holds the raw `data`, or nothing.
+
+    `user` is our own user id, where the request carried one or was given a new one; it decides the row's
+    bucket, else the first of `ids` does. `confirmed`: the id is known to stick (the browser brought it
+    back, or the caller named it). `counted`: a part of its data could not be used; the rest was, and is not
+    counted again when the row is replayed.
+    """
+
+    customer: int
+    pixel: int
+    at: int
+    user: str | None = None
+    confirmed: bool = False
+    ids: list[Id] = []
+    dimensions: dict[str, Any] = {}
+    counted: bool = False
+
+
+class Confirm(msgspec.Struct, omit_defaults=True):
+    """`inbox.query` of a `Kind.CONFIRM`, in the bucket of `user`: the browser kept the id it was given.
+
+    `ids` are the ids that the first request named, and under which its data was kept.
+    """
+
+    customer: int
+    user: str
+    at: int
+    ids: list[Id] = []
+
+
+class Sync(msgspec.Struct, omit_defaults=True):
+    """`inbox.query` of a `Kind.SYNC`: in the bucket of `platform_user_id`, or of `user` where that is empty.
+
+    An empty `platform_user_id` removes the user's mapping on the platform.
+    """
+
+    customer: int
+    platform: int
+    user: str
+    platform_user_id: str
+    at: int
+    ttl_days: int | None = None
+    extra: dict[str, str] = {}
+
+
+class Match(msgspec.Struct, omit_defaults=True):
+    """`inbox.query` of a `Kind.MATCH`, in the bucket of the value of `id`: a platform's id of the user it names."""
+
+    customer: int
+    platform: int
+    platform_user_id: str
+    id: Id
+    at: int
+    ttl_days: int | None = None
+    extra: dict[str, str] = {}
+
+
+class Choice(msgspec.Struct):
+    """`inbox.query` of a `Kind.OPT_OUT` or `Kind.OPT_IN`, in the bucket of `user`; for every customer."""
+
+    user: str
+    at: int
+
+
+encode = msgspec.json.Encoder().encode
+decode_event = msgspec.json.Decoder(Event).decode
+decode_confirm = msgspec.json.Decoder(Confirm).decode
+decode_choice = msgspec.json.Decoder(Choice).decode
+decode_sync = msgspec.json.Decoder(Sync).decode
+decode_match = msgspec.json.Decoder(Match).decode

@@ -1,0 +1,78 @@
+"""A request as the routes see it."""
+
+from typing import Any
+
+from edge import answers, cookies
+from edge import body as bodies
+from edge.body import Receive
+from edge.limits import Limits
+from edge.query import Query
+
+_GZIP = frozenset({b"gzip", b"x-gzip"})
+_PLAIN = frozenset({b"", b"identity"})
+
+
+class Request:
+    """Method, query, cookies and body; the headers are walked once.
+
+    `cookie` is our user id, `cookies` the header as it came. `gpc`: the browser sends the Global Privacy Control
+    signal. `opted_out`: our cookie says so.
+    """
+
+    __slots__ = (
+        *("_encoding", "_length", "_receive", "_scope", "authorization", "cookie", "cookies"),
+        *("gpc", "method", "opted_out", "path", "raw_query"),
+    )
+
+    def __init__(self, scope: dict[str, Any], receive: Receive) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.raw_query: bytes = scope["query_string"]
+        self.cookie: str | None = None
+        self.cookies = b""
+        self.opted_out = False
+        self.gpc = False
+        self.authorization = b""
+        self._scope = scope
+        self._receive = receive
+        self._length = 0  # of the body as announced; -1: chunked
+        self._encoding = b""
+        for name, value in scope["headers"]:
+            if name == b"cookie":
+                self.cookies = value
+                self.cookie = self.cookie or cookies.read(value)
+                self.opted_out = self.opted_out or cookies.opted_out(value)
+            elif name == b"content-length":
+                self._length = int(value)
+            elif name == b"authorization":
+                self.authorization = value
+            elif name == b"transfer-encoding":
+                self._length = -1
+            elif name == b"content-encoding":
+                self._encoding = value.strip().lower()
+            elif name == b"sec-gpc":
+                self.gpc = value == b"1"
+
+    def query(self) -> Query:
+        return Query(self.raw_query)
+
+    @property
+    def raw_path(self) -> bytes:
+        """As it was sent, percent-encoded."""
+        return bytes(self._scope["raw_path"])
+
+    def header(self, name: bytes) -> bytes:
+        """A header that few routes ask for; empty where there is none. `name` is lower-case."""
+        return next((bytes(value) for found, value in self._scope["headers"] if found == name), b"")
+
+    async def body(self, limits: Limits) -> bytes:
+        """The body, unpacked; empty where there is none. Raises Refused and Disconnected."""
+        if self._length == 0:
+            return b""
+        bodies.check_size(self._length, limits)
+        body = await bodies.read(self._receive, self._length, limits)
+        if self._encoding in _PLAIN:
+            return body
+        if self._encoding in _GZIP:
+            return bodies.gunzip(body, limits)
+        raise answers.bad("data")

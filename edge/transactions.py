@@ -1,0 +1,26 @@
+"""Giving the stages work from Django's side of the house: rows in its transaction, wake-ups after it."""
+
+from collections.abc import Sequence
+
+import psycopg
+from django.conf import settings
+from django.db import connection, transaction
+
+from edge import arrays, commands
+from edge.commands import Command
+from edge.wakeups import ABSORB, wakeups
+
+
+def send(messages: Sequence[Command]) -> None:
+    """Append commands to the inbox in Django's current transaction, and wake absorb once it is committed."""
+    with transaction.atomic():
+        arrays.register(connection.connection)
+        # a cursor of psycopg's own: Django's binds on the client and cannot take binary arrays
+        with psycopg.Cursor(connection.connection) as cursor:
+            commands.append(cursor, messages)
+        wake_when_committed(ABSORB, 0)
+
+
+def wake_when_committed(stage: str, *ids: int) -> None:
+    """Wake a stage once the transaction that gives it work is committed."""
+    transaction.on_commit(lambda: wakeups(settings.REDIS_URL).wake(stage, *ids))

@@ -1,0 +1,37 @@
+"""What went wrong with a third party, named by what to do next. A connector raises nothing else."""
+
+
+class IntegrationError(Exception):
+    """Base; the message is shown to marketers and holds no secret."""
+
+
+class Refused(IntegrationError):
+    """The platform said no (a 4xx): sending the same again will not help."""
+
+
+class TooLarge(Refused):
+    """The platform said that the request was too large (413): send fewer rows."""
+
+
+class Unauthorized(Refused):
+    """The platform does not accept the credentials (401, 403): a person has to act."""
+
+
+class Retriable(IntegrationError):
+    """The platform could not (5xx, 408): nothing was applied, or applying it again does no harm."""
+
+
+class RateLimited(Retriable):
+    """The platform asks to wait (429); `retry_after` in seconds where it says how long. Costs no attempt."""
+
+    def __init__(self, message: str, retry_after: float | None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unanswered(Retriable):
+    """No answer came (time-out, broken connection): the platform may have applied the request."""
+
+
+class Misconfigured(Refused):
+    """The request could not be made at all: an address, a template or a setting is wrong."""

@@ -1,0 +1,162 @@
+"""The one way out: guarded HTTP. Connectors describe a request; only this module sends it.
+
+The target's address is checked and pinned (private and loopback ones are refused), redirects are never
+followed, the answer is capped in size and time.
+"""
+
+import math
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import requests
+import urllib3
+from django.conf import settings
+from requests_hardened import Config, Manager
+from requests_hardened.ip_filter import InvalidIPAddress
+
+from integrations.errors import (
+    Misconfigured,
+    RateLimited,
+    Refused,
+    Retriable,
+    TooLarge,
+    Unanswered,
+    Unauthorized,
+)
+
+CONNECT_SECONDS = 5.0
+MOST_BYTES = 1 << 20
+LONGEST_WAIT_SECONDS = 3_600.0
+EXCERPT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to send. `auth` holds what must not be shown: (user, password), headers or parameters."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    basic: tuple[str, str] | None = field(default=None, repr=False)
+    secret_headers: dict[str, str] = field(default_factory=dict, repr=False)
+    secret_query: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back, at most `MOST_BYTES` of it. Header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def excerpt(self) -> str:
+        return self.body[:EXCERPT].decode("utf-8", "replace")
+
+
+_local = threading.local()
+
+
+def send(request: Request, timeout: float) -> Response:
+    """Send it, for `timeout` seconds at most. Raises `integrations.errors` for anything but a 2xx."""
+    response = _send(request, timeout)
+    if 200 <= response.status < 300:
+        return response
+    raise _error(response)
+
+
+def _session() -> requests.Session:
+    """This thread's session: its connections are kept alive."""
+    session: requests.Session | None = getattr(_local, "session", None)
+    if session is None:
+        config = Config(
+            ip_filter_enable=not settings.ALLOW_PRIVATE_TARGETS,
+            ip_filter_allow_loopback_ips=False,
+            never_redirect=True,
+            default_timeout=(CONNECT_SECONDS, CONNECT_SECONDS),
+            user_agent_override="dmphub",
+        )
+        session = _local.session = Manager(config).get_session()
+        session.trust_env = False
+    return session
+
+
+def _send(request: Request, timeout: float) -> Response:
+    deadline = time.monotonic() + timeout
+    try:
+        with _session().request(
+            request.method,
+            request.url,
+            params=request.secret_query or None,
+            headers={**request.headers, **request.secret_headers},
+            data=request.body,
+            auth=request.basic,
+            timeout=(min(CONNECT_SECONDS, timeout), timeout),
+            stream=True,
+        ) as answer:
+            body = _read(answer, deadline)
+            return Response(answer.status_code, {name.lower(): v for name, v in answer.headers.items()}, body)
+    except InvalidIPAddress as refused:
+        raise Misconfigured("the address is inside a private network, where the hub does not go") from refused
+    except requests.ConnectTimeout as late:
+        raise Retriable("the platform could not be reached in time") from late
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema,
+            requests.exceptions.InvalidHeader, ValueError) as wrong:  # fmt: skip
+        raise Misconfigured(f"the request cannot be made: {type(wrong).__name__}") from wrong
+    except requests.ConnectionError as broken:
+        if _never_connected(broken):
+            raise Retriable("the platform could not be reached") from broken
+        raise Unanswered(f"no answer: {type(broken).__name__}") from broken
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as broken:
+        raise Unanswered(f"no answer: {type(broken).__name__}") from broken
+
+
+def _never_connected(broken: requests.ConnectionError) -> bool:
+    reason = getattr(broken.args[0], "reason", None) if broken.args else None
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _read(answer: requests.Response, deadline: float) -> bytes:
+    """As much as came by the deadline; `read1` returns with whatever is there, so nobody can trickle for ever."""
+    body = b""
+    while chunk := answer.raw.read1(65_536, decode_content=True):
+        body += chunk
+        if len(body) >= MOST_BYTES or time.monotonic() > deadline:
+            answer.close()
+            break
+    return body[:MOST_BYTES]
+
+
+def _error(response: Response) -> Exception:
+    message = f"HTTP {response.status}: {response.excerpt}"
+    match response.status:
+        case 429:
+            return RateLimited(message, retry_after(response.headers.get("retry-after")))
+        case 413:
+            return TooLarge(message)
+        case 401 | 403:
+            return Unauthorized(message)
+        case 408:
+            return Retriable(message)
+        case status if status >= 500:
+            return Retriable(message)
+    return Refused(message)
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds to wait by a Retry-After header (seconds or a date), capped; None for none or nonsense."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            return None
+    return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS) if math.isfinite(seconds) else None

@@ -1,0 +1,60 @@
+"""Third parties."""
+
+import secrets
+
+from django.db import models
+
+from edge.configuration import Configuration
+from edge.models import Customer
+from integrations.fields import SecretField
+
+
+def new_secret() -> list[str]:
+    return [secrets.token_urlsafe(24)]
+
+
+class Platform(Configuration):
+    """A third party that audiences are sent to, and whose ids our users are matched with."""
+
+    class SyncAuth(models.TextChoices):
+        TOKEN = "token", "secret token in the request"
+        SIGNED = "signed", "signed requests"
+
+    class SyncTag(models.TextChoices):
+        IMAGE = "img", "image"
+        SCRIPT = "js", "script"
+
+    pl = models.AutoField("platform id (pl)", primary_key=True)
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="platforms")
+    name = models.CharField(max_length=200)
+    connector = models.CharField(max_length=40, help_text="How audiences are delivered to it.")
+    settings = models.JSONField(default=dict, blank=True)
+    credentials = SecretField(default=dict, editable=False)
+    enabled = models.BooleanField(default=True)
+    sync_template = models.TextField(
+        blank=True,
+        help_text="Where a browser is sent, with {{callback}} for our address, where the platform sends it back, "
+        "filling in its user id. Written like {{callback:$UID}} where the platform's macro is not [[USERID]].",
+    )
+    sync_tag = models.CharField(
+        max_length=3,
+        choices=SyncTag.choices,
+        default=SyncTag.IMAGE,
+        help_text="What the platform answers. A script is loaded by the pixel's JavaScript tag only.",
+    )
+    sync_interval_days = models.PositiveSmallIntegerField(default=3)
+    sync_auth = models.CharField(max_length=6, choices=SyncAuth.choices, default=SyncAuth.TOKEN)
+    sync_secrets = SecretField(
+        default=new_secret, editable=False, help_text="Newest first; two are valid while one is rotated."
+    )
+    limits = models.JSONField(
+        default=dict, blank=True, help_text="per_second, concurrent, per_day, files_per_hour, bytes_per_day"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "platform"
+        ordering = ["pl"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.pl})"

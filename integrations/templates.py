@@ -1,0 +1,111 @@
+"""Request templates are data, not code: text and JSON documents with `{{placeholders}}`, compiled once.
+
+In a URL a value is percent-encoded. In JSON, a string that is one placeholder and nothing else becomes the
+value itself, in its own type; elsewhere the value stands as text. Nothing is ever executed.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+# of a segment that is created, of a request for one segment, and of each row in it
+SEGMENT_NAMES = frozenset({"name", "audience_id", "timestamp"})
+REQUEST_NAMES = SEGMENT_NAMES | {"segment_id", "operation"}
+ROW_NAMES = REQUEST_NAMES | {"userid", "user_id"}
+
+Values = Mapping[str, Any]
+Render = Callable[[Values], Any]
+
+
+class TemplateError(ValueError):
+    """A placeholder that means nothing here."""
+
+
+def names(template: Any) -> set[str]:
+    """All placeholders of a text or document."""
+    if isinstance(template, str):
+        return set(PLACEHOLDER.findall(template))
+    if isinstance(template, dict):
+        return {name for key, value in template.items() for name in names(key) | names(value)}
+    if isinstance(template, list):
+        return {name for item in template for name in names(item)}
+    return set()
+
+
+def check(template: Any, allowed: frozenset[str]) -> None:
+    """Raise `TemplateError` for placeholders that are not allowed."""
+    unknown = names(template) - allowed
+    if unknown:
+        known = ", ".join(sorted(allowed))
+        raise TemplateError(f"unknown placeholder {{{{{min(unknown)}}}}}; known here: {known}")
+
+
+def text(template: str, encode: Callable[[str], str] = str) -> Callable[[Values], str]:
+    """A text with placeholders; each value passes through `encode`."""
+    parts = PLACEHOLDER.split(template)
+
+    def render(values: Values) -> str:
+        return "".join(encode(as_text(values[part])) if odd else part for odd, part in _alternating(parts))
+
+    return render if len(parts) > 1 else lambda _: template
+
+
+def url(template: str) -> Callable[[Values], str]:
+    """A URL: values are percent-encoded, whatever they hold."""
+    return text(template, lambda value: quote(value, safe=""))
+
+
+def document(template: Any) -> Render:
+    """A JSON document."""
+    if isinstance(template, str):
+        whole = PLACEHOLDER.fullmatch(template)
+        if whole:
+            name = whole[1]
+            return lambda values: values[name]
+        return text(template)
+    if isinstance(template, dict):
+        members = [(text(key), document(value)) for key, value in template.items()]
+        return lambda values: {key(values): value(values) for key, value in members}
+    if isinstance(template, list):
+        items = [document(item) for item in template]
+        return lambda values: [item(values) for item in items]
+    return lambda _: template
+
+
+def batch(template: Any) -> Callable[[list[Values]], Any]:
+    """A document whose one-element list (itself, or one of its members) is repeated per row.
+
+    Raises `TemplateError` where no list is to be repeated.
+    """
+    if _repeats(template):
+        row = document(template[0])
+        return lambda rows: [row(values) for values in rows]
+    if isinstance(template, dict):
+        repeated = [key for key, value in template.items() if _repeats(value)]
+        if len(repeated) == 1:
+            key = repeated[0]
+            row = document(template[key][0])
+            rest = document({name: value for name, value in template.items() if name != key})
+            return lambda rows: rest(rows[0]) | {key: [row(values) for values in rows]}
+    raise TemplateError("a batch needs a list of one row: the body itself or one of its members")
+
+
+def outside_rows(template: Any) -> Any:
+    """What of a batch document stands once for all of its rows."""
+    if isinstance(template, dict):
+        return {key: value for key, value in template.items() if not _repeats(value)}
+    return None
+
+
+def as_text(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _repeats(template: Any) -> bool:
+    return isinstance(template, list) and len(template) == 1
+
+
+def _alternating(parts: list[str]) -> list[tuple[int, str]]:
+    return [(index % 2, part) for index, part in enumerate(parts)]

@@ -1,0 +1,1 @@
+"""Inbox → profile → memberships → deliveries, in one transaction a batch."""

@@ -1,0 +1,100 @@
+"""Bulk commands: a page of a bucket at a time, after the batch's other rows, giving way to events."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from uuid import UUID
+
+from activation.commands import Backfill, decode_backfill
+from audiences import store as memberships
+from audiences.catalogue import CompiledAudience
+from audiences.commands import Build, decode_build
+from audiences.evaluation import Task
+from edge.kinds import Kind
+from pipeline.absorb.rows import Row
+from pipeline.absorb.work import Work
+from profiles.state import ProfileState
+from profiles.store import ProfileKey, page_of_profiles
+from usersync import store as mappings
+
+BULK = {int(Kind.BUILD), int(Kind.BACKFILL)}
+PAGE = 1_000
+BUDGET = 2_000  # profiles a transaction
+FIRST = UUID(int=0)
+
+
+@dataclass(slots=True)
+class Spent:
+    """What the transaction takes on. A profile that several commands ask about is looked at once, for all of them:
+    one answer may stand on another."""
+
+    profiles: dict[ProfileKey, ProfileState] = field(default_factory=dict)
+    asked: dict[ProfileKey, dict[int, CompiledAudience]] = field(default_factory=lambda: defaultdict(dict))
+    rows: int = 0
+
+    def ask(self, profile: ProfileState, audiences: Iterable[CompiledAudience]) -> None:
+        key = (profile.customer, profile.user_id)
+        self.profiles.setdefault(key, profile)
+        self.asked[key] |= {audience.id: audience for audience in audiences}
+
+    def tasks(self) -> list[Task]:
+        orders: dict[frozenset[int], Sequence[CompiledAudience]] = {}
+        for audiences in self.asked.values():
+            if frozenset(audiences) not in orders:
+                orders[frozenset(audiences)] = sorted(audiences.values(), key=attrgetter("rank"))
+        return [(self.profiles[key], orders[frozenset(audiences)]) for key, audiences in self.asked.items()]
+
+
+def work_off(work: Work, rows: list[Row]) -> list[Row]:
+    """Do as many of these bulk commands as the transaction has room for; answers those done."""
+    spent = Spent()
+    done = []
+    for row in rows:
+        if spent.rows >= BUDGET:
+            break
+        if row.kind == Kind.BUILD:
+            _build(work, row, decode_build(row.query), spent)
+        else:
+            _backfill(work, row, decode_backfill(row.query), spent)
+        spent.rows += PAGE // 50  # an empty page costs something too
+        done.append(row)
+    work.evaluate(lambda evaluation: evaluation.of_tasks(spent.tasks()))
+    return done
+
+
+def _build(work: Work, row: Row, build: Build, spent: Spent) -> None:
+    """Evaluate one page of profiles for an audience and for those that ask about it."""
+    audiences = work.catalogue.audiences
+    audience = audiences.by_id.get(build.audience)
+    if audience is None or audience.version != build.version:
+        return
+    after = FIRST if build.after is None else UUID(build.after)
+    page = page_of_profiles(work.cursor, row.bucket, audience.customer, after, PAGE)
+    asked = (audience, *audiences.affected(audience.customer, frozenset({f"audience.{audience.id}"})))
+    for profile in page:
+        if profile.eligible:
+            spent.ask(profile, asked)
+    spent.rows += len(page)
+    if len(page) == PAGE:
+        work.send(row.bucket, Kind.BUILD, Build(build.audience, build.version, str(page[-1].user_id)))
+    else:
+        memberships.built(work.cursor, row.bucket, build.audience, build.version)
+
+
+def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:
+    """Want one page of members for an activation."""
+    known = work.catalogue.activations.by_id.get(backfill.activation)
+    if known is None:
+        return
+    audience, platform = known
+    after = FIRST if backfill.after is None else UUID(backfill.after)
+    page = memberships.page_of_members(work.cursor, row.bucket, audience, after, PAGE)
+    found = mappings.of_users(work.cursor, {(customer, user) for user, customer, _ in page})
+    for user, customer, version in page:
+        for mapping in found[customer, user]:
+            if mapping.platform == platform:
+                work.want(mapping, backfill.activation, True, version)
+    spent.rows += len(page)
+    if len(page) == PAGE:
+        work.send(row.bucket, Kind.BACKFILL, Backfill(backfill.activation, str(page[-1][0])))

@@ -1,0 +1,58 @@
+"""What a worker was doing when it died, so that a row which kills its workers is found out.
+
+Each batch is noted before it starts, on a connection of its own, and the note is deleted by the batch's
+transaction. Whoever holds a bucket's lock and finds a note that names the bucket knows that the note's
+worker is gone: the rows it had taken count one more attempt, and are taken fewer at a time.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg import Cursor
+
+from pipeline.absorb.rows import Row
+from pipeline.database import Connection
+
+NOTE = "INSERT INTO absorb_run (id, buckets, last_ids, started_at) VALUES (%s, %s, %s, %s)"
+LEFT_BEHIND = "SELECT id FROM absorb_run WHERE buckets && %s::smallint[]"
+TAKE_OVER = "DELETE FROM absorb_run WHERE id = %s RETURNING buckets, last_ids"
+COUNT = """
+UPDATE inbox SET attempts = attempts + 1
+FROM unnest(%s::smallint[], %s::bigint[]) AS k (bucket, last_id)
+WHERE inbox.bucket = k.bucket AND inbox.id <= k.last_id
+"""
+FINISHED = "DELETE FROM absorb_run WHERE id = %s"
+
+
+class Journal:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def note(self, rows: list[Row]) -> UUID:
+        """Note, and commit, that these rows are being worked on."""
+        last = {row.bucket: row.id for row in rows}
+        run = uuid4()
+        self._connection.execute(NOTE, [run, list(last), list(last.values()), datetime.now(UTC)])
+        return run
+
+    def count_attempts(self, cursor: Cursor[Any], held: set[int]) -> None:
+        """Find the notes that dead workers left on the held buckets, and count their attempts."""
+        cursor.execute(LEFT_BEHIND, [sorted(held)])
+        for (run,) in cursor.fetchall():
+            with self._connection.transaction():
+                left = self._connection.execute(TAKE_OVER, [run]).fetchone()
+                if left is not None:
+                    self._connection.execute(COUNT, list(left))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def drop(self, run: UUID) -> None:
+        """The worker lives, but its batch failed."""
+        self._connection.execute(FINISHED, [run])
+
+
+def finish(cursor: Cursor[Any], run: UUID) -> None:
+    """Delete the note, in the batch's own transaction."""
+    cursor.execute(FINISHED, [run])

@@ -1,0 +1,35 @@
+"""Match tables: a line that names its user by another id than ours becomes a sync of the user whom that names."""
+
+from edge import buckets
+from edge.kinds import Kind
+from edge.messages import Match, Sync, decode_match
+from pipeline.absorb.rows import Row
+from pipeline.absorb.work import Needs, Work
+from profiles.store import milliseconds
+
+__all__ = ["decode_match"]
+
+
+def needs_match(match: Match, needs: Needs) -> None:
+    needs.identities.add((match.customer, *match.id))
+
+
+def absorb_match(work: Work, row: Row, match: Match) -> None:
+    """In the bucket of the id that names the user, who is made where the id is new, as by an event."""
+    kind, value = match.id
+    identity = work.identity(match.customer, kind, value)
+    if identity is None or identity.user_id is None:
+        owner = buckets.new_user_id(row.bucket)
+        if identity is None:
+            work.new_identity(match.customer, kind, value, owner)
+        else:
+            identity.give_to(owner)
+        profile = work.new_profile(match.customer, owner, milliseconds(row.received_at))
+        profile.add_id(kind, value)
+        profile.confirm()
+    else:
+        owner = identity.user_id
+    sync = Sync(
+        match.customer, match.platform, str(owner), match.platform_user_id, match.at, match.ttl_days, match.extra
+    )  # fmt: skip
+    work.send(buckets.of_value(match.platform_user_id), Kind.SYNC, sync)

@@ -1,0 +1,67 @@
+"""Windows expire without events: what time alone may have changed is looked at again when it is due."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+
+from audiences import store as memberships
+from audiences.catalogue import CompiledAudience
+from audiences.evaluation import Task
+from edge.buckets import BUCKETS
+from pipeline.absorb.work import Touched, Work
+from pipeline.database import Connection
+from pipeline.locks import try_lock
+from profiles import store as profiles
+
+LIMIT = 1_000
+
+WAITING = """
+SELECT DISTINCT bucket FROM (
+    SELECT bucket FROM membership
+    WHERE bucket = ANY(%s::smallint[]) AND look_again_at <= %s ORDER BY bucket, look_again_at LIMIT %s
+) AS front
+"""
+
+Due = tuple[int, int, UUID, int]  # bucket, audience, user, customer
+
+
+def recheck(connection: Connection) -> tuple[int, Touched | None]:
+    """Look again at one batch of what is due; answers how many, and who has something to do now."""
+    with connection.transaction(), connection.cursor(binary=True) as cursor:
+        now = datetime.now(UTC)
+        cursor.execute(WAITING, [list(range(BUCKETS)), now, LIMIT])
+        held = try_lock(cursor, [bucket for (bucket,) in cursor])
+        due = memberships.due(cursor, held, now, LIMIT) if held else []
+        if not due:
+            return 0, None
+        return len(due), _look(cursor, held, due)
+
+
+def _look(cursor: Cursor[Any], held: set[int], due: list[Due]) -> Touched:
+    work = Work(cursor, held, datetime.now(UTC))
+    work.configure()
+    states = profiles.load_profiles(cursor, {(customer, user) for _, _, user, customer in due})
+    asked: dict[tuple[int, UUID], dict[int, CompiledAudience]] = defaultdict(dict)
+    settled = set()
+    for bucket, audience_id, user, customer in due:
+        audience = work.catalogue.audiences.by_id.get(audience_id)
+        state = states.get((customer, user))
+        if audience is None or state is None or not state.eligible:
+            settled.add((bucket, audience_id, user))
+        else:
+            asked[customer, user] |= {one.id: one for one in (audience, *_dependents(work, audience))}
+    memberships.rest(cursor, settled)
+    tasks: Iterable[Task] = (
+        (states[key], sorted(audiences.values(), key=lambda one: one.rank)) for key, audiences in asked.items()
+    )
+    work.evaluate(lambda evaluation: evaluation.of_tasks(list(tasks)))
+    work.finish()
+    return work.touched
+
+
+def _dependents(work: Work, audience: CompiledAudience) -> Sequence[CompiledAudience]:
+    return work.catalogue.audiences.affected(audience.customer, frozenset({f"audience.{audience.id}"}))

@@ -1,0 +1,86 @@
+"""Taking inbox rows: in key order from a rotating bucket, never sorted as a whole."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+from psycopg import Cursor
+
+from edge.arrays import BigInts, SmallInts
+from edge.buckets import BUCKETS
+from pipeline.locks import try_lock
+
+PEEK = """
+SELECT bucket, count(*)
+FROM (SELECT bucket FROM inbox WHERE bucket BETWEEN %s AND %s ORDER BY bucket, id LIMIT %s) AS front
+GROUP BY bucket
+"""
+
+TAKE = """
+SELECT bucket, id, kind, query, body, received_at, attempts FROM inbox
+WHERE bucket = ANY(%s::smallint[])
+ORDER BY bucket, id LIMIT %s
+"""
+
+# no join: an inbox that was analysed while it was empty would be read whole for each of the rows. Ids are unique.
+DELETE = "DELETE FROM inbox WHERE bucket = ANY(%s::smallint[]) AND id = ANY(%s::bigint[])"
+
+
+# how many rows are taken with one over which 0, 1, 2… workers have died
+SIZES = (1000, 32, 1)
+# a row that was alone with that many dying workers is set aside
+DEADLY = 5
+
+
+class Row(NamedTuple):
+    """One inbox row."""
+
+    bucket: int
+    id: int
+    kind: int
+    query: bytes
+    body: bytes | None
+    received_at: datetime
+    attempts: int
+
+
+def lock_waiting(cursor: Cursor[Any], start: int, limit: int) -> set[int]:
+    """Lock buckets that have work, from `start` on and around: as many as hold about `limit` rows.
+
+    Looks behind those in other hands: one bucket with a whole batch in it must not hide the others.
+    """
+    held: dict[int, int] = {}
+    for begin, last in ((start, BUCKETS - 1), (0, start - 1)):
+        first = begin
+        while first <= last and (room := limit - sum(held.values())) > 0:
+            waiting = _peek(cursor, first, last, room)
+            held |= {bucket: waiting[bucket] for bucket in try_lock(cursor, waiting)} if waiting else {}
+            first = max(waiting) + 1 if sum(waiting.values()) == room else BUCKETS
+    return set(held)
+
+
+def take(cursor: Cursor[Any], buckets: set[int], start: int, limit: int) -> list[Row]:
+    """The first rows of these buckets, which the caller has locked, from `start` on and around.
+
+    Where a worker died over a row, few are taken with it, and at last it is taken alone.
+    """
+    rows: list[Row] = []
+    for part in ([b for b in buckets if b >= start], [b for b in buckets if b < start]):
+        if part and len(rows) < limit:
+            cursor.execute(TAKE, [sorted(part), limit - len(rows)])
+            rows += [Row(*row) for row in cursor]
+    if rows and rows[0].attempts:
+        return rows[: SIZES[min(rows[0].attempts, len(SIZES) - 1)]]
+    return list(takewhile(lambda row: not row.attempts, rows))
+
+
+def delete(cursor: Cursor[Any], rows: Sequence[Row]) -> None:
+    buckets, ids = {row.bucket for row in rows}, [row.id for row in rows]
+    cursor.execute(DELETE, [SmallInts.of(sorted(buckets)), BigInts.of(sorted(ids))])
+
+
+def _peek(cursor: Cursor[Any], first: int, last: int, limit: int) -> dict[int, int]:
+    """The buckets of the first rows of a range, and how many of those rows are in each."""
+    cursor.execute(PEEK, [first, last, limit])
+    return dict(cursor.fetchall())

@@ -1,0 +1,15 @@
+"""Wants that arrive in the bucket of their platform id."""
+
+from activation.commands import Want, decode_want
+from pipeline.absorb.rows import Row
+from pipeline.absorb.work import Needs, Work
+
+__all__ = ["decode_want"]
+
+
+def needs_want(want: Want, needs: Needs) -> None:
+    """Settled with all of the batch's wants: it looks up what it needs for all at once."""
+
+
+def absorb_want(work: Work, row: Row, want: Want) -> None:  # noqa: ARG001 (a handler's signature)
+    work.pass_want(want)

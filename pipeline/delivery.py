@@ -1,0 +1,87 @@
+"""The deliver stage as its runners see it."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from activation.delivery import creation, sender
+from activation.delivery.lanes import CREATION, LANES, buckets_of
+from edge.wakeups import DELIVER, wakeups
+from pipeline.database import Connection, connect
+
+# how long one task keeps to its lane before others may have the thread
+SHIFT_SECONDS = 5.0
+
+DUE = """
+SELECT 1 FROM delivery
+WHERE platform_id = %(platform)s AND bucket = ANY(%(buckets)s::smallint[]) AND due_at <= %(now)s LIMIT 1
+"""
+PENDING = "SELECT 1 FROM activation WHERE platform_id = %s AND status = 'pending' LIMIT 1"
+PLATFORMS = "SELECT pl FROM platform WHERE enabled"
+
+_local = threading.local()
+
+
+def run(platform: int, lane: int) -> None:
+    """Run one lane of a platform until nothing is due there, or the shift is over."""
+    awake = wakeups(settings.REDIS_URL)
+    end = time.monotonic() + SHIFT_SECONDS
+    said = [time.monotonic()]
+
+    def keep_on() -> bool:
+        now = time.monotonic()
+        if now - said[0] >= 1:
+            awake.stay_awake(DELIVER, platform, lane)
+            said[0] = now
+        return now < end
+
+    sent = work(platform, lane, keep_on)
+    awake.sleep(DELIVER, platform, lane)
+    if lane == CREATION:
+        for following in range(LANES) if sent else ():
+            awake.wake(DELIVER, platform, following)
+    elif sent and is_due(platform, lane, datetime.now(UTC)):
+        # came while this worker still counted as awake, or the shift was over
+        awake.wake(DELIVER, platform, lane)
+
+
+def work(platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
+    """One holder's time in a lane; answers how many rows (or segments) it took on."""
+    try:
+        if lane == CREATION:
+            return creation.create_pending(_connection(), platform)
+        return sender.drain(_connection(), platform, lane, keep_on)
+    except Exception:
+        _forget()
+        raise
+
+
+def platforms() -> list[int]:
+    """Every platform that may be delivered to."""
+    return [platform for (platform,) in _connection().execute(PLATFORMS)]
+
+
+def is_due(platform: int, lane: int, now: datetime) -> bool:
+    """Whether the lane has something to send, or the creation lane a segment to create."""
+    if lane == CREATION:
+        return _connection().execute(PENDING, [platform]).fetchone() is not None
+    values = {"platform": platform, "buckets": buckets_of(lane), "now": now}
+    return _connection().execute(DUE, values).fetchone() is not None
+
+
+def _connection() -> Connection:
+    """This thread's connection; durable: what is sent is never forgotten."""
+    found: Connection | None = getattr(_local, "connection", None)
+    if found is None or found.closed:
+        found = _local.connection = connect(durable=True)
+    return found
+
+
+def _forget() -> None:
+    found: Connection | None = getattr(_local, "connection", None)
+    if found is not None:
+        _local.connection = None
+        found.close()

@@ -1,0 +1,65 @@
+"""How well the users of a customer are matched with a platform: now, and at the end of each day."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import connection
+
+from integrations.models import Platform
+from profiles.known import known_users
+from usersync.mapped import mapped_users, newest_sync
+from usersync.models import MatchDay
+
+KEEP = """
+INSERT INTO match_day (platform_id, day, known, mapped, newest_sync)
+VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (platform_id, day) DO UPDATE SET
+    known = excluded.known, mapped = excluded.mapped, newest_sync = excluded.newest_sync
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Of the customer's `known` users, so many are `mapped` on the platform."""
+
+    known: int
+    mapped: int
+
+    @property
+    def share(self) -> float | None:
+        """0 to 1; None where nobody is known."""
+        return round(min(1.0, self.mapped / self.known), 4) if self.known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A UTC day, as it ended; today, as it stands."""
+
+    day: date
+    rate: Rate
+
+
+def rate(platform: Platform) -> Rate:
+    """As it stands."""
+    return Rate(known_users().get(platform.customer_id, 0), mapped_users().get(platform.pl, 0))
+
+
+def days(platform: Platform, most: int) -> list[Day]:
+    """Up to `most` days that were kept, oldest first, with today as it stands at the end."""
+    today = _today()
+    rows = MatchDay.objects.filter(platform_id=platform.pl, day__lt=today, day__gt=today - timedelta(days=most))
+    past = [Day(row.day, Rate(row.known, row.mapped)) for row in rows.order_by("day")]
+    return [*past, Day(today, rate(platform))]
+
+
+def keep_today() -> None:
+    """Note how well each platform is matched; today's last note is the day's."""
+    known, mapped, day = known_users(), mapped_users(), _today()
+    with connection.cursor() as cursor:
+        for platform in Platform.objects.order_by("pl"):
+            values = (known.get(platform.customer_id, 0), mapped.get(platform.pl, 0), newest_sync(platform.pl))
+            cursor.execute(KEEP, [platform.pl, day, *values])
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -1,0 +1,89 @@
+"""The sweeper needs no broker: every second it finds what is due and, where nobody is awake for it, does it."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import close_old_connections
+
+from activation.delivery.lanes import CREATION, LANES
+from audiences.services import finish_builds
+from edge.wakeups import ABSORB, DELIVER, wakeups
+from pipeline import delivery
+from pipeline.absorb import stage
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 1.0
+CHORES_SECONDS = 60.0
+THREADS = 8
+# work this old has been missed by those whom Redis wakes
+MISSED = timedelta(seconds=1)
+
+
+class Sweeper:
+    """`chores` are done every minute: what other rooms want swept out."""
+
+    def __init__(self, chores: Sequence[Callable[[], object]] = ()) -> None:
+        self._chores = chores
+        self._chores_done = time.monotonic()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sweeper")
+        self._running: dict[tuple[int, int], Future[None]] = {}
+        self._last_error = ""
+
+    def run(self, keep_on: Callable[[], bool]) -> None:
+        """Sweep every second while `keep_on()`; trouble is told once and does not end it."""
+        while keep_on():
+            started = time.monotonic()
+            try:
+                self.sweep()
+                self._last_error = ""
+            except Exception as trouble:  # noqa: BLE001 (the database may be away; it is looked at again)
+                self._tell(trouble)
+            time.sleep(max(0.0, EVERY_SECONDS - (time.monotonic() - started)))
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def sweep(self) -> None:
+        """One round."""
+        close_old_connections()
+        end = time.monotonic() + EVERY_SECONDS
+        if not wakeups(settings.REDIS_URL).is_awake(ABSORB, 0):
+            stage.sweep(lambda: time.monotonic() < end)
+        else:
+            stage.look_at_the_clock()
+        finish_builds()
+        for platform in delivery.platforms():
+            for lane in (CREATION, *range(LANES)):
+                self._deliver(platform, lane)
+        if time.monotonic() - self._chores_done >= CHORES_SECONDS:
+            self._chores_done = time.monotonic()
+            for chore in self._chores:
+                chore()
+
+    def _deliver(self, platform: int, lane: int) -> None:
+        """Work off a lane that nobody is awake for, in a thread of its own: platforms may be slow."""
+        running = self._running.get((platform, lane))
+        if running is not None and not running.done():
+            return
+        if wakeups(settings.REDIS_URL).is_awake(DELIVER, platform, lane):
+            return
+        if delivery.is_due(platform, lane, datetime.now(UTC) - MISSED):
+            self._running[platform, lane] = self._threads.submit(self._work, platform, lane)
+
+    def _work(self, platform: int, lane: int) -> None:
+        end = time.monotonic() + delivery.SHIFT_SECONDS
+        try:
+            delivery.work(platform, lane, lambda: time.monotonic() < end)
+        except Exception as trouble:  # noqa: BLE001 (as above: told, and looked at again in a second)
+            self._tell(trouble)
+        finally:
+            close_old_connections()
+
+    def _tell(self, trouble: Exception) -> None:
+        told = f"{type(trouble).__name__}: {trouble}".strip()
+        if told != self._last_error:
+            self._last_error = told
+            log.warning("%s", told)

@@ -1,0 +1,131 @@
+"""An enabled attribute's type is what its values become on the way in."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from profiles.models import Attribute
+from profiles.paths import split_path
+from profiles.values import canonical
+
+TRUE, FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
+
+
+class Unconvertible(ValueError):
+    """The value cannot become the attribute's type."""
+
+
+def to_string(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def to_number(value: Any) -> int | float:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, int | float):
+        return value
+    number: int | float = canonical(float(value))
+    if not math.isfinite(number):
+        raise Unconvertible(value)
+    return number
+
+
+def to_integer(value: Any) -> int:
+    number = to_number(value)
+    if not isinstance(number, int):
+        raise Unconvertible(value)
+    return number
+
+
+def to_boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in TRUE | FALSE:
+        return text in TRUE
+    raise Unconvertible(value)
+
+
+def to_time(value: Any) -> int | float:
+    """Unix seconds, from a number or from an ISO 8601 moment (UTC where it names no zone)."""
+    if isinstance(value, bool):
+        raise Unconvertible(value)
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return to_number(value)
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds: int | float = canonical(zoned.timestamp())
+        return seconds
+    return to_number(value)
+
+
+CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    Attribute.Type.STRING: to_string,
+    Attribute.Type.NUMBER: to_number,
+    Attribute.Type.INTEGER: to_integer,
+    Attribute.Type.BOOLEAN: to_boolean,
+    Attribute.Type.TIME: to_time,
+}
+
+
+def convert(value: Any, type_: str) -> Any:
+    """`value` as `type_`; a list item by item. Raises `Unconvertible`."""
+    if isinstance(value, list):
+        return [convert(item, type_) for item in value]
+    if isinstance(value, dict):
+        raise Unconvertible(value)
+    try:
+        return CONVERTERS[type_](value)
+    except (TypeError, ValueError, OverflowError) as refused:
+        raise Unconvertible(value) from refused
+
+
+@dataclass(slots=True)
+class Conversions:
+    """Per customer: the typed attributes, as (path, keys, type)."""
+
+    by_customer: dict[int, list[tuple[str, list[str], str]]] = field(default_factory=lambda: defaultdict(list))
+
+    def apply(self, customer: int, data: dict[str, Any]) -> list[str]:
+        """Convert the customer's typed attributes in `data`, in place.
+
+        What does not convert is taken out; answers its paths.
+        """
+        refused = []
+        for path, keys, type_ in self.by_customer.get(customer, ()):
+            place = holder(data, keys)
+            if place is None or place.get(keys[-1]) is None:
+                continue
+            try:
+                place[keys[-1]] = convert(place[keys[-1]], type_)
+            except Unconvertible:
+                del place[keys[-1]]
+                refused.append(path)
+        return refused
+
+
+def holder(data: dict[str, Any], keys: list[str]) -> dict[str, Any] | None:
+    """The object that holds the last of the keys, if there is one."""
+    place: Any = data
+    for key in keys[:-1]:
+        place = place.get(key)
+        if not isinstance(place, dict):
+            return None
+    return place if keys[-1] in place else None
+
+
+def load_conversions() -> Conversions:
+    """The enabled attributes that have a type of their own."""
+    loaded = Conversions()
+    for attribute in Attribute.objects.filter(enabled=True).exclude(type=Attribute.Type.MIXED):
+        loaded.by_customer[attribute.customer_id].append(
+            (attribute.path, list(split_path(attribute.path)), attribute.type)
+        )
+    return loaded

@@ -1,0 +1,139 @@
+"""One line of a match table: a platform's id, and who that is."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from edge import buckets, cookies
+from edge.commands import Command
+from edge.kinds import Kind
+from edge.limits import Limits
+from edge.messages import Id, Match, Sync, encode
+from profiles.dp_ids import DEVICES, is_nobody
+from usersync.platform_ids import NO_ID, is_macro, is_sound
+
+MOST_DAYS = 3650
+_DATA_CENTRE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+
+
+class BadLineError(ValueError):
+    """The line cannot be used; the message says why."""
+
+
+class Line(msgspec.Struct, forbid_unknown_fields=True):
+    """`platform` and `platform_user_id`, and one of: `uuid` (our user id), `user` (the customer's own), `pl` with
+    `euid` (another platform's), a device's. `ttl`: days until the match ends; `dc`: the platform's data centre."""
+
+    platform: int
+    platform_user_id: str
+    uuid: str | None = None
+    user: str | int | None = None
+    pl: int | None = None
+    euid: str | None = None
+    devid_g: str | None = None
+    devid_a: str | None = None
+    devid_o: str | None = None
+    devid_u: str | None = None
+    idsha1: str | None = None
+    idmd5: str | None = None
+    ttl: int | None = None
+    dc: str | None = None
+
+
+_decode = msgspec.json.Decoder(Line).decode
+
+
+class MatchLines:
+    """Reads lines by the rules of `/uid` and `/dp`. `platforms`: the customer of each platform that may be named."""
+
+    def __init__(self, platforms: Mapping[int, int], limits: Limits) -> None:
+        self._platforms = platforms
+        self._limit = limits.id_bytes
+
+    def read(self, raw: bytes, now: datetime) -> Command:
+        """The inbox row that the line asks for. Raises BadLineError."""
+        try:
+            line = _decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadLineError(str(error)) from None
+        customer = self._platforms.get(line.platform)
+        if customer is None:
+            raise BadLineError(f"platform: there is no platform {line.platform} that is enabled")
+        self._check_platform_user_id(line.platform_user_id)
+        extra = _extra(line)
+        _check_ttl(line.ttl)
+        at = round(now.timestamp() * 1000)
+        named = self._named(line)
+        if named is None:
+            user = _our_id(line.uuid)
+            sync = Sync(customer, line.platform, user, line.platform_user_id, at, line.ttl, extra)
+            return Command(buckets.of_value(line.platform_user_id), Kind.SYNC, encode(sync), now)
+        match = Match(customer, line.platform, line.platform_user_id, named, at, line.ttl, extra)
+        return Command(buckets.of_value(named[1]), Kind.MATCH, encode(match), now)
+
+    def _check_platform_user_id(self, value: str) -> None:
+        self._check("platform_user_id", value)
+        if value in NO_ID:
+            raise BadLineError("platform_user_id: names nobody")
+        if is_macro(value):
+            raise BadLineError("platform_user_id: a macro that was not filled in")
+
+    def _check(self, name: str, value: str) -> None:
+        if not value:
+            raise BadLineError(f"{name}: is empty")
+        if not is_sound(value, self._limit):
+            raise BadLineError(f"{name}: has more than {self._limit} bytes, or control characters")
+
+    def _named(self, line: Line) -> Id | None:
+        """The id, other than ours, that names the user; None where ours does."""
+        given = _given(line)
+        if len(given) + (line.uuid is not None) != 1:
+            raise BadLineError(f"name the user once, by uuid, user, pl and euid, or one of {', '.join(DEVICES)}")
+        if not given:
+            return None
+        ((name, (kind, value)),) = given.items()
+        self._check(name, value)
+        if name != "user" and is_nobody(value):
+            raise BadLineError(f"{name}: names nobody")
+        if name != "user" and is_macro(value):
+            raise BadLineError(f"{name}: a macro that was not filled in")
+        return kind, value
+
+
+def _given(line: Line) -> dict[str, Id]:
+    given: dict[str, Id] = {}
+    if line.user is not None:
+        given["user"] = ("user", str(line.user))
+    if (line.euid is None) != (line.pl is None):
+        raise BadLineError("pl and euid go together")
+    if line.euid is not None:
+        if line.pl is None or not 1 <= line.pl < 10**10:
+            raise BadLineError("pl: is no number of a platform")
+        given["euid"] = (f"euid:{line.pl}", line.euid)
+    for name in DEVICES:
+        value = getattr(line, name)
+        if value is not None:
+            given[name] = (f"device:{name}", value)
+    return given
+
+
+def _our_id(text: str | None) -> str:
+    user = cookies.user_id(text or "")
+    if user is None:
+        raise BadLineError("uuid: is no user id of ours (a version 4 UUID)")
+    return user
+
+
+def _extra(line: Line) -> dict[str, str]:
+    if line.dc is None:
+        return {}
+    if not _DATA_CENTRE.fullmatch(line.dc):
+        raise BadLineError("dc: is no name of a data centre")
+    return {"dc": line.dc}
+
+
+def _check_ttl(days: int | None) -> None:
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise BadLineError(f"ttl: must be 1 to {MOST_DAYS} days")

@@ -1,0 +1,49 @@
+"""JSON values as the hub keeps them: one number, one form.
+
+A float with an integral value within 64 bits is kept as that integer (1.0 is 1, −0.0 is 0), so that
+Python and PostgreSQL compare alike; an integer beyond 64 bits, which only PostgreSQL's own notation of a
+large float can bring, is read back as that float.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+LOW, HIGH = -(2**63), 2**63 - 1
+# a number that may not be in its kept form has a point, an exponent, or more digits than 64 bits hold
+_SUSPECT = re.compile(rb"\d[.eE]|\d{19}|-0")
+_decode = msgspec.json.Decoder().decode
+
+
+def canonical(value: Any) -> Any:
+    """`value` with every number in the form in which it is kept."""
+    kind = type(value)
+    if kind is float:
+        return int(value) if value.is_integer() and LOW <= value <= HIGH else value
+    if kind is int:
+        return value if LOW <= value <= HIGH else float(value)
+    if kind is list:
+        return [canonical(item) for item in value]
+    if kind is dict:
+        return {key: canonical(item) for key, item in value.items()}
+    return value
+
+
+def loads(raw: bytes | bytearray | memoryview | str) -> Any:
+    """Read JSON into kept form. Raises `msgspec.DecodeError`."""
+    data = raw.encode() if isinstance(raw, str) else bytes(raw)
+    value = _decode(data)
+    return canonical(value) if _SUSPECT.search(data) else value
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON: unlike in Python, true is not 1."""
+    if type(one) is not type(other) or one != other:
+        return False
+    return not isinstance(one, list | dict) or msgspec.json.encode(one) == msgspec.json.encode(other)
+
+
+def is_empty(value: Any) -> bool:
+    """Whether the senders' advice counts the attribute as empty, so that it changes nothing."""
+    return value is None or value in ("", [], {})

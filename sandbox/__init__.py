@@ -1,0 +1,1 @@
+"""Pretend third parties: as strict as the documents, holding everything in memory."""

@@ -1,0 +1,89 @@
+"""What tests and people use: `/state`, `/received`, `/faults`, `/reset`, `/healthz` and the page."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
+from sandbox.faults import Faults
+from sandbox.page import Recent, page
+from sandbox.parties import ThirdParty
+
+Handler = Callable[[Request], Answer]
+
+
+class Controls:
+    """The paths that belong to no third party."""
+
+    def __init__(self, parties: Mapping[str, ThirdParty[Any]], faults: Faults, recent: Recent) -> None:
+        self._parties = parties
+        self._faults = faults
+        self._recent = recent
+        self._handlers: dict[str, dict[str, Handler]] = {
+            "/": {"GET": self._page},
+            "/state": {"GET": self._state},
+            "/received": {"GET": self._received},
+            "/faults": {"GET": self._list_faults, "POST": self._order_fault},
+            "/reset": {"POST": self._reset},
+            "/healthz": {"GET": lambda _: json_answer({"status": "ok"})},
+        }
+
+    def answer(self, request: Request) -> Answer:
+        if request.path not in self._handlers:
+            raise Refused(404, f"nothing at {request.path}")
+        by_method = self._handlers[request.path]
+        if request.method not in by_method:
+            raise method_refused(", ".join(by_method))
+        return by_method[request.method](request)
+
+    def _page(self, _: Request) -> Answer:
+        html = page(self._parties, self._faults.listed(), self._recent)
+        return Answer(200, html.encode(), ((b"content-type", b"text/html; charset=utf-8"),))
+
+    def _state(self, request: Request) -> Answer:
+        """`?account=` only that one (empty where unknown), `?members=0` sizes only."""
+        asked = _asked(request, {"account", "members"})
+        members, account = asked.get("members", "1"), asked.get("account")
+        if members not in {"0", "1"}:
+            raise Refused(400, "members is 0 or 1")
+        return json_answer(
+            {name: party.state(account, members=members == "1") for name, party in self._parties.items()}
+        )
+
+    def _received(self, request: Request) -> Answer:
+        """`?account=` of the generic third party (or `&party=`), `&since=<sequence>`, `&limit=<rows>`."""
+        asked = _asked(request, {"account", "party", "since", "limit"})
+        party = self._parties.get(asked.get("party", "generic"))
+        if party is None:
+            raise Refused(400, f"unknown party: one of {', '.join(self._parties)}")
+        if "account" not in asked:
+            raise Refused(400, "account is missing")
+        limit = _count(asked, "limit") if "limit" in asked else None
+        return json_answer(party.peek(asked["account"]).arrivals.since(_count(asked, "since"), limit))
+
+    def _list_faults(self, _: Request) -> Answer:
+        return json_answer(self._faults.listed())
+
+    def _order_fault(self, request: Request) -> Answer:
+        self._faults.order(request.body, self._parties)
+        return json_answer(self._faults.listed())
+
+    def _reset(self, _: Request) -> Answer:
+        for party in self._parties.values():
+            party.reset()
+        self._faults.reset()
+        self._recent.reset()
+        return json_answer({"status": "OK"})
+
+
+def _asked(request: Request, known: set[str]) -> dict[str, str]:
+    asked = parameters(request.query)
+    if asked.keys() - known:
+        raise Refused(400, f"unexpected parameter {', '.join(sorted(asked.keys() - known))}")
+    return asked
+
+
+def _count(asked: Mapping[str, str], name: str) -> int:
+    value = asked.get(name, "0")
+    if not (value.isascii() and value.isdecimal() and len(value) <= 18):
+        raise Refused(400, f"{name} is not a count")
+    return int(value)

@@ -1,0 +1,165 @@
+"""The generic segment interface of 001_6c0121e2456e8832.txt: create, single calls, micro-batches, removal.
+
+Where the document is silent: the same title again answers `created: false` with the id that it has; a
+mutation that is already so (adding a member, removing a stranger) is a success; ids are unique among all
+accounts, so that a segment of another account is unknown here.
+"""
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from sandbox.batch import read_rows
+from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
+from sandbox.ledger import Account, Operation, Row
+from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
+
+FIRST_SEGMENT_ID = 12345
+OPERATIONS: dict[str, Operation] = {"POST": "add", "DELETE": "remove"}
+CHALLENGE = ((b"www-authenticate", b'Basic realm="sandbox"'),)
+
+
+@dataclass(slots=True)
+class Segment:
+    title: str
+    members: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class SegmentAccount(Account):
+    """`adds` and `removes` count accepted rows; `repeats` those among them that changed nothing."""
+
+    segments: dict[int, Segment] = field(default_factory=dict)
+    ids_by_title: dict[str, int] = field(default_factory=dict)
+    adds: int = 0
+    removes: int = 0
+    repeats: int = 0
+
+    def create(self, title: str, ids: Iterator[int]) -> Answer:
+        created = title not in self.ids_by_title
+        if created:
+            self.ids_by_title[title] = next(ids)
+            self.segments[self.ids_by_title[title]] = Segment(title)
+        return json_answer({"status": "OK", "created": created, "segment_id": self.ids_by_title[title]})
+
+    def mutate(self, operation: Operation, rows: list[Row]) -> int:
+        """Applies every row; the number of rows. Their segments must exist."""
+        if operation == "add":
+            changed = self._add(rows)
+            self.adds += len(rows)
+        else:
+            changed = self._remove(rows)
+            self.removes += len(rows)
+        self.repeats += len(rows) - changed
+        self.arrivals.record(operation, rows)
+        return len(rows)
+
+    def _add(self, rows: list[Row]) -> int:
+        changed = 0
+        for row in rows:
+            members = self.segments[row.segment].members
+            if row.userid not in members:
+                members.add(row.userid)
+                changed += 1
+        return changed
+
+    def _remove(self, rows: list[Row]) -> int:
+        changed = 0
+        for row in rows:
+            members = self.segments[row.segment].members
+            if row.userid in members:
+                members.remove(row.userid)
+                changed += 1
+        return changed
+
+    def holdings(self, *, members: bool) -> dict[str, Any]:
+        segments: dict[str, Any] = {}
+        for number, segment in self.segments.items():
+            segments[str(number)] = {"title": segment.title, "size": len(segment.members)}
+            if members:
+                segments[str(number)]["members"] = sorted(segment.members)
+        return {"segments": segments, "adds": self.adds, "removes": self.removes, "repeats": self.repeats}
+
+    def sizes(self) -> list[tuple[str, int]]:
+        return [(f"{number} {held.title}", len(held.members)) for number, held in self.segments.items()]
+
+
+class GenericSegments(ThirdParty[SegmentAccount]):
+    """Basic authentication names the account: user `<account>`, password `<account>-secret`."""
+
+    name = "generic"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ids = count(FIRST_SEGMENT_ID)
+
+    def new_account(self) -> SegmentAccount:
+        return SegmentAccount()
+
+    def serves(self, path: str) -> bool:
+        return path == "/generic/v1/segment"
+
+    def reset(self) -> None:
+        super().reset()
+        self._ids = count(FIRST_SEGMENT_ID)
+
+    def identify(self, request: Request) -> str:
+        account, password = _credentials(request.headers.get("authorization", ""))
+        expected = f"{account}-secret".encode()
+        if not ACCOUNT_NAME.fullmatch(account) or not hmac.compare_digest(password.encode(), expected):
+            raise Refused(401, "basic authentication with <account>:<account>-secret", headers=CHALLENGE)
+        return account
+
+    def prepare(self, account: SegmentAccount, request: Request) -> Action:
+        if request.method not in OPERATIONS:
+            raise method_refused("POST, DELETE")
+        given = parameters(request.query)
+        if given and request.body:
+            raise Refused(400, "either parameters or a body, not both")
+        if not given:
+            return _batch(account, request)
+        if given.keys() == {"title"} and request.method == "POST":
+            return Action(lambda _: False, lambda: account.create(given["title"], self._ids))
+        return _single(account, OPERATIONS[request.method], given)
+
+
+def _credentials(header: str) -> tuple[str, str]:
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return user, password
+
+
+def _single(account: SegmentAccount, operation: Operation, given: dict[str, str]) -> Action:
+    if given.keys() != {"id", "userid"}:
+        raise Refused(400, f"expected id and userid, or title to create; got {', '.join(sorted(given))}")
+    if not re.fullmatch(r"[0-9]{1,18}", given["id"]):
+        raise Refused(400, "id is not an integer")
+    row = Row(int(given["id"]), given["userid"])
+    if row.segment not in account.segments:
+        raise Refused(404, f"no segment {row.segment}")
+
+    def apply() -> Answer:
+        account.mutate(operation, [row])
+        return json_answer({"status": "OK"})
+
+    return Action(lambda userid: userid == row.userid, apply)
+
+
+def _batch(account: SegmentAccount, request: Request) -> Action:
+    rows = read_rows(request, account.segments.keys())
+    operation = OPERATIONS[request.method]
+
+    def apply() -> Answer:
+        return json_answer({"status": "OK", "mutations": account.mutate(operation, rows)})
+
+    return Action(lambda userid: any(row.userid == userid for row in rows), apply)

@@ -1,0 +1,14 @@
+"""The third parties there are: a further one is one more line."""
+
+from typing import Any
+
+from sandbox.generic import GenericSegments
+from sandbox.mathtag import SyncTag
+from sandbox.parties import ThirdParty
+from sandbox.signed_sync import SigningDomain
+from sandbox.sync import CookieDomain
+
+
+def third_parties() -> dict[str, ThirdParty[Any]]:
+    """New, empty third parties by name, which is also their fault target."""
+    return {party.name: party for party in (GenericSegments(), CookieDomain(), SigningDomain(), SyncTag())}

@@ -1,0 +1,123 @@
+"""A platform's cookie domain (001_6c0121e2456e8832.txt): `/sync?out=<url>`, or `/sync/<account>?out=<url>`.
+
+It sets a cookie of its own, puts that id in place of the macro and redirects to `out`. The document writes
+`out` without percent-encoding, so that it swallows the rest of the query: both ways are read. `as=<id>`
+stands for the cookie, for callers that have none. Consent signals are let through.
+"""
+
+import re
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+from uuid import uuid4
+
+from sandbox.exchange import Answer, Refused, Request, method_refused, parameters
+from sandbox.ledger import Account
+from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
+
+COOKIE = "sbxid"
+COOKIE_AGE = 390 * 24 * 3600
+DEFAULT_ACCOUNT = "default"
+CONSENT = {"gdpr", "gdpr_consent", "us_privacy", "gpp", "gpp_sid"}
+MACRO = re.compile(r"(?:\[|%5B){2}USERID(?:\]|%5D){2}", re.IGNORECASE)
+RAW_OUT = re.compile(r"(?:^|&)out=(https?://[^?&]*\?.*)$")
+RAW_AS = re.compile(r"(?:^|&)as=([^&]*)")
+URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%"
+
+
+@dataclass(slots=True)
+class CookieAccount(Account):
+    ids: set[str] = field(default_factory=set)
+
+    def holdings(self, *, members: bool) -> dict[str, Any]:
+        size = {"size": len(self.ids)}
+        return size | {"ids": sorted(self.ids)} if members else size
+
+    def sizes(self) -> list[tuple[str, int]]:
+        return [("ids redirected", len(self.ids))]
+
+
+class CookieDomain(ThirdParty[CookieAccount]):
+    """The cookie is `sbxid`, and `sbxid-<account>` under `/sync/<account>`: no account sees another's id."""
+
+    name = "sync"
+
+    def new_account(self) -> CookieAccount:
+        return CookieAccount()
+
+    def serves(self, path: str) -> bool:
+        return path == "/sync" or path.startswith("/sync/")
+
+    def identify(self, request: Request) -> str:
+        account = request.path.removeprefix("/sync").removeprefix("/") or DEFAULT_ACCOUNT
+        if not ACCOUNT_NAME.fullmatch(account):
+            raise Refused(404, "no such cookie domain")
+        return account
+
+    def prepare(self, account: CookieAccount, request: Request) -> Action:
+        if request.method != "GET":
+            raise method_refused("GET")
+        out, forced = _asked(request.query)
+        name = COOKIE if request.path.rstrip("/") == "/sync" else f"{COOKIE}-{self.identify(request)}"
+        known = forced or read_cookie(request, name)
+        userid = known or uuid4().hex
+        location = self.complete(filled(out, MACRO, userid), self.identify(request))
+        cookie = () if known else (new_cookie(name, userid, "/sync"),)
+
+        def apply() -> Answer:
+            account.ids.add(userid)
+            return Answer(302, headers=((b"location", location), (b"cache-control", b"no-store"), *cookie))
+
+        return Action(lambda other: other == userid, apply)
+
+    def complete(self, out: str, account: str) -> bytes:  # noqa: ARG002 (accounts sign, where they do)
+        """What is still missing from `out`, once the user id is filled in."""
+        return escaped(out)
+
+
+def _asked(query: str) -> tuple[str, str | None]:
+    """(out, forced id). An `out` with a bare `?` in it was not encoded and takes all that follows."""
+    raw = RAW_OUT.search(query)
+    if raw is None:
+        return _encoded(parameters(query))
+    ours = query[: raw.start()] + "".join(f"&as={value}" for value in RAW_AS.findall(raw[1]))
+    return _encoded(parameters(ours.lstrip("&")) | {"out": RAW_AS.sub("", raw[1])})
+
+
+def _encoded(given: dict[str, str]) -> tuple[str, str | None]:
+    strange = given.keys() - {"out", "as"} - CONSENT
+    if strange:
+        raise Refused(400, f"unexpected parameter {', '.join(sorted(strange))}")
+    if "out" not in given:
+        raise Refused(400, "out is missing")
+    return given["out"], given.get("as")
+
+
+def filled(out: str, macro: re.Pattern[str], userid: str) -> str:
+    """`out` with the user id in place of the macro. Refused where it is no address, or lacks the macro."""
+    parts = urlsplit(out)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise Refused(400, "out is not an http address")
+    address, replaced = macro.subn(quote(userid, safe=""), out)
+    if not replaced:
+        raise Refused(400, "out lacks the macro for the user id")
+    return address
+
+
+def escaped(address: str) -> bytes:
+    """As it may stand in a header."""
+    return quote(address, safe=URL_CHARACTERS).encode("ascii")
+
+
+def read_cookie(request: Request, name: str) -> str | None:
+    try:
+        found = SimpleCookie(request.headers.get("cookie", "")).get(name)
+    except CookieError:
+        return None
+    return unquote(found.value) if found and found.value else None
+
+
+def new_cookie(name: str, value: str, path: str) -> tuple[bytes, bytes]:
+    written = f"{name}={value}; Path={path}; Max-Age={COOKIE_AGE}; HttpOnly; SameSite=Lax"
+    return b"set-cookie", written.encode("ascii")

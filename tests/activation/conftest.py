@@ -1,0 +1,48 @@
+import threading
+from typing import Any
+
+import pytest
+
+from activation.delivery import lanes
+from integrations import http
+from integrations.connectors.http.connector import HttpConnector
+from integrations.models import Platform
+from tests.activation.telling import Telling
+from tests.pipeline.conftest import shop
+from tests.pipeline.shop import Shop
+from tests.pipeline.tables import db
+from tests.sandbox.conftest import running_sandbox, sandbox
+from tests.sandbox.process import SandboxProcess
+
+__all__ = ["db", "running_sandbox", "sandbox", "shop"]
+
+
+@pytest.fixture
+def private_targets(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The sandbox is inside the network that the hub must not enter, so it is allowed to."""
+    settings.ALLOW_PRIVATE_TARGETS = True
+    monkeypatch.setattr(http, "_local", threading.local())  # sessions keep what was allowed when they were made
+    return settings
+
+
+@pytest.fixture
+def telling(shop: Shop, sandbox: SandboxProcess, private_targets: Any) -> Telling:
+    return Telling(shop, sandbox)
+
+
+@pytest.fixture
+def ads(telling: Telling) -> Platform:
+    """A platform to which the audience “big” is sent."""
+    platform = telling.platform()
+    telling.activation(telling.audience(), platform)
+    return platform
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Time-outs of half a second, leases of one and a half. In seconds: how long a lease lasts."""
+    from datetime import timedelta  # noqa: PLC0415
+
+    monkeypatch.setattr(HttpConnector, "timeout", 0.5)
+    monkeypatch.setattr(lanes, "MARGIN", timedelta(seconds=0.5))
+    return 1.5

@@ -1,0 +1,102 @@
+"""Both readings of a rule say the same, and what the corpus says."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from audiences.rules.evaluate import compile_rule
+from audiences.rules.parse import parse
+from audiences.rules.subject import Facts
+from profiles.values import loads
+from tests.audiences.rules import strategies
+from tests.audiences.rules.conftest import Profiles
+from tests.audiences.rules.corpus import CASES, MISSING, ROWS, VALUES, Case, Row
+from tests.audiences.rules.world import NOW, WORLD, parsed, rule
+
+FIELDS = ("attribute.any", "attribute.deep.er.any", r"attribute.dot\.ted", "dimension.cpid")
+READERS = (json.loads, loads)
+"""Any reader, which hands a large float back as the integer the database writes, and the hub's own."""
+
+
+def holding(field: str, value: object) -> Facts:
+    if value is MISSING:
+        return Facts()
+    if field == "dimension.cpid":
+        return Facts(dimensions={"cpid": value})  # type: ignore[dict-item]  # any JSON
+    documents: dict[str, dict[str, Any]] = {
+        "attribute.any": {"any": value},
+        "attribute.deep.er.any": {"deep": {"er": {"any": value}}},
+        r"attribute.dot\.ted": {"dot.ted": value},
+    }
+    return Facts(attributes=documents[field])
+
+
+def named(row: Row) -> str:
+    return f"{row.operator} {json.dumps(row.value)}"
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("row", ROWS, ids=named)
+def test_predicate__every_kind_of_value__is_true_of_those_that_match(row: Row, field: str) -> None:
+    predicate = compile_rule(parsed(rule(field, row.operator, row.value)))
+    found = {name for name, value in VALUES.items() if predicate(holding(field, value), NOW)[0]}
+    assert found == row.matching
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.negative], ids=named)
+def test_predicate__negative_operator__is_true_of_all_others(row: Row) -> None:
+    predicate = compile_rule(parsed(rule("attribute.any", str(row.negative), row.value)))
+    found = {name for name, value in VALUES.items() if predicate(holding("attribute.any", value), NOW)[0]}
+    assert found == VALUES.keys() - row.matching
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_sql__every_operator_and_kind_of_value__is_true_of_those_that_match(profiles: Profiles, field: str) -> None:
+    profiles.store([holding(field, value) for value in VALUES.values()])
+    asked = [(row, name) for row in ROWS for name in (row.operator, row.negative) if name]
+    rows = profiles.ask([parsed(rule(field, name, row.value)) for row, name in asked], NOW)
+    for column, (row, name) in enumerate(asked):
+        found = {value for value, answers in zip(VALUES, rows, strict=True) if answers[column] is True}
+        expected = row.matching if name == row.operator else VALUES.keys() - row.matching
+        assert found == expected, (name, row.value)
+    assert {answer for answers in rows for answer in answers} == {True, False}
+    predicates = [compile_rule(parsed(rule(field, name, row.value))) for row, name in asked]
+    for reader in READERS:
+        assert rows == [[ask(subject, NOW)[0] for ask in predicates] for subject in profiles.read_back(reader)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: json.dumps(case.rule))
+def test_predicate__windows_and_counts__is_true_until_the_moment_given(case: Case) -> None:
+    subject = Facts(attributes=case.attributes, activity=case.activity)
+    assert compile_rule(parsed(case.rule))(subject, NOW) == (case.truth, case.until)
+
+
+def test_sql__windows_and_counts__agrees_with_the_corpus(profiles: Profiles) -> None:
+    profiles.store([Facts(attributes=case.attributes, activity=case.activity) for case in CASES])
+    rows = profiles.ask([parsed(case.rule) for case in CASES], NOW)
+    for index, case in enumerate(CASES):
+        assert rows[index][index] is case.truth, case
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # each example clears the fixture's tables itself
+@given(
+    rules=st.lists(strategies.rules, min_size=1, max_size=5),
+    subjects=st.lists(strategies.subjects, min_size=1, max_size=5),
+    now=strategies.nows,
+)
+def test_both_readings__generated_rules_and_profiles__agree(
+    profiles: Profiles, rules: list[Any], subjects: list[Facts], now: int
+) -> None:
+    groups = [parse(rule_json, WORLD) for rule_json in rules]
+    predicates = [compile_rule(group) for group in groups]
+    profiles.store(subjects)
+    expected = [[predicate(subject, now)[0] for predicate in predicates] for subject in subjects]
+    assert profiles.ask(groups, now) == expected
+    for reader in READERS:
+        read = profiles.read_back(reader)
+        assert expected == [[predicate(subject, now)[0] for predicate in predicates] for subject in read]

@@ -1,0 +1,60 @@
+"""The customer the rules of these tests belong to."""
+
+from typing import Any
+
+from audiences.rules.nodes import Group
+from audiences.rules.parse import parse
+from audiences.rules.schema import AttributeType
+
+NOW_S = 1_709_164_800  # 2024-02-29T00:00:00Z, a leap day
+NOW = NOW_S * 1000
+DAY = 86_400_000
+TODAY = NOW // DAY
+
+ATTRIBUTES: dict[str, AttributeType] = {
+    "text": "string",
+    "number": "number",
+    "whole": "integer",
+    "flag": "boolean",
+    "at": "time",
+    "any": "mixed",
+    "deep.text": "string",
+    "deep.er.any": "mixed",
+    r"dot\.ted": "mixed",
+    "0": "mixed",
+}
+PIXELS, AUDIENCES, PLATFORMS = (1, 12, 300), (3, 4), (5, 6)
+
+
+class World:
+    """A schema with one attribute of every type."""
+
+    def attribute_type(self, path: str, /) -> AttributeType | None:
+        return ATTRIBUTES.get(path)
+
+    def has_pixel(self, pixel: int, /) -> bool:
+        return pixel in PIXELS
+
+    def has_audience(self, audience: int, /) -> bool:
+        return audience in AUDIENCES
+
+    def has_platform(self, platform: int, /) -> bool:
+        return platform in PLATFORMS
+
+
+WORLD = World()
+
+
+RuleJson = dict[str, Any]
+
+
+def rule(field: str, operator: str, value: object = None, **more: object) -> RuleJson:
+    return {"field": field, "operator": operator, "value": value, **more}
+
+
+def group(*rules: object, combinator: str = "and", negated: bool = False) -> RuleJson:
+    return {"combinator": combinator, "not": negated, "rules": list(rules)}
+
+
+def parsed(*rules: object, combinator: str = "and", negated: bool = False) -> Group:
+    return parse(group(*rules, combinator=combinator, negated=negated), WORLD)

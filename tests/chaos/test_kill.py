@@ -1,0 +1,123 @@
+"""Whatever is killed: what was answered is absorbed once, and platforms hold exactly the members."""
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import requests
+from redis import Redis
+from redis.exceptions import RedisError
+
+from dmphub.demo.api import Api
+from tests.chaos.senders import Sender
+from tests.chaos.world import Person, expected_segments, furnish, held_segments, people, wrong_totals
+from tests.edge.process import until
+from tests.hub import Hub, new_hub
+from tests.sandbox.process import SandboxProcess
+
+ROUNDS = 20
+FLUSH = "FLUSHALL"
+TARGETS = ("edge-1", "absorber-1", "deliverer", "sweeper", "postgres", "redis", FLUSH)
+PEOPLE, SENDERS = 120, 4
+QUIET_SECONDS = 90.0
+# Chosen anew for each run, told when it fails: `DMPHUB_CHAOS_SEED=… pytest tests/chaos`.
+SEED = int(os.environ.get("DMPHUB_CHAOS_SEED") or time.time_ns() % 1_000_000)
+
+
+class Trial:
+    """A hub under load; `settle` ends the load and compares."""
+
+    def __init__(self, hub: Hub, sandbox: SandboxProcess, chance: random.Random) -> None:
+        self.hub, self.chance = hub, chance
+        self._sandbox = sandbox
+        self._api = hub.api()
+        self._house = furnish(self._api, sandbox)
+        everybody = people(PEOPLE, chance)
+        self._people = everybody
+        self._senders = [self._sender(number, everybody[number::SENDERS]) for number in range(SENDERS)]
+        until(self._edge_knows_the_house)
+        for sender in self._senders:
+            sender.start()
+
+    def _sender(self, number: int, theirs: list[Person]) -> Sender:
+        return Sender(number, self._house, self.hub.edge_port, theirs, random.Random(self.chance.random()))
+
+    def _edge_knows_the_house(self) -> bool:
+        query: dict[str, Any] = {
+            "pl": self._house.platforms["south"],
+            "userid": "0",
+            "plsec": self._house.secrets["south"],
+        }
+        answer = requests.get(f"http://127.0.0.1:{self.hub.edge_port}/uid", query, timeout=5)
+        return answer.headers["X-DMP-Status"] == "no-id"
+
+    def settle(self) -> None:
+        for sender in self._senders:
+            sender.enough()
+        for sender in self._senders:
+            sender.join(30)
+        assert [sender.failure for sender in self._senders if sender.failure] == []
+        until(lambda: all_quiet(self._api), QUIET_SECONDS)
+        asked = sum(sender.requests for sender in self._senders)
+        again = sum(one.sent_again for one in self._people)
+        print(f"{asked} requests, {again} events sent again")  # noqa: T201 (shown when it fails)
+        assert wrong_totals(self.hub.services.database_url, self._people, self._house.pixel) == {}
+        assert held_segments(self._sandbox) == expected_segments(self._people)
+        assert self._api.get("bad-rows/")["results"] == []
+
+
+def all_quiet(api: Api) -> bool:
+    """Nothing to do, and still nothing a moment later."""
+    for _ in range(3):
+        with suppress(requests.RequestException):
+            if any(api.get("pipeline/").values()):
+                return False
+            time.sleep(0.1)
+    return True
+
+
+@contextmanager
+def trial() -> Iterator[Trial]:
+    print(f"seed {SEED}")  # noqa: T201 (shown when it fails)
+    with SandboxProcess() as sandbox, new_hub() as hub:
+        try:
+            yield Trial(hub, sandbox, random.Random(SEED))
+        except BaseException:
+            print(hub.log.read_text(errors="replace")[-20_000:])  # noqa: T201
+            raise
+
+
+def strike(hub: Hub, target: str) -> None:
+    if target == FLUSH:
+        with suppress(RedisError), Redis.from_url(hub.services.redis_url, socket_timeout=1) as client:
+            client.flushall()
+    else:
+        until(lambda: hub.kill(target))
+
+
+@pytest.mark.timeout(300)
+def test_twenty_kills_under_load__lose_nothing_and_count_nothing_twice() -> None:
+    with trial() as under_load:
+        chance = under_load.chance
+        targets = [TARGETS[number % len(TARGETS)] for number in range(ROUNDS)]
+        chance.shuffle(targets)
+        for target in targets:
+            time.sleep(chance.uniform(0.2, 1.5))
+            strike(under_load.hub, target)
+        time.sleep(chance.uniform(0.2, 1.0))
+        under_load.settle()
+
+
+@pytest.mark.timeout(300)
+def test_supervisor_killed_and_started_anew__loses_nothing() -> None:
+    with trial() as under_load:
+        for _ in range(2):
+            time.sleep(under_load.chance.uniform(0.5, 2.0))
+            under_load.hub.kill_supervisor()
+            under_load.hub.start()
+        time.sleep(1.0)
+        under_load.settle()

@@ -1,0 +1,16 @@
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+
+@pytest.fixture
+def boss(db: None) -> User:
+    return User.objects.create(username="boss", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def console(boss: User) -> Client:
+    """A browser that is logged in."""
+    client = Client()
+    client.force_login(boss)
+    return client

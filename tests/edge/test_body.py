@@ -1,0 +1,55 @@
+"""Bodies that arrive in pieces, slowly, or not at all."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from edge import body as bodies
+from edge.answers import Refused
+from edge.limits import Limits
+
+LIMITS = Limits(body_bytes=10, body_seconds=0.05)
+
+
+def _read(messages: Sequence[dict[str, Any]], length: int) -> bytes:
+    """Reads from a sender that says no more after its messages."""
+    waiting = list(messages)
+
+    async def receive() -> dict[str, Any]:
+        if waiting:
+            return waiting.pop(0)
+        return await asyncio.Future[dict[str, Any]]()
+
+    return asyncio.run(bodies.read(receive, length, LIMITS))
+
+
+def _part(content: bytes, *, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.request", "body": content, "more_body": more}
+
+
+def test_read__whole_at_once__needs_no_end() -> None:
+    assert _read([_part(b"12345")], 5) == b"12345"
+
+
+@pytest.mark.parametrize("length", [5, -1])
+def test_read__in_pieces__is_put_together(length: int) -> None:
+    assert _read([_part(b"12"), _part(b"345"), _part(b"", more=False)], length) == b"12345"
+
+
+def test_read__longer_than_the_limit__stops_there() -> None:
+    with pytest.raises(Refused) as refusal:
+        _read([_part(b"123456"), _part(b"123456")], -1)
+    assert refusal.value.answer.name == "too-large"
+
+
+def test_read__sender_stalls__is_too_slow() -> None:
+    with pytest.raises(Refused) as refusal:
+        _read([_part(b"12")], 5)
+    assert refusal.value.answer.name == "too-slow"
+
+
+def test_read__sender_leaves__is_told_apart() -> None:
+    with pytest.raises(bodies.Disconnected):
+        _read([_part(b"12"), {"type": "http.disconnect"}], 5)

@@ -1,0 +1,78 @@
+"""The configuration in memory follows the database."""
+
+import time
+
+from edge.secrets import KeyRing
+from tests.edge.process import CUSTOMER, DP, PIXEL, TOKEN_PLATFORM, TOKENS, Edge, EdgeProcess, raise_version, until
+
+USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
+SYNC: dict[str, object] = {"userid": "abc", "pl": TOKEN_PLATFORM, "plsec": TOKENS[0]}
+
+
+def test_snapshot__platform_disabled_and_enabled__is_followed_within_two_seconds(edge: Edge) -> None:
+    assert _seconds_to_follow(edge, enabled=False, name="bad-pl") < 2
+    assert _seconds_to_follow(edge, enabled=True, name="stored") < 2
+
+
+def _seconds_to_follow(edge: Edge, *, enabled: bool, name: str) -> float:
+    _change(edge, "UPDATE platform SET enabled = %s WHERE pl = %s", enabled, TOKEN_PLATFORM)
+    changed = time.monotonic()
+    until(lambda: edge.client.get("/uid", SYNC, cookie=USER).name == name)
+    return time.monotonic() - changed
+
+
+def test_snapshot__secrets_that_no_key_opens__refuse_that_platform_only(edge: Edge) -> None:
+    from cryptography.fernet import Fernet  # noqa: PLC0415
+
+    foreign = KeyRing([Fernet.generate_key().decode()]).seal(TOKENS)
+    before = edge.database.execute("SELECT sync_secrets FROM platform WHERE pl = %s", [TOKEN_PLATFORM]).fetchone()
+    assert before is not None
+    _change(edge, "UPDATE platform SET sync_secrets = %s WHERE pl = %s", foreign, TOKEN_PLATFORM)
+    until(lambda: edge.client.get("/uid", SYNC, cookie=USER).name == "bad-secret")
+    assert edge.client.get("/dp", DP, cookie=USER).name == "accepted"
+    _change(edge, "UPDATE platform SET sync_secrets = %s WHERE pl = %s", before[0], TOKEN_PLATFORM)
+    until(lambda: edge.client.get("/uid", SYNC, cookie=USER).name == "stored")
+
+
+def test_snapshot__refresh_fails__keeps_the_last_one(edge: Edge) -> None:
+    edge.database.execute("ALTER TABLE pixel RENAME TO pixel_away")
+    try:
+        raise_version(edge.database)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            assert edge.client.get("/dp", DP, cookie=USER).name == "accepted"
+    finally:
+        edge.database.execute("ALTER TABLE pixel_away RENAME TO pixel")
+    _change(edge, "UPDATE pixel SET user_key = 'Renamed' WHERE id = %s", PIXEL)
+    until(lambda: _names_user_by(edge, "Renamed"))
+    _change(edge, "UPDATE pixel SET user_key = 'UserId' WHERE id = %s", PIXEL)
+    until(lambda: _names_user_by(edge, "UserId"))
+
+
+def test_edge__no_configuration_yet__is_unavailable(edge: Edge, database_url: str) -> None:
+    edge.database.execute("ALTER TABLE configuration_version RENAME TO configuration_version_away")
+    try:
+        with EdgeProcess(database_url) as process:
+            assert process.client.get("/healthz").status == 200
+            for path, fields in (("/readyz", {}), ("/dp", DP), ("/uid", SYNC)):
+                reply = process.client.get(path, fields, cookie=USER)
+                assert (reply.status, reply.name, reply.headers["retry-after"]) == (503, "unavailable", "1")
+            edge.database.execute("ALTER TABLE configuration_version_away RENAME TO configuration_version")
+            until(process.ready)
+            assert process.client.get("/uid", SYNC, cookie=USER).name == "stored"
+    finally:
+        edge.database.execute("ALTER TABLE IF EXISTS configuration_version_away RENAME TO configuration_version")
+
+
+def _change(edge: Edge, statement: str, *values: object) -> None:
+    with edge.database.transaction():
+        edge.database.execute(statement.encode(), values or None)
+        raise_version(edge.database)
+
+
+def _names_user_by(edge: Edge, key: str) -> bool:
+    edge.database.execute("DELETE FROM inbox")
+    edge.client.post("/dp", DP, f'{{"{key}": 1}}'.encode(), cookie=USER)
+    message = edge.only_row().message
+    assert message["customer"] == CUSTOMER
+    return "ids" in message

@@ -1,0 +1,232 @@
+"""Ids that meet become one person; people who differ stay apart."""
+
+import pytest
+
+from edge import buckets
+from edge.kinds import Kind
+from edge.models import Inbox
+from profiles.models import Profile
+from tests.pipeline.shop import Shop, now_ms, rule, somebody
+
+
+def known_by_key(shop: Shop, key: str, **data: object) -> None:
+    """A customer user of whom only servers have told so far."""
+    shop.event(ids=[("user", key)], data={"UserId": key, **data})
+    shop.absorb()
+
+
+def test_two_that_meet__become_one_profile_under_the_older_id(shop: Shop) -> None:
+    now, browser = now_ms(), somebody()
+    shop.event(browser, {"city": "Bonn", "device": "tv"}, at=now - 20_000)
+    shop.absorb()
+    shop.event(ids=[("user", "7")], data={"city": "Rome", "age": 40}, at=now - 10_000)
+    shop.event(ids=[("user", "7")], at=now - 9_000)
+    shop.absorb()
+    younger = shop.named("user", "7")
+    assert younger is not None
+
+    shop.event(browser, ids=[("user", "7")], at=now)
+    shop.absorb()
+
+    assert shop.profile(younger).merged_into == browser
+    assert shop.profile(younger).attributes == shop.profile(younger).activity == {}
+    assert shop.profile(browser).attributes == {"city": "Rome", "device": "tv", "age": 40}
+    seen = shop.profile(browser).activity[str(shop.pixel.id)]
+    assert (seen["total"], seen["first"], seen["last"]) == (4, now - 20_000, now)
+
+
+def test_older_is_the_one_known_by_key__the_browser_joins_it(shop: Shop) -> None:
+    known_by_key(shop, "7", city="Rome")
+    owner, browser = shop.named("user", "7"), somebody()
+    assert owner is not None
+
+    shop.event(browser, {"device": "tv"}, ids=[("user", "7")])
+    shop.absorb()
+
+    assert shop.profile(browser).merged_into == owner
+    assert shop.profile(owner).attributes == {"UserId": "7", "city": "Rome", "device": "tv"}
+
+
+def test_merged__events_of_both_ids_arrive_at_the_survivor(shop: Shop) -> None:
+    known_by_key(shop, "7")
+    owner, browser = shop.named("user", "7"), somebody()
+    assert owner is not None
+    shop.event(browser, ids=[("user", "7"), ("device:devid_g", "g-1")])
+    shop.absorb()
+
+    shop.event(browser, {"a": 1})
+    shop.event(ids=[("device:devid_g", "g-1")], data={"b": 2})
+    shop.event(ids=[("user", "7")], data={"c": 3})
+    shop.absorb()
+
+    assert shop.profile(owner).attributes == {"UserId": "7", "a": 1, "b": 2, "c": 3}
+    assert shop.total(owner) == 5
+
+
+def test_three_in_a_row__merge_into_the_oldest_and_lose_nothing(shop: Shop) -> None:
+    one, two, three = sorted((somebody() for _ in range(3)), key=lambda user: user.int)
+    for place, user in enumerate((one, two, three)):
+        shop.event(user, {f"a{place}": place})
+        shop.absorb()
+
+    shop.event(three, ids=[("device:devid_g", "g")])
+    shop.event(two, ids=[("device:devid_g", "g"), ("device:devid_a", "a")])
+    shop.event(one, ids=[("device:devid_a", "a")])
+    shop.absorb()
+
+    assert shop.profile(one).attributes == {"a0": 0, "a1": 1, "a2": 2}
+    assert shop.total(one) == 6
+    for late in (two, three):
+        shop.event(late)
+    shop.absorb()
+    assert shop.total(one) == 8
+    assert Profile.objects.filter(merged_into=None).count() == 1
+
+
+def test_uuid_in_a_request_with_another_cookie__both_are_one_person(shop: Shop) -> None:
+    cookie, named = somebody(), somebody()
+    shop.event(cookie, {"a": 1})
+    shop.absorb()
+
+    shop.event(named, {"b": 2}, ids=[("cookie", str(cookie))])
+    shop.absorb()
+    shop.event(cookie, {"c": 3})
+    shop.absorb()
+
+    assert shop.profile(named).merged_into == cookie
+    assert shop.profile(cookie).attributes == {"a": 1, "b": 2, "c": 3}
+
+
+def test_browser_that_logs_in_as_another__moves_to_that_profile(shop: Shop) -> None:
+    browser = somebody()
+    shop.event(browser, {"a": 1}, ids=[("user", "ann")])
+    known_by_key(shop, "bob", b=1)
+    bob = shop.named("user", "bob")
+    assert bob is not None
+
+    shop.event(browser, {"b": 2}, ids=[("user", "bob")])
+    shop.absorb()
+
+    assert shop.profile(bob).attributes == {"UserId": "bob", "b": 2}
+    assert shop.profile(browser).attributes == {"a": 1}
+    assert shop.named("user", "ann") == browser
+    assert Profile.objects.filter(merged_into=None).count() == 2
+
+
+def test_two_customer_users_on_one_device__stay_two(shop: Shop) -> None:
+    device = ("device:devid_g", "the family's tablet")
+    ann, bob = somebody(), somebody()
+
+    shop.event(ann, {"a": 1}, ids=[("user", "ann"), device])
+    shop.event(bob, {"b": 1}, ids=[("user", "bob"), device])
+    shop.absorb()
+    shop.event(ids=[("user", "ann"), device], data={"a": 2})
+    shop.event(ids=[("user", "bob"), device], data={"b": 2})
+    shop.absorb()
+
+    assert shop.profile(ann).attributes == {"a": 2}
+    assert shop.profile(bob).attributes == {"b": 2}
+    assert (shop.named("user", "ann"), shop.named("user", "bob")) == (ann, bob)
+
+
+def test_confirm_of_one_who_was_merged__links_its_ids_to_the_survivor(shop: Shop) -> None:
+    older, browser = somebody(), somebody()
+    shop.event(older, ids=[("device:devid_g", "g")])
+    shop.absorb()
+    shop.event(browser, ids=[("device:devid_g", "g")])
+    shop.absorb()
+
+    shop.confirm(browser, [("user", "7")])
+    shop.absorb()
+
+    assert shop.named("user", "7") == older
+
+
+def test_same_ids_of_two_customers__name_different_users(shop: Shop) -> None:
+    user = somebody()
+    shop.event(user, {"a": 1})
+    shop.absorb()
+    query = f'{{"customer":2,"pixel":99,"at":{now_ms()},"user":"{user}","confirmed":true}}'
+    shop.append(buckets.of_user(user), Kind.EVENT, query.encode(), b'{"b": 2}')
+    shop.absorb()
+
+    attributes = {one.customer_id: one.attributes for one in Profile.objects.filter(user_id=user)}
+    assert attributes == {1: {"a": 1}, 2: {"b": 2}}
+
+
+@pytest.mark.parametrize("born_first", ["browser", "key"])
+def test_merge__mappings_and_deliveries_follow_and_no_platform_is_told_to_remove(shop: Shop, born_first: str) -> None:
+    browser = somebody()
+    shop.attribute("amount", "number")
+    ads = shop.platform()
+    buyers = shop.audience("buyers", rule("attribute.amount", ">", 100))
+    activation = shop.activation(buyers, ads)
+    for born in ("browser", "key") if born_first == "browser" else ("key", "browser"):
+        if born == "browser":
+            shop.event(browser, {"amount": 150})
+        else:
+            known_by_key(shop, "7", amount=200)
+        shop.absorb()
+    key_user = shop.named("user", "7")
+    assert key_user is not None
+    shop.sync(browser, ads, "x-browser")
+    shop.sync(key_user, ads, "x-key")
+    shop.absorb()
+    shop.deliver_in_mind()
+
+    shop.event(browser, ids=[("user", "7")])
+    shop.absorb()
+
+    survivor = browser if born_first == "browser" else key_user
+    assert shop.members(buyers) == {survivor}
+    assert shop.mappings(survivor) == {(ads.pl, "x-browser"), (ads.pl, "x-key")}
+    assert shop.wanted(activation) == {"x-browser", "x-key"}
+    assert {shop.delivery(activation, x).user_id for x in ("x-browser", "x-key")} == {survivor}
+    assert shop.due() == set()
+
+
+def test_merge__that_ends_a_membership__removes_all_ids_of_the_person(shop: Shop) -> None:
+    now, one, two = now_ms(), somebody(), somebody()
+    shop.attribute("amount", "number")
+    ads = shop.platform()
+    buyers = shop.audience("buyers", rule("attribute.amount", ">", 100))
+    activation = shop.activation(buyers, ads)
+    shop.event(one, {"amount": 150}, at=now - 5_000)
+    shop.sync(one, ads, "x-one")
+    shop.absorb()
+    shop.event(two, {"amount": 1}, at=now)
+    shop.sync(two, ads, "x-two")
+    shop.absorb()
+    shop.deliver_in_mind()
+
+    shop.event(two, ids=[("device:devid_g", "g")], at=now)
+    shop.event(one, ids=[("device:devid_g", "g")], at=now)
+    shop.absorb()
+
+    assert shop.members(buyers) == set()
+    assert shop.wanted(activation) == set()
+    assert shop.due() == {("x-one", False)}
+
+
+def test_merged_browser_that_is_synced_again__causes_no_removal(shop: Shop) -> None:
+    shop.attribute("amount", "number")
+    ads = shop.platform()
+    buyers = shop.audience("buyers", rule("attribute.amount", ">", 100))
+    activation = shop.activation(buyers, ads)
+    known_by_key(shop, "7", amount=200)
+    owner, browser = shop.named("user", "7"), somebody()
+    assert owner is not None
+    shop.event(browser, ids=[("user", "7")])
+    shop.sync(browser, ads, "x")
+    shop.absorb()
+    shop.deliver_in_mind()
+
+    shop.sync(browser, ads, "x")
+    removals = set()
+    while Inbox.objects.exists():
+        shop.absorber.absorb()
+        removals |= {due for due in shop.due() if not due[1]}
+
+    assert removals == set()
+    assert shop.wanted(activation) == {"x"}
+    assert shop.mappings(owner) == {(ads.pl, "x")}

@@ -1,0 +1,71 @@
+"""The sweeper does without anybody what was missed, and survives what the stages meet."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from audiences import services as audiences
+from audiences.models import Audience
+from edge.wakeups import ABSORB, wakeups
+from pipeline.sweeper import Sweeper
+from tests.edge.process import until
+from tests.pipeline.shop import Shop, now_ms, rule, somebody
+
+LOSE_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dmphub pipeline'"
+
+
+@pytest.fixture
+def somebody_awake(shop: Shop) -> Iterator[None]:
+    """Redis says that a worker absorbs."""
+    wakeups(settings.REDIS_URL).stay_awake(ABSORB, 0)
+    yield
+    wakeups(settings.REDIS_URL).sleep(ABSORB, 0)
+
+
+def test_rows_that_nobody_was_woken_for__are_absorbed_and_builds_finished(shop: Shop) -> None:
+    user = somebody()
+    shop.event(user)
+    seen = audiences.create_audience(shop.customer, "seen", rule(f"pixel.{shop.pixel.id}.count", ">=", 1))
+    wakeups(settings.REDIS_URL).sleep(ABSORB, 0)  # the wake-up is lost
+
+    Sweeper().sweep()
+
+    seen.refresh_from_db()
+    assert (shop.members(seen), seen.status) == ({user}, Audience.Status.LIVE)
+
+
+def test_redis_away__rows_are_absorbed_all_the_same(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = somebody()
+    shop.event(user)
+    monkeypatch.setattr(settings, "REDIS_URL", "unix:///nowhere/redis.sock")
+
+    Sweeper().sweep()
+
+    assert shop.total(user) == 1
+
+
+@pytest.mark.usefixtures("somebody_awake")
+def test_connections_lost_while_workers_are_awake__windows_go_on_expiring(
+    shop: Shop, database: psycopg.Connection[Any]
+) -> None:
+    user = somebody()
+    recent = shop.audience("recent", rule(f"pixel.{shop.pixel.id}.last", "withinLast", "PT1S"))
+    sweeper = Sweeper()
+    sweeper.sweep()
+    shop.event(user, at=now_ms())
+    shop.absorb()
+    assert shop.members(recent) == {user}
+    database.execute(LOSE_CONNECTIONS)
+    until(lambda: _swept(sweeper) and shop.members(recent) == set())
+
+
+def _swept(sweeper: Sweeper) -> bool:
+    """Whether a round met no trouble."""
+    try:
+        sweeper.sweep()
+    except psycopg.Error:
+        return False
+    return True

@@ -1,0 +1,24 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sandbox.account import GenericAccount
+from tests.sandbox.process import SandboxProcess
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[SandboxProcess]:
+    with SandboxProcess() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running_sandbox: SandboxProcess) -> SandboxProcess:
+    """The running sandbox, empty."""
+    running_sandbox.reset()
+    return running_sandbox
+
+
+@pytest.fixture
+def foo(sandbox: SandboxProcess) -> GenericAccount:
+    return GenericAccount(sandbox, "foo")

@@ -1,0 +1,128 @@
+"""Which platform a browser is matched with next, by what its own cookie says. Pure.
+
+The cookie `dmpsync` is `1` (its version), then `.<pl>-<when tried>` for the platforms tried last, newest first,
+then `_<pixel>-<how many>-<since>` where a chain of redirects is under way; numbers in hex, times in unix
+seconds. It is the browser's own and not signed: what it can say is which syncs of a pixel to leave out.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+
+COOKIE = b"dmpsync="
+MOST_SYNCS = 5
+"""In one chain, and in one page."""
+CHAIN_SECONDS = 60
+REMEMBERED = 60
+"""Platforms in the cookie."""
+SKEW_SECONDS = 60
+"""How far the clocks of two edges may be apart."""
+
+_SOUND = re.compile(r"1((?:\.[1-9a-f][0-9a-f]{0,7}-[0-9a-f]{8}){0,60})(?:_([1-9a-f][0-9a-f]{0,7}-[1-4]-[0-9a-f]{8}))?")
+_FIRST_HEX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A platform of a pixel. `interval`: seconds between two attempts at one browser."""
+
+    pl: int
+    priority: int
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Syncs that follow each other by redirects: `count` have been started since `start` (unix seconds)."""
+
+    pixel: int
+    count: int
+    start: int
+
+    def is_alive(self, now: int) -> bool:
+        return -SKEW_SECONDS <= now - self.start < CHAIN_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a browser remembers. `tried`: when each platform was last tried."""
+
+    tried: Mapping[int, int]
+    chain: Chain | None = None
+
+
+EMPTY = State({})
+
+
+def read(header: bytes, now: int) -> State:
+    """The state in a `Cookie` header; EMPTY where there is none, or one that we did not write so."""
+    for part in header.split(b";") if COOKIE in header else ():
+        pair = part.strip()
+        if pair.startswith(COOKIE):
+            return _read(pair[len(COOKIE) :].decode("latin-1"), now)
+    return EMPTY
+
+
+def may_be_under_way(header: bytes) -> bool:
+    """A cheap look at a `Cookie` header: no, where no chain can be under way."""
+    _, found, rest = header.partition(COOKIE)
+    return bool(found) and b"_" in rest.partition(b";")[0]
+
+
+def _read(text: str, now: int) -> State:
+    sound = _SOUND.fullmatch(text)
+    if sound is None:
+        return EMPTY
+    entries = [entry.split("-") for entry in sound[1].split(".")[1:]]
+    tried = {int(pl, 16): int(when, 16) for pl, when in entries}
+    if any(when > now + SKEW_SECONDS for when in tried.values()):
+        return EMPTY
+    if sound[2] is None:
+        return State(tried)
+    chain = Chain(*(int(number, 16) for number in sound[2].split("-")))
+    return State(tried, chain if chain.is_alive(now) else None)
+
+
+def write(state: State) -> bytes:
+    """The cookie's value."""
+    newest = sorted(state.tried.items(), key=itemgetter(1), reverse=True)[:REMEMBERED]
+    entries = "".join([f".{pl:x}-{when:08x}" for pl, when in newest])
+    chain = state.chain
+    under_way = f"_{chain.pixel:x}-{chain.count:x}-{chain.start:08x}" if chain else ""
+    return f"1{entries}{under_way}".encode()
+
+
+def due(candidates: Collection[Candidate], state: State, user: str, now: int) -> list[Candidate]:
+    """The platforms to try, in order.
+
+    A platform that waits since its interval has passed once more goes before one that waits since a shorter
+    time, whatever their priorities: else those of high priority would take the places of a browser that comes
+    rarely, every time. Among those alike: the higher priority, then the one tried longest ago, then in an order
+    that each user has their own of.
+    """
+    forgotten = min(state.tried.values()) if len(state.tried) >= REMEMBERED else 0
+    turn = int(user[-_FIRST_HEX:], 16)
+    found = []
+    for place, one in enumerate(candidates):
+        known = one.pl in state.tried
+        last = state.tried.get(one.pl, forgotten)  # what a full cookie forgot was tried no later than its oldest
+        missed = (now - last) // one.interval
+        if missed >= 1:
+            found.append(((known, -missed if known else 0, -one.priority, last, (place + turn) % len(candidates)), one))
+    return [one for _, one in sorted(found, key=itemgetter(0))]
+
+
+def tried(state: State, pl: int, now: int, chain: Chain | None) -> State:
+    """The state once the browser is sent to a platform, with the chain that goes on from there."""
+    return State({**state.tried, pl: now}, chain)
+
+
+def following(state: State, pixel: int, now: int) -> Chain | None:
+    """The chain with one more sync of `pixel`; None where that sync is the chain's last.
+
+    A pixel that a browser calls while a chain is under way joins that chain.
+    """
+    chain = state.chain
+    count, start = (chain.count + 1, chain.start) if chain else (1, now)
+    return Chain(pixel, count, start) if count < MOST_SYNCS else None

@@ -1,0 +1,61 @@
+"""What the buckets of a platform's id and of its owner tell each other. Times are unix milliseconds."""
+
+from typing import Any
+
+import msgspec
+
+
+class Mapped(msgspec.Struct, omit_defaults=True):
+    """To the bucket of `user`: the platform's id is yours, as its `epoch`-th owner.
+
+    `inherited`: from another owner; what was wanted for the id stands until you say.
+    """
+
+    customer: int
+    platform: int
+    platform_user_id: str
+    user: str
+    epoch: int
+    synced_at: int
+    expires_at: int | None = None
+    extra: dict[str, Any] = {}
+    inherited: bool = False
+
+
+class Unmapped(msgspec.Struct):
+    """To the bucket of `user`: the platform's id is no longer yours; `epoch` is the last you held it in."""
+
+    customer: int
+    platform: int
+    platform_user_id: str
+    user: str
+    epoch: int
+
+
+class Release(msgspec.Struct):
+    """To the bucket of the platform's id: `user` gave it up."""
+
+    customer: int
+    platform: int
+    platform_user_id: str
+    user: str
+
+
+class HandOver(msgspec.Struct):
+    """To the bucket of the platform's id: `user` was merged into `winner`, who owns it from now on."""
+
+    customer: int
+    platform: int
+    platform_user_id: str
+    user: str
+    winner: str
+    synced_at: int
+    expires_at: int | None
+    extra: dict[str, Any]
+
+
+encode = msgspec.json.Encoder().encode
+decode_mapped = msgspec.json.Decoder(Mapped).decode
+decode_unmapped = msgspec.json.Decoder(Unmapped).decode
+decode_hand_over = msgspec.json.Decoder(HandOver).decode
+decode_release = msgspec.json.Decoder(Release).decode

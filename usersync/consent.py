@@ -1,0 +1,142 @@
+"""Consent: what the signals of a request say, and whether its data may be kept.
+
+Signals: `gdpr` and `gdpr_consent` (TCF v2), `us_privacy`, `gpp` and `gpp_sid`, and the header `Sec-GPC`.
+Each says yes, no or nothing; one no is enough. An empty one is none.
+
+- off: nothing is judged.
+- when present: a no is obeyed, everything else is allowed. What cannot be read says nothing, but
+  `gdpr=1` says that consent is needed, so it is a no without a string that gives it.
+- required: at least one yes is needed: consent, `gdpr=0`, or a US signal that could opt out and does not.
+  What cannot be read is refused by name, so that whoever sends it learns of it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from edge.answers import bad
+from edge.query import Parameters
+from edge.strictness import Strictness
+from usersync import gpp, tcf
+from usersync.bits import Unreadable
+
+PARAMETERS = frozenset({"gdpr", "gdpr_consent", "us_privacy", "gpp", "gpp_sid"})
+
+_NAMES = frozenset(name.encode() for name in PARAMETERS)
+_US_PRIVACY = re.compile(r"1[YN-]{3}", re.IGNORECASE)
+_SECTION_ID = re.compile(r"-1|[0-9]{1,3}")
+_MOST_SECTIONS = 2
+
+T = TypeVar("T")
+Verdict = bool | None
+"""Yes, no, or nothing said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """`vendor`: our id in the TCF's list of vendors, which its strings are asked for; None: purposes only."""
+
+    vendor: int | None = None
+
+    def permits(self, strictness: Strictness, values: Parameters, *, gpc: bool) -> bool:
+        """Whether data may be kept. Raises Refused for an unreadable signal where consent is required."""
+        if strictness is Strictness.OFF:
+            return True
+        required = strictness is Strictness.REQUIRED
+        if PARAMETERS.isdisjoint(values):
+            return not gpc and not required
+        verdict = _Signals(values, required, self.vendor).verdict()
+        return not gpc and verdict is not False and (verdict is True or not required)
+
+
+def carried(raw_query: bytes) -> bytes:
+    """The signals of a query string as they came, each behind an `&`: for the next address of a redirect."""
+    return b"".join(b"&" + part for part in raw_query.split(b"&") if part.partition(b"=")[0] in _NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Signals:
+    values: Parameters
+    required: bool
+    vendor: int | None
+
+    def verdict(self) -> Verdict:
+        return _together(self._gdpr(), self._read("us_privacy", _us_privacy), self._gpp())
+
+    def _read(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """What a parameter says; None where it is absent, empty or unreadable. Raises Refused."""
+        text = self.values.get(name, "")
+        if text == "":
+            return None
+        return self._understood(name, lambda: parse(_utf8(text)))
+
+    def _understood(self, name: str, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except Unreadable:
+            if self.required:
+                raise bad(name) from None
+            return None
+
+    def _gdpr(self) -> Verdict:
+        applies = self._read("gdpr", _flag)
+        if applies is False:
+            return True
+        consent = self._read("gdpr_consent", self._tcf)
+        return False if applies and consent is None else consent
+
+    def _tcf(self, text: str) -> bool:
+        return tcf.allows(text, self.vendor)
+
+    def _gpp(self) -> Verdict:
+        in_force = self._read("gpp_sid", _section_ids)
+        sections = self._read("gpp", gpp.sections) or {}
+        named = sections if in_force is None else in_force
+        verdicts = [self._section(section, sections.get(section, "")) for section in named]
+        if in_force and gpp.TCF_EU in in_force and verdicts[in_force.index(gpp.TCF_EU)] is None:
+            return False  # as `gdpr=1` without a string
+        return _together(*verdicts)
+
+    def _section(self, section: int, text: str) -> Verdict:
+        if not text:
+            return None
+        return self._understood("gpp", lambda: self._told_by(section, text))
+
+    def _told_by(self, section: int, text: str) -> Verdict:
+        if section == gpp.TCF_EU:
+            return self._tcf(text)
+        return _us_privacy(text) if section == gpp.US_PRIVACY else gpp.us_allows(section, text)
+
+
+def _together(*verdicts: Verdict) -> Verdict:
+    if False in verdicts:
+        return False
+    return True if True in verdicts else None
+
+
+def _utf8(text: str | None) -> str:
+    if text is None:
+        raise Unreadable
+    return text
+
+
+def _flag(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise Unreadable
+    return text == "1"
+
+
+def _us_privacy(text: str) -> Verdict:
+    """The third character: opted out of the sale of personal information, not opted out, or not applicable."""
+    if not _US_PRIVACY.fullmatch(text):
+        raise Unreadable
+    return {"Y": False, "N": True, "-": None}[text[2].upper()]
+
+
+def _section_ids(text: str) -> list[int]:
+    """The sections in force; 0 and -1 stand for none. At most two."""
+    ids = text.split(",")
+    if len(ids) > _MOST_SECTIONS or not all(_SECTION_ID.fullmatch(one) for one in ids):
+        raise Unreadable
+    return [int(one) for one in ids]
