@@ -8,7 +8,7 @@ import msgspec
 from django.core.exceptions import ValidationError
 
 from integrations import templates
-from integrations.connectors.base import Connector, Member, Operation, Segment
+from integrations.connectors.base import Connector, Member, Operation, Removal, Segment, SegmentSource, Strategy
 from integrations.connectors.http.credentials import Credentials, NoAuthentication, sign
 from integrations.errors import Misconfigured, Refused
 from integrations.http import Request, Response
@@ -63,8 +63,9 @@ class HttpConnector(Connector):
         http: HttpSettings = self.settings
         self.batch_size = http.batch_size if http.strategy == "micro_batch" else 1
         self.linger_ms = http.linger_ms
-        self.creates_segments = http.create is not None
-        self.removes = http.removal == "call"
+        self.strategy = Strategy(http.strategy)
+        self.segment_source = SegmentSource.GIVEN if http.create is None else SegmentSource.CREATED
+        self.removal = Removal(http.removal)
         self._create = None if http.create is None else _Compiled(http.create, batched=False)
         batched = http.strategy == "micro_batch"
         self._push = {Operation.ADD: _Compiled(http.add, batched=batched)}
