@@ -13,7 +13,7 @@ import msgspec
 
 from integrations import http
 from integrations.connectors.base import TokenSource
-from integrations.errors import IntegrationError, Refused, Retriable, Unauthorized
+from integrations.errors import IntegrationError, RateLimited, Refused, Retriable, Unauthorized
 from integrations.http import Request, Response
 
 # a token is given up so long before its end: what is sent with it has to arrive in time
@@ -36,8 +36,8 @@ class ClientCredentials:
 
     @property
     def key(self) -> str:
-        parts = "\0".join((self.token_url, self.client_id, self.client_secret, self.scope))
-        return hashlib.sha256(parts.encode()).hexdigest()
+        parts = msgspec.json.encode([self.token_url, self.client_id, self.client_secret, self.scope])
+        return hashlib.sha256(parts).hexdigest()
 
     def request(self) -> Request:
         given = {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
@@ -97,24 +97,33 @@ _tokens = Tokens(http.exchange)
 def exchange(request: Request, source: TokenSource | None, timeout: float, tokens: Tokens = _tokens) -> Response:
     """Send with the source's token, and once more with a new one where the platform does not accept it (401).
 
-    Each of the up to four requests may take `timeout` seconds in all but the usual case, which is one request.
-    Answers whatever came back; raises `integrations.errors` where nothing did, or where there is no token.
+    All of it, fetching tokens included, takes `timeout` seconds at most. Answers whatever came back; raises
+    `integrations.errors` where nothing did, or where there is no token.
     """
     if source is None:
         return http.exchange(request, timeout)
-    token = _token(tokens, source, timeout)
-    response = http.exchange(source.sign(request, token), timeout)
+    until = time.monotonic() + timeout
+    token = _token(tokens, source, _left(until))
+    response = http.exchange(source.sign(request, token), _left(until))
     if response.status != 401:
         return response
-    token = _token(tokens, source, timeout, instead_of=token)
-    return http.exchange(source.sign(request, token), timeout)
+    token = _token(tokens, source, _left(until), instead_of=token)
+    return http.exchange(source.sign(request, token), _left(until))
+
+
+def _left(until: float) -> float:
+    """Seconds; what has been sent so far changed nothing at the platform."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise Retriable("no token came in time")
+    return left
 
 
 def _token(tokens: Tokens, source: TokenSource, timeout: float, *, instead_of: str | None = None) -> str:
     """Without a token nothing was sent: whatever went wrong, the platform has applied nothing."""
     try:
         return tokens.of(source, timeout, instead_of=instead_of)
-    except Unauthorized:
+    except RateLimited:
         raise
     except Retriable as failure:
         raise Retriable(f"no token: {failure}") from failure

@@ -77,7 +77,7 @@ def _create(cursor: Cursor[Any], found: Target, segment: Segment) -> bool:
             datetime.now(UTC),
         )
         response = http.send(request, found.connector.timeout)
-        segment_id = found.connector.segment_id(response)
+        segment_id = found.connector.segment_id(segment, response)
     except IntegrationError as failure:
         _failed(cursor, batch, segment, str(failure))
         return False

@@ -76,6 +76,8 @@ class Segment:
     audience: int
     name: str
     settings: dict[str, Any]
+    customer: int = 0
+    platform: int = 0
 
 
 class Member(NamedTuple):
@@ -110,7 +112,10 @@ class TokenSource(Protocol):
 
 
 class Connector(ABC):
-    """One platform, set up. `timeout` (s) bounds a request; a lane waits `linger_ms` for a batch to fill."""
+    """One platform, set up. `timeout` (s) bounds a request; a lane waits `linger_ms` for a batch to fill.
+
+    `own_ids`: the platform knows users by our user ids, so that everybody is matched there.
+    """
 
     key: ClassVar[str]
     title: ClassVar[str]
@@ -134,6 +139,7 @@ class Connector(ABC):
     ttl_days: int | None = None
     wanted_attributes: frozenset[str] = frozenset()
     wants_extra: bool = False
+    own_ids: bool = False
 
     def __init__(self, settings: dict[str, Any], credentials: dict[str, Any]) -> None:
         self.settings: Any = convert(self.settings_type, settings, "settings")
@@ -149,7 +155,7 @@ class Connector(ABC):
         """The request that creates the segment (asked where `segment_source` is CREATED)."""
         raise Misconfigured("this platform has no request that creates segments")
 
-    def segment_id(self, response: Response) -> Any:  # noqa: ARG002 (the contract's)
+    def segment_id(self, segment: Segment, response: Response) -> Any:  # noqa: ARG002 (the contract's)
         """The segment's id from the creation's answer. Raises `Refused` where there is none."""
         raise Misconfigured("this platform has no request that creates segments")
 
@@ -205,6 +211,10 @@ class Connector(ABC):
     def held(self, response: Response) -> tuple[Sequence[str], str | None]:  # noqa: ARG002 (the contract's)
         """The ids of a page that `holds` asked for, and the cursor of the next one (None: it was the last)."""
         raise Misconfigured("this platform cannot be read back")
+
+    def warnings(self) -> list[str]:
+        """What works, but is hardly meant so."""
+        return []
 
     # ── declarations ─────────────────────────────────────────────────────────────────────────────────
 

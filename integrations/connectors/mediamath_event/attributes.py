@@ -62,12 +62,10 @@ IdType = Literal["guid", "any"]
 
 def faults(rules: Sequence[Rule]) -> list[str]:
     """Everything in a mapping template that cannot work."""
-    found = []
     targets = [rule.to for rule in rules]
-    for name in sorted({name for name in targets if targets.count(name) > 1}):
-        found.append(f"mapping: “{name}” is mapped to twice")
-    for name in sorted(OURS.intersection(targets)):
-        found.append(f"mapping: “{name}” is filled in by the hub")
+    twice = sorted({name for name in targets if targets.count(name) > 1})
+    found = [f"mapping: “{name}” is mapped to twice" for name in twice]
+    found += [f"mapping: “{name}” is filled in by the hub" for name in sorted(OURS.intersection(targets))]
     custom = set(targets) - STANDARD - OURS
     if len(custom) > MOST_CUSTOM:
         found.append(f"mapping: {len(custom)} custom attributes; MediaMath takes at most {MOST_CUSTOM} a pixel")
@@ -75,7 +73,7 @@ def faults(rules: Sequence[Rule]) -> list[str]:
 
 
 def warnings(rules: Sequence[Rule]) -> list[str]:
-    return [ONE_HASH] if HASHED <= {rule.to for rule in rules} else []
+    return [ONE_HASH] if HASHED.issubset(rule.to for rule in rules) else []
 
 
 def top_level(rules: Iterable[Rule]) -> frozenset[str]:
