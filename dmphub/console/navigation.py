@@ -15,6 +15,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
             _model("Customers", "storefront", "edge", "customer"),
             _model("Pixels", "ads_click", "profiles", "pixel"),
             _model("Attributes", "sell", "profiles", "attribute"),
+            _page("Hot ids", "local_fire_department", "console:hot-ids", "profiles.view_profile"),
         ),
         _group(
             "Match",
