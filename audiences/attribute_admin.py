@@ -15,9 +15,9 @@ from profiles.models import Attribute, AttributeSighting, DataSeen
 
 class AttributeForm(TriedFirst):
     def change(self, row: Attribute) -> Attribute:
-        kind, enabled, personal = row.type, row.enabled, row.personal
+        kind, enabled, personal, sensitive = row.type, row.enabled, row.personal, row.sensitive
         if row._state.adding:
-            row.type, row.enabled, row.personal = Attribute.Type.MIXED, False, False
+            row.type, row.enabled, row.personal, row.sensitive = Attribute.Type.MIXED, False, False, False
             row.save()
         else:
             Attribute.objects.filter(pk=row.pk).update(name=row.name)
@@ -27,6 +27,7 @@ class AttributeForm(TriedFirst):
             enabled=enabled if enabled != saved.enabled else None,
             type_=kind if kind != saved.type else None,
             personal=personal if personal != saved.personal else None,
+            sensitive=sensitive if sensitive != saved.sensitive else None,
         )
         return saved
 
@@ -41,7 +42,7 @@ class AttributeForm(TriedFirst):
 class AttributeAdmin(ModelAdmin[Attribute]):
     form = AttributeForm
     list_display = ["path", "name", "customer", "type", "enabled", "share", "last_seen", "examples"]
-    list_filter = ["enabled", "type", "personal", "customer"]
+    list_filter = ["enabled", "type", "personal", "sensitive", "customer"]
     search_fields = ["path", "name"]
     list_select_related = ["customer"]
     actions = ["enable", "disable"]
@@ -49,7 +50,7 @@ class AttributeAdmin(ModelAdmin[Attribute]):
         (
             None,
             {
-                "fields": ["customer", "path", "name", "type", "enabled", "personal"],
+                "fields": ["customer", "path", "name", "type", "enabled", "personal", "sensitive"],
                 "description": "Attributes are found in the data by themselves. Fix the type and enable one"
                 " to use it in audiences.",
             },

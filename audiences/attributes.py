@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
+from audiences.lookalikes.services import learn_without
 from audiences.models import Audience
 from audiences.rules.dependencies import dependencies
 from audiences.rules.parse import parse
@@ -22,9 +23,14 @@ class AttributeInUse(ValueError):
 
 
 def set_attribute(
-    attribute: Attribute, *, enabled: bool | None = None, type_: str | None = None, personal: bool | None = None
+    attribute: Attribute,
+    *,
+    enabled: bool | None = None,
+    type_: str | None = None,
+    personal: bool | None = None,
+    sensitive: bool | None = None,
 ) -> None:
-    """Enable or disable an attribute, fix its type, or say whether it holds personal data.
+    """Enable or disable an attribute, fix its type, or say whether it holds personal data, or sensitive data.
 
     Enabling fixes the type, and what is stored is converted to it, bucket by bucket.
 
@@ -40,7 +46,9 @@ def set_attribute(
         locked.type = locked.type if type_ is None else type_
         locked.fixed = locked.fixed or locked.enabled or type_ is not None
         locked.personal = locked.personal if personal is None else personal
-        locked.save(update_fields=["enabled", "type", "fixed", "personal"])
+        locked.sensitive = locked.sensitive if sensitive is None else sensitive
+        locked.save(update_fields=["enabled", "type", "fixed", "personal", "sensitive"])
+        learn_without(locked)
         if locked.personal:
             AttributeSighting.objects.filter(attribute_id=locked.id).update(examples=[])
         if locked.enabled and (enabled or type_ is not None) and locked.type != Attribute.Type.MIXED:

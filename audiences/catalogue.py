@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from audiences.lookalikes.catalogue import Scored, lookalikes_in_force
 from audiences.models import Audience
 from audiences.rules.dependencies import dependencies
 from audiences.rules.evaluate import Predicate, compile_rule
@@ -20,12 +21,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CompiledAudience:
-    """`rank` orders audiences so that one comes after those it asks about."""
+    """`rank` orders audiences so that one comes after those it asks about.
+
+    Where there is no `rule` that SQL could read, the predicate alone decides, user by user.
+    """
 
     id: int
     customer: int
     version: int
-    rule: Group
+    rule: Group | None
     predicate: Predicate
     dependencies: frozenset[str]
     audiences: frozenset[int]
@@ -67,23 +71,38 @@ class Audiences:
 
 
 def load() -> Audiences:
-    """Read and compile every audience that has a rule."""
-    rules = _rules()
+    """Read and compile every audience that has a rule, or a model."""
+    rules, lookalikes = _rules(), lookalikes_in_force()
     asks = {key: frozenset(asked_audiences(rule)) for key, (_, rule) in rules.items()}
+    asks |= {key: scored.audiences for key, scored in lookalikes.items()}
     ranks = rank(asks)
     loaded = Audiences()
-    for key in sorted(rules, key=lambda key: ranks[key]):
-        row, rule = rules[key]
-        wanted = dependencies(rule)
-        compiled = CompiledAudience(
-            key, row.customer_id, row.version, rule, compile_rule(rule), wanted, asks[key],
-            any(name.startswith("platform.") for name in wanted), ranks[key],
-        )  # fmt: skip
+    for key in sorted(asks, key=lambda key: ranks[key]):
+        if key in lookalikes:
+            compiled = _compiled_lookalike(lookalikes[key], ranks[key])
+        else:
+            compiled = _compiled_rule(*rules[key], asks[key], ranks[key])
         loaded.by_id[key] = compiled
-        loaded.by_customer[row.customer_id].append(compiled)
-        for name in wanted:
-            loaded.by_dependency[row.customer_id, name].append(compiled)
+        loaded.by_customer[compiled.customer].append(compiled)
+        for name in compiled.dependencies:
+            loaded.by_dependency[compiled.customer, name].append(compiled)
     return loaded
+
+
+def _compiled_rule(row: Audience, rule: Group, asked: frozenset[int], rank_: int) -> CompiledAudience:
+    wanted = dependencies(rule)
+    return CompiledAudience(
+        row.id, row.customer_id, row.version, rule, compile_rule(rule), wanted, asked,
+        any(name.startswith("platform.") for name in wanted), rank_,
+    )  # fmt: skip
+
+
+def _compiled_lookalike(scored: Scored, rank_: int) -> CompiledAudience:
+    row = scored.row
+    return CompiledAudience(
+        row.id, row.customer_id, row.version, None, scored.predicate, scored.dependencies, scored.audiences,
+        asks_platforms=False, rank=rank_,
+    )  # fmt: skip
 
 
 def _rules() -> dict[int, tuple[Audience, Group]]:

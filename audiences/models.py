@@ -17,11 +17,31 @@ class Audience(Configuration):
         BUILDING = "building"
         LIVE = "live"
         PAUSED = "paused"
+        REFUSED = "refused"
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="audiences")
     name = models.CharField(max_length=255)
     kind = models.CharField(max_length=9, choices=Kind.choices, default=Kind.CUSTOM)
     rule = models.JSONField(null=True, blank=True, help_text="The rule, as react-querybuilder writes it.")
+    seed = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="lookalikes",
+        help_text="A lookalike holds those who are most like the members of this audience.",
+    )
+    reach = models.JSONField(
+        null=True, blank=True, help_text='How many it holds: {"percent": 1 to 20} of all profiles, or {"people": n}.'
+    )
+    retrain_days = models.PositiveSmallIntegerField(
+        "learn anew every",
+        default=0,
+        db_default=0,
+        help_text="Days after which a lookalike learns from its seed again; 0: only when asked to.",
+    )
+    model_number = models.PositiveIntegerField(null=True, editable=False, help_text="Of the model in force.")
+    threshold = models.FloatField(null=True, editable=False, help_text="The score from which on somebody is in.")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.BUILDING)
     version = models.PositiveIntegerField(default=1, help_text="Raised whenever the rule changes.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -32,6 +52,11 @@ class Audience(Configuration):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint("customer", "name", name="audience_name_once_per_customer"),
+            models.CheckConstraint(
+                name="audience_is_a_rule_or_a_lookalike",
+                condition=models.Q(kind="custom", seed__isnull=True)
+                | models.Q(kind="lookalike", rule__isnull=True, seed__isnull=False, reach__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -85,3 +110,51 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {'in' if self.member else 'not in'} {self.audience_id}"
+
+
+class LookalikeModel(models.Model):
+    """One attempt to learn whom a lookalike holds: a model with its figures, or why there is none.
+
+    `content` is `audiences.lookalike.model.Model`, encoded. `figures` are shown to people: `auc`, `curve`,
+    `influences`, `excluded` and the like (`pipeline.lookalikes.training`).
+    """
+
+    audience = models.ForeignKey(Audience, models.CASCADE, related_name="models")
+    number = models.PositiveIntegerField()
+    random_state = models.PositiveIntegerField()
+    content = models.BinaryField(null=True)
+    refusal = models.TextField(blank=True)
+    figures = models.JSONField(default=dict)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "lookalike_model"
+        ordering = ["audience", "-number"]
+        constraints = [models.UniqueConstraint("audience", "number", name="lookalike_model_once")]
+
+    def __str__(self) -> str:
+        return f"{self.audience_id} model {self.number}"
+
+
+class LookalikeRun(models.Model):
+    """What is to be done for a lookalike, and when; how far it is; what the last scoring found.
+
+    `attempts` counts processes that began and did not come to an end.
+    """
+
+    audience = models.OneToOneField(Audience, models.CASCADE, primary_key=True, related_name="run")
+    train_at = models.DateTimeField(null=True)
+    score_at = models.DateTimeField(null=True)
+    random_state = models.PositiveIntegerField(default=0)
+    stage = models.CharField(max_length=20, blank=True)
+    done = models.IntegerField(default=0)
+    total = models.IntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+    figures = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "lookalike_run"
+
+    def __str__(self) -> str:
+        return f"{self.audience_id}: {self.stage or 'at rest'}"

@@ -9,6 +9,7 @@ from django.db.models import Count, Sum
 
 from audiences.catalogue import asked_audiences
 from audiences.commands import Build, encode
+from audiences.lookalikes.graph import check_rule, learnt_from
 from audiences.models import Audience, AudienceBucket, Membership
 from audiences.rules.faults import Fault, RuleError
 from audiences.rules.nodes import Group
@@ -39,6 +40,7 @@ def change_rule(audience: Audience, rule: Any) -> None:
         locked = Audience.objects.select_for_update().get(id=audience.id)
         parsed = parse(rule, schema_of(locked.customer_id))
         _refuse_cycle(locked, parsed)
+        check_rule(locked, parsed)
         locked.rule = rule
         locked.version += 1
         if locked.status == Audience.Status.LIVE:
@@ -71,6 +73,9 @@ def delete_audience(audience: Audience) -> None:
     """Forget an audience that is activated nowhere and that no other audience asks about."""
     if audience.activations.exists():
         raise AudienceInUse("it is still activated: delete its activations first")
+    lookalikes = [other.name for other in audience.lookalikes.all()]
+    if lookalikes:
+        raise AudienceInUse(f"lookalikes have their seed here: {', '.join(lookalikes)}")
     askers = [other.name for other in _askers(audience)]
     if askers:
         raise AudienceInUse(f"other audiences ask about it: {', '.join(askers)}")
@@ -109,16 +114,18 @@ def _build(audience: Audience) -> None:
 
 
 def _asks() -> dict[int, set[int]]:
+    """What each audience looks at: by its rule, or by its model."""
     known = schemas()
     return {
-        row.id: asked_audiences(parse(row.rule, known(row.customer_id)))
-        for row in Audience.objects.filter(kind=Audience.Kind.CUSTOM)
+        row.id: set(learnt_from(row)) if row.rule is None else asked_audiences(parse(row.rule, known(row.customer_id)))
+        for row in Audience.objects.all()
     }
 
 
 def _askers(audience: Audience) -> list[Audience]:
+    """Those whose rules ask about it. A model goes on without it."""
     asking = [key for key, asked in _asks().items() if audience.id in asked]
-    return list(Audience.objects.filter(id__in=asking))
+    return list(Audience.objects.filter(id__in=asking, kind=Audience.Kind.CUSTOM))
 
 
 def _refuse_cycle(audience: Audience, rule: Group) -> None:

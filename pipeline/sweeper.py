@@ -25,10 +25,13 @@ MISSED = timedelta(seconds=1)
 
 
 class Sweeper:
-    """`chores` are done every minute: what other rooms want swept out."""
+    """`chores` are done every minute: what other rooms want swept out. `tended` are looked after every second."""
 
-    def __init__(self, chores: Sequence[Callable[[], object]] = ()) -> None:
+    def __init__(
+        self, chores: Sequence[Callable[[], object]] = (), tended: Sequence[Callable[[], object]] = ()
+    ) -> None:
         self._chores = chores
+        self._tended = tended
         self._chores_done = time.monotonic()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sweeper")
         self._running: dict[tuple[int, int], Future[None]] = {}
@@ -55,6 +58,8 @@ class Sweeper:
         else:
             stage.look_at_the_clock()
         finish_builds()
+        for tend in self._tended:
+            tend()
         for platform in delivery.platforms():
             for lane in (CREATION, *range(LANES)):
                 self._deliver(platform, lane)

@@ -69,6 +69,9 @@ class Attribute(Configuration):
     personal = models.BooleanField(
         default=False, db_default=False, help_text="Holds personal data: no examples of it are kept or shown."
     )
+    sensitive = models.BooleanField(
+        default=False, db_default=False, help_text="Nobody is to be judged by it: lookalikes do not learn from it."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

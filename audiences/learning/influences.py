@@ -22,9 +22,8 @@ def influences(trained: Trained, sample: Sequence[Subject], names: Names) -> lis
     """
     told = dict(_words(trained.model.fields, sample, names))
     weights = trained.model.weight_of()
-    ordered = sorted(
-        (slot for slot in weights if slot in told), key=lambda slot: (-_strength(weights[slot], trained.share[slot]), slot)
-    )
+    strength = {slot: _strength(weight, trained.share[slot]) for slot, weight in weights.items() if slot in told}
+    ordered = sorted(strength, key=lambda slot: (-strength[slot], slot))
     return [
         {"feature": told[slot], "weight": round(weights[slot], 4), "share": round(trained.share[slot], 4)}
         for slot in ordered[:MOST]

@@ -71,11 +71,10 @@ def scorer(model: Model) -> Scorer:
     return score
 
 
-def predicate(model: Model, threshold: float) -> Predicate:
+def by_threshold(score: Scorer, threshold: float) -> Predicate:
     """Whether somebody scores the threshold at least.
 
     It announces no moment of change: ages turn at midnight (UTC) for nearly everybody, and are caught by one pass
     over all profiles a day instead of a note for each of them.
     """
-    score = scorer(model)
     return lambda subject, now_ms: (score(subject, now_ms) >= threshold, None)

@@ -27,10 +27,8 @@ def read_reach(value: Any) -> Reach:
     if not isinstance(value, Mapping) or len(value) != 1:
         raise ValueError('must be {"percent": 1 to 20} or {"people": how many}')
     ((name, number),) = value.items()
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise ValueError(f"{name} must be a number")
-    if name == "percent" and 1 <= number <= MOST_PERCENT:
+    if name == "percent" and type(number) in (int, float) and 1 <= number <= MOST_PERCENT:
         return Reach(percent=number)
-    if name == "people" and isinstance(number, int) and 1 <= number <= MOST_PEOPLE:
+    if name == "people" and type(number) is int and 1 <= number <= MOST_PEOPLE:
         return Reach(people=number)
     raise ValueError(f'must be {{"percent": 1 to {MOST_PERCENT}}} or {{"people": a whole number above zero}}')

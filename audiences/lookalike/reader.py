@@ -36,8 +36,8 @@ def numbers_of(field: Field, subject: Subject, today: int) -> list[float]:
         measured = _measure(field)(subject, today)
         return [] if measured is None else [measured]
     value = values(field)(subject)
-    numbers = [one for one in (value if type(value) is list else [value]) if type(one) in (int, float)]
-    return [_age(one, today) for one in numbers] if field.reading is Reading.AGE else numbers  # type: ignore[arg-type, misc]  # numbers, by their exact type
+    numbers: list[Any] = [one for one in (value if type(value) is list else [value]) if type(one) in (int, float)]
+    return [_age(one, today) for one in numbers] if field.reading is Reading.AGE else numbers
 
 
 def values(field: Field) -> Values:
@@ -137,8 +137,8 @@ def _ranges(field: Field) -> _Part:
         if type(value) is int or type(value) is float:
             found.append(slots[bisect_right(edges, _age(value, today) if ages else value)])
         elif type(value) is list:
-            numbers = [one for one in value if type(one) in (int, float)]
-            found.extend({slots[bisect_right(edges, _age(one, today) if ages else one)] for one in numbers})  # type: ignore[arg-type, type-var]  # numbers, by their exact type
+            numbers: list[Any] = [one for one in value if type(one) in (int, float)]
+            found.extend({slots[bisect_right(edges, _age(one, today) if ages else one)] for one in numbers})
 
     return part
 

@@ -17,7 +17,7 @@ from dmphub.api.strict import StrictSerializer
 from profiles import sightings
 from profiles.models import Attribute, AttributeSighting
 
-FIXED_BY_SERVICE: tuple[str, ...] = ("enabled", "type", "personal")
+FIXED_BY_SERVICE: tuple[str, ...] = ("enabled", "type", "personal", "sensitive")
 
 
 class AttributeSerializer(StrictSerializer[Attribute]):
@@ -34,7 +34,7 @@ class AttributeSerializer(StrictSerializer[Attribute]):
     class Meta:
         model = Attribute
         fields = [
-            *("id", "customer", "path", "name", "type", "fixed", "enabled", "personal"),
+            *("id", "customer", "path", "name", "type", "fixed", "enabled", "personal", "sensitive"),
             *("first_seen", "last_seen", "share", "examples"),
         ]
         read_only_fields = ["id", "fixed"]
@@ -79,12 +79,12 @@ class AttributeSerializer(StrictSerializer[Attribute]):
 
 
 def _set(attribute: Attribute, wanted: dict[str, Any]) -> Attribute:
-    enabled, kind, personal = (wanted.get(name) for name in FIXED_BY_SERVICE)
-    if enabled is None and kind is None and personal is None:
+    enabled, kind, personal, sensitive = (wanted.get(name) for name in FIXED_BY_SERVICE)
+    if (enabled, kind, personal, sensitive) == (None,) * 4:
         return attribute
     try:
         with refusals():
-            set_attribute(attribute, enabled=enabled, type_=kind, personal=personal)
+            set_attribute(attribute, enabled=enabled, type_=kind, personal=personal, sensitive=sensitive)
     except AttributeInUse as error:
         raise Conflict(str(error)) from None
     attribute.refresh_from_db()

@@ -1,11 +1,14 @@
 """`manage.py sweep`: the sweeper, in the foreground."""
 
 import signal
+import sys
 from datetime import UTC, datetime, timedelta
 
 from django.core.management.base import BaseCommand
 
 from dmphub.api import idempotency
+from dmphub.environment import PROJECT_ROOT
+from pipeline.lookalikes.starter import Starter
 from pipeline.match_rates import keep_today
 from pipeline.sweeper import Sweeper
 
@@ -32,4 +35,8 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        Sweeper(CHORES).run(lambda: not stopped)
+        learning = Starter([sys.executable, "manage.py", "lookalikes"], PROJECT_ROOT)
+        try:
+            Sweeper(CHORES, [learning.tend]).run(lambda: not stopped)
+        finally:
+            learning.stop()

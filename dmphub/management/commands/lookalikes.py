@@ -1,0 +1,16 @@
+"""`manage.py lookalikes`: learn and score what is due, and end. The sweeper starts it."""
+
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = (
+        "Learns the lookalike models that are due and scores everybody by them, then ends. Whatever it has not finished"
+        " stays due."
+    )
+
+    def handle(self, *_args: object, **_options: object) -> None:
+        from pipeline.lookalikes.run import work_off  # noqa: PLC0415 (it imports scikit-learn: for this command alone)
+
+        done = work_off()
+        self.stdout.write(f"{done} done")

@@ -1,0 +1,98 @@
+"""Everybody scored, the threshold set, and whoever stands on the wrong side of it moved."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+
+from audiences.learning.figures import deciles, drift, shares_of, threshold_of
+from audiences.learning.rows import Numbers
+from audiences.lookalike.model import decode_model
+from audiences.lookalike.reach import read_reach
+from audiences.lookalikes.orders import at_stage, scored
+from audiences.models import Audience, LookalikeModel
+from edge.buckets import BUCKETS
+from pipeline.lookalikes import population, readers
+from pipeline.lookalikes.moving import Moves, move
+from pipeline.lookalikes.population import Crowd
+from pipeline.lookalikes.readers import Map, ScoredBucket, Scoring
+from profiles.store import milliseconds
+
+UUID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """By bucket; `scores` of all together."""
+
+    buckets: list[ScoredBucket]
+    scores: Numbers
+
+
+def score(audience: Audience, now: datetime, run: Map[Any, Any]) -> None:
+    """Score by the newest model; memberships follow."""
+    newest = LookalikeModel.objects.filter(audience_id=audience.id, content__isnull=False).first()
+    if newest is None or newest.content is None:
+        return
+    found = _score_all(audience, bytes(newest.content), now, run)
+    threshold = threshold_of(found.scores, read_reach(audience.reach).wanted(len(found.scores)))
+    publish(audience, newest.number, threshold)
+    overlap = _move(audience, found, threshold, now)
+    scored(audience.id, now, _figures(audience, newest, found, threshold, now) | {"overlap": overlap})
+
+
+def publish(audience: Audience, number: int, threshold: float) -> None:
+    """From now on every event is judged by this. A paused audience stays so."""
+    with transaction.atomic():
+        locked = Audience.objects.select_for_update().get(id=audience.id)
+        if (locked.model_number, locked.threshold) != (number, threshold):
+            if locked.model_number != number:
+                locked.version += 1
+                locked.status = Audience.Status.BUILDING
+            locked.model_number, locked.threshold = number, threshold
+            locked.save()
+    audience.refresh_from_db()
+
+
+def _score_all(audience: Audience, content: bytes, now: datetime, run: Map[Any, Any]) -> Everybody:
+    model = decode_model(content)
+    crowd = Crowd(audience.customer_id, audience.seed_id or 0, population.audiences_of(model.fields))
+    errands = [Scoring(crowd, content, part, milliseconds(now)) for part in readers.errands(range(BUCKETS))]
+    found: list[ScoredBucket] = []
+    for part in run(readers.score_buckets, errands):
+        found += part
+        at_stage(audience.id, "scoring", len(found), BUCKETS)
+    return Everybody(found, np.concatenate([one.scores for one in found]))
+
+
+def _move(audience: Audience, found: Everybody, threshold: float, since: datetime) -> int:
+    """Let members be those above; answers how many of them are in the seed."""
+    moves = Moves(audience, since)
+    overlap = 0
+    for number, one in enumerate(found.buckets):
+        above = np.frombuffer(one.users, f"V{UUID_BYTES}")[one.scores >= threshold]
+        overlap += move(moves, one.bucket, {bytes(user) for user in above})
+        at_stage(audience.id, "moving", number + 1, BUCKETS)
+    moves.finish()
+    return overlap
+
+
+def _figures(
+    audience: Audience, newest: LookalikeModel, found: Everybody, threshold: float, now: datetime
+) -> dict[str, Any]:
+    """As of this scoring. Drift is against the first scoring by the same model."""
+    before = audience.run.figures if audience.run.figures.get("model") == newest.number else {}
+    parted = before.get("deciles") or deciles(found.scores)
+    first = before.get("first") or shares_of(found.scores, parted)
+    return {
+        "model": newest.number,
+        "at": now.isoformat(),
+        "population": len(found.scores),
+        "reached": int((found.scores >= threshold).sum()),
+        "seed": sum(one.in_seed for one in found.buckets),
+        "deciles": parted,
+        "first": first,
+        "drift": drift(first, shares_of(found.scores, parted)),
+    }
