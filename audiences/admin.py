@@ -9,11 +9,12 @@ from django.shortcuts import redirect
 
 from audiences import services
 from audiences.attribute_admin import AttributeAdmin
+from audiences.lookalike_admin import LookalikeAdmin
 from audiences.models import Audience
 from audiences.rules.faults import RuleError
 from edge.console import JsonField, ModelAdmin, TriedFirst, confirmed, labelled, stays
 
-__all__ = ["AttributeAdmin", "AudienceAdmin"]
+__all__ = ["AttributeAdmin", "AudienceAdmin", "LookalikeAdmin"]
 
 EXAMPLE = {
     "combinator": "and",
@@ -73,6 +74,13 @@ class AudienceAdmin(ModelAdmin[Audience]):
         described = (None, {"fields": ["customer", "name", "rule"]})
         return [described, ("Now", {"fields": [("state", "size"), ("version", "updated_at")]})] if obj else [described]
 
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> HttpResponse:
+        """Lookalikes have a page of their own."""
+        row = self.get_object(request, object_id)
+        if row is not None and row.kind == Audience.Kind.LOOKALIKE:
+            return redirect("admin:audiences_lookalike_change", object_id)
+        return super().change_view(request, object_id, *args, **options)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Audience | None = None) -> list[str]:  # noqa: ARG002 (Django's signature)
         return [*self.readonly_fields, "customer"] if obj else self.readonly_fields
 
@@ -87,7 +95,7 @@ class AudienceAdmin(ModelAdmin[Audience]):
             row.known_size = sizes.get(row.pk, 0)
         return listed
 
-    @labelled("status", {"building": "info", "live": "success", "paused": "warning"})
+    @labelled("status", {"building": "info", "live": "success", "paused": "warning", "refused": "danger"})
     def state(self, row: Audience) -> str:
         return row.status
 

@@ -112,6 +112,14 @@ class Membership(models.Model):
         return f"{self.user_id} {'in' if self.member else 'not in'} {self.audience_id}"
 
 
+class Lookalike(Audience):
+    """The audiences of that kind, for a page of their own in the console."""
+
+    class Meta:
+        proxy = True
+        ordering = ["id"]
+
+
 class LookalikeModel(models.Model):
     """One attempt to learn whom a lookalike holds: a model with its figures, or why there is none.
 

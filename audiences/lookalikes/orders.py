@@ -1,5 +1,6 @@
 """What is to be done for lookalikes: noted in the database, done by a process that comes and goes."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -56,9 +57,18 @@ def begin(audience: int) -> int:
     return LookalikeRun.objects.get(audience_id=audience).attempts - 1
 
 
-def at_stage(audience: int, stage: str, done: int, total: int) -> None:
-    """Tell how far it is."""
-    LookalikeRun.objects.filter(audience_id=audience).update(stage=stage, done=done, total=total)
+class Progress:
+    """Tells how far a stage is, at its beginning and about once a second."""
+
+    def __init__(self, audience: int, stage: str, total: int) -> None:
+        self._rows = LookalikeRun.objects.filter(audience_id=audience)
+        self._rows.update(stage=stage, done=0, total=total)
+        self._told = time.monotonic()
+
+    def reach(self, done: int) -> None:
+        if time.monotonic() - self._told >= 1:
+            self._told = time.monotonic()
+            self._rows.update(done=done)
 
 
 def trained(audience: Audience, now: datetime) -> None:

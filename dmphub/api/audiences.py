@@ -12,27 +12,32 @@ from rest_framework.response import Response
 
 from audiences import services
 from audiences.models import Audience, Membership
+from dmphub.api import lookalikes
 from dmphub.api.errors import Conflict, refusals
+from dmphub.api.lookalikes import LookalikeFields, LookalikeViews
 from dmphub.api.resource import Changed, Created, Destroyed, Readable, customer_field
 from dmphub.api.strict import StrictSerializer
 
 
-class AudienceSerializer(StrictSerializer[Audience]):
+class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
     customer = customer_field()
-    kind = serializers.ChoiceField([Audience.Kind.CUSTOM.value], required=False)
+    kind = serializers.ChoiceField(Audience.Kind.choices, required=False)
     rule = extend_schema_field(OpenApiTypes.OBJECT)(serializers.JSONField)(
-        help_text="The JSON of react-querybuilder: {combinator, not, rules}."
+        required=False, allow_null=True, help_text="The JSON of react-querybuilder: {combinator, not, rules}."
     )
     status = serializers.ChoiceField(
         Audience.Status.choices, required=False, help_text="Write “paused” to freeze it and “live” to go on."
     )
     size = serializers.SerializerMethodField(help_text="How many members it has now.")
-    fixed = ("customer", "kind")
+    fixed = ("customer", "kind", "seed")
     unique = ("customer", "name")
 
     class Meta:
         model = Audience
-        fields = ["id", "customer", "name", "kind", "rule", "status", "size", "version", "created_at", "updated_at"]
+        fields = [
+            *("id", "customer", "name", "kind", "rule", *lookalikes.NAMES),
+            *("status", "size", "version", "created_at", "updated_at"),
+        ]
         read_only_fields = ["id", "version"]
 
     def get_size(self, audience: Audience) -> int:
@@ -47,7 +52,15 @@ class AudienceSerializer(StrictSerializer[Audience]):
     def _status(self) -> str | None:
         return self.instance.status if isinstance(self.instance, Audience) else None
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        if self.instance is None:
+            lookalikes.check_kind(attrs)
+        return attrs
+
     def create(self, validated_data: dict[str, Any]) -> Audience:
+        if validated_data.get("kind") == Audience.Kind.LOOKALIKE:
+            return lookalikes.create(validated_data)
         with refusals():
             return services.create_audience(validated_data["customer"], validated_data["name"], validated_data["rule"])
 
@@ -56,6 +69,7 @@ class AudienceSerializer(StrictSerializer[Audience]):
         if name != instance.name:
             instance.name = name
             instance.save(update_fields=["name", "updated_at"])
+        lookalikes.change(instance, validated_data)
         with refusals():
             if validated_data.get("rule", instance.rule) != instance.rule:
                 services.change_rule(instance, validated_data["rule"])
@@ -77,10 +91,10 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
         fields = ["user_id", "since"]
 
 
-class AudienceViewSet(Created[Audience], Readable[Audience], Changed[Audience], Destroyed[Audience]):
+class AudienceViewSet(LookalikeViews, Created[Audience], Readable[Audience], Changed[Audience], Destroyed[Audience]):
     queryset = Audience.objects.all()
     serializer_class = AudienceSerializer
-    filterset_fields = ["customer", "name", "status"]
+    filterset_fields = ["customer", "kind", "name", "status"]
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         page = list(super().paginate_queryset(queryset) or ())

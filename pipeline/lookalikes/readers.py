@@ -18,6 +18,7 @@ from audiences.lookalike.reader import reader
 from pipeline.database import Connection, connect
 from pipeline.lookalikes import population
 from pipeline.lookalikes.population import Crowd
+from profiles.models import KnownUsers
 
 MOST_PROCESSES = 2
 AT_ONCE = 4  # buckets of one errand
@@ -95,6 +96,12 @@ def score_buckets(scoring: Scoring) -> list[ScoredBucket]:
         scores = score_all(model, rows) if users else np.zeros(0)
         scored.append(ScoredBucket(bucket, b"".join(users), scores, len(seed)))
     return scored
+
+
+def inhabited(customer: int) -> list[int]:
+    """The buckets in which the customer knows anybody."""
+    rows = KnownUsers.objects.filter(customer_id=customer, users__gt=0)
+    return sorted(rows.values_list("bucket", flat=True))
 
 
 def errands(buckets: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -11,7 +11,7 @@ from audiences.learning.figures import deciles, drift, shares_of, threshold_of
 from audiences.learning.rows import Numbers
 from audiences.lookalike.model import decode_model
 from audiences.lookalike.reach import read_reach
-from audiences.lookalikes.orders import at_stage, scored
+from audiences.lookalikes.orders import Progress, scored
 from audiences.models import Audience, LookalikeModel
 from edge.buckets import BUCKETS
 from pipeline.lookalikes import population, readers
@@ -25,9 +25,9 @@ UUID_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Everybody:
-    """By bucket; `scores` of all together."""
+    """By bucket, those without anybody left out; `scores` of all together."""
 
-    buckets: list[ScoredBucket]
+    buckets: dict[int, ScoredBucket]
     scores: Numbers
 
 
@@ -59,24 +59,32 @@ def publish(audience: Audience, number: int, threshold: float) -> None:
 def _score_all(audience: Audience, content: bytes, now: datetime, run: Map[Any, Any]) -> Everybody:
     model = decode_model(content)
     crowd = Crowd(audience.customer_id, audience.seed_id or 0, population.audiences_of(model.fields))
-    errands = [Scoring(crowd, content, part, milliseconds(now)) for part in readers.errands(range(BUCKETS))]
-    found: list[ScoredBucket] = []
+    buckets = readers.inhabited(audience.customer_id)
+    errands = [Scoring(crowd, content, part, milliseconds(now)) for part in readers.errands(buckets)]
+    found: dict[int, ScoredBucket] = {}
+    told = Progress(audience.id, "scoring", len(buckets))
     for part in run(readers.score_buckets, errands):
-        found += part
-        at_stage(audience.id, "scoring", len(found), BUCKETS)
-    return Everybody(found, np.concatenate([one.scores for one in found]))
+        found |= {one.bucket: one for one in part}
+        told.reach(len(found))
+    return Everybody(found, np.concatenate([np.zeros(0), *(one.scores for one in found.values())]))
 
 
 def _move(audience: Audience, found: Everybody, threshold: float, since: datetime) -> int:
     """Let members be those above; answers how many of them are in the seed."""
     moves = Moves(audience, since)
     overlap = 0
-    for number, one in enumerate(found.buckets):
-        above = np.frombuffer(one.users, f"V{UUID_BYTES}")[one.scores >= threshold]
-        overlap += move(moves, one.bucket, {bytes(user) for user in above})
-        at_stage(audience.id, "moving", number + 1, BUCKETS)
+    told = Progress(audience.id, "moving", BUCKETS)
+    for bucket in range(BUCKETS):
+        overlap += move(moves, bucket, _above(found.buckets.get(bucket), threshold))
+        told.reach(bucket + 1)
     moves.finish()
     return overlap
+
+
+def _above(one: ScoredBucket | None, threshold: float) -> set[bytes]:
+    if one is None:
+        return set()
+    return {bytes(user) for user in np.frombuffer(one.users, f"V{UUID_BYTES}")[one.scores >= threshold]}
 
 
 def _figures(
@@ -91,7 +99,7 @@ def _figures(
         "at": now.isoformat(),
         "population": len(found.scores),
         "reached": int((found.scores >= threshold).sum()),
-        "seed": sum(one.in_seed for one in found.buckets),
+        "seed": sum(one.in_seed for one in found.buckets.values()),
         "deciles": parted,
         "first": first,
         "drift": drift(first, shares_of(found.scores, parted)),

@@ -18,12 +18,11 @@ from audiences.learning.training import Examples, Refused, Trained, check_seed, 
 from audiences.lookalike.exclusion import defining, telling_audiences
 from audiences.lookalike.model import encode_model
 from audiences.lookalikes.graph import hidden_attributes, standings
-from audiences.lookalikes.orders import at_stage, order_scoring, trained
+from audiences.lookalikes.orders import Progress, order_scoring, trained
 from audiences.models import Audience, LookalikeModel
 from audiences.rules.subject import Facts
 from audiences.schema import schema_of
 from audiences.services import size
-from edge.buckets import BUCKETS
 from pipeline.lookalikes import population, readers
 from pipeline.lookalikes.population import Crowd
 from pipeline.lookalikes.readers import Map, Reading
@@ -115,13 +114,13 @@ def _train(
     run: Map[Any, Any],
     figures: dict[str, Any],
 ) -> tuple[Trained, Sequence[Facts]]:
-    at_stage(audience.id, "looking", 0, 1)
+    Progress(audience.id, "looking", 1)
     crowd = Crowd(audience.customer_id, audience.seed_id or 0, tuple(ground.candidates.audiences))
     sample = _sample(crowd, sizes, random_state)
     choice = choose(ground.candidates, sample, milliseconds(now))
     figures["excluded"] |= {ground.names.get(f"attribute.{one}", one): why for one, why in choice.left_out.items()}
     examples = _examples(audience, crowd, choice, sizes, random_state, now, run)
-    at_stage(audience.id, "learning", 0, 1)
+    Progress(audience.id, "learning", 1)
     return train(tuple(choice.fields), examples, random_state), sample
 
 
@@ -131,7 +130,7 @@ def _sample(crowd: Crowd, sizes: Sizes, random_state: int) -> list[Facts]:
     found: list[Facts] = []
     for people, there in ((population.members, sizes.members), (population.others, sizes.population - sizes.members)):
         taken = 0
-        for bucket in _turned(random_state):
+        for bucket in _turned(crowd.customer, random_state):
             if taken < min(SAMPLE, there):
                 more = [facts for _, facts in people(connection, crowd, bucket, 1.0, random_state)]
                 found += more
@@ -139,10 +138,11 @@ def _sample(crowd: Crowd, sizes: Sizes, random_state: int) -> list[Facts]:
     return found
 
 
-def _turned(random_state: int) -> list[int]:
-    """The buckets, from another first one with each number: each is a fair sample of the people."""
-    first = random_state * 97 % BUCKETS
-    return [(first + step) % BUCKETS for step in range(BUCKETS)]
+def _turned(customer: int, random_state: int) -> list[int]:
+    """The buckets with people, from another first one with each number: each is a fair sample of the people."""
+    buckets = readers.inhabited(customer)
+    first = random_state * 97 % len(buckets) if buckets else 0
+    return buckets[first:] + buckets[:first]
 
 
 def _examples(
@@ -152,16 +152,18 @@ def _examples(
     member_share = min(1.0, MOST_MEMBERS / sizes.members)
     wanted = min(MOST_OTHERS, max(FEWEST_OTHERS, OTHERS_A_MEMBER * round(sizes.members * member_share)))
     share = min(1.0, wanted / max(1, sizes.population - sizes.members))
-    some = sorted(_turned(random_state)[: max(1, math.ceil(share * BUCKETS))])
+    there = _turned(crowd.customer, random_state)
+    some = sorted(there[: max(1, math.ceil(share * len(there)))])
     of_each = Reading(crowd, tuple(choice.fields), (), True, member_share, random_state, milliseconds(now))
-    errands = [replace(of_each, buckets=part) for part in readers.errands(range(BUCKETS))]
-    thinned = share * BUCKETS / len(some)
+    errands = [replace(of_each, buckets=part) for part in readers.errands(sorted(there))]
+    thinned = min(1.0, share * len(there) / len(some))
     errands += [replace(of_each, buckets=part, of_seed=False, share=thinned) for part in readers.errands(some)]
     rows, labels = Rows(), list[int]()
+    told = Progress(audience.id, "reading", len(errands))
     for number, (errand, part) in enumerate(zip(errands, run(readers.read_rows, errands), strict=True)):
         rows.extend(part)
         labels.extend([int(errand.of_seed)] * len(part))
-        at_stage(audience.id, "reading", number + 1, len(errands))
+        told.reach(number + 1)
     return Examples(rows, np.array(labels), (member_share, share))
 
 

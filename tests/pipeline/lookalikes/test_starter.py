@@ -1,0 +1,50 @@
+"""The process that learns: started when something is due, and only then; as large as it must be, and alone with it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from audiences import services as audiences
+from audiences.lookalikes.services import create_lookalike
+from audiences.models import Audience
+from pipeline.lookalikes.starter import Starter
+from tests.dmphub.processes import eventually
+from tests.pipeline.conftest import db, shop
+from tests.pipeline.lookalikes.people import keen, settle
+from tests.pipeline.shop import Shop
+
+__all__ = ["db", "shop"]
+
+PROJECT = Path(__file__).parents[3]
+COMMAND = (sys.executable, "manage.py", "lookalikes")
+LIGHT = """
+import sys, django
+django.setup()
+import pipeline.sweeper, pipeline.tasks, pipeline.absorb.absorber, pipeline.lookalikes.starter, dmphub.urls
+print(sorted({"numpy", "scipy", "sklearn"} & set(sys.modules)))
+"""
+
+
+def test_starter__learns_what_is_due_in_processes_of_its_own(shop: Shop) -> None:
+    settle(shop)
+    seed = keen(shop)
+    starter = Starter(COMMAND, PROJECT)
+    try:
+        starter.tend()
+        assert starter._process is None
+        made = create_lookalike(shop.customer, "like keen", seed, {"percent": 10})
+        starter.tend()
+        assert starter._process is not None
+        eventually(lambda: starter._process is not None and starter._process.poll() is not None, seconds=90)
+        assert starter._process.returncode == 0
+    finally:
+        starter.stop()
+    audiences.finish_builds()
+    made.refresh_from_db()
+    assert made.status == Audience.Status.LIVE
+    assert len(shop.members(made)) > 100
+
+
+def test_long_lived_processes__import_nothing_large() -> None:
+    found = subprocess.run([sys.executable, "-c", LIGHT], check=True, capture_output=True, text=True, cwd=PROJECT)  # noqa: S603 (our own line)
+    assert found.stdout.strip() == "[]"
