@@ -70,20 +70,20 @@ def change(audience: Audience, attrs: dict[str, Any]) -> None:
             services.change_lookalike(audience, reach=attrs.get("reach"), retrain_days=attrs.get("retrain_days"))
 
 
-class PointSerializer(serializers.Serializer[Any]):
+class LookalikePointSerializer(serializers.Serializer[Any]):
     percent = serializers.FloatField(help_text="Of all profiles: the closest.")
     people = serializers.IntegerField()
     lift = serializers.FloatField(help_text="How many times as many of the seed as among as many at random.")
     captured = serializers.FloatField(help_text="The share of the seed among them, 0 to 1.")
 
 
-class InfluenceSerializer(serializers.Serializer[Any]):
+class LookalikeInfluenceSerializer(serializers.Serializer[Any]):
     feature = serializers.CharField()
     weight = serializers.FloatField(help_text="Above zero: makes it likelier; in log-odds.")
     share = serializers.FloatField(help_text="Of the people learnt from, those whom it is true of.")
 
 
-class ModelSerializer(serializers.Serializer[LookalikeModel]):
+class LookalikeVersionSerializer(serializers.Serializer[LookalikeModel]):
     """A model that was made, or refused: then `refusal` says why."""
 
     number = serializers.IntegerField()
@@ -97,10 +97,10 @@ class ModelSerializer(serializers.Serializer[LookalikeModel]):
     seed = serializers.IntegerField(source="figures.seed", default=0, help_text="Its members then.")
 
 
-class WholeModelSerializer(ModelSerializer):
+class LookalikeModelSerializer(LookalikeVersionSerializer):
     features = serializers.IntegerField(source="figures.features", default=0)
-    curve = PointSerializer(many=True, source="figures.curve", default=list)
-    influences = InfluenceSerializer(
+    curve = LookalikePointSerializer(many=True, source="figures.curve", default=list)
+    influences = LookalikeInfluenceSerializer(
         many=True, source="figures.influences", default=list, help_text="The 20 strongest."
     )
     excluded = serializers.DictField(
@@ -111,7 +111,7 @@ class WholeModelSerializer(ModelSerializer):
     )
 
 
-class ScoringSerializer(serializers.Serializer[Any]):
+class LookalikeScoringSerializer(serializers.Serializer[Any]):
     """What the last scoring of all profiles found."""
 
     at = serializers.DateTimeField()
@@ -126,19 +126,19 @@ class ScoringSerializer(serializers.Serializer[Any]):
     )
 
 
-class StorySerializer(serializers.Serializer[Story]):
-    model = WholeModelSerializer(allow_null=True, help_text="The one in force.")
-    newest = ModelSerializer(allow_null=True, help_text="The last attempt.")
-    scoring = ScoringSerializer(allow_null=True)
+class LookalikeStorySerializer(serializers.Serializer[Story]):
+    model = LookalikeModelSerializer(allow_null=True, help_text="The one in force.")
+    newest = LookalikeVersionSerializer(allow_null=True, help_text="The last attempt.")
+    scoring = LookalikeScoringSerializer(allow_null=True)
     stage = serializers.CharField(help_text="looking, reading, learning, scoring, moving; empty: at rest.")
     progress = serializers.FloatField(help_text="Of the stage, 0 to 1.")
     train_at = serializers.DateTimeField(allow_null=True, help_text="When it learns next.")
     score_at = serializers.DateTimeField(allow_null=True, help_text="When everybody is scored next.")
     error = serializers.CharField()
-    versions = ModelSerializer(many=True, help_text="The last 50, newest first.")
+    versions = LookalikeVersionSerializer(many=True, help_text="The last 50, newest first.")
 
 
-class TrainSerializer(serializers.Serializer[Any]):
+class LookalikeTrainSerializer(serializers.Serializer[Any]):
     random_state = serializers.IntegerField(required=False, min_value=0, max_value=services.MOST_STATE)
 
     def to_internal_value(self, data: Any) -> Any:
@@ -151,22 +151,22 @@ class TrainSerializer(serializers.Serializer[Any]):
 class LookalikeViews(GenericViewSet[Audience]):
     """Beside what every audience has."""
 
-    @extend_schema(responses=StorySerializer, filters=False)
+    @extend_schema(responses=LookalikeStorySerializer, filters=False)
     @action(detail=True, pagination_class=None, filterset_fields=None)
     def model(self, request: Request, pk: str) -> Response:  # noqa: ARG002 (DRF's signature)
         """A lookalike's model: how well it tells people apart, by what, whom it reached, and what is under way."""
-        return Response(StorySerializer(story_of(self._lookalike())).data)
+        return Response(LookalikeStorySerializer(story_of(self._lookalike())).data)
 
-    @extend_schema(request=TrainSerializer, responses={202: StorySerializer}, filters=False)
+    @extend_schema(request=LookalikeTrainSerializer, responses={202: LookalikeStorySerializer}, filters=False)
     @action(detail=True, methods=["post"], pagination_class=None, filterset_fields=None)
     def train(self, request: Request, pk: str) -> Response:  # noqa: ARG002 (DRF's signature)
         """Learn anew from the seed as it is now."""
         audience = self._lookalike()
-        given = TrainSerializer(data=request.data)
+        given = LookalikeTrainSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         with refusals():
             services.train(audience, given.validated_data.get("random_state"))
-        return Response(StorySerializer(story_of(audience)).data, status.HTTP_202_ACCEPTED)
+        return Response(LookalikeStorySerializer(story_of(audience)).data, status.HTTP_202_ACCEPTED)
 
     def _lookalike(self) -> Audience:
         audience = self.get_object()
