@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from audiences.rules.moments import timestamp_text
 from audiences.rules.nodes import (
+    Active,
     ActivityWindow,
     Belonging,
     Condition,
@@ -13,6 +14,7 @@ from audiences.rules.nodes import (
     Kind,
     Node,
     Scalar,
+    SplitTest,
     ValueField,
     ValueTest,
     ValueWindow,
@@ -92,6 +94,11 @@ def _condition(node: Condition, names: Names) -> str:
             ids = [names.get(f"{node.kind}.{number}", str(number)) for number in node.ids]
             phrase = _BELONGING_PHRASES[node.kind].format(_either(ids))
             return f"not {phrase}" if polarity(node.operator)[1] else phrase
+        case SplitTest():
+            percents = [f"{percent} %" for percent in node.percents]
+            return f"place in split {node.name} {_VALUE_PHRASES[node.operator].format(*percents)}"
+        case Active():
+            return f"seen {_window(node.operator, node.length_ms)}"
 
 
 def _field(field: ValueField, names: Names) -> str:
