@@ -79,7 +79,7 @@ def _bracketed(child: Node, names: Names, *, alone: bool) -> str:
     return text if plain else f"({text})"
 
 
-def _condition(node: Condition, names: Names) -> str:
+def _condition(node: Condition, names: Names) -> str:  # noqa: PLR0911 (one for each kind of condition)
     match node:
         case ValueTest():
             return f"{_field(node.field, names)} {_tested(node)}"

@@ -34,6 +34,9 @@ class Subject(Protocol):
     def platforms(self) -> Container[int]: ...
 
 
+NOBODY = UUID(int=0)
+
+
 @dataclass(slots=True)
 class Facts:
     """A subject in plain values."""
@@ -43,4 +46,4 @@ class Facts:
     activity: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     audiences: Container[int] = ()
     platforms: Container[int] = ()
-    user_id: UUID = UUID(int=0)
+    user_id: UUID = NOBODY
