@@ -8,21 +8,17 @@ rules the difference is seen, not the luck of the draw.
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
-
-from django.db import connection, transaction
-from psycopg import Cursor
 
 from audiences.building import ELIGIBLE, TABLES
 from audiences.models import Audience
 from audiences.rules.nodes import Group
 from audiences.rules.sql import to_sql
-from edge import arrays, clock
+from edge import clock
 from edge.arrays import SmallInts
 from edge.buckets import BUCKETS
+from edge.transactions import plain_cursor
 from profiles.known import known_users
 from profiles.store import milliseconds
 
@@ -33,7 +29,7 @@ SIGMAS = 1.96  # the margin holds 95 times in 100
 ORDER = [bucket * 97 % BUCKETS for bucket in range(BUCKETS)]
 
 # a database that has not been analysed yet would read whole tables
-PINNED = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+PINNED = ("SET LOCAL enable_seqscan = off", "SET LOCAL jit = off")
 
 MEASURE = """
 WITH truth AS MATERIALIZED (
@@ -85,11 +81,11 @@ def measure(customer: int, rule: Group, audience: Audience | None = None) -> Mea
     statement = MEASURE.format(member=text, eligible=ELIGIBLE)
     seen, sample = _Seen(), list[UUID]()
     end = time.monotonic() + SECONDS
-    with _cursor() as cursor:
+    with plain_cursor() as cursor:
+        for setting in PINNED:
+            cursor.execute(setting)
         for part in _parts(known):
-            cursor.execute(
-                statement, [*values, audience.pk if audience else 0, SmallInts.of(part), customer]
-            )
+            cursor.execute(statement, [*values, audience.pk if audience else 0, SmallInts.of(part), customer])
             users, *hits, found = cursor.fetchone() or (0, 0, 0, 0, None)
             seen = _Seen(
                 seen.users + users,
@@ -125,15 +121,3 @@ def estimated(hits: int, seen: int, total: int) -> Estimate:
     high = min(total - seen + hits, math.ceil(total * (middle + margin)))
     middle_count = round(total * share)
     return Estimate(middle_count, min(low, middle_count), max(high, middle_count))
-
-
-@contextmanager
-def _cursor() -> Iterator[Cursor[Any]]:
-    """psycopg's own, within Django's transaction: Django's binds on the client and cannot take binary arrays."""
-    with transaction.atomic():
-        connection.ensure_connection()
-        arrays.register(connection.connection)
-        with connection.cursor() as pinned:
-            pinned.execute(PINNED)
-        with Cursor(connection.connection, row_factory=None) as cursor:
-            yield cursor
