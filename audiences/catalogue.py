@@ -2,19 +2,20 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from audiences.lookalikes.catalogue import Scored, lookalikes_in_force
 from audiences.models import Audience
-from audiences.rules.dependencies import dependencies
+from audiences.rules.dependencies import ANY_PIXEL, dependencies
 from audiences.rules.evaluate import Predicate, compile_rule
 from audiences.rules.faults import RuleError
 from audiences.rules.nodes import Group
-from audiences.rules.parse import parse
-from audiences.schema import schemas
+from audiences.rules.parse import expiring, parse
+from audiences.schema import CustomerSchema, schemas
 
 ANSWERS_KEPT = 10_000
+FROZEN = (Audience.Status.PAUSED, Audience.Status.DELETING)
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class CompiledAudience:
 
 @dataclass(slots=True)
 class Audiences:
-    """Lookups by what an audience depends on; `dependents` holds those that ask about an audience, at any depth."""
+    """Lookups by what an audience depends on."""
 
     by_id: dict[int, CompiledAudience] = field(default_factory=dict)
     by_customer: dict[int, list[CompiledAudience]] = field(default_factory=lambda: defaultdict(list))
@@ -59,6 +60,10 @@ class Audiences:
             known = self._affected[customer, changed] = self._find_affected(customer, changed)
         return known
 
+    def asking(self, audience: CompiledAudience) -> Sequence[CompiledAudience]:
+        """The audiences that ask about this one, at any depth, in order of rank."""
+        return self.affected(audience.customer, frozenset({f"audience.{audience.id}"}))
+
     def _find_affected(self, customer: int, changed: Iterable[str]) -> Sequence[CompiledAudience]:
         found: dict[int, CompiledAudience] = {}
         pending = list(changed)
@@ -72,7 +77,8 @@ class Audiences:
 
 def load() -> Audiences:
     """Read and compile every audience that has a rule, or a model."""
-    rules, lookalikes = _rules(), lookalikes_in_force()
+    known = schemas()
+    rules, lookalikes = _rules(known), lookalikes_in_force()
     asks = {key: frozenset(asked_audiences(rule)) for key, (_, rule) in rules.items()}
     asks |= {key: scored.audiences for key, scored in lookalikes.items()}
     ranks = rank(asks)
@@ -84,7 +90,7 @@ def load() -> Audiences:
             compiled = _compiled_rule(*rules[key], asks[key], ranks[key])
         loaded.by_id[key] = compiled
         loaded.by_customer[compiled.customer].append(compiled)
-        for name in compiled.dependencies:
+        for name in _spelled_out(compiled.dependencies, known(compiled.customer)):
             loaded.by_dependency[compiled.customer, name].append(compiled)
     return loaded
 
@@ -105,13 +111,17 @@ def _compiled_lookalike(scored: Scored, rank_: int) -> CompiledAudience:
     )  # fmt: skip
 
 
-def _rules() -> dict[int, tuple[Audience, Group]]:
+def _spelled_out(wanted: frozenset[str], schema: CustomerSchema) -> frozenset[str]:
+    """Any pixel: each of the customer's."""
+    return wanted | {f"pixel.{pixel}" for pixel in schema.pixels} if ANY_PIXEL in wanted else wanted
+
+
+def _rules(known: Callable[[int], CustomerSchema]) -> dict[int, tuple[Audience, Group]]:
     """The rules in force. One that lost what it stands on keeps its members as they are."""
-    known = schemas()
     rules = {}
-    for row in Audience.objects.filter(kind=Audience.Kind.CUSTOM).exclude(status=Audience.Status.PAUSED):
+    for row in Audience.objects.filter(kind=Audience.Kind.CUSTOM).exclude(status__in=FROZEN):
         try:
-            rules[row.id] = (row, parse(row.rule, known(row.customer_id)))
+            rules[row.id] = (row, expiring(parse(row.rule, known(row.customer_id)), row.ttl_ms))
         except RuleError as broken:
             log.warning("audience %s cannot be evaluated: %s", row.id, broken)
     return rules

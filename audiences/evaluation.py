@@ -21,7 +21,8 @@ from usersync import store as mappings
 class Flip:
     """A user who entered (`member`) or left an audience, for the `version`-th time."""
 
-    profile: ProfileState
+    customer: int
+    user: UUID
     audience: int
     member: bool
     version: int
@@ -39,7 +40,7 @@ class Evaluation:
         self._now = now
         self._now_ms = milliseconds(now)
         self._states: dict[tuple[int, UUID], MembershipState] = {}
-        self._sizes: dict[tuple[int, int], int] = defaultdict(int)
+        self._moves: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
         self.flips: list[Flip] = []
 
     def of_changes(self, profiles: Iterable[ProfileState]) -> None:
@@ -54,7 +55,7 @@ class Evaluation:
             for audience in audiences:
                 self._decide(profile, audience)
         store.save(self._cursor, self._states)
-        store.count(self._cursor, self._sizes)
+        store.count(self._cursor, self._moves)
 
     def _concerned(self, profile: ProfileState) -> Sequence[CompiledAudience]:
         if profile.reconsider:
@@ -100,9 +101,9 @@ class Evaluation:
     def _flip(self, profile: ProfileState, audience: int, state: MembershipState, member: bool) -> None:
         state.member, state.since, state.dirty = member, self._now, True
         state.version += 1
-        self._sizes[profile.bucket, audience] += 1 if member else -1
+        self._moves[profile.bucket, audience][0 if member else 1] += 1
         if member:
             profile.audiences = {*profile.audiences, audience}
         else:
             profile.audiences = {*profile.audiences} - {audience}
-        self.flips.append(Flip(profile, audience, member, state.version))
+        self.flips.append(Flip(profile.customer, profile.user_id, audience, member, state.version))

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from audiences.rules.moments import parse_duration
 from edge.configuration import Configuration
 from edge.models import Customer
 
@@ -18,6 +19,7 @@ class Audience(Configuration):
         LIVE = "live"
         PAUSED = "paused"
         REFUSED = "refused"
+        DELETING = "deleting"
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="audiences")
     name = models.CharField(max_length=255)
@@ -44,6 +46,18 @@ class Audience(Configuration):
     threshold = models.FloatField(null=True, editable=False, help_text="The score from which on somebody is in.")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.BUILDING)
     version = models.PositiveIntegerField(default=1, help_text="Raised whenever the rule changes.")
+    ttl = models.CharField(
+        "expires after",
+        max_length=40,
+        blank=True,
+        help_text="Members leave this long after the last event that found them in it, e.g. P30D; empty: never.",
+    )
+    alert_percent = models.PositiveSmallIntegerField(
+        "alert at",
+        null=True,
+        blank=True,
+        help_text="Raise an alert when the size moves by more than this many percent within a day; empty: never.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -62,15 +76,57 @@ class Audience(Configuration):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def ttl_ms(self) -> int | None:
+        return parse_duration(self.ttl) if self.ttl else None
+
+
+class AudienceVersion(models.Model):
+    """What an audience was from one change on, what the change was, and who made it."""
+
+    audience = models.ForeignKey(Audience, models.CASCADE, related_name="versions")
+    version = models.PositiveIntegerField()
+    rule = models.JSONField(null=True)
+    ttl = models.CharField(max_length=40, blank=True)
+    change = models.CharField(max_length=60)
+    by = models.CharField(max_length=200, help_text="The API key's or the person's name.")
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audience_version"
+        constraints = [models.UniqueConstraint("audience", "version", name="audience_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.audience_id} version {self.version}"
+
+
+class AudienceHour(models.Model):
+    """The size of an audience at the end of an hour (or as last noted in it), with all entries and exits so far."""
+
+    audience = models.ForeignKey(Audience, models.CASCADE, related_name="hours")
+    hour = models.DateTimeField()
+    size = models.IntegerField()
+    entered = models.BigIntegerField()
+    gone = models.BigIntegerField()
+
+    class Meta:
+        db_table = "audience_hour"
+        constraints = [models.UniqueConstraint("audience", "hour", name="audience_hour_once")]
+
+    def __str__(self) -> str:
+        return f"{self.audience_id} at {self.hour}: {self.size}"
+
 
 class AudienceBucket(models.Model):
-    """How far one bucket of an audience is built, and how many members it has."""
+    """How far one bucket of an audience is built, how many members it has, and how many ever entered and left."""
 
     pk = models.CompositePrimaryKey("bucket", "audience_id")
     bucket = models.SmallIntegerField()
     audience_id = models.IntegerField()
     version = models.IntegerField(default=0)
     size = models.IntegerField(default=0)
+    entered = models.BigIntegerField(db_default=0)
+    gone = models.BigIntegerField(db_default=0)
 
     class Meta:
         db_table = "audience_bucket"

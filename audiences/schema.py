@@ -47,5 +47,15 @@ def schemas(**only: int) -> Callable[[int], CustomerSchema]:
     return lambda customer: found[customer]
 
 
+def names_of(customer: int) -> dict[str, str]:
+    """What people call what rules name, as `audiences.rules.render` takes it."""
+    attributes = Attribute.objects.filter(customer_id=customer).exclude(name="").values_list("path", "name")
+    pixels = Pixel.objects.filter(customer_id=customer).values_list("id", "name")
+    platforms = Platform.objects.filter(customer_id=customer).values_list("pl", "name")
+    audiences = Audience.objects.filter(customer_id=customer).values_list("id", "name")
+    of = {"attribute": attributes, "pixel": pixels, "platform": platforms, "audience": audiences}
+    return {f"{kind}.{key}": f"“{name}”" for kind, rows in of.items() for key, name in rows}
+
+
 def schema_of(customer: int) -> CustomerSchema:
     return schemas(customer_id=customer)(customer)

@@ -4,14 +4,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, Sum
 
+from audiences import versions
 from audiences.catalogue import asked_audiences
 from audiences.commands import Build, encode
 from audiences.lookalikes.graph import check_rule, learnt_from
 from audiences.models import Audience, AudienceBucket, Membership
 from audiences.rules.faults import Fault, RuleError
+from audiences.rules.moments import parse_duration
 from audiences.rules.nodes import Group
 from audiences.rules.parse import parse
 from audiences.schema import schema_of, schemas
@@ -22,47 +25,106 @@ from edge.models import Customer
 from edge.transactions import send
 
 
-def create_audience(customer: Customer, name: str, rule: Any) -> Audience:
-    """A new audience; it is built from the profiles that are there, and exact from then on.
+def create_audience(
+    customer: Customer, name: str, rule: Any, *, by: str = "", ttl: str = "", alert_percent: int | None = None
+) -> Audience:
+    """A new audience; it is built from the profiles that are there, and exact from then on. `by`: who makes it.
 
-    Raises `RuleError` with every place at which the rule cannot work.
+    Raises `RuleError` with every place at which the rule cannot work, `ValidationError` for a wrong `ttl`.
     """
     parse(rule, schema_of(customer.m))
+    _check_ttl(ttl)
     with transaction.atomic():
-        audience = Audience.objects.create(customer=customer, name=name, rule=rule)
+        audience = Audience.objects.create(
+            customer=customer, name=name, rule=rule, ttl=ttl, alert_percent=alert_percent
+        )
+        versions.keep(audience, "made", by)
         _build(audience)
     return audience
 
 
-def change_rule(audience: Audience, rule: Any) -> None:
-    """Give the audience another rule; members enter and leave while it is rebuilt."""
+def change_rule(
+    audience: Audience, rule: Any, *, ttl: str | None = None, by: str = "", change: str = "rule changed"
+) -> None:
+    """Give the audience another rule (and `ttl`, where one is given); members enter and leave while it is rebuilt."""
     with transaction.atomic():
-        locked = Audience.objects.select_for_update().get(id=audience.id)
+        locked = _locked(audience)
         parsed = parse(rule, schema_of(locked.customer_id))
-        _refuse_cycle(locked, parsed)
+        refuse_cycle(locked, parsed)
         check_rule(locked, parsed)
+        if ttl is not None:
+            _check_ttl(ttl)
+            locked.ttl = ttl
         locked.rule = rule
         locked.version += 1
         if locked.status == Audience.Status.LIVE:
             locked.status = Audience.Status.BUILDING
         locked.save()
+        versions.keep(locked, change, by)
         _build(locked)
     audience.refresh_from_db()
 
 
-def pause_audience(audience: Audience) -> None:
+def go_back(audience: Audience, version: int, *, by: str = "") -> None:
+    """Give the audience the rule and the `ttl` it had in a version. Raises `NoSuchVersion`, or `RuleError` where that
+    rule cannot work any more.
+    """
+    earlier = versions.of(audience, version)
+    change_rule(audience, earlier.rule, ttl=earlier.ttl, by=by, change=f"went back to version {version}")
+
+
+def pause_audience(audience: Audience, *, by: str = "") -> None:
     """Freeze the members as they are."""
-    audience.status = Audience.Status.PAUSED
-    audience.save(update_fields=["status"])
+    _set_status(audience, Audience.Status.PAUSED, "paused", by)
 
 
-def resume_audience(audience: Audience) -> None:
+def resume_audience(audience: Audience, *, by: str = "") -> None:
     """Evaluate again: members become what the rule says now."""
     with transaction.atomic():
-        audience.version += 1
-        audience.status = Audience.Status.BUILDING
-        audience.save(update_fields=["status", "version"])
+        _set_status(audience, Audience.Status.BUILDING, "resumed", by)
         _build(audience)
+
+
+def refuse_deletion(audience: Audience) -> None:
+    """Raises `AudienceInUse` where another audience asks about this one, or has it as its seed."""
+    lookalikes = [other.name for other in audience.lookalikes.all()]
+    if lookalikes:
+        raise AudienceInUse(f"lookalikes have their seed here: {', '.join(lookalikes)}")
+    askers = [other.name for other in _askers(audience)]
+    if askers:
+        raise AudienceInUse(f"other audiences ask about it: {', '.join(askers)}")
+
+
+def begin_deletion(audience: Audience, *, by: str = "") -> None:
+    """Nobody enters or leaves any more; it is forgotten once it is activated nowhere."""
+    refuse_deletion(audience)
+    _set_status(audience, Audience.Status.DELETING, "deleted", by)
+
+
+def _set_status(audience: Audience, status: str, change: str, by: str) -> None:
+    with transaction.atomic():
+        locked = _locked(audience)
+        locked.version += 1
+        locked.status = status
+        locked.save(update_fields=["status", "version", "updated_at"])
+        versions.keep(locked, change, by)
+    audience.refresh_from_db()
+
+
+def _locked(audience: Audience) -> Audience:
+    """Raises `AudienceInUse` for one that is being deleted."""
+    locked = Audience.objects.select_for_update().get(id=audience.id)
+    if locked.status == Audience.Status.DELETING:
+        raise AudienceInUse("it is being deleted")
+    return locked
+
+
+def _check_ttl(ttl: str) -> None:
+    if ttl:
+        try:
+            parse_duration(ttl)
+        except ValueError as error:
+            raise ValidationError({"ttl": [str(error)]}) from None
 
 
 class AudienceInUse(ValueError):
@@ -73,15 +135,10 @@ def delete_audience(audience: Audience) -> None:
     """Forget an audience that is activated nowhere and that no other audience asks about."""
     if audience.activations.exists():
         raise AudienceInUse("it is still activated: delete its activations first")
-    lookalikes = [other.name for other in audience.lookalikes.all()]
-    if lookalikes:
-        raise AudienceInUse(f"lookalikes have their seed here: {', '.join(lookalikes)}")
-    askers = [other.name for other in _askers(audience)]
-    if askers:
-        raise AudienceInUse(f"other audiences ask about it: {', '.join(askers)}")
+    refuse_deletion(audience)
     with transaction.atomic():
-        Membership.objects.filter(audience_id=audience.id).delete()
-        AudienceBucket.objects.filter(audience_id=audience.id).delete()
+        Membership.objects.filter(bucket__in=range(BUCKETS), audience_id=audience.id).delete()
+        AudienceBucket.objects.filter(bucket__in=range(BUCKETS), audience_id=audience.id).delete()
         audience.delete()
 
 
@@ -90,6 +147,14 @@ def sizes(ids: Iterable[int]) -> dict[int, int]:
     wanted = list(ids)
     counted = AudienceBucket.objects.filter(audience_id__in=wanted).values("audience_id").annotate(n=Sum("size"))
     return dict.fromkeys(wanted, 0) | {row["audience_id"]: row["n"] for row in counted}
+
+
+def progress(audiences: Iterable[Audience]) -> dict[int, float]:
+    """Which share of its buckets holds the members of each audience's present version, 0 to 1."""
+    rows = AudienceBucket.objects.filter(audience_id__in=[audience.pk for audience in audiences])
+    counted = rows.values("audience_id", "version").annotate(n=Count("bucket"))
+    built = {(row["audience_id"], row["version"]): row["n"] for row in counted}
+    return {audience.pk: round(built.get((audience.pk, audience.version), 0) / BUCKETS, 3) for audience in audiences}
 
 
 def size(audience: Audience) -> int:
@@ -128,7 +193,7 @@ def _askers(audience: Audience) -> list[Audience]:
     return list(Audience.objects.filter(id__in=asking, kind=Audience.Kind.CUSTOM))
 
 
-def _refuse_cycle(audience: Audience, rule: Group) -> None:
+def refuse_cycle(audience: Audience, rule: Group) -> None:
     """An audience cannot ask about itself, neither directly nor through others."""
     asks = _asks() | {audience.id: asked_audiences(rule)}
     pending, reached = list(asks[audience.id]), set[int]()

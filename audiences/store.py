@@ -1,6 +1,6 @@
 """Memberships and audience sizes, read and written a batch at a time."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,10 +30,11 @@ ON CONFLICT (bucket, audience_id, user_id) DO UPDATE SET
 """
 
 COUNT = """
-INSERT INTO audience_bucket AS kept (bucket, audience_id, version, size)
-SELECT bucket, audience_id, 0, change FROM unnest(%s::smallint[], %s::int[], %s::int[])
-       AS k (bucket, audience_id, change)
-ON CONFLICT (bucket, audience_id) DO UPDATE SET size = kept.size + excluded.size
+INSERT INTO audience_bucket AS kept (bucket, audience_id, version, size, entered, gone)
+SELECT bucket, audience_id, 0, entered - gone, entered, gone
+FROM unnest(%s::smallint[], %s::int[], %s::int[], %s::int[]) AS k (bucket, audience_id, entered, gone)
+ON CONFLICT (bucket, audience_id) DO UPDATE SET
+    size = kept.size + excluded.size, entered = kept.entered + excluded.entered, gone = kept.gone + excluded.gone
 """
 
 BUILT = """
@@ -103,11 +104,11 @@ def save(cursor: Cursor[Any], states: Mapping[Key, MembershipState]) -> None:
         cursor.execute(SAVE, columns(MEMBERSHIP, values))
 
 
-def count(cursor: Cursor[Any], changes: Mapping[tuple[int, int], int]) -> None:
-    """Add to the sizes of (bucket, audience)s."""
-    rows = sorted((*key, change) for key, change in changes.items() if change)
+def count(cursor: Cursor[Any], moves: Mapping[tuple[int, int], Sequence[int]]) -> None:
+    """Count how many entered and how many left, by (bucket, audience)."""
+    rows = sorted((*key, entered, left) for key, (entered, left) in moves.items() if entered or left)
     if rows:
-        cursor.execute(COUNT, columns((SmallInts, Ints, Ints), rows))
+        cursor.execute(COUNT, columns((SmallInts, Ints, Ints, Ints), rows))
 
 
 def built(cursor: Cursor[Any], bucket: int, audience: int, version: int) -> None:

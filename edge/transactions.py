@@ -1,6 +1,8 @@
 """Giving the stages work from Django's side of the house: rows in its transaction, wake-ups after it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from django.conf import settings
@@ -11,13 +13,19 @@ from edge.commands import Command
 from edge.wakeups import ABSORB, wakeups
 
 
-def send(messages: Sequence[Command]) -> None:
-    """Append commands to the inbox in Django's current transaction, and wake absorb once it is committed."""
+@contextmanager
+def plain_cursor() -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor of psycopg's own in Django's transaction: Django's binds on the client and cannot take binary arrays."""
     with transaction.atomic():
         arrays.register(connection.connection)
-        # a cursor of psycopg's own: Django's binds on the client and cannot take binary arrays
         with psycopg.Cursor(connection.connection) as cursor:
-            commands.append(cursor, messages)
+            yield cursor
+
+
+def send(messages: Sequence[Command]) -> None:
+    """Append commands to the inbox in Django's current transaction, and wake absorb once it is committed."""
+    with plain_cursor() as cursor:
+        commands.append(cursor, messages)
         wake_when_committed(ABSORB, 0)
 
 

@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from activation.delivery.lanes import CREATION, LANES
 from audiences.services import finish_builds
 from edge.wakeups import ABSORB, DELIVER, wakeups
-from pipeline import delivery
+from pipeline import deletions, delivery
 from pipeline.absorb import stage
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Sweeper:
         else:
             stage.look_at_the_clock()
         finish_builds()
+        deletions.go_on()
         for tend in self._tended:
             tend()
         for platform in delivery.platforms():

@@ -1,16 +1,17 @@
 """What may be done with a lookalike. All else (pausing, activating, deleting) is done as with any audience."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from audiences import versions
 from audiences.lookalike.reach import read_reach
 from audiences.lookalikes.graph import check_seed
 from audiences.lookalikes.orders import order_scoring, order_training
 from audiences.lookalikes.stored import model_of
 from audiences.models import Audience, AudienceBucket, LookalikeRun
+from edge import clock
 from edge.models import Customer
 from profiles.models import Attribute
 from profiles.paths import split_path
@@ -21,7 +22,14 @@ MOST_STATE = 2**31 - 1
 
 
 def create_lookalike(
-    customer: Customer, name: str, seed: Audience, reach: Any, retrain_days: int = 0, random_state: int = 0
+    customer: Customer,
+    name: str,
+    seed: Audience,
+    reach: Any,
+    retrain_days: int = 0,
+    random_state: int = 0,
+    *,
+    by: str = "",
 ) -> Audience:
     """A new lookalike; its model is learnt as soon as a process is free, and it is exact from then on.
 
@@ -33,7 +41,8 @@ def create_lookalike(
             customer=customer, name=name, kind=Audience.Kind.LOOKALIKE, seed=seed, reach=reach,
             retrain_days=retrain_days,
         )  # fmt: skip
-        LookalikeRun.objects.create(audience=audience, train_at=datetime.now(UTC), random_state=random_state)
+        versions.keep(audience, "created", by)
+        LookalikeRun.objects.create(audience=audience, train_at=clock.now(), random_state=random_state)
     return audience
 
 
@@ -48,7 +57,7 @@ def change_lookalike(audience: Audience, *, reach: Any = None, retrain_days: int
         locked.reach, locked.retrain_days = wanted, days
         locked.save(update_fields=["reach", "retrain_days", "updated_at"])
         if moved:
-            order_scoring(locked.id, datetime.now(UTC))
+            order_scoring(locked.id, clock.now())
     audience.refresh_from_db()
 
 
@@ -58,7 +67,7 @@ def train(audience: Audience, random_state: int | None = None) -> None:
         raise ValidationError("only lookalikes learn: this audience follows its rule")
     if audience.status == Audience.Status.PAUSED:
         raise ValidationError("it is paused: let it go on first")
-    order_training([audience.id], datetime.now(UTC), random_state)
+    order_training([audience.id], clock.now(), random_state)
 
 
 def learn_without(attribute: Attribute) -> None:
@@ -68,7 +77,7 @@ def learn_without(attribute: Attribute) -> None:
     name = f"attribute.{split_path(attribute.path)[0]}"
     order_training(
         [row.id for row in Audience.objects.filter(customer_id=attribute.customer_id) if _uses(row, name)],
-        datetime.now(UTC),
+        clock.now(),
     )
 
 

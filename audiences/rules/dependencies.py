@@ -1,10 +1,23 @@
 """What a rule's answer depends on: only a change of one of these can change it, or time."""
 
-from audiences.rules.nodes import ActivityWindow, Belonging, CountTest, Group, Node, ValueTest, ValueWindow
+from audiences.rules.nodes import (
+    Active,
+    ActivityWindow,
+    Belonging,
+    CountTest,
+    Group,
+    Node,
+    SplitTest,
+    ValueTest,
+    ValueWindow,
+)
+
+ANY_PIXEL = "pixel.*"
 
 
 def dependencies(node: Node) -> frozenset[str]:
-    """Keys `attribute.<top-level key>`, `dimension.<name>`, `pixel.<id>`, `audience.<id>`, `platform.<pl>`.
+    """Keys `attribute.<top-level key>`, `dimension.<name>`, `pixel.<id>`, `audience.<id>`, `platform.<pl>`; `pixel.*`
+    for any pixel. A split depends on nothing: who the user is never changes.
 
     The top-level key stands as the data writes it, unescaped.
     """
@@ -17,3 +30,7 @@ def dependencies(node: Node) -> frozenset[str]:
             return frozenset({f"pixel.{node.pixel}"})
         case Belonging():
             return frozenset(f"{node.kind}.{number}" for number in node.ids)
+        case Active():
+            return frozenset({ANY_PIXEL})
+        case SplitTest():
+            return frozenset()

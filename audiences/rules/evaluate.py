@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from audiences.rules.matching import count_test, value_test
 from audiences.rules.nodes import (
+    Active,
     ActivityWindow,
     Belonging,
     Combinator,
@@ -12,11 +13,13 @@ from audiences.rules.nodes import (
     Kind,
     Node,
     Source,
+    SplitTest,
     ValueField,
     ValueTest,
     ValueWindow,
 )
 from audiences.rules.operators import polarity
+from audiences.rules.splits import place
 from audiences.rules.subject import Json, Subject
 from audiences.rules.windows import SPANS, Verdict, in_any_span, moments_in, recent_count
 
@@ -26,12 +29,12 @@ at which the truth may change while nothing happens: never later than it does, p
 """
 
 _Steady = Callable[[Subject], bool]
-_Timed = ValueWindow | ActivityWindow
+_Timed = ValueWindow | ActivityWindow | Active
 
 
 def compile_rule(node: Node) -> Predicate:
     """The predicate of a rule, or of any part of it."""
-    if _changes_with_time(node):
+    if changes_with_time(node):
         return _timed(node)
     steady = _steady(node)
     return lambda subject, _now: (steady(subject), None)
@@ -56,15 +59,15 @@ def read_value(field: ValueField) -> Callable[[Subject], Json]:
     return nested
 
 
-def _changes_with_time(node: Node) -> bool:
+def changes_with_time(node: Node) -> bool:
     match node:
         case Group():
-            return any(map(_changes_with_time, node.children))
+            return any(map(changes_with_time, node.children))
         case CountTest():
             return node.days is not None
-        case ValueTest() | Belonging():
+        case ValueTest() | Belonging() | SplitTest():
             return False
-        case ValueWindow() | ActivityWindow():
+        case ValueWindow() | ActivityWindow() | Active():
             return True
 
 
@@ -78,7 +81,9 @@ def _steady(node: Node) -> _Steady:
             holds = _belongs(node)
         case CountTest():
             holds = _count_ever(node)
-        case ValueWindow() | ActivityWindow():
+        case SplitTest():
+            holds = _placed(node)
+        case ValueWindow() | ActivityWindow() | Active():
             raise TypeError("a window is never steady")
     return (lambda subject: not holds(subject)) if polarity(node.operator)[1] else holds
 
@@ -119,15 +124,20 @@ def _count_ever(node: CountTest) -> _Steady:
     return holds
 
 
+def _placed(node: SplitTest) -> _Steady:
+    name, low, high = node.name, node.low, node.high
+    return lambda subject: low <= place(name, subject.user_id) < high
+
+
 def _timed(node: Node) -> Predicate:
     match node:
         case Group():
             return _timed_group(node)
         case CountTest():
             verdict = _count_recently(node)
-        case ValueWindow() | ActivityWindow():
+        case ValueWindow() | ActivityWindow() | Active():
             verdict = _window(node)
-        case ValueTest() | Belonging():
+        case ValueTest() | Belonging() | SplitTest():
             raise TypeError("time alone never turns this")
     return _negated(verdict) if polarity(node.operator)[1] else verdict
 
@@ -155,6 +165,8 @@ def _moments(node: _Timed) -> Callable[[Subject], list[int]]:
     if isinstance(node, ValueWindow):
         read = read_value(node.field)
         return lambda subject: moments_in(read(subject))
+    if isinstance(node, Active):
+        return lambda subject: [activity["last"] for activity in subject.activity.values()]
     pixel, moment = str(node.pixel), str(node.moment)
 
     def seen(subject: Subject) -> list[int]:
@@ -168,8 +180,8 @@ def _timed_group(group: Group) -> Predicate:
     """One decisive child decides, for as long as the most lasting of them; without one, all children hold
     the group where it is, until the first of them turns.
     """
-    steady = tuple(_steady(child) for child in group.children if not _changes_with_time(child))
-    timed = tuple(_timed(child) for child in group.children if _changes_with_time(child))
+    steady = tuple(_steady(child) for child in group.children if not changes_with_time(child))
+    timed = tuple(_timed(child) for child in group.children if changes_with_time(child))
     decisive = group.combinator is Combinator.OR
     decided, undecided = decisive is not group.negated, decisive is group.negated
 

@@ -1,4 +1,5 @@
-"""What rules ask about: `attribute.<path>`, `dimension.<name>`, `pixel.<id>.…`, `audience`, `platform`."""
+"""What rules ask about: `attribute.<path>`, `dimension.<name>`, `pixel.<id>.…`, `audience`, `platform`,
+`split.<name>`."""
 
 import re
 from collections.abc import Callable
@@ -6,8 +7,9 @@ from dataclasses import dataclass
 
 from audiences.rules.faults import Spot, shown
 from audiences.rules.nodes import Kind, Moment, Source, ValueField
-from audiences.rules.operators import OF_BELONGING, OF_COUNT, OF_MOMENT, OF_TYPE, Operator
+from audiences.rules.operators import OF_BELONGING, OF_COUNT, OF_MOMENT, OF_SPLIT, OF_TYPE, Operator
 from audiences.rules.schema import Schema
+from audiences.rules.splits import NAME
 from profiles.paths import split_path
 
 LARGEST_ID = 2**31 - 1
@@ -27,7 +29,12 @@ class MomentField:
     moment: Moment
 
 
-Field = ValueField | CountField | MomentField | Kind
+@dataclass(frozen=True, slots=True)
+class SplitField:
+    name: str
+
+
+Field = ValueField | CountField | MomentField | SplitField | Kind
 
 
 def read_field(value: object, schema: Schema, spot: Spot) -> Field | None:
@@ -38,7 +45,7 @@ def read_field(value: object, schema: Schema, spot: Spot) -> Field | None:
     family, _, rest = value.partition(".")
     reader = _READERS.get(family)
     if reader is None or (family in set(Kind) and value != family):
-        spot.refuse(f"must be attribute.…, dimension.…, pixel.…, audience or platform, not {shown(value)}")
+        spot.refuse(f"must be attribute.…, dimension.…, pixel.…, split.…, audience or platform, not {shown(value)}")
         return None
     return reader(rest, schema, spot)
 
@@ -74,10 +81,18 @@ def _pixel(rest: str, schema: Schema, spot: Spot) -> Field | None:
     return CountField(pixel) if found[2] == "count" else MomentField(pixel, Moment(found[2]))
 
 
+def _split(name: str, _schema: Schema, spot: Spot) -> Field | None:
+    if not NAME.fullmatch(name):
+        spot.refuse("must be split.<name>, the name of at most 64 letters, digits, - and _")
+        return None
+    return SplitField(name)
+
+
 _READERS: dict[str, Callable[[str, Schema, Spot], Field | None]] = {
     "attribute": _attribute,
     "dimension": _dimension,
     "pixel": _pixel,
+    "split": _split,
     "audience": lambda _rest, _schema, _spot: Kind.AUDIENCE,
     "platform": lambda _rest, _schema, _spot: Kind.PLATFORM,
 }
@@ -92,5 +107,7 @@ def operators_of(field: Field) -> frozenset[Operator]:
             return OF_COUNT
         case MomentField():
             return OF_MOMENT
+        case SplitField():
+            return OF_SPLIT
         case Kind():
             return OF_BELONGING

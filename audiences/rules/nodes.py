@@ -89,7 +89,29 @@ class Belonging:
     ids: tuple[int, ...]
 
 
-Condition = ValueTest | ValueWindow | CountTest | ActivityWindow | Belonging
+@dataclass(frozen=True, slots=True)
+class SplitTest:
+    """Where a split, by its name, puts the user among all: `low` <= place < `high` of `PLACES` equal places.
+
+    `percents` are those of the rule, for people.
+    """
+
+    name: str
+    operator: Operator
+    low: int
+    high: int
+    percents: tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """Any pixel saw the user last within the last `length_ms`: what an audience's `ttl` asks beside its rule."""
+
+    length_ms: int
+    operator: Operator = Operator.WITHIN_LAST
+
+
+Condition = ValueTest | ValueWindow | CountTest | ActivityWindow | Belonging | SplitTest | Active
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,23 @@ def read_count(value: object, operator: Operator, spot: Spot) -> int | tuple[int
     return None if low is None or high is None else _in_order(low, high, spot)
 
 
+def read_percents(value: object, positive: Operator, spot: Spot) -> tuple[Number, ...] | None:
+    """A share of all users, 0 to 100, or two for `between`."""
+    if positive is Operator.BETWEEN:
+        ends = _ends(value, "number", spot)
+        found = ends if isinstance(ends, tuple) else None
+    else:
+        one = read_scalar(value, "number", spot)
+        found = None if one is None else (one,)
+    if found is None:
+        return None
+    percents = tuple(end for end in found if isinstance(end, int | float) and 0 <= end <= 100)
+    if len(percents) < len(found):
+        spot.refuse("must be percent, from 0 to 100")
+        return None
+    return percents
+
+
 def read_duration(value: object, spot: Spot) -> int | None:
     """An ISO 8601 duration, in milliseconds."""
     if not isinstance(value, str):

@@ -10,8 +10,9 @@ whatever stood there.
 """
 
 from audiences.rules.faults import Fault, RuleError, Spot, shown
-from audiences.rules.fields import CountField, Field, MomentField, operators_of, read_field
+from audiences.rules.fields import CountField, Field, MomentField, SplitField, operators_of, read_field
 from audiences.rules.nodes import (
+    Active,
     ActivityWindow,
     Belonging,
     Combinator,
@@ -20,13 +21,23 @@ from audiences.rules.nodes import (
     Group,
     Kind,
     Node,
+    SplitTest,
     ValueField,
     ValueTest,
     ValueWindow,
 )
-from audiences.rules.operands import MOST_DAYS, READERS, read_count, read_duration, read_ids, read_integer
+from audiences.rules.operands import (
+    MOST_DAYS,
+    READERS,
+    read_count,
+    read_duration,
+    read_ids,
+    read_integer,
+    read_percents,
+)
 from audiences.rules.operators import PRESENCE, WINDOWS, Operator, polarity
 from audiences.rules.schema import Schema
+from audiences.rules.splits import places
 
 MOST_DEPTH = 10
 MOST_CONDITIONS = 200
@@ -43,6 +54,11 @@ def parse(rule_json: object, schema: Schema) -> Group:
     if faults or root is None:
         raise RuleError(faults)
     return root
+
+
+def expiring(rule: Group, ttl_ms: int | None) -> Group:
+    """The rule of an audience whose members leave `ttl_ms` after the last event that found them in it."""
+    return rule if ttl_ms is None else Group(Combinator.AND, False, (rule, Active(ttl_ms)))
 
 
 class _Parser:
@@ -109,6 +125,8 @@ class _Parser:
             case MomentField():
                 length = read_duration(value, place)
                 return None if length is None else ActivityWindow(field.pixel, field.moment, operator, length)
+            case SplitField():
+                return _split_condition(field, operator, value, place)
             case Kind():
                 exists = self.schema.has_audience if field is Kind.AUDIENCE else self.schema.has_platform
                 ids = read_ids(value, place, exists, field)
@@ -150,6 +168,12 @@ def _value_condition(field: ValueField, operator: Operator, value: object, spot:
         return None if length is None else ValueWindow(field, operator, length)
     operand = READERS[polarity(operator)[0]](value, field.type, spot)
     return None if operand is None else ValueTest(field, operator, operand)
+
+
+def _split_condition(field: SplitField, operator: Operator, value: object, spot: Spot) -> Condition | None:
+    positive, _ = polarity(operator)
+    percents = read_percents(value, positive, spot)
+    return None if percents is None else SplitTest(field.name, operator, *places(positive, percents), percents)
 
 
 def _count_condition(field: CountField, operator: Operator, rule: dict[str, object], spot: Spot) -> Condition | None:

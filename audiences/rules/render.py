@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from audiences.rules.moments import timestamp_text
 from audiences.rules.nodes import (
+    Active,
     ActivityWindow,
     Belonging,
     Condition,
@@ -13,6 +14,7 @@ from audiences.rules.nodes import (
     Kind,
     Node,
     Scalar,
+    SplitTest,
     ValueField,
     ValueTest,
     ValueWindow,
@@ -77,7 +79,7 @@ def _bracketed(child: Node, names: Names, *, alone: bool) -> str:
     return text if plain else f"({text})"
 
 
-def _condition(node: Condition, names: Names) -> str:
+def _condition(node: Condition, names: Names) -> str:  # noqa: PLR0911 (one for each kind of condition)
     match node:
         case ValueTest():
             return f"{_field(node.field, names)} {_tested(node)}"
@@ -92,6 +94,11 @@ def _condition(node: Condition, names: Names) -> str:
             ids = [names.get(f"{node.kind}.{number}", str(number)) for number in node.ids]
             phrase = _BELONGING_PHRASES[node.kind].format(_either(ids))
             return f"not {phrase}" if polarity(node.operator)[1] else phrase
+        case SplitTest():
+            percents = [f"{percent} %" for percent in node.percents]
+            return f"place in split {node.name} {_VALUE_PHRASES[node.operator].format(*percents)}"
+        case Active():
+            return f"seen {_window(node.operator, node.length_ms)}"
 
 
 def _field(field: ValueField, names: Names) -> str:

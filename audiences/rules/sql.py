@@ -6,13 +6,16 @@ from typing import Any
 
 from audiences.rules.moments import DAY_MS
 from audiences.rules.nodes import (
+    Active,
     ActivityWindow,
     Belonging,
+    Condition,
     CountTest,
     Group,
     Kind,
     Node,
     Source,
+    SplitTest,
     ValueField,
     ValueTest,
     ValueWindow,
@@ -43,12 +46,14 @@ def to_sql(node: Node, *, now_ms: int, tables: SqlTables) -> tuple[str, list[Any
     """An expression, true or false and never NULL, over a profile row `p` (bucket, user_id, attributes,
     dimensions, activity), and the values for its `%s`, as psycopg takes them.
     """
-    sql = _Translator(now_ms, tables).node(node)
+    sql = Translator(now_ms, tables).node(node)
     return sql.text, list(sql.values)
 
 
 @dataclass(frozen=True, slots=True)
-class _Translator:
+class Translator:
+    """One moment's reading; `node` answers the expression of a tree or of a part of it."""
+
     now: int
     tables: SqlTables
 
@@ -59,22 +64,26 @@ class _Translator:
         positive = self.condition(node)
         return _turned(positive) if polarity(node.operator)[1] else compose("({it})", it=positive)
 
-    def condition(self, node: ValueTest | ValueWindow | CountTest | ActivityWindow | Belonging) -> Sql:
+    def condition(self, node: Condition) -> Sql:  # noqa: PLR0911 (one for each kind of condition)
         positive, _ = polarity(node.operator)
         match node:
             case ValueTest():
-                return value_sql(_value(node.field), positive, node.operand)
+                return value_sql(value_of(node.field), positive, node.operand)
             case ValueWindow():
-                return value_window_sql(_value(node.field), positive, node.length_ms, self.now)
+                return value_window_sql(value_of(node.field), positive, node.length_ms, self.now)
             case CountTest():
                 return count_sql(self.count(node), positive, node.operand)
             case ActivityWindow():
                 return self.activity_window(node)
             case Belonging():
                 return self.belonging(node)
+            case SplitTest():
+                return placed(node)
+            case Active():
+                return self.active(node)
 
     def count(self, node: CountTest) -> Sql:
-        activity = _key(Sql("p.activity"), str(node.pixel))
+        activity = key_of(Sql("p.activity"), str(node.pixel))
         if node.days is None:
             return compose("COALESCE(({activity} ->> 'total')::bigint, 0)", activity=activity)
         today = self.now // DAY_MS
@@ -90,8 +99,17 @@ class _Translator:
         after, until = moments_around(polarity(node.operator)[0], node.length_ms, self.now)
         return compose(
             "(({activity} ->> {moment})::bigint BETWEEN {first} AND {last}) IS TRUE",
-            activity=_key(Sql("p.activity"), str(node.pixel)),
+            activity=key_of(Sql("p.activity"), str(node.pixel)),
             moment=text_value(node.moment.value),
+            first=integer_value(after + 1),
+            last=integer_value(until),
+        )
+
+    def active(self, node: Active) -> Sql:
+        after, until = moments_around(node.operator, node.length_ms, self.now)
+        return compose(
+            "EXISTS (SELECT 1 FROM jsonb_each(p.activity) AS a(pixel, seen)"
+            " WHERE (a.seen ->> 'last')::bigint BETWEEN {first} AND {last})",
             first=integer_value(after + 1),
             last=integer_value(until),
         )
@@ -113,17 +131,26 @@ class _Translator:
         )
 
 
+def placed(node: SplitTest) -> Sql:
+    return compose(
+        "(('x' || left(md5({name} || ':' || p.user_id::text), 8))::bit(32)::bigint BETWEEN {low} AND {high})",
+        name=text_value(node.name),
+        low=integer_value(node.low),
+        high=integer_value(node.high - 1),
+    )
+
+
 def _turned(sql: Sql) -> Sql:
     return compose("NOT ({it})", it=sql)
 
 
-def _key(value: Sql, key: str) -> Sql:
+def key_of(value: Sql, key: str) -> Sql:
     """What an object holds under a key; `->` with text, unlike `#>`, enters no list."""
     return compose("({value} -> {key})", value=value, key=text_value(key))
 
 
-def _value(field: ValueField) -> Sql:
+def value_of(field: ValueField) -> Sql:
     value = Sql("p.dimensions" if field.source is Source.DIMENSION else "p.attributes")
     for key in field.keys:
-        value = _key(value, key)
+        value = key_of(value, key)
     return value

@@ -3,6 +3,7 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
+from uuid import UUID
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -13,6 +14,9 @@ class Subject(Protocol):
     `activity` is `{"<pixel>": {"first": ms, "last": ms, "total": n, "days": {"<days since 1970>": n}}}` with
     unix milliseconds. Attributes of type time are unix seconds.
     """
+
+    @property
+    def user_id(self) -> UUID: ...
 
     @property
     def attributes(self) -> Mapping[str, Json]: ...
@@ -30,6 +34,9 @@ class Subject(Protocol):
     def platforms(self) -> Container[int]: ...
 
 
+NOBODY = UUID(int=0)
+
+
 @dataclass(slots=True)
 class Facts:
     """A subject in plain values."""
@@ -39,3 +46,4 @@ class Facts:
     activity: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     audiences: Container[int] = ()
     platforms: Container[int] = ()
+    user_id: UUID = NOBODY

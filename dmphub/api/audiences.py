@@ -3,20 +3,27 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, ValidationError
-from rest_framework.request import Request
-from rest_framework.response import Response
 
-from audiences import services
-from audiences.models import Audience, Membership
+from audiences import history, services
+from audiences.history import Alert
+from audiences.models import Audience
 from dmphub.api import lookalikes
-from dmphub.api.errors import Conflict, refusals
+from dmphub.api.audience_views import AudienceViews
+from dmphub.api.authentication import name_of
+from dmphub.api.errors import Conflict, in_use, refusals
 from dmphub.api.lookalikes import LookalikeFields, LookalikeViews
 from dmphub.api.resource import Changed, Created, Destroyed, Readable, customer_field
 from dmphub.api.strict import StrictSerializer
+
+
+class AlertSerializer(serializers.Serializer[Alert]):
+    since = serializers.DateTimeField()
+    before = serializers.IntegerField(help_text="The size then.")
+    now = serializers.IntegerField()
+    percent = serializers.FloatField(help_text="How far it moved.")
 
 
 class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
@@ -29,14 +36,17 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
         Audience.Status.choices, required=False, help_text="Write “paused” to freeze it and “live” to go on."
     )
     size = serializers.SerializerMethodField(help_text="How many members it has now.")
+    progress = serializers.SerializerMethodField(help_text="How far the present rule is built, 0 to 1.")
+    alert = serializers.SerializerMethodField(help_text="Set while the size is more than alert_percent off a day ago.")
+    alert_percent = serializers.IntegerField(min_value=1, max_value=10_000, allow_null=True, required=False)
     fixed = ("customer", "kind", "seed")
     unique = ("customer", "name")
 
     class Meta:
         model = Audience
         fields = [
-            *("id", "customer", "name", "kind", "rule", *lookalikes.NAMES),
-            *("status", "size", "version", "created_at", "updated_at"),
+            *("id", "customer", "name", "kind", "rule", "ttl", *lookalikes.NAMES),
+            *("status", "progress", "size", "version", "alert_percent", "alert", "created_at", "updated_at"),
         ]
         read_only_fields = ["id", "version"]
 
@@ -44,13 +54,21 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
         page: dict[int, int] | None = self.context.get("sizes")
         return services.size(audience) if page is None else page.get(audience.pk, 0)
 
+    def get_progress(self, audience: Audience) -> float:
+        page: dict[int, float] | None = self.context.get("progress")
+        return (services.progress([audience]) if page is None else page).get(audience.pk, 0.0)
+
+    @extend_schema_field(AlertSerializer(allow_null=True))
+    def get_alert(self, audience: Audience) -> Any:
+        page: dict[int, Alert] | None = self.context.get("alerts")
+        found = (history.alerts([audience]) if page is None else page).get(audience.pk)
+        return None if found is None else AlertSerializer(found).data
+
     def validate_status(self, value: str) -> str:
-        if self.instance is None or (value == Audience.Status.BUILDING and value != self._status()):
+        known = self.instance.status if isinstance(self.instance, Audience) else None
+        if known is None or (value not in {Audience.Status.PAUSED, Audience.Status.LIVE} and value != known):
             raise ValidationError(ErrorDetail("is set by the hub: write “paused” or “live” to an audience", "invalid"))
         return value
-
-    def _status(self) -> str | None:
-        return self.instance.status if isinstance(self.instance, Audience) else None
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
@@ -60,38 +78,48 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
 
     def create(self, validated_data: dict[str, Any]) -> Audience:
         if validated_data.get("kind") == Audience.Kind.LOOKALIKE:
-            return lookalikes.create(validated_data)
+            return lookalikes.create(validated_data, by=self._by())
+        given = {key: validated_data[key] for key in ("ttl", "alert_percent") if key in validated_data}
         with refusals():
-            return services.create_audience(validated_data["customer"], validated_data["name"], validated_data["rule"])
+            return services.create_audience(
+                *(validated_data[key] for key in ("customer", "name", "rule")), by=self._by(), **given
+            )
 
     def update(self, instance: Audience, validated_data: dict[str, Any]) -> Audience:
-        name = validated_data.get("name", instance.name)
-        if name != instance.name:
-            instance.name = name
-            instance.save(update_fields=["name", "updated_at"])
+        if instance.status == Audience.Status.DELETING:
+            raise Conflict("it is being deleted")
+        plain = {key: validated_data[key] for key in ("name", "alert_percent") if key in validated_data}
+        for key, value in plain.items():
+            setattr(instance, key, value)
+        if plain:
+            instance.save(update_fields=[*plain, "updated_at"])
         lookalikes.change(instance, validated_data)
-        with refusals():
-            if validated_data.get("rule", instance.rule) != instance.rule:
-                services.change_rule(instance, validated_data["rule"])
-            _go(instance, validated_data.get("status", instance.status))
+        with refusals(), in_use():
+            rule, ttl = validated_data.get("rule", instance.rule), validated_data.get("ttl", instance.ttl)
+            if (rule, ttl) != (instance.rule, instance.ttl):
+                services.change_rule(instance, rule, ttl=ttl, by=self._by())
+            self._go(instance, validated_data.get("status", instance.status))
         instance.refresh_from_db()
         return instance
 
+    def _by(self) -> str:
+        return name_of(self.context["request"])
 
-def _go(audience: Audience, status: str) -> None:
-    if status == Audience.Status.PAUSED and audience.status != status:
-        services.pause_audience(audience)
-    if status == Audience.Status.LIVE and audience.status == Audience.Status.PAUSED:
-        services.resume_audience(audience)
-
-
-class MemberSerializer(serializers.ModelSerializer[Membership]):
-    class Meta:
-        model = Membership
-        fields = ["user_id", "since"]
+    def _go(self, audience: Audience, status: str) -> None:
+        if status == Audience.Status.PAUSED and audience.status != status:
+            services.pause_audience(audience, by=self._by())
+        if status == Audience.Status.LIVE and audience.status == Audience.Status.PAUSED:
+            services.resume_audience(audience, by=self._by())
 
 
-class AudienceViewSet(LookalikeViews, Created[Audience], Readable[Audience], Changed[Audience], Destroyed[Audience]):
+class AudienceViewSet(
+    AudienceViews,
+    LookalikeViews,
+    Created[Audience],
+    Readable[Audience],
+    Changed[Audience],
+    Destroyed[Audience],
+):
     queryset = Audience.objects.all()
     serializer_class = AudienceSerializer
     filterset_fields = ["customer", "kind", "name", "status"]
@@ -99,23 +127,18 @@ class AudienceViewSet(LookalikeViews, Created[Audience], Readable[Audience], Cha
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         page = list(super().paginate_queryset(queryset) or ())
         if self.action == "list":
-            self.sizes = services.sizes([row.pk for row in page])
+            keys = [row.pk for row in page]
+            self.listed = {
+                "sizes": services.sizes(keys), "progress": services.progress(page), "alerts": history.alerts(page),
+            }  # fmt: skip
         return page
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "sizes": getattr(self, "sizes", None)}
+        return {**super().get_serializer_context(), **getattr(self, "listed", {})}
 
     def perform_destroy(self, instance: Audience) -> None:
-        try:
-            services.delete_audience(instance)
-        except services.AudienceInUse as error:
-            raise Conflict(str(error)) from None
-
-    @extend_schema(responses=MemberSerializer(many=True), filters=False)
-    @action(detail=True)
-    def members(self, request: Request, pk: str) -> Response:  # noqa: ARG002 (DRF's signature)
-        """Who is in it now, and since when."""
-        audience = self.get_object()
-        self.ordering = ("bucket", "user_id")
-        rows = Membership.objects.filter(audience_id=audience.pk, member=True)
-        return self.get_paginated_response(MemberSerializer(self.paginate_queryset(rows), many=True).data)
+        """Forgotten at once where it is sent nowhere; else when every platform was told."""
+        with in_use():
+            services.begin_deletion(instance, by=name_of(self.request))
+            if not instance.activations.exists():
+                services.delete_audience(instance)

@@ -48,6 +48,11 @@ def holder(text: str) -> ApiKey | None:
     return row if known else None
 
 
+def name_of(request: Request) -> str:
+    """What the record of a change calls the caller."""
+    return f"API key “{request.auth.name}”" if isinstance(request.auth, ApiKey) else ""
+
+
 def customer_of(request: Request) -> int | None:
     """The only customer whose data the caller may see; None: every customer's."""
     return request.auth.customer_id if isinstance(request.auth, ApiKey) else None

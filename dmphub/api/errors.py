@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 
 from audiences.rules.faults import RuleError
+from audiences.services import AudienceInUse
 
 
 class Conflict(APIException):
@@ -21,6 +22,15 @@ class KeyReused(APIException):
     status_code = 422
     default_code = "idempotency_key_reused"
     default_detail = "This Idempotency-Key was already used for another request."
+
+
+@contextmanager
+def in_use() -> Iterator[None]:
+    """What stands in the way becomes a 409."""
+    try:
+        yield
+    except AudienceInUse as error:
+        raise Conflict(str(error)) from None
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from audiences.models import Audience, LookalikeModel
 from dmphub.api.errors import Conflict, refusals
 from dmphub.api.resource import OwnedField
 
-OF_RULES = ("rule",)
+OF_RULES = ("rule", "ttl")
 OF_LOOKALIKES = ("seed", "reach")
 NAMES = ("seed", "reach", "retrain_days")
 
@@ -44,19 +44,23 @@ class LookalikeFields(serializers.Serializer[Audience]):
 def check_kind(attrs: dict[str, Any]) -> None:
     """A new audience has a rule, or else a seed and a reach."""
     lookalike = attrs.get("kind") == Audience.Kind.LOOKALIKE
-    needed, none = (OF_LOOKALIKES, OF_RULES) if lookalike else (OF_RULES, (*OF_LOOKALIKES, "retrain_days"))
+    needed, none = (OF_LOOKALIKES, OF_RULES) if lookalike else (("rule",), (*OF_LOOKALIKES, "retrain_days"))
     kind = "lookalike" if lookalike else "custom audience"
-    errors = {name: ErrorDetail(f"A {kind} has none.", "invalid") for name in none if attrs.get(name) is not None}
+    errors = {name: ErrorDetail(f"A {kind} has none.", "invalid") for name in none if attrs.get(name)}
     errors |= {name: ErrorDetail(f"A {kind} needs it.", "required") for name in needed if attrs.get(name) is None}
     if errors:
         raise ValidationError(errors)
 
 
-def create(attrs: dict[str, Any]) -> Audience:
+def create(attrs: dict[str, Any], *, by: str) -> Audience:
     with refusals():
-        return services.create_lookalike(
-            attrs["customer"], attrs["name"], attrs["seed"], attrs["reach"], attrs.get("retrain_days", 0)
+        made = services.create_lookalike(
+            attrs["customer"], attrs["name"], attrs["seed"], attrs["reach"], attrs.get("retrain_days", 0), by=by
         )
+    if attrs.get("alert_percent") is not None:
+        made.alert_percent = attrs["alert_percent"]
+        made.save(update_fields=["alert_percent"])
+    return made
 
 
 def change(audience: Audience, attrs: dict[str, Any]) -> None:

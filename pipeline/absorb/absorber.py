@@ -3,24 +3,28 @@
 import logging
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import django.db
 import psycopg
 from psycopg import Cursor
 
+from edge import clock
 from edge.buckets import BUCKETS
-from pipeline.absorb import bulk, expiries, rechecks, set_aside, unconfirmed
+from pipeline.absorb import expiries, rechecks, set_aside, unconfirmed
+from pipeline.absorb.bulk import work_off
 from pipeline.absorb.handlers import HANDLERS
 from pipeline.absorb.journal import Journal, finish
-from pipeline.absorb.rows import DEADLY, SIZES, Row, delete, lock_waiting, take
+from pipeline.absorb.rows import BULK, DEADLY, SIZES, Row, delete, lock_waiting, take
 from pipeline.absorb.work import Needs, Touched, Work
 from pipeline.database import connect
 from pipeline.locks import try_lock
 from profiles import sightings
 
 log = logging.getLogger(__name__)
+
+BULK_ROWS = 16
+PASSED_OVER = 3  # full batches after which bulk work has its turn all the same
 
 Step = tuple[Callable[[Work, Row, Any], None], Row, Any]
 # the database's own trouble: the rows are not to blame, and are taken again
@@ -39,13 +43,25 @@ class Absorber:
         self._connection = connect(durable=False)
         self._journal = Journal(connect(durable=False))
         self._touched = touched
-        self._start = random.randrange(BUCKETS)  # noqa: S311 (spreading work, not a secret)
+        self._starts = {bulk: random.randrange(BUCKETS) for bulk in (False, True)}  # noqa: S311 (spreading work, not a secret)
+        self._passed_over = 0
 
     def absorb(self) -> int:
-        """Absorb one batch; answers how many rows it took off the inbox (0: nothing waits that is free)."""
-        done = self._attempt(lambda cursor: lock_waiting(cursor, self._start, SIZES[0]), SIZES[0])
+        """Absorb one batch; answers how many rows it took off the inbox (0: nothing waits that is free).
+
+        Bulk work follows in a transaction of its own, unless more rows wait than one batch takes.
+        """
+        done = self._attempt(self._waiting(SIZES[0], bulk=False), SIZES[0], bulk=False)
+        if done < SIZES[0] or self._passed_over >= PASSED_OVER:
+            self._passed_over = 0
+            done += self._attempt(self._waiting(BULK_ROWS, bulk=True), BULK_ROWS, bulk=True)
+        else:
+            self._passed_over += 1
         sightings.flush_if_due()
         return done
+
+    def _waiting(self, limit: int, *, bulk: bool) -> Callable[[Cursor[Any]], set[int]]:
+        return lambda cursor: lock_waiting(cursor, self._starts[bulk], limit, bulk=bulk)
 
     def recheck(self) -> int:
         """Look again at what time alone may have changed; answers at how many memberships."""
@@ -69,7 +85,7 @@ class Absorber:
         self._connection.close()
         self._journal.close()
 
-    def _attempt(self, lock: Callable[[Cursor[Any]], set[int]], limit: int) -> int:
+    def _attempt(self, lock: Callable[[Cursor[Any]], set[int]], limit: int, *, bulk: bool) -> int:
         """One transaction. When it fails, its rows are tried bucket by bucket, then row by row."""
         rows: list[Row] = []
         run = None
@@ -79,10 +95,10 @@ class Absorber:
                 if not held:
                     return 0
                 self._journal.count_attempts(cursor, held)
-                rows = take(cursor, held, self._start, limit)
+                rows = take(cursor, held, self._starts[bulk], limit, bulk=bulk)
                 if not rows:
                     return 0
-                self._start = (rows[-1].bucket + 1) % BUCKETS
+                self._starts[bulk] = (rows[-1].bucket + 1) % BUCKETS
                 if len(rows) == 1 and rows[0].attempts >= DEADLY:
                     set_aside.whole(cursor, rows[0], f"its worker died {rows[0].attempts} times")
                     return 1
@@ -102,10 +118,11 @@ class Absorber:
         if len(rows) == 1:
             return self._refuse(rows[0], failure)
         log.warning("a batch of %s rows failed (%s): trying them apart", len(rows), type(failure).__name__)
+        bulk = bool(rows) and rows[0].kind in BULK
         by_bucket = {bucket: sum(row.bucket == bucket for row in rows) for bucket in {row.bucket for row in rows}}
         if len(by_bucket) > 1:
-            return sum(self._attempt(_locking(bucket), count) for bucket, count in by_bucket.items())
-        return sum(self._attempt(_locking(row.bucket), 1) for row in rows)
+            return sum(self._attempt(_locking(bucket), count, bulk=bulk) for bucket, count in by_bucket.items())
+        return sum(self._attempt(_locking(row.bucket), 1, bulk=bulk) for row in rows)
 
     def _refuse(self, row: Row, failure: Exception) -> int:
         with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
@@ -121,14 +138,14 @@ def _locking(bucket: int) -> Callable[[Cursor[Any]], set[int]]:
 
 def _absorb(cursor: Cursor[Any], held: set[int], rows: list[Row]) -> tuple[int, Touched]:
     """The work itself, under the locks."""
-    work = Work(cursor, held, datetime.now(UTC))
-    plain = [row for row in rows if row.kind not in bulk.BULK]
+    work = Work(cursor, held, clock.now())
+    plain = [row for row in rows if row.kind not in BULK]
     steps = _prepare(work, plain)
     work.configure()
     for handle, row, message in steps:
         handle(work, row, message)
     work.flush()
-    done = plain + bulk.work_off(work, [row for row in rows if row.kind in bulk.BULK])
+    done = plain + work_off(work, [row for row in rows if row.kind in BULK])
     work.finish()
     set_aside.parts(cursor, work.refused, work.now)
     delete(cursor, done)

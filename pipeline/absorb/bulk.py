@@ -1,17 +1,23 @@
-"""Bulk commands: a page of a bucket at a time, after the batch's other rows, giving way to events."""
+"""Bulk commands: a page of a bucket at a time, in transactions of their own, giving way to events.
 
+What SQL can read is built in sets (`sets`); what it cannot, user by user.
+"""
+
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from uuid import UUID
 
+from activation import backfills
 from activation.commands import Backfill, decode_backfill
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
 from audiences.commands import Build, decode_build
 from audiences.evaluation import Task
 from edge.kinds import Kind
+from pipeline.absorb import sets
 from pipeline.absorb.rows import Row
 from pipeline.absorb.work import Work
 from profiles.commands import Convert, decode_convert
@@ -19,9 +25,9 @@ from profiles.state import ProfileState
 from profiles.store import ProfileKey, page_of_profiles, save_profiles
 from usersync import store as mappings
 
-BULK = {int(Kind.BUILD), int(Kind.BACKFILL), int(Kind.CONVERT)}
 PAGE = 1_000
-BUDGET = 2_000  # profiles a transaction
+BUDGET = 2_000  # profiles a transaction that are looked at one by one
+SECONDS = 0.1  # of sets: nothing else happens to their buckets meanwhile
 FIRST = UUID(int=0)
 
 
@@ -51,8 +57,9 @@ def work_off(work: Work, rows: list[Row]) -> list[Row]:
     """Do as many of these bulk commands as the transaction has room for; answers those done."""
     spent = Spent()
     done = []
+    end = time.monotonic() + SECONDS
     for row in rows:
-        if spent.rows >= BUDGET:
+        if spent.rows >= BUDGET or time.monotonic() >= end:
             break
         if row.kind == Kind.BUILD:
             _build(work, row, decode_build(row.query), spent)
@@ -67,22 +74,31 @@ def work_off(work: Work, rows: list[Row]) -> list[Row]:
 
 
 def _build(work: Work, row: Row, build: Build, spent: Spent) -> None:
-    """Evaluate one page of profiles for an audience and for those that ask about it."""
-    audiences = work.catalogue.audiences
-    audience = audiences.by_id.get(build.audience)
+    """One page of users, for an audience and for those that ask about it."""
+    audience = work.catalogue.audiences.by_id.get(build.audience)
     if audience is None or audience.version != build.version:
         return
     after = FIRST if build.after is None else UUID(build.after)
-    page = page_of_profiles(work.cursor, row.bucket, audience.customer, after, PAGE)
-    asked = (audience, *audiences.affected(audience.customer, frozenset({f"audience.{audience.id}"})))
+    if audience.rule is None:
+        last = _ask_page(work, audience, row.bucket, after, spent)
+    else:
+        page = sets.build(work, audience, row.bucket, after)
+        last = None if page.is_last else page.upto
+    if last is not None:
+        work.send(row.bucket, Kind.BUILD, Build(build.audience, build.version, str(last)))
+    else:
+        memberships.built(work.cursor, row.bucket, build.audience, build.version)
+
+
+def _ask_page(work: Work, audience: CompiledAudience, bucket: int, after: UUID, spent: Spent) -> UUID | None:
+    """Have a page of profiles looked at; answers where the next one begins after."""
+    page = page_of_profiles(work.cursor, bucket, audience.customer, after, PAGE)
+    asked = (audience, *work.catalogue.audiences.asking(audience))
     for profile in page:
         if profile.eligible:
             spent.ask(profile, asked)
     spent.rows += len(page)
-    if len(page) == PAGE:
-        work.send(row.bucket, Kind.BUILD, Build(build.audience, build.version, str(page[-1].user_id)))
-    else:
-        memberships.built(work.cursor, row.bucket, build.audience, build.version)
+    return page[-1].user_id if len(page) == PAGE else None
 
 
 def _convert(work: Work, row: Row, convert: Convert, spent: Spent) -> None:
@@ -120,3 +136,5 @@ def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:
     spent.rows += len(page)
     if len(page) == PAGE:
         work.send(row.bucket, Kind.BACKFILL, Backfill(backfill.activation, str(page[-1][0])))
+    else:
+        backfills.done(work.cursor, row.bucket, backfill.activation)

@@ -1,10 +1,10 @@
 """Matches with an end: the bucket of the platform's id, which knows the owner, takes them back when it has come."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Cursor
 
+from edge import clock
 from edge.buckets import BUCKETS
 from pipeline.absorb.syncs import take_back
 from pipeline.absorb.work import Needs, Touched, Work
@@ -26,7 +26,7 @@ SELECT DISTINCT bucket FROM (
 def expire(connection: Connection) -> tuple[int, Touched | None]:
     """Take back one batch of what has run out; answers how many ids, and who has something to do now."""
     with connection.transaction(), connection.cursor(binary=True) as cursor:
-        now = datetime.now(UTC)
+        now = clock.now()
         cursor.execute(WAITING, [list(range(BUCKETS)), now, LIMIT])
         held = try_lock(cursor, [bucket for (bucket,) in cursor])
         expired = profiles.expired_identities(cursor, held, now, LIMIT) if held else []
@@ -36,7 +36,7 @@ def expire(connection: Connection) -> tuple[int, Touched | None]:
 
 
 def _take_back(cursor: Cursor[Any], held: set[int], keys: list[IdentityKey]) -> Touched:
-    work = Work(cursor, held, datetime.now(UTC))
+    work = Work(cursor, held, clock.now())
     work.load(Needs(identities=set(keys)))
     work.configure()
     for customer, kind, value in keys:

@@ -1,8 +1,7 @@
 """Windows expire without events: what time alone may have changed is looked at again when it is due."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from psycopg import Cursor
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
 from audiences.evaluation import Task
+from edge import clock
 from edge.buckets import BUCKETS
 from pipeline.absorb.work import Touched, Work
 from pipeline.database import Connection
@@ -32,7 +32,7 @@ Due = tuple[int, int, UUID, int]  # bucket, audience, user, customer
 def recheck(connection: Connection) -> tuple[int, Touched | None]:
     """Look again at one batch of what is due; answers how many, and who has something to do now."""
     with connection.transaction(), connection.cursor(binary=True) as cursor:
-        now = datetime.now(UTC)
+        now = clock.now()
         cursor.execute(WAITING, [list(range(BUCKETS)), now, LIMIT])
         held = try_lock(cursor, [bucket for (bucket,) in cursor])
         due = memberships.due(cursor, held, now, LIMIT) if held else []
@@ -42,7 +42,7 @@ def recheck(connection: Connection) -> tuple[int, Touched | None]:
 
 
 def _look(cursor: Cursor[Any], held: set[int], due: list[Due]) -> Touched:
-    work = Work(cursor, held, datetime.now(UTC))
+    work = Work(cursor, held, clock.now())
     work.configure()
     states = profiles.load_profiles(cursor, {(customer, user) for _, _, user, customer in due})
     asked: dict[tuple[int, UUID], dict[int, CompiledAudience]] = defaultdict(dict)
@@ -53,7 +53,8 @@ def _look(cursor: Cursor[Any], held: set[int], due: list[Due]) -> Touched:
         if audience is None or state is None or not state.eligible:
             settled.add((bucket, audience_id, user))
         else:
-            asked[customer, user] |= {one.id: one for one in (audience, *_dependents(work, audience))}
+            asking = work.catalogue.audiences.asking(audience)
+            asked[customer, user] |= {one.id: one for one in (audience, *asking)}
     memberships.rest(cursor, settled)
     tasks: Iterable[Task] = (
         (states[key], sorted(audiences.values(), key=lambda one: one.rank)) for key, audiences in asked.items()
@@ -61,7 +62,3 @@ def _look(cursor: Cursor[Any], held: set[int], due: list[Due]) -> Touched:
     work.evaluate(lambda evaluation: evaluation.of_tasks(list(tasks)))
     work.finish()
     return work.touched
-
-
-def _dependents(work: Work, audience: CompiledAudience) -> Sequence[CompiledAudience]:
-    return work.catalogue.audiences.affected(audience.customer, frozenset({f"audience.{audience.id}"}))

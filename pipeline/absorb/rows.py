@@ -9,17 +9,19 @@ from psycopg import Cursor
 
 from edge.arrays import BigInts, SmallInts
 from edge.buckets import BUCKETS
+from edge.kinds import Kind
 from pipeline.locks import try_lock
 
 PEEK = """
 SELECT bucket, count(*)
-FROM (SELECT bucket FROM inbox WHERE bucket BETWEEN %s AND %s ORDER BY bucket, id LIMIT %s) AS front
+FROM (SELECT bucket FROM inbox WHERE bucket BETWEEN %s AND %s AND (kind = ANY(%s::smallint[])) = %s
+      ORDER BY bucket, id LIMIT %s) AS front
 GROUP BY bucket
 """
 
 TAKE = """
 SELECT bucket, id, kind, query, body, received_at, attempts FROM inbox
-WHERE bucket = ANY(%s::smallint[])
+WHERE bucket = ANY(%s::smallint[]) AND (kind = ANY(%s::smallint[])) = %s
 ORDER BY bucket, id LIMIT %s
 """
 
@@ -31,6 +33,10 @@ DELETE = "DELETE FROM inbox WHERE bucket = ANY(%s::smallint[]) AND id = ANY(%s::
 SIZES = (1000, 32, 1)
 # a row that was alone with that many dying workers is set aside
 DEADLY = 5
+
+
+# commands that go through all of a bucket: they are taken apart from the rows that somebody waits for
+BULK = (int(Kind.BUILD), int(Kind.BACKFILL), int(Kind.CONVERT))
 
 
 class Row(NamedTuple):
@@ -45,7 +51,7 @@ class Row(NamedTuple):
     attempts: int
 
 
-def lock_waiting(cursor: Cursor[Any], start: int, limit: int) -> set[int]:
+def lock_waiting(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool) -> set[int]:
     """Lock buckets that have work, from `start` on and around: as many as hold about `limit` rows.
 
     Looks behind those in other hands: one bucket with a whole batch in it must not hide the others.
@@ -54,13 +60,13 @@ def lock_waiting(cursor: Cursor[Any], start: int, limit: int) -> set[int]:
     for begin, last in ((start, BUCKETS - 1), (0, start - 1)):
         first = begin
         while first <= last and (room := limit - sum(held.values())) > 0:
-            waiting = _peek(cursor, first, last, room)
+            waiting = _peek(cursor, first, last, room, bulk=bulk)
             held |= {bucket: waiting[bucket] for bucket in try_lock(cursor, waiting)} if waiting else {}
             first = max(waiting) + 1 if sum(waiting.values()) == room else BUCKETS
     return set(held)
 
 
-def take(cursor: Cursor[Any], buckets: set[int], start: int, limit: int) -> list[Row]:
+def take(cursor: Cursor[Any], buckets: set[int], start: int, limit: int, *, bulk: bool) -> list[Row]:
     """The first rows of these buckets, which the caller has locked, from `start` on and around.
 
     Where a worker died over a row, few are taken with it, and at last it is taken alone.
@@ -68,7 +74,7 @@ def take(cursor: Cursor[Any], buckets: set[int], start: int, limit: int) -> list
     rows: list[Row] = []
     for part in ([b for b in buckets if b >= start], [b for b in buckets if b < start]):
         if part and len(rows) < limit:
-            cursor.execute(TAKE, [sorted(part), limit - len(rows)])
+            cursor.execute(TAKE, [sorted(part), list(BULK), bulk, limit - len(rows)])
             rows += [Row(*row) for row in cursor]
     if rows and rows[0].attempts:
         return rows[: SIZES[min(rows[0].attempts, len(SIZES) - 1)]]
@@ -80,7 +86,7 @@ def delete(cursor: Cursor[Any], rows: Sequence[Row]) -> None:
     cursor.execute(DELETE, [SmallInts.of(sorted(buckets)), BigInts.of(sorted(ids))])
 
 
-def _peek(cursor: Cursor[Any], first: int, last: int, limit: int) -> dict[int, int]:
+def _peek(cursor: Cursor[Any], first: int, last: int, limit: int, *, bulk: bool) -> dict[int, int]:
     """The buckets of the first rows of a range, and how many of those rows are in each."""
-    cursor.execute(PEEK, [first, last, limit])
+    cursor.execute(PEEK, [first, last, list(BULK), bulk, limit])
     return dict(cursor.fetchall())

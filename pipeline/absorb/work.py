@@ -1,7 +1,7 @@
 """One batch in memory: what its rows need is loaded at once, changed row by row, and saved at once."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -167,7 +167,7 @@ class Work:
     def forget_memberships(self, profile: ProfileState) -> None:
         """The user is in no audience any more; the platforms are told, if at all, by what became of the ids."""
         left = memberships.forget(self.cursor, profile.customer, profile.user_id)
-        memberships.count(self.cursor, {(profile.bucket, audience): -1 for audience in left})
+        memberships.count(self.cursor, {(profile.bucket, audience): (0, 1) for audience in left})
 
     def mappings_of(self, profile: ProfileState) -> list[Mapping]:
         """The user's mappings as the batch has left them so far."""
@@ -270,19 +270,21 @@ class Work:
         self._settle()
         commands.append(self.cursor, self._outbox)
 
-    def evaluate(self, evaluate: Callable[[Evaluation], None]) -> None:
-        """Evaluate, and want of the platforms what follows."""
+    def evaluate(self, evaluate: Callable[[Evaluation], None]) -> Sequence[Flip]:
+        """Evaluate, and want of the platforms what follows; answers who entered and who left."""
         evaluation = Evaluation(self.cursor, self.catalogue.audiences, self.now)
         evaluate(evaluation)
-        self._want_for_flips(evaluation.flips)
+        self.want_for_flips(evaluation.flips)
+        return evaluation.flips
 
-    def _want_for_flips(self, flips: list[Flip]) -> None:
+    def want_for_flips(self, flips: Sequence[Flip]) -> None:
+        """Those who entered or left an audience that is sent somewhere enter or leave there too."""
         activated = self.catalogue.activations.by_audience
         told = [flip for flip in flips if flip.audience in activated]
-        known = mappings.of_users(self.cursor, {(f.profile.customer, f.profile.user_id) for f in told})
+        known = mappings.of_users(self.cursor, {(f.customer, f.user) for f in told})
         for flip in told:
             for activation, platform in activated[flip.audience]:
-                for m in known[flip.profile.customer, flip.profile.user_id]:
+                for m in known[flip.customer, flip.user]:
                     if m.platform == platform:
                         self.want(m, activation, flip.member, flip.version)
 

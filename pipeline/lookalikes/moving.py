@@ -6,7 +6,7 @@ since then is looked at too.
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from psycopg import Cursor
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
 from audiences.models import Audience
+from edge import clock
 from pipeline.absorb import stage
 from pipeline.absorb.work import Work
 from pipeline.database import connect
@@ -62,7 +63,7 @@ def _step(moves: Moves, bucket: int, above: set[bytes], waiting: list[UUID] | No
             held = False
         else:
             held = True
-            work = Work(cursor, {bucket}, datetime.now(UTC))
+            work = Work(cursor, {bucket}, clock.now())
             work.configure()
             audience = work.catalogue.audiences.by_id.get(moves.audience.id)
             waiting = _concerned(moves, cursor, bucket, above, audience) if waiting is None else waiting
@@ -99,6 +100,6 @@ def _users(cursor: Cursor[Any], statement: str, values: Sequence[Any]) -> set[UU
 
 def _look(work: Work, audience: CompiledAudience, users: Iterable[UUID]) -> None:
     states = profiles.load_profiles(work.cursor, {(audience.customer, user) for user in users})
-    asking = work.catalogue.audiences.affected(audience.customer, frozenset({f"audience.{audience.id}"}))
+    asking = work.catalogue.audiences.asking(audience)
     eligible = [state for state in states.values() if state.eligible]
     work.evaluate(lambda evaluation: evaluation.of_tasks([(state, (audience, *asking)) for state in eligible]))

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from audiences.lookalikes import orders
 from audiences.lookalikes.orders import MOST_ATTEMPTS, Order
 from audiences.models import Audience
+from edge import clock
 from pipeline.database import connect
 from pipeline.lookalikes import readers
 from pipeline.lookalikes.readers import Map
@@ -24,7 +24,7 @@ def work_off(count: int | None = None, keep_on: Callable[[], bool] = lambda: Tru
     """Do what is due, with so many reading processes (0: in this one); answers how much that was."""
     done = 0
     try:
-        if not orders.due(datetime.now(UTC)):
+        if not orders.due(clock.now()):
             return 0
         with readers.processes(count) as run:
             while done < MOST_ORDERS and keep_on() and _carry_out_next(run):
@@ -36,7 +36,7 @@ def work_off(count: int | None = None, keep_on: Callable[[], bool] = lambda: Tru
 
 def _carry_out_next(run: Map[Any, Any]) -> bool:
     """The first that is due and that no other process is at; false where there is none."""
-    return any(_carry_out(order, run) for order in orders.due(datetime.now(UTC)))
+    return any(_carry_out(order, run) for order in orders.due(clock.now()))
 
 
 def _carry_out(order: Order, run: Map[Any, Any]) -> bool:
@@ -52,7 +52,7 @@ def _carry_out(order: Order, run: Map[Any, Any]) -> bool:
 
 
 def _do(order: Order, run: Map[Any, Any]) -> None:
-    now = datetime.now(UTC)
+    now = clock.now()
     if orders.begin(order.audience) >= MOST_ATTEMPTS:
         orders.give_up(order.audience, f"given up: its process died {MOST_ATTEMPTS} times")
         return
@@ -60,8 +60,8 @@ def _do(order: Order, run: Map[Any, Any]) -> None:
     try:
         if order.train:
             learn(audience, audience.run.random_state, now, run)
-        if Audience.objects.filter(id=audience.id, run__score_at__lte=datetime.now(UTC)).exists():
-            score(audience, datetime.now(UTC), run)
+        if Audience.objects.filter(id=audience.id, run__score_at__lte=clock.now()).exists():
+            score(audience, clock.now(), run)
     except Exception as failure:
         log.exception("lookalike %s", audience.id)
         orders.failed(audience.id, now, type(failure).__name__)

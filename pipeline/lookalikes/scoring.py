@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 
+from audiences import versions
 from audiences.learning.figures import deciles, drift, shares_of, threshold_of
 from audiences.learning.rows import Numbers
 from audiences.lookalike.model import decode_model
@@ -51,8 +52,11 @@ def publish(audience: Audience, number: int, threshold: float) -> None:
             if locked.model_number != number:
                 locked.version += 1
                 locked.status = Audience.Status.BUILDING
+            learnt = locked.model_number != number
             locked.model_number, locked.threshold = number, threshold
             locked.save()
+            if learnt:
+                versions.keep(locked, f"learnt: model {number}", "")
     audience.refresh_from_db()
 
 

@@ -6,10 +6,10 @@ none of it.
 
 import subprocess
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from audiences.lookalikes import orders
+from edge import clock
 
 STOP_SECONDS = 5.0
 
@@ -27,7 +27,7 @@ class Starter:
         if self._process is not None and self._process.poll() is None:
             return
         self._process = None
-        if orders.due(datetime.now(UTC)):
+        if orders.due(clock.now()):
             self._process = subprocess.Popen(self._command, cwd=self._folder)  # noqa: S603 (our own command)
 
     def stop(self) -> None:

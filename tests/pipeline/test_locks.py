@@ -98,15 +98,17 @@ def test_lock_and_read_in_one_statement__would_absorb_twice(
     read: list[Row] = []
     behind_the_gate = late._connection
 
-    def lock_and_read(cursor: Cursor[Any], start: int, limit: int) -> set[int]:
-        if cursor.connection is not behind_the_gate:
-            return rows.lock_waiting(cursor, start, limit)
+    def lock_and_read(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool) -> set[int]:
+        if bulk or cursor.connection is not behind_the_gate:
+            return rows.lock_waiting(cursor, start, limit, bulk=bulk)
         cursor.execute(TOGETHER, [list(range(256)), BUCKET_LOCKS])
         read.extend(Row(*row) for row in cursor)
         return {row.bucket for row in read}
 
-    def already_read(cursor: Cursor[Any], held: set[int], start: int, limit: int) -> list[Row]:
-        return read if cursor.connection is behind_the_gate else rows.take(cursor, held, start, limit)
+    def already_read(cursor: Cursor[Any], held: set[int], start: int, limit: int, *, bulk: bool) -> list[Row]:
+        if bulk or cursor.connection is not behind_the_gate:
+            return rows.take(cursor, held, start, limit, bulk=bulk)
+        return read
 
     monkeypatch.setattr(absorbing, "lock_waiting", lock_and_read)
     monkeypatch.setattr(absorbing, "take", already_read)

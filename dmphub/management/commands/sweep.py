@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.core.management.base import BaseCommand
 
+from audiences import history
 from dmphub.api import idempotency
 from dmphub.environment import PROJECT_ROOT
 from pipeline.lookalikes.starter import Starter
@@ -20,7 +21,7 @@ def forget_answers() -> None:
     idempotency.forget(datetime.now(UTC) - ANSWERS_KEPT)
 
 
-CHORES = (forget_answers, keep_today)
+CHORES = (forget_answers, keep_today, history.note)
 
 
 class Command(BaseCommand):

@@ -34,15 +34,15 @@ def test_fields__that_tell_persons_apart__are_left_out() -> None:
 def test_numbers__are_parted_by_quantiles_or_value_by_value() -> None:
     choice = choose(Candidates({"age": "integer", "kids": "integer", "code": "mixed"}, [], []), people(), NOW)
     edges = {field.dependency: field.edges for field in choice.fields}
-    assert edges["attribute.age"] == tuple(range(20, 200, 20))
-    assert edges["attribute.kids"] == (1, 2)
-    assert edges["attribute.code"] == (1, 2, 3, 4, 5, 6)
+    assert list(edges["attribute.age"]) == list(range(20, 200, 20))
+    assert list(edges["attribute.kids"]) == [1, 2]
+    assert list(edges["attribute.code"]) == [1, 2, 3, 4, 5, 6]
 
 
 def test_hidden__attributes_dimensions_pixels_and_audiences__are_no_fields() -> None:
     hidden = frozenset({"attribute.city", "dimension._os", "pixel.1", "audience.5"})
     choice = choose(Candidates({"city": "string"}, [1], [5], hidden), people(), NOW)
-    assert choice.fields == []
+    assert not choice.fields
 
 
 RULE = Standing(frozenset({"attribute.keen"}), frozenset())

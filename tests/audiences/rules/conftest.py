@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection
 
-from audiences.rules.nodes import Group
+from audiences.rules.nodes import Group, Node
 from audiences.rules.sql import SqlTables, to_sql
+from audiences.rules.sql_until import until_sql
 from audiences.rules.subject import Facts
 from tests.audiences.rules.world import AUDIENCES, PLATFORMS
 
@@ -32,7 +33,7 @@ class Profiles:
     stored: list[Facts]
 
     def store(self, subjects: Sequence[Facts]) -> None:
-        self.stored = list(subjects)
+        self.stored = [replace(subject, user_id=UUID(int=i)) for i, subject in enumerate(subjects)]
         with connection.cursor() as cursor:
             cursor.execute(_CLEAR)
             cursor.executemany(
@@ -62,7 +63,14 @@ class Profiles:
 
     def ask(self, rules: Sequence[Group], now: int) -> list[list[bool | None]]:
         """For each subject, in order, what each rule says of it."""
-        asked = [to_sql(rule, now_ms=now, tables=TABLES) for rule in rules]
+        return self._ask([to_sql(rule, now_ms=now, tables=TABLES) for rule in rules])
+
+    def ask_until(self, rules: Sequence[Node], now: int) -> list[list[int | None]]:
+        """For each subject, in order, until when each rule's answer holds."""
+        asked = [until_sql(rule, now_ms=now, tables=TABLES) for rule in rules]
+        return self._ask([(sql.text, list(sql.values)) for sql in asked])
+
+    def _ask(self, asked: list[tuple[str, list[Any]]]) -> list[list[Any]]:
         columns = ", ".join(text for text, _ in asked)
         values = [value for _, bound in asked for value in bound]
         with connection.cursor() as cursor:
@@ -81,7 +89,7 @@ class Profiles:
 
 def _as_stored(documents: Iterable[Any], subject: Facts) -> Facts:
     attributes, dimensions, activity = documents
-    return Facts(attributes, dimensions, activity, subject.audiences, subject.platforms)
+    return Facts(attributes, dimensions, activity, subject.audiences, subject.platforms, subject.user_id)
 
 
 def _documents(subject: Facts) -> list[str]:

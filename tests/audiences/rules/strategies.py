@@ -8,6 +8,7 @@ from audiences.rules.numbers import canonical_number
 from audiences.rules.operators import (
     OF_COUNT,
     OF_MOMENT,
+    OF_SPLIT,
     OF_TYPE,
     PRESENCE,
     TEXT,
@@ -153,7 +154,22 @@ def _belonging(kind: str, ids: tuple[int, ...]) -> st.SearchStrategy[dict[str, A
     return st.builds(rule, st.just(kind), st.sampled_from(["in", "notIn"]), operands)
 
 
-conditions = value_rules() | pixel_rules() | _belonging("audience", AUDIENCES) | _belonging("platform", PLATFORMS)
+@st.composite
+def split_rules(draw: st.DrawFn) -> dict[str, Any]:
+    operator = draw(st.sampled_from(sorted(OF_SPLIT)))
+    shares = st.sampled_from([0, 100, 50, 33.3, 0.1]) | st.floats(0, 100)
+    ends = st.lists(shares, min_size=2, max_size=2).map(sorted)
+    value = draw(ends if polarity(operator)[0] is Operator.BETWEEN else shares)
+    return rule(f"split.{draw(st.sampled_from(['a', 'Control_1']))}", operator, value)
+
+
+conditions = (
+    value_rules()
+    | pixel_rules()
+    | split_rules()
+    | _belonging("audience", AUDIENCES)
+    | _belonging("platform", PLATFORMS)
+)
 
 
 def _groups(children: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:

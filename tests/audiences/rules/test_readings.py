@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audiences.rules.evaluate import compile_rule
-from audiences.rules.parse import parse
+from audiences.rules.parse import expiring, parse
 from audiences.rules.subject import Facts
 from profiles.values import loads
 from tests.audiences.rules import strategies
@@ -95,8 +95,38 @@ def test_both_readings__generated_rules_and_profiles__agree(
     groups = [parse(rule_json, WORLD) for rule_json in rules]
     predicates = [compile_rule(group) for group in groups]
     profiles.store(subjects)
-    expected = [[predicate(subject, now)[0] for predicate in predicates] for subject in subjects]
+    expected = [[predicate(subject, now)[0] for predicate in predicates] for subject in profiles.stored]
     assert profiles.ask(groups, now) == expected
     for reader in READERS:
         read = profiles.read_back(reader)
         assert expected == [[predicate(subject, now)[0] for predicate in predicates] for subject in read]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rules=st.lists(strategies.rules | strategies.timed_rules, min_size=1, max_size=5),
+    ttl=st.none() | st.sampled_from(sorted(strategies.DURATIONS.values())),
+    subjects=st.lists(strategies.subjects, min_size=1, max_size=5),
+    now=strategies.nows,
+)
+def test_sql__looks_again_when_the_predicate_does_or_earlier(
+    profiles: Profiles, rules: list[Any], ttl: int | None, subjects: list[Facts], now: int
+) -> None:
+    groups = [expiring(parse(rule_json, WORLD), ttl) for rule_json in rules]
+    profiles.store(subjects)
+    truths, moments = profiles.ask(groups, now), profiles.ask_until(groups, now)
+    for subject, answers, looks in zip(profiles.stored, truths, moments, strict=True):
+        for group, answer, look in zip(groups, answers, looks, strict=True):
+            truth, until = compile_rule(group)(subject, now)
+            assert answer is truth
+            assert until is None or (look is not None and look <= until)
+            assert look is None or look > now
+
+
+def test_sql__single_windows_and_counts__look_again_exactly_when_the_corpus_says(profiles: Profiles) -> None:
+    profiles.store([Facts(attributes=case.attributes, activity=case.activity) for case in CASES])
+    rows = profiles.ask_until([parsed(case.rule) for case in CASES], NOW)
+    late = [case for index, case in enumerate(CASES) if (rows[index][index] or 0) > (case.until or 2**60)]
+    early = [case for index, case in enumerate(CASES) if rows[index][index] != case.until]
+    assert late == []
+    assert len(early) <= len(CASES) // 10, early

@@ -29,7 +29,7 @@ __all__ = ["db", "shop"]
 
 def scores(shop: Shop, audience: Audience) -> dict[UUID, float]:
     """By the model in force, one by one."""
-    content = audience.models.get(number=audience.model_number).content
+    content = audience.models.get(number=audience.model_number or 0).content
     assert content is not None
     score, now = scorer(decode_model(bytes(content))), now_ms()
     rows = Profile.objects.filter(customer_id=shop.customer.m, confirmed=True, opted_out=False)

@@ -25,18 +25,23 @@ print(sorted({"numpy", "scipy", "sklearn"} & set(sys.modules)))
 """
 
 
+def running(starter: Starter) -> "subprocess.Popen[bytes] | None":
+    return starter._process
+
+
 def test_starter__learns_what_is_due_in_processes_of_its_own(shop: Shop) -> None:
     settle(shop)
     seed = keen(shop)
     starter = Starter(COMMAND, PROJECT)
     try:
         starter.tend()
-        assert starter._process is None
+        assert running(starter) is None
         made = create_lookalike(shop.customer, "like keen", seed, {"percent": 10})
         starter.tend()
-        assert starter._process is not None
-        eventually(lambda: starter._process is not None and starter._process.poll() is not None, seconds=90)
-        assert starter._process.returncode == 0
+        process = running(starter)
+        assert process is not None
+        eventually(lambda: process.poll() is not None, seconds=90)
+        assert process.returncode == 0
     finally:
         starter.stop()
     audiences.finish_builds()

@@ -1,0 +1,143 @@
+"""Building in sets: a range of one bucket's users, as the SQL of the rule sees them, minus what is stored.
+
+The caller holds the bucket's lock. What a statement writes is what `evaluation` would have written user by
+user: entries and exits counted, the moment to look again wherever time alone may change the answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+
+from audiences.catalogue import CompiledAudience
+from audiences.evaluation import Flip
+from audiences.rules.evaluate import changes_with_time
+from audiences.rules.nodes import Group
+from audiences.rules.sql import SqlTables, to_sql
+from audiences.rules.sql_until import until_sql
+from edge.arrays import Uuids
+from profiles.store import milliseconds
+
+TABLES = SqlTables(membership="membership", mapping="user_mapping")
+ELIGIBLE = "p.confirmed AND p.merged_into IS NULL AND NOT p.opted_out"
+
+END_OF_PAGE = """
+SELECT p.user_id FROM profile p WHERE p.bucket = %s AND p.customer_id = %s AND p.user_id > %s
+ORDER BY p.user_id OFFSET %s LIMIT 1
+"""
+
+# A moment that is stored, still to come and no later than the new one stays: looking early is harmless.
+DIFFERENCE = """
+WITH truth AS MATERIALIZED (
+    SELECT p.user_id, {member} AS member, 'epoch'::timestamptz + {until} * interval '1 millisecond' AS until
+    FROM profile p
+    WHERE p.bucket = %(bucket)s AND p.customer_id = %(customer)s AND {eligible} AND {range}
+), difference AS MATERIALIZED (
+    SELECT t.user_id, t.member, t.member <> COALESCE(m.member, false) AS flipped,
+           CASE WHEN t.member = m.member THEN m.since ELSE %(now)s::timestamptz END AS since,
+           COALESCE(m.version, 0) + (t.member <> COALESCE(m.member, false))::int AS version, t.until
+    FROM truth t
+    LEFT JOIN membership m ON m.bucket = %(bucket)s AND m.audience_id = %(audience)s AND m.user_id = t.user_id
+    WHERE t.member <> COALESCE(m.member, false)
+       OR t.until < m.look_again_at
+       OR ((m.look_again_at IS NULL OR m.look_again_at <= %(now)s::timestamptz)
+           AND t.until IS DISTINCT FROM m.look_again_at)
+), written AS (
+    INSERT INTO membership (bucket, audience_id, user_id, customer_id, member, since, version, look_again_at)
+    SELECT %(bucket)s, %(audience)s, user_id, %(customer)s, member, since, version, until
+    FROM difference ORDER BY user_id
+    ON CONFLICT (bucket, audience_id, user_id) DO UPDATE SET
+        member = excluded.member, since = excluded.since, version = excluded.version,
+        look_again_at = excluded.look_again_at
+)
+"""
+FLIPS = "SELECT user_id, member, version FROM difference WHERE flipped"
+COUNTS = "SELECT count(*) FILTER (WHERE member), count(*) FILTER (WHERE NOT member) FROM difference WHERE flipped"
+IN_RANGE = "p.user_id > %(after)s AND p.user_id <= %(upto)s"
+AMONG = "p.user_id = ANY(%(users)s)"
+LAST = UUID(int=2**128 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Who entered and who left; the users themselves only where they were asked for."""
+
+    entered: int
+    left: int
+    flips: Sequence[Flip] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Users of one customer in one bucket: those after one, up to and with another."""
+
+    bucket: int
+    customer: int
+    after: UUID
+    upto: UUID = LAST
+
+    @property
+    def is_last(self) -> bool:
+        return self.upto == LAST
+
+
+def page(cursor: Cursor[Any], bucket: int, customer: int, after: UUID, size: int) -> Page:
+    """The next `size` users, or as many as there are."""
+    cursor.execute(END_OF_PAGE, [bucket, customer, after, size - 1])
+    found = cursor.fetchone()
+    return Page(bucket, customer, after, LAST if found is None else found[0])
+
+
+def build(cursor: Cursor[Any], audience: CompiledAudience, of: Page, now: datetime, *, named: bool) -> Built:
+    """Bring the memberships of a page to what the rule says now; `named`: say who flipped."""
+    values = {"bucket": of.bucket, "after": of.after, "upto": of.upto}
+    return _write(cursor, audience, IN_RANGE, values, now, named=named)
+
+
+def build_users(
+    cursor: Cursor[Any], audience: CompiledAudience, bucket: int, users: Sequence[UUID], now: datetime
+) -> Built:
+    """The same for some users of a bucket."""
+    ordered = sorted(users, key=lambda user: user.int)
+    return _write(cursor, audience, AMONG, {"bucket": bucket, "users": Uuids.of(ordered)}, now, named=True)
+
+
+def _write(
+    cursor: Cursor[Any], audience: CompiledAudience, which: str, values: dict[str, Any], now: datetime, *, named: bool
+) -> Built:
+    assert audience.rule is not None  # noqa: S101 (only rules are built in sets)
+    text, bound = _statement(audience.rule, which, milliseconds(now))
+    everything = {**values, **bound, "customer": audience.customer, "audience": audience.id, "now": now}
+    cursor.execute(f"{text} {FLIPS if named else COUNTS}", everything)
+    if not named:
+        entered, left = cursor.fetchone() or (0, 0)
+        return Built(entered, left)
+    flips = [Flip(audience.customer, user, audience.id, member, version) for user, member, version in cursor]
+    entered = sum(flip.member for flip in flips)
+    return Built(entered, len(flips) - entered, flips)
+
+
+def _statement(rule: Group, which: str, now_ms: int) -> tuple[str, dict[str, Any]]:
+    member, member_values = to_sql(rule, now_ms=now_ms, tables=TABLES)
+    until, until_values = "NULL::bigint", list[Any]()
+    if changes_with_time(rule):
+        moment = until_sql(rule, now_ms=now_ms, tables=TABLES)
+        until, until_values = moment.text, list(moment.values)
+    names = [f"r{number}" for number in range(len(member_values) + len(until_values))]
+    bound = dict(zip(names, [*member_values, *until_values], strict=True))
+    text = DIFFERENCE.format(
+        member=_named(member, names[: len(member_values)]),
+        until=_named(until, names[len(member_values) :]),
+        eligible=ELIGIBLE,
+        range=which,
+    )
+    return text, bound
+
+
+def _named(text: str, names: list[str]) -> str:
+    """Each `%s` by its name: only constants of the translator stand between them."""
+    first, *rest = text.split("%s")
+    return first + "".join(f"%({name})s{part}" for name, part in zip(names, rest, strict=True))

@@ -1,0 +1,75 @@
+"""How many users several audiences share: counted where the audiences are small, else estimated from buckets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from django.db import connection
+
+from audiences.measuring import ORDER
+from audiences.models import Audience
+from audiences.services import sizes
+from edge.buckets import BUCKETS
+
+MOST = 10
+COUNTED = 200_000  # so many memberships are counted one and all; of more, about so many are a sample
+
+TOGETHER = """
+SELECT ids, count(*) FROM (
+    SELECT array_agg(audience_id) AS ids FROM membership
+    WHERE bucket = ANY(%s::smallint[]) AND audience_id = ANY(%s::int[]) AND member
+    GROUP BY bucket, user_id
+) AS users GROUP BY ids
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two audiences, how many users are in both, and what share of the smaller one that is (0 to 1)."""
+
+    first: int
+    second: int
+    users: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """`all`: the users who are in every one of the audiences; `any`: in at least one."""
+
+    sizes: dict[int, int]
+    pairs: list[Pair]
+    all: int
+    any: int
+    exact: bool
+
+
+def overlap(audiences: Sequence[Audience]) -> Overlap:
+    """Of two to ten audiences."""
+    ids = [audience.pk for audience in audiences]
+    known = sizes(ids)
+    rows = max(1, sum(known.values()))
+    part = ORDER[: max(1, min(BUCKETS, BUCKETS * COUNTED // rows))]
+    times = BUCKETS / len(part)
+    groups = _together(part, ids)
+    pairs = [_pair(one, other, groups, times, known) for one, other in combinations(ids, 2)]
+    return Overlap(
+        known,
+        pairs,
+        round(sum(count for held, count in groups if len(held) == len(ids)) * times),
+        round(sum(count for _, count in groups) * times),
+        exact=len(part) == BUCKETS,
+    )
+
+
+def _together(part: list[int], ids: list[int]) -> list[tuple[frozenset[int], int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(TOGETHER, [part, ids])
+        return [(frozenset(held), count) for held, count in cursor.fetchall()]
+
+
+def _pair(one: int, other: int, groups: list[tuple[frozenset[int], int]], times: float, known: dict[int, int]) -> Pair:
+    users = round(sum(count for held, count in groups if one in held and other in held) * times)
+    smaller = min(known[one], known[other])
+    users = min(users, smaller)
+    return Pair(one, other, users, round(users / smaller, 4) if smaller else None)

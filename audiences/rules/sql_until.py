@@ -1,0 +1,146 @@
+"""Until when the answer of a rule in SQL holds: the moment to look again, as the predicate gives it or earlier.
+
+Windows answer exactly as `windows.in_any_span` does. A count in the last days holds until the day leaves the
+window with which it falls below what the test asks. A group holds until the first of its parts may turn; never,
+where a part decides it for good.
+"""
+
+from audiences.rules.evaluate import changes_with_time
+from audiences.rules.moments import DAY_MS, END_OF_TIME_MS
+from audiences.rules.nodes import (
+    Active,
+    ActivityWindow,
+    Combinator,
+    CountTest,
+    Group,
+    Node,
+    ValueWindow,
+)
+from audiences.rules.operators import Operator, polarity
+from audiences.rules.sql import SqlTables, Translator, key_of, value_of
+from audiences.rules.sql_text import Sql, compose, integer_value, join, text_value
+
+NEVER = Sql("NULL::bigint")
+
+
+def until_sql(node: Node, *, now_ms: int, tables: SqlTables) -> Sql:
+    """A bigint over a profile row `p`: unix ms later than now, or NULL for never."""
+    return _until(node, Translator(now_ms, tables))
+
+
+def _until(node: Node, reading: Translator) -> Sql:
+    match node:
+        case Group():
+            return _group(node, reading)
+        case ActivityWindow():
+            seen = key_of(Sql("p.activity"), str(node.pixel))
+            moment = compose("({seen} ->> {moment})::bigint", seen=seen, moment=text_value(node.moment.value))
+            return _of_moments(compose("(SELECT {moment} AS t) AS moments", moment=moment), node, reading.now)
+        case Active():
+            moments = Sql(
+                "(SELECT (a.seen ->> 'last')::bigint AS t FROM jsonb_each(p.activity) AS a(pixel, seen)) AS m"
+            )
+            return _of_moments(moments, node, reading.now)
+        case ValueWindow():
+            return _of_moments(_value_moments(node), node, reading.now)
+        case CountTest() if node.days is not None:
+            return _of_count(node, node.days, reading.now)
+    return NEVER
+
+
+def _of_moments(moments: Sql, node: ActivityWindow | Active | ValueWindow, now: int) -> Sql:
+    """Inside a window until the last of those around now ends; outside until the next one begins."""
+    ahead = polarity(node.operator)[0] is Operator.WITHIN_NEXT
+    before, after = (node.length_ms, 0) if ahead else (0, node.length_ms)
+    return compose(
+        "(SELECT CASE WHEN u.t < {end} THEN u.t::bigint END FROM (SELECT COALESCE("
+        "max(t + {after}) FILTER (WHERE t - {before} <= {now} AND t + {after} > {now}),"
+        " min(t - {before}) FILTER (WHERE t - {before} > {now})) AS t FROM {moments}) AS u)",
+        moments=moments,
+        before=integer_value(before),
+        after=integer_value(after),
+        now=integer_value(now),
+        end=integer_value(END_OF_TIME_MS),
+    )
+
+
+def _value_moments(node: ValueWindow) -> Sql:
+    """The numbers of a value, or of the list that it is: unix seconds, as milliseconds rounded up."""
+    return compose(
+        "(SELECT CASE WHEN jsonb_typeof(e.v) = 'number' THEN ceil((e.v)::numeric * 1000) END AS t"
+        " FROM jsonb_array_elements(CASE jsonb_typeof({value}) WHEN 'array' THEN {value}"
+        " ELSE jsonb_build_array({value}) END) AS e(v)) AS moments",
+        value=value_of(node.field),
+    )
+
+
+def _of_count(node: CountTest, days: int, now: int) -> Sql:
+    """When the count falls below the highest mark that it reaches now, or a day ahead begins."""
+    seen = key_of(Sql("p.activity"), str(node.pixel))
+    falls = [_falls_below(seen, mark, days, now // DAY_MS) for mark in _marks(node)]
+    begins = compose(
+        "(SELECT min(d.day::bigint) * {day_ms} FROM jsonb_object_keys({seen} -> 'days') AS d(day)"
+        " WHERE d.day::bigint > {today})",
+        seen=seen,
+        day_ms=integer_value(DAY_MS),
+        today=integer_value(now // DAY_MS),
+    )
+    parts = [*falls, begins]
+    return compose("LEAST{parts}", parts=join_list(parts))
+
+
+def _falls_below(seen: Sql, mark: int, days: int, today: int) -> Sql:
+    return compose(
+        "(SELECT (max(c.day) + {days}) * {day_ms} FROM (SELECT d.day::bigint AS day,"
+        " sum(d.seen::bigint) OVER (ORDER BY d.day::bigint DESC) AS upto"
+        " FROM jsonb_each_text({seen} -> 'days') AS d(day, seen)"
+        " WHERE d.day::bigint > {before} AND d.day::bigint <= {today}) AS c WHERE c.upto >= {mark})",
+        seen=seen,
+        days=integer_value(days),
+        day_ms=integer_value(DAY_MS),
+        before=integer_value(today - days),
+        today=integer_value(today),
+        mark=Sql("%s::numeric", (mark,)),
+    )
+
+
+def _marks(node: CountTest) -> list[int]:
+    """The counts at which the test turns, from above; reaching zero is nothing to fall below."""
+    low, high = node.operand if isinstance(node.operand, tuple) else (node.operand, node.operand)
+    match polarity(node.operator)[0]:
+        case Operator.MORE_OR_EQUAL | Operator.LESS:
+            marks = [low]
+        case Operator.MORE | Operator.LESS_OR_EQUAL:
+            marks = [low + 1]
+        case _:
+            marks = [low, high + 1]
+    return [mark for mark in marks if mark > 0]
+
+
+def _group(group: Group, reading: Translator) -> Sql:
+    decisive = group.combinator is Combinator.OR
+    timed = [child for child in group.children if changes_with_time(child)]
+    if not timed:
+        return NEVER
+    untils = [_until(child, reading) for child in timed]
+    settled = [_decides(child, decisive, reading) for child in group.children if not changes_with_time(child)]
+    if len(timed) > 1:
+        settled += [
+            compose("({decides} AND {until} IS NULL)", decides=_decides(child, decisive, reading), until=until)
+            for child, until in zip(timed, untils, strict=True)
+            if not isinstance(child, Group)
+        ]
+    first = untils[0] if len(untils) == 1 else compose("LEAST{parts}", parts=join_list(untils))
+    if not settled:
+        return first
+    return compose("CASE WHEN {settled} THEN NULL ELSE {first} END", settled=join("OR", settled), first=first)
+
+
+def _decides(child: Node, decisive: bool, reading: Translator) -> Sql:
+    truth = reading.node(child)
+    return truth if decisive else compose("NOT ({truth})", truth=truth)
+
+
+def join_list(parts: list[Sql]) -> Sql:
+    values = tuple(value for part in parts for value in part.values)
+    return Sql(f"({', '.join(part.text for part in parts)})", values)
