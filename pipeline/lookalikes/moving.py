@@ -5,7 +5,9 @@ since then is looked at too.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,89 +18,120 @@ from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
 from audiences.models import Audience
 from edge import clock
+from edge.buckets import BUCKETS
 from pipeline.absorb import stage
 from pipeline.absorb.work import Work
-from pipeline.database import connect
+from pipeline.database import Connection, connect
 from pipeline.locks import try_lock
 from profiles import store as profiles
 
 AT_ONCE = 500  # profiles of a transaction
+GROUP = 16  # buckets that a transaction holds
 PAUSE_SECONDS = 0.02
 LONGEST_TRANSACTION = timedelta(seconds=60)
 
-IN_AUDIENCE = "SELECT user_id FROM membership WHERE bucket = %s AND audience_id = %s AND member"
-CHANGED = "SELECT user_id FROM profile WHERE bucket = %s AND customer_id = %s AND updated_at >= %s"
-FLIPPED = "SELECT user_id FROM membership WHERE bucket = %s AND audience_id = ANY(%s::int[]) AND since >= %s"
+IN_AUDIENCE = (
+    "SELECT bucket, user_id FROM membership WHERE bucket = ANY(%s::smallint[]) AND audience_id = %s AND member"
+)
+CHANGED = """
+SELECT bucket, user_id FROM profile WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s AND updated_at >= %s
+"""
+FLIPPED = """
+SELECT bucket, user_id FROM membership
+WHERE bucket = ANY(%s::smallint[]) AND audience_id = ANY(%s::int[]) AND since >= %s
+"""
+
+ByBucket = dict[int, set[bytes]]
 
 
+@dataclass(slots=True)
 class Moves:
-    """Of one audience, in the transactions of a connection of its own."""
+    """Of one audience, by a connection of its own. `waiting`: who is to be looked at, of buckets that were begun."""
 
-    def __init__(self, audience: Audience, scored_at: datetime) -> None:
-        self.audience = audience
-        self.since = scored_at - LONGEST_TRANSACTION
-        self.connection = connect(durable=False)
-
-    def finish(self) -> None:
-        self.connection.close()
+    audience: Audience
+    since: datetime
+    connection: Connection
+    waiting: dict[int, list[UUID]] = field(default_factory=dict)
 
 
-def move(moves: Moves, bucket: int, above: set[bytes]) -> int:
-    """Look at all of a bucket who are, or may be, on the wrong side; answers how many above are in the seed."""
-    overlap = _in(moves, bucket, moves.audience.seed_id or 0) & above
-    waiting: list[UUID] | None = None
-    while waiting is None or waiting:
-        waiting = _step(moves, bucket, above, waiting)
-    return len(overlap)
+def move(audience: Audience, scored_at: datetime, above: ByBucket, told: Callable[[int], None]) -> int:
+    """Look at all who are, or may be, on the wrong side; answers how many of those above are in the seed."""
+    connection = connect(durable=False)
+    overlap = 0
+    try:
+        moves = Moves(audience, scored_at - LONGEST_TRANSACTION, connection)
+        for first in range(0, BUCKETS, GROUP):
+            group = range(first, min(first + GROUP, BUCKETS))
+            overlap += _overlap(moves, group, above)
+            left = set(group)
+            while left:
+                left -= _step(moves, left, above)
+            told(group.stop)
+    finally:
+        connection.close()
+    return overlap
 
 
-def _in(moves: Moves, bucket: int, audience: int) -> set[bytes]:
-    return {user.bytes for (user,) in moves.connection.execute(IN_AUDIENCE, [bucket, audience])}
+def _overlap(moves: Moves, group: Collection[int], above: ByBucket) -> int:
+    with moves.connection.cursor(binary=True) as cursor:
+        seed = _users(cursor, IN_AUDIENCE, [list(group), moves.audience.seed_id])
+    return sum(len(users & above.get(bucket, set())) for bucket, users in seed.items())
 
 
-def _step(moves: Moves, bucket: int, above: set[bytes], waiting: list[UUID] | None) -> list[UUID] | None:
-    """One transaction; answers who is still to be looked at (none: they are not yet known, the bucket is taken)."""
+def _step(moves: Moves, left: set[int], above: ByBucket) -> set[int]:
+    """One transaction, on those of the buckets that are free; answers those that are done."""
     with moves.connection.transaction(), moves.connection.cursor(binary=True) as cursor:
-        if not try_lock(cursor, {bucket}):
-            held = False
-        else:
-            held = True
-            work = Work(cursor, {bucket}, clock.now())
-            work.configure()
-            audience = work.catalogue.audiences.by_id.get(moves.audience.id)
-            waiting = _concerned(moves, cursor, bucket, above, audience) if waiting is None else waiting
-            now, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
-            if audience is not None:
-                _look(work, audience, now)
-                if not waiting and audience.version == moves.audience.version:
-                    memberships.built(cursor, bucket, audience.id, audience.version)
-            work.finish()
-    if held:
-        stage.tell(work.touched)
-    else:
+        held = try_lock(cursor, left)
+        work = Work(cursor, held, clock.now())
+        work.configure()
+        audience = work.catalogue.audiences.by_id.get(moves.audience.id)
+        if audience is None:
+            return left  # paused or deleted meanwhile
+        moves.waiting |= _concerned(moves, cursor, held - moves.waiting.keys(), above, audience)
+        users, done = _portion(moves.waiting, held)
+        _look(work, audience, users)
+        for bucket in sorted(done) if audience.version == moves.audience.version else ():
+            memberships.built(cursor, bucket, audience.id, audience.version)
+        work.finish()
+    stage.tell(work.touched)
+    if not held:
         time.sleep(PAUSE_SECONDS)
-    return waiting
+    return done
+
+
+def _portion(waiting: dict[int, list[UUID]], held: set[int]) -> tuple[list[UUID], set[int]]:
+    """As many as a transaction takes, and the buckets in which nobody is left then."""
+    users: list[UUID] = []
+    for bucket in sorted(held):
+        room = AT_ONCE - len(users)
+        users += waiting[bucket][:room]
+        waiting[bucket] = waiting[bucket][room:]
+    return users, {bucket for bucket in held if not waiting[bucket]}
 
 
 def _concerned(
-    moves: Moves, cursor: Cursor[Any], bucket: int, above: set[bytes], audience: CompiledAudience | None
-) -> list[UUID]:
-    """In order. Nobody, where the audience has been paused or deleted meanwhile."""
-    if audience is None:
-        return []
-    wrong = {UUID(bytes=user) for user in above ^ _in(moves, bucket, audience.id)}
-    wrong |= _users(cursor, CHANGED, [bucket, audience.customer, moves.since])
-    if audience.audiences:
-        wrong |= _users(cursor, FLIPPED, [bucket, sorted(audience.audiences), moves.since])
-    return sorted(wrong, key=lambda user: user.int)
+    moves: Moves, cursor: Cursor[Any], buckets: set[int], above: ByBucket, audience: CompiledAudience
+) -> dict[int, list[UUID]]:
+    """By bucket, in order."""
+    asked = sorted(buckets)
+    inside = _users(cursor, IN_AUDIENCE, [asked, audience.id]) if asked else {}
+    found = {bucket: above.get(bucket, set()) ^ inside.get(bucket, set()) for bucket in asked}
+    changed = _users(cursor, CHANGED, [asked, audience.customer, moves.since]) if asked else {}
+    flipped = _users(cursor, FLIPPED, [asked, sorted(audience.audiences), moves.since]) if audience.audiences else {}
+    for more in (changed, flipped):
+        for bucket, users in more.items():
+            found[bucket] |= users
+    return {bucket: [UUID(bytes=user) for user in sorted(users)] for bucket, users in found.items()}
 
 
-def _users(cursor: Cursor[Any], statement: str, values: Sequence[Any]) -> set[UUID]:
-    cursor.execute(statement, values)
-    return {user for (user,) in cursor}
+def _users(cursor: Cursor[Any], statement: str, values: Sequence[Any]) -> ByBucket:
+    found: ByBucket = defaultdict(set)
+    for bucket, user in cursor.execute(statement, values):
+        found[bucket].add(user.bytes)
+    return found
 
 
-def _look(work: Work, audience: CompiledAudience, users: Iterable[UUID]) -> None:
+def _look(work: Work, audience: CompiledAudience, users: Collection[UUID]) -> None:
     states = profiles.load_profiles(work.cursor, {(audience.customer, user) for user in users})
     asking = work.catalogue.audiences.asking(audience)
     eligible = [state for state in states.values() if state.eligible]

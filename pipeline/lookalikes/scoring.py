@@ -16,7 +16,7 @@ from audiences.lookalikes.orders import Progress, scored
 from audiences.models import Audience, LookalikeModel
 from edge.buckets import BUCKETS
 from pipeline.lookalikes import population, readers
-from pipeline.lookalikes.moving import Moves, move
+from pipeline.lookalikes.moving import move
 from pipeline.lookalikes.population import Crowd
 from pipeline.lookalikes.readers import Map, ScoredBucket, Scoring
 from profiles.store import milliseconds
@@ -75,19 +75,11 @@ def _score_all(audience: Audience, content: bytes, now: datetime, run: Map[Any, 
 
 def _move(audience: Audience, found: Everybody, threshold: float, since: datetime) -> int:
     """Let members be those above; answers how many of them are in the seed."""
-    moves = Moves(audience, since)
-    overlap = 0
-    told = Progress(audience.id, "moving", BUCKETS)
-    for bucket in range(BUCKETS):
-        overlap += move(moves, bucket, _above(found.buckets.get(bucket), threshold))
-        told.reach(bucket + 1)
-    moves.finish()
-    return overlap
+    above = {bucket: _above(one, threshold) for bucket, one in found.buckets.items()}
+    return move(audience, since, above, Progress(audience.id, "moving", BUCKETS).reach)
 
 
-def _above(one: ScoredBucket | None, threshold: float) -> set[bytes]:
-    if one is None:
-        return set()
+def _above(one: ScoredBucket, threshold: float) -> set[bytes]:
     return {bytes(user) for user in np.frombuffer(one.users, f"V{UUID_BYTES}")[one.scores >= threshold]}
 
 

@@ -11,7 +11,7 @@ from audiences.lookalikes.services import create_lookalike
 from audiences.models import Audience
 from pipeline.lookalikes.run import work_off
 from profiles.known import COUNT
-from profiles.models import Profile
+from profiles.models import Attribute, Profile
 from tests.pipeline.shop import DAY, Shop, now_ms, rule
 
 PEOPLE = 1_200
@@ -23,8 +23,7 @@ def settle(shop: Shop, people: int = PEOPLE, *, chance: bool = False) -> None:
     """Profiles as absorb would leave them. `chance`: nothing about them says who is keen."""
     draw = random.Random(7)
     for path, type_ in (("keen", "boolean"), ("city", "string"), ("age", "integer"), ("born", "time")):
-        shop.attribute(path, type_)
-    shop.absorb()
+        Attribute.objects.create(customer=shop.customer, path=path, type=type_, enabled=True)
     rows = [_somebody(shop, draw, chance) for _ in range(people)]
     Profile.objects.bulk_create(rows)
     _count(shop, rows)

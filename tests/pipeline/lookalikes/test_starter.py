@@ -4,16 +4,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from audiences import services as audiences
 from audiences.lookalikes.services import create_lookalike
 from audiences.models import Audience
 from pipeline.lookalikes.starter import Starter
 from tests.dmphub.processes import eventually
+from tests.edge.process import database_url
 from tests.pipeline.conftest import db, shop
 from tests.pipeline.lookalikes.people import keen, settle
 from tests.pipeline.shop import Shop
 
-__all__ = ["db", "shop"]
+__all__ = ["database_url", "db", "shop"]
 
 PROJECT = Path(__file__).parents[3]
 COMMAND = (sys.executable, "manage.py", "lookalikes")
@@ -29,7 +32,10 @@ def running(starter: Starter) -> "subprocess.Popen[bytes] | None":
     return starter._process
 
 
-def test_starter__learns_what_is_due_in_processes_of_its_own(shop: Shop) -> None:
+def test_starter__learns_what_is_due_in_processes_of_its_own(
+    shop: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
     settle(shop)
     seed = keen(shop)
     starter = Starter(COMMAND, PROJECT)
