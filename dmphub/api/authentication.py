@@ -7,7 +7,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from dmphub.models import ApiKey, digest
+from dmphub.models import ApiKey
+from edge.api_keys import digest
 
 NOBODY = digest("")
 
