@@ -3,6 +3,9 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from edge.models import Customer
+from profiles.models import Pixel
+
 
 class AbsorbRun(models.Model):
     """A batch of inbox rows under way, written before the work and deleted with it.
@@ -21,3 +24,52 @@ class AbsorbRun(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class Import(models.Model):
+    """A file of profiles on its way into the inbox.
+
+    `position` counts the file's rows that were read, `stored` those that are in the inbox: both change in the
+    transaction that appends the rows, so each is appended once whatever is killed. `kept`: the file is ours
+    (uploaded), deleted when it is done with; else it lies at `path`. `read`: of `size` bytes. `fingerprint` tells
+    whether a file at the path is still the same.
+    """
+
+    class Format(models.TextChoices):
+        CSV = "csv", "CSV"
+        NDJSON = "ndjson", "NDJSON"
+        PARQUET = "parquet", "Parquet"
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="imports")
+    pixel = models.ForeignKey(Pixel, models.CASCADE, help_text="Its user key names the users of the file.")
+    name = models.CharField(max_length=255, help_text="Of the file.")
+    path = models.TextField(blank=True, default="")
+    kept = models.BooleanField(default=False)
+    format = models.CharField(max_length=7, choices=Format.choices)
+    dry_run = models.BooleanField(default=False, help_text="Only look: store nothing, say what would change.")
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.WAITING)
+    fingerprint = models.CharField(max_length=64, blank=True, default="")
+    size = models.BigIntegerField(default=0)
+    read = models.BigIntegerField(default=0)
+    position = models.BigIntegerField(default=0)
+    stored = models.BigIntegerField(default=0)
+    errors = models.BigIntegerField(default=0)
+    errors_bytes = models.BigIntegerField(default=0, help_text="Of the file of errors, as far as it is valid.")
+    report = models.JSONField(null=True, help_text="What a dry run found.")
+    error = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "import"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"import {self.pk} of {self.name}"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from django.core.management.base import BaseCommand
 
 from dmphub.api import idempotency
+from pipeline.imports import files
 from pipeline.match_rates import keep_today
 from pipeline.sweeper import Sweeper
 
@@ -17,7 +18,12 @@ def forget_answers() -> None:
     idempotency.forget(datetime.now(UTC) - ANSWERS_KEPT)
 
 
-CHORES = (forget_answers, keep_today)
+def forget_files() -> None:
+    """What is left of imports goes after its time."""
+    files.sweep(datetime.now(UTC))
+
+
+CHORES = (forget_answers, keep_today, forget_files)
 
 
 class Command(BaseCommand):

@@ -1,0 +1,125 @@
+"""Rows of a CSV file at speed: most hold nothing that JSON would have to escape, and need no JSON encoder.
+
+The JSON of such a row is its cells in a template that was made from the header. Every other row is read as those
+of the other formats are.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from edge import buckets, cookies
+from edge.kinds import Kind
+from edge.messages import Event, encode
+from pipeline.imports.faults import BadRowError, Fault, UnreadableFileError
+from pipeline.imports.rows import LIMITS, NAMES, Destination, Row, RowReader, nested
+from usersync.platform_ids import is_sound
+
+_SPECIAL = re.compile(r'["\\\x00-\x1f\ud800-\udfff]').search
+_HOLE = "\x00"
+
+Line = Callable[[Sequence[str]], tuple[int, str] | None]
+
+
+class CsvRows:
+    """By the columns of a header. UnreadableFileError where they cannot be those of a file of profiles."""
+
+    def __init__(self, columns: list[str], to: Destination) -> None:
+        self._columns = columns
+        self._reader = RowReader(to)
+        self._received = to.received
+        attributes = [name for name in columns if name not in NAMES]
+        try:
+            shape = nested(dict.fromkeys(attributes, _HOLE))
+        except BadRowError as error:
+            raise UnreadableFileError(f"column {error}") from None
+        _check_names(columns, shape, to.user_key)
+        self._quick = self._quick_lines(attributes, shape, to)
+
+    def row(self, cells: Sequence[str] | Fault) -> Row:
+        """Raises BadRowError."""
+        if isinstance(cells, Fault):
+            raise BadRowError(cells.message)
+        return self._reader.of_object(dict(zip(self._columns, cells, strict=True)))
+
+    def line(self, cells: Sequence[str] | Fault) -> tuple[int, str]:
+        """The bucket, and the line of a COPY of the inbox. Raises BadRowError."""
+        quick = None if isinstance(cells, Fault) else self._quick(cells)
+        if quick is not None:
+            return quick
+        row = self.row(cells)
+        return row.bucket, row.line(self._received)
+
+    def _quick_lines(self, attributes: list[str], shape: dict[str, Any], to: Destination) -> Line:
+        """For files whose users are named by one column, which is our id or the customer's."""
+        named = [name for name in self._columns if name in NAMES]
+        key = ".".join(to.user_key)
+        by_uuid = named == ["uuid"]
+        if not attributes or by_uuid == (key in attributes) or not (by_uuid or named == []):
+            return lambda _: None
+        place = self._columns.index("uuid" if by_uuid else key)
+        head, tail = _query(to, by_uuid=by_uuid)
+        body = _template(shape)
+        pick = itemgetter(*(self._columns.index(name) for name in _in_order(attributes)))
+        middle, end = f"\t{int(Kind.EVENT)}\t{head}", f"\t{self._received}\n"
+        longest = LIMITS.body_bytes // 4
+        limit = LIMITS.id_bytes
+
+        def line(cells: Sequence[str]) -> tuple[int, str] | None:
+            if _SPECIAL("".join(cells)):
+                return None
+            name = cells[place]
+            if by_uuid:
+                user = cookies.user_id(name)
+                if user is None:
+                    return None
+                name, bucket = user, cookies.bucket_of(user)
+            elif not name or not is_sound(name, limit):
+                return None
+            else:
+                bucket = buckets.of_value(name)
+            data = body % pick(cells)
+            if len(data) > longest:
+                return None
+            return bucket, f"{bucket}{middle}{name}{tail}\t{data}{end}"
+
+        return line
+
+
+def _check_names(columns: list[str], shape: dict[str, Any], user_key: tuple[str, ...]) -> None:
+    """Some column has to name the user."""
+    place: Any = shape
+    for key in user_key:
+        place = place.get(key) if isinstance(place, dict) else None
+    if (not user_key or place is None) and not (NAMES - {"at", "pl"}) & set(columns):
+        key = f"the pixel's user key ({'.'.join(user_key)})" if user_key else "the pixel's user key (it has none)"
+        raise UnreadableFileError(f"no column names the user: uuid, {key}, pl and euid, or a device's id")
+
+
+def _query(to: Destination, *, by_uuid: bool) -> tuple[str, str]:
+    """The message before and after the id."""
+    event = Event(to.customer, to.pixel, to.at, counted=True)
+    if by_uuid:
+        event.user, event.confirmed = _HOLE, True
+    else:
+        event.ids = [("user", _HOLE)]
+    head, _, tail = encode(event).decode().partition("\\u0000")
+    return head, tail
+
+
+def _template(shape: dict[str, Any]) -> str:
+    text = msgspec.json.encode(shape).decode().replace("%", "%%").replace("\\", "\\\\\\\\")
+    return text.replace("\\\\\\\\u0000", "%s")
+
+
+def _in_order(attributes: list[str]) -> list[str]:
+    """The columns as their cells stand in the template: objects gather what the header may scatter."""
+    numbered = nested({name: number for number, name in enumerate(attributes)})
+    return [attributes[number] for number in _leaves(numbered)]
+
+
+def _leaves(value: Any) -> list[int]:
+    return [leaf for held in value.values() for leaf in _leaves(held)] if isinstance(value, dict) else [value]
