@@ -14,7 +14,7 @@ from edge.models import Customer
 class CustomerAdmin(ModelAdmin[Customer]):
     list_display = ["name", "m", "pixel_count", "audience_count", "created_at"]
     search_fields = ["name", "m"]
-    fields = ["m", "name", "consent"]
+    fields = ["m", "name", "consent", "personal_data"]
     has_delete_permission = stays
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:  # noqa: ARG002 (Django's signature)

@@ -1,5 +1,8 @@
 """The tenant every request names, and the inbox that makes an answer of 200 a promise."""
 
+import uuid
+
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 
 from edge.configuration import Configuration, ConfigurationVersion
@@ -25,6 +28,19 @@ class Customer(Configuration):
         default=Strictness.WHEN_PRESENT.value,
         db_default=Strictness.WHEN_PRESENT.value,
         help_text="How consent signals (TCF, US privacy, GPP, Global Privacy Control) are judged.",
+    )
+    personal_data = models.CharField(
+        max_length=6,
+        choices=[("hash", "hash: it is kept as a salted SHA-256"), ("refuse", "refuse: the sender gets an error")],
+        default="hash",
+        db_default="hash",
+        help_text="What happens to mail addresses, phone, card and account numbers that are sent in clear.",
+    )
+    salt = models.UUIDField(
+        default=uuid.uuid4,
+        db_default=RandomUUID(),
+        editable=False,
+        help_text="Of the hashes that stand for personal data. Never shown, never changed.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -16,6 +16,7 @@ from edge.kinds import Kind
 from edge.messages import Event, encode
 from pipeline.imports.faults import BadRowError, Fault, UnreadableFileError
 from pipeline.imports.rows import LIMITS, NAMES, Destination, Row, RowReader, nested
+from profiles.personal.protection import is_suspicious
 from usersync.platform_ids import is_sound
 
 _SPECIAL = re.compile(r'["\\\x00-\x1f\ud800-\udfff]').search
@@ -82,7 +83,7 @@ class CsvRows:
             else:
                 bucket = buckets.of_value(name)
             data = body % pick(cells)
-            if len(data) > longest:
+            if len(data) > longest or is_suspicious(data.encode()):
                 return None
             return bucket, f"{bucket}{middle}{name}{tail}\t{data}{end}"
 

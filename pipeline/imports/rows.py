@@ -24,9 +24,10 @@ from edge.query import Parameters
 from pipeline.imports.faults import BadRowError
 from profiles import dp_data, dp_ids
 from profiles.conversion import Unconvertible, convert
-from profiles.dp import EARLIEST
+from profiles.dp_times import EARLIEST
 from profiles.models import Attribute
 from profiles.paths import split_path
+from profiles.personal.protection import PersonalDataError, Protection
 
 NAMES = frozenset({"uuid", "at"} | dp_ids.PARAMETERS)
 """Columns that name the user, or the time; all others are attributes."""
@@ -39,12 +40,13 @@ _SECONDS = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Whose users the rows are about. `at`: when the import was made, unix ms; `user_key`: the path of the attribute
-    that holds the customer's own user id."""
+    that holds the customer's own user id; `protection`: from personal data in clear."""
 
     customer: int
     pixel: int
     user_key: tuple[str, ...]
     at: int
+    protection: Protection
 
     @property
     def received(self) -> str:
@@ -94,15 +96,23 @@ class RowReader:
         data = nested(found)
         at = moment(given["at"] or "", self._to.at) if "at" in given else self._to.at
         user = _uuid(given)
+        body, data = self._protected(data)
         ids = [*dp_ids.user_key(data, self._to.user_key, LIMITS), *_ids(given)]
         if user is None and not ids:
             raise BadRowError("names nobody: it needs a uuid, the pixel's user key, pl and euid, or a device")
-        body = msgspec.json.encode(data) if data else None
         if body and len(body) > LIMITS.body_bytes:
             raise BadRowError(f"has more than {LIMITS.body_bytes} bytes of data")
         event = Event(self._to.customer, self._to.pixel, at, user, user is not None, ids, counted=True)
         bucket = cookies.bucket_of(user) if user else buckets.of_value(ids[0][1])
         return Row(bucket, encode(event), body, ("uuid", user) if user else ids[0], data)
+
+    def _protected(self, data: dict[str, Any]) -> tuple[bytes | None, dict[str, Any]]:
+        if not data:
+            return None, data
+        try:
+            return self._to.protection.data(msgspec.json.encode(data), data)
+        except PersonalDataError as found:
+            raise BadRowError(found.message) from None
 
 
 def nested(flat: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pipeline.imports.reading import FILES, Batch
 from pipeline.imports.rows import Destination
 from pipeline.imports.translation import Translation
 from pipeline.models import Import
+from profiles.personal.customers import protection_of
 from profiles.store import milliseconds
 
 COPY = "COPY inbox (bucket, kind, query, body, received_at) FROM STDIN"
@@ -120,7 +121,7 @@ def _rest(batches: Iterator[Batch], position: int) -> Iterator[Batch]:
 def _destination(row: Import) -> Destination:
     user_key = row.pixel.user_key
     path = tuple(user_key.split(".")) if user_key else ()
-    return Destination(row.customer_id, row.pixel_id, path, milliseconds(row.created_at))
+    return Destination(row.customer_id, row.pixel_id, path, milliseconds(row.created_at), protection_of(row.customer))
 
 
 __all__ = ["Stopped", "run"]

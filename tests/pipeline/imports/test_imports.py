@@ -19,6 +19,7 @@ from pipeline.imports.csv_rows import CsvRows
 from pipeline.imports.faults import BadRowError
 from pipeline.imports.rows import Destination
 from profiles.models import Profile
+from profiles.personal.protection import Policy, Protection
 from tests.pipeline.imports.tables import WRITERS, as_csv, as_parquet, faults, imported, written
 from tests.pipeline.shop import Shop, now_ms, rule, somebody
 
@@ -251,7 +252,7 @@ KEYS = ["UserId", "City", 'odd "key" \\\\ 100%', "Address.Zip", "Name", "Address
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cells=st.lists(CELLS, min_size=6, max_size=6))
 def test_csv_row__by_the_quick_way__is_what_the_careful_way_makes_of_it(cells: list[str]) -> None:
-    rows = CsvRows(KEYS, Destination(1, 7, ("UserId",), 1_700_000_000_000))
+    rows = CsvRows(KEYS, Destination(1, 7, ("UserId",), 1_700_000_000_000, Protection(Policy.HASH, UUID(int=0))))
     try:
         careful = rows.row(cells)
     except BadRowError as error:
