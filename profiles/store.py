@@ -12,15 +12,15 @@ from psycopg import Cursor
 from edge import buckets
 from edge.arrays import Bools, Ints, SmallInts, Texts, Times, Uuids, columns
 from profiles.state import ProfileState
-from profiles.values import loads
+from profiles.values import canonical, loads
 
-PROFILE = (SmallInts, Ints, Uuids, Times, Texts, Texts, Texts, Texts, Texts, Bools, Uuids, Bools)
+PROFILE = (SmallInts, Ints, Uuids, Times, Texts, Texts, Texts, Texts, Texts, Bools, Uuids, Bools, Texts, Times)
 
 ProfileKey = tuple[int, UUID]
 IdentityKey = tuple[int, str, str]
 
 COLUMNS = """p.bucket, p.customer_id, p.user_id, p.created_at, p.attributes::text, p.dimensions::text,
-       p.times::text, p.activity::text, p.ids::text, p.confirmed, p.merged_into, p.opted_out"""
+       p.times::text, p.activity::text, p.ids::text, p.confirmed, p.merged_into, p.opted_out, p.login, p.login_at"""
 
 LOAD_PROFILES = f"""
 SELECT {COLUMNS}
@@ -36,17 +36,18 @@ ORDER BY p.user_id LIMIT %s
 
 SAVE_PROFILES = """
 INSERT INTO profile (bucket, customer_id, user_id, created_at, attributes, dimensions, times, activity, ids,
-                     confirmed, merged_into, opted_out, updated_at)
+                     confirmed, merged_into, opted_out, login, login_at, updated_at)
 SELECT bucket, customer_id, user_id, created_at, attributes::jsonb, dimensions::jsonb, times::jsonb,
-       activity::jsonb, ids::jsonb, confirmed, merged_into, opted_out, %s
+       activity::jsonb, ids::jsonb, confirmed, merged_into, opted_out, login, login_at, %s
 FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::text[], %s::bool[], %s::uuid[], %s::bool[])
+            %s::text[], %s::text[], %s::bool[], %s::uuid[], %s::bool[], %s::text[], %s::timestamptz[])
      AS k (bucket, customer_id, user_id, created_at, attributes, dimensions, times, activity, ids, confirmed,
-           merged_into, opted_out)
+           merged_into, opted_out, login, login_at)
 ON CONFLICT (bucket, customer_id, user_id) DO UPDATE SET
     attributes = excluded.attributes, dimensions = excluded.dimensions, times = excluded.times,
     activity = excluded.activity, ids = excluded.ids, confirmed = excluded.confirmed,
     merged_into = excluded.merged_into, opted_out = excluded.opted_out,
+    login = excluded.login, login_at = excluded.login_at,
     updated_at = excluded.updated_at
 """
 
@@ -185,6 +186,12 @@ def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
+def fine_milliseconds(moment: datetime) -> float:
+    """To the microsecond, in which hardly two rows of a user are received; an integer where that is exact."""
+    fine: float = canonical(round(moment.timestamp() * 1000, 3))
+    return fine
+
+
 def _profile_key(key: ProfileKey) -> tuple[int, int, UUID]:
     customer, user_id = key
     return buckets.of_user(user_id), customer, user_id
@@ -197,10 +204,11 @@ def _order(row: Sequence[Any]) -> tuple[int, int, int]:
 
 def _profile(row: Sequence[Any]) -> ProfileState:
     (bucket, customer, user_id, created_at, attributes, dimensions, times, activity, ids, confirmed,
-     merged_into, opted_out) = row  # fmt: skip
+     merged_into, opted_out, login, login_at) = row  # fmt: skip
     return ProfileState(
         bucket, customer, user_id, milliseconds(created_at), loads(attributes), loads(dimensions), _decode(times),
         _decode(activity), _decode(ids), confirmed, merged_into, opted_out,
+        login, 0 if login_at is None else milliseconds(login_at),
         counted=confirmed and merged_into is None and not opted_out,
     )  # fmt: skip
 
@@ -209,6 +217,5 @@ def _profile_row(state: ProfileState) -> tuple[Any, ...]:
     return (
         state.bucket, state.customer, state.user_id, moment(state.created_at), _encode(state.attributes),
         _encode(state.dimensions), _encode(state.times), _encode(state.activity), _encode(state.ids), state.confirmed,
-        state.merged_into,
-        state.opted_out,
+        state.merged_into, state.opted_out, state.login, moment(state.login_at) if state.login_at else None,
     )  # fmt: skip

@@ -30,6 +30,7 @@ def absorb_match(work: Work, row: Row, match: Match) -> None:
     else:
         owner = identity.user_id
     sync = Sync(
-        match.customer, match.platform, str(owner), match.platform_user_id, match.at, match.ttl_days, match.extra
+        match.customer, match.platform, str(owner), match.platform_user_id, match.at, match.ttl_days, match.extra,
+        resolved=True,
     )  # fmt: skip
     work.send(buckets.of_value(match.platform_user_id), Kind.SYNC, sync)

@@ -9,10 +9,10 @@ import msgspec
 from activation import wants
 from edge import buckets
 from edge.kinds import Kind
-from edge.messages import Sync, decode_sync
+from edge.messages import Match, Sync, decode_sync
 from pipeline.absorb.rows import Row
 from pipeline.absorb.work import Needs, Work
-from profiles.state import ProfileState
+from profiles.state import USER_KEY, ProfileState
 from profiles.store import IdentityState, milliseconds, moment
 from usersync.commands import (
     HandOver,
@@ -61,7 +61,7 @@ def absorb_sync(work: Work, row: Row, sync: Sync) -> None:  # noqa: ARG001 (a ha
     identity.expire_at(None if expires_at is None else moment(expires_at))
     mapped = Mapped(
         sync.customer, sync.platform, sync.platform_user_id, sync.user, identity.epoch, sync.at, expires_at,
-        dict(sync.extra), inherited,
+        dict(sync.extra), inherited, sync.resolved,
     )  # fmt: skip
     work.send(buckets.of_user(owner), Kind.MAPPED, mapped)
 
@@ -135,7 +135,7 @@ def absorb_hand_over(work: Work, row: Row, hand_over: HandOver) -> None:  # noqa
     identity.give_to(winner)
     mapped = Mapped(
         hand_over.customer, hand_over.platform, hand_over.platform_user_id, hand_over.winner, identity.epoch,
-        hand_over.synced_at, hand_over.expires_at, hand_over.extra, inherited=True,
+        hand_over.synced_at, hand_over.expires_at, hand_over.extra, inherited=True, resolved=True,
     )  # fmt: skip
     work.send(buckets.of_user(winner), Kind.MAPPED, mapped)
 
@@ -154,6 +154,9 @@ def absorb_mapped(work: Work, row: Row, mapped: Mapped) -> None:
         return
     if profile is None:
         profile = work.new_profile(mapped.customer, user_id, milliseconds(row.received_at))
+    if profile.login and not mapped.resolved:
+        _match_login(work, mapped, profile.login)
+        return
     if profile.merged_into is not None:
         _pass_on(work, mapped, profile)
         return
@@ -164,6 +167,16 @@ def absorb_mapped(work: Work, row: Row, mapped: Mapped) -> None:
         msgspec.json.encode(mapped.extra).decode(), moment(mapped.synced_at), expires_at,
     )  # fmt: skip
     work.keep_mapping(profile, mapping, inherited=mapped.inherited)
+
+
+def _match_login(work: Work, mapped: Mapped, login: str) -> None:
+    """The browser belongs to the customer user who logged in with it last, and so do its ids."""
+    days = None if mapped.expires_at is None else (mapped.expires_at - mapped.synced_at) // DAY_MS
+    match = Match(
+        mapped.customer, mapped.platform, mapped.platform_user_id, (USER_KEY, login), mapped.synced_at, days,
+        mapped.extra,
+    )  # fmt: skip
+    work.send(buckets.of_value(login), Kind.MATCH, match)
 
 
 def _pass_on(work: Work, mapped: Mapped, profile: ProfileState) -> None:

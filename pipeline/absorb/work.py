@@ -1,5 +1,6 @@
 """One batch in memory: what its rows need is loaded at once, changed row by row, and saved at once."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,8 +21,11 @@ from pipeline import catalogue
 from pipeline.absorb.rows import Row
 from pipeline.catalogue import Catalogue
 from pipeline.locks import try_lock
+from profiles import merges
 from profiles import store as profiles
+from profiles.commands import Cause
 from profiles.known import count as count_known
+from profiles.merges import HotKey, Merged
 from profiles.state import ProfileState
 from profiles.store import IdentityKey, IdentityState, ProfileKey, milliseconds
 from usersync import store as mappings
@@ -78,6 +82,9 @@ class Work:
         self._kept: dict[tuple[int, UUID, int, str], tuple[Mapping, bool]] = {}
         self._forgotten: set[tuple[int, UUID, int, str, int]] = set()
         self._opted_out: set[UUID] = set()
+        self._looked_for: set[ProfileKey] = set()
+        self._merges: list[Merged] = []
+        self._hot_ids: Counter[HotKey] = Counter()
         self._new_users: set[ProfileKey] = set()
         self._busy: set[int] = set()
         self._outbox: list[Command] = []
@@ -106,9 +113,7 @@ class Work:
         }
         wanted = needs.profiles | self._reach(named)
         while wanted:
-            found = profiles.load_profiles(self.cursor, wanted)
-            self._profiles.update(found)
-            self._opted_out |= profiles.opted_out(self.cursor, {user for _, user in wanted - found.keys()})
+            found = self._look_for(wanted)
             survivors = {(key[0], state.merged_into) for key, state in found.items() if state.merged_into is not None}
             wanted = self._reach(survivors) - self._profiles.keys()
 
@@ -123,8 +128,19 @@ class Work:
             self._busy |= others - self.held
         return {key for key in keys if buckets.of_user(key[1]) in self.held}
 
+    def _look_for(self, keys: set[ProfileKey]) -> dict[ProfileKey, ProfileState]:
+        found = profiles.load_profiles(self.cursor, keys)
+        self._profiles.update(found)
+        self._opted_out |= profiles.opted_out(self.cursor, {user for _, user in keys - found.keys()})
+        self._looked_for |= keys
+        return found
+
     def profile(self, customer: int, user_id: UUID) -> ProfileState | None:
-        return self._profiles.get((customer, user_id))
+        """The profile, whose bucket is held. One that a row of this very batch named was not asked for before."""
+        key = (customer, user_id)
+        if key not in self._profiles and key not in self._looked_for:
+            self._look_for({key})
+        return self._profiles.get(key)
 
     def survivor(self, profile: ProfileState) -> ProfileState | UUID:
         """Who answers for a merged profile, or the next on the way to it, where that is out of reach."""
@@ -197,6 +213,14 @@ class Work:
         self._forgotten.add((*key, epoch))
         profile.changed.add(f"platform.{platform}")
 
+    def note_merge(self, winner: ProfileState, loser: UUID, cause: Cause, at: int) -> None:
+        """The winner has taken in what the loser held."""
+        self._merges.append(Merged(winner.bucket, winner.customer, winner.user_id, loser, cause, at))
+
+    def set_aside(self, profile: ProfileState, kind: str, value: str) -> None:
+        """The profile has no room for what this id would bring."""
+        self._hot_ids[HotKey(profile.bucket, profile.customer, profile.user_id, kind, value)] += 1
+
     def send(
         self,
         bucket: int,
@@ -232,6 +256,8 @@ class Work:
         count_known(self.cursor, changed)
         changed_ids = [(key, state) for key, state in self._identities.items() if state.dirty]
         profiles.save_identities(self.cursor, changed_ids, self.now)
+        merges.save_merges(self.cursor, self._merges)
+        merges.save_hot_ids(self.cursor, self._hot_ids, self.now)
         removed = mappings.delete(self.cursor, self._forgotten)
         kept = [mapping for mapping, _ in self._kept.values()]
         added = mappings.save(self.cursor, kept)
