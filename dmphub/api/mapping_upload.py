@@ -106,7 +106,7 @@ def upload(request: Request) -> FileResponse:
     """Take the table in; the answer has a line for each bad line, and the counts as its last."""
     all_lines = _wants_all(request)
     table = MatchLines(_platforms(request), Limits())
-    with _a_place():
+    with a_place():
         answer: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (the response closes it)
         Upload(table, answer, all_lines).take(lines_of(request))
         answer.seek(0)
@@ -114,7 +114,8 @@ def upload(request: Request) -> FileResponse:
 
 
 @contextmanager
-def _a_place() -> Iterator[None]:
+def a_place() -> Iterator[None]:
+    """For one upload, of whatever kind. Raises Busy."""
     if not _room.acquire(blocking=False):
         raise Busy
     try:
