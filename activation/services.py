@@ -17,7 +17,7 @@ from edge.commands import Command
 from edge.kinds import Kind
 from edge.transactions import send, wake_when_committed
 from edge.wakeups import DELIVER
-from integrations.connectors.base import Member, Operation
+from integrations.connectors.base import Member, Operation, SegmentSource
 from integrations.http import Request
 from integrations.models import Platform
 from integrations.services import connector_of
@@ -59,7 +59,7 @@ def pause(activation: Activation) -> None:
 
 def resume(activation: Activation) -> None:
     """Go on sending: first of all what changed during the pause."""
-    known = activation.segment_id is not None or not connector_of(activation.platform).creates_segments
+    known = activation.segment_id is not None
     _set_status(activation, Activation.Status.LIVE if known else Activation.Status.PENDING)
 
 
@@ -90,7 +90,7 @@ def preview(activation: Activation) -> list[dict[str, Any]]:
     connector = connector_of(activation.platform)
     segment = segment_of(activation)
     now = int(datetime.now(UTC).timestamp())
-    if segment.id is None and connector.creates_segments:
+    if segment.id is None and connector.segment_source is SegmentSource.CREATED:
         return [_shown(connector.creation(segment, now))]
     due = Delivery.objects.filter(activation_id=activation.id, due_at__isnull=False).order_by("due_at")
     shown = []
@@ -111,8 +111,6 @@ def _check(audience: Audience, platform: Platform, settings: dict[str, Any]) -> 
     if not connector.delivers:
         raise ValidationError({"platform": ["this platform is for user sync only"]})
     connector.validate_activation(settings)
-    if not connector.creates_segments and settings.get("segment_id") in {None, ""}:
-        raise ValidationError({"settings": ["segment_id: needed, as this platform creates no segments"]})
 
 
 def _set_status(activation: Activation, status: str) -> None:

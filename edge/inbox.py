@@ -1,7 +1,7 @@
 """Group commit: every request waits for a commit, and shares it with whoever came while the last was made.
 
 A writer commits what is waiting as soon as its previous commit is done, so an idle edge commits at once and a
-busy one commits many at a time. In between, it gathers for four milliseconds.
+busy one commits many at a time. In between, it gathers until enough wait, for four milliseconds at most.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -22,9 +23,9 @@ OnCommit = Callable[[Collection[int]], None]
 """Told the buckets that have new rows, after each commit; must not block."""
 
 _TICK = 0.1  # seconds
-# Where several requests come at once but a commit would carry few, it waits this long for more: a sender that
+# Where several requests come at once but a commit would carry few, it waits up to that long for more: a sender that
 # waits for each answer meets no delay, and a steady stream costs a fraction of the commits.
-_FEW = 6
+_ENOUGH = 16
 _GATHER = 0.004  # seconds
 _GRACE = 0.3  # seconds
 _by_bucket = attrgetter("bucket")
@@ -72,6 +73,7 @@ class Inbox:
         self._waiting_bytes = 0
         self._in_flight: dict[Writer, list[Row]] = {}
         self._wake = asyncio.Event()
+        self._enough = asyncio.Event()
         self._now = 0.0  # the loop's time, read every tick: cheaper than once a row
         self._away = True
         self._closing = False
@@ -94,6 +96,8 @@ class Inbox:
         self._waiting.append(row)
         self._waiting_bytes += size
         self._wake.set()
+        if len(self._waiting) >= _ENOUGH:
+            self._enough.set()
         return committed
 
     async def start(self) -> None:
@@ -139,8 +143,8 @@ class Inbox:
         try:
             while not self._closing or self._waiting:
                 await self._await_rows(writer)
-                if crowd and len(self._waiting) < _FEW:
-                    await asyncio.sleep(_GATHER)
+                if crowd:
+                    await self._gather()
                 if rows := self._take():
                     crowd = len(rows) > 1
                     self._in_flight[writer] = rows
@@ -162,6 +166,14 @@ class Inbox:
                 writer.began = self._loop.time()
                 await writer.ping()
                 writer.began = None
+
+    async def _gather(self) -> None:
+        if len(self._waiting) >= _ENOUGH or self._closing:
+            return
+        self._enough.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GATHER):
+                await self._enough.wait()
 
     def _take(self) -> list[Row]:
         rows: list[Row] = []

@@ -22,11 +22,15 @@ class Retriable(IntegrationError):
 
 
 class RateLimited(Retriable):
-    """The platform asks to wait (429); `retry_after` in seconds where it says how long. Costs no attempt."""
+    """The platform asks to wait (429); `retry_after` in seconds where it says how long. Costs no attempt.
 
-    def __init__(self, message: str, retry_after: float | None) -> None:
+    `again_after`: how long to wait where it asks once more right after such a wait.
+    """
+
+    def __init__(self, message: str, retry_after: float | None, again_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.again_after = again_after
 
 
 class Unanswered(Retriable):

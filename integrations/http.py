@@ -18,6 +18,7 @@ from requests_hardened import Config, Manager
 from requests_hardened.ip_filter import InvalidIPAddress
 
 from integrations.errors import (
+    IntegrationError,
     Misconfigured,
     RateLimited,
     Refused,
@@ -64,10 +65,10 @@ _local = threading.local()
 
 def send(request: Request, timeout: float) -> Response:
     """Send it, for `timeout` seconds at most. Raises `integrations.errors` for anything but a 2xx."""
-    response = _send(request, timeout)
+    response = exchange(request, timeout)
     if 200 <= response.status < 300:
         return response
-    raise _error(response)
+    raise failure(response)
 
 
 def _session() -> requests.Session:
@@ -86,7 +87,8 @@ def _session() -> requests.Session:
     return session
 
 
-def _send(request: Request, timeout: float) -> Response:
+def exchange(request: Request, timeout: float) -> Response:
+    """Send it and answer whatever came back. Raises `integrations.errors` where nothing did."""
     deadline = time.monotonic() + timeout
     try:
         with _session().request(
@@ -132,7 +134,8 @@ def _read(answer: requests.Response, deadline: float) -> bytes:
     return body[:MOST_BYTES]
 
 
-def _error(response: Response) -> Exception:
+def failure(response: Response) -> IntegrationError:
+    """What an answer that is no 2xx usually means."""
     message = f"HTTP {response.status}: {response.excerpt}"
     match response.status:
         case 429:

@@ -2,10 +2,12 @@
 
 In a URL a value is percent-encoded. In JSON, a string that is one placeholder and nothing else becomes the
 value itself, in its own type; elsewhere the value stands as text. Nothing is ever executed.
+`{{attribute.<path>}}` is an attribute of the row's user, by its dotted path.
 """
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +15,8 @@ PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 # of a segment that is created, of a request for one segment, and of each row in it
 SEGMENT_NAMES = frozenset({"name", "audience_id", "timestamp"})
 REQUEST_NAMES = SEGMENT_NAMES | {"segment_id", "operation"}
-ROW_NAMES = REQUEST_NAMES | {"userid", "user_id"}
+ROW_NAMES = REQUEST_NAMES | {"userid", "user_id", "attribute.<path>"}
+ATTRIBUTE = "attribute."
 
 Values = Mapping[str, Any]
 Render = Callable[[Values], Any]
@@ -36,10 +39,33 @@ def names(template: Any) -> set[str]:
 
 def check(template: Any, allowed: frozenset[str]) -> None:
     """Raise `TemplateError` for placeholders that are not allowed."""
-    unknown = names(template) - allowed
+    unknown = {name for name in names(template) if not _is_allowed(name, allowed)}
     if unknown:
         known = ", ".join(sorted(allowed))
         raise TemplateError(f"unknown placeholder {{{{{min(unknown)}}}}}; known here: {known}")
+
+
+def _is_allowed(name: str, allowed: frozenset[str]) -> bool:
+    if name.startswith(ATTRIBUTE):
+        return f"{ATTRIBUTE}<path>" in allowed and all(name.split("."))
+    return name in allowed
+
+
+def attribute_paths(template: Any) -> frozenset[str]:
+    """The dotted paths of the attributes that a text or document asks for."""
+    return frozenset(name.removeprefix(ATTRIBUTE) for name in names(template) if name.startswith(ATTRIBUTE))
+
+
+def attribute_values(paths: Iterable[str], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the placeholders of these attributes stand for; None where the user has no such attribute."""
+    return {f"{ATTRIBUTE}{path}": _attribute(path, attributes) for path in paths}
+
+
+def _attribute(path: str, attributes: Mapping[str, Any]) -> Any:
+    value: Any = attributes
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def text(template: str, encode: Callable[[str], str] = str) -> Callable[[Values], str]:
@@ -100,7 +126,12 @@ def outside_rows(template: Any) -> Any:
 
 
 def as_text(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
+    """As it stands inside a text: nothing for None, JSON for what is neither text nor number."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | dict | list):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return "" if value is None else str(value)
 
 
 def _repeats(template: Any) -> bool:

@@ -6,19 +6,9 @@ from django.core.exceptions import ValidationError
 
 from integrations import sync_templates
 from integrations.connectors.registry import all_connectors
+from integrations.limits import check as check_limits
 
-LIMITS = ("per_second", "concurrent", "per_day", "files_per_hour", "bytes_per_day")
-
-
-def check_limits(limits: dict[str, Any]) -> None:
-    errors = {}
-    for name, value in limits.items():
-        if name not in LIMITS:
-            errors[f"limits.{name}"] = f"There is no such limit; there are {', '.join(LIMITS)}."
-        elif isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            errors[f"limits.{name}"] = "must be a number above 0"
-    if errors:
-        raise ValidationError(errors)
+__all__ = ["check_connector", "check_limits", "check_sync_template"]
 
 
 def check_sync_template(template: str, sync_auth: str) -> None:

@@ -15,7 +15,7 @@ from activation.delivery.retry import FIRST, LONGEST
 from activation.delivery.targets import Target, target
 from activation.models import Activation, Batch
 from integrations import http
-from integrations.connectors.base import Segment
+from integrations.connectors.base import Segment, SegmentSource
 from integrations.errors import IntegrationError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -58,8 +58,8 @@ def _is_due(cursor: Cursor[Any], found: Target, segment: Segment) -> bool:
 
 
 def _create(cursor: Cursor[Any], found: Target, segment: Segment) -> bool:
-    if not found.connector.creates_segments:
-        _live(segment, segment.settings.get("segment_id"))
+    if found.connector.segment_source is SegmentSource.GIVEN:
+        _live(segment, found.connector.given_segment(segment.settings))
         return True
     batch = uuid4()
     try:
@@ -77,7 +77,7 @@ def _create(cursor: Cursor[Any], found: Target, segment: Segment) -> bool:
             datetime.now(UTC),
         )
         response = http.send(request, found.connector.timeout)
-        segment_id = found.connector.segment_id(response)
+        segment_id = found.connector.segment_id(segment, response)
     except IntegrationError as failure:
         _failed(cursor, batch, segment, str(failure))
         return False

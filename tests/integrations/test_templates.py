@@ -136,7 +136,7 @@ def test_faults__are_told_all_at_once_and_where() -> None:
 
 
 def test_removal_by_call__needs_the_call() -> None:
-    assert faults(removal="call") == ["remove: missing; or set removal to “none”"]
+    assert faults(removal="call") == ["remove: missing; or set removal to “ttl” or “none”"]
 
 
 @pytest.mark.parametrize(

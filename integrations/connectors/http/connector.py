@@ -1,53 +1,30 @@
 """Generic HTTP: any platform with a REST interface, described by request templates."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import jmespath
 import msgspec
 from django.core.exceptions import ValidationError
 
-from integrations import templates
-from integrations.connectors.base import Connector, Member, Operation, Segment
-from integrations.connectors.http.credentials import Credentials, NoAuthentication, sign
-from integrations.errors import Misconfigured, Refused
+from integrations import http, templates
+from integrations.authorization import ClientCredentials
+from integrations.connectors.base import (
+    Connector,
+    Member,
+    Operation,
+    Removal,
+    Segment,
+    SegmentSource,
+    Strategy,
+    TokenSource,
+)
+from integrations.connectors.http.calls import CompiledCall
+from integrations.connectors.http.credentials import Credentials, NoAuthentication, OAuth2, sign
+from integrations.connectors.http.settings import HEADER, ActivationSettings, HttpSettings, faults
+from integrations.errors import IntegrationError, Misconfigured, Refused
 from integrations.http import Request, Response
-from integrations.templates import REQUEST_NAMES, ROW_NAMES, SEGMENT_NAMES, Values
-
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-
-class Call(msgspec.Struct, forbid_unknown_fields=True):
-    """A request template."""
-
-    method: Method
-    url: Annotated[str, msgspec.Meta(pattern=r"^https?://")]
-    headers: dict[str, str] = {}
-    body: Any = None
-
-
-class CreateCall(Call, forbid_unknown_fields=True):
-    """`segment_id` is the JMESPath of the id in the answer."""
-
-    segment_id: str = "segment_id"
-
-
-class HttpSettings(msgspec.Struct, forbid_unknown_fields=True):
-    """How to speak to the platform. Without `create`, each activation is given its segment id."""
-
-    add: Call
-    create: CreateCall | None = None
-    remove: Call | None = None
-    strategy: Literal["no_batch", "micro_batch"] = "micro_batch"
-    batch_size: Annotated[int, msgspec.Meta(ge=10, le=1000)] = 1000
-    linger_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 100
-    removal: Literal["call", "none"] = "call"
-
-
-class ActivationSettings(msgspec.Struct, forbid_unknown_fields=True):
-    """The segment's id at the platform, where the platform is not asked to create one."""
-
-    segment_id: int | str | None = None
+from integrations.templates import Values
 
 
 class HttpConnector(Connector):
@@ -60,44 +37,51 @@ class HttpConnector(Connector):
 
     def __init__(self, settings: dict[str, Any], credentials: dict[str, Any]) -> None:
         super().__init__(settings, credentials or msgspec.to_builtins(NoAuthentication()))
-        http: HttpSettings = self.settings
-        self.batch_size = http.batch_size if http.strategy == "micro_batch" else 1
-        self.linger_ms = http.linger_ms
-        self.creates_segments = http.create is not None
-        self.removes = http.removal == "call"
-        self._create = None if http.create is None else _Compiled(http.create, batched=False)
-        batched = http.strategy == "micro_batch"
-        self._push = {Operation.ADD: _Compiled(http.add, batched=batched)}
-        if http.remove is not None:
-            self._push[Operation.REMOVE] = _Compiled(http.remove, batched=batched)
+        given: HttpSettings = self.settings
+        self.strategy = Strategy(given.strategy)
+        batched = self.strategy is Strategy.MICRO_BATCH
+        self.batch_size = given.batch_size if batched else 1
+        self.linger_ms = given.linger_ms
+        self.segment_source = SegmentSource.GIVEN if given.create is None else SegmentSource.CREATED
+        self.removal, self.ttl_days = Removal(given.removal), given.ttl_days
+        self.own_ids = given.id_source == "own"
+        self._create = None if given.create is None else CompiledCall(given.create, batched=False)
+        self._push = {Operation.ADD: CompiledCall(given.add, batched=batched)}
+        if given.remove is not None:
+            self._push[Operation.REMOVE] = CompiledCall(given.remove, batched=batched)
         self.one_segment_a_request = any(call.names_segment for call in self._push.values())
+        paths = frozenset[str]().union(*(call.attributes for call in self._push.values()))
+        self.wanted_attributes = frozenset(path.partition(".")[0] for path in paths)
 
     @classmethod
     def validate_settings(cls, settings: dict[str, Any]) -> None:
         super().validate_settings(settings)
-        http: HttpSettings = msgspec.convert(settings, HttpSettings)
-        faults = list(_faults(http))
-        if faults:
-            raise ValidationError({"settings": faults})
+        found = faults(msgspec.convert(settings, HttpSettings))
+        if found:
+            raise ValidationError({"settings": found})
+
+    def authorization(self) -> TokenSource | None:
+        given = self.credentials
+        if not isinstance(given, OAuth2):
+            return None
+        return ClientCredentials(given.token_url, given.client_id, given.client_secret, given.scope)
 
     def creation(self, segment: Segment, timestamp: int) -> Request:
         if self._create is None:
             raise Misconfigured("this platform has no request that creates segments")
         return sign(self._create.request([_values(segment, timestamp)]), self.credentials)
 
-    def segment_id(self, response: Response) -> Any:
-        path = self.settings.create.segment_id
-        try:
-            found = jmespath.search(path, msgspec.json.decode(response.body))
-        except msgspec.DecodeError:
-            raise Refused(f"the answer is not JSON: {response.excerpt}") from None
+    def segment_id(self, segment: Segment, response: Response) -> Any:  # noqa: ARG002 (the contract's)
+        place: str = self.settings.create.segment_id
+        found = _header(response, place) if place.startswith(HEADER) else _search(response, place)
         if not isinstance(found, str | int) or isinstance(found, bool) or found == "":
-            raise Refused(f"the answer has no segment id at “{path}”: {response.excerpt}")
+            raise Refused(f"the answer has no segment id at “{place}”: {response.excerpt}")
         return found
 
     def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
         if operation not in self._push:
             raise Misconfigured("this platform has no request that removes members")
+        call = self._push[operation]
         rows: list[Values] = [
             _values(member.segment, timestamp)
             | {
@@ -106,77 +90,45 @@ class HttpConnector(Connector):
                 "user_id": str(member.user_id),
                 "operation": operation.value,
             }
+            | templates.attribute_values(call.attributes, member.attributes)
             for member in members
         ]
-        return sign(self._push[operation].request(rows), self.credentials)
+        return sign(call.request(rows), self.credentials)
+
+    def succeeded(self, response: Response) -> bool:
+        return super().succeeded(response) and self._passes(response)
+
+    def failure(self, response: Response) -> IntegrationError:
+        if super().succeeded(response):
+            return Refused(f"the answer does not pass the test “{self.settings.success}”: {response.excerpt}")
+        return http.failure(response)
+
+    def _passes(self, response: Response) -> bool:
+        """An answer without a body is null to the test."""
+        if not self.settings.success:
+            return True
+        try:
+            document = msgspec.json.decode(response.body) if response.body.strip() else None
+            return bool(jmespath.search(self.settings.success, document))
+        except (msgspec.DecodeError, jmespath.exceptions.JMESPathError):
+            return False
 
 
-class _Compiled:
-    """A call, ready to be filled in for rows."""
-
-    def __init__(self, call: Call, *, batched: bool) -> None:
-        self._method = call.method
-        self._url = templates.url(call.url)
-        self._headers = {name: templates.text(value) for name, value in call.headers.items()}
-        self._body = _body(call.body, batched=batched)
-        outside = [call.url, call.headers, templates.outside_rows(call.body)]
-        self.names_segment = bool(templates.names(outside) & {"segment_id", "name", "audience_id"})
-
-    def request(self, rows: list[Values]) -> Request:
-        headers = {name: render(rows[0]) for name, render in self._headers.items()}
-        body = None
-        if self._body is not None:
-            body = msgspec.json.encode(self._body(rows))
-            headers = {"Content-Type": "application/json"} | headers
-        return Request(self._method, self._url(rows[0]), headers, body)
-
-
-def _body(body: Any, *, batched: bool) -> Callable[[list[Values]], Any] | None:
-    if body is None:
+def _search(response: Response, path: str) -> Any:
+    try:
+        return jmespath.search(path, msgspec.json.decode(response.body))
+    except msgspec.DecodeError:
+        raise Refused(f"the answer is not JSON: {response.excerpt}") from None
+    except jmespath.exceptions.JMESPathError:
         return None
-    if batched:
-        return templates.batch(body)
-    render = templates.document(body)
-    return lambda rows: render(rows[0])
+
+
+def _header(response: Response, place: str) -> str:
+    """Of Location, what follows the last slash."""
+    name = place.removeprefix(HEADER).lower()
+    value = response.headers.get(name, "").strip()
+    return value.partition("?")[0].rstrip("/").rpartition("/")[2] if name == "location" else value
 
 
 def _values(segment: Segment, timestamp: int) -> dict[str, Any]:
     return {"name": segment.name, "audience_id": segment.audience, "timestamp": timestamp}
-
-
-def _faults(http: HttpSettings) -> "list[str]":
-    """Everything in the settings that cannot work, at once."""
-    batched = http.strategy == "micro_batch"
-    faults = _call_faults("add", http.add, ROW_NAMES, batched=batched)
-    if http.create is not None:
-        faults += _call_faults("create", http.create, SEGMENT_NAMES, batched=False)
-        try:
-            jmespath.compile(http.create.segment_id)
-        except jmespath.exceptions.JMESPathError:
-            faults.append("create.segment_id: not a JMESPath")
-    if http.remove is not None:
-        faults += _call_faults("remove", http.remove, ROW_NAMES, batched=batched)
-    elif http.removal == "call":
-        faults.append("remove: missing; or set removal to “none”")
-    return faults
-
-
-def _call_faults(name: str, call: Call, allowed: frozenset[str], *, batched: bool) -> list[str]:
-    faults = []
-    per_request = REQUEST_NAMES & allowed if batched else allowed
-    checks: list[tuple[str, Any, frozenset[str]]] = [
-        ("url", call.url, per_request), ("headers", call.headers, per_request), ("body", call.body, allowed),
-    ]  # fmt: skip
-    for part, template, names in checks:
-        try:
-            templates.check(template, names)
-        except templates.TemplateError as wrong:
-            faults.append(f"{name}.{part}: {wrong}")
-    if batched:
-        try:
-            templates.batch(call.body)
-        except templates.TemplateError as wrong:
-            faults.append(f"{name}.body: {wrong}")
-    if any("\n" in text or "\r" in text for pair in call.headers.items() for text in pair):
-        faults.append(f"{name}.headers: line breaks are not allowed")
-    return faults

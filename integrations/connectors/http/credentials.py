@@ -1,10 +1,17 @@
 """How a generic HTTP platform knows that it is us."""
 
+import hashlib
+import hmac
 from dataclasses import replace
+from typing import Annotated, Literal
 
 import msgspec
 
 from integrations.http import Request
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\-]+$")]
+Secret = Annotated[str, msgspec.Meta(min_length=1)]
+Address = Annotated[str, msgspec.Meta(pattern=r"^https?://[^?#]+")]
 
 
 class NoAuthentication(msgspec.Struct, tag_field="type", tag="none", forbid_unknown_fields=True):
@@ -38,11 +45,28 @@ class Query(msgspec.Struct, tag_field="type", tag="query", forbid_unknown_fields
     value: str
 
 
-Credentials = NoAuthentication | Basic | Bearer | Header | Query
+class Hmac(msgspec.Struct, tag_field="type", tag="hmac", forbid_unknown_fields=True):
+    """The body's HMAC under a shared secret, in lower-case hex, in a header; of a request without body, of nothing."""
+
+    header: Name
+    secret: Secret
+    algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
+
+
+class OAuth2(msgspec.Struct, tag_field="type", tag="oauth2", forbid_unknown_fields=True):
+    """Client credentials: tokens are fetched when they are needed, and anew when they have run out."""
+
+    token_url: Address
+    client_id: Secret
+    client_secret: Secret
+    scope: str = ""
+
+
+Credentials = NoAuthentication | Basic | Bearer | Header | Query | Hmac | OAuth2
 
 
 def sign(request: Request, credentials: Credentials) -> Request:
-    """The request with what proves who sends it."""
+    """The request with what proves who sends it; a token of `OAuth2` is put on it as it is sent."""
     match credentials:
         case Basic(username=username, password=password):
             return replace(request, basic=(username, password))
@@ -52,4 +76,7 @@ def sign(request: Request, credentials: Credentials) -> Request:
             return replace(request, secret_headers={name: value})
         case Query(name=name, value=value):
             return replace(request, secret_query={name: value})
+        case Hmac(header=header, secret=secret, algorithm=algorithm):
+            digest = hmac.new(secret.encode(), request.body or b"", getattr(hashlib, algorithm)).hexdigest()
+            return replace(request, secret_headers={header: digest})
     return request

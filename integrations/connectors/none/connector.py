@@ -1,11 +1,10 @@
 """User sync only: users are matched with the platform, nothing is delivered to it."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from integrations.connectors.base import Connector, Member, Operation, Segment
+from integrations.connectors.base import Connector, Member, Operation
 from integrations.errors import Misconfigured
-from integrations.http import Request, Response
+from integrations.http import Request
 
 NOT_DELIVERING = "nothing is delivered to this platform: it is for user sync only"
 
@@ -15,12 +14,6 @@ class NoneConnector(Connector):
     title = "User sync only"
     description = "Matches users with the platform and delivers nothing to it."
     delivers = False
-
-    def creation(self, segment: Segment, timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
-        raise Misconfigured(NOT_DELIVERING)
-
-    def segment_id(self, response: Response) -> Any:  # noqa: ARG002 (the contract's)
-        raise Misconfigured(NOT_DELIVERING)
 
     def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
         raise Misconfigured(NOT_DELIVERING)

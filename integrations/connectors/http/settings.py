@@ -1,0 +1,118 @@
+"""What a generic HTTP platform is told to do: request templates, checked all at once."""
+
+from typing import Annotated, Any, Literal
+
+import jmespath
+import msgspec
+
+from integrations import templates
+from integrations.templates import REQUEST_NAMES, ROW_NAMES, SEGMENT_NAMES
+
+HEADER = "header:"
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Texts = dict[str, str]
+
+
+class Call(msgspec.Struct, forbid_unknown_fields=True):
+    """A request template. `query` is added to the URL, percent-encoded."""
+
+    method: Method
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://", description="may hold {{placeholders}}")]
+    headers: Texts = {}
+    query: Texts = {}
+    body: Any = None
+
+
+class CreateCall(Call, forbid_unknown_fields=True):
+    """`segment_id`: where the answer holds the segment's id."""
+
+    segment_id: Annotated[
+        str, msgspec.Meta(description="A JMESPath of the answer, or header:<name> (of Location: the last part)")
+    ] = "segment_id"
+
+
+class HttpSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """How to speak to the platform. Without `create`, each activation is given its segment id."""
+
+    add: Call
+    create: CreateCall | None = None
+    remove: Call | None = None
+    strategy: Literal["no_batch", "micro_batch"] = "micro_batch"
+    batch_size: Annotated[int, msgspec.Meta(ge=10, le=1000)] = 1000
+    linger_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 100
+    id_source: Annotated[
+        Literal["mapping", "own"],
+        msgspec.Meta(description="whose ids the platform knows: its own, by user sync, or ours"),
+    ] = "mapping"
+    removal: Literal["call", "ttl", "none"] = "call"
+    ttl_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
+    success: Annotated[
+        str, msgspec.Meta(description="A JMESPath of the answer that is true where the platform took the request")
+    ] = ""
+
+
+class ActivationSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """The segment's id at the platform, where the platform is not asked to create one."""
+
+    segment_id: int | str | None = None
+
+
+def faults(http: HttpSettings) -> list[str]:
+    """Everything in the settings that cannot work, at once."""
+    batched = http.strategy == "micro_batch"
+    found = _call_faults("add", http.add, ROW_NAMES, batched=batched)
+    if http.create is not None:
+        found += _call_faults("create", http.create, SEGMENT_NAMES, batched=False)
+        found += _place_faults(http.create.segment_id)
+    if http.remove is not None:
+        found += _call_faults("remove", http.remove, ROW_NAMES, batched=batched)
+    if http.success and not _is_jmespath(http.success):
+        found.append("success: not a JMESPath")
+    return found + _removal_faults(http)
+
+
+def _removal_faults(http: HttpSettings) -> list[str]:
+    found = []
+    if http.remove is None and http.removal == "call":
+        found.append("remove: missing; or set removal to “ttl” or “none”")
+    if (http.ttl_days is not None) != (http.removal == "ttl"):
+        found.append("ttl_days: goes with removal “ttl”, and only with it")
+    return found
+
+
+def _place_faults(segment_id: str) -> list[str]:
+    if segment_id.startswith(HEADER):
+        name = segment_id.removeprefix(HEADER)
+        return [] if name.strip() == name and name else ["create.segment_id: names no header"]
+    return [] if _is_jmespath(segment_id) else ["create.segment_id: not a JMESPath"]
+
+
+def _is_jmespath(text: str) -> bool:
+    try:
+        jmespath.compile(text)
+    except jmespath.exceptions.JMESPathError:
+        return False
+    return True
+
+
+def _call_faults(name: str, call: Call, allowed: frozenset[str], *, batched: bool) -> list[str]:
+    found = []
+    per_request = REQUEST_NAMES & allowed if batched else allowed
+    checks: list[tuple[str, Any, frozenset[str]]] = [
+        ("url", call.url, per_request), ("headers", call.headers, per_request), ("query", call.query, per_request),
+        ("body", call.body, allowed),
+    ]  # fmt: skip
+    for part, template, names in checks:
+        try:
+            templates.check(template, names)
+        except templates.TemplateError as wrong:
+            found.append(f"{name}.{part}: {wrong}")
+    if batched:
+        try:
+            templates.batch(call.body)
+        except templates.TemplateError as wrong:
+            found.append(f"{name}.body: {wrong}")
+    if any("\n" in text or "\r" in text for pair in call.headers.items() for text in pair):
+        found.append(f"{name}.headers: line breaks are not allowed")
+    return found

@@ -1,0 +1,177 @@
+"""Mapp CEP (Engage), the e-mail platform (003_c12874631098dc3c.txt): a group for each audience, one call a contact."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from integrations import http
+from integrations.connectors.base import (
+    Connector,
+    Limits,
+    Member,
+    Operation,
+    Removal,
+    Segment,
+    SegmentSource,
+    Strategy,
+)
+from integrations.errors import IntegrationError, RateLimited, Refused, Unauthorized
+from integrations.http import Request, Response
+
+LONGEST_NAME = 150
+OVERLOADED = "Database Access Limit Exceeded"
+OVERLOADED_SECONDS = 30.0
+OVERLOADED_AGAIN_SECONDS = 900.0
+THERE_ALREADY, NOT_THERE = "OBJECT_ALREADY_EXISTS", "NO_SUCH_OBJECT"
+
+# groups are named by marketers in any script; CEP's own pages take these without surprises
+_UNSAFE = re.compile(r"[^A-Za-z0-9 _.-]+")
+
+
+class CepSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """`default_group_id` is cloned for every audience."""
+
+    api_url: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^https?://[^/?#]+(/[^?#]*)?$", description="The REST API, preferably version 6: …/api/rest/v6"
+        ),
+    ]
+    default_group_id: Annotated[int, msgspec.Meta(ge=1, description="cloned for every audience")]
+
+
+class CepCredentials(msgspec.Struct, forbid_unknown_fields=True):
+    """A user of CEP's API."""
+
+    username: Annotated[str, msgspec.Meta(min_length=1)]
+    password: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class MappCep(Connector):
+    key = "mapp_cep"
+    title = "Mapp CEP"
+    description = (
+        "Mapp's e-mail platform: an audience becomes a group, contacts who once clicked in a mailing its members."
+    )
+    settings_type = CepSettings
+    credentials_type = CepCredentials
+    default_limits = Limits(per_second=10)
+    timeout = 40.0  # CEP asks for more than 30 s
+
+    strategy = Strategy.NO_BATCH
+    segment_source = SegmentSource.CREATED
+    removal = Removal.CALL
+
+    # ── groups ───────────────────────────────────────────────────────────────────────────────────────
+
+    def creation(self, segment: Segment, timestamp: int) -> Request:
+        """Clone the default group. Its name and address hold the moment, for an earlier try may have taken both."""
+        made = datetime.fromtimestamp(timestamp, UTC)
+        host = urlsplit(self.settings.api_url).hostname or "localhost"
+        group = {
+            "name": group_name(segment, made),
+            "description": f"Audience {segment.audience} of the DMP",
+            "email": f"dmp-{segment.platform}-{segment.activation}-{timestamp}@{host}",
+            "includePreparedMessages": False,
+            "includeTestUsers": False,
+            "keepOwner": True,
+            "withOwnerAsMember": False,
+        }
+        return self._call("POST", "group/clone", {"groupId": self.settings.default_group_id}, group)
+
+    def segment_id(self, segment: Segment, response: Response) -> Any:  # noqa: ARG002 (the contract's)
+        found = _document(response).get("id")
+        if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+            raise Refused(f"the answer has no id of the new group: {response.excerpt}")
+        return found
+
+    # ── contacts ─────────────────────────────────────────────────────────────────────────────────────
+
+    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
+        """Subscribing never mails anybody in this mode, and neither does deleting; “unsubscribe” would."""
+        (member,) = members
+        query = {"userId": member.platform_user_id, "groupId": member.segment.id}
+        if operation is Operation.ADD:
+            return self._call("POST", "membership/subscribe", {**query, "subscriptionMode": "OPT_IN"})
+        return self._call("DELETE", "membership/delete", query)
+
+    def succeeded(self, response: Response) -> bool:
+        """Also where things are as they should be already, or where `outcomes` has to tell."""
+        return super().succeeded(response) or (
+            response.status == 400 and _document(response).get("errorCode") in {THERE_ALREADY, NOT_THERE}
+        )
+
+    def outcomes(
+        self, operation: Operation, members: Sequence[Member], response: Response
+    ) -> Sequence[IntegrationError | None]:
+        """Who is not there need not be removed, but cannot be added."""
+        missing = response.status == 400 and _document(response).get("errorCode") == NOT_THERE
+        if missing and operation is Operation.ADD:
+            return [Refused(_told(response))] * len(members)
+        return [None] * len(members)
+
+    def failure(self, response: Response) -> IntegrationError:
+        """Beyond some ten calls a second CEP answers 500, without saying how long to wait."""
+        document = _document(response)
+        if response.status == 500 and OVERLOADED.encode() in response.body:
+            return RateLimited(f"HTTP 500: {OVERLOADED}", OVERLOADED_SECONDS, OVERLOADED_AGAIN_SECONDS)
+        if response.status == 417:
+            return Unauthorized(f"the account has expired: {_told(response)}")
+        if response.status < 500 and document.get("errorCode") == "PERMISSION_DENIED":
+            return Unauthorized(_told(response))
+        return http.failure(response)
+
+    # ── looking ──────────────────────────────────────────────────────────────────────────────────────
+
+    def checks(self) -> list[Request]:
+        default = {"groupId": self.settings.default_group_id}
+        return [self._call("GET", "system/getApiVersion"), self._call("GET", "group/get", default)]
+
+    def checked(self, responses: Sequence[Response]) -> dict[str, Any]:
+        """What CEP says of itself and of the default group. Raises `Refused` where that is missing."""
+        version, group = responses
+        found = _document(group)
+        if NOT_THERE in {_document(answer).get("errorCode") for answer in responses} or "id" not in found:
+            raise Refused(f"there is no default group {self.settings.default_group_id}: {group.excerpt}")
+        return {"api_version": version.excerpt.strip().strip('"'), "default_group": found.get("name")}
+
+    def _call(
+        self, method: str, path: str, query: dict[str, Any] | None = None, body: dict[str, Any] | None = None
+    ) -> Request:
+        url = f"{self.settings.api_url.rstrip('/')}/{path}"
+        if query:
+            url += f"?{urlencode(query, quote_via=quote, safe='')}"
+        headers = {"Accept": "application/json"}
+        raw = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            raw = msgspec.json.encode(body)
+        return Request(method, url, headers, raw, (self.credentials.username, self.credentials.password))
+
+
+def group_name(segment: Segment, made: datetime) -> str:
+    """At most 150 characters, all of them safe, and never twice."""
+    ending = f" - DMP {segment.platform}-{segment.activation} {made:%Y-%m-%d %H.%M.%S}"
+    plain = unicodedata.normalize("NFKD", segment.name).encode("ascii", "ignore").decode()
+    safe = " ".join(_UNSAFE.sub(" ", plain).split()) or f"Audience {segment.audience}"
+    return safe[: LONGEST_NAME - len(ending)].rstrip() + ending
+
+
+def _told(response: Response) -> str:
+    """CEP's own words, where it has some."""
+    document = _document(response)
+    words = [str(document[key]) for key in ("errorCode", "message") if document.get(key)]
+    return f"HTTP {response.status}: {': '.join(words)[: http.EXCERPT] or response.excerpt}"
+
+
+def _document(response: Response) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(response.body)
+    except msgspec.DecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,130 @@
+"""MediaMath Event API, in batches (002_f4257f686831c057.txt): up to 100 events a request, 50,000 requests a day."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from django.core.exceptions import ValidationError
+
+from integrations import http
+from integrations.connectors.base import Connector, Limits, Member, Operation, Removal, SegmentSource, Strategy
+from integrations.connectors.mediamath_event import attributes
+from integrations.connectors.mediamath_event.attributes import IdType, Rule
+from integrations.connectors.mediamath_event.connector import NOT_REMOVABLE, Positive
+from integrations.errors import IntegrationError, Misconfigured, Refused
+from integrations.http import Request, Response
+
+VERSION = 4.0
+MOST_EVENTS = 100
+
+
+class BatchSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """`url` ends before /event and /events."""
+
+    advertiser_id: Positive
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^?#]+$")] = (
+        "https://ingest-default.prod.octane.mediamath.com/v1"
+    )
+    mapping: list[Rule] = []
+    id_type: IdType = "guid"
+
+
+class BatchCredentials(msgspec.Struct, forbid_unknown_fields=True):
+    """The batch event API key, which is not that of MediaMath's other interfaces."""
+
+    api_key: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class BatchActivation(msgspec.Struct, forbid_unknown_fields=True):
+    """The MathTag (event pixel), and the mapping id that MediaMath gave for it."""
+
+    pixel_id: Positive
+    mapping_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class MediaMathBatch(Connector):
+    key = "mediamath_batch"
+    title = "MediaMath Event API, batch"
+    description = "Fires events on MathTags, a hundred a request. MediaMath knows no removal."
+    settings_type = BatchSettings
+    credentials_type = BatchCredentials
+    activation_type = BatchActivation
+    default_limits = Limits(per_second=10, concurrent=5, per_day=50_000)
+
+    strategy = Strategy.MICRO_BATCH
+    batch_size = MOST_EVENTS
+    linger_ms = 2_000  # requests a day are the scarce thing
+    segment_source = SegmentSource.GIVEN
+    removal = Removal.NONE
+
+    def __init__(self, settings: dict[str, Any], credentials: dict[str, Any]) -> None:
+        super().__init__(settings, credentials)
+        self.wanted_attributes = attributes.top_level(self.settings.mapping)
+
+    @classmethod
+    def validate_settings(cls, settings: dict[str, Any]) -> None:
+        super().validate_settings(settings)
+        faults = attributes.faults(msgspec.convert(settings, BatchSettings).mapping)
+        if faults:
+            raise ValidationError({"settings": faults})
+
+    def warnings(self) -> list[str]:
+        return attributes.warnings(self.settings.mapping)
+
+    def given_segment(self, settings: dict[str, Any]) -> Any | None:
+        return settings.get("pixel_id")
+
+    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
+        if operation is not Operation.ADD:
+            raise Misconfigured(NOT_REMOVABLE)
+        events = [self._event(member) for member in members if self._fault(member) is None]
+        if not events:
+            raise self._fault(members[0]) or Refused("nothing that MediaMath would take")
+        single = len(events) == 1
+        return Request(
+            "POST",
+            self.settings.url.rstrip("/") + ("/event" if single else "/events"),
+            {"Content-Type": "application/json"},
+            msgspec.json.encode(events[0] if single else {"events": events}),
+            secret_headers={"x-api-key": self.credentials.api_key},
+        )
+
+    def outcomes(
+        self,
+        operation: Operation,  # noqa: ARG002 (the contract's)
+        members: Sequence[Member],
+        response: Response,  # noqa: ARG002 (the contract's)
+    ) -> Sequence[IntegrationError | None]:
+        """Ids that are none were left out of the request: their neighbours went on without them."""
+        return [self._fault(member) for member in members]
+
+    def failure(self, response: Response) -> IntegrationError:
+        """The table of the document. 415 is a fault of the set-up: no event of the batch is to blame."""
+        if response.status == 415:
+            return Misconfigured(f"MediaMath takes nothing but JSON: {response.excerpt}")
+        return http.failure(response)
+
+    def _fault(self, member: Member) -> Refused | None:
+        try:
+            attributes.check_id(member.platform_user_id, self.settings.id_type)
+        except Refused as wrong:
+            return wrong
+        return None
+
+    def _event(self, member: Member) -> dict[str, Any]:
+        given: BatchSettings = self.settings
+        return {
+            "version": VERSION,
+            "type": "event",
+            "mapping_id": member.segment.settings["mapping_id"],
+            "advertiser_id": given.advertiser_id,
+            "attributes": [
+                {
+                    "mt_id": str(member.segment.id),
+                    "mt_adid": str(given.advertiser_id),
+                    "mt_uuid": member.platform_user_id,
+                    "source": "s2s",
+                    **attributes.mapped(given.mapping, member.attributes),
+                }
+            ],
+        }

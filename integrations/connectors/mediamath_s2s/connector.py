@@ -1,0 +1,109 @@
+"""MediaMath S2S audience import: files by SFTP, one line a user (004_61881f248519e6eb.txt)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.core.exceptions import ValidationError
+
+from integrations.connectors.base import Limits, Member, Operation, Removal, SegmentSource
+from integrations.connectors.files import Change, Destination, FileConnector, Sftp
+from integrations.connectors.mediamath_s2s import audience_file
+from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NOW, USER_ID, Header
+from integrations.connectors.mediamath_s2s.settings import (
+    S2SActivation,
+    S2SCredentials,
+    S2SSettings,
+    faults,
+    segment_fault,
+)
+
+GIGABYTE = 10**9
+
+
+class MediaMathS2S(FileConnector):
+    key = "mediamath_s2s"
+    title = "MediaMath S2S"
+    description = "Audience files by SFTP: every user with all that changed on one line, additions and removals."
+    settings_type = S2SSettings
+    credentials_type = S2SCredentials
+    activation_type = S2SActivation
+    default_limits = Limits(files_per_hour=20, bytes_per_day=5 * GIGABYTE)
+
+    by_user = True
+    most_bytes = 4 * GIGABYTE - 64 * 2**20  # a file is closed a little before the limit
+    segment_source = SegmentSource.ALLOCATED
+    removal = Removal.OPERATION
+    wants_extra = True
+
+    def __init__(self, settings: dict[str, Any], credentials: dict[str, Any]) -> None:
+        super().__init__(settings, credentials)
+        self.interval_minutes = self.settings.interval_minutes
+        self.segment_namespace = f"mediamath:{self.settings.segment_namespace.lower()}"
+
+    @classmethod
+    def validate_settings(cls, settings: dict[str, Any]) -> None:
+        super().validate_settings(settings)
+        found = faults(msgspec.convert(settings, S2SSettings))
+        if found:
+            raise ValidationError({"settings": found})
+
+    def validate_activation(self, settings: dict[str, Any]) -> None:
+        super().validate_activation(settings)
+        given = settings.get("segment_id")
+        fault = None if given is None else segment_fault(given, hashed=self.settings.hash_segments)
+        if fault:
+            raise ValidationError({"settings": [fault]})
+
+    # ── where to ─────────────────────────────────────────────────────────────────────────────────────
+
+    def destination(self) -> Destination:
+        return self._at(self.settings.host)
+
+    def destination_of(self, extra: Mapping[str, str]) -> Destination:
+        """The data centre that is best for the user, where it has a host of its own."""
+        return self._at(self.settings.hosts_by_dc.get(extra.get("dc", "").lower(), self.settings.host))
+
+    def partition(self, member: Member) -> str:
+        """The client whose private data it is; empty for generally available data. All else is the platform's."""
+        own = member.segment.settings.get("client")
+        return str(self.settings.client if own is None else own)
+
+    def file_name(self, partition: str, at: datetime, number: int) -> str:
+        """A further file of the same minute takes a later one: the document knows no other distinction."""
+        parts = (self.settings.agency, self.settings.partner, partition)
+        return audience_file.file_name(parts, at + timedelta(minutes=number))
+
+    # ── what stands in it ────────────────────────────────────────────────────────────────────────────
+
+    def header(self, partition: str, file_name: str, at: datetime) -> bytes:  # noqa: ARG002 (the contract's)
+        given: S2SSettings = self.settings
+        return Header(
+            file_name,
+            int(at.timestamp()),
+            given.segment_namespace,
+            given.user_namespace,
+            str(given.user_table_id),
+            given.mobile,
+            given.hash_segments,
+        ).encode()
+
+    def lines(self, changes: Sequence[Change]) -> Iterator[bytes]:
+        """Of one id. What is joined is joined as MediaMath reads it; an id that no line could hold has none."""
+        user_id = changes[0].member.platform_user_id
+        if USER_ID.fullmatch(user_id):
+            told = [(change.member.segment.id, _when(change.operation)) for change in changes]
+            yield from audience_file.rows(user_id, sorted(told, key=_order))
+
+    def _at(self, host: str) -> Sftp:
+        given, known = self.settings, self.credentials
+        return Sftp(host, given.port, given.path, known.username, password=known.password, host_key=known.host_key)
+
+
+def _order(statement: tuple[Any, int]) -> tuple[bool, Any]:
+    return isinstance(statement[0], str), statement[0]
+
+
+def _when(operation: Operation) -> int:
+    return NOW if operation is Operation.ADD else LEAVE

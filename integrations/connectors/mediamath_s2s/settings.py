@@ -1,0 +1,78 @@
+"""What a MediaMath S2S platform is set up with (004_61881f248519e6eb.txt)."""
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+
+from integrations.connectors.mediamath_s2s.audience_file import MOST_SEGMENT, NO_SEGMENT, SEGMENT_ID
+
+Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{0,64}$", description="no blanks, no underscores")]
+Host = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:-]+$", min_length=1, max_length=253)]
+
+
+class S2SSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """Where files go, what they are called and what their header says."""
+
+    partner: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{1,64}$", description="no blanks, no underscores")]
+    segment_namespace: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]{2}$", description="two letters")]
+    host: Host = "sftp.datasvc.mediamath.com"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 2222
+    path: str = ""
+    hosts_by_dc: Annotated[
+        dict[str, Host], msgspec.Meta(description="the host of a data centre (what [MT_DC] says), e.g. ewr")
+    ] = {}
+    agency: Word = ""
+    client: Annotated[
+        Word, msgspec.Meta(description="for private data: the client's name; empty for generally available data")
+    ] = ""
+    user_namespace: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]{2,16}$")] = "mm"
+    user_table_id: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,64}$")] | int = ""
+    mobile: bool = False
+    hash_segments: Annotated[bool, msgspec.Meta(description="segment ids that are not numeric")] = False
+    interval_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 5
+    log_url: Annotated[
+        str, msgspec.Meta(pattern=r"^(https?://[^#]+)?$", description="of the processing log; empty: it is not polled")
+    ] = ""
+
+
+class S2SCredentials(msgspec.Struct, forbid_unknown_fields=True):
+    """Of the SFTP server and the processing log. An empty host key pins the first one seen."""
+
+    username: Annotated[str, msgspec.Meta(min_length=1)]
+    password: Annotated[str, msgspec.Meta(min_length=1)]
+    host_key: str = ""
+
+
+class S2SActivation(msgspec.Struct, forbid_unknown_fields=True):
+    """A segment id of one's own; one is allocated where none is given. `client` instead of the platform's."""
+
+    segment_id: int | str | None = None
+    client: Word | None = None
+
+
+def faults(given: S2SSettings) -> list[str]:
+    """Everything in the settings that cannot work."""
+    found = []
+    if (given.user_namespace != "mm") != bool(given.user_table_id):
+        found.append("user_table_id: goes with a user_namespace other than “mm”, and only with it")
+    found += [
+        f"hosts_by_dc: “{data_centre[:20]}” is no data centre of three small letters"
+        for data_centre in given.hosts_by_dc
+        if not re.fullmatch(r"[a-z]{3}", data_centre)
+    ]
+    hosts = {given.host, *given.hosts_by_dc.values()}
+    if given.interval_minutes < len(hosts):
+        found.append(f"interval_minutes: at least {len(hosts)}, for each host's file is named by a minute of its own")
+    return found
+
+
+def segment_fault(segment: Any, *, hashed: bool) -> str | None:
+    """Why this cannot be a segment's id; None where it can."""
+    if isinstance(segment, int) and not isinstance(segment, bool):
+        if not 1 <= segment <= MOST_SEGMENT:
+            return f"segment_id: a whole number from 1 to {MOST_SEGMENT}"
+        return f"segment_id: {NO_SEGMENT} stands for no segment" if segment == NO_SEGMENT else None
+    if not hashed:
+        return "segment_id: a whole number, unless hash_segments is on"
+    return None if SEGMENT_ID.fullmatch(str(segment)) else "segment_id: letters, digits and _ . - only"

@@ -1,0 +1,40 @@
+"""How much a platform takes: what its connector documents, and what its owner says instead."""
+
+from typing import Any
+
+import msgspec
+from django.core.exceptions import ValidationError
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """None: no bound. `per_second` and `concurrent` count requests, `per_day` requests of a UTC day."""
+
+    per_second: float | None = None
+    concurrent: int | None = None
+    per_day: int | None = None
+    files_per_hour: int | None = None
+    bytes_per_day: int | None = None
+
+
+NAMES = Limits.__struct_fields__
+
+
+def read(limits: dict[str, Any], default: Limits) -> Limits:
+    """A platform's limits, each instead of its connector's. Raises Django's `ValidationError` by `limits.<name>`."""
+    check(limits)
+    whole = {name: value if name == "per_second" else int(value) for name, value in limits.items()}
+    return msgspec.structs.replace(default, **whole)
+
+
+def check(limits: dict[str, Any]) -> None:
+    """Raise Django's `ValidationError` with every fault, by `limits.<name>`."""
+    errors = {}
+    for name, value in limits.items():
+        if name not in NAMES:
+            errors[f"limits.{name}"] = f"There is no such limit; there are {', '.join(NAMES)}."
+        elif isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            errors[f"limits.{name}"] = "must be a number above 0"
+        elif name != "per_second" and value != int(value):
+            errors[f"limits.{name}"] = "must be a whole number"
+    if errors:
+        raise ValidationError(errors)
