@@ -14,6 +14,7 @@ from dmphub.api.audiences import AudienceViewSet
 from dmphub.api.bad_rows import BadRowViewSet
 from dmphub.api.batches import BatchViewSet
 from dmphub.api.customers import CustomerViewSet
+from dmphub.api.imports import ImportViewSet
 from dmphub.api.links import LinkViewSet
 from dmphub.api.mappings import MappingViewSet
 from dmphub.api.match_rates import MatchRateView
@@ -32,6 +33,7 @@ router.register("activations", ActivationViewSet)
 router.register("batches", BatchViewSet)
 router.register("bad-rows", BadRowViewSet)
 router.register("mappings", MappingViewSet)
+router.register("imports", ImportViewSet)
 
 
 class NowhereView(APIView):

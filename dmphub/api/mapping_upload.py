@@ -109,7 +109,7 @@ def upload(request: Request) -> FileResponse:
     all_lines = _wants_all(request)
     protections = {customer.m: protection_of(customer) for customer in Customer.objects.all()}
     table = MatchLines(_platforms(request), protections, Limits())
-    with _a_place():
+    with a_place():
         answer: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (the response closes it)
         Upload(table, answer, all_lines).take(lines_of(request))
         answer.seek(0)
@@ -117,7 +117,8 @@ def upload(request: Request) -> FileResponse:
 
 
 @contextmanager
-def _a_place() -> Iterator[None]:
+def a_place() -> Iterator[None]:
+    """For one upload, of whatever kind. Raises Busy."""
     if not _room.acquire(blocking=False):
         raise Busy
     try:

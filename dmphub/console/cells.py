@@ -19,8 +19,8 @@ TONES = {
 STATES = {
     **dict.fromkeys(("live", "done", "in"), "good"),
     **dict.fromkeys(("broken", "failed", "dead"), "bad"),
-    **dict.fromkeys(("building", "pending", "sending"), "busy"),
-    **dict.fromkeys(("paused", "unknown", "due"), "wait"),
+    **dict.fromkeys(("building", "pending", "sending", "running"), "busy"),
+    **dict.fromkeys(("paused", "unknown", "due", "waiting"), "wait"),
 }
 
 

@@ -15,6 +15,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
             _model("Customers", "storefront", "edge", "customer"),
             _model("Pixels", "ads_click", "profiles", "pixel"),
             _model("Attributes", "sell", "profiles", "attribute"),
+            _page("Imports", "upload_file", "console:imports", "pipeline.view_import"),
         ),
         _group(
             "Match",
