@@ -1,9 +1,12 @@
 """What the stages remember of themselves."""
 
+import uuid
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from edge.models import Customer
+from integrations.fields import SecretField
 from profiles.models import Pixel
 
 
@@ -24,6 +27,48 @@ class AbsorbRun(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class Erasure(models.Model):
+    """The proof that a user was erased: who asked, when, and what the platforms said. The user is known by a keyed
+    hash only.
+
+    `traces` is what is still looked for, encrypted; nothing once it was found (`swept_at`). `platforms`:
+    `{"<pl>": {"open", "acknowledged", "given_up", "kept"}}`, in segments' ids; of `kept` ones it cannot be told.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    customer_id = models.IntegerField()
+    mark = models.BinaryField()
+    requested_by = models.CharField(max_length=200)
+    requested_at = models.DateTimeField()
+    traces = SecretField(null=True, editable=False)
+    platforms = models.JSONField(default=dict)
+    swept_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "erasure"
+        indexes = [
+            models.Index("customer_id", "requested_at", name="erasure_by_customer"),
+            models.Index("requested_at", name="erasure_open", condition=models.Q(finished_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class RetentionRun(models.Model):
+    """How far a night's sweep through the buckets has come."""
+
+    day = models.DateField(primary_key=True)
+    next_bucket = models.SmallIntegerField()
+
+    class Meta:
+        db_table = "retention_run"
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.next_bucket}"
 
 
 class Import(models.Model):

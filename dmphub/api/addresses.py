@@ -14,6 +14,7 @@ from dmphub.api.audiences import AudienceViewSet
 from dmphub.api.bad_rows import BadRowViewSet
 from dmphub.api.batches import BatchViewSet
 from dmphub.api.customers import CustomerViewSet
+from dmphub.api.erasures import ErasureViewSet
 from dmphub.api.imports import ImportViewSet
 from dmphub.api.links import LinkViewSet
 from dmphub.api.mappings import MappingViewSet
@@ -21,7 +22,7 @@ from dmphub.api.match_rates import MatchRateView
 from dmphub.api.pipeline import PipelineView
 from dmphub.api.pixels import PixelViewSet
 from dmphub.api.platforms import PlatformViewSet
-from dmphub.api.users import UserView
+from dmphub.api.users import UserExportView, UserView
 
 router = SimpleRouter()
 router.register("customers", CustomerViewSet)
@@ -34,6 +35,7 @@ router.register("batches", BatchViewSet)
 router.register("bad-rows", BadRowViewSet)
 router.register("mappings", MappingViewSet)
 router.register("imports", ImportViewSet)
+router.register("erasures", ErasureViewSet)
 
 
 class NowhereView(APIView):
@@ -55,6 +57,7 @@ urlpatterns = [
     *router.urls,
     path("platforms/<int:pk>/links/", LinkViewSet.as_view({"post": "create"}), name="platform-links"),
     path("platforms/<int:pl>/match-rate/", MatchRateView.as_view(), name="match-rate"),
+    path("users/<uuid:user_id>/export/", UserExportView.as_view(), name="user-export"),
     path("users/<uuid:user_id>/", UserView.as_view(), name="user"),
     path("pipeline/", PipelineView.as_view(), name="pipeline"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

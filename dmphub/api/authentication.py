@@ -51,3 +51,8 @@ def holder(text: str) -> ApiKey | None:
 def customer_of(request: Request) -> int | None:
     """The only customer whose data the caller may see; None: every customer's."""
     return request.auth.customer_id if isinstance(request.auth, ApiKey) else None
+
+
+def caller(request: Request) -> str:
+    """The name of the key."""
+    return request.auth.name if isinstance(request.auth, ApiKey) else ""

@@ -5,6 +5,7 @@ from django.urls import path
 
 from dmphub.console.bad_rows import bad_rows
 from dmphub.console.batches import batches
+from dmphub.console.erasures import erase_user, erasure_list, export_user
 from dmphub.console.imports import import_errors, imports
 from dmphub.console.links import links
 from dmphub.console.lookup import look_up
@@ -13,6 +14,9 @@ from dmphub.console.pipeline import pipeline
 
 app_name = "console"
 urlpatterns = [
+    path("users/<int:customer>/<uuid:user_id>/export/", admin.site.admin_view(export_user), name="export-user"),
+    path("users/<int:customer>/<uuid:user_id>/erase/", admin.site.admin_view(erase_user), name="erase-user"),
+    path("erasures/", admin.site.admin_view(erasure_list), name="erasures"),
     path("imports/", admin.site.admin_view(imports), name="imports"),
     path("imports/<int:pk>/errors/", admin.site.admin_view(import_errors), name="import-errors"),
     path("links/", admin.site.admin_view(links), name="links"),

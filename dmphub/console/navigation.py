@@ -29,7 +29,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
             _model("Activations", "send", "activation", "activation"),
             _page("Batches", "receipt_long", "console:batches", "activation.view_batch"),
         ),
-        _group("Look up", _page("A user's story", "person_search", "console:look-up", "profiles.view_profile")),
+        _group(
+            "Look up",
+            _page("A user's story", "person_search", "console:look-up", "profiles.view_profile"),
+            _page("Erasures", "person_off", "console:erasures", "profiles.delete_profile"),
+        ),
         _group(
             "System",
             _page("Pipeline", "conveyor_belt", "console:pipeline"),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from django.core.management.base import BaseCommand
 
 from dmphub.api import idempotency
+from pipeline import retention
 from pipeline.imports import files
 from pipeline.match_rates import keep_today
 from pipeline.sweeper import Sweeper
@@ -23,7 +24,8 @@ def forget_files() -> None:
     files.sweep(datetime.now(UTC))
 
 
-CHORES = (forget_answers, keep_today, forget_files)
+CHORES = (forget_answers, keep_today, forget_files, retention.sweep)
+SEARCHES = (idempotency.forget_answers_with,)
 
 
 class Command(BaseCommand):
@@ -38,4 +40,4 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        Sweeper(CHORES).run(lambda: not stopped)
+        Sweeper(CHORES, SEARCHES).run(lambda: not stopped)
