@@ -9,11 +9,13 @@ from activation.models import Delivery
 from audiences.models import Audience, Membership
 from edge import buckets
 from edge.models import Customer
-from profiles.models import Identity, Profile
+from profiles.models import HotId, Identity, Profile, ProfileMerge
 from profiles.personal.customers import protection_of
 from profiles.personal.protection import Policy
 from profiles.survivors import survivor
 from usersync.models import UserMapping
+
+MOST_MERGES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,36 @@ class Known:
 
     kind: str
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The id that two were seen with, and the pixel that saw it."""
+
+    kind: str
+    value: str
+    pixel: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """`user_id` was merged into `into`: the user of the story, or one that was merged in turn."""
+
+    user_id: UUID
+    into: UUID
+    cause: Cause
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An id for which the user has too many already; how often, and when."""
+
+    kind: str
+    value: str
+    times: int
+    first_at: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +105,8 @@ class Story:
     dimensions: dict[str, Any]
     activity: dict[str, Activity]
     identities: list[Known]
+    merges: list[Merge]
+    set_aside: list[SetAside]
     mappings: list[Mapped]
     audiences: list[Belongs]
     deliveries: list[Told]
@@ -91,6 +125,8 @@ def story(customer: int, user_id: UUID) -> Story | None:
         dimensions=profile.dimensions,
         activity=_activity(profile),
         identities=_identities(profile),
+        merges=_merges(profile),
+        set_aside=_set_aside(profile),
         mappings=_mappings(profile),
         audiences=_audiences(profile),
         deliveries=_deliveries(profile),
@@ -136,6 +172,32 @@ def _moment(unix_ms: int) -> datetime:
 
 def _identities(profile: Profile) -> list[Known]:
     return sorted((Known(kind, value) for kind, value in profile.ids), key=lambda known: (known.kind, known.value))
+
+
+def _merges(profile: Profile) -> list[Merge]:
+    """All that made the user, those of the merged ones too; oldest first."""
+    found: list[Merge] = []
+    winners, known = {profile.user_id}, {profile.user_id}
+    while winners and len(found) < MOST_MERGES:
+        rows = ProfileMerge.objects.filter(
+            bucket__in={buckets.of_user(winner) for winner in winners},
+            customer_id=profile.customer_id,
+            winner__in=winners,
+        )
+        found += [
+            Merge(row.loser, row.winner, Cause(row.kind, row.value, row.pixel_id or None), row.at) for row in rows
+        ]
+        winners = {merge.user_id for merge in found} - known
+        known |= winners
+    return sorted(found, key=lambda merge: (merge.at, merge.user_id))[:MOST_MERGES]
+
+
+def _set_aside(profile: Profile) -> list[SetAside]:
+    rows = HotId.objects.filter(bucket=profile.bucket, customer_id=profile.customer_id, user_id=profile.user_id)
+    return [
+        SetAside(row.kind, row.value, row.times, row.first_at, row.last_at)
+        for row in rows.order_by("-times")[:MOST_MERGES]
+    ]
 
 
 def _mappings(profile: Profile) -> list[Mapped]:

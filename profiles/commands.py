@@ -99,10 +99,18 @@ class EraseId(msgspec.Struct, omit_defaults=True):
     erasure: str
 
 
+class Convert(msgspec.Struct, omit_defaults=True):
+    """To every bucket: bring what its profiles hold, from the one after `after` on, to the types of attributes."""
+
+    customer: int
+    after: str | None = None
+
+
 encode = msgspec.json.Encoder().encode
 decode_link = msgspec.json.Decoder(Link).decode
 decode_meet = msgspec.json.Decoder(Meet).decode
 decode_merge = msgspec.json.Decoder(Merge).decode
+decode_convert = msgspec.json.Decoder(Convert).decode
 decode_content = msgspec.json.Decoder(Content).decode
 decode_erase = msgspec.json.Decoder(Erase).decode
 decode_erase_id = msgspec.json.Decoder(EraseId).decode

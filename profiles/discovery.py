@@ -12,6 +12,7 @@ from typing import Any
 from zlib import crc32
 
 from profiles.models import Attribute
+from profiles.paths import join_path
 from profiles.values import is_empty
 
 FLUSH_SECONDS = 2.0
@@ -62,7 +63,7 @@ class Noted:
         if found is None and len(self.sightings) < 2 * MOST:
             found = self.sightings[keys] = Sighting(at, at)
         if found is None:
-            self.leave_out(repr(keys))
+            self.leave_out(join_path(keys))
         return found
 
     def leave_out(self, path: str, times: int = 1) -> None:

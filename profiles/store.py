@@ -94,6 +94,16 @@ WHERE bucket = ANY(%s::smallint[]) AND expires_at <= %s
 ORDER BY bucket, expires_at LIMIT %s
 """
 
+UNCONFIRMED = """
+SELECT bucket, customer_id, user_id FROM profile
+WHERE bucket = ANY(%s::smallint[]) AND created_at <= %s AND NOT confirmed AND merged_into IS NULL AND NOT opted_out
+ORDER BY bucket, created_at LIMIT %s
+"""
+FORGET_UNCONFIRMED = """
+DELETE FROM profile p USING unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
+WHERE p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.user_id
+"""
+
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -200,6 +210,15 @@ def expired_identities(
     """Ids whose time has run out."""
     cursor.execute(EXPIRED, [sorted(in_buckets), now, limit])
     return cursor.fetchall()
+
+
+def forget_unconfirmed(cursor: Cursor[Any], in_buckets: Collection[int], before: datetime, limit: int) -> int:
+    """Delete profiles that were made before, and that nothing but an id which never came back has named."""
+    cursor.execute(UNCONFIRMED, [sorted(in_buckets), before, limit])
+    rows = sorted(cursor.fetchall(), key=_order)
+    if rows:
+        cursor.execute(FORGET_UNCONFIRMED, columns((SmallInts, Ints, Uuids), rows))
+    return len(rows)
 
 
 def moment(ms: int) -> datetime:

@@ -15,6 +15,7 @@ from dmphub.api.bad_rows import BadRowViewSet
 from dmphub.api.batches import BatchViewSet
 from dmphub.api.customers import CustomerViewSet
 from dmphub.api.erasures import ErasureViewSet
+from dmphub.api.hot_ids import HotIdViewSet
 from dmphub.api.imports import ImportViewSet
 from dmphub.api.links import LinkViewSet
 from dmphub.api.mappings import MappingViewSet
@@ -33,6 +34,7 @@ router.register("audiences", AudienceViewSet)
 router.register("activations", ActivationViewSet)
 router.register("batches", BatchViewSet)
 router.register("bad-rows", BadRowViewSet)
+router.register("hot-ids", HotIdViewSet)
 router.register("mappings", MappingViewSet)
 router.register("imports", ImportViewSet)
 router.register("erasures", ErasureViewSet)

@@ -6,6 +6,7 @@ from django.urls import path
 from dmphub.console.bad_rows import bad_rows
 from dmphub.console.batches import batches
 from dmphub.console.erasures import erase_user, erasure_list, export_user
+from dmphub.console.hot_ids import hot_ids
 from dmphub.console.imports import import_errors, imports
 from dmphub.console.links import links
 from dmphub.console.lookup import look_up
@@ -19,6 +20,7 @@ urlpatterns = [
     path("erasures/", admin.site.admin_view(erasure_list), name="erasures"),
     path("imports/", admin.site.admin_view(imports), name="imports"),
     path("imports/<int:pk>/errors/", admin.site.admin_view(import_errors), name="import-errors"),
+    path("hot-ids/", admin.site.admin_view(hot_ids), name="hot-ids"),
     path("links/", admin.site.admin_view(links), name="links"),
     path("look-up/", admin.site.admin_view(look_up), name="look-up"),
     path("match-rate/", admin.site.admin_view(match_rate), name="match-rate"),

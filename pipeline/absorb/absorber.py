@@ -11,7 +11,7 @@ import psycopg
 from psycopg import Cursor
 
 from edge.buckets import BUCKETS
-from pipeline.absorb import bulk, expiries, rechecks, set_aside
+from pipeline.absorb import bulk, expiries, rechecks, set_aside, unconfirmed
 from pipeline.absorb.handlers import HANDLERS
 from pipeline.absorb.journal import Journal, finish
 from pipeline.absorb.rows import DEADLY, SIZES, Row, delete, lock_waiting, take
@@ -60,6 +60,10 @@ class Absorber:
         if touched is not None:
             self._touched(touched)
         return done
+
+    def forget_unconfirmed(self) -> int:
+        """Delete profiles of ids that never came back; answers how many."""
+        return unconfirmed.forget(self._connection)
 
     def close(self) -> None:
         self._connection.close()

@@ -165,6 +165,7 @@ def absorb_content(work: Work, row: Row, content: Content) -> None:
         content.winner = str(profile.merged_into)
         work.send(buckets.of_user(profile.merged_into), Kind.CONTENT, content)
         return
+    work.catalogue.conversions.convert_kept(content.customer, content.attributes)  # the loser's may not be yet
     held = Held(content.attributes, content.dimensions, content.times, content.activity, content.ids)
     for kind, value in profile.take_over(held):
         work.set_aside(profile, kind, value)
