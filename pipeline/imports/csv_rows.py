@@ -21,14 +21,16 @@ from usersync.platform_ids import is_sound
 _SPECIAL = re.compile(r'["\\\x00-\x1f\ud800-\udfff]').search
 _HOLE = "\x00"
 
-Line = Callable[[Sequence[str]], tuple[int, str] | None]
+Line = Callable[[Sequence[str]], str | None]
 
 
 class CsvRows:
     """By the columns of a header. UnreadableFileError where they cannot be those of a file of profiles."""
 
-    def __init__(self, columns: list[str], to: Destination) -> None:
+    def __init__(self, columns: list[str], to: Destination, delimiter: str = ",") -> None:
         self._columns = columns
+        self._width = len(columns)
+        self._delimiter = delimiter
         self._reader = RowReader(to)
         self._received = to.received
         attributes = [name for name in columns if name not in NAMES]
@@ -39,19 +41,29 @@ class CsvRows:
         _check_names(columns, shape, to.user_key)
         self._quick = self._quick_lines(attributes, shape, to)
 
-    def row(self, cells: Sequence[str] | Fault) -> Row:
-        """Raises BadRowError."""
-        if isinstance(cells, Fault):
-            raise BadRowError(cells.message)
-        return self._reader.of_object(dict(zip(self._columns, cells, strict=True)))
+    def row(self, row: list[str] | str | Fault) -> Row:
+        """A row, cells or a whole plain line. Raises BadRowError."""
+        return self._reader.of_object(dict(zip(self._columns, self._cells(row), strict=True)))
 
-    def line(self, cells: Sequence[str] | Fault) -> tuple[int, str]:
-        """The bucket, and the line of a COPY of the inbox. Raises BadRowError."""
-        quick = None if isinstance(cells, Fault) else self._quick(cells)
-        if quick is not None:
-            return quick
-        row = self.row(cells)
-        return row.bucket, row.line(self._received)
+    def line(self, row: list[str] | Fault) -> str:
+        """The line of a COPY of the inbox. Raises BadRowError."""
+        if isinstance(row, Fault) or _SPECIAL("".join(row)):
+            return self.row(row).line(self._received)
+        return self._quick(row) or self.row(row).line(self._received)
+
+    def plain_line(self, row: str) -> str:
+        """The same of a line without any quotes, escapes or control characters. Raises BadRowError."""
+        cells = row.split(self._delimiter)
+        quick = self._quick(cells) if len(cells) == self._width else None
+        return quick or self.row(row).line(self._received)
+
+    def _cells(self, row: list[str] | str | Fault) -> list[str]:
+        if isinstance(row, Fault):
+            raise BadRowError(row.message)
+        cells = row.split(self._delimiter) if isinstance(row, str) else row
+        if len(cells) != self._width:
+            raise BadRowError(f"has {len(cells)} fields where the header has {self._width}")
+        return cells
 
     def _quick_lines(self, attributes: list[str], shape: dict[str, Any], to: Destination) -> Line:
         """For files whose users are named by one column, which is our id or the customer's."""
@@ -68,23 +80,23 @@ class CsvRows:
         longest = LIMITS.body_bytes // 4
         limit = LIMITS.id_bytes
 
-        def line(cells: Sequence[str]) -> tuple[int, str] | None:
-            if _SPECIAL("".join(cells)):
-                return None
+        def line(cells: Sequence[str]) -> str | None:
             name = cells[place]
             if by_uuid:
                 user = cookies.user_id(name)
                 if user is None:
                     return None
                 name, bucket = user, cookies.bucket_of(user)
-            elif not name or not is_sound(name, limit):
+            elif not name or not (
+                (name.isascii() and name.isprintable() and len(name) <= limit) or is_sound(name, limit)
+            ):
                 return None
             else:
                 bucket = buckets.of_value(name)
             data = body % pick(cells)
             if len(data) > longest:
                 return None
-            return bucket, f"{bucket}{middle}{name}{tail}\t{data}{end}"
+            return f"{bucket}{middle}{name}{tail}\t{data}{end}"
 
         return line
 

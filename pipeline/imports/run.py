@@ -17,7 +17,7 @@ from pipeline.imports.preview import Preview
 from pipeline.imports.progress import Progress
 from pipeline.imports.reading import FILES, Batch
 from pipeline.imports.rows import Destination
-from pipeline.imports.translation import Translation
+from pipeline.imports.translation import Faults, Translation
 from pipeline.models import Import
 from profiles.store import milliseconds
 
@@ -70,7 +70,7 @@ class _Run:
             ErrorFile(errors_file(self.row.pk), self.progress.errors_bytes) as errors,
         ):
             found = FILES[self.row.format](opening)
-            translation = Translation(found.columns, _destination(self.row))
+            translation = Translation(found, _destination(self.row))
             if self.row.dry_run:
                 return self._look(opening, found.batches(), translation, errors)
             for batch in _rest(found.batches(), self.progress.position):
@@ -79,16 +79,16 @@ class _Run:
 
     def _store(self, opening: Opened, batch: Batch, translation: Translation, errors: ErrorFile) -> None:
         """The rows and the word that they are read are one transaction."""
-        translated = translation.lines(batch)
         self.pace.wait()
-        valid = errors.write(translated.faults)
+        faults: Faults = []
+        stored = 0
         with self.connection.transaction(), self.connection.cursor() as cursor:
-            if translated.stored:
-                with cursor.copy(COPY) as copy:
-                    copy.write(translated.payload())
-            self.progress.advance(
-                cursor, len(batch.rows), translated.stored, len(translated.faults), valid, opening.read
-            )
+            with cursor.copy(COPY) as copy:
+                for lines in translation.lines(batch, faults):
+                    copy.write("".join(lines))
+                    stored += len(lines)
+            valid = errors.write(faults)
+            self.progress.advance(cursor, len(batch.rows), stored, len(faults), valid, opening.read)
         wakeups(settings.REDIS_URL).wake(ABSORB, 0)
         self.tell(opening.read)
 
@@ -96,7 +96,7 @@ class _Run:
         preview = Preview(self.connection, self.row.customer_id)
         preview.start()
         for batch in batches:
-            faults: list[tuple[int, str]] = []
+            faults: Faults = []
             good = list(translation.rows(batch, faults))
             valid = errors.write(faults)
             with self.connection.transaction(), self.connection.cursor() as cursor:
@@ -114,7 +114,7 @@ def _rest(batches: Iterator[Batch], position: int) -> Iterator[Batch]:
         if left >= len(batch.rows):
             yield batch
         elif left > 0:
-            yield Batch(position + 1, batch.rows[-left:])
+            yield Batch(position + 1, batch.rows[-left:], batch.plain)
 
 
 def _destination(row: Import) -> Destination:

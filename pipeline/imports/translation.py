@@ -1,61 +1,51 @@
 """A batch of a file's rows, read by what they are: lines for the inbox, or what a dry run wants to know."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.imports.csv_rows import CsvRows
 from pipeline.imports.faults import BadRowError, Fault
-from pipeline.imports.reading import Batch
+from pipeline.imports.reading import Batch, CsvFile, NdjsonFile, ParquetFile
 from pipeline.imports.rows import Destination, Row, RowReader
 
+SOME = 400  # rows whose lines fit into a socket: the database reads them while the next are made
 
-@dataclass(slots=True)
-class Translated:
-    """Of a batch: its lines by bucket, each bucket's in the file's order, and what is wrong with which rows."""
-
-    lines: dict[int, list[str]] = field(default_factory=dict)
-    faults: list[tuple[int, str]] = field(default_factory=list)
-    stored: int = 0
-
-    def payload(self) -> str:
-        """For COPY, in the order of the buckets."""
-        return "".join(["".join(self.lines[bucket]) for bucket in sorted(self.lines)])
+Faults = list[tuple[int, str]]
+"""What is wrong with which rows."""
 
 
 class Translation:
     """For the rows of one file. UnreadableFileError where its columns cannot be used."""
 
-    def __init__(self, columns: list[str] | None, to: Destination) -> None:
+    def __init__(self, file: CsvFile | NdjsonFile | ParquetFile, to: Destination) -> None:
         self._received = to.received
         self._reader = RowReader(to)
-        self._csv = None if columns is None else CsvRows(columns, to)
+        self._csv = CsvRows(file.columns, to, file.delimiter) if isinstance(file, CsvFile) else None
 
-    def lines(self, batch: Batch) -> Translated:
-        """For the inbox."""
-        found = Translated()
-        lines, line_of = found.lines, self._line if self._csv is None else self._csv.line
-        for number, row in enumerate(batch.rows, batch.first):
-            if row is None:
-                continue
-            try:
-                bucket, line = line_of(row)
-            except BadRowError as error:
-                found.faults.append((number, str(error)))
-                continue
-            found.stored += 1
-            if bucket in lines:
-                lines[bucket].append(line)
-            else:
-                lines[bucket] = [line]
-        return found
+    def lines(self, batch: Batch, faults: Faults) -> Iterator[list[str]]:
+        """For a COPY of the inbox, some at a time; what is wrong goes to `faults`."""
+        line_of = self._line_of(batch)
+        for start in range(0, len(batch.rows), SOME):
+            lines: list[str] = []
+            for number, row in enumerate(batch.rows[start : start + SOME], batch.first + start):
+                try:
+                    if row:
+                        lines.append(line_of(row))
+                except BadRowError as error:
+                    faults.append((number, str(error)))
+            yield lines
 
-    def rows(self, batch: Batch, faults: list[tuple[int, str]]) -> Iterator[Row]:
+    def _line_of(self, batch: Batch) -> Callable[[Any], str]:
+        if self._csv is None:
+            return self._line
+        return self._csv.plain_line if batch.plain else self._csv.line
+
+    def rows(self, batch: Batch, faults: Faults) -> Iterator[Row]:
         """One by one; what is wrong goes to `faults`."""
         row_of: Callable[[Any], Row] = self._row if self._csv is None else self._csv.row
         for number, row in enumerate(batch.rows, batch.first):
             try:
-                if row is not None:
+                if row:
                     yield row_of(row)
             except BadRowError as error:
                 faults.append((number, str(error)))
@@ -65,6 +55,5 @@ class Translation:
             raise BadRowError(row.message)
         return self._reader.of_line(row) if isinstance(row, bytes) else self._reader.of_object(row)
 
-    def _line(self, row: Any) -> tuple[int, str]:
-        found = self._row(row)
-        return found.bucket, found.line(self._received)
+    def _line(self, row: Any) -> str:
+        return self._row(row).line(self._received)

@@ -14,7 +14,7 @@ import django
 
 django.setup()
 
-from pipeline.imports import progress, services  # noqa: E402 (models need Django's settings)
+from pipeline.imports import progress, reading, services  # noqa: E402 (models need Django's settings)
 from pipeline.imports.run import run  # noqa: E402
 from profiles.models import Pixel  # noqa: E402
 from tests.pipeline.imports.tables import Hurry  # noqa: E402
@@ -47,6 +47,7 @@ def _die_in_transactions(left: int) -> None:
 
 
 def main() -> None:
+    reading.BATCH = 5_000
     pixel, file, format_ = sys.argv[1:]
     die_at = int(os.environ.get("DIE_AT", "1000000"))
     pace = Deadly(die_at)
