@@ -125,7 +125,8 @@ def _written(path: Path, rows: int) -> Path:
         for number in range(rows):
             file.write(
                 f"C-{number:09d},EUR,{chance.choice(CATEGORIES)},/checkout/thank-you?step=4,"
-                f"{chance.random() * 300:.2f},{number % 7},{'true' if number % 3 else 'false'},{chance.choice(CITIES)},{number % 100000:05d},"
+                f"{chance.random() * 300:.2f},{number % 7},{'true' if number % 3 else 'false'},"
+                f"{chance.choice(CITIES)},{number % 100000:05d},"
                 f"{1_600_000_000 + number * 37}\n"
             )
     return path
