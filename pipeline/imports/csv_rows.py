@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from edge import buckets, cookies
-from edge.kinds import Kind
 from edge.messages import Event, encode
+from pipeline.imports import copying
 from pipeline.imports.faults import BadRowError, Fault, UnreadableFileError
 from pipeline.imports.rows import LIMITS, NAMES, Destination, Row, RowReader, nested
 from usersync.platform_ids import is_sound
@@ -21,7 +21,7 @@ from usersync.platform_ids import is_sound
 _SPECIAL = re.compile(r'["\\\x00-\x1f\ud800-\udfff]').search
 _HOLE = "\x00"
 
-Line = Callable[[Sequence[str]], str | None]
+Quick = Callable[[Sequence[str]], bytes | None]
 
 
 class CsvRows:
@@ -32,30 +32,34 @@ class CsvRows:
         self._width = len(columns)
         self._delimiter = delimiter
         self._reader = RowReader(to)
-        self._received = to.received
+        self._received = copying.moment(to.at)
         attributes = [name for name in columns if name not in NAMES]
         try:
             shape = nested(dict.fromkeys(attributes, _HOLE))
         except BadRowError as error:
             raise UnreadableFileError(f"column {error}") from None
         _check_names(columns, shape, to.user_key)
-        self._quick = self._quick_lines(attributes, shape, to)
+        self._quick = self._quick_way(attributes, shape, to)
 
     def row(self, row: list[str] | str | Fault) -> Row:
         """A row, cells or a whole plain line. Raises BadRowError."""
         return self._reader.of_object(dict(zip(self._columns, self._cells(row), strict=True)))
 
-    def line(self, row: list[str] | Fault) -> str:
-        """The line of a COPY of the inbox. Raises BadRowError."""
+    def event(self, row: list[str] | Fault) -> bytes:
+        """For a COPY of the inbox. Raises BadRowError."""
         if isinstance(row, Fault) or _SPECIAL("".join(row)):
-            return self.row(row).line(self._received)
-        return self._quick(row) or self.row(row).line(self._received)
+            return self._careful(row)
+        return self._quick(row) or self._careful(row)
 
-    def plain_line(self, row: str) -> str:
+    def event_of_line(self, row: str) -> bytes:
         """The same of a line without any quotes, escapes or control characters. Raises BadRowError."""
         cells = row.split(self._delimiter)
         quick = self._quick(cells) if len(cells) == self._width else None
-        return quick or self.row(row).line(self._received)
+        return quick or self._careful(row)
+
+    def _careful(self, row: list[str] | str | Fault) -> bytes:
+        found = self.row(row)
+        return copying.event(found.bucket, found.query, found.body, self._received)
 
     def _cells(self, row: list[str] | str | Fault) -> list[str]:
         if isinstance(row, Fault):
@@ -65,22 +69,23 @@ class CsvRows:
             raise BadRowError(f"has {len(cells)} fields where the header has {self._width}")
         return cells
 
-    def _quick_lines(self, attributes: list[str], shape: dict[str, Any], to: Destination) -> Line:
+    def _quick_way(self, attributes: list[str], shape: dict[str, Any], to: Destination) -> Quick:
         """For files whose users are named by one column, which is our id or the customer's."""
         named = [name for name in self._columns if name in NAMES]
         key = ".".join(to.user_key)
         by_uuid = named == ["uuid"]
         if not attributes or by_uuid == (key in attributes) or not (by_uuid or named == []):
             return lambda _: None
+        if any("u0000" in name for name in attributes):  # could be taken for a hole of the template
+            return lambda _: None
         place = self._columns.index("uuid" if by_uuid else key)
         head, tail = _query(to, by_uuid=by_uuid)
         body = _template(shape)
         pick = itemgetter(*(self._columns.index(name) for name in _in_order(attributes)))
-        middle, end = f"\t{int(Kind.EVENT)}\t{head}", f"\t{self._received}\n"
-        longest = LIMITS.body_bytes // 4
-        limit = LIMITS.id_bytes
+        received, event = self._received, copying.event
+        longest, limit = LIMITS.body_bytes, LIMITS.id_bytes
 
-        def line(cells: Sequence[str]) -> str | None:
+        def quick(cells: Sequence[str]) -> bytes | None:
             name = cells[place]
             if by_uuid:
                 user = cookies.user_id(name)
@@ -93,12 +98,12 @@ class CsvRows:
                 return None
             else:
                 bucket = buckets.of_value(name)
-            data = body % pick(cells)
+            data = (body % pick(cells)).encode()
             if len(data) > longest:
                 return None
-            return f"{bucket}{middle}{name}{tail}\t{data}{end}"
+            return event(bucket, f"{head}{name}{tail}".encode(), data, received)
 
-        return line
+        return quick
 
 
 def _check_names(columns: list[str], shape: dict[str, Any], user_key: tuple[str, ...]) -> None:
@@ -123,8 +128,7 @@ def _query(to: Destination, *, by_uuid: bool) -> tuple[str, str]:
 
 
 def _template(shape: dict[str, Any]) -> str:
-    text = msgspec.json.encode(shape).decode().replace("%", "%%").replace("\\", "\\\\\\\\")
-    return text.replace("\\\\\\\\u0000", "%s")
+    return msgspec.json.encode(shape).decode().replace("%", "%%").replace("\\u0000", "%s")
 
 
 def _in_order(attributes: list[str]) -> list[str]:

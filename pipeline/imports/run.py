@@ -9,6 +9,7 @@ from django.conf import settings
 
 from edge.wakeups import ABSORB, wakeups
 from pipeline.database import Connection, connect
+from pipeline.imports import copying
 from pipeline.imports.errors import ErrorFile
 from pipeline.imports.faults import Stopped, UnreadableFileError
 from pipeline.imports.files import data_file, errors_file, forget_data
@@ -21,7 +22,6 @@ from pipeline.imports.translation import Faults, Translation
 from pipeline.models import Import
 from profiles.store import milliseconds
 
-COPY = "COPY inbox (bucket, kind, query, body, received_at) FROM STDIN"
 Status = Import.Status
 
 
@@ -83,10 +83,12 @@ class _Run:
         faults: Faults = []
         stored = 0
         with self.connection.transaction(), self.connection.cursor() as cursor:
-            with cursor.copy(COPY) as copy:
-                for lines in translation.lines(batch, faults):
-                    copy.write("".join(lines))
-                    stored += len(lines)
+            with cursor.copy(copying.COPY) as copy:
+                copy.write(copying.BEGIN)
+                for events in translation.events(batch, faults):
+                    copy.write(b"".join(events))
+                    stored += len(events)
+                copy.write(copying.END)
             valid = errors.write(faults)
             self.progress.advance(cursor, len(batch.rows), stored, len(faults), valid, opening.read)
         wakeups(settings.REDIS_URL).wake(ABSORB, 0)
