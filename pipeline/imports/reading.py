@@ -12,8 +12,8 @@ from pipeline.imports.faults import Fault, UnreadableFileError
 from pipeline.imports.files import folder
 from pipeline.imports.opening import Opened, seekable
 
-BATCH = 10_000  # rows of a batch …
-BLOCK = 2 * 1024 * 1024  # … or fewer, where so many bytes hold fewer
+BATCH = 20_000  # rows of a batch …
+BLOCK = 4 * 1024 * 1024  # … or fewer, where so many bytes hold fewer
 PIECE = 64 * 1024
 LONGEST = 256 * 1024  # of a line of NDJSON, or a cell
 DELIMITERS = ",;\t|"

@@ -37,7 +37,7 @@ def run(row: Import, pace: Pace, tell: Callable[[int], None] = lambda _: None) -
     What it comes to is said in the import's own row: done, or failed and why. Raises Stopped where it has ended, was
     cancelled, or is in other hands.
     """
-    with closing(connect(durable=True)) as connection:
+    with closing(connect(durable=False)) as connection:  # rows and position stay or go together; the end is durable
         progress = Progress.begin(connection, row.pk)
         try:
             report = _Run(row, connection, progress, pace, tell).work()

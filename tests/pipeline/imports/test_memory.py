@@ -14,8 +14,8 @@ from pipeline.models import Import
 from tests.pipeline.imports.tables import faults
 from tests.pipeline.shop import Shop
 
-MEGABYTES = 150
-MOST_MB = 140
+MEGABYTES = 250
+MOST_MB = 200
 
 
 @pytest.mark.parametrize(
