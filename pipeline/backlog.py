@@ -39,6 +39,13 @@ class Pace:
             time.sleep(PAUSE_SECONDS)
 
 
+class AtOnce:
+    """Gives way to nobody."""
+
+    def wait(self) -> None:
+        """Not at all."""
+
+
 def _is_full() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(COUNT, [MOST_ROWS])

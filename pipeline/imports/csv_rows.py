@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from edge import buckets, cookies
-from edge.kinds import Kind
 from edge.messages import Event, encode
+from pipeline.imports import copying
 from pipeline.imports.faults import BadRowError, Fault, UnreadableFileError
 from pipeline.imports.rows import LIMITS, NAMES, Destination, Row, RowReader, nested
 from profiles.personal.protection import is_suspicious
@@ -22,72 +22,89 @@ from usersync.platform_ids import is_sound
 _SPECIAL = re.compile(r'["\\\x00-\x1f\ud800-\udfff]').search
 _HOLE = "\x00"
 
-Line = Callable[[Sequence[str]], tuple[int, str] | None]
+Quick = Callable[[Sequence[str]], bytes | None]
 
 
 class CsvRows:
     """By the columns of a header. UnreadableFileError where they cannot be those of a file of profiles."""
 
-    def __init__(self, columns: list[str], to: Destination) -> None:
+    def __init__(self, columns: list[str], to: Destination, delimiter: str = ",") -> None:
         self._columns = columns
+        self._width = len(columns)
+        self._delimiter = delimiter
         self._reader = RowReader(to)
-        self._received = to.received
+        self._received = copying.moment(to.at)
         attributes = [name for name in columns if name not in NAMES]
         try:
             shape = nested(dict.fromkeys(attributes, _HOLE))
         except BadRowError as error:
             raise UnreadableFileError(f"column {error}") from None
         _check_names(columns, shape, to.user_key)
-        self._quick = self._quick_lines(attributes, shape, to)
+        self._quick = self._quick_way(attributes, shape, to)
 
-    def row(self, cells: Sequence[str] | Fault) -> Row:
-        """Raises BadRowError."""
-        if isinstance(cells, Fault):
-            raise BadRowError(cells.message)
-        return self._reader.of_object(dict(zip(self._columns, cells, strict=True)))
+    def row(self, row: list[str] | str | Fault) -> Row:
+        """A row, cells or a whole plain line. Raises BadRowError."""
+        return self._reader.of_object(dict(zip(self._columns, self._cells(row), strict=True)))
 
-    def line(self, cells: Sequence[str] | Fault) -> tuple[int, str]:
-        """The bucket, and the line of a COPY of the inbox. Raises BadRowError."""
-        quick = None if isinstance(cells, Fault) else self._quick(cells)
-        if quick is not None:
-            return quick
-        row = self.row(cells)
-        return row.bucket, row.line(self._received)
+    def event(self, row: list[str] | Fault) -> bytes:
+        """For a COPY of the inbox. Raises BadRowError."""
+        if isinstance(row, Fault) or _SPECIAL("".join(row)):
+            return self._careful(row)
+        return self._quick(row) or self._careful(row)
 
-    def _quick_lines(self, attributes: list[str], shape: dict[str, Any], to: Destination) -> Line:
+    def event_of_line(self, row: str) -> bytes:
+        """The same of a line without any quotes, escapes or control characters. Raises BadRowError."""
+        cells = row.split(self._delimiter)
+        quick = self._quick(cells) if len(cells) == self._width else None
+        return quick or self._careful(row)
+
+    def _careful(self, row: list[str] | str | Fault) -> bytes:
+        found = self.row(row)
+        return copying.event(found.bucket, found.query, found.body, self._received)
+
+    def _cells(self, row: list[str] | str | Fault) -> list[str]:
+        if isinstance(row, Fault):
+            raise BadRowError(row.message)
+        cells = row.split(self._delimiter) if isinstance(row, str) else row
+        if len(cells) != self._width:
+            raise BadRowError(f"has {len(cells)} fields where the header has {self._width}")
+        return cells
+
+    def _quick_way(self, attributes: list[str], shape: dict[str, Any], to: Destination) -> Quick:
         """For files whose users are named by one column, which is our id or the customer's."""
         named = [name for name in self._columns if name in NAMES]
         key = ".".join(to.user_key)
         by_uuid = named == ["uuid"]
         if not attributes or by_uuid == (key in attributes) or not (by_uuid or named == []):
             return lambda _: None
+        if any("u0000" in name for name in attributes):  # could be taken for a hole of the template
+            return lambda _: None
         place = self._columns.index("uuid" if by_uuid else key)
         head, tail = _query(to, by_uuid=by_uuid)
         body = _template(shape)
         pick = itemgetter(*(self._columns.index(name) for name in _in_order(attributes)))
-        middle, end = f"\t{int(Kind.EVENT)}\t{head}", f"\t{self._received}\n"
-        longest = LIMITS.body_bytes // 4
-        limit = LIMITS.id_bytes
+        received, event = self._received, copying.event
+        longest, limit = LIMITS.body_bytes, LIMITS.id_bytes
 
-        def line(cells: Sequence[str]) -> tuple[int, str] | None:
-            if _SPECIAL("".join(cells)):
-                return None
+        def quick(cells: Sequence[str]) -> bytes | None:
             name = cells[place]
             if by_uuid:
                 user = cookies.user_id(name)
                 if user is None:
                     return None
                 name, bucket = user, cookies.bucket_of(user)
-            elif not name or not is_sound(name, limit):
+            elif not name or not (
+                (name.isascii() and name.isprintable() and len(name) <= limit) or is_sound(name, limit)
+            ):
                 return None
             else:
                 bucket = buckets.of_value(name)
-            data = body % pick(cells)
-            if len(data) > longest or is_suspicious(data.encode()):
+            data = (body % pick(cells)).encode()
+            if len(data) > longest or is_suspicious(data):
                 return None
-            return bucket, f"{bucket}{middle}{name}{tail}\t{data}{end}"
+            return event(bucket, f"{head}{name}{tail}".encode(), data, received)
 
-        return line
+        return quick
 
 
 def _check_names(columns: list[str], shape: dict[str, Any], user_key: tuple[str, ...]) -> None:
@@ -112,8 +129,7 @@ def _query(to: Destination, *, by_uuid: bool) -> tuple[str, str]:
 
 
 def _template(shape: dict[str, Any]) -> str:
-    text = msgspec.json.encode(shape).decode().replace("%", "%%").replace("\\", "\\\\\\\\")
-    return text.replace("\\\\\\\\u0000", "%s")
+    return msgspec.json.encode(shape).decode().replace("%", "%%").replace("\\u0000", "%s")
 
 
 def _in_order(attributes: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ from pipeline.imports.faults import UnreadableFileError
 from pipeline.models import Import
 
 GZIP = b"\x1f\x8b"
-BUFFER = 1024 * 1024
+BUFFER = 64 * 1024
 Format = Import.Format
 _ENDINGS = {
     ".csv": Format.CSV, ".tsv": Format.CSV, ".txt": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON,
@@ -27,8 +27,8 @@ _ENDINGS = {
 class Opened:
     """`file`: what it holds; `raw`: the file itself, whose position is the progress."""
 
-    file: IO[bytes]
-    raw: IO[bytes]
+    file: io.BufferedReader
+    raw: io.BufferedReader
 
     @property
     def read(self) -> int:

@@ -19,6 +19,8 @@ ADVANCE = """
 UPDATE import SET position = %s, stored = %s, errors = %s, errors_bytes = %s, read = %s
 WHERE id = %s AND status = 'running' AND position = %s
 """
+# with it all that was committed before: the file may go
+DURABLE = "SET LOCAL synchronous_commit = on"
 END = """
 UPDATE import SET status = %(status)s, error = %(error)s, report = %(report)s::jsonb, finished_at = %(at)s,
     read = CASE WHEN %(done)s THEN size ELSE read END
@@ -58,8 +60,16 @@ class Progress:
             raise Stopped
 
     def end(self, status: str, error: str = "", report: str | None = None) -> None:
+        """It is over; on the disk when this returns."""
         at = datetime.now(UTC)
-        self._connection.execute(
-            END,
-            {"status": status, "error": error, "report": report, "at": at, "done": status == "done", "id": self._id},
-        )
+        values = {
+            "status": status,
+            "error": error,
+            "report": report,
+            "at": at,
+            "done": status == "done",
+            "id": self._id,
+        }
+        with self._connection.transaction():
+            self._connection.execute(DURABLE)
+            self._connection.execute(END, values)

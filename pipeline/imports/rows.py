@@ -17,7 +17,6 @@ import msgspec
 
 from edge import buckets, cookies
 from edge.answers import Refused
-from edge.kinds import Kind
 from edge.limits import Limits
 from edge.messages import Event, Id, encode
 from edge.query import Parameters
@@ -48,10 +47,6 @@ class Destination:
     at: int
     protection: Protection
 
-    @property
-    def received(self) -> str:
-        return datetime.fromtimestamp(self.at / 1000, UTC).isoformat()
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -62,11 +57,6 @@ class Row:
     body: bytes | None
     names: Id
     data: dict[str, Any]
-
-    def line(self, received: str) -> str:
-        """Of a COPY of the inbox."""
-        body = "\\N" if self.body is None else _escaped(self.body)
-        return f"{self.bucket}\t{int(Kind.EVENT)}\t{_escaped(self.query)}\t{body}\t{received}\n"
 
 
 class RowReader:
@@ -213,8 +203,3 @@ def _ids(given: Parameters) -> list[Id]:
     except Refused as refused:
         name = refused.answer.name.removeprefix("bad-")
         raise BadRowError(f"{name}: is no such id") from None
-
-
-def _escaped(raw: bytes) -> str:
-    """Twice: by bytea's rules, and by COPY's. JSON holds no other sign that means something to them."""
-    return raw.decode().replace("\\", 4 * "\\")

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from edge.wakeups import ABSORB, wakeups
 from pipeline.database import Connection, connect
+from pipeline.imports import copying
 from pipeline.imports.errors import ErrorFile
 from pipeline.imports.faults import Stopped, UnreadableFileError
 from pipeline.imports.files import data_file, errors_file, forget_data
@@ -17,12 +18,11 @@ from pipeline.imports.preview import Preview
 from pipeline.imports.progress import Progress
 from pipeline.imports.reading import FILES, Batch
 from pipeline.imports.rows import Destination
-from pipeline.imports.translation import Translation
+from pipeline.imports.translation import Faults, Translation
 from pipeline.models import Import
 from profiles.personal.customers import protection_of
 from profiles.store import milliseconds
 
-COPY = "COPY inbox (bucket, kind, query, body, received_at) FROM STDIN"
 Status = Import.Status
 
 
@@ -38,7 +38,7 @@ def run(row: Import, pace: Pace, tell: Callable[[int], None] = lambda _: None) -
     What it comes to is said in the import's own row: done, or failed and why. Raises Stopped where it has ended, was
     cancelled, or is in other hands.
     """
-    with closing(connect(durable=True)) as connection:
+    with closing(connect(durable=False)) as connection:  # rows and position stay or go together; the end is durable
         progress = Progress.begin(connection, row.pk)
         try:
             report = _Run(row, connection, progress, pace, tell).work()
@@ -71,7 +71,7 @@ class _Run:
             ErrorFile(errors_file(self.row.pk), self.progress.errors_bytes) as errors,
         ):
             found = FILES[self.row.format](opening)
-            translation = Translation(found.columns, _destination(self.row))
+            translation = Translation(found, _destination(self.row))
             if self.row.dry_run:
                 return self._look(opening, found.batches(), translation, errors)
             for batch in _rest(found.batches(), self.progress.position):
@@ -80,16 +80,18 @@ class _Run:
 
     def _store(self, opening: Opened, batch: Batch, translation: Translation, errors: ErrorFile) -> None:
         """The rows and the word that they are read are one transaction."""
-        translated = translation.lines(batch)
         self.pace.wait()
-        valid = errors.write(translated.faults)
+        faults: Faults = []
+        stored = 0
         with self.connection.transaction(), self.connection.cursor() as cursor:
-            if translated.stored:
-                with cursor.copy(COPY) as copy:
-                    copy.write(translated.payload())
-            self.progress.advance(
-                cursor, len(batch.rows), translated.stored, len(translated.faults), valid, opening.read
-            )
+            with cursor.copy(copying.COPY) as copy:
+                copy.write(copying.BEGIN)
+                for events in translation.events(batch, faults):
+                    copy.write(b"".join(events))
+                    stored += len(events)
+                copy.write(copying.END)
+            valid = errors.write(faults)
+            self.progress.advance(cursor, len(batch.rows), stored, len(faults), valid, opening.read)
         wakeups(settings.REDIS_URL).wake(ABSORB, 0)
         self.tell(opening.read)
 
@@ -97,7 +99,7 @@ class _Run:
         preview = Preview(self.connection, self.row.customer_id)
         preview.start()
         for batch in batches:
-            faults: list[tuple[int, str]] = []
+            faults: Faults = []
             good = list(translation.rows(batch, faults))
             valid = errors.write(faults)
             with self.connection.transaction(), self.connection.cursor() as cursor:
@@ -115,7 +117,7 @@ def _rest(batches: Iterator[Batch], position: int) -> Iterator[Batch]:
         if left >= len(batch.rows):
             yield batch
         elif left > 0:
-            yield Batch(position + 1, batch.rows[-left:])
+            yield Batch(position + 1, batch.rows[-left:], batch.plain)
 
 
 def _destination(row: Import) -> Destination:

@@ -1,61 +1,52 @@
 """A batch of a file's rows, read by what they are: lines for the inbox, or what a dry run wants to know."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.imports import copying
 from pipeline.imports.csv_rows import CsvRows
 from pipeline.imports.faults import BadRowError, Fault
-from pipeline.imports.reading import Batch
+from pipeline.imports.reading import Batch, CsvFile, NdjsonFile, ParquetFile
 from pipeline.imports.rows import Destination, Row, RowReader
 
+SOME = 400  # rows that fit into a socket: the database reads them while the next are made
 
-@dataclass(slots=True)
-class Translated:
-    """Of a batch: its lines by bucket, each bucket's in the file's order, and what is wrong with which rows."""
-
-    lines: dict[int, list[str]] = field(default_factory=dict)
-    faults: list[tuple[int, str]] = field(default_factory=list)
-    stored: int = 0
-
-    def payload(self) -> str:
-        """For COPY, in the order of the buckets."""
-        return "".join(["".join(self.lines[bucket]) for bucket in sorted(self.lines)])
+Faults = list[tuple[int, str]]
+"""What is wrong with which rows."""
 
 
 class Translation:
     """For the rows of one file. UnreadableFileError where its columns cannot be used."""
 
-    def __init__(self, columns: list[str] | None, to: Destination) -> None:
-        self._received = to.received
+    def __init__(self, file: CsvFile | NdjsonFile | ParquetFile, to: Destination) -> None:
+        self._received = copying.moment(to.at)
         self._reader = RowReader(to)
-        self._csv = None if columns is None else CsvRows(columns, to)
+        self._csv = CsvRows(file.columns, to, file.delimiter) if isinstance(file, CsvFile) else None
 
-    def lines(self, batch: Batch) -> Translated:
-        """For the inbox."""
-        found = Translated()
-        lines, line_of = found.lines, self._line if self._csv is None else self._csv.line
-        for number, row in enumerate(batch.rows, batch.first):
-            if row is None:
-                continue
-            try:
-                bucket, line = line_of(row)
-            except BadRowError as error:
-                found.faults.append((number, str(error)))
-                continue
-            found.stored += 1
-            if bucket in lines:
-                lines[bucket].append(line)
-            else:
-                lines[bucket] = [line]
-        return found
+    def events(self, batch: Batch, faults: Faults) -> Iterator[list[bytes]]:
+        """For a COPY of the inbox, some at a time; what is wrong goes to `faults`."""
+        event_of = self._event_of(batch)
+        for start in range(0, len(batch.rows), SOME):
+            events: list[bytes] = []
+            for number, row in enumerate(batch.rows[start : start + SOME], batch.first + start):
+                try:
+                    if row:
+                        events.append(event_of(row))
+                except BadRowError as error:
+                    faults.append((number, str(error)))
+            yield events
 
-    def rows(self, batch: Batch, faults: list[tuple[int, str]]) -> Iterator[Row]:
+    def _event_of(self, batch: Batch) -> Callable[[Any], bytes]:
+        if self._csv is None:
+            return self._event
+        return self._csv.event_of_line if batch.plain else self._csv.event
+
+    def rows(self, batch: Batch, faults: Faults) -> Iterator[Row]:
         """One by one; what is wrong goes to `faults`."""
         row_of: Callable[[Any], Row] = self._row if self._csv is None else self._csv.row
         for number, row in enumerate(batch.rows, batch.first):
             try:
-                if row is not None:
+                if row:
                     yield row_of(row)
             except BadRowError as error:
                 faults.append((number, str(error)))
@@ -65,6 +56,6 @@ class Translation:
             raise BadRowError(row.message)
         return self._reader.of_line(row) if isinstance(row, bytes) else self._reader.of_object(row)
 
-    def _line(self, row: Any) -> tuple[int, str]:
+    def _event(self, row: Any) -> bytes:
         found = self._row(row)
-        return found.bucket, found.line(self._received)
+        return copying.event(found.bucket, found.query, found.body, self._received)

@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 
 def let_pass(time: timedelta) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE profile SET created_at = created_at - %s", [time])
+        cursor.execute("UPDATE profile SET created_at = created_at - %s::interval", [f"{time.total_seconds()} seconds"])
 
 
 def forget(shop: Shop) -> int:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pipeline.backlog import Pace
+from pipeline.backlog import AtOnce, Pace
 from pipeline.imports import files, services
 from pipeline.imports.faults import Stopped, UnreadableFileError
 from pipeline.imports.opening import format_of
@@ -31,16 +31,18 @@ class Command(BaseCommand):
                             help="whose customer the users belong to, and whose user key names them")  # fmt: skip
         parser.add_argument("--format", choices=Import.Format.values, help="where the file's name does not say it")
         parser.add_argument("--dry-run", action="store_true", help="store nothing, say what would change")
+        parser.add_argument("--at-once", action="store_true",
+                            help="do not give way: events stand behind the file")  # fmt: skip
         parser.add_argument("--errors", type=Path, metavar="FILE", help="write what is wrong with rows there (NDJSON)")
 
     def handle(
-        self, *, file: Path, pixel: int, format: str | None, dry_run: bool, errors: Path | None, **_: Any  # noqa: A002 (the option's name)
+        self, *, file: Path, pixel: int, format: str | None, dry_run: bool, at_once: bool, errors: Path | None, **_: Any  # noqa: A002 (the option's name)
     ) -> None:  # fmt: skip
         row = _import(file, pixel, format, dry_run=dry_run)
         if row.position:
             self.stderr.write(f"going on after row {row.position:,}")
         try:
-            _run(row)
+            _run(row, AtOnce() if at_once else Pace(as_long_as_absorbed=True))
         except Stopped:
             raise CommandError("it was cancelled, or another process is at it") from None
         except KeyboardInterrupt:
@@ -74,7 +76,7 @@ def _import(file: Path, pixel: int, format_: str | None, *, dry_run: bool) -> Im
         raise CommandError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _run(row: Import) -> None:
+def _run(row: Import, pace: Pace | AtOnce) -> None:
     shown = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -84,5 +86,5 @@ def _run(row: Import) -> None:
     )
     with Progress(*shown, console=Console(stderr=True)) as bar:
         task = bar.add_task("looking" if row.dry_run else "importing", total=row.size, completed=row.read)
-        run(row, Pace(as_long_as_absorbed=True), lambda read: bar.update(task, completed=read))
+        run(row, pace, lambda read: bar.update(task, completed=read))
         bar.update(task, completed=row.size)

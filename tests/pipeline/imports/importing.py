@@ -1,7 +1,7 @@
 """An importer in a process of its own: `python -m tests.pipeline.imports.importing PIXEL FILE FORMAT`.
 
 DIE_AT is how many batches it brings to the database before it kills itself, in the middle of the next: with DIE_IN
-`transaction` before that is committed, with `after` when it just has been.
+`transaction` before that is committed, with `after` when it just has been. Prints the most memory it ever held, in MB.
 """
 
 import os
@@ -14,7 +14,7 @@ import django
 
 django.setup()
 
-from pipeline.imports import progress, services  # noqa: E402 (models need Django's settings)
+from pipeline.imports import progress, reading, services  # noqa: E402 (models need Django's settings)
 from pipeline.imports.run import run  # noqa: E402
 from profiles.models import Pixel  # noqa: E402
 from tests.pipeline.imports.tables import Hurry  # noqa: E402
@@ -47,6 +47,7 @@ def _die_in_transactions(left: int) -> None:
 
 
 def main() -> None:
+    reading.BATCH = 5_000
     pixel, file, format_ = sys.argv[1:]
     die_at = int(os.environ.get("DIE_AT", "1000000"))
     pace = Deadly(die_at)
@@ -54,6 +55,8 @@ def main() -> None:
         _die_in_transactions(die_at)
         pace = Deadly(1_000_000)
     run(services.import_of(Path(file), Pixel.objects.get(pk=pixel), format_, dry_run=False), pace)
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    print(int(status.partition("VmHWM:")[2].split()[0]) // 1024)  # noqa: T201 (its report)
 
 
 if __name__ == "__main__":
