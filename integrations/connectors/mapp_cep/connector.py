@@ -158,7 +158,7 @@ def group_name(segment: Segment, made: datetime) -> str:
     """At most 150 characters, all of them safe, and never twice."""
     ending = f" - DMP {segment.platform}-{segment.activation} {made:%Y-%m-%d %H.%M.%S}"
     plain = unicodedata.normalize("NFKD", segment.name).encode("ascii", "ignore").decode()
-    safe = " ".join(_UNSAFE.sub(" ", plain).split()) or f"Audience {segment.audience}"
+    safe = " ".join(_UNSAFE.sub(" ", plain).split()).strip(" ._-") or f"Audience {segment.audience}"
     return safe[: LONGEST_NAME - len(ending)].rstrip() + ending
 
 
