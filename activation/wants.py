@@ -69,7 +69,8 @@ def load() -> Activations:
         loaded.by_id[key] = (audience, platform)
         loaded.by_audience.setdefault(audience, []).append((key, platform))
         loaded.by_platform.setdefault(platform, []).append((key, audience))
-    loaded.own = {platform.pl for platform in Platform.objects.filter(pl__in=loaded.by_platform) if _takes_own(platform)}
+    activated = Platform.objects.filter(pl__in=loaded.by_platform)
+    loaded.own = {platform.pl for platform in activated if _takes_own(platform)}
     return loaded
 
 

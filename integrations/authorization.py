@@ -111,6 +111,11 @@ def exchange(request: Request, source: TokenSource | None, timeout: float, token
     return http.exchange(source.sign(request, token), _left(until))
 
 
+def check(source: TokenSource, timeout: float) -> None:
+    """Fetch a token, whatever is kept. Raises `integrations.errors` where there is none."""
+    source.token(http.exchange(source.request(), timeout))
+
+
 def _left(until: float) -> float:
     """Seconds; what has been sent so far changed nothing at the platform."""
     left = until - time.monotonic()

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from integrations import authorization
 from integrations.connectors.base import Connector
 from integrations.connectors.registry import all_connectors
+from integrations.errors import IntegrationError
+from integrations.http import Request, Response
 from integrations.models import Platform
 
 
@@ -13,6 +16,30 @@ def connector_of(platform: Platform) -> Connector:
 
 
 def check(platform: Platform) -> dict[str, Any]:
-    """Whether the platform's settings and credentials fit its connector."""
-    connector_of(platform)
-    return {"ok": True}
+    """Whether the platform's settings and credentials fit its connector, and whether the platform accepts them.
+
+    `{"ok": …}` with `error`, `warnings` and what the connector reads in the answers. Changes nothing there; not to be
+    called inside a transaction. Raises Django's `ValidationError` where settings do not fit.
+    """
+    connector = connector_of(platform)
+    told: dict[str, Any] = {"warnings": warnings} if (warnings := connector.warnings()) else {}
+    try:
+        return {"ok": True, **_asked(connector), **told}
+    except IntegrationError as failure:
+        return {"ok": False, "error": str(failure), **told}
+
+
+def _asked(connector: Connector) -> dict[str, Any]:
+    source = connector.authorization()
+    if source is not None:
+        authorization.check(source, connector.timeout)
+    requests = connector.checks()
+    answers = [_answer(connector, request) for request in requests]
+    return connector.checked(answers) if requests else {}
+
+
+def _answer(connector: Connector, request: Request) -> Response:
+    response = authorization.exchange(request, connector.authorization(), connector.timeout)
+    if not connector.succeeded(response):
+        raise connector.failure(response)
+    return response

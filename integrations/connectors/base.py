@@ -114,7 +114,8 @@ class TokenSource(Protocol):
 class Connector(ABC):
     """One platform, set up. `timeout` (s) bounds a request; a lane waits `linger_ms` for a batch to fill.
 
-    `own_ids`: the platform knows users by our user ids, so that everybody is matched there.
+    `own_ids`: the platform knows users by our user ids, so that everybody is matched there. `notes`: what people
+    have to know or do beyond the settings, in paragraphs. `as_set_up`: names of what the settings decide.
     """
 
     key: ClassVar[str]
@@ -123,6 +124,8 @@ class Connector(ABC):
     settings_type: ClassVar[type[msgspec.Struct]] = Nothing
     credentials_type: ClassVar[Any] = Nothing
     activation_type: ClassVar[type[msgspec.Struct]] = Nothing
+    notes: ClassVar[str] = ""
+    as_set_up: ClassVar[frozenset[str]] = frozenset()
     default_limits: ClassVar[Limits] = Limits()
     delivers: ClassVar[bool] = True
     timeout: ClassVar[float] = 10.0
@@ -240,7 +243,7 @@ class Connector(ABC):
         """Raise Django's `ValidationError` for an activation's settings that cannot work."""
         convert(self.activation_type, settings, "settings")
         if self.segment_source is SegmentSource.GIVEN and self.given_segment(settings) in {None, ""}:
-            raise ValidationError({"settings": ["the segment's id is needed: this platform creates no segments"]})
+            raise ValidationError({"settings": ["segment_id: needed, as this platform creates no segments"]})
 
 
 def convert(type_: Any, value: dict[str, Any], name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Platforms that know users by our own ids: everybody is matched there, and stays matched through what happens to ids."""
+"""Platforms that know users by our own ids: everybody is matched there."""
 
 import pytest
 

@@ -29,6 +29,15 @@ class MediaMathS2S(FileConnector):
     settings_type = S2SSettings
     credentials_type = S2SCredentials
     activation_type = S2SActivation
+    notes = """
+        MediaMath validates a sample file before it processes any: download one here and send it to them.
+
+        Display and mobile ids never share a file: make a platform for each. Private data of a client goes into
+        files with the client's name; an activation may name another client than the platform does.
+
+        Segment ids are allocated here, unique in the segment namespace, and never used again. Buyers see a
+        segment once it is in a taxonomy or is an external data segment.
+    """
     default_limits = Limits(files_per_hour=20, bytes_per_day=5 * GIGABYTE)
 
     by_user = True
