@@ -190,7 +190,10 @@ class Connector(ABC):
         members: Sequence[Member],
         response: Response,  # noqa: ARG002 (the contract's)
     ) -> Sequence[IntegrationError | None]:
-        """Of a request that succeeded: one for each of its members, None where it was accepted."""
+        """Of a request that succeeded: one for each of its members, None where it was accepted.
+
+        Raises `IntegrationError` where the answer cannot be read: then that is the outcome of all.
+        """
         return [None] * len(members)
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────
