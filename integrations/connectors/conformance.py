@@ -27,7 +27,7 @@ USER = UUID("00000000-0000-4000-8000-000000000042")
 # members of credentials that anybody may see
 PUBLIC = frozenset({"type", "username", "name", "header", "algorithm", "client_id", "scope", "token_url", "host_key"})
 ODD_BODIES = (
-    b"", b"<html>Oops</html>", b"{", b"[]", b"null", b"7", b'"text"', b"\xff\xfe", b'{"unknown": {"deep": [1]}}',
+    b"", b"<html>Oops</html>", b"{", b"[]", b"null", b"7", b'"text"', b"\xff\xfe", b'{"nobody_knows_this": {"deep": [1]}}',
 )  # fmt: skip
 ODD_IDS = ("a b&c=d", "ü/é?#", "100%", "'\"<>", "line\nbreak", "0", "x" * 256)
 
@@ -189,7 +189,7 @@ class Conformance:
         segment = self.example.segment(None)
         known = ready.segment_id(segment, created)
         must(isinstance(known, str | int) and known != "", "a segment's id is text or a number")
-        more = created.body.strip().removesuffix(b"}") + b', "unknown": [1, {"x": null}]}'
+        more = created.body.strip().removesuffix(b"}") + b', "nobody_knows_this": [1, {"x": null}]}'
         if created.body.strip().endswith(b"}") and len(created.body.strip()) > 2:
             longer = Response(created.status, created.headers, more)
             must(ready.segment_id(segment, longer) == known, "an unknown field in the answer changes nothing")
