@@ -27,7 +27,8 @@ USER = UUID("00000000-0000-4000-8000-000000000042")
 # members of credentials that anybody may see
 PUBLIC = frozenset({"type", "username", "name", "header", "algorithm", "client_id", "scope", "token_url", "host_key"})
 ODD_BODIES = (
-    b"", b"<html>Oops</html>", b"{", b"[]", b"null", b"7", b'"text"', b"\xff\xfe", b'{"nobody_knows_this": {"deep": [1]}}',
+    b"", b"<html>Oops</html>", b"{", b"[]", b"null", b"7", b'"text"', b"\xff\xfe",
+    b'{"nobody_knows_this": {"deep": [1]}}',
 )  # fmt: skip
 ODD_IDS = ("a b&c=d", "ü/é?#", "100%", "'\"<>", "line\nbreak", "0", "x" * 256)
 
