@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 import msgspec
 from django.core.exceptions import ValidationError
 
 from integrations import http
+from integrations.authorization import TokenSource
 from integrations.errors import IntegrationError, Misconfigured
 from integrations.http import Request, Response
 from integrations.limits import Limits
@@ -92,23 +93,6 @@ class Member(NamedTuple):
     user_id: UUID
     attributes: Mapping[str, Any] = NONE
     extra: Mapping[str, str] = NONE
-
-
-class TokenSource(Protocol):
-    """A platform that gives out tokens (OAuth 2 client credentials): how one is asked for, read, and shown."""
-
-    @property
-    def key(self) -> str:
-        """Names the token in a cache: of one source, and changed with its credentials. Holds no secret."""
-
-    def request(self) -> Request:
-        """What asks for a token."""
-
-    def token(self, response: Response) -> tuple[str, float]:
-        """The token and its lifetime in seconds. Raises `Unauthorized` or `Refused` where there is none."""
-
-    def sign(self, request: Request, token: str) -> Request:
-        """The request with the token on it."""
 
 
 class Connector(ABC):
