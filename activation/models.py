@@ -2,9 +2,15 @@
 
 from django.db import models
 
+from activation.conditions import Health, HostKey, SegmentNumber, Spending
 from audiences.models import Audience
 from edge.configuration import Configuration
 from integrations.models import Platform
+
+__all__ = [
+    "Activation", "Backfill", "Batch", "DeadLetter", "Delivery", "Health", "HostKey", "Lane", "SegmentNumber",
+    "Spending",
+]  # fmt: skip
 
 
 class Activation(Configuration):
@@ -14,7 +20,8 @@ class Activation(Configuration):
         PENDING = "pending", "pending: the segment is being created"
         LIVE = "live"
         PAUSED = "paused"
-        BROKEN = "broken"
+        BROKEN = "broken", "broken: the platform refuses the credentials or the settings"
+        ENDING = "ending", "ending: its members are being removed"
 
     audience = models.ForeignKey(Audience, models.CASCADE, related_name="activations")
     platform = models.ForeignKey(Platform, models.CASCADE, related_name="activations")
@@ -22,6 +29,15 @@ class Activation(Configuration):
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.PENDING)
     segment_id = models.JSONField(null=True, blank=True, help_text="The platform's id, in the platform's own type.")
     last_error = models.TextField(blank=True)
+    possible_orphan = models.TextField(
+        blank=True, help_text="What the platform may hold besides: a segment whose creation was cut off."
+    )
+    broken_by = models.CharField(
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="Stands for the settings and credentials that were refused.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -41,7 +57,8 @@ class Delivery(models.Model):
     Level-triggered: the row holds the wanted state, not a queue of changes; of two wants the one with the
     later (`epoch` of the id's owner, `version` of the owner's membership) holds. `acknowledged` is null while
     the platform's state is unknown (a request was sent and its answer is not in). The row is due when
-    `due_at` is set; `claim` is the batch that is sending it.
+    `due_at` is set; `claim` is the batch that is sending it, or that died over it; `batch` the last one that did.
+    `expires_at`: when the platform forgets the id by itself, where it does.
     """
 
     pk = models.CompositePrimaryKey("bucket", "activation_id", "platform_user_id")
@@ -60,16 +77,25 @@ class Delivery(models.Model):
     dead = models.BooleanField(db_default=False)
     error = models.TextField(db_default="")
     changed_at = models.DateTimeField()
+    batch = models.UUIDField(null=True)
+    expires_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "delivery"
         indexes = [
             models.Index(
-                "platform_id",
+                "activation_id",
+                "wanted",
                 "bucket",
                 "due_at",
-                name="delivery_due",
+                name="delivery_due_by_activation",
                 condition=models.Q(due_at__isnull=False),
+            ),
+            models.Index(
+                "bucket",
+                "expires_at",
+                name="delivery_expiring",
+                condition=models.Q(expires_at__isnull=False),
             ),
             models.Index("bucket", "user_id", name="delivery_by_user"),
         ]
@@ -94,12 +120,30 @@ class Lane(models.Model):
         return f"{self.platform_id}/{self.lane}"
 
 
+class Backfill(models.Model):
+    """A bucket of users that an activation still has to be filled from."""
+
+    pk = models.CompositePrimaryKey("bucket", "activation_id")
+    bucket = models.SmallIntegerField()
+    activation_id = models.IntegerField()
+
+    class Meta:
+        db_table = "activation_backfill"
+
+    def __str__(self) -> str:
+        return f"{self.activation_id}, bucket {self.bucket}"
+
+
 class Batch(models.Model):
-    """One request to a platform, as it went. Excerpts are shortened and hold no secrets."""
+    """One claim's requests to a platform, or one file, as they went. Excerpts are shortened and hold no secrets.
+
+    Usually one request; more where a refused one was taken apart, or where each row is a request of its own.
+    """
 
     class Status(models.TextChoices):
         SENDING = "sending"
         DONE = "done"
+        PARTIAL = "partial", "partial: some rows were not accepted"
         FAILED = "failed"
         UNKNOWN = "unknown", "unknown: no answer came"
 
@@ -112,6 +156,8 @@ class Batch(models.Model):
     status = models.CharField(max_length=7, choices=Status.choices)
     rows = models.IntegerField()
     accepted = models.IntegerField(default=0)
+    requests = models.IntegerField(db_default=0)
+    bytes = models.BigIntegerField(db_default=0)
     response_status = models.SmallIntegerField(null=True)
     request_excerpt = models.TextField(blank=True)
     response_excerpt = models.TextField(blank=True)
@@ -129,3 +175,31 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class DeadLetter(models.Model):
+    """A change that a platform finally refused, and why. Goes when it is replayed, or when the change is delivered."""
+
+    pk = models.CompositePrimaryKey("bucket", "activation_id", "platform_user_id")
+    bucket = models.SmallIntegerField()
+    activation_id = models.IntegerField()
+    platform_user_id = models.TextField()
+    platform_id = models.IntegerField()
+    user_id = models.UUIDField()
+    operation = models.CharField(max_length=6)
+    reason = models.TextField()
+    response_excerpt = models.TextField(blank=True)
+    attempts = models.IntegerField()
+    batch = models.UUIDField(null=True)
+    died_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "dead_letter"
+        indexes = [
+            models.Index("died_at", "bucket", "activation_id", "platform_user_id", name="dead_letter_by_time"),
+            models.Index("platform_id", "activation_id", name="dead_letter_by_platform"),
+            models.Index("bucket", "user_id", name="dead_letter_by_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.platform_user_id} in {self.activation_id}"

@@ -3,30 +3,30 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from activation.commands import Backfill, encode
-from activation.delivery.lanes import CREATION, LANES
-from activation.delivery.targets import segment_of
+from activation import backfills
+from activation.delivery import ending
+from activation.delivery.lanes import CREATION, FILES, LANES
 from activation.models import Activation, Delivery
+from activation.previews import preview
+from activation.trials import test
 from audiences.models import Audience
 from edge.buckets import BUCKETS
-from edge.commands import Command
-from edge.kinds import Kind
-from edge.transactions import send, wake_when_committed
+from edge.transactions import wake_when_committed
 from edge.wakeups import DELIVER
-from integrations.connectors.base import Member, Operation, SegmentSource
-from integrations.http import Request
 from integrations.models import Platform
 from integrations.services import connector_of
+
+__all__ = ["activate", "counts", "deactivate", "pause", "preview", "resume", "resync", "test", "wake"]
 
 COUNTS = """
 SELECT count(*) FILTER (WHERE wanted),
        count(*) FILTER (WHERE acknowledged),
        count(*) FILTER (WHERE due_at IS NOT NULL),
-       count(*) FILTER (WHERE dead)
+       count(*) FILTER (WHERE dead),
+       count(*) FILTER (WHERE NOT wanted AND acknowledged IS DISTINCT FROM false AND due_at IS NULL AND NOT dead)
 FROM delivery WHERE bucket = ANY(%s::smallint[]) AND activation_id = %s
 """
 UNMAPPED = """
@@ -45,61 +45,66 @@ def activate(audience: Audience, platform: Platform, settings: dict[str, Any]) -
     _check(audience, platform, settings)
     with transaction.atomic():
         activation = Activation.objects.create(audience=audience, platform=platform, settings=settings)
-        message = encode(Backfill(activation.id))
-        now = datetime.now(UTC)
-        send([Command(bucket, Kind.BACKFILL, message, now) for bucket in range(BUCKETS)])
+        backfills.begin(activation.id, datetime.now(UTC))
         wake_when_committed(DELIVER, platform.pl, CREATION)
     return activation
 
 
+def deactivate(activation: Activation) -> None:
+    """Have the platform remove every member that it holds; the activation goes when nothing is left to tell.
+
+    Where the platform cannot be told, it goes at once, and the platform keeps what it holds until it forgets.
+    """
+    told = connector_of(activation.platform).removal.is_told and activation.segment_id is not None
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            ending.unwant(cursor, activation.id, datetime.now(UTC), told=told)
+        _set_status(activation, Activation.Status.ENDING)
+
+
 def pause(activation: Activation) -> None:
     """Send nothing until it is resumed; what is wanted goes on being kept."""
+    _refuse_ending(activation)
     _set_status(activation, Activation.Status.PAUSED)
 
 
 def resume(activation: Activation) -> None:
     """Go on sending: first of all what changed during the pause."""
+    _refuse_ending(activation)
     known = activation.segment_id is not None
     _set_status(activation, Activation.Status.LIVE if known else Activation.Status.PENDING)
 
 
 def resync(activation: Activation) -> None:
     """Send the whole wanted state again."""
+    _refuse_ending(activation)
     now = datetime.now(UTC)
     with transaction.atomic():
-        rows = Delivery.objects.filter(activation_id=activation.id)
+        rows = Delivery.objects.filter(bucket__in=range(BUCKETS), activation_id=activation.id)
         rows.filter(claim=None).update(due_at=now, attempts=0, dead=False, error="", acknowledged=None)
-    for lane in range(LANES):
-        wake_when_committed(DELIVER, activation.platform_id, lane)
+    wake(activation.platform_id)
 
 
 def counts(activation: Activation) -> dict[str, int]:
-    """How far the platform is: `wanted`, `acknowledged`, `due`, `waiting_for_mapping`, `dead` ids."""
+    """How far the platform is: `wanted`, `acknowledged`, `due`, `waiting_for_mapping`, `dead`, `kept` ids.
+
+    `kept`: no longer wanted, and the platform cannot be told (or forgets them by itself).
+    """
     with connection.cursor() as cursor:
         cursor.execute(COUNTS, [list(range(BUCKETS)), activation.id])
-        wanted, acknowledged, due, dead = cursor.fetchone()
+        wanted, acknowledged, due, dead, kept = cursor.fetchone()
         cursor.execute(UNMAPPED, [list(range(BUCKETS)), activation.audience_id, activation.platform_id])
         (unmapped,) = cursor.fetchone()
     return {
         "wanted": wanted, "acknowledged": acknowledged, "due": due, "waiting_for_mapping": unmapped, "dead": dead,
+        "kept": kept,
     }  # fmt: skip
 
 
-def preview(activation: Activation) -> list[dict[str, Any]]:
-    """The requests that the next batch would send, secrets left out; sends nothing."""
-    connector = connector_of(activation.platform)
-    segment = segment_of(activation)
-    now = int(datetime.now(UTC).timestamp())
-    if segment.id is None and connector.segment_source is SegmentSource.CREATED:
-        return [_shown(connector.creation(segment, now))]
-    due = Delivery.objects.filter(activation_id=activation.id, due_at__isnull=False).order_by("due_at")
-    shown = []
-    for operation in Operation:
-        rows = due.filter(wanted=operation is Operation.ADD)[: connector.batch_size]
-        members = [Member(segment, row.platform_user_id, row.user_id) for row in rows]
-        if members:
-            shown.append(_shown(connector.push(operation, members, now)))
-    return shown
+def wake(platform: int) -> None:
+    """Wake every lane of the platform once the transaction is committed."""
+    for lane in (CREATION, FILES, *range(LANES)):
+        wake_when_committed(DELIVER, platform, lane)
 
 
 def _check(audience: Audience, platform: Platform, settings: dict[str, Any]) -> None:
@@ -113,17 +118,12 @@ def _check(audience: Audience, platform: Platform, settings: dict[str, Any]) -> 
     connector.validate_activation(settings)
 
 
+def _refuse_ending(activation: Activation) -> None:
+    if activation.status == Activation.Status.ENDING:
+        raise ValidationError({"status": ["this activation is ending"]})
+
+
 def _set_status(activation: Activation, status: str) -> None:
     activation.status = status
     activation.save(update_fields=["status"])
-    for lane in (CREATION, *range(LANES)):
-        wake_when_committed(DELIVER, activation.platform_id, lane)
-
-
-def _shown(request: Request) -> dict[str, Any]:
-    return {
-        "method": request.method,
-        "url": request.url,
-        "headers": {**request.headers, **dict.fromkeys(request.secret_headers, "•••")},
-        "body": None if request.body is None else msgspec.json.decode(request.body),
-    }
+    wake(activation.platform_id)

@@ -17,8 +17,8 @@ from edge.arrays import Bools, Ints, SmallInts, Texts, Uuids, columns
 from integrations.models import Platform
 from integrations.services import connector_of
 
-# The row may be in a sender's hands: then its lease keeps standing in due_at, and the sender, when it
-# finishes, sees that the wanted state is another. Older wants and those of former owners change nothing: the
+# The row may be in a sender's hands: then it stays due as it was, and the sender, when it finishes, sees that
+# the wanted state is another. Older wants and those of former owners change nothing: the
 # id's identity names the present one.
 SETTLE = """
 INSERT INTO delivery AS kept (bucket, activation_id, platform_user_id, platform_id, user_id, epoch, version,
@@ -30,10 +30,11 @@ FROM unnest(%s::smallint[], %s::int[], %s::text[], %s::int[], %s::uuid[], %s::in
      AS k (bucket, activation_id, platform_user_id, platform_id, user_id, epoch, version, wanted, customer_id, kind)
 JOIN identity i ON i.bucket = k.bucket AND i.customer_id = k.customer_id AND i.kind = k.kind
     AND i.value = k.platform_user_id AND i.epoch = k.epoch
+JOIN activation a ON a.id = k.activation_id AND (a.status <> 'ending' OR NOT k.wanted)
 ON CONFLICT (bucket, activation_id, platform_user_id) DO UPDATE SET
     user_id = excluded.user_id, epoch = excluded.epoch, version = excluded.version,
     wanted = excluded.wanted, attempts = 0, dead = false, error = '', changed_at = excluded.changed_at,
-    due_at = CASE WHEN kept.claim IS NOT NULL THEN kept.due_at
+    due_at = CASE WHEN kept.claim IS NOT NULL AND kept.due_at IS NOT NULL THEN kept.due_at
                   WHEN excluded.wanted IS DISTINCT FROM kept.acknowledged THEN excluded.changed_at END
 WHERE (excluded.epoch, excluded.version) > (kept.epoch, kept.version)
 """
@@ -42,7 +43,7 @@ WANT = (SmallInts, Ints, Texts, Ints, Uuids, Ints, Ints, Bools, Ints, Texts)
 DISOWN = """
 UPDATE delivery SET epoch = %(epoch)s, version = 0, wanted = false, attempts = 0, dead = false, error = '',
     changed_at = %(now)s,
-    due_at = CASE WHEN claim IS NOT NULL THEN due_at
+    due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
                   WHEN acknowledged IS DISTINCT FROM false THEN %(now)s::timestamptz END
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
   AND epoch < %(epoch)s
@@ -63,9 +64,10 @@ class Activations:
 
 
 def load() -> Activations:
-    """Read them all: paused and broken ones too, for what is wanted goes on changing."""
+    """Read all that do not end: paused and broken ones too, for what is wanted goes on changing."""
     loaded = Activations()
-    for key, audience, platform in Activation.objects.values_list("id", "audience_id", "platform_id"):
+    rows = Activation.objects.exclude(status=Activation.Status.ENDING)
+    for key, audience, platform in rows.values_list("id", "audience_id", "platform_id"):
         loaded.by_id[key] = (audience, platform)
         loaded.by_audience.setdefault(audience, []).append((key, platform))
         loaded.by_platform.setdefault(platform, []).append((key, audience))

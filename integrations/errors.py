@@ -2,7 +2,10 @@
 
 
 class IntegrationError(Exception):
-    """Base; the message is shown to marketers and holds no secret."""
+    """Base; the message is shown to marketers and holds no secret. `status` and `excerpt` of the answer, if any."""
+
+    status: int | None = None
+    excerpt: str = ""
 
 
 class Refused(IntegrationError):

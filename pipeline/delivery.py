@@ -16,10 +16,13 @@ from pipeline.database import Connection, connect
 SHIFT_SECONDS = 5.0
 
 DUE = """
-SELECT 1 FROM delivery
-WHERE platform_id = %(platform)s AND bucket = ANY(%(buckets)s::smallint[]) AND due_at <= %(now)s LIMIT 1
+SELECT 1 FROM activation a CROSS JOIN (VALUES (true), (false)) AS w (wanted) CROSS JOIN LATERAL (
+    SELECT 1 FROM delivery WHERE activation_id = a.id AND wanted = w.wanted
+        AND bucket = ANY(%(buckets)s::smallint[]) AND due_at <= %(now)s LIMIT 1) AS found
+WHERE a.platform_id = %(platform)s AND a.status IN ('live', 'ending') LIMIT 1
 """
-PENDING = "SELECT 1 FROM activation WHERE platform_id = %s AND status = 'pending' LIMIT 1"
+# broken ones too: they are tried again once their platform is configured otherwise
+PENDING = "SELECT 1 FROM activation WHERE platform_id = %s AND status IN ('pending', 'broken', 'ending') LIMIT 1"
 PLATFORMS = "SELECT pl FROM platform WHERE enabled"
 
 _local = threading.local()

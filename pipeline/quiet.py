@@ -10,8 +10,9 @@ SELECT (SELECT count(*) FROM inbox),
          + (SELECT count(*) FROM identity WHERE expires_at <= %(now)s),
        (SELECT count(*) FROM audience WHERE status = 'building'),
        (SELECT count(*) FROM delivery d JOIN activation a ON a.id = d.activation_id
-        WHERE d.due_at IS NOT NULL AND d.claim IS NULL AND a.status IN ('live', 'pending')),
-       (SELECT count(*) FROM delivery WHERE due_at IS NOT NULL AND claim IS NOT NULL)
+        WHERE d.due_at IS NOT NULL AND d.claim IS NULL AND a.status IN ('live', 'pending', 'ending')),
+       (SELECT count(*) FROM delivery d JOIN activation a ON a.id = d.activation_id
+        WHERE d.due_at IS NOT NULL AND d.claim IS NOT NULL AND a.status IN ('live', 'pending', 'ending'))
 """
 NAMES = ("inbox", "rechecks_due", "building", "deliveries_due", "in_flight")
 

@@ -1,73 +1,61 @@
-"""Claiming due rows before a request, and finishing them after it. Each is one short transaction.
+"""Claiming due rows before a request. One short transaction, under the lane's lease.
 
 A claim writes down, before the network is touched, that the platform's state is unknown from now on
-(`acknowledged` is null) and until when nobody else may send (`due_at` is the lease's end). A finish
-touches only rows that still bear its claim.
+(`acknowledged` is null), and counts the attempt. Whoever holds the lane may claim what an earlier holder left
+claimed: its lease has run out, and its finish touches only rows that still bear its claim.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Cursor
 
-from activation.delivery.retry import MOST_ATTEMPTS
+from activation.delivery.retry import most_rows
+from edge.arrays import Ints, SmallInts
 from integrations.connectors.base import Operation
 
-FIRST_DUE = """
-SELECT activation_id FROM delivery
-WHERE platform_id = %(platform)s AND bucket = ANY(%(buckets)s::smallint[]) AND due_at <= %(now)s
-  AND activation_id = ANY(%(activations)s::int[]) AND wanted = %(wanted)s
-ORDER BY bucket, due_at LIMIT 1
-"""
+# A row is the more suspect the oftener it has failed, and most of all when its sender died over it.
+LEVEL = "attempts + CASE WHEN claim IS NULL THEN 0 ELSE 4 END"
+
+BUSY = f"""
+SELECT a.id, front.level FROM unnest(%(activations)s) AS a (id) CROSS JOIN LATERAL (
+    SELECT {LEVEL} AS level FROM delivery
+    WHERE activation_id = a.id AND wanted = %(wanted)s AND bucket = ANY(%(buckets)s) AND due_at <= %(now)s
+    ORDER BY bucket, due_at LIMIT 1) AS front
+"""  # noqa: S608 (a constant)
 
 # The row is looked at once more as it is updated, for absorb may have changed it meanwhile; in a form that no
 # index answers, or a table that was analysed while nothing was due is searched from this end.
-CLAIM = """
-UPDATE delivery d SET claim = %(claim)s, due_at = %(until)s, attempts = d.attempts + 1, acknowledged = NULL
-FROM (SELECT bucket, activation_id, platform_user_id
-      FROM (SELECT bucket, activation_id, platform_user_id FROM delivery
-            WHERE platform_id = %(platform)s AND bucket = ANY(%(buckets)s::smallint[]) AND due_at <= %(now)s
-              AND activation_id = ANY(%(activations)s::int[]) AND wanted = %(wanted)s
-            ORDER BY bucket, due_at LIMIT %(limit)s) AS front
-      ORDER BY bucket, activation_id, platform_user_id) AS due
+CLAIM = f"""
+UPDATE delivery d SET claim = %(claim)s, attempts = d.attempts + 1, acknowledged = NULL
+FROM (SELECT front.* FROM unnest(%(activations)s) AS a (id) CROSS JOIN LATERAL (
+          SELECT bucket, activation_id, platform_user_id, acknowledged, claim, {LEVEL} AS level FROM delivery
+          WHERE activation_id = a.id AND wanted = %(wanted)s AND bucket = ANY(%(buckets)s) AND due_at <= %(now)s
+            AND claim IS DISTINCT FROM %(claim)s
+          ORDER BY bucket, due_at LIMIT %(share)s) AS front
+      WHERE front.level BETWEEN %(least)s AND %(most)s
+      ORDER BY bucket, activation_id, platform_user_id LIMIT %(limit)s) AS due
 WHERE d.bucket = due.bucket AND d.activation_id = due.activation_id
   AND d.platform_user_id = due.platform_user_id AND d.wanted = %(wanted)s
   AND coalesce(d.due_at, 'infinity') <= %(now)s
-RETURNING d.bucket, d.activation_id, d.platform_user_id, d.user_id, d.attempts
-"""
-
-# What the marketer wants may have changed while the request was under way: then the row is due again.
-DONE = """
-UPDATE delivery d SET claim = NULL, acknowledged = %(wanted)s, attempts = 0, error = '', changed_at = %(now)s,
-    due_at = CASE WHEN d.wanted <> %(wanted)s THEN %(now)s::timestamptz END
-FROM unnest(%(buckets)s::smallint[], %(activations)s::int[], %(ids)s::text[])
-     AS k (bucket, activation_id, platform_user_id)
-WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id
-  AND d.platform_user_id = k.platform_user_id AND d.claim = %(claim)s
-"""
-
-FAILED = """
-UPDATE delivery d SET claim = NULL, error = %(error)s, changed_at = %(now)s,
-    attempts = d.attempts - %(free)s,
-    dead = d.attempts - %(free)s >= %(most)s,
-    due_at = CASE WHEN d.attempts - %(free)s < %(most)s THEN %(retry_at)s::timestamptz END
-FROM unnest(%(buckets)s::smallint[], %(activations)s::int[], %(ids)s::text[])
-     AS k (bucket, activation_id, platform_user_id)
-WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id
-  AND d.platform_user_id = k.platform_user_id AND d.claim = %(claim)s
-"""
+RETURNING d.bucket, d.activation_id, d.platform_user_id, d.user_id, d.attempts, due.acknowledged,
+          due.claim IS NOT NULL
+"""  # noqa: S608 (a constant)
 
 
 class Row(NamedTuple):
-    """A claimed delivery."""
+    """A claimed delivery. `before`: what was acknowledged until then; `orphaned`: an earlier sender died over it."""
 
     bucket: int
     activation: int
     platform_user_id: str
     user_id: UUID
     attempts: int
+    before: bool | None = None
+    orphaned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +70,11 @@ class Claim:
     def operation(self) -> Operation:
         return Operation.ADD if self.wanted else Operation.REMOVE
 
-    @property
-    def attempts(self) -> int:
-        """How often the most tried of the rows has been tried, this time included."""
-        return max(row.attempts for row in self.rows)
-
-    def keys(self) -> dict[str, Any]:
-        ordered = sorted(row[:3] for row in self.rows)
-        return {
-            "claim": self.id,
-            "buckets": [key[0] for key in ordered],
-            "activations": [key[1] for key in ordered],
-            "ids": [key[2] for key in ordered],
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """Where to look for due rows."""
+    """Where to look for due rows; `activations` in the order in which they get their turn."""
 
-    platform: int
     buckets: list[int]
     activations: list[int]
     wanted: bool
@@ -109,47 +82,44 @@ class Front:
     one_activation: bool
 
 
-def claim(cursor: Cursor[Any], front: Front, claim_id: UUID, now: datetime, until: datetime) -> Claim | None:
-    """Claim up to `limit` due rows until the lease ends; None where none is due."""
-    values = {
-        "platform": front.platform,
-        "buckets": front.buckets,
-        "activations": front.activations,
-        "wanted": front.wanted,
-        "limit": front.limit,
-        "claim": claim_id,
-        "now": now,
-        "until": until,
-    }
-    if front.one_activation:
-        cursor.execute(FIRST_DUE, values)
-        first = cursor.fetchone()
-        if first is None:
-            return None
-        values["activations"] = [first[0]]
-    cursor.execute(CLAIM, values)
-    rows = [Row(*row) for row in cursor]
-    return Claim(claim_id, front.wanted, rows) if rows else None
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One look at the front: what is asked for, and what was found."""
+
+    values: dict[str, Any]
+    rows: list[Row] = field(default_factory=list)
+
+    def claim(self, cursor: Cursor[Any], activations: Sequence[int], share: int) -> list[int]:
+        """Claim up to `share` rows of each activation; answers those that may have more."""
+        room = self.values["limit"] - len(self.rows)
+        values = {**self.values, "activations": Ints.of(activations), "share": share, "limit": room}
+        cursor.execute(CLAIM, values)
+        found = [Row(*row) for row in cursor]
+        self.rows.extend(found)
+        counts = dict.fromkeys(activations, 0)
+        for row in found:
+            counts[row.activation] += 1
+        return [activation for activation, count in counts.items() if count >= share]
 
 
-def done(cursor: Cursor[Any], claim: Claim, now: datetime) -> int:
-    """The platform confirmed the operation; answers for how many rows that still counts."""
-    cursor.execute(DONE, {**claim.keys(), "wanted": claim.wanted, "now": now})
-    return cursor.rowcount
+def claim(cursor: Cursor[Any], front: Front, claim_id: UUID, now: datetime) -> Claim | None:
+    """Claim up to `limit` due rows, shared fairly among the activations that have some; None where none is due."""
+    asked = {"wanted": front.wanted, "buckets": SmallInts.of(front.buckets), "now": now}
+    cursor.execute(BUSY, {**asked, "activations": Ints.of(front.activations)})
+    busy = cursor.fetchall()
+    if not busy:
+        return None
+    bound = most_rows(busy[0][1])
+    limit = front.limit if bound.rows is None else min(front.limit, bound.rows)
+    activations = [busy[0][0]] if front.one_activation else [activation for activation, _ in busy]
+    search = _Search({**asked, "claim": claim_id, "limit": limit, "least": bound.least, "most": bound.most})
+    share = -(-limit // len(activations))
+    greedy = search.claim(cursor, activations, share)
+    if greedy and len(activations) > 1 and len(search.rows) < limit:
+        search.claim(cursor, greedy, limit - len(search.rows))
+    return Claim(claim_id, front.wanted, search.rows) if search.rows else None
 
 
-def failed(
-    cursor: Cursor[Any], claim: Claim, error: str, now: datetime, delay: timedelta, *, costs_attempt: bool
-) -> None:
-    """The rows are due again after `delay`; those tried too often are dead."""
-    cursor.execute(
-        FAILED,
-        {
-            **claim.keys(),
-            "error": error.replace("\0", ""),
-            "now": now,
-            "retry_at": now + delay,
-            "free": 0 if costs_attempt else 1,
-            "most": MOST_ATTEMPTS,
-        },
-    )
+def part(claim: Claim, rows: list[Row]) -> Claim:
+    """Some of a claim's rows."""
+    return replace(claim, rows=rows)

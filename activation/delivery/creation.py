@@ -1,22 +1,30 @@
-"""Creating segments at their platform, by itself, as soon as an activation is made."""
+"""Creating segments at their platform, by itself, as soon as an activation is made.
+
+A creation that was cut off may have been applied: the segment is looked up by its name where the platform can be
+asked, and else created again, with a note that the platform may hold another.
+"""
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from psycopg import Cursor
 
-from activation.delivery import lanes, log
+from activation.delivery import broken, ending, lanes, log, numbers
+from activation.delivery.gate import Gate, NotNow
+from activation.delivery.log import Entry
 from activation.delivery.retry import FIRST, LONGEST
 from activation.delivery.targets import Target, target
+from activation.delivery.working import excerpt
 from activation.models import Activation, Batch
-from integrations import http
 from integrations.connectors.base import Segment, SegmentSource
-from integrations.errors import IntegrationError
+from integrations.errors import IntegrationError, Misconfigured, Unanswered, Unauthorized
+from integrations.http import Request, Response
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -24,72 +32,125 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 BUCKET = 0
 
 FAILURES = """
-SELECT count(*), max(started_at) FROM batch
-WHERE platform_id = %s AND operation = 'create' AND activations = %s::jsonb AND status <> 'done'
+SELECT count(*), max(started_at), bool_or(status IN ('unknown', 'sending')) FROM batch
+WHERE bucket = %s AND platform_id = %s AND operation = 'create' AND activations = %s::jsonb AND status <> 'done'
 """
+ORPHAN = "The creation of {when} UTC got no answer: the platform may hold another segment “{name}”."
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """Attempts that failed; `cut_off`: of one of them nobody knows what came of it."""
+
+    failures: int
+    last: datetime | None
+    cut_off: bool
+
+    def is_over(self, now: datetime) -> bool:
+        """After each failure twice as long as after the one before; the log remembers them."""
+        wait = min(FIRST * 2.0 ** min(self.failures - 1, 20), LONGEST)
+        return self.last is None or now >= self.last + timedelta(seconds=wait)
 
 
 def create_pending(connection: Connection, platform: int) -> int:
-    """Create the platform's pending segments that are due; answers how many were."""
+    """Create the platform's pending segments that are due, and let those go that are ending; answers how many."""
     with connection.cursor() as cursor:
-        try:
-            found = target(cursor, platform)
-        except ValidationError:
+        found = _target(cursor, platform)
+        if found is None or not (found.pending or found.ending):
             return 0
-        if found is None or not found.pending:
-            return 0
-        duration = (timedelta(seconds=found.connector.timeout) + lanes.MARGIN) * len(found.pending)
-        lease = lanes.lease(cursor, platform, lanes.CREATION, datetime.now(UTC), duration)
+        lease = lanes.lease(cursor, platform, lanes.CREATION, datetime.now(UTC), found.lease_duration)
         if lease is None:
             return 0
-        created = sum(_create(cursor, found, segment) for segment in found.pending if _is_due(cursor, found, segment))
+        ended = sum(ending.end(connection, found, segment) for segment in found.ending)
+        gate = Gate(connection, cursor, found, lease)
+        created = sum(_create_due(gate, segment) for segment in found.pending)
         lease.release(cursor)
-        return created
+        return created + ended
 
 
-def _is_due(cursor: Cursor[Any], found: Target, segment: Segment) -> bool:
-    """After each failure twice as long as after the one before; the log remembers them."""
-    cursor.execute(FAILURES, [found.platform, str([segment.activation])])
-    failures, last = cursor.fetchone() or (0, None)
-    if last is None:
-        return True
-    wait = min(FIRST * 2.0 ** min(failures - 1, 20), LONGEST)
-    return bool(datetime.now(UTC) >= last + timedelta(seconds=wait))
-
-
-def _create(cursor: Cursor[Any], found: Target, segment: Segment) -> bool:
-    if found.connector.segment_source is SegmentSource.GIVEN:
-        _live(segment, found.connector.given_segment(segment.settings))
-        return True
-    batch = uuid4()
+def _target(cursor: Cursor[Any], platform: int) -> Target | None:
     try:
-        request = found.connector.creation(segment, int(time.time()))
-        excerpt = f"{request.method} {request.url}"
-        log.start(
-            cursor,
-            BUCKET,
-            batch,
-            found.platform,
-            [segment.activation],
-            "create",
-            0,
-            excerpt,
-            datetime.now(UTC),
-        )
-        response = http.send(request, found.connector.timeout)
-        segment_id = found.connector.segment_id(segment, response)
+        return target(cursor, platform)
+    except ValidationError:
+        return None
+
+
+def _create_due(gate: Gate, segment: Segment) -> bool:
+    connector = gate.target.connector
+    if connector.segment_source is SegmentSource.GIVEN:
+        _live(segment, connector.given_segment(segment.settings))
+        return True
+    if connector.segment_source is SegmentSource.ALLOCATED:
+        _live(segment, numbers.allocate(gate.cursor, connector.segment_namespace))
+        return True
+    now = datetime.now(UTC)
+    past = _past(gate, segment)
+    return past.is_over(now) and gate.opens(now) and _create(gate, segment, past)
+
+
+def _past(gate: Gate, segment: Segment) -> _Past:
+    gate.cursor.execute(FAILURES, [BUCKET, gate.target.platform, str([segment.activation])])
+    failures, last, cut_off = gate.cursor.fetchone() or (0, None, None)
+    return _Past(failures, last, bool(cut_off))
+
+
+def _create(gate: Gate, segment: Segment, past: _Past) -> bool:
+    """Look it up where it may exist, else create it."""
+    connector = gate.target.connector
+    try:
+        asked = connector.lookup(segment) if past.cut_off else None
+        if asked is not None:
+            known = connector.found(segment, _logged(gate, segment, "lookup", asked))
+            if known is not None:
+                _live(segment, known)
+                return True
+        elif past.cut_off:
+            _note_orphan(segment, past)
+        request = connector.creation(segment, int(time.time()))
+        segment_id = connector.segment_id(segment, _logged(gate, segment, "create", request))
+    except NotNow:
+        return False
     except IntegrationError as failure:
-        _failed(cursor, batch, segment, str(failure))
+        _failed(gate, segment, failure)
         return False
     _live(segment, segment_id)
-    answer = (response.status, response.excerpt)
-    log.finish(cursor, BUCKET, batch, Batch.Status.DONE, 0, answer, "", datetime.now(UTC))
     return True
 
 
-def _failed(cursor: Cursor[Any], batch: UUID, segment: Segment, error: str) -> None:
-    log.finish(cursor, BUCKET, batch, Batch.Status.FAILED, 0, None, error, datetime.now(UTC))
-    Activation.objects.filter(id=segment.activation).exclude(last_error=error).update(last_error=error)
+def _logged(gate: Gate, segment: Segment, operation: str, request: Request) -> Response:
+    """Send it, with a line in the log that is there before."""
+    now = datetime.now(UTC)
+    entry = Entry(BUCKET, uuid4(), 0, requests=1, bytes=len(request.body or b""), request_excerpt=excerpt(request))
+    log.start(gate.cursor, entry, gate.target.platform, [segment.activation], operation, now)
+    try:
+        response = gate.send(request)
+        if operation == "create":
+            gate.target.connector.segment_id(segment, response)
+    except NotNow:
+        log.finish(gate.cursor, entry, datetime.now(UTC), Batch.Status.DONE)
+        raise
+    except IntegrationError as failure:
+        entry.error, entry.status, entry.response_excerpt = str(failure), failure.status, failure.excerpt
+        status = Batch.Status.UNKNOWN if isinstance(failure, Unanswered) else Batch.Status.FAILED
+        log.finish(gate.cursor, entry, datetime.now(UTC), status)
+        raise
+    entry.status, entry.response_excerpt = response.status, response.excerpt
+    log.finish(gate.cursor, entry, datetime.now(UTC))
+    return response
+
+
+def _note_orphan(segment: Segment, past: _Past) -> None:
+    when = past.last.strftime("%Y-%m-%d %H:%M:%S") if past.last else ""
+    text = ORPHAN.format(when=when, name=segment.name)
+    Activation.objects.filter(id=segment.activation).exclude(possible_orphan=text).update(possible_orphan=text)
+
+
+def _failed(gate: Gate, segment: Segment, failure: IntegrationError) -> None:
+    if isinstance(failure, Unauthorized | Misconfigured):
+        broken.broke(gate.target.platform, [segment.activation], str(failure))
+    else:
+        error = str(failure)
+        Activation.objects.filter(id=segment.activation).exclude(last_error=error).update(last_error=error)
 
 
 def _live(segment: Segment, segment_id: Any) -> None:

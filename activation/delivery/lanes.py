@@ -16,6 +16,8 @@ from edge.buckets import BUCKETS
 LANES = 4
 # the lane in which a platform's segments are created, one after another
 CREATION = -1
+# the lane in which the files of a platform that takes files are written, one after another
+FILES = -2
 # the time beyond a request's own that its claim and its finish may take
 MARGIN = timedelta(seconds=5)
 
@@ -29,7 +31,6 @@ RENEW = """
 UPDATE lane SET leased_until = %(until)s
 WHERE platform_id = %(platform)s AND lane = %(lane)s AND fence = %(fence)s AND leased_until > %(now)s
 """
-HOLD = "UPDATE lane SET leased_until = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
 RELEASE = "UPDATE lane SET leased_until = NULL WHERE platform_id = %s AND lane = %s AND fence = %s"
 
 
@@ -38,6 +39,8 @@ def lane_of(bucket: int) -> int:
 
 
 def buckets_of(lane: int) -> list[int]:
+    if lane < 0:
+        return list(range(BUCKETS))
     return [bucket for bucket in range(BUCKETS) if lane_of(bucket) == lane]
 
 
@@ -72,10 +75,6 @@ class Lease:
     def outlasts(self, now: datetime, duration: timedelta) -> bool:
         """Whether it still holds at the end of what begins now."""
         return now + duration <= self.until
-
-    def hold(self, cursor: Cursor[Any], until: datetime) -> None:
-        """Let nobody send in the lane before `until`."""
-        cursor.execute(HOLD, [until, self.platform, self.lane, self.fence])
 
     def release(self, cursor: Cursor[Any]) -> None:
         cursor.execute(RELEASE, [self.platform, self.lane, self.fence])

@@ -1,10 +1,11 @@
-"""Sending what is due in one lane, request by request, until nothing is."""
+"""Sending what is due in one lane, claim by claim, until nothing is."""
 
 import logging
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,41 +13,38 @@ import psycopg
 from django.core.exceptions import ValidationError
 from psycopg import Cursor
 
-from activation.delivery import claims, lanes, log
+from activation.delivery import claims, lanes, log, removals
 from activation.delivery.claims import Claim, Front
+from activation.delivery.gate import Gate
 from activation.delivery.lanes import Lease
-from activation.delivery.retry import backoff
+from activation.delivery.log import Entry
 from activation.delivery.targets import Target, target
-from activation.models import Batch
-from integrations import http
-from integrations.connectors.base import Member
-from integrations.errors import IntegrationError, RateLimited, Unanswered
-from integrations.http import Request
+from activation.delivery.working import Work, log_bucket
+from integrations.connectors.base import Strategy
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 logger = logging.getLogger(__name__)
-
-EXCERPT = 500
 
 
 def drain(connection: Connection, platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
     """Send what is due in the lane, as long as `keep_on()`; answers how many rows were sent.
 
-    Does nothing where somebody else holds the lane.
+    Does nothing where somebody else holds the lane, or where the platform is not to be called now.
     """
     with connection.cursor(binary=True) as cursor:
-        found = _target(cursor, platform)
-        if found is None:
+        found = usable(cursor, platform)
+        if found is None or found.connector.strategy is Strategy.FILE:
             return 0
         now = datetime.now(UTC)
         lease = lanes.lease(cursor, platform, lane, now, found.lease_duration)
         if lease is None:
             return 0
-        log.abandon(cursor, platform, lanes.buckets_of(lane)[0], now)
-        return _Round(connection, cursor, found, lease).run(keep_on)
+        log.abandon(cursor, platform, log_bucket(lane), now)
+        removals.let_go(cursor, found, lanes.buckets_of(lane), now)
+        return _Round(Gate(connection, cursor, found, lease)).run(keep_on)
 
 
-def _target(cursor: Cursor[Any], platform: int) -> Target | None:
+def usable(cursor: Cursor[Any], platform: int) -> Target | None:
     """The platform, where something may be sent to it."""
     try:
         found = target(cursor, platform)
@@ -60,133 +58,74 @@ def _target(cursor: Cursor[Any], platform: int) -> Target | None:
 class _Round:
     """One holder's time in a lane."""
 
-    connection: Connection
-    cursor: Cursor[Any]
-    target: Target
-    lease: Lease
+    gate: Gate
+    _first: int = 0
 
     def run(self, keep_on: Callable[[], bool]) -> int:
         """Removals and additions in turn; a lane without an answer stays leased until its lease has run out."""
         sent = 0
-        while keep_on():
+        while keep_on() and self.gate.opens(datetime.now(UTC)):
             rows = 0
             for wanted in (False, True):
-                taken = self._take(wanted=wanted)
-                if taken is None:
+                work = self._take(wanted=wanted)
+                if work is None:
                     continue
-                rows += len(taken.claim.rows)
-                if not self._deliver(taken):
+                rows += len(work.claim.rows)
+                if not work.run():
+                    self._leave(unanswered=work.entry.unanswered)
                     return sent + rows
+                if self.gate.probing:
+                    break
             sent += rows
-            if rows == 0 or not self._refresh():
+            if (rows == 0 and not self._first) or not self._refresh():
                 break
-            if rows < self.target.connector.batch_size:
-                time.sleep(self.target.connector.linger_ms / 1000)
-        self.lease.release(self.cursor)
+            self._first = self._next_first(rows)
+            if 0 < rows < self.gate.target.rows:
+                time.sleep(self.gate.target.connector.linger_ms / 1000)
+        self._leave(unanswered=False)
         return sent
+
+    def _leave(self, *, unanswered: bool) -> None:
+        if not unanswered:
+            self.lease.release(self.gate.cursor)
+
+    @property
+    def lease(self) -> Lease:
+        return self.gate.lease
+
+    def _next_first(self, rows: int) -> int:
+        """Buckets take turns in being the first: under load the last ones would wait for ever."""
+        if rows < self.gate.target.claimed_rows:
+            return 0
+        return (self._first + 1) % len(lanes.buckets_of(self.lease.lane))
 
     def _refresh(self) -> bool:
         """Take note of a changed configuration; whether something may still be sent."""
-        found = _target(self.cursor, self.target.platform)
-        self.target = found or self.target
+        found = usable(self.gate.cursor, self.gate.target.platform)
+        self.gate.target = found or self.gate.target
         return found is not None
 
-    def _take(self, *, wanted: bool) -> "_Taken | None":
-        """Claim rows and log the request, in one transaction, while the lease outlasts what follows."""
-        now = datetime.now(UTC)
-        if not self._hold_on(now):
+    def _take(self, *, wanted: bool) -> Work | None:
+        """Claim rows and log that they are sent, in one transaction, while the lease outlasts what follows."""
+        if not self.gate.stays():
             return None
-        connector = self.target.connector
-        front = Front(
-            self.target.platform, lanes.buckets_of(self.lease.lane), sorted(self.target.segments), wanted,
-            connector.batch_size, connector.one_segment_a_request,
-        )  # fmt: skip
-        with self.connection.transaction():
-            claim = claims.claim(self.cursor, front, uuid4(), now, self.lease.until)
+        now = datetime.now(UTC)
+        with self.gate.connection.transaction():
+            claim = claims.claim(self.gate.cursor, self._front(wanted=wanted), uuid4(), now)
             if claim is None:
                 return None
-            taken = _Taken(claim, self._request(claim))
-            self._log_start(taken)
-        return taken
+            entry = Entry(log_bucket(self.lease.lane), claim.id, len(claim.rows))
+            self._log(entry, claim, now)
+        return Work(self.gate, claim, entry)
 
-    def _hold_on(self, now: datetime) -> bool:
-        """Stretch the lease where it is needed.
+    def _front(self, *, wanted: bool) -> Front:
+        target = self.gate.target
+        turns = sorted(target.segments)
+        random.shuffle(turns)
+        size = 1 if self.gate.probing and target.connector.batch_size == 1 else target.claimed_rows
+        buckets = lanes.buckets_of(self.lease.lane)[self._first :]
+        return Front(buckets, turns, wanted, size, target.connector.one_segment_a_request)
 
-        In a statement of its own: whoever asks for the lane meanwhile must not wait for a claim.
-        """
-        enough = self.lease.outlasts(now, self.target.request_duration)
-        return enough or self.lease.renew(self.cursor, now, self.target.lease_duration)
-
-    def _request(self, claim: Claim) -> Request | IntegrationError:
-        segments = self.target.segments
-        members = [Member(segments[row.activation], row.platform_user_id, row.user_id) for row in claim.rows]
-        try:
-            return self.target.connector.push(claim.operation, members, int(time.time()))
-        except IntegrationError as failure:
-            return failure
-
-    def _deliver(self, taken: "_Taken") -> bool:
-        """Send a claim and record what came of it; answers whether the lane may go on."""
-        try:
-            if isinstance(taken.request, IntegrationError):
-                raise taken.request
-            if not self.lease.outlasts(datetime.now(UTC), timedelta(seconds=self.target.connector.timeout)):
-                return False  # held up on the way: the rows are due again when the lease has run out
-            response = http.send(taken.request, self.target.connector.timeout)
-        except IntegrationError as failure:
-            return self._fail(taken.claim, failure)
-        now = datetime.now(UTC)
-        with self.connection.transaction():
-            claims.done(self.cursor, taken.claim, now)
-            answer = (response.status, response.excerpt)
-            self._log_finish(taken.claim, Batch.Status.DONE, len(taken.claim.rows), answer, "", now)
-        return True
-
-    def _fail(self, claim: Claim, failure: IntegrationError) -> bool:
-        now = datetime.now(UTC)
-        delay = backoff(claim.attempts)
-        if isinstance(failure, RateLimited):
-            delay = timedelta(seconds=failure.retry_after) if failure.retry_after is not None else delay
-            self.lease.hold(self.cursor, now + delay)
-        unanswered = isinstance(failure, Unanswered)
-        if unanswered:
-            # the platform may still be working on it: nothing newer is sent before the lease has run out
-            delay = max(delay, self.lease.until - now)
-        status = Batch.Status.UNKNOWN if unanswered else Batch.Status.FAILED
-        costs_attempt = not isinstance(failure, RateLimited)
-        with self.connection.transaction():
-            claims.failed(self.cursor, claim, str(failure), now, delay, costs_attempt=costs_attempt)
-            self._log_finish(claim, status, 0, None, str(failure), now)
-        return not isinstance(failure, Unanswered | RateLimited)
-
-    def _log_start(self, taken: "_Taken") -> None:
-        claim = taken.claim
+    def _log(self, entry: Entry, claim: Claim, now: datetime) -> None:
         activations = sorted({row.activation for row in claim.rows})
-        log.start(
-            self.cursor, self._log_bucket, claim.id, self.target.platform, activations, claim.operation,
-            len(claim.rows), taken.excerpt, datetime.now(UTC),
-        )  # fmt: skip
-
-    def _log_finish(
-        self, claim: Claim, status: str, accepted: int, answer: tuple[int, str] | None, error: str, now: datetime
-    ) -> None:
-        log.finish(self.cursor, self._log_bucket, claim.id, status, accepted, answer, error, now)
-
-    @property
-    def _log_bucket(self) -> int:
-        return lanes.buckets_of(self.lease.lane)[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """A claim, and the request for it, or why there can be none."""
-
-    claim: Claim
-    request: Request | IntegrationError
-
-    @property
-    def excerpt(self) -> str:
-        if isinstance(self.request, IntegrationError):
-            return ""
-        body = (self.request.body or b"")[:EXCERPT].decode("utf-8", "replace")
-        return f"{self.request.method} {self.request.url}\n{body}"
+        log.start(self.gate.cursor, entry, self.gate.target.platform, activations, claim.operation, now)

@@ -1,29 +1,45 @@
-"""A platform as the delivery stage sees it: connector and segments, read once per configuration version."""
+"""A platform as the delivery stage sees it: connector, limits and segments, read once per configuration version."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from psycopg import Cursor
 
 from activation.delivery import lanes
+from activation.delivery.broken import revive
 from activation.models import Activation
+from integrations import limits
 from integrations.connectors.base import Connector, Segment
+from integrations.limits import Limits
 from integrations.models import Platform
 from integrations.services import connector_of
 
 VERSION = "SELECT version FROM configuration_version"
+# of a connector that sends each row by itself: rows claimed at once
+SINGLES = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Target:
-    """`segments` are those that exist and may be filled now, by activation; `pending` still have to be created."""
+    """`segments` are those that exist and may be filled (or emptied) now, by activation; `pending` still have to be
+    created; `ending` go once they are empty.
+
+    `rows`: how many go into one request; less than the connector's once the platform found that too much.
+    """
 
     version: int
     platform: int
     connector: Connector
-    segments: dict[int, Segment]
-    pending: list[Segment]
+    limits: Limits
+    segments: dict[int, Segment] = field(default_factory=dict)
+    pending: list[Segment] = field(default_factory=list)
+    ending: list[Segment] = field(default_factory=list)
+    rows: int = 1
+
+    @property
+    def claimed_rows(self) -> int:
+        return SINGLES if self.connector.batch_size == 1 else self.rows
 
     @property
     def request_duration(self) -> timedelta:
@@ -51,15 +67,26 @@ def target(cursor: Cursor[Any], platform: int) -> Target | None:
         row = Platform.objects.filter(pl=platform, enabled=True).first()
         if row is None:
             return None
+        revive(row)
         known = _targets[platform] = _load(row, version)
     return known
 
 
 def _load(row: Platform, version: int) -> Target:
-    activations = Activation.objects.filter(platform=row).select_related("audience")
-    segments = {a.id: segment_of(a) for a in activations if a.status == Activation.Status.LIVE}
-    pending = [segment_of(a) for a in activations if a.status == Activation.Status.PENDING]
-    return Target(version, row.pl, connector_of(row), segments, pending)
+    connector = connector_of(row)
+    found = Target(version, row.pl, connector, limits.read(row.limits, connector.default_limits))
+    found.rows = connector.batch_size
+    for activation in Activation.objects.filter(platform=row).select_related("audience"):
+        segment = segment_of(activation)
+        if activation.status == Activation.Status.PENDING:
+            found.pending.append(segment)
+        elif activation.status == Activation.Status.LIVE:
+            found.segments[activation.id] = segment
+        elif activation.status == Activation.Status.ENDING:
+            found.ending.append(segment)
+            if segment.id is not None:
+                found.segments[activation.id] = segment
+    return found
 
 
 def segment_of(activation: Activation) -> Segment:

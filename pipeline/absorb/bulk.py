@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from uuid import UUID
 
+from activation import backfills
 from activation.commands import Backfill, decode_backfill
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
@@ -99,3 +100,5 @@ def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:
     spent.rows += len(page)
     if len(page) == PAGE:
         work.send(row.bucket, Kind.BACKFILL, Backfill(backfill.activation, str(page[-1][0])))
+    else:
+        backfills.done(work.cursor, row.bucket, backfill.activation)

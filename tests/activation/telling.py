@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psycopg
 from django.db import connection
+from django.db.models import Sum
 
 from activation.delivery.lanes import CREATION, LANES
 from activation.models import Activation, Batch, Delivery
@@ -89,7 +90,8 @@ class Telling:
 
     def calls(self) -> int:
         """How many requests were made with rows in them."""
-        return Batch.objects.exclude(operation="create").count()
+        batches = Batch.objects.exclude(operation="create")
+        return int(batches.aggregate(total=Sum("requests"))["total"] or 0)
 
     def delivery(self, platform_user_id: str) -> Delivery:
         return Delivery.objects.get(platform_user_id=platform_user_id)
@@ -109,3 +111,4 @@ def forget_backoff() -> None:
     """As if every wait were over."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE delivery SET due_at = now() WHERE due_at > now() AND claim IS NULL")
+        cursor.execute("UPDATE platform_health SET until = now() WHERE until > now()")

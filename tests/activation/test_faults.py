@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activation.delivery import claims, lanes
+from activation.delivery import finishing, lanes
 from activation.models import Batch
 from edge.buckets import of_value
 from integrations.models import Platform
@@ -37,7 +37,7 @@ def test_500__is_tried_again_after_a_growing_wait(telling: Telling, ads: Platfor
 def test_fault_that_stays__is_given_up_after_bounded_attempts_and_goes_on_when_wanted_anew(
     telling: Telling, ads: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "MOST_ATTEMPTS", 3)
+    monkeypatch.setattr(finishing, "MOST_ATTEMPTS", 3)
     telling.sandbox.faults(target="generic/a", status=503)
     user = telling.user("x", ads)
     for _ in range(5):
@@ -143,7 +143,7 @@ def test_wrong_password__is_told_without_the_password_and_nothing_is_held(tellin
 
     row = telling.delivery("x")
     assert row.error.startswith("HTTP 401")
-    assert row.acknowledged is None
+    assert (row.attempts, row.acknowledged) == (0, False)
     told = [str(value) for batch in Batch.objects.values() for value in batch.values()] + [row.error]
     assert not any("not-the-one" in text for text in told)
 

@@ -2,44 +2,60 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from activation.delivery import claims, lanes, sender
+from activation.delivery import claims, finishing, lanes
 from activation.delivery.claims import Claim, Front
+from activation.delivery.working import Work
+from edge.buckets import of_value
 from integrations.models import Platform
 from pipeline import delivery
 from tests.activation.telling import Telling
 
 
-def claim(telling: Telling, platform: Platform, *, wanted: bool = True, seconds: float = 60.0) -> Claim:
+def claim(telling: Telling, platform: Platform, *, wanted: bool = True) -> Claim:
     """As a sender does before it sends."""
     now = datetime.now(UTC)
     activations = [row.id for row in platform.activations.all()]
-    front = Front(platform.pl, list(range(256)), activations, wanted, 1000, one_activation=False)
+    front = Front(list(range(256)), activations, wanted, 1000, one_activation=False)
     with telling.connection().cursor(binary=True) as cursor:
-        found = claims.claim(cursor, front, uuid4(), now, now + timedelta(seconds=seconds))
+        found = claims.claim(cursor, front, uuid4(), now)
     assert found is not None
     return found
 
 
+@contextmanager
+def lane_of(telling: Telling, platform: Platform, platform_user_id: str) -> Iterator[None]:
+    """As a sender holds it while a request is under way."""
+    lane = lanes.lane_of(of_value(platform_user_id))
+    with telling.connection().cursor() as cursor:
+        lease = lanes.lease(cursor, platform.pl, lane, datetime.now(UTC), timedelta(minutes=1))
+        assert lease is not None
+        yield
+        lease.release(cursor)
+
+
 def finish(telling: Telling, claimed: Claim) -> int:
     with telling.connection().cursor(binary=True) as cursor:
-        return claims.done(cursor, claimed, datetime.now(UTC))
+        return finishing.done(cursor, claimed, datetime.now(UTC))
 
 
 def test_finisher_whose_claim_is_gone__changes_nothing(telling: Telling, ads: Platform) -> None:
     telling.user("x", ads)
     telling.shop.absorb()
-    former = claim(telling, ads, seconds=-1)
+    former = claim(telling, ads)
     present = claim(telling, ads)
 
     assert finish(telling, former) == 0
     with telling.connection().cursor(binary=True) as cursor:
-        claims.failed(cursor, former, "late", datetime.now(UTC), timedelta(0), costs_attempt=True)
+        finishing.failed(cursor, former, "late", datetime.now(UTC))
+        finishing.dead(cursor, former, "late", "", datetime.now(UTC))
+        finishing.unsent(cursor, former, "late", datetime.now(UTC))
     row = telling.delivery("x")
     assert (row.claim, row.acknowledged, row.error) == (present.id, None, "")
 
@@ -53,12 +69,12 @@ def test_changes_while_a_request_is_under_way__only_the_last_counts(
 ) -> None:
     user = telling.user("x", ads)
     telling.shop.absorb()
-    under_way = claim(telling, ads)
-    for amount in amounts:
-        telling.change(user, amount)
-    assert telling.tell(ads) == 0  # whoever sends it has it until the lease ends
-
-    finish(telling, under_way)
+    with lane_of(telling, ads, "x"):
+        under_way = claim(telling, ads)
+        for amount in amounts:
+            telling.change(user, amount)
+        assert telling.tell(ads) == 0  # whoever sends it has the lane until the lease ends
+        finish(telling, under_way)
 
     assert telling.shop.due() == (set() if due is None else {("x", due)})
 
@@ -89,15 +105,15 @@ def test_sender_that_was_held_up_between_claim_and_request__sends_nothing_withou
     hasty: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    deliver = sender._Round._deliver
+    run = Work.run
 
-    def late(holder: sender._Round, taken: Any) -> bool:
-        time.sleep(max(0.0, (holder.lease.until - datetime.now(UTC)).total_seconds() - 0.3))
-        return deliver(holder, taken)
+    def late(work: Work) -> bool:
+        time.sleep(max(0.0, (work.gate.lease.until - datetime.now(UTC)).total_seconds() + 0.1))
+        return run(work)
 
     telling.user("x", ads)
     with monkeypatch.context() as patch:
-        patch.setattr(sender._Round, "_deliver", late)
+        patch.setattr(Work, "run", late)
         telling.tell(ads)
 
     assert telling.sandbox.state("a")["generic"]["a"]["adds"] == 0

@@ -1,0 +1,34 @@
+"""How far an activation is filled from the members that its audience had when it was made."""
+
+from datetime import datetime
+from typing import Any
+
+from psycopg import Cursor
+
+from activation.commands import Backfill as Command
+from activation.commands import encode
+from activation.models import Backfill
+from edge import commands
+from edge.buckets import BUCKETS
+from edge.kinds import Kind
+from edge.transactions import send
+
+DONE = "DELETE FROM activation_backfill WHERE bucket = %s AND activation_id = %s"
+
+
+def begin(activation: int, now: datetime) -> None:
+    """Have every bucket of users looked through, in Django's current transaction."""
+    Backfill.objects.bulk_create([Backfill(bucket=bucket, activation_id=activation) for bucket in range(BUCKETS)])
+    message = encode(Command(activation))
+    send([commands.Command(bucket, Kind.BACKFILL, message, now) for bucket in range(BUCKETS)])
+
+
+def done(cursor: Cursor[Any], bucket: int, activation: int) -> None:
+    """The bucket, which the caller holds, is looked through."""
+    cursor.execute(DONE, [bucket, activation])
+
+
+def percent(activation: int) -> int:
+    """How much is done; 100 where all is."""
+    left = Backfill.objects.filter(bucket__in=range(BUCKETS), activation_id=activation).count()
+    return 100 - -(-100 * left // BUCKETS)

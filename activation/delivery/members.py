@@ -1,0 +1,64 @@
+"""What a connector asks to know of the rows it sends, beside their ids."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+
+from activation.delivery.claims import Row
+from edge import buckets
+from edge.arrays import Ints, SmallInts, Texts, Uuids, columns
+from integrations.connectors.base import Connector, Member, Segment
+
+ATTRIBUTES = """
+SELECT p.user_id, p.customer_id, p.attributes FROM unnest(%s, %s, %s) AS k (bucket, customer_id, user_id)
+JOIN profile p ON p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.user_id
+WHERE NOT p.opted_out
+"""
+EXTRAS = """
+SELECT m.platform_user_id, m.user_id, m.extra FROM unnest(%s, %s, %s) AS k (bucket, user_id, platform_user_id)
+JOIN user_mapping m ON m.bucket = k.bucket AND m.user_id = k.user_id AND m.platform_id = %s
+    AND m.platform_user_id = k.platform_user_id
+"""
+
+Segments = Mapping[int, Segment]
+
+
+def members_of(
+    cursor: Cursor[Any], connector: Connector, platform: int, segments: Segments, rows: Sequence[Row]
+) -> list[Member]:
+    """The rows as their connector takes them, in the same order."""
+    if not connector.wanted_attributes and not connector.wants_extra:
+        return [Member(segments[row.activation], row.platform_user_id, row.user_id) for row in rows]
+    attributes = _attributes(cursor, connector.wanted_attributes, segments, rows)
+    extras = _extras(cursor, platform, rows) if connector.wants_extra else {}
+    return [
+        Member(
+            segments[row.activation],
+            row.platform_user_id,
+            row.user_id,
+            attributes.get((segments[row.activation].customer, row.user_id), {}),
+            extras.get((row.platform_user_id, row.user_id), {}),
+        )
+        for row in rows
+    ]
+
+
+def _attributes(
+    cursor: Cursor[Any], wanted: frozenset[str], segments: Segments, rows: Sequence[Row]
+) -> dict[tuple[int, UUID], dict[str, Any]]:
+    if not wanted:
+        return {}
+    keys = {(buckets.of_user(row.user_id), segments[row.activation].customer, row.user_id) for row in rows}
+    cursor.execute(ATTRIBUTES, columns((SmallInts, Ints, Uuids), sorted(keys)))
+    return {
+        (customer, user): {name: value for name, value in attributes.items() if name in wanted}
+        for user, customer, attributes in cursor
+    }
+
+
+def _extras(cursor: Cursor[Any], platform: int, rows: Sequence[Row]) -> dict[tuple[str, UUID], dict[str, str]]:
+    keys = {(buckets.of_user(row.user_id), row.user_id, row.platform_user_id) for row in rows}
+    cursor.execute(EXTRAS, [*columns((SmallInts, Uuids, Texts), sorted(keys)), platform])
+    return {(platform_user_id, user): extra for platform_user_id, user, extra in cursor}
