@@ -6,8 +6,7 @@ from django.core.exceptions import ValidationError
 
 from activation.delivery.targets import segment_of
 from activation.models import Activation
-from integrations import authorization
-from integrations.connectors.base import Connector
+from integrations.calls import answered
 from integrations.connectors.publishing import Publishing
 from integrations.errors import IntegrationError
 from integrations.http import Request, Response
@@ -34,8 +33,4 @@ def publication(platform: Platform, kind: str, order: dict[str, Any]) -> Request
 
 def publish(platform: Platform, request: Request) -> Response:
     """Send it. Not to be called inside a transaction. Raises `IntegrationError` where the platform does not take it."""
-    connector: Connector = connector_of(platform)
-    response = authorization.exchange(request, None, connector.timeout)
-    if not connector.succeeded(response):
-        raise connector.failure(response)
-    return response
+    return answered(connector_of(platform), request)

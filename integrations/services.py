@@ -3,10 +3,10 @@
 from typing import Any
 
 from integrations import authorization
+from integrations.calls import answered
 from integrations.connectors.base import Connector
 from integrations.connectors.registry import all_connectors
 from integrations.errors import IntegrationError
-from integrations.http import Request, Response
 from integrations.models import Platform
 
 
@@ -34,12 +34,5 @@ def _asked(connector: Connector) -> dict[str, Any]:
     if source is not None:
         authorization.check(source, connector.timeout)
     requests = connector.checks()
-    answers = [_answer(connector, request) for request in requests]
+    answers = [answered(connector, request) for request in requests]
     return connector.checked(answers) if requests else {}
-
-
-def _answer(connector: Connector, request: Request) -> Response:
-    response = authorization.exchange(request, connector.authorization(), connector.timeout)
-    if not connector.succeeded(response):
-        raise connector.failure(response)
-    return response
