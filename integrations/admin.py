@@ -15,12 +15,13 @@ from integrations import services
 from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
-from integrations.preview_page import preview
+from integrations.preview_page import check, preview
 from integrations.previews import attachment, sample_file
 from integrations.sync_secrets import check_secret, rotate, switch
 from integrations.validation import check_connector, check_limits, check_sync_template
 
 KEEP = "Written, never shown again. Leave it empty to keep what is stored."
+FORMS = ("add", "<path:object_id>/change")
 SECRET_HINT = "Give it to the platform: its syncs carry it, or are signed with it."  # noqa: S105 (a hint, not a secret)
 
 
@@ -112,8 +113,9 @@ class PlatformAdmin(ModelAdmin[Platform]):
     ]
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(preview)
-        return [path("add/preview/", view), path("<path:object_id>/change/preview/", view), *super().get_urls()]
+        views = {"preview": self.admin_site.admin_view(preview), "check": self.admin_site.admin_view(check)}
+        ours = [path(f"{form}/{name}/", view) for name, view in views.items() for form in FORMS]
+        return [*ours, *super().get_urls()]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Platform | None = None) -> list[str]:  # noqa: ARG002 (Django's signature)
         return ["customer"] if obj else []

@@ -7,12 +7,14 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from integrations import schema_help
+from integrations import schema_help, services
 from integrations.connectors.base import Connector
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
 from integrations.previews import samples
 from integrations.validation import check_connector
+
+MAY = ("integrations.add_platform", "integrations.change_platform")
 
 
 def preview(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
@@ -20,30 +22,49 @@ def preview(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
 
     Nothing is stored, nothing is sent, and no secret is shown.
     """
-    if not request.user.has_perms(["integrations.add_platform", "integrations.change_platform"]):
-        raise PermissionDenied
-    key = request.POST.get("connector", "")
-    kind = all_connectors().get(key)
+    kind = _kind(request)
     if kind is None:
         return render(request, "console/platform_preview.html", {})
     context = {**_described(kind), "tables": _tables(kind), **_tried(kind, request, object_id)}
     return render(request, "console/platform_preview.html", context)
 
 
+def check(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
+    """Ask the platform whether it accepts what the form holds now. Nothing is stored, and nothing changed there."""
+    kind = _kind(request)
+    try:
+        found = None if kind is None else services.ask(_ready(kind, request, object_id))
+    except ValidationError:
+        found = {"ok": False, "error": "the settings do not fit yet"}
+    rows = [(name.replace("_", " "), value) for name, value in (found or {}).items() if name != "ok"]
+    return render(request, "console/platform_check.html", {"found": found, "rows": rows})
+
+
+def _kind(request: HttpRequest) -> type[Connector] | None:
+    if request.method != "POST" or not request.user.has_perms(MAY):
+        raise PermissionDenied
+    return all_connectors().get(request.POST.get("connector", ""))
+
+
+def _ready(kind: type[Connector], request: HttpRequest, object_id: str | None) -> Connector:
+    settings = _typed(request, "settings")
+    credentials = _typed(request, "new_credentials") or _stored(object_id)
+    check_connector(kind.key, settings, credentials)
+    return kind(settings, credentials)
+
+
 def _described(kind: type[Connector]) -> dict[str, Any]:
     notes = [" ".join(paragraph.split()) for paragraph in kind.notes.split("\n\n")]
     return {
         "heading": kind.title, "description": kind.description, "notes": filter(None, notes), "delivers": kind.delivers,
+        "asks": kind.checks is not Connector.checks,
     }  # fmt: skip
 
 
 def _tried(kind: type[Connector], request: HttpRequest, object_id: str | None) -> dict[str, Any]:
     """The requests, or everything that is wrong with the settings."""
     try:
-        settings = _typed(request, "settings")
-        credentials = _typed(request, "new_credentials") or _stored(object_id)
-        check_connector(kind.key, settings, credentials)
-        ready = kind(settings, credentials)
+        ready = _ready(kind, request, object_id)
     except ValidationError as wrong:
         return {"faults": [f"{place}: {fault}" for place, faults in _by_place(wrong) for fault in faults]}
     return {"samples": list(samples(ready)) if ready.delivers else [], "warnings": ready.warnings()}

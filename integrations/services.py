@@ -21,7 +21,11 @@ def check(platform: Platform) -> dict[str, Any]:
     `{"ok": …}` with `error`, `warnings` and what the connector reads in the answers. Changes nothing there; not to be
     called inside a transaction. Raises Django's `ValidationError` where settings do not fit.
     """
-    connector = connector_of(platform)
+    return ask(connector_of(platform))
+
+
+def ask(connector: Connector) -> dict[str, Any]:
+    """The same of a connector that is set up, stored or not."""
     told: dict[str, Any] = {"warnings": warnings} if (warnings := connector.warnings()) else {}
     try:
         return {"ok": True, **_asked(connector), **told}

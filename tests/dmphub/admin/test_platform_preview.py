@@ -111,3 +111,19 @@ def test_sample_file__of_what_takes_requests_is_none(console: Client, shop: Cust
     platform = Platform.objects.create(customer=shop, name="Ads", connector="none")
     page = console.get(f"/integrations/platform/{platform.pk}/sample-file/", follow=True).content.decode()
     assert "takes requests, not files" in page
+
+
+@pytest.mark.parametrize("key", ["mapp_cep", "mapp_webhook"])
+def test_check_now__is_offered_where_the_platform_can_be_asked(console: Client, key: str) -> None:
+    assert 'hx-post="check/"' in shown(console, key, "")
+    assert 'hx-post="check/"' not in shown(console, "mediamath_event", "")
+
+
+def test_check_now__asks_with_what_is_typed(console: Client) -> None:
+    """Our own network is closed to it, which is as good an answer as any."""
+    typed = json.dumps({"url": "http://127.0.0.1:9/hook"})
+    told = shown(console, "mapp_webhook", typed, '{"secret": "s3cret"}', "/integrations/platform/add/check/")
+    assert "Not accepted." in told
+    assert "private network" in told
+    assert "s3cret" not in told
+    assert "do not fit yet" in shown(console, "mapp_webhook", "{}", address="/integrations/platform/add/check/")
