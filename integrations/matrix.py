@@ -32,7 +32,7 @@ _LIMITS = {
     "concurrent": "at once",
     "per_day": "a day",
     "files_per_hour": "files an hour",
-    "bytes_per_day": "bytes a day",
+    "bytes_per_day": "GB a day",
 }
 
 
@@ -73,7 +73,11 @@ def _said(kind: type[Connector], name: str, value: str) -> str:
     return AS_SET_UP if name in kind.as_set_up else value
 
 
+def _amount(name: str, value: float) -> str:
+    return f"{value / 10**9:g}" if name == "bytes_per_day" else f"{value:,.0f}"
+
+
 def _limits(kind: type[Connector]) -> str:
     known = msgspec.structs.asdict(kind.default_limits)
-    told = [f"{value:,.0f} {_LIMITS[name]}" for name, value in known.items() if value is not None]
+    told = [f"{_amount(name, value)} {_LIMITS[name]}" for name, value in known.items() if value is not None]
     return ", ".join(told) or "none known"

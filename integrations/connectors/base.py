@@ -122,6 +122,7 @@ class Connector(ABC):
     one_operation_a_request: bool = True
     segment_source: SegmentSource = SegmentSource.GIVEN
     segment_namespace: str = ""
+    reserved_numbers: frozenset[int] = frozenset()
     removal: Removal = Removal.NONE
     ttl_days: int | None = None
     wanted_attributes: frozenset[str] = frozenset()

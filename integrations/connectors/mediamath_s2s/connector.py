@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Limits, Member, Operation, Removal, Segment, SegmentSource, convert
 from integrations.connectors.files import Change, Destination, FileConnector, Sftp, Verdict
 from integrations.connectors.mediamath_s2s import audience_file, processing_log
-from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NOW, USER_ID, Header
+from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NO_SEGMENT, NOW, USER_ID, Header
 from integrations.connectors.mediamath_s2s.publishing import DataSegment, Taxonomy, data_segment, taxonomy
 from integrations.connectors.mediamath_s2s.settings import (
     S2SActivation,
@@ -47,6 +47,7 @@ class MediaMathS2S(FileConnector, Publishing):
     by_user = True
     most_bytes = 4 * GIGABYTE - 64 * 2**20  # a file is closed a little before the limit
     segment_source = SegmentSource.ALLOCATED
+    reserved_numbers = frozenset({NO_SEGMENT})
     removal = Removal.OPERATION
     wants_extra = True
 
