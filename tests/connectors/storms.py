@@ -9,7 +9,7 @@ from integrations.models import Platform
 from tests.activation.telling import Telling, forget_backoff
 from tests.edge.process import until
 
-FORGET = "UPDATE platform_health SET until = NULL, state = 'closed', failures = 0, limited = 0"
+FORGET = "DELETE FROM platform_health"
 
 
 def forget_waits() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from activation import services as activations
 from activation.models import Activation
 from edge import buckets
 from edge.kinds import Kind
@@ -81,3 +82,19 @@ def test_merged__both_ids_are_the_survivors(shop: Shop, buyers: Activation) -> N
     shop.event(one, {"amount": 1})
     shop.absorb()
     assert shop.wanted(buyers) == set()
+
+
+def test_platform_that_goes_over_to_our_ids__learns_of_present_members_by_a_resync(shop: Shop) -> None:
+    shop.attribute("amount", "number")
+    platform = shop.platform("ads")
+    activation = shop.activation(shop.audience("buyers", rule("attribute.amount", ">", 100)), platform)
+    user = somebody()
+    shop.event(user, {"amount": 150})
+    shop.absorb()
+    platform.settings = SETTINGS
+    platform.save()
+    assert shop.wanted(activation) == set()
+
+    activations.resync(activation)
+    shop.absorb()
+    assert shop.wanted(activation) == {str(user)}
