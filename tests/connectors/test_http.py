@@ -2,7 +2,12 @@
 
 from typing import Any
 
+import pytest
+
+from activation.models import Batch
 from integrations import services
+from integrations.connectors.http.connector import HttpConnector
+from integrations.errors import Retriable
 from integrations.models import Platform
 from tests.activation.telling import Telling
 from tests.connectors.storms import Storm
@@ -99,3 +104,23 @@ def platform_without_test(platform: Platform) -> Any:
     platform.settings = {**platform.settings, "success": ""}
     platform.save()
     return platform
+
+
+def test_answer__that_nobody_understands_is_told_on_the_batch(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> list[None]:
+        raise Retriable("the answer is Greek")
+
+    platform = telling.platform()
+    telling.activation(telling.audience(), platform)
+    telling.user("x", platform)
+    with monkeypatch.context() as patched:
+        patched.setattr(HttpConnector, "outcomes", unreadable)
+        telling.tell(platform)
+    row = telling.delivery("x")
+    assert (row.error, row.claim, row.dead) == ("the answer is Greek", None, False)
+    assert row.due_at is not None
+    assert Batch.objects.get(operation="add").error == "the answer is Greek"
+    telling.tell_all(platform)
+    assert telling.delivery("x").acknowledged
