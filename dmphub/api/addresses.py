@@ -14,6 +14,7 @@ from dmphub.api.audiences import AudienceViewSet
 from dmphub.api.bad_rows import BadRowViewSet
 from dmphub.api.batches import BatchViewSet
 from dmphub.api.customers import CustomerViewSet
+from dmphub.api.dead_letters import DeadLetterViewSet
 from dmphub.api.links import LinkViewSet
 from dmphub.api.mappings import MappingViewSet
 from dmphub.api.match_rates import MatchRateView
@@ -31,6 +32,7 @@ router.register("platforms", PlatformViewSet)
 router.register("audiences", AudienceViewSet)
 router.register("activations", ActivationViewSet)
 router.register("batches", BatchViewSet)
+router.register("dead-letters", DeadLetterViewSet)
 router.register("bad-rows", BadRowViewSet)
 router.register("mappings", MappingViewSet)
 

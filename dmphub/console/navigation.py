@@ -28,6 +28,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
             "Activate",
             _model("Activations", "send", "activation", "activation"),
             _page("Batches", "receipt_long", "console:batches", "activation.view_batch"),
+            _page("Dead letters", "mark_email_unread", "console:dead-letters", "activation.view_deadletter"),
+            _page("Health of platforms", "monitor_heart", "console:platform-health", "integrations.view_platform"),
         ),
         _group("Look up", _page("A user's story", "person_search", "console:look-up", "profiles.view_profile")),
         _group(
