@@ -18,8 +18,8 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     class Meta:
         model = Batch
         fields = [
-            *("id", "platform", "activations", "operation", "status", "rows", "accepted", "response_status"),
-            *("request_excerpt", "response_excerpt", "error", "started_at", "finished_at"),
+            *("id", "platform", "activations", "operation", "status", "rows", "accepted", "requests", "bytes"),
+            *("response_status", "request_excerpt", "response_excerpt", "error", "started_at", "finished_at"),
         ]
 
 

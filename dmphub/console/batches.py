@@ -49,8 +49,19 @@ def _chosen(chosen: dict[str, Any]) -> QuerySet[Batch]:
 
 def _table(rows: list[Any]) -> Table:
     names = Platform.objects.in_bulk({row.platform_id for row in rows})
-    headers = ["Started", "Took", "Platform", "Operation", "Status", "Rows", "Answer", "Request", "Response"]
-    return table(headers, [_cells(row, names) for row in rows])
+    headers = [
+        "Started",
+        "Took",
+        "Platform",
+        "Operation",
+        "Status",
+        "Rows",
+        "Requests",
+        "Answer",
+        "Request",
+        "Response",
+    ]
+    return table([*headers, "Response"], [_cells(row, names) for row in rows])
 
 
 def _cells(row: Batch, names: dict[int, Platform]) -> list[Any]:
@@ -62,6 +73,7 @@ def _cells(row: Batch, names: dict[int, Platform]) -> list[Any]:
         row.operation,
         state(row.status),
         unbroken(f"{number(row.accepted)} of {number(row.rows)}"),
+        number(row.requests),
         mono(row.response_status or ""),
         excerpt(row.request_excerpt),
         excerpt(row.error or row.response_excerpt),

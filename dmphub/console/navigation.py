@@ -21,6 +21,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
         _group(
             "Match",
             _model("Platforms", "hub", "integrations", "platform"),
+            _page("Connectors", "extension", "console:connectors", "integrations.view_platform"),
             _page("Match rate", "percent", "console:match-rate", "integrations.view_platform"),
             _page("Mail links", "link", "console:links", "integrations.change_platform"),
         ),
@@ -29,6 +30,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
             "Activate",
             _model("Activations", "send", "activation", "activation"),
             _page("Batches", "receipt_long", "console:batches", "activation.view_batch"),
+            _page("Dead letters", "mark_email_unread", "console:dead-letters", "activation.view_deadletter"),
+            _page("Health of platforms", "monitor_heart", "console:platform-health", "integrations.view_platform"),
         ),
         _group(
             "Look up",

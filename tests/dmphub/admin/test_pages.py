@@ -20,7 +20,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 USER = uuid.UUID("5b0d4c3e-9f63-4d25-8c0e-30f2a6c1d7aa")
 PAGES = [
     *("/", "/links/", "/match-rate/", "/imports/", "/look-up/", "/erasures/", "/batches/", "/bad-rows/", "/hot-ids/"),
-    "/pipeline/",
+    *("/connectors/", "/dead-letters/", "/pipeline/"),
 ]
 MODELS = [Customer, Pixel, Attribute, Platform, Audience, Activation, ApiKey, User]
 

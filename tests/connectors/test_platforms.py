@@ -1,0 +1,232 @@
+"""Each connector end to end: data in, an audience, the platform holds exactly its members, whatever it answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from activation import services as activations
+from activation.models import Activation, Batch
+from integrations import services
+from integrations.connectors.base import Connector
+from integrations.connectors.mapp_cep.connector import MappCep
+from integrations.connectors.mapp_webhook.connector import MappWebhook
+from integrations.connectors.mediamath_batch.connector import MediaMathBatch
+from integrations.connectors.mediamath_event.connector import MediaMathEvent
+from integrations.models import Platform
+from tests.activation.telling import Telling
+from tests.connectors.storms import Storm
+from tests.connectors.street import Street
+
+MAPPING = [{"from": "sku", "to": "product_id", "type": "String"}, {"from": "mail", "to": "mt_exem", "type": "String"}]
+
+
+@dataclass(frozen=True)
+class Case:
+    """`title`: what the platform calls the audience. `an_id`: one that the platform takes."""
+
+    connector: type[Connector]
+    party: str
+    settings: Callable[[str], dict[str, Any]]
+    credentials: dict[str, Any]
+    activation: dict[str, Any]
+    title: str
+    an_id: Callable[[int], str]
+    removes: bool = True
+
+    @property
+    def overload(self) -> str | None:
+        return "Database Access Limit Exceeded" if self.connector is MappCep else None
+
+
+def guid(_: int) -> str:
+    return str(uuid4())
+
+
+CASES = [
+    Case(
+        MappWebhook,
+        "webhook",
+        lambda url: {"url": f"{url}/mapp-webhook/a"},
+        {"secret": "a-secret"},
+        {},
+        "big",
+        lambda number: f"abc{number}",
+    ),
+    Case(
+        MappCep,
+        "cep",
+        lambda url: {"api_url": f"{url}/cep/api/rest/v6", "default_group_id": 4711},
+        {"username": "a", "password": "a-secret"},
+        {},
+        "big - DMP",
+        lambda number: str(800 + number),
+    ),
+    Case(
+        MediaMathEvent,
+        "events",
+        lambda url: {"url": f"{url}/mediamath-event/a/event/img", "advertiser_id": 23, "mapping": MAPPING},
+        {},
+        {"pixel_id": 77},
+        "77",
+        guid,
+        removes=False,
+    ),
+    Case(
+        MediaMathBatch,
+        "batches",
+        lambda url: {"url": f"{url}/mediamath-batch/a/v1", "advertiser_id": 23, "mapping": MAPPING},
+        {"api_key": "a-secret"},
+        {"pixel_id": 77, "mapping_id": "M-1"},
+        "77",
+        guid,
+        removes=False,
+    ),
+]
+
+
+class World:
+    """One platform of a case, with an audience on its way to it."""
+
+    def __init__(self, telling: Telling, sandbox: Street, case: Case) -> None:
+        self.telling, self.sandbox, self.case = telling, sandbox, case
+        self.platform = telling.shop.platform(
+            "a",
+            connector=case.connector.key,
+            settings=case.settings(sandbox.url),
+            credentials=case.credentials,
+        )
+        self._count = 0
+
+    def activate(self) -> Activation:
+        activation = activations.activate(self.telling.audience(), self.platform, self.case.activation)
+        self.telling.shop.absorb()
+        self.telling.create(self.platform)
+        activation.refresh_from_db()
+        assert activation.status == Activation.Status.LIVE, activation.last_error
+        return activation
+
+    def joins(self, **data: Any) -> tuple[Any, str]:
+        self._count += 1
+        an_id = self.case.an_id(self._count)
+        user = self.telling.user(an_id, self.platform)
+        if data:
+            self.telling.shop.event(user, data)
+        return user, an_id
+
+    def held(self) -> set[str]:
+        return self.sandbox.segment(self.case.party, self.case.title)
+
+    def rejected(self) -> int:
+        return int(self.sandbox.account(self.case.party)["rejected"])
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.connector.key)
+def world(request: Any, telling: Telling, sandbox: Street, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(MediaMathBatch, "linger_ms", 0)
+    monkeypatch.setattr(MappWebhook, "linger_ms", 0)
+    return World(telling, sandbox, request.param)
+
+
+def test_members__arrive_and_leavers_leave_or_are_shown_as_kept(world: World) -> None:
+    activation = world.activate()
+    joined = [world.joins() for _ in range(6)]
+    world.telling.user(world.case.an_id(99), world.platform, amount=5)
+    world.telling.tell_all(world.platform)
+    ids = {an_id for _, an_id in joined}
+    assert world.held() == ids
+
+    leaver, left = joined[0]
+    world.telling.change(leaver, 1)
+    world.telling.tell_all(world.platform)
+    assert world.held() == (ids - {left} if world.case.removes else ids)
+    assert activations.counts(activation)["kept"] == (0 if world.case.removes else 1)
+    assert activations.counts(activation)["dead"] == 0
+    assert world.rejected() == 0
+
+
+def test_storms__are_survived(world: World) -> None:
+    world.activate()
+    storm = Storm(world.telling, world.platform, f"{world.case.party}/a", world.held)
+    _, first = world.joins()
+    storm.busy({first})
+    _, second = world.joins()
+    storm.falling_over({first, second}, 4, world.case.overload)
+    _, third = world.joins()
+    storm.shut_out({first, second, third})
+    assert world.platform.activations.get().status == "live"
+
+
+def test_check__tells_right_from_wrong_credentials(world: World) -> None:
+    assert services.check(world.platform)["ok"]
+    if world.case.connector.checks is Connector.checks:
+        return
+    world.platform.credentials = dict.fromkeys(world.case.credentials, "wrong")
+    assert not services.check(world.platform)["ok"]
+
+
+@pytest.mark.parametrize("world", CASES[2:], indirect=True, ids=lambda case: case.connector.key)
+def test_mathtag__is_told_mapped_attributes_and_nothing_personal(world: World) -> None:
+    world.activate()
+    _, an_id = world.joins(sku="A 7", mail="jane@example.com", secret="x")
+    bad = world.telling.user("no-guid", world.platform)
+    world.telling.tell_all(world.platform)
+    (event,) = [one for one in world.sandbox.account(world.case.party)["notes"] if one["mt_uuid"] == an_id]
+    assert (event["product_id"], event.get("mt_exem", "")) == ("A 7", "")
+    assert world.held() == {an_id}
+    row = world.telling.delivery("no-guid")
+    assert row.user_id == bad
+    assert row.dead
+    assert "GUID" in row.error
+
+
+@pytest.mark.parametrize("world", [CASES[3]], indirect=True)
+def test_batches__are_full_when_there_is_work(world: World) -> None:
+    world.activate()
+    ids = {world.joins()[1] for _ in range(450)}
+    world.telling.tell_all(world.platform)
+    assert world.held() == ids
+    assert world.telling.calls() <= 4 * 2  # of each lane's hundred and odd: one full request, and the rest
+
+
+@pytest.mark.parametrize("world", [CASES[3]], indirect=True)
+def test_unknown_mapping__is_a_dead_letter_and_no_neighbour_suffers(world: World) -> None:
+    world.activate()
+    telling = world.telling
+    other = activations.activate(
+        telling.audience("huge", 100), world.platform, {"pixel_id": 78, "mapping_id": "nobody"}
+    )
+    telling.shop.absorb()
+    telling.create(world.platform)
+    ids = {world.joins()[1] for _ in range(3)}
+    telling.tell_all(world.platform)
+    assert world.held() == ids
+    assert activations.counts(other)["dead"] == 3
+    assert "Mapping not found" in Batch.objects.exclude(error="").first().error  # type: ignore[union-attr]  # there is one
+
+
+@pytest.mark.parametrize("world", [CASES[1]], indirect=True)
+def test_contact_that_is_gone__cannot_be_added_and_need_not_be_removed(world: World) -> None:
+    activation = world.activate()
+    user = world.telling.user("not a contact", world.platform)
+    world.telling.tell_all(world.platform)
+    assert "NO_SUCH_OBJECT" in world.telling.delivery("not a contact").error
+    activations.resync(activation)
+    world.telling.change(user, 1)
+    world.telling.tell_all(world.platform)
+    assert world.telling.delivery("not a contact").acknowledged is False
+    assert not world.telling.delivery("not a contact").dead
+
+
+@pytest.mark.parametrize("world", [CASES[1]], indirect=True)
+def test_group__that_cannot_be_made_is_told_and_tried_again(world: World) -> None:
+    platform: Platform = world.platform
+    platform.settings = {**platform.settings, "default_group_id": 9}
+    platform.save()
+    activation = activations.activate(world.telling.audience(), platform, {})
+    world.telling.create(platform)
+    activation.refresh_from_db()
+    assert "NO_SUCH_OBJECT" in activation.last_error
+    assert "no default group 9" in services.check(platform)["error"]
