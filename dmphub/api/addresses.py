@@ -21,6 +21,7 @@ from dmphub.api.match_rates import MatchRateView
 from dmphub.api.pipeline import PipelineView
 from dmphub.api.pixels import PixelViewSet
 from dmphub.api.platforms import PlatformViewSet
+from dmphub.api.publishing import PublishViewSet
 from dmphub.api.users import UserView
 
 router = SimpleRouter()
@@ -54,6 +55,7 @@ app_name = "api"
 urlpatterns = [
     *router.urls,
     path("platforms/<int:pk>/links/", LinkViewSet.as_view({"post": "create"}), name="platform-links"),
+    path("platforms/<int:pk>/publish/", PublishViewSet.as_view({"post": "create"}), name="platform-publish"),
     path("platforms/<int:pl>/match-rate/", MatchRateView.as_view(), name="match-rate"),
     path("users/<uuid:user_id>/", UserView.as_view(), name="user"),
     path("pipeline/", PipelineView.as_view(), name="pipeline"),

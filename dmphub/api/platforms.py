@@ -1,7 +1,9 @@
 """`platforms/`: third parties, how to speak to them, and how their users are matched."""
 
+from inspect import cleandoc
 from typing import Any
 
+import msgspec
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
@@ -117,6 +119,8 @@ class ConnectorSerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField()
+    notes = serializers.CharField(help_text="What people have to know or do beyond the settings.")
+    default_limits = serializers.DictField(help_text="What its documents say; a platform's limits override them.")
     settings_schema = serializers.DictField(help_text="JSON Schema.")
     credentials_schema = serializers.DictField(help_text="JSON Schema.")
     activation_schema = serializers.DictField(help_text="JSON Schema of an activation's settings.")
@@ -169,6 +173,8 @@ def _described(connector: Any) -> dict[str, Any]:
         "key": connector.key,
         "title": connector.title,
         "description": connector.description,
+        "notes": cleandoc(connector.notes),
+        "default_limits": msgspec.to_builtins(connector.default_limits),
         "settings_schema": connector.settings_schema(),
         "credentials_schema": connector.credentials_schema(),
         "activation_schema": connector.activation_schema(),

@@ -5,6 +5,7 @@ from django.urls import path
 
 from dmphub.console.bad_rows import bad_rows
 from dmphub.console.batches import batches
+from dmphub.console.connectors import connectors
 from dmphub.console.dead_letters import dead_letters
 from dmphub.console.links import links
 from dmphub.console.lookup import look_up
@@ -14,6 +15,7 @@ from dmphub.console.platform_health import platform_health
 
 app_name = "console"
 urlpatterns = [
+    path("connectors/", admin.site.admin_view(connectors), name="connectors"),
     path("links/", admin.site.admin_view(links), name="links"),
     path("look-up/", admin.site.admin_view(look_up), name="look-up"),
     path("match-rate/", admin.site.admin_view(match_rate), name="match-rate"),

@@ -1,5 +1,6 @@
 """How well a platform is matched, day by day."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -7,7 +8,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from dmphub.console.cells import Table, number, table, when
+from dmphub.console.cells import Table, number, table
 from dmphub.console.chart import Chart
 from edge.console import page
 from integrations.models import Platform
@@ -38,18 +39,19 @@ def _shown(platform: Platform) -> dict[str, Any]:
     days = match_rates.days(platform, DAYS)
     return {
         "platform": platform,
-        "figures": _figures(days[-1].rate, when(newest_sync(platform.pl)) or "never"),
+        "figures": _figures(days[-1].rate, newest_sync(platform.pl)),
         "chart": Chart([(str(one.day), one.rate.share) for one in days]),
         "table": _table(days),
     }
 
 
-def _figures(rate: Rate, newest: str) -> list[dict[str, str]]:
+def _figures(rate: Rate, newest: datetime | None) -> list[dict[str, str]]:
+    clock, day = (f"{newest:%H:%M}", f"UTC, {newest:%Y-%m-%d}") if newest else ("never", "")
     return [
         {"title": "Known users", "value": number(rate.known), "hint": "real, and not opted out"},
         {"title": "Matched", "value": number(rate.mapped), "hint": "with an id on the platform, each user once"},
         {"title": "Share", "value": percent(rate.share), "hint": "of the known users"},
-        {"title": "Newest sync", "value": newest, "hint": "UTC"},
+        {"title": "Newest sync", "value": clock, "hint": day},
     ]
 
 

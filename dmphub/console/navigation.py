@@ -19,6 +19,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
         _group(
             "Match",
             _model("Platforms", "hub", "integrations", "platform"),
+            _page("Connectors", "extension", "console:connectors", "integrations.view_platform"),
             _page("Match rate", "percent", "console:match-rate", "integrations.view_platform"),
             _page("Mail links", "link", "console:links", "integrations.change_platform"),
         ),

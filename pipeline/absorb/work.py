@@ -16,6 +16,7 @@ from audiences.evaluation import Evaluation, Flip
 from edge import buckets, commands
 from edge.commands import Command
 from edge.kinds import Kind
+from edge.messages import Sync
 from pipeline import catalogue
 from pipeline.absorb.rows import Row
 from pipeline.catalogue import Catalogue
@@ -220,6 +221,18 @@ class Work:
         """Settle a want, this bucket's or one that came from another."""
         self._wants.append((buckets.of_value(want.platform_user_id), want))
 
+    def introduce(
+        self, customer: int, user_id: UUID, platform: int, known: dict[tuple[int, UUID], list[KnownAs]]
+    ) -> None:
+        """Match a member, where the platform knows users by our own ids, as if it had been synced under its own.
+
+        From then on it is an id like any other: it has an owner, survives merges, and goes when the user does.
+        """
+        own = str(user_id)
+        ids = {m.platform_user_id for m in known[customer, user_id] if m.platform == platform}
+        if platform in self.catalogue.activations.own and own not in ids:
+            self.send(buckets.of_value(own), Kind.SYNC, Sync(customer, platform, own, own, self.now_ms))
+
     def refuse(self, row: Row, customer: int | None, reason: str) -> None:
         self.refused.append(Refused(row, customer, reason))
 
@@ -259,6 +272,8 @@ class Work:
                 for m in known[flip.profile.customer, flip.profile.user_id]:
                     if m.platform == platform:
                         self.want(m, activation, flip.member, flip.version)
+                if flip.member:
+                    self.introduce(flip.profile.customer, flip.profile.user_id, platform, known)
 
     def _want_for_new_mappings(self) -> None:
         """An id that was just matched is wanted wherever its user is a member already."""

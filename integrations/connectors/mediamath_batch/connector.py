@@ -49,6 +49,12 @@ class MediaMathBatch(Connector):
     settings_type = BatchSettings
     credentials_type = BatchCredentials
     activation_type = BatchActivation
+    notes = """
+        Each activation names its MathTag and that tag's mapping: {"pixel_id": 1234567, "mapping_id": "…"}. Who
+        leaves the audience cannot be removed.
+
+        The API key takes 50,000 requests a day, so events wait a little for others to fill a request with.
+    """
     default_limits = Limits(per_second=10, concurrent=5, per_day=50_000)
 
     strategy = Strategy.MICRO_BATCH

@@ -18,7 +18,7 @@ from profiles.models import Attribute, Identity, Pixel, PixelIntegration, Profil
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 USER = uuid.UUID("5b0d4c3e-9f63-4d25-8c0e-30f2a6c1d7aa")
-PAGES = ["/", "/links/", "/match-rate/", "/look-up/", "/batches/", "/bad-rows/", "/pipeline/"]
+PAGES = ["/", "/connectors/", "/links/", "/match-rate/", "/look-up/", "/batches/", "/bad-rows/", "/pipeline/"]
 MODELS = [Customer, Pixel, Attribute, Platform, Audience, Activation, ApiKey, User]
 
 
