@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from django.core.management.base import BaseCommand
 
 from dmphub.api import idempotency
-from pipeline import retention
+from pipeline import delivery, retention
 from pipeline.imports import files
 from pipeline.match_rates import keep_today
 from pipeline.sweeper import Sweeper
@@ -24,7 +24,7 @@ def forget_files() -> None:
     files.sweep(datetime.now(UTC))
 
 
-CHORES = (forget_answers, keep_today, forget_files, retention.sweep)
+CHORES = (forget_answers, keep_today, forget_files, delivery.renew, retention.sweep)
 SEARCHES = (idempotency.forget_answers_with,)
 
 
