@@ -24,7 +24,7 @@ def forget_files() -> None:
     files.sweep(datetime.now(UTC))
 
 
-CHORES = (forget_answers, keep_today, forget_files, delivery.renew, retention.sweep)
+CHORES = (forget_answers, keep_today, forget_files, delivery.renew, delivery.forget, retention.sweep)
 SEARCHES = (idempotency.forget_answers_with,)
 
 
