@@ -19,6 +19,7 @@ from integrations.models import Platform
 from tests.activation.telling import Telling
 from tests.connectors.storms import Storm
 from tests.connectors.street import Street
+from tests.edge.process import until
 
 MAPPING = [{"from": "sku", "to": "product_id", "type": "String"}, {"from": "mail", "to": "mt_exem", "type": "String"}]
 
@@ -103,10 +104,13 @@ class World:
     def activate(self) -> Activation:
         activation = activations.activate(self.telling.audience(), self.platform, self.case.activation)
         self.telling.shop.absorb()
+        until(lambda: self._is_made(activation), 10)  # a Redis that has just started lets nobody through at once
+        return activation
+
+    def _is_made(self, activation: Activation) -> bool:
         self.telling.create(self.platform)
         activation.refresh_from_db()
-        assert activation.status == Activation.Status.LIVE, activation.last_error
-        return activation
+        return activation.status == Activation.Status.LIVE
 
     def joins(self, **data: Any) -> tuple[Any, str]:
         self._count += 1
