@@ -18,6 +18,8 @@ DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = ["*"]
 EDGE_URL = ENVIRONMENT.edge_url
 ALLOW_PRIVATE_TARGETS = ENVIRONMENT.allow_private_targets
+# where platforms that take files in a folder get them: nothing is ever written elsewhere
+FILES_ROOT = ENVIRONMENT.home / "files"
 
 INSTALLED_APPS = [
     "unfold",

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.db import close_old_connections
 
-from activation.delivery.lanes import CREATION, LANES
 from audiences.services import finish_builds
 from edge.wakeups import ABSORB, DELIVER, wakeups
 from pipeline import delivery
@@ -55,9 +54,8 @@ class Sweeper:
         else:
             stage.look_at_the_clock()
         finish_builds()
-        for platform in delivery.platforms():
-            for lane in (CREATION, *range(LANES)):
-                self._deliver(platform, lane)
+        for platform, lane in delivery.lanes():
+            self._deliver(platform, lane)
         if time.monotonic() - self._chores_done >= CHORES_SECONDS:
             self._chores_done = time.monotonic()
             for chore in self._chores:

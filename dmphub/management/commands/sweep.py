@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from django.core.management.base import BaseCommand
 
 from dmphub.api import idempotency
+from pipeline import delivery
 from pipeline.match_rates import keep_today
 from pipeline.sweeper import Sweeper
 
@@ -17,7 +18,7 @@ def forget_answers() -> None:
     idempotency.forget(datetime.now(UTC) - ANSWERS_KEPT)
 
 
-CHORES = (forget_answers, keep_today)
+CHORES = (forget_answers, keep_today, delivery.renew, delivery.forget)
 
 
 class Command(BaseCommand):
