@@ -1,7 +1,7 @@
 """MediaMath's processing log over a folder into which files are uploaded: each is read by the rules of the document.
 
 `GET /s2s/<account>/log?offset=` with the SFTP user's basic authentication; `/state` has what the processed files say.
-The folder is `$S2S_FOLDER/<account>`.
+The folder is `$S2S_FOLDER/<account>`. A file that names a user “dead…” is refused, one with “beef…” the first time only.
 """
 
 import os
@@ -19,6 +19,10 @@ FOLDER = "S2S_FOLDER"
 
 class AudienceFiles(ThirdParty[Held]):
     name = "s2s"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._forgiven: set[str] = set()
 
     def new_account(self) -> Held:
         return Held()
@@ -60,7 +64,9 @@ class AudienceFiles(ThirdParty[Held]):
             file = read(path.name, path.read_bytes())
         except Unreadable as wrong:
             return {"file": path.name, "status": "rejected", "errors": [{"line": 0, "message": str(wrong)}]}
-        if any(row.user.startswith("dead") for row in file.rows):
+        strangers = {row.user for row in file.rows if row.user.startswith(("dead", "beef"))} - self._forgiven
+        self._forgiven |= {user for user in strangers if user.startswith("beef")}
+        if strangers:
             return {"file": path.name, "status": "rejected", "errors": ["a user that nobody knows"]}
         file.replay(held)
         return {"file": path.name, "status": "processed", "rows": len(file.rows)}

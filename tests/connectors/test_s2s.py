@@ -1,0 +1,252 @@
+"""MediaMath S2S end to end: files by SFTP that an independent reader processes, and what its log says of them."""
+
+import gzip
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from activation import services as activations
+from activation.conditions import UploadedFile
+from activation.delivery.lanes import CREATION, FILES
+from activation.models import Activation, Batch
+from integrations import services
+from integrations.models import Platform
+from pipeline import delivery
+from tests.activation.telling import Telling
+from tests.connectors.sftp_server import SftpServer
+from tests.connectors.storms import forget_waits
+from tests.connectors.street import Street
+
+AGAIN = "UPDATE lane SET leased_until = NULL; UPDATE uploaded_file SET ask_at = now() WHERE ask_at IS NOT NULL"
+
+
+@pytest.fixture
+def server(sandbox: Street) -> Iterator[SftpServer]:
+    server = SftpServer(sandbox.files)
+    yield server
+    server.close()
+
+
+class Files:
+    """A platform that takes files; `write` makes the next ones, `ask` looks into the log."""
+
+    def __init__(self, telling: Telling, sandbox: Street, server: SftpServer) -> None:
+        self.telling, self.sandbox, self.server = telling, sandbox, server
+
+    def platform(self, **more: Any) -> Platform:
+        given = {
+            "host": "127.0.0.1",
+            "port": self.server.port,
+            "partner": "Partner",
+            "segment_namespace": "ep",
+            "interval_minutes": 1,
+            "log_url": f"{self.sandbox.url}/s2s/ep/log",
+        }
+        password, limits = more.pop("password", "ep-secret"), more.pop("limits", {})
+        return self.telling.shop.platform(
+            "ep",
+            connector="mediamath_s2s",
+            settings=given | more,
+            limits=limits,
+            credentials={"username": "ep", "password": password},
+        )
+
+    def activate(self, platform: Platform, name: str = "big", above: int = 100, **given: Any) -> Activation:
+        activation = activations.activate(self.telling.audience(name, above), platform, given)
+        self.telling.shop.absorb()
+        self.telling.create(platform)
+        activation.refresh_from_db()
+        return activation
+
+    def joins(self, platform: Platform, amount: int = 500, an_id: str = "", **more: Any) -> tuple[UUID, str]:
+        user, an_id = uuid4(), an_id or str(uuid4())
+        self.telling.shop.sync(user, platform, an_id, **more)
+        self.telling.shop.event(user, {"amount": amount})
+        return user, an_id
+
+    def write(self, platform: Platform) -> int:
+        """As if the interval, and every wait, were over."""
+        self.telling.shop.absorb()
+        forget_waits()
+        with connection.cursor() as cursor:
+            cursor.execute(AGAIN)
+        return delivery.work(platform.pl, FILES, lambda: True)
+
+    def ask(self, platform: Platform) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(AGAIN)
+        assert delivery.is_due(platform.pl, CREATION, datetime.now(UTC))
+        delivery.work(platform.pl, CREATION, lambda: True)
+
+    def held(self, activation: Activation) -> set[str]:
+        segments = self.sandbox.account("s2s", "ep")["segments"]
+        return set(segments.get(str(activation.segment_id), {"members": []})["members"])
+
+    def texts(self) -> dict[str, str]:
+        return {
+            path.name: gzip.decompress(path.read_bytes()).decode() for path in (self.sandbox.files / "ep").glob("*.gz")
+        }
+
+
+@pytest.fixture
+def files(telling: Telling, sandbox: Street, server: SftpServer) -> Files:
+    return Files(telling, sandbox, server)
+
+
+def test_members__arrive_and_leave_one_line_a_user(files: Files) -> None:
+    platform = files.platform()
+    big, huge = files.activate(platform), files.activate(platform, "huge", 1000)
+    assert big.segment_id != huge.segment_id
+    leaver, left = files.joins(platform)
+    _, rich = files.joins(platform, 5000)
+    files.joins(platform, 5)
+    assert files.write(platform) == 3
+    [text] = files.texts().values()
+    assert f"\n{rich} {big.segment_id}:0 {huge.segment_id}:0\n" in text
+    files.ask(platform)
+    assert (files.held(big), files.held(huge)) == ({left, rich}, {rich})
+
+    files.telling.shop.event(leaver, {"amount": 1})
+    assert files.write(platform) == 1
+    files.ask(platform)
+    assert (files.held(big), files.held(huge)) == ({rich}, {rich})
+    assert set(UploadedFile.objects.values_list("fate", flat=True)) == {"processed"}
+    assert activations.counts(big)["acknowledged"] == 1
+
+
+def test_refused_file__comes_back_to_its_rows_and_is_shown(files: Files) -> None:
+    platform = files.platform()
+    activation = files.activate(platform)
+    _, guilty = files.joins(platform, an_id="beef0000-0000-4000-8000-000000000000")
+    _, innocent = files.joins(platform)
+    files.write(platform)
+    assert activations.counts(activation)["acknowledged"] == 2
+
+    files.ask(platform)
+    counts = activations.counts(activation)
+    assert (counts["acknowledged"], counts["due"]) == (0, 2)
+    assert "a user that nobody knows" in files.telling.delivery(innocent).error
+    [batch] = Batch.objects.filter(operation="file")
+    assert (batch.status, batch.accepted) == ("failed", 0)
+    assert "was refused: a user that nobody knows" in batch.error
+
+    files.write(platform)
+    files.ask(platform)
+    assert files.held(activation) == {guilty, innocent}
+    assert activations.counts(activation)["acknowledged"] == 2
+
+
+def test_three_refused_files__need_a_person(files: Files) -> None:
+    platform = files.platform()
+    activation = files.activate(platform)
+    files.joins(platform, an_id="dead0000-0000-4000-8000-000000000000")
+    for _ in range(3):
+        files.write(platform)
+        files.ask(platform)
+    activation.refresh_from_db()
+    assert activation.status == Activation.Status.BROKEN
+    assert "a user that nobody knows" in activation.last_error
+    assert len(files.texts()) == 3
+
+
+def test_given_segment__is_used_and_not_allocated(files: Files) -> None:
+    platform = files.platform()
+    assert files.activate(platform, "two", 2, segment_id=2).segment_id == 2
+    assert [files.activate(platform, name, above).segment_id for name, above in (("a", 10), ("b", 20))] == [1, 3]
+
+
+def test_private_data__have_files_with_the_clients_name(files: Files) -> None:
+    platform = files.platform()
+    public, private = files.activate(platform), files.activate(platform, "huge", 1000, client="Acme")
+    _, rich = files.joins(platform, 5000)
+    files.write(platform)
+    assert {name.rpartition("_")[0] for name in files.texts()} == {"Partner", "Partner_Acme"}
+    files.ask(platform)
+    assert files.held(public) == files.held(private) == {rich}
+
+
+def test_data_centre__chooses_the_server(files: Files) -> None:
+    platform = files.platform(hosts_by_dc={"ams": "localhost"}, interval_minutes=2)
+    activation = files.activate(platform)
+    _, near = files.joins(platform)
+    _, far = files.joins(platform, extra={"dc": "ams"})
+    files.write(platform)
+    texts = files.texts().values()
+    assert sorted((near in text, far in text) for text in texts) == [(False, True), (True, False)]
+    files.ask(platform)
+    assert files.held(activation) == {near, far}
+
+
+def test_log_in_refused__stops_the_activation_and_loses_nothing(files: Files) -> None:
+    platform = files.platform(password="wrong")
+    activation = files.activate(platform)
+    _, an_id = files.joins(platform)
+    files.write(platform)
+    activation.refresh_from_db()
+    assert activation.status == Activation.Status.BROKEN
+    assert "does not accept the log-in" in activation.last_error
+
+    platform.credentials = {"username": "ep", "password": "ep-secret"}
+    platform.save()
+    files.telling.create(platform)
+    files.write(platform)
+    files.ask(platform)
+    assert files.held(activation) == {an_id}
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"status": 403}, {"status": 429}, {"status": 200, "body": "<html>"}]
+)
+def test_log__that_cannot_be_read_is_told_and_asked_again(files: Files, fault: dict[str, Any]) -> None:
+    platform = files.platform()
+    activation = files.activate(platform)
+    _, an_id = files.joins(platform)
+    files.write(platform)
+    files.sandbox.faults(target="s2s/ep", **fault)
+    files.ask(platform)
+    [file] = UploadedFile.objects.all()
+    assert file.fate == "waiting"
+    assert file.reason.startswith("the processing log: ")
+    assert not services.check(platform)["ok"]
+
+    files.sandbox.faults(clear=True)
+    files.ask(platform)
+    assert files.held(activation) == {an_id}
+    assert services.check(platform) == {"ok": True, "files_in_the_log": 1}
+
+
+amounts = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([1, 500, 5000])), min_size=1, max_size=6)
+
+
+@given(rounds=st.lists(amounts, min_size=1, max_size=4))
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_history__ends_with_exactly_the_members(
+    files: Files, rounds: list[list[tuple[int, int]]], make_world: Callable[[], tuple[Platform, list[Activation]]]
+) -> None:
+    platform, (big, huge) = make_world()
+    users = [files.joins(platform, 1) for _ in range(4)]
+    amount = dict.fromkeys(range(4), 1)
+    for changes in rounds:
+        for number, value in changes:
+            amount[number] = value
+            files.telling.shop.event(users[number][0], {"amount": value})
+        files.write(platform)
+        if UploadedFile.objects.filter(platform_id=platform.pl, fate="waiting").exists():
+            files.ask(platform)
+    mine = {an_id for _, an_id in users}
+    assert files.held(big) & mine == {users[number][1] for number, value in amount.items() if value > 100}
+    assert files.held(huge) & mine == {users[number][1] for number, value in amount.items() if value > 1000}
+
+
+@pytest.fixture
+def make_world(files: Files) -> Callable[[], tuple[Platform, list[Activation]]]:
+    """The same platform for all examples: what was before must not matter."""
+    platform = files.platform(limits={"files_per_hour": 1000})
+    made = [files.activate(platform), files.activate(platform, "huge", 1000)]
+    return lambda: (platform, made)
