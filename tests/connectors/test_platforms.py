@@ -6,9 +6,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from activation import services as activations
-from activation.models import Activation, Batch
+from activation.conditions import Health
+from activation.models import Activation, Batch, Delivery
 from integrations import services
 from integrations.connectors.base import Connector
 from integrations.connectors.mapp_cep.connector import MappCep
@@ -16,7 +18,7 @@ from integrations.connectors.mapp_webhook.connector import MappWebhook
 from integrations.connectors.mediamath_batch.connector import MediaMathBatch
 from integrations.connectors.mediamath_event.connector import MediaMathEvent
 from integrations.models import Platform
-from tests.activation.telling import Telling
+from tests.activation.telling import Telling, forget_backoff
 from tests.connectors.storms import Storm
 from tests.connectors.street import Street
 from tests.edge.process import until
@@ -234,3 +236,21 @@ def test_group__that_cannot_be_made_is_told_and_tried_again(world: World) -> Non
     activation.refresh_from_db()
     assert "NO_SUCH_OBJECT" in activation.last_error
     assert "no default group 9" in services.check(platform)["error"]
+
+
+@pytest.mark.parametrize("world", [CASES[1]], indirect=True)
+def test_overload__that_comes_again_is_given_a_quarter_of_an_hour(world: World) -> None:
+    world.activate()
+    world.joins()
+    world.sandbox.faults(target="cep/a", status=500, body=world.case.overload)
+    waits = []
+    for _ in range(2):
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE platform_health SET until = NULL")
+        forget_backoff()
+        world.telling.tell(world.platform)
+        health = Health.objects.get(platform_id=world.platform.pl)
+        assert health.until is not None
+        waits.append(round((health.until - health.changed_at).total_seconds()))
+    assert waits == [30, 900]
+    assert Delivery.objects.get().attempts == 0

@@ -250,3 +250,16 @@ def make_world(files: Files) -> Callable[[], tuple[Platform, list[Activation]]]:
     platform = files.platform(limits={"files_per_hour": 1000})
     made = [files.activate(platform), files.activate(platform, "huge", 1000)]
     return lambda: (platform, made)
+
+
+def test_quota_of_files__is_kept_and_nothing_is_lost(files: Files) -> None:
+    platform = files.platform(limits={"files_per_hour": 1})
+    activation = files.activate(platform)
+    files.joins(platform)
+    files.write(platform)
+    files.joins(platform)
+    files.write(platform)
+    assert len(files.texts()) == 1
+    counts = activations.counts(activation)
+    assert (counts["wanted"], counts["acknowledged"], counts["due"]) == (2, 1, 1)
+    assert "1 files an hour are used up" in Batch.objects.exclude(error="").get().error

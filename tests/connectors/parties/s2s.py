@@ -1,7 +1,7 @@
 """MediaMath's processing log over a folder into which files are uploaded: each is read by the rules of the document.
 
 `GET /s2s/<account>/log?offset=` with the SFTP user's basic authentication; `/state` has what the processed files say.
-The folder is `$S2S_FOLDER/<account>`. A file that names a user “dead…” is refused, one with “beef…” the first time only.
+The folder is `$S2S_FOLDER/<account>`. A file that names a user “dead…” is refused, one with “beef…” the first time.
 """
 
 import os

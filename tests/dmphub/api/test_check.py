@@ -71,8 +71,8 @@ def test_batch_of_a_file__shows_what_became_of_it(admin: Caller, shop: Customer)
             bucket=0, id=batch, platform_id=platform.pl, operation="file", status="done", rows=1, started_at=now
         )
     UploadedFile.objects.create(
-        platform_id=platform.pl, file_name="P_202603011200.log.gz", batch=ids[0], rows=1, fate="refused", uploaded_at=now,
-        reason="no blank line",
+        platform_id=platform.pl, file_name="P_202603011200.log.gz", batch=ids[0], rows=1, fate="refused",
+        uploaded_at=now, reason="no blank line",
     )  # fmt: skip
     files = {row["id"]: row["file"] for row in admin.get("batches/").body["results"]}
     assert files[str(ids[1])] is None
