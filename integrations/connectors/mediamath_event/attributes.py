@@ -21,6 +21,7 @@ STANDARD = HASHED | {
     "mt_ip", "mt_ts", "v1", "v2", "order_id", "product_id", "product_name", "product_catgory", "client_status",
     "page_name",
 }  # fmt: skip
+REVENUE = "v1"  # a number without a currency sign, whatever type it is mapped with
 ONE_HASH = "mt_excl and mt_exem are both mapped: MediaMath recommends to pass only one of the two hashes."
 
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -119,6 +120,8 @@ def _found(attributes: Mapping[str, Any], path: str) -> Any:
 
 def _value(rule: Rule, value: Any) -> Value:
     if value is None or isinstance(value, dict | list):
+        return ""
+    if rule.to == REVENUE and _numeric(value) == "":
         return ""
     check = _CHECKS.get(rule.to)
     if check is not None:
