@@ -61,12 +61,12 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"})
 IdType = Literal["guid", "any"]
 
 
-def faults(rules: Sequence[Rule]) -> list[str]:
-    """Everything in a mapping template that cannot work."""
+def faults(rules: Sequence[Rule], filled_in: frozenset[str] = OURS) -> list[str]:
+    """Everything in a mapping template that cannot work; `filled_in`: what the hub fills in itself."""
     targets = [rule.to for rule in rules]
     twice = sorted({name for name in targets if targets.count(name) > 1})
     found = [f"mapping: “{name}” is mapped to twice" for name in twice]
-    found += [f"mapping: “{name}” is filled in by the hub" for name in sorted(OURS.intersection(targets))]
+    found += [f"mapping: “{name}” is filled in by the hub" for name in sorted(filled_in.intersection(targets))]
     custom = set(targets) - STANDARD - OURS
     if len(custom) > MOST_CUSTOM:
         found.append(f"mapping: {len(custom)} custom attributes; MediaMath takes at most {MOST_CUSTOM} a pixel")
