@@ -13,16 +13,17 @@ from activation.models import Activation, Batch
 from integrations import services
 from integrations.models import Platform
 from tests.activation.telling import Telling
-from tests.connectors.sftp_server import SftpServer
 from tests.connectors.street import Street
 from tests.connectors.uploading import Files
+from tests.integrations.sftp_server import PASSWORD, USER, SftpServer
 
 
 @pytest.fixture
 def server(sandbox: Street) -> Iterator[SftpServer]:
-    server = SftpServer(sandbox.files)
-    yield server
-    server.close()
+    folder = sandbox.files / USER
+    folder.mkdir()
+    with SftpServer(folder) as server:
+        yield server
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_log_in_refused__stops_the_activation_and_loses_nothing(files: Files) ->
     assert activation.status == Activation.Status.BROKEN
     assert "does not accept the log-in" in activation.last_error
 
-    platform.credentials = {"username": "ep", "password": "ep-secret"}
+    platform.credentials = {"username": USER, "password": PASSWORD}
     platform.save()
     files.telling.create(platform)
     files.write(platform)
@@ -139,7 +140,7 @@ def test_log__that_cannot_be_read_is_told_and_asked_again(files: Files, fault: d
     activation = files.activate(platform)
     _, an_id = files.joins(platform)
     files.write(platform)
-    files.sandbox.faults(target="s2s/ep", **fault)
+    files.sandbox.faults(target="s2s/ads", **fault)
     files.ask(platform)
     [file] = UploadedFile.objects.all()
     assert file.fate == "waiting"

@@ -13,9 +13,9 @@ from activation.models import Activation
 from integrations.models import Platform
 from pipeline import delivery
 from tests.activation.telling import Telling
-from tests.connectors.sftp_server import SftpServer
 from tests.connectors.storms import forget_waits
 from tests.connectors.street import Street
+from tests.integrations.sftp_server import PASSWORD, USER, SftpServer
 
 AGAIN = "UPDATE lane SET leased_until = NULL; UPDATE uploaded_file SET ask_at = now() WHERE ask_at IS NOT NULL"
 
@@ -33,15 +33,15 @@ class Files:
             "partner": "Partner",
             "segment_namespace": "ep",
             "interval_minutes": 1,
-            "log_url": f"{self.sandbox.url}/s2s/ep/log",
+            "log_url": f"{self.sandbox.url}/s2s/ads/log",
         }
-        password, limits = more.pop("password", "ep-secret"), more.pop("limits", {})
+        password, limits = more.pop("password", PASSWORD), more.pop("limits", {})
         return self.telling.shop.platform(
-            "ep",
+            "mediamath",
             connector="mediamath_s2s",
             settings=given | more,
             limits=limits,
-            credentials={"username": "ep", "password": password},
+            credentials={"username": USER, "password": password},
         )
 
     def activate(self, platform: Platform, name: str = "big", above: int = 100, **given: Any) -> Activation:
@@ -72,10 +72,10 @@ class Files:
         delivery.work(platform.pl, CREATION, lambda: True)
 
     def held(self, activation: Activation) -> set[str]:
-        segments = self.sandbox.account("s2s", "ep")["segments"]
+        segments = self.sandbox.account("s2s", USER)["segments"]
         return set(segments.get(str(activation.segment_id), {"members": []})["members"])
 
     def texts(self) -> dict[str, str]:
         return {
-            path.name: gzip.decompress(path.read_bytes()).decode() for path in (self.sandbox.files / "ep").glob("*.gz")
+            path.name: gzip.decompress(path.read_bytes()).decode() for path in (self.sandbox.files / USER).glob("*.gz")
         }
