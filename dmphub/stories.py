@@ -1,6 +1,6 @@
 """One user's story, gathered from every room: what the API answers and what the console shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,11 @@ from uuid import UUID
 from activation.models import Delivery
 from audiences.models import Audience, Membership
 from edge import buckets
+from edge.models import Customer
 from profiles.models import HotId, Identity, Profile, ProfileMerge
+from profiles.personal.customers import protection_of
+from profiles.personal.protection import Policy
+from profiles.survivors import survivor
 from usersync.models import UserMapping
 
 MOST_MERGES = 200
@@ -129,27 +133,23 @@ def story(customer: int, user_id: UUID) -> Story | None:
     )
 
 
-def survivor(customer: int, user_id: UUID) -> Profile | None:
-    """The profile that answers for the id now."""
-    seen: set[UUID] = set()
-    while user_id not in seen:
-        seen.add(user_id)
-        bucket = buckets.of_user(user_id)
-        profile = Profile.objects.filter(bucket=bucket, customer_id=customer, user_id=user_id).first()
-        if profile is None or profile.merged_into is None:
-            return profile
-        user_id = profile.merged_into
-    return None
-
-
 def find(customer: int, text: str) -> list[UUID]:
     """The users whom an id of any kind names: our user id, the customer's, a device's or a platform's."""
-    named = Identity.objects.filter(bucket=buckets.of_value(text), customer_id=customer, value=text).exclude(
-        user_id=None
-    )
-    candidates = [*_as_user_id(text), *named.values_list("user_id", flat=True)]
-    profiles = [survivor(customer, candidate) for candidate in candidates if candidate]
+    named = [user for value in _forms(customer, text) for user in _named(customer, value)]
+    candidates = [*_as_user_id(text), *named]
+    profiles = [survivor(customer, candidate) for candidate in candidates]
     return list(dict.fromkeys(profile.user_id for profile in profiles if profile))
+
+
+def _forms(customer: int, text: str) -> set[str]:
+    """The id as it is written, and as it is kept where it is personal data in clear."""
+    protection = protection_of(Customer.objects.get(pk=customer))
+    return {text, replace(protection, policy=Policy.HASH).text(text)}
+
+
+def _named(customer: int, value: str) -> list[UUID]:
+    rows = Identity.objects.filter(bucket=buckets.of_value(value), customer_id=customer, value=value)
+    return [user for user in rows.values_list("user_id", flat=True) if user is not None]
 
 
 def _as_user_id(text: str) -> list[UUID]:

@@ -17,9 +17,9 @@ class Event(msgspec.Struct, omit_defaults=True):
 
     `user` is our own user id, where the request carried one or was given a new one; it decides the row's
     bucket, else the first of `ids` does. `confirmed`: the id is known to stick (the browser brought it
-    back, or the caller named it). `counted`: a part of its data could not be used; the rest was, and is not
-    counted again when the row is replayed. `forwarded`: on its way between buckets, where `user` is a profile and
-    not the browser any more that sent it.
+    back, or the caller named it). `counted`: it is no behaviour to be counted: a row of an import, or one of
+    whose data a part could not be used; the rest was, and is not counted again when the row is replayed.
+    `forwarded`: on its way between buckets, where `user` is a profile and not the browser any more that sent it.
     """
 
     customer: int

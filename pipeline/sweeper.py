@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.db import close_old_connections
 
-from activation.delivery.lanes import CREATION, LANES
 from audiences.services import finish_builds
 from edge.wakeups import ABSORB, DELIVER, wakeups
-from pipeline import deletions, delivery
+from pipeline import deletions, delivery, erasures
 from pipeline.absorb import stage
+from pipeline.erasures import Search
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +25,18 @@ MISSED = timedelta(seconds=1)
 
 
 class Sweeper:
-    """`chores` are done every minute: what other rooms want swept out. `tended` are looked after every second."""
+    """`chores` are done every minute: what other rooms want swept out. `searches`: what else may hold traces of users
+    who are erased. `tended` are looked after every second.
+    """
 
     def __init__(
-        self, chores: Sequence[Callable[[], object]] = (), tended: Sequence[Callable[[], object]] = ()
+        self,
+        chores: Sequence[Callable[[], object]] = (),
+        searches: Sequence[Search] = (),
+        tended: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._chores = chores
+        self._searches = searches
         self._tended = tended
         self._chores_done = time.monotonic()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sweeper")
@@ -59,11 +65,11 @@ class Sweeper:
             stage.look_at_the_clock()
         finish_builds()
         deletions.go_on()
+        erasures.carry_on(self._searches)
         for tend in self._tended:
             tend()
-        for platform in delivery.platforms():
-            for lane in (CREATION, *range(LANES)):
-                self._deliver(platform, lane)
+        for platform, lane in delivery.lanes():
+            self._deliver(platform, lane)
         if time.monotonic() - self._chores_done >= CHORES_SECONDS:
             self._chores_done = time.monotonic()
             for chore in self._chores:

@@ -73,6 +73,32 @@ class Content(msgspec.Struct):
     at: int
 
 
+class Erase(msgspec.Struct, omit_defaults=True):
+    """To the bucket of `user`: forget the user, with all ids. `at`: unix ms; rows accepted up to then are dropped.
+
+    `erasure`: whose proof notes what becomes of it (none: the user was not seen for too long). `platform_ids`: ids
+    (platform, id) that were the user's once. `along`: the id of a merged profile, erased with the survivor.
+    """
+
+    customer: int
+    user: str
+    at: int
+    erasure: str
+    platform_ids: list[tuple[int, str]] = []
+    along: bool = False
+
+
+class EraseId(msgspec.Struct, omit_defaults=True):
+    """To the bucket of an id's value: it names nobody any more, if it was one of `users`'."""
+
+    customer: int
+    kind: str
+    value: str
+    users: list[str]
+    at: int
+    erasure: str
+
+
 class Convert(msgspec.Struct, omit_defaults=True):
     """To every bucket: bring what its profiles hold, from the one after `after` on, to the types of attributes."""
 
@@ -86,3 +112,5 @@ decode_meet = msgspec.json.Decoder(Meet).decode
 decode_merge = msgspec.json.Decoder(Merge).decode
 decode_convert = msgspec.json.Decoder(Convert).decode
 decode_content = msgspec.json.Decoder(Content).decode
+decode_erase = msgspec.json.Decoder(Erase).decode
+decode_erase_id = msgspec.json.Decoder(EraseId).decode

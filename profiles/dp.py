@@ -17,6 +17,7 @@ from edge.request import Request
 from edge.snapshot import Snapshot
 from profiles import dimensions, dp_data, dp_ids, dp_times
 from profiles.dp_pixels import COLLECTION, CollectingPixel, named
+from profiles.personal.protection import Protection
 from usersync import consent
 from usersync.consent import Judge
 from usersync.redirects import Redirects
@@ -69,17 +70,19 @@ class DpRoute:
         user = _uuid(query) or request.cookie
         at = dp_times.own_time(values, now)
         ids = dp_ids.of_parameters(values, self._limits)
-        raw, data = await self._data(request, query)
+        raw, data = await self._data(request, query, pixel.protection)
         ids = self._all_ids(request, pixel, user, data, ids)
         event = Event(pixel.customer, pixel.id, at, user, user is not None, ids)
-        event.dimensions = dimensions.read(query, self._limits.dimension_bytes)
+        event.dimensions = pixel.protection.dimensions(dimensions.read(query, self._limits.dimension_bytes))
         if user is None:
             return await self._meet(event, raw, query)
         await self._inbox.append(cookies.bucket_of(user), Kind.EVENT, encode(event), raw)
         return self._synced(request, query, pixel, "accepted")
 
-    async def _data(self, request: Request, query: Query) -> tuple[bytes | None, dict[str, Any]]:
-        """The raw JSON and what it says; None and nothing for a page view."""
+    async def _data(
+        self, request: Request, query: Query, protection: Protection
+    ) -> tuple[bytes | None, dict[str, Any]]:
+        """The JSON and what it says, without personal data in clear; None and nothing for a page view."""
         raw = await request.body(self._limits)
         if "data" in query.values:
             text = query.values["data"]
@@ -90,7 +93,7 @@ class DpRoute:
             return None, _NO_DATA
         check_size(len(raw), self._limits)
         try:
-            return raw, dp_data.parse(raw, self._limits.data_depth)
+            return protection.data(raw, dp_data.parse(raw, self._limits.data_depth))
         except dp_data.BadDataError:
             raise bad("data") from None
 

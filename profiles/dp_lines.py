@@ -8,7 +8,7 @@ import msgspec
 from edge import answers, buckets, cookies
 from edge.answers import Refused, bad
 from edge.limits import Limits
-from edge.messages import Event, encode
+from edge.messages import Event, Id, encode
 from edge.query import Parameters
 from profiles import dimensions, dp_data, dp_ids, dp_times
 from profiles.dp_pixels import CollectingPixel
@@ -60,14 +60,14 @@ class Lines:
         if len(raw) > self.limits.body_bytes:
             raise Refused(answers.TOO_LARGE)
         try:
-            return raw, dp_data.parse(raw, self.limits.data_depth)
+            return self.pixel.protection.data(raw, dp_data.parse(raw, self.limits.data_depth))
         except dp_data.BadDataError:
             raise bad("data") from None
 
     def _event(self, values: Parameters, data: dict[str, Any]) -> Event:
         user = _uuid(values)
         ids = [
-            *_customers_own(values, self.limits),
+            *self._customers_own(values),
             *dp_ids.user_key(data, self.pixel.user_key, self.limits),
             *dp_ids.of_parameters(values, self.limits),
         ]
@@ -76,8 +76,18 @@ class Lines:
             raise _NO_USER
         at = dp_times.own_time(values, self.now)
         event = Event(self.pixel.customer, self.pixel.id, at, user, user is not None, ids)
-        event.dimensions = dimensions.of_values(values, self.limits.dimension_bytes)
+        found = dimensions.of_values(values, self.limits.dimension_bytes)
+        event.dimensions = self.pixel.protection.dimensions(found)
         return event
+
+    def _customers_own(self, values: Parameters) -> list[Id]:
+        """`user`: the customer's own user id, where the data does not hold it."""
+        user = values.get("user")
+        if not user:
+            return []
+        if not is_sound(user, self.limits.id_bytes):
+            raise bad("user")
+        return [("user", self.pixel.protection.text(user))]
 
 
 def _parts(line: bytes) -> tuple[Parameters, bytes | None]:
@@ -109,13 +119,3 @@ def _uuid(values: Parameters) -> str | None:
     if user is None:
         raise bad("uuid")
     return user
-
-
-def _customers_own(values: Parameters, limits: Limits) -> list[tuple[str, str]]:
-    """`user`: the customer's own user id, where the data does not hold it."""
-    user = values.get("user")
-    if not user:
-        return []
-    if not is_sound(user, limits.id_bytes):
-        raise bad("user")
-    return [("user", user)]

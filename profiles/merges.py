@@ -9,6 +9,7 @@ from psycopg import Cursor
 
 from edge.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
 from profiles.commands import Cause
+from profiles.state import ProfileState
 from profiles.store import moment
 
 MERGE = """
@@ -25,6 +26,18 @@ FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::text[], %s::text[], %s::i
 ON CONFLICT (bucket, customer_id, user_id, kind, value) DO UPDATE SET
     times = kept.times + excluded.times, last_at = excluded.last_at
 """
+
+
+ERASE = (
+    """
+DELETE FROM profile_merge m USING unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
+WHERE m.bucket = k.bucket AND m.customer_id = k.customer_id AND m.winner = k.user_id
+""",
+    """
+DELETE FROM hot_id h USING unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
+WHERE h.bucket = k.bucket AND h.customer_id = k.customer_id AND h.user_id = k.user_id
+""",
+)
 
 
 class Merged(NamedTuple):
@@ -63,3 +76,10 @@ def save_hot_ids(cursor: Cursor[Any], times: Mapping[HotKey, int], now: datetime
     rows = sorted(((*key, count) for key, count in times.items()), key=lambda row: (*row[:2], row[2].int, *row[3:]))
     if rows:
         cursor.execute(HOT, [now, now, *columns((SmallInts, Ints, Uuids, Texts, Texts, Ints), rows)])
+
+
+def erase(cursor: Cursor[Any], states: Iterable[ProfileState]) -> None:
+    """Forget what was noted in the buckets of these users, about them."""
+    rows = sorted(((s.bucket, s.customer, s.user_id) for s in states), key=lambda row: (*row[:2], row[2].int))
+    for statement in ERASE if rows else ():
+        cursor.execute(statement, columns((SmallInts, Ints, Uuids), rows))

@@ -185,6 +185,22 @@ class OptOut(models.Model):
         return f"{self.user_id} since {self.since}"
 
 
+class Erased(models.Model):
+    """An id, known by a keyed hash only, of somebody who was erased: rows accepted up to `at` are dropped."""
+
+    pk = models.CompositePrimaryKey("bucket", "customer_id", "mark")
+    bucket = models.SmallIntegerField()
+    customer_id = models.IntegerField()
+    mark = models.BinaryField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "erased"
+
+    def __str__(self) -> str:
+        return f"{self.bucket} at {self.at}"
+
+
 class Profile(models.Model):
     """One user of one customer.
 

@@ -78,6 +78,16 @@ ON CONFLICT (bucket, customer_id, kind, value) DO UPDATE SET
 """
 IDENTITY = (SmallInts, Ints, Texts, Texts, Uuids, Ints, Times)
 
+ERASE_PROFILES = """
+DELETE FROM profile p USING unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
+WHERE p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.user_id
+"""
+ERASE_IDENTITIES = """
+DELETE FROM identity i
+USING unnest(%s::smallint[], %s::int[], %s::text[], %s::text[]) AS k (bucket, customer_id, kind, value)
+WHERE i.bucket = k.bucket AND i.customer_id = k.customer_id AND i.kind = k.kind AND i.value = k.value
+"""
+
 EXPIRED = """
 SELECT customer_id, kind, value FROM identity
 WHERE bucket = ANY(%s::smallint[]) AND expires_at <= %s
@@ -177,6 +187,21 @@ def save_identities(cursor: Cursor[Any], states: Iterable[tuple[IdentityKey, Ide
     )
     if rows:
         cursor.execute(SAVE_IDENTITIES, [now, *columns(IDENTITY, rows)])
+
+
+def erase_profiles(cursor: Cursor[Any], states: Collection[ProfileState]) -> None:
+    """They are gone, and count as nobody from now on."""
+    rows = sorted(((state.bucket, state.customer, state.user_id) for state in states), key=_order)
+    if rows:
+        cursor.execute(ERASE_PROFILES, columns((SmallInts, Ints, Uuids), rows))
+    for state in states:
+        state.confirmed = False
+
+
+def erase_identities(cursor: Cursor[Any], keys: Collection[IdentityKey]) -> None:
+    if keys:
+        rows = sorted((buckets.of_value(value), customer, kind, value) for customer, kind, value in keys)
+        cursor.execute(ERASE_IDENTITIES, columns((SmallInts, Ints, Texts, Texts), rows))
 
 
 def expired_identities(

@@ -58,6 +58,11 @@ def customer_of(request: Request) -> int | None:
     return request.auth.customer_id if isinstance(request.auth, ApiKey) else None
 
 
+def caller(request: Request) -> str:
+    """The name of the key."""
+    return request.auth.name if isinstance(request.auth, ApiKey) else ""
+
+
 def customer_named(request: Request) -> int:
     """The customer that the query names, or the caller's own. Another's is not there."""
     own, text = customer_of(request), request.query_params.get("customer")

@@ -11,8 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from dmphub.api.authentication import customer_named
+from dmphub.api.authentication import caller, customer_named
+from dmphub.api.erasures import ErasureSerializer
+from dmphub.api.idempotency import once
+from dmphub.exports import export
 from dmphub.stories import story
+from pipeline import erasures
 
 
 class ActivitySerializer(serializers.Serializer[Any]):
@@ -99,3 +103,31 @@ class UserView(APIView):
         if found is None:
             raise NotFound("This customer has no such user.")
         return Response(StorySerializer(found).data)
+
+    @extend_schema(
+        request=None,
+        responses={202: ErasureSerializer},
+        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+    )
+    @once
+    def delete(self, request: Request, user_id: UUID) -> Response:
+        """Erase the user and all that was merged into it; platforms are told to remove its ids.
+
+        Answers at once with the proof, which `erasures/` goes on showing. Where nobody is known, what is under way
+        is dropped.
+        """
+        erasure = erasures.request(customer_named(request), user_id, f"API key {caller(request)}")
+        return Response(ErasureSerializer(erasure).data, 202)
+
+
+class UserExportView(APIView):
+    @extend_schema(
+        responses=OpenApiTypes.OBJECT,
+        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+    )
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """Everything that the hub holds on a user, table by table."""
+        found = export(customer_named(request), user_id)
+        if found is None:
+            raise NotFound("This customer has no such user.")
+        return Response(found, headers={"Content-Disposition": f'attachment; filename="user-{user_id}.json"'})

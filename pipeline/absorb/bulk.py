@@ -133,6 +133,7 @@ def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:
         for mapping in found[customer, user]:
             if mapping.platform == platform:
                 work.want(mapping, backfill.activation, True, version)
+        work.introduce(customer, user, platform, found)
     spent.rows += len(page)
     if len(page) == PAGE:
         work.send(row.bucket, Kind.BACKFILL, Backfill(backfill.activation, str(page[-1][0])))

@@ -10,6 +10,7 @@ from pipeline.absorb.rows import Row
 from pipeline.absorb.work import Needs, Work
 from profiles.commands import Cause, Link, Meet
 from profiles.discovery import seen
+from profiles.erased import USER
 from profiles.state import COOKIE, USER_KEY, ProfileState
 from profiles.store import fine_milliseconds, milliseconds
 from profiles.values import loads
@@ -18,13 +19,17 @@ __all__ = ["decode_confirm", "decode_event"]
 
 
 def needs_event(event: Event, needs: Needs) -> None:
+    needs.named.update((event.customer, kind, value) for kind, value in event.ids if kind != COOKIE)
     if event.user is not None:
+        needs.named.add((event.customer, USER, event.user))
         needs.profiles.add((event.customer, UUID(event.user)))
     else:
         needs.owners.add((event.customer, *event.ids[0]))
 
 
 def absorb_event(work: Work, row: Row, event: Event) -> None:
+    if _is_of_erased(work, row, event):
+        return
     by_browser = event.user is not None and not event.forwarded
     owner = _user(work, event)
     if buckets.of_user(owner) not in work.held:
@@ -46,6 +51,16 @@ def absorb_event(work: Work, row: Row, event: Event) -> None:
         _move(work, row, event)
     else:
         _apply(work, row, event, survivor)
+
+
+def _is_of_erased(work: Work, row: Row, event: Event) -> bool:
+    """Whether its user has been erased since it was accepted. Other ids of such users are left out of it."""
+    if event.user is not None and work.was_erased((event.customer, USER, event.user), row.received_at):
+        return True
+    left = [one for one in event.ids if not work.was_erased((event.customer, *one), row.received_at)]
+    gone = len(left) < len(event.ids)
+    event.ids = left
+    return gone and event.user is None
 
 
 def key_of(ids: list[Id]) -> str | None:
@@ -159,7 +174,7 @@ def absorb_confirm(work: Work, row: Row, confirm: Confirm) -> None:
     """The browser kept its id: the user is real, and is whoever the first request named."""
     user_id = UUID(confirm.user)
     profile = work.profile(confirm.customer, user_id)
-    if work.has_opted_out(profile, user_id):
+    if work.has_opted_out(profile, user_id) or work.was_erased((confirm.customer, USER, confirm.user), row.received_at):
         return
     if profile is None:
         profile = work.new_profile(confirm.customer, user_id, milliseconds(row.received_at))

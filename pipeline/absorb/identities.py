@@ -27,6 +27,7 @@ from profiles.commands import (
     decode_meet,
     decode_merge,
 )
+from profiles.erased import USER
 from profiles.state import COOKIE, MOST_IDS, USER_KEY, Held, ProfileState
 from profiles.store import milliseconds
 from usersync.commands import HandOver
@@ -65,6 +66,8 @@ def absorb_meet(work: Work, row: Row, meet: Meet) -> None:
     """
     user, other = UUID(meet.user), UUID(meet.other)
     profile = work.profile(meet.customer, user)
+    if profile is None and work.was_erased((meet.customer, USER, str(user)), row.received_at):
+        return
     if profile is None:
         profile = work.new_profile(meet.customer, user, milliseconds(row.received_at))
     if profile.merged_into is not None:
@@ -103,6 +106,8 @@ def absorb_merge(work: Work, row: Row, merge: Merge) -> None:
     """In the bucket of the younger one, which may have become a customer's user, or another's, in the meantime."""
     loser, winner = UUID(merge.loser), UUID(merge.winner)
     profile = work.profile(merge.customer, loser)
+    if profile is None and work.was_erased((merge.customer, USER, str(loser)), row.received_at):
+        return
     if profile is None:
         profile = work.new_profile(merge.customer, loser, milliseconds(row.received_at))
     if profile.merged_into is not None:
@@ -152,6 +157,8 @@ def absorb_content(work: Work, row: Row, content: Content) -> None:
     """In the bucket of the older one."""
     winner = UUID(content.winner)
     profile = work.profile(content.customer, winner)
+    if profile is None and work.was_erased((content.customer, USER, str(winner)), row.received_at):
+        return
     if profile is None:
         profile = work.new_profile(content.customer, winner, milliseconds(row.received_at))
     if profile.merged_into is not None:

@@ -12,6 +12,7 @@ from edge.kinds import Kind
 from edge.messages import Match, Sync, decode_sync
 from pipeline.absorb.rows import Row
 from pipeline.absorb.work import Needs, Work
+from profiles.erased import USER
 from profiles.state import USER_KEY, ProfileState
 from profiles.store import IdentityState, milliseconds, moment
 from usersync.commands import (
@@ -37,14 +38,17 @@ def kind_of(platform: int) -> str:
 
 
 def needs_sync(sync: Sync, needs: Needs) -> None:
+    needs.named.add((sync.customer, USER, sync.user))
     if sync.platform_user_id:
         needs.identities.add((sync.customer, kind_of(sync.platform), sync.platform_user_id))
     else:
         needs.profiles.add((sync.customer, UUID(sync.user)))
 
 
-def absorb_sync(work: Work, row: Row, sync: Sync) -> None:  # noqa: ARG001 (a handler's signature)
+def absorb_sync(work: Work, row: Row, sync: Sync) -> None:
     """In the id's bucket: the user owns the id now. In the user's, where the id is empty: the ids go."""
+    if work.was_erased((sync.customer, USER, sync.user), row.received_at):
+        return
     if not sync.platform_user_id:
         _clear(work, sync)
         return
@@ -148,7 +152,7 @@ def absorb_mapped(work: Work, row: Row, mapped: Mapped) -> None:
     """In the owner's bucket."""
     user_id = UUID(mapped.user)
     profile = work.profile(mapped.customer, user_id)
-    if work.has_opted_out(profile, user_id):
+    if work.has_opted_out(profile, user_id) or work.was_erased((mapped.customer, USER, mapped.user), row.received_at):
         release = Release(mapped.customer, mapped.platform, mapped.platform_user_id, mapped.user)
         work.send(buckets.of_value(mapped.platform_user_id), Kind.RELEASE, release)
         return

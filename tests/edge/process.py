@@ -206,7 +206,7 @@ def _furnish() -> None:
     from profiles.models import Pixel  # noqa: PLC0415
 
     for m in (CUSTOMER, OTHER_CUSTOMER):
-        Customer(m=m, name=f"Customer {m}").save()
+        Customer(m=m, name=f"Customer {m}", personal_data="refuse" if m == OTHER_CUSTOMER else "hash").save()
     Pixel(id=PIXEL, customer_id=CUSTOMER, name="shop", user_key="UserId").save()
     Pixel(id=NESTED_PIXEL, customer_id=CUSTOMER, name="account", user_key="Account.Id").save()
     Pixel(id=OTHER_PIXEL, customer_id=OTHER_CUSTOMER, name="other").save()

@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand
 from audiences import history
 from dmphub.api import idempotency
 from dmphub.environment import PROJECT_ROOT
+from pipeline import delivery, retention
+from pipeline.imports import files
 from pipeline.lookalikes.starter import Starter
 from pipeline.match_rates import keep_today
 from pipeline.sweeper import Sweeper
@@ -21,7 +23,13 @@ def forget_answers() -> None:
     idempotency.forget(datetime.now(UTC) - ANSWERS_KEPT)
 
 
-CHORES = (forget_answers, keep_today, history.note)
+def forget_files() -> None:
+    """What is left of imports goes after its time."""
+    files.sweep(datetime.now(UTC))
+
+
+CHORES = (forget_answers, keep_today, history.note, forget_files, delivery.renew, delivery.forget, retention.sweep)
+SEARCHES = (idempotency.forget_answers_with,)
 
 
 class Command(BaseCommand):
@@ -38,6 +46,6 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, stop)
         learning = Starter([sys.executable, "manage.py", "lookalikes"], PROJECT_ROOT)
         try:
-            Sweeper(CHORES, [learning.tend]).run(lambda: not stopped)
+            Sweeper(CHORES, SEARCHES, [learning.tend]).run(lambda: not stopped)
         finally:
             learning.stop()

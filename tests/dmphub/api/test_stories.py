@@ -144,7 +144,7 @@ def test_story__asked_wrongly__is_refused(admin: Caller, shop: Customer, rival: 
     assert admin.get(f"users/{USER}/?customer=x").status == 400
     assert admin.get(f"users/{uuid.uuid4()}/?customer=1").status == 404
     assert admin.get("users/not-a-uuid/?customer=1").status == 404
-    assert admin.delete(f"users/{USER}/?customer=1").status == 405
+    assert admin.call("put", f"users/{USER}/?customer=1", {}).status == 405
     assert caller("analyst", rival).get(f"users/{USER}/?customer=1").status == 404
     assert caller("analyst", rival).get(f"users/{USER}/").status == 404
     assert caller("analyst", shop).get(f"users/{USER}/").status == 200
@@ -238,3 +238,36 @@ def test_bad_rows__unfit_replay__is_400(admin: Caller, body: object) -> None:
 
 def test_pipeline__of_a_quiet_hub__is_all_zero(admin: Caller) -> None:
     assert set(admin.get("pipeline/").body.values()) == {0}
+
+
+def test_export__holds_everything_on_the_user__and_nothing_for_another_customer(
+    admin: Caller, told: Activation, rival: Customer
+) -> None:
+    answer = admin.get(f"users/{MERGED}/export/?customer=1")
+
+    assert answer.status == 200
+    assert f'filename="user-{MERGED}.json"' in answer.headers["Content-Disposition"]
+    assert answer.body["profile"]["attributes"] == {"Age": 3}
+    assert answer.body["merged_ids"] == [str(MERGED)]
+    assert {row["kind"] for row in answer.body["identities"]} == {"user", f"platform:{told.platform_id}"}
+    assert [row["platform_user_id"] for row in answer.body["mappings"]] == ["abc"]
+    assert [row["audience"] for row in answer.body["audiences"]] == ["Visitors"]
+    assert [row["wanted"] for row in answer.body["deliveries"]] == [True]
+    assert admin.get(f"users/{USER}/export/?customer=2").status == 404
+
+
+def test_erasure__answers_with_its_proof__which_does_not_name_the_user(admin: Caller, told: Activation) -> None:
+    answer = admin.delete(f"users/{USER}/?customer=1", **{"Idempotency-Key": "once"})
+    again = admin.delete(f"users/{USER}/?customer=1", **{"Idempotency-Key": "once"})
+
+    assert (answer.status, answer.body["state"], answer.body["customer"]) == (202, "erasing", 1)
+    assert answer.body["requested_by"] == "API key admin of a test"
+    assert again.body["id"] == answer.body["id"]
+    shown = admin.get(f"erasures/{answer.body['id']}/")
+    assert shown.body == answer.body
+    assert str(USER) not in str(admin.get("erasures/?customer=1").body)
+    assert admin.get("erasures/?customer=2").body["results"] == []
+
+
+def test_erasure__is_not_for_analysts(told: Activation, shop: Customer) -> None:
+    assert caller("analyst", shop).delete(f"users/{USER}/").status == 403

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('profiles', '0007_identities_and_catalogue_storage'),
+        ('profiles', '0009_erased_storage'),
     ]
 
     operations = [
