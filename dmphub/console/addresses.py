@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
+from dmphub.console import audiences
 from dmphub.console.bad_rows import bad_rows
 from dmphub.console.batches import batches
 from dmphub.console.links import links
@@ -12,6 +13,16 @@ from dmphub.console.pipeline import pipeline
 
 app_name = "console"
 urlpatterns = [
+    path("audiences/estimate/", admin.site.admin_view(audiences.estimate), name="estimate"),
+    path("audiences/overlap/", admin.site.admin_view(audiences.overlap), name="overlap"),
+    path("audiences/<int:pk>/why/", admin.site.admin_view(audiences.why), name="why"),
+    path("audiences/<int:pk>/size/", admin.site.admin_view(audiences.size), name="audience-size"),
+    path("audiences/<int:pk>/versions/", admin.site.admin_view(audiences.changes), name="audience-versions"),
+    path(
+        "audiences/<int:pk>/versions/go-back/<int:version>/",
+        admin.site.admin_view(audiences.go_back),
+        name="audience-go-back",
+    ),
     path("links/", admin.site.admin_view(links), name="links"),
     path("look-up/", admin.site.admin_view(look_up), name="look-up"),
     path("match-rate/", admin.site.admin_view(match_rate), name="match-rate"),

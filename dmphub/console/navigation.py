@@ -22,7 +22,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
             _page("Match rate", "percent", "console:match-rate", "integrations.view_platform"),
             _page("Mail links", "link", "console:links", "integrations.change_platform"),
         ),
-        _group("Decide", _model("Audiences", "groups", "audiences", "audience")),
+        _group(
+            "Decide",
+            _model("Audiences", "groups", "audiences", "audience"),
+            _page("Overlap", "join_inner", "console:overlap", "audiences.view_audience"),
+        ),
         _group(
             "Activate",
             _model("Activations", "send", "activation", "activation"),
