@@ -10,11 +10,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from activation import services
+from activation import backfills, services
 from activation.models import Activation
 from edge.console import JsonField, ModelAdmin, TriedFirst, address, button, confirmed, labelled, page, stays
 
-STATES = {"pending": "info", "live": "success", "paused": "warning", "broken": "danger"}
+STATES = {"pending": "info", "live": "success", "paused": "warning", "broken": "danger", "ending": "info"}
 SETTINGS_HELP = (
     'What the connector asks of each activation, as JSON; often nothing. For example {"segment_id": 4711} to use a'
     " segment that exists."
@@ -53,8 +53,10 @@ class ActivationAdmin(ModelAdmin[Activation]):
     list_filter = ["status", "platform", "audience__customer"]
     search_fields = ["audience__name", "platform__name", "segment_id"]
     list_select_related = ["audience", "platform"]
-    actions_detail = ["preview", "pause", "resume", "resync"]
-    readonly_fields = ["state", "counts", "segment_id", "last_error", "given_settings", "created_at"]
+    actions_detail = ["preview", "pause", "resume", "resync", "end"]
+    readonly_fields = [
+        *("state", "counts", "progress", "segment_id", "last_error", "possible_orphan", "given_settings", "created_at"),
+    ]
     has_delete_permission = stays
 
     def get_fieldsets(self, request: HttpRequest, obj: Activation | None = None) -> Any:  # noqa: ARG002 (Django's signature)
@@ -65,9 +67,11 @@ class ActivationAdmin(ModelAdmin[Activation]):
             "platform",
             "state",
             "counts",
+            "progress",
             "segment_id",
             "given_settings",
             "last_error",
+            "possible_orphan",
             "created_at",
         ]
         return [(None, {"fields": shown})]
@@ -111,6 +115,10 @@ class ActivationAdmin(ModelAdmin[Activation]):
     def counts(self, row: Activation) -> str:
         return " · ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in services.counts(row).items())
 
+    @admin.display(description="looked through at activation")
+    def progress(self, row: Activation) -> str:
+        return f"{backfills.percent(row.id)} % of the users"
+
     @admin.display(description="settings")
     def given_settings(self, row: Activation) -> SafeString:
         return format_html('<pre class="hub-code">{}</pre>', json.dumps(row.settings, indent=2, ensure_ascii=False))
@@ -145,3 +153,8 @@ class ActivationAdmin(ModelAdmin[Activation]):
     def resync(self, request: HttpRequest, activation: Activation) -> str:  # noqa: ARG002 (as every such action)
         services.resync(activation)
         return f"Every member of {activation} is sent again."
+
+    @confirmed("End", "Have the platform remove every member, and delete this activation then?", "delete")
+    def end(self, request: HttpRequest, activation: Activation) -> str:  # noqa: ARG002 (as every such action)
+        services.deactivate(activation)
+        return f"{activation} is ending: it goes when the platform was told of everybody."

@@ -18,7 +18,8 @@ DONE = "DELETE FROM activation_backfill WHERE bucket = %s AND activation_id = %s
 
 def begin(activation: int, now: datetime) -> None:
     """Have every bucket of users looked through, in Django's current transaction."""
-    Backfill.objects.bulk_create([Backfill(bucket=bucket, activation_id=activation) for bucket in range(BUCKETS)])
+    left = [Backfill(bucket=bucket, activation_id=activation) for bucket in range(BUCKETS)]
+    Backfill.objects.bulk_create(left, ignore_conflicts=True)
     message = encode(Command(activation))
     send([commands.Command(bucket, Kind.BACKFILL, message, now) for bucket in range(BUCKETS)])
 

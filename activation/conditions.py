@@ -1,5 +1,8 @@
 """What is kept of a platform while it is delivered to: its health, its quotas, what it was known by."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from django.db import models
 
 
@@ -77,3 +80,37 @@ class SegmentNumber(models.Model):
 
     def __str__(self) -> str:
         return f"{self.namespace}: {self.last}"
+
+
+class UploadedFile(models.Model):
+    """A file that was uploaded, and what the platform's processing log said of it (`fate`).
+
+    `ask_at`: when to look into the log; null where it has spoken, or there is none.
+    """
+
+    pk = models.CompositePrimaryKey("platform_id", "file_name")
+    platform_id = models.IntegerField()
+    file_name = models.TextField()
+    batch = models.UUIDField()
+    rows = models.IntegerField()
+    fate = models.CharField(max_length=9)
+    reason = models.TextField(blank=True)
+    uploaded_at = models.DateTimeField()
+    ask_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "uploaded_file"
+        indexes = [
+            models.Index(
+                "platform_id", "ask_at", name="uploaded_file_to_ask", condition=models.Q(ask_at__isnull=False)
+            ),
+            models.Index("batch", name="uploaded_file_by_batch"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+def fates_of(batches: Iterable[UUID]) -> dict[UUID, UploadedFile]:
+    """The files of these batches, where they were files."""
+    return {file.batch: file for file in UploadedFile.objects.filter(batch__in=list(batches))}

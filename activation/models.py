@@ -36,7 +36,7 @@ class Activation(Configuration):
         max_length=64,
         blank=True,
         editable=False,
-        help_text="Stands for the settings and credentials that were refused.",
+        help_text="Stands for the settings and credentials refused.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

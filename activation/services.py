@@ -76,10 +76,12 @@ def resume(activation: Activation) -> None:
 
 
 def resync(activation: Activation) -> None:
-    """Send the whole wanted state again."""
+    """Send the whole wanted state again; where the platform goes by our ids, to those too who were never matched."""
     _refuse_ending(activation)
     now = datetime.now(UTC)
     with transaction.atomic():
+        if connector_of(activation.platform).own_ids:
+            backfills.begin(activation.id, now)
         rows = Delivery.objects.filter(bucket__in=range(BUCKETS), activation_id=activation.id)
         rows.filter(claim=None).update(due_at=now, attempts=0, dead=False, error="", acknowledged=None)
     wake(activation.platform_id)

@@ -7,12 +7,15 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from psycopg import Cursor
 
 from activation.commands import Want
 from activation.models import Activation
 from edge import buckets
 from edge.arrays import Bools, Ints, SmallInts, Texts, Uuids, columns
+from integrations.models import Platform
+from integrations.services import connector_of
 
 # The row may be in a sender's hands: then it stays due as it was, and the sender, when it finishes, sees that
 # the wanted state is another. Older wants and those of former owners change nothing: the
@@ -49,11 +52,15 @@ WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_
 
 @dataclass(slots=True)
 class Activations:
-    """Every activation of the hub, as (id, platform or audience) by audience and by platform."""
+    """Every activation of the hub, as (id, platform or audience) by audience and by platform.
+
+    `own`: the platforms that know users by our own ids.
+    """
 
     by_id: dict[int, tuple[int, int]] = field(default_factory=dict)  # audience, platform
     by_audience: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     by_platform: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    own: set[int] = field(default_factory=set)
 
 
 def load() -> Activations:
@@ -64,7 +71,17 @@ def load() -> Activations:
         loaded.by_id[key] = (audience, platform)
         loaded.by_audience.setdefault(audience, []).append((key, platform))
         loaded.by_platform.setdefault(platform, []).append((key, audience))
+    activated = Platform.objects.filter(pl__in=loaded.by_platform)
+    loaded.own = {platform.pl for platform in activated if _takes_own(platform)}
     return loaded
+
+
+def _takes_own(platform: Platform) -> bool:
+    """A platform whose settings no longer fit takes nothing."""
+    try:
+        return connector_of(platform).own_ids
+    except ValidationError:
+        return False
 
 
 def settle(cursor: Cursor[Any], wants: Iterable[tuple[int, Want]], now: datetime) -> set[tuple[int, int]]:

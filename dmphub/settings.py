@@ -18,6 +18,8 @@ DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = ["*"]
 EDGE_URL = ENVIRONMENT.edge_url
 ALLOW_PRIVATE_TARGETS = ENVIRONMENT.allow_private_targets
+# where platforms that take files in a folder get them: nothing is ever written elsewhere
+FILES_ROOT = ENVIRONMENT.home / "files"
 
 INSTALLED_APPS = [
     "unfold",
@@ -138,6 +140,7 @@ SPECTACULAR_SETTINGS = {
         "AudienceStatus": "audiences.models.Audience.Status",
         "ActivationStatus": "activation.models.Activation.Status",
         "BatchStatus": "activation.models.Batch.Status",
+        "ImportStatus": "pipeline.models.Import.Status",
     },
 }
 

@@ -43,6 +43,7 @@ __all__ = [
     "TabularInline",
     "TriedFirst",
     "address",
+    "asked",
     "button",
     "confirmed",
     "labelled",
@@ -153,13 +154,22 @@ def confirmed(title: str, question: str, icon: str) -> Callable[[Change], Any]:
     The method makes the change and answers what to say, or a page of its own.
     """
 
+    return _asking(title, question, icon, _carry_out)
+
+
+def asked(title: str, question: str, icon: str) -> Callable[[Change], Any]:
+    """Like `confirmed`, for what only asks somebody else: no transaction is open meanwhile."""
+    return _asking(title, question, icon, _ask)
+
+
+def _asking(title: str, question: str, icon: str, carry_out: Callable[..., HttpResponse]) -> Callable[[Change], Any]:
     def decorate(change: Change) -> Any:
         @wraps(change)
         def view(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
             row = _row(self, request, object_id)
             if request.method != "POST":
                 return page(request, "confirm.html", title, verb=title, question=question, row=row, back=address(row))
-            return _carry_out(self, request, row, change)
+            return carry_out(self, request, row, change)
 
         return button(title, icon)(view)
 
@@ -176,10 +186,17 @@ def _row(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
 
 
 def _carry_out(model_admin: Any, request: HttpRequest, row: Any, change: Change) -> HttpResponse:
-    try:
+    def logged(model_admin: Any, request: HttpRequest, row: Any) -> HttpResponse | str:
         with transaction.atomic():
             model_admin.log_change(request, row, change.__name__.replace("_", " "))
-            answer = change(model_admin, request, row)
+            return change(model_admin, request, row)
+
+    return _ask(model_admin, request, row, logged)
+
+
+def _ask(model_admin: Any, request: HttpRequest, row: Any, change: Change) -> HttpResponse:
+    try:
+        answer = change(model_admin, request, row)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return HttpResponseRedirect(address(row))

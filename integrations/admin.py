@@ -4,20 +4,24 @@ from typing import Any
 from urllib.parse import quote
 
 from django import forms
-from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from edge.console import JsonField, ModelAdmin, ModelForm, button, confirmed, shown_once, stays
+from edge.console import JsonField, ModelAdmin, ModelForm, address, asked, button, confirmed, shown_once, stays
 from integrations import services
+from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
+from integrations.preview_page import check, preview
+from integrations.previews import attachment, sample_file
 from integrations.sync_secrets import check_secret, rotate, switch
 from integrations.validation import check_connector, check_limits, check_sync_template
 
 KEEP = "Written, never shown again. Leave it empty to keep what is stored."
+FORMS = ("add", "<path:object_id>/change")
 SECRET_HINT = "Give it to the platform: its syncs carry it, or are signed with it."  # noqa: S105 (a hint, not a secret)
 
 
@@ -99,13 +103,19 @@ class PlatformAdmin(ModelAdmin[Platform]):
     list_filter = ["connector", "enabled", "customer"]
     search_fields = ["name", "pl"]
     list_select_related = ["customer"]
-    actions_detail = ["match_rate", "try_credentials", "rotate_secret"]
+    actions_detail = ["match_rate", "try_credentials", "rotate_secret", "sample_file"]
+    change_form_after_template = "console/platform_form.html"
     has_delete_permission = stays  # audiences may ask about it: disable it here, or delete it by the API
     fieldsets = [
         (None, {"fields": ["customer", "name", "enabled"]}),
         ("Delivery", {"fields": ["connector", "settings", "new_credentials", "limits"]}),
         ("User sync", {"fields": ["sync_template", "sync_tag", "sync_interval_days", "sync_auth", "new_secret"]}),
     ]
+
+    def get_urls(self) -> list[Any]:
+        views = {"preview": self.admin_site.admin_view(preview), "check": self.admin_site.admin_view(check)}
+        ours = [path(f"{form}/{name}/", view) for name, view in views.items() for form in FORMS]
+        return [*ours, *super().get_urls()]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Platform | None = None) -> list[str]:  # noqa: ARG002 (Django's signature)
         return ["customer"] if obj else []
@@ -128,9 +138,27 @@ class PlatformAdmin(ModelAdmin[Platform]):
     def match_rate(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (a button's signature)
         return HttpResponseRedirect(f"{reverse('console:match-rate')}?platform={quote(object_id)}")
 
-    @confirmed("Check credentials", "Ask the platform whether it accepts the stored credentials?", "task_alt")
+    @asked("Check credentials", "Ask the platform whether it accepts the stored credentials?", "task_alt")
     def try_credentials(self, request: HttpRequest, platform: Platform) -> str:  # noqa: ARG002 (as every such action)
-        return f"The platform answered: {services.check(platform)}"
+        found = services.check(platform)
+        told = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items() if name != "ok")
+        if not found["ok"]:
+            raise ValidationError(told)
+        return f"The platform accepts them. {told}" if told else "They fit the connector; there is nothing to ask."
+
+    @button("Sample file", "download")
+    def sample_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """For platforms that take files: one with two made-up members, as it would be uploaded."""
+        platform = self.get_object(request, object_id)
+        if platform is None:
+            raise Http404
+        if not self.has_view_permission(request, platform):
+            raise PermissionDenied
+        connector = services.connector_of(platform)
+        if not isinstance(connector, FileConnector):
+            messages.error(request, "This platform takes requests, not files.")
+            return HttpResponseRedirect(address(platform))
+        return attachment(*sample_file(connector))
 
     @confirmed(
         "New sync secret",

@@ -6,13 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote_plus, urlencode
 
 import msgspec
 
 from integrations import http
-from integrations.connectors.base import TokenSource
 from integrations.errors import IntegrationError, RateLimited, Refused, Retriable, Unauthorized
 from integrations.http import Request, Response
 
@@ -23,6 +22,23 @@ ASSUMED_SECONDS = 300.0
 LONGEST_SECONDS = 86_400.0
 
 Exchange = Callable[[Request, float], Response]
+
+
+class TokenSource(Protocol):
+    """A platform that gives out tokens (OAuth 2 client credentials): how one is asked for, read, and shown."""
+
+    @property
+    def key(self) -> str:
+        """Names the token in a cache: of one source, and changed with its credentials. Holds no secret."""
+
+    def request(self) -> Request:
+        """What asks for a token."""
+
+    def token(self, response: Response) -> tuple[str, float]:
+        """The token and its lifetime in seconds. Raises `Unauthorized` or `Refused` where there is none."""
+
+    def sign(self, request: Request, token: str) -> Request:
+        """The request with the token on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +125,11 @@ def exchange(request: Request, source: TokenSource | None, timeout: float, token
         return response
     token = _token(tokens, source, _left(until), instead_of=token)
     return http.exchange(source.sign(request, token), _left(until))
+
+
+def check(source: TokenSource, timeout: float) -> None:
+    """Fetch a token, whatever is kept. Raises `integrations.errors` where there is none."""
+    source.token(http.exchange(source.request(), timeout))
 
 
 def _left(until: float) -> float:

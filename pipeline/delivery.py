@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from activation.delivery import creation, sender
-from activation.delivery.lanes import CREATION, LANES, buckets_of
+from activation.delivery import creation, fates, files, quotas, removals, sender
+from activation.delivery.lanes import CREATION, FILES, LANES, buckets_of
 from edge.wakeups import DELIVER, wakeups
+from integrations.connectors.files import FileConnector
+from integrations.connectors.registry import all_connectors
 from pipeline.database import Connection, connect
 
 # how long one task keeps to its lane before others may have the thread
@@ -23,7 +25,7 @@ WHERE a.platform_id = %(platform)s AND a.status IN ('live', 'ending') LIMIT 1
 """
 # broken ones too: they are tried again once their platform is configured otherwise
 PENDING = "SELECT 1 FROM activation WHERE platform_id = %s AND status IN ('pending', 'broken', 'ending') LIMIT 1"
-PLATFORMS = "SELECT pl FROM platform WHERE enabled"
+PLATFORMS = "SELECT pl, connector FROM platform WHERE enabled"
 
 _local = threading.local()
 
@@ -55,22 +57,47 @@ def work(platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
     """One holder's time in a lane; answers how many rows (or segments) it took on."""
     try:
         if lane == CREATION:
-            return creation.create_pending(_connection(), platform)
+            return creation.create_pending(_connection(), platform) + fates.look(_connection(), platform)
+        if lane == FILES:
+            return files.drain(_connection(), platform, keep_on)
         return sender.drain(_connection(), platform, lane, keep_on)
     except Exception:
         _forget()
         raise
 
 
-def platforms() -> list[int]:
-    """Every platform that may be delivered to."""
-    return [platform for (platform,) in _connection().execute(PLATFORMS)]
+def lanes() -> list[tuple[int, int]]:
+    """The (platform, lane)s in which there may be work."""
+    found = []
+    for platform, connector in _connection().execute(PLATFORMS):
+        kind = all_connectors().get(connector)
+        takes_files = kind is not None and issubclass(kind, FileConnector)
+        found += [(platform, lane) for lane in (CREATION, *((FILES,) if takes_files else range(LANES)))]
+    return found
+
+
+def renew() -> None:
+    """Have those sent again whom their platform would forget."""
+    connection = _connection()
+    with connection.cursor(binary=True) as cursor:
+        for platform in {platform for platform, _ in lanes()}:
+            found = sender.usable(cursor, platform)
+            if found is not None:
+                removals.renew(cursor, found, datetime.now(UTC))
+
+
+def forget() -> None:
+    """Drop what is kept for a while only: quotas of days long past, and what became of old files."""
+    connection, now = _connection(), datetime.now(UTC)
+    quotas.forget(connection, now)
+    fates.forget(connection, now)
 
 
 def is_due(platform: int, lane: int, now: datetime) -> bool:
-    """Whether the lane has something to send, or the creation lane a segment to create."""
+    """Whether the lane has something to send, or the creation lane a segment to create or a file to ask about."""
     if lane == CREATION:
-        return _connection().execute(PENDING, [platform]).fetchone() is not None
+        pending = _connection().execute(PENDING, [platform]).fetchone() is not None
+        return pending or fates.is_due(_connection(), platform, now)
     values = {"platform": platform, "buckets": buckets_of(lane), "now": now}
     return _connection().execute(DUE, values).fetchone() is not None
 

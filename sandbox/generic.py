@@ -18,6 +18,7 @@ from sandbox.batch import read_rows
 from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
 from sandbox.ledger import Account, Operation, Row
 from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
+from sandbox.tokens import Tokens
 
 FIRST_SEGMENT_ID = 12345
 OPERATIONS: dict[str, Operation] = {"POST": "add", "DELETE": "remove"}
@@ -90,32 +91,42 @@ class SegmentAccount(Account):
 
 
 class GenericSegments(ThirdParty[SegmentAccount]):
-    """Basic authentication names the account: user `<account>`, password `<account>-secret`."""
+    """Basic authentication names the account: user `<account>`, password `<account>-secret`.
+
+    So does a token that `/generic/token` gave out (OAuth 2 client credentials).
+    """
 
     name = "generic"
 
     def __init__(self) -> None:
         super().__init__()
         self._ids = count(FIRST_SEGMENT_ID)
+        self._tokens = Tokens()
 
     def new_account(self) -> SegmentAccount:
         return SegmentAccount()
 
     def serves(self, path: str) -> bool:
-        return path == "/generic/v1/segment"
+        return path in {"/generic/v1/segment", "/generic/token"}
 
     def reset(self) -> None:
         super().reset()
         self._ids = count(FIRST_SEGMENT_ID)
+        self._tokens = Tokens()
 
     def identify(self, request: Request) -> str:
-        account, password = _credentials(request.headers.get("authorization", ""))
+        given = request.headers.get("authorization", "")
+        if given.lower().startswith("bearer ") and request.path != "/generic/token":
+            return self._tokens.account(given[7:].strip())
+        account, password = _credentials(given)
         expected = f"{account}-secret".encode()
         if not ACCOUNT_NAME.fullmatch(account) or not hmac.compare_digest(password.encode(), expected):
             raise Refused(401, "basic authentication with <account>:<account>-secret", headers=CHALLENGE)
         return account
 
     def prepare(self, account: SegmentAccount, request: Request) -> Action:
+        if request.path == "/generic/token":
+            return self._tokens.prepare(self.identify(request), request)
         if request.method not in OPERATIONS:
             raise method_refused("POST, DELETE")
         given = parameters(request.query)

@@ -22,7 +22,7 @@ from activation.delivery.retry import FIRST, LONGEST
 from activation.delivery.targets import Target, target
 from activation.delivery.working import excerpt
 from activation.models import Activation, Batch
-from integrations.connectors.base import Segment, SegmentSource
+from integrations.connectors.base import Connector, Segment, SegmentSource
 from integrations.errors import IntegrationError, Misconfigured, Unanswered, Unauthorized
 from integrations.http import Request, Response
 
@@ -81,11 +81,21 @@ def _create_due(gate: Gate, segment: Segment) -> bool:
         _live(segment, connector.given_segment(segment.settings))
         return True
     if connector.segment_source is SegmentSource.ALLOCATED:
-        _live(segment, numbers.allocate(gate.cursor, connector.segment_namespace))
+        given = connector.given_segment(segment.settings)
+        _live(segment, _number(gate, connector) if given is None else given)
         return True
     now = datetime.now(UTC)
     past = _past(gate, segment)
     return past.is_over(now) and gate.opens(now) and _create(gate, segment, past)
+
+
+def _number(gate: Gate, connector: Connector) -> int:
+    """One that means nothing else to the platform, and that nobody chose by hand."""
+    while True:
+        number = numbers.allocate(gate.cursor, connector.segment_namespace)
+        taken = Activation.objects.filter(platform__connector=connector.key, settings__segment_id=number)
+        if number not in connector.reserved_numbers and not taken.exists():
+            return number
 
 
 def _past(gate: Gate, segment: Segment) -> _Past:

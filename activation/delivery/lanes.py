@@ -31,6 +31,7 @@ RENEW = """
 UPDATE lane SET leased_until = %(until)s
 WHERE platform_id = %(platform)s AND lane = %(lane)s AND fence = %(fence)s AND leased_until > %(now)s
 """
+REST = "UPDATE lane SET leased_until = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
 RELEASE = "UPDATE lane SET leased_until = NULL WHERE platform_id = %s AND lane = %s AND fence = %s"
 
 
@@ -75,6 +76,10 @@ class Lease:
     def outlasts(self, now: datetime, duration: timedelta) -> bool:
         """Whether it still holds at the end of what begins now."""
         return now + duration <= self.until
+
+    def rest(self, cursor: Cursor[Any], until: datetime) -> None:
+        """Let nobody have the lane before `until`."""
+        cursor.execute(REST, [until, self.platform, self.lane, self.fence])
 
     def release(self, cursor: Cursor[Any]) -> None:
         cursor.execute(RELEASE, [self.platform, self.lane, self.fence])

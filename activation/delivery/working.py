@@ -87,7 +87,11 @@ class Work:
         except IntegrationError as failure:
             return self._failed(rows, failure)
         self._answered(response.status, response.excerpt)
-        self._outcomes(rows, members, response)
+        try:
+            self._outcomes(rows, members, response)
+        except IntegrationError as failure:  # the platform took it, but nobody understands what it says
+            failure.status, failure.excerpt = response.status, response.excerpt
+            self._refused_alone(rows, failure)
         return []
 
     def _request(self, members: list[Member]) -> Request:

@@ -5,12 +5,12 @@ from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from activation import services
+from activation import backfills, services
 from activation.models import Activation
 from audiences.models import Audience
 from dmphub.api.errors import refusals
@@ -26,6 +26,13 @@ class CountsSerializer(serializers.Serializer[Any]):
     due = serializers.IntegerField(help_text="Changes on their way, those that wait for a retry included.")
     waiting_for_mapping = serializers.IntegerField(help_text="Members that the platform does not know yet.")
     dead = serializers.IntegerField(help_text="Changes that the platform finally refused.")
+    kept = serializers.IntegerField(
+        help_text="Ids no longer wanted that the platform cannot be told to remove, or forgets by itself."
+    )
+
+
+class TrialSerializer(serializers.Serializer[Any]):
+    platform_user_id = serializers.CharField(max_length=256)
 
 
 class ActivationSerializer(StrictSerializer[Activation]):
@@ -34,18 +41,25 @@ class ActivationSerializer(StrictSerializer[Activation]):
     settings = ObjectField(required=False)
     segment_id = serializers.JSONField(read_only=True)
     counts = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField(
+        help_text="Percent of the users looked through for the members at activation."
+    )
     unique = ("audience", "platform")
 
     class Meta:
         model = Activation
         fields = [
-            *("id", "audience", "platform", "settings", "status", "segment_id", "counts", "last_error", "created_at"),
+            *("id", "audience", "platform", "settings", "status", "segment_id", "counts", "progress", "last_error"),
+            *("possible_orphan", "created_at"),
         ]
-        read_only_fields = ["id", "status", "last_error"]
+        read_only_fields = ["id", "status", "last_error", "possible_orphan"]
 
     @extend_schema_field(CountsSerializer)
     def get_counts(self, activation: Activation) -> dict[str, int]:
         return services.counts(activation)
+
+    def get_progress(self, activation: Activation) -> int:
+        return backfills.percent(activation.id)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
@@ -93,6 +107,23 @@ class ActivationViewSet(Created[Activation], Readable[Activation]):
         """The exact requests that the next batch would send, without secrets; nothing is sent."""
         with refusals():
             return Response(services.preview(self.get_object()))
+
+    @extend_schema(request=TrialSerializer, responses=OpenApiTypes.ANY)
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, pk: str) -> Response:  # noqa: ARG002 (DRF's signature)
+        """Send one id now and see what the platform says: as it is wanted today, or a stranger's in and out again."""
+        asked = TrialSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        with refusals():
+            return Response(services.test(self.get_object(), asked.validated_data["platform_user_id"]))
+
+    @extend_schema(responses={202: ActivationSerializer})
+    @once
+    def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002 (DRF's signature)
+        """End it: the platform is told to remove every member; it is gone when nothing is left to tell."""
+        answer = self._do(services.deactivate)
+        answer.status_code = status.HTTP_202_ACCEPTED
+        return answer
 
     def _do(self, change: Callable[[Activation], object]) -> Response:
         activation = self.get_object()

@@ -1,14 +1,17 @@
 """`platforms/`: third parties, how to speak to them, and how their users are matched."""
 
+from inspect import cleandoc
 from typing import Any
 
+import msgspec
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from dmphub import platform_conditions
 from dmphub.api.errors import Conflict, refusals
 from dmphub.api.idempotency import once
 from dmphub.api.ids import keep_ahead
@@ -20,6 +23,14 @@ from integrations.connectors.registry import all_connectors
 from integrations.models import Platform, new_secret
 from integrations.sync_secrets import check_secret, rotate, switch
 from integrations.validation import check_connector, check_limits, check_sync_template
+
+
+class BreakerSerializer(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(["open", "probing", "waiting", "slowed"])
+    until = serializers.DateTimeField(allow_null=True, help_text="Before it nothing is sent.")
+    failures = serializers.IntegerField(help_text="Failed requests in a row.")
+    reason = serializers.CharField()
+    per_second = serializers.FloatField(allow_null=True, help_text="Calls a second, lowered for a while.")
 
 
 class PlatformSerializer(StrictSerializer[Platform]):
@@ -35,6 +46,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
         help_text="Generated where none is given, and shown in that answer only.",
     )
     breaker = serializers.SerializerMethodField(help_text="What keeps requests back; null: nothing does.")
+    host_keys = serializers.SerializerMethodField(help_text="The keys by which its file servers are known.")
     fixed = ("pl", "customer")
     unique = ("pl",)
 
@@ -42,12 +54,17 @@ class PlatformSerializer(StrictSerializer[Platform]):
         model = Platform
         fields = [
             *("pl", "customer", "name", "connector", "settings", "credentials", "enabled", "sync_template"),
-            *("sync_tag", "sync_interval_days", "sync_auth", "sync_secret", "limits", "breaker", "created_at"),
+            *("sync_tag", "sync_interval_days", "sync_auth", "sync_secret", "limits", "breaker", "host_keys"),
+            "created_at",
         ]
         extra_kwargs = {"sync_interval_days": {"min_value": 1, "max_value": 365}}
 
-    def get_breaker(self, platform: Platform) -> str | None:  # noqa: ARG002 (DRF's signature)
-        return None
+    @extend_schema_field(BreakerSerializer)
+    def get_breaker(self, platform: Platform) -> dict[str, Any] | None:
+        return platform_conditions.breaker(platform.pk)
+
+    def get_host_keys(self, platform: Platform) -> dict[str, str]:
+        return platform_conditions.host_keys(platform.pk)
 
     def to_representation(self, instance: Platform) -> dict[str, Any]:
         shown = super().to_representation(instance)
@@ -102,6 +119,8 @@ class ConnectorSerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField()
+    notes = serializers.CharField(help_text="What people have to know or do beyond the settings.")
+    default_limits = serializers.DictField(help_text="What its documents say; a platform's limits override them.")
     settings_schema = serializers.DictField(help_text="JSON Schema.")
     credentials_schema = serializers.DictField(help_text="JSON Schema.")
     activation_schema = serializers.DictField(help_text="JSON Schema of an activation's settings.")
@@ -154,6 +173,8 @@ def _described(connector: Any) -> dict[str, Any]:
         "key": connector.key,
         "title": connector.title,
         "description": connector.description,
+        "notes": cleandoc(connector.notes),
+        "default_limits": msgspec.to_builtins(connector.default_limits),
         "settings_schema": connector.settings_schema(),
         "credentials_schema": connector.credentials_schema(),
         "activation_schema": connector.activation_schema(),

@@ -18,9 +18,9 @@ TONES = {
 }
 STATES = {
     **dict.fromkeys(("live", "done", "in", "yes"), "good"),
-    **dict.fromkeys(("broken", "failed", "dead"), "bad"),
-    **dict.fromkeys(("building", "pending", "sending"), "busy"),
-    **dict.fromkeys(("paused", "unknown", "due", "deleting"), "wait"),
+    **dict.fromkeys(("broken", "failed", "dead", "open"), "bad"),
+    **dict.fromkeys(("building", "pending", "sending", "running", "probing", "ending"), "busy"),
+    **dict.fromkeys(("paused", "unknown", "due", "partial", "waiting", "slowed", "deleting"), "wait"),
 }
 
 

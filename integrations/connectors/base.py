@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 import msgspec
 from django.core.exceptions import ValidationError
 
 from integrations import http
+from integrations.authorization import TokenSource
 from integrations.errors import IntegrationError, Misconfigured
 from integrations.http import Request, Response
 from integrations.limits import Limits
@@ -94,27 +95,11 @@ class Member(NamedTuple):
     extra: Mapping[str, str] = NONE
 
 
-class TokenSource(Protocol):
-    """A platform that gives out tokens (OAuth 2 client credentials): how one is asked for, read, and shown."""
-
-    @property
-    def key(self) -> str:
-        """Names the token in a cache: of one source, and changed with its credentials. Holds no secret."""
-
-    def request(self) -> Request:
-        """What asks for a token."""
-
-    def token(self, response: Response) -> tuple[str, float]:
-        """The token and its lifetime in seconds. Raises `Unauthorized` or `Refused` where there is none."""
-
-    def sign(self, request: Request, token: str) -> Request:
-        """The request with the token on it."""
-
-
 class Connector(ABC):
     """One platform, set up. `timeout` (s) bounds a request; a lane waits `linger_ms` for a batch to fill.
 
-    `own_ids`: the platform knows users by our user ids, so that everybody is matched there.
+    `own_ids`: the platform knows users by our user ids, so that everybody is matched there. `notes`: what people
+    have to know or do beyond the settings, in paragraphs. `as_set_up`: names of what the settings decide.
     """
 
     key: ClassVar[str]
@@ -123,6 +108,8 @@ class Connector(ABC):
     settings_type: ClassVar[type[msgspec.Struct]] = Nothing
     credentials_type: ClassVar[Any] = Nothing
     activation_type: ClassVar[type[msgspec.Struct]] = Nothing
+    notes: ClassVar[str] = ""
+    as_set_up: ClassVar[frozenset[str]] = frozenset()
     default_limits: ClassVar[Limits] = Limits()
     delivers: ClassVar[bool] = True
     timeout: ClassVar[float] = 10.0
@@ -135,6 +122,7 @@ class Connector(ABC):
     one_operation_a_request: bool = True
     segment_source: SegmentSource = SegmentSource.GIVEN
     segment_namespace: str = ""
+    reserved_numbers: frozenset[int] = frozenset()
     removal: Removal = Removal.NONE
     ttl_days: int | None = None
     wanted_attributes: frozenset[str] = frozenset()
@@ -187,7 +175,10 @@ class Connector(ABC):
         members: Sequence[Member],
         response: Response,  # noqa: ARG002 (the contract's)
     ) -> Sequence[IntegrationError | None]:
-        """Of a request that succeeded: one for each of its members, None where it was accepted."""
+        """Of a request that succeeded: one for each of its members, None where it was accepted.
+
+        Raises `IntegrationError` where the answer cannot be read: then that is the outcome of all.
+        """
         return [None] * len(members)
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────
@@ -240,7 +231,7 @@ class Connector(ABC):
         """Raise Django's `ValidationError` for an activation's settings that cannot work."""
         convert(self.activation_type, settings, "settings")
         if self.segment_source is SegmentSource.GIVEN and self.given_segment(settings) in {None, ""}:
-            raise ValidationError({"settings": ["the segment's id is needed: this platform creates no segments"]})
+            raise ValidationError({"settings": ["segment_id: needed, as this platform creates no segments"]})
 
 
 def convert(type_: Any, value: dict[str, Any], name: str) -> Any:

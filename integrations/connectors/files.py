@@ -8,11 +8,12 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from integrations.connectors.base import Connector, Member, Operation, Strategy
 from integrations.errors import Misconfigured
-from integrations.http import Request
+from integrations.http import Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,22 @@ class Change(NamedTuple):
     operation: Operation
 
 
+class Fate(StrEnum):
+    """What became of a file."""
+
+    WAITING = "waiting"
+    PROCESSED = "processed"
+    REFUSED = "refused"
+
+
+class Verdict(NamedTuple):
+    """What the platform's processing log says of one file."""
+
+    file_name: str
+    fate: Fate
+    reason: str
+
+
 class FileConnector(Connector):
     """`by_user`: `lines` gets all changes of one id at once, across segments; else one change at a time.
 
@@ -95,6 +112,14 @@ class FileConnector(Connector):
     @abstractmethod
     def lines(self, changes: Sequence[Change]) -> Iterator[bytes]:
         """The lines, with their ends, of all the changes of one id in one partition (one, unless `by_user`)."""
+
+    def log(self, offset: int) -> Request | None:  # noqa: ARG002 (the contract's)
+        """The request for what the platform says of files, from the `offset`-th entry on; None: it says nothing."""
+        return None
+
+    def verdicts(self, response: Response) -> tuple[Sequence[Verdict], int]:  # noqa: ARG002 (the contract's)
+        """What a page of the log says of files, and how many entries it has (0: it was the last)."""
+        raise Misconfigured("this platform has no processing log")
 
     def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
         raise Misconfigured("this platform takes files, not requests")

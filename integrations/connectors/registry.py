@@ -5,6 +5,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from integrations.connectors.base import Connector
+from integrations.connectors.file.connector import FileDrop
 from integrations.connectors.http.connector import HttpConnector
 from integrations.connectors.mapp_cep.connector import MappCep
 from integrations.connectors.mapp_webhook.connector import MappWebhook
@@ -25,6 +26,7 @@ def all_connectors() -> dict[str, type[Connector]]:
     ours = (
         NoneConnector,
         HttpConnector,
+        FileDrop,
         MappWebhook,
         MappCep,
         MediaMathEvent,

@@ -11,7 +11,7 @@ from psycopg import Cursor
 
 from edge import clock
 from edge.buckets import BUCKETS
-from pipeline.absorb import expiries, rechecks, set_aside
+from pipeline.absorb import expiries, rechecks, set_aside, unconfirmed
 from pipeline.absorb.bulk import work_off
 from pipeline.absorb.handlers import HANDLERS
 from pipeline.absorb.journal import Journal, finish
@@ -19,7 +19,7 @@ from pipeline.absorb.rows import BULK, DEADLY, SIZES, Row, delete, lock_waiting,
 from pipeline.absorb.work import Needs, Touched, Work
 from pipeline.database import connect
 from pipeline.locks import try_lock
-from profiles import discovery
+from profiles import sightings
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Absorber:
             done += self._attempt(self._waiting(BULK_BUCKETS, bulk=True), SIZES[0], bulk=True)
         else:
             self._passed_over += 1
-        discovery.flush_if_due()
+        sightings.flush_if_due()
         return done
 
     def _waiting(self, limit: int, *, bulk: bool) -> Callable[[Cursor[Any]], set[int]]:
@@ -76,6 +76,10 @@ class Absorber:
         if touched is not None:
             self._touched(touched)
         return done
+
+    def forget_unconfirmed(self) -> int:
+        """Delete profiles of ids that never came back; answers how many."""
+        return unconfirmed.forget(self._connection)
 
     def close(self) -> None:
         self._connection.close()

@@ -20,8 +20,9 @@ from edge.kinds import Kind
 from pipeline.absorb import sets
 from pipeline.absorb.rows import Row
 from pipeline.absorb.work import Work
+from profiles.commands import Convert, decode_convert
 from profiles.state import ProfileState
-from profiles.store import ProfileKey, page_of_profiles
+from profiles.store import ProfileKey, page_of_profiles, save_profiles
 from usersync import store as mappings
 
 PAGE = 1_000
@@ -62,6 +63,8 @@ def work_off(work: Work, rows: list[Row]) -> list[Row]:
             break
         if row.kind == Kind.BUILD:
             _build(work, row, decode_build(row.query), spent)
+        elif row.kind == Kind.CONVERT:
+            _convert(work, row, decode_convert(row.query), spent)
         else:
             _backfill(work, row, decode_backfill(row.query), spent)
         spent.rows += PAGE // 50  # an empty page costs something too
@@ -98,6 +101,25 @@ def _ask_page(work: Work, audience: CompiledAudience, bucket: int, after: UUID, 
     return page[-1].user_id if len(page) == PAGE else None
 
 
+def _convert(work: Work, row: Row, convert: Convert, spent: Spent) -> None:
+    """Bring one page of profiles to the types that attributes have now, and ask the audiences that this concerns."""
+    after = FIRST if convert.after is None else UUID(convert.after)
+    page = page_of_profiles(work.cursor, row.bucket, convert.customer, after, PAGE)
+    converted = []
+    for state in page:
+        profile = spent.profiles.setdefault((state.customer, state.user_id), state)
+        names = work.catalogue.conversions.convert_kept(convert.customer, profile.attributes)
+        if names:
+            converted.append(profile)
+            if profile.eligible:
+                dependencies = frozenset(f"attribute.{name}" for name in names)
+                spent.ask(profile, work.catalogue.audiences.affected(convert.customer, dependencies))
+    save_profiles(work.cursor, converted, work.now)
+    spent.rows += len(page)
+    if len(page) == PAGE:
+        work.send(row.bucket, Kind.CONVERT, Convert(convert.customer, str(page[-1].user_id)))
+
+
 def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:
     """Want one page of members for an activation."""
     known = work.catalogue.activations.by_id.get(backfill.activation)
@@ -111,6 +133,7 @@ def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:
         for mapping in found[customer, user]:
             if mapping.platform == platform:
                 work.want(mapping, backfill.activation, True, version)
+        work.introduce(customer, user, platform, found)
     spent.rows += len(page)
     if len(page) == PAGE:
         work.send(row.bucket, Kind.BACKFILL, Backfill(backfill.activation, str(page[-1][0])))

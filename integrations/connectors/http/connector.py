@@ -34,6 +34,14 @@ class HttpConnector(Connector):
     settings_type = HttpSettings
     credentials_type = Credentials
     activation_type = ActivationSettings
+    as_set_up = frozenset({"strategy", "batch_size", "segment_source", "removal", "own_ids"})
+    notes = """
+        Placeholders: {{name}} and {{audience_id}} of the audience, {{segment_id}}, {{userid}} (the platform's
+        id), {{user_id}} (ours), {{operation}}, {{timestamp}}, {{attribute.<path>}}. In an address they are
+        percent-encoded; a JSON text that is one placeholder and nothing else takes the value's own type.
+
+        In micro_batch, a body that is a list of one element, or a member that is, is repeated for each user.
+    """
 
     def __init__(self, settings: dict[str, Any], credentials: dict[str, Any]) -> None:
         super().__init__(settings, credentials or msgspec.to_builtins(NoAuthentication()))

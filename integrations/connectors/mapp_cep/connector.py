@@ -42,7 +42,10 @@ class CepSettings(msgspec.Struct, forbid_unknown_fields=True):
             pattern=r"^https?://[^/?#]+(/[^?#]*)?$", description="The REST API, preferably version 6: …/api/rest/v6"
         ),
     ]
-    default_group_id: Annotated[int, msgspec.Meta(ge=1, description="cloned for every audience")]
+    default_group_id: (
+        Annotated[int, msgspec.Meta(ge=1, description="cloned for every audience")]
+        | Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
+    )
 
 
 class CepCredentials(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,6 +63,22 @@ class MappCep(Connector):
     )
     settings_type = CepSettings
     credentials_type = CepCredentials
+    notes = """
+        Before you save: add this platform to the pixels of your site (their integrations), and see that the
+        pixel is on the pages that mailings lead to.
+
+        Ask your CEP account manager for two feature switches, both strongly advised: dmp_matching_link_click
+        tracks all links in mailings through the cookie domain of the DMP, where the reader is given a cookie
+        and matched; dmp_matching_read_message_online does the same when somebody opens a mailing in the
+        browser.
+
+        Where the switches are not to be had, make a link once for each mailing (Mail links): the mailing system
+        appends ?u= and its placeholder for the contact's id.
+
+        Each audience becomes a group of its own, cloned from the default group. Contacts are subscribed and
+        deleted without any mail to them. Only contacts who have clicked a link, or read online, can be in it;
+        the link between an e-mail address and anonymous data is never quite exact.
+    """
     default_limits = Limits(per_second=10)
     timeout = 40.0  # CEP asks for more than 30 s
 
@@ -158,7 +177,7 @@ def group_name(segment: Segment, made: datetime) -> str:
     """At most 150 characters, all of them safe, and never twice."""
     ending = f" - DMP {segment.platform}-{segment.activation} {made:%Y-%m-%d %H.%M.%S}"
     plain = unicodedata.normalize("NFKD", segment.name).encode("ascii", "ignore").decode()
-    safe = " ".join(_UNSAFE.sub(" ", plain).split()) or f"Audience {segment.audience}"
+    safe = " ".join(_UNSAFE.sub(" ", plain).split()).strip(" ._-") or f"Audience {segment.audience}"
     return safe[: LONGEST_NAME - len(ending)].rstrip() + ending
 
 

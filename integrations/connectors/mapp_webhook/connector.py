@@ -41,6 +41,10 @@ class MappWebhook(Connector):
     description = "Mapp's own outbound protocol: creates audiences, adds and removes users, each request signed."
     settings_type = WebhookSettings
     credentials_type = WebhookCredentials
+    notes = """
+        The receiver checks X-HMAC, the hex HMAC-SHA1 of the raw body under the secret. It may answer
+        CREATE_AUDIENCE with an id of its own; otherwise the audience's number here is used.
+    """
 
     strategy = Strategy.MICRO_BATCH
     batch_size = 100

@@ -15,6 +15,8 @@ from integrations.errors import IntegrationError, Misconfigured, Refused
 from integrations.http import Request, Response
 
 VERSION = 4.0
+# an event may name another advertiser than its batch
+FILLED_IN = attributes.OURS - {"mt_adid"}
 MOST_EVENTS = 100
 
 
@@ -49,6 +51,12 @@ class MediaMathBatch(Connector):
     settings_type = BatchSettings
     credentials_type = BatchCredentials
     activation_type = BatchActivation
+    notes = """
+        Each activation names its MathTag and that tag's mapping: {"pixel_id": 1234567, "mapping_id": "…"}. Who
+        leaves the audience cannot be removed.
+
+        The API key takes 50,000 requests a day, so events wait a little for others to fill a request with.
+    """
     default_limits = Limits(per_second=10, concurrent=5, per_day=50_000)
 
     strategy = Strategy.MICRO_BATCH
@@ -64,7 +72,7 @@ class MediaMathBatch(Connector):
     @classmethod
     def validate_settings(cls, settings: dict[str, Any]) -> None:
         super().validate_settings(settings)
-        faults = attributes.faults(msgspec.convert(settings, BatchSettings).mapping)
+        faults = attributes.faults(msgspec.convert(settings, BatchSettings).mapping, FILLED_IN)
         if faults:
             raise ValidationError({"settings": faults})
 
@@ -113,6 +121,7 @@ class MediaMathBatch(Connector):
 
     def _event(self, member: Member) -> dict[str, Any]:
         given: BatchSettings = self.settings
+        mapped = attributes.mapped(given.mapping, member.attributes)
         return {
             "version": VERSION,
             "type": "event",
@@ -124,7 +133,7 @@ class MediaMathBatch(Connector):
                     "mt_adid": str(given.advertiser_id),
                     "mt_uuid": member.platform_user_id,
                     "source": "s2s",
-                    **attributes.mapped(given.mapping, member.attributes),
+                    **{name: value for name, value in mapped.items() if name != "mt_adid" or value != ""},
                 }
             ],
         }

@@ -39,6 +39,13 @@ class MediaMathEvent(Connector):
     description = "Fires an event on a MathTag the moment somebody joins the audience. MediaMath knows no removal."
     settings_type = EventSettings
     activation_type = EventActivation
+    notes = """
+        Each activation names its MathTag: {"pixel_id": 1234567}. Who leaves the audience cannot be removed.
+
+        The mapping template turns attributes (from, a dotted path) into MediaMath's (to). What a profile lacks,
+        or what does not fit its type, goes out empty. E-mail addresses are never sent; mt_excl and mt_exem must
+        be salted SHA-256 hashes, mt_ip a public IPv4 address.
+    """
     default_limits = Limits(per_second=1000)
 
     strategy = Strategy.NO_BATCH

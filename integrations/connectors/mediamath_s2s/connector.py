@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 from django.core.exceptions import ValidationError
 
-from integrations.connectors.base import Limits, Member, Operation, Removal, SegmentSource
-from integrations.connectors.files import Change, Destination, FileConnector, Sftp
-from integrations.connectors.mediamath_s2s import audience_file
-from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NOW, USER_ID, Header
+from integrations.connectors.base import Limits, Member, Operation, Removal, Segment, SegmentSource, convert
+from integrations.connectors.files import Change, Destination, FileConnector, Sftp, Verdict
+from integrations.connectors.mediamath_s2s import audience_file, processing_log
+from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NO_SEGMENT, NOW, USER_ID, Header
+from integrations.connectors.mediamath_s2s.publishing import DataSegment, Taxonomy, data_segment, taxonomy
 from integrations.connectors.mediamath_s2s.settings import (
     S2SActivation,
     S2SCredentials,
@@ -18,22 +19,35 @@ from integrations.connectors.mediamath_s2s.settings import (
     faults,
     segment_fault,
 )
+from integrations.connectors.publishing import Publishing
+from integrations.http import Request, Response
 
 GIGABYTE = 10**9
 
 
-class MediaMathS2S(FileConnector):
+class MediaMathS2S(FileConnector, Publishing):
     key = "mediamath_s2s"
     title = "MediaMath S2S"
     description = "Audience files by SFTP: every user with all that changed on one line, additions and removals."
     settings_type = S2SSettings
     credentials_type = S2SCredentials
     activation_type = S2SActivation
+    publishes = {"taxonomy": Taxonomy, "data_segment": DataSegment}
+    notes = """
+        MediaMath validates a sample file before it processes any: download one here and send it to them.
+
+        Display and mobile ids never share a file: make a platform for each. Private data of a client goes into
+        files with the client's name; an activation may name another client than the platform does.
+
+        Segment ids are allocated here, unique in the segment namespace, and never used again. Buyers see a
+        segment once it is in a taxonomy or is an external data segment.
+    """
     default_limits = Limits(files_per_hour=20, bytes_per_day=5 * GIGABYTE)
 
     by_user = True
     most_bytes = 4 * GIGABYTE - 64 * 2**20  # a file is closed a little before the limit
     segment_source = SegmentSource.ALLOCATED
+    reserved_numbers = frozenset({NO_SEGMENT})
     removal = Removal.OPERATION
     wants_extra = True
 
@@ -75,6 +89,31 @@ class MediaMathS2S(FileConnector):
         parts = (self.settings.agency, self.settings.partner, partition)
         return audience_file.file_name(parts, at + timedelta(minutes=number))
 
+    # ── what becomes of it ───────────────────────────────────────────────────────────────────────────
+
+    def log(self, offset: int) -> Request | None:
+        if not self.settings.log_url:
+            return None
+        return processing_log.request(
+            self.settings.log_url, offset, (self.credentials.username, self.credentials.password)
+        )
+
+    def verdicts(self, response: Response) -> tuple[Sequence[Verdict], int]:
+        return processing_log.read(response)
+
+    def checks(self) -> list[Request]:
+        first = self.log(0)
+        return [] if first is None else [first]
+
+    def checked(self, responses: Sequence[Response]) -> dict[str, Any]:
+        return {"files_in_the_log": sum(self.verdicts(response)[1] for response in responses)}
+
+    def publication(self, kind: str, order: dict[str, Any], segments: Sequence[Segment]) -> Request:
+        given = convert(self.publishes[kind], order, "order")
+        if isinstance(given, Taxonomy):
+            return taxonomy(given, segments, hashed=self.settings.hash_segments)
+        return data_segment(given, segments)
+
     # ── what stands in it ────────────────────────────────────────────────────────────────────────────
 
     def header(self, partition: str, file_name: str, at: datetime) -> bytes:  # noqa: ARG002 (the contract's)
@@ -97,8 +136,11 @@ class MediaMathS2S(FileConnector):
             yield from audience_file.rows(user_id, sorted(told, key=_order))
 
     def _at(self, host: str) -> Sftp:
+        """A host may bring a port of its own: `host:port`."""
         given, known = self.settings, self.credentials
-        return Sftp(host, given.port, given.path, known.username, password=known.password, host_key=known.host_key)
+        name, _, written = host.rpartition(":")
+        host, port = (name, int(written)) if name and ":" not in name else (host, given.port)
+        return Sftp(host, port, given.path, known.username, password=known.password, host_key=known.host_key)
 
 
 def _order(statement: tuple[Any, int]) -> tuple[bool, Any]:

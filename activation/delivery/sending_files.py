@@ -1,0 +1,142 @@
+"""Uploading the files of a round, and finishing their rows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
+
+from activation.delivery import broken, fates, finishing, health, log, quotas
+from activation.delivery.claims import Claim
+from activation.delivery.file_writer import Writer
+from activation.delivery.gate import Gate, NotNow
+from activation.delivery.log import Entry
+from activation.delivery.quotas import Exhausted
+from activation.delivery.working import expiry
+from activation.models import HostKey
+from integrations.connectors.files import FileConnector, Sftp
+from integrations.errors import IntegrationError, Misconfigured, Retriable, Unanswered, Unauthorized
+from integrations.uploads.upload import Parcel, upload
+
+BUCKET = 0
+PAGE = 5_000
+ACTIVATIONS = "UPDATE batch SET activations = %s::jsonb WHERE bucket = %s AND id = %s"
+
+
+@dataclass(slots=True)
+class Sending:
+    """Each file stands for itself: what happens to one leaves the others alone."""
+
+    gate: Gate
+    connector: FileConnector
+    files: list[Writer]
+
+    def send(self) -> int:
+        """Answers how many rows the files held."""
+        rows = 0
+        trouble: IntegrationError | NotNow | None = None
+        for file in self.files:
+            if trouble is None:
+                trouble = self._send(file)
+            else:
+                self._put_back(file, str(trouble), datetime.now(UTC))
+                self._finish_log(file, error=str(trouble) or "nothing was sent", accepted=0)
+            rows += file.rows
+            file.discard()
+        return rows
+
+    def _send(self, file: Writer) -> "IntegrationError | NotNow | None":
+        """What keeps the rest of the files back, if anything does."""
+        self.gate.cursor.execute(ACTIVATIONS, [str(sorted(file.activations)), BUCKET, file.batch])
+        if not file.rows:
+            self._finish_log(file, error="", accepted=0)
+            return None
+        try:
+            self._upload(file)
+        except NotNow as late:
+            self._put_back(file, "", datetime.now(UTC))
+            self._finish_log(file, error="the lane was lost", accepted=0)
+            return late
+        except IntegrationError as failure:
+            self._failed(file, failure)
+            return failure
+        self._done(file)
+        return None
+
+    def _upload(self, file: Writer) -> None:
+        self._reserve(file)
+        destination = file.destination
+        host = f"{destination.host}:{destination.port}" if isinstance(destination, Sftp) else ""
+        parcel = Parcel(file.path, file.name, self._known_key(host), self._alive, self.connector.timeout)
+        with self._judged():
+            key = upload(destination, parcel)
+        if key and not parcel.known_key:
+            HostKey.objects.update_or_create(
+                platform_id=self.gate.target.platform, host=host, defaults={"key": key, "seen_at": timezone.now()}
+            )
+
+    def _known_key(self, host: str) -> str:
+        row = HostKey.objects.filter(platform_id=self.gate.target.platform, host=host).first()
+        return "" if row is None else row.key
+
+    def _alive(self) -> None:
+        if not self.gate.stays():
+            raise NotNow
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        """The breaker hears of it."""
+        gate, now = self.gate, datetime.now(UTC)
+        try:
+            yield
+        except Retriable as failure:
+            health.failed(gate.cursor, gate.target.platform, str(failure), now)
+            raise
+        if gate.condition.is_troubled:
+            health.succeeded(gate.cursor, gate.target.platform, now)
+
+    def _reserve(self, file: Writer) -> None:
+        gate, now = self.gate, datetime.now(UTC)
+        if not quotas.is_limited(gate.target.limits, quotas.FILES, quotas.BYTES):
+            return
+        amounts = {quotas.FILES: 1, quotas.BYTES: file.size}
+        try:
+            with gate.connection.transaction():
+                quotas.reserve(gate.cursor, gate.target.platform, gate.target.limits, now, **amounts)
+        except Exhausted as full:
+            until = now + timedelta(seconds=full.retry_after or 0)
+            health.limited(gate.cursor, gate.target.platform, until, str(full), now, slowed=None, counts=False)
+            raise
+
+    def _done(self, file: Writer) -> None:
+        gate, now = self.gate, datetime.now(UTC)
+        fates.uploaded(gate.cursor, self.connector, gate.target.platform, file.name, file.batch, file.rows, now)
+        letters = finishing.has_letters(gate.cursor, gate.target.platform)
+        for wanted, rows in file.noted(PAGE):
+            claim = Claim(file.batch, wanted, rows)
+            with gate.connection.transaction():
+                finishing.done(gate.cursor, claim, now, expiry(self.connector, now, added=wanted))
+                if letters:
+                    finishing.forget_letters(gate.cursor, claim)
+            gate.stays()
+        self._finish_log(file, error="", accepted=file.rows)
+
+    def _failed(self, file: Writer, failure: IntegrationError) -> None:
+        """The rows are not to blame: whatever happens to files costs them no attempt."""
+        self._put_back(file, str(failure), datetime.now(UTC), unknown=isinstance(failure, Unanswered))
+        self._finish_log(file, error=str(failure), accepted=0, unanswered=isinstance(failure, Unanswered))
+        if isinstance(failure, Unauthorized | Misconfigured):
+            broken.broke(self.gate.target.platform, sorted(file.activations), str(failure))
+
+    def _put_back(self, file: Writer, error: str, now: datetime, *, unknown: bool = False) -> None:
+        for wanted, rows in file.noted(PAGE):
+            known = [row._replace(before=None) for row in rows] if unknown else rows
+            finishing.unsent(self.gate.cursor, Claim(file.batch, wanted, known), error, now)
+
+    def _finish_log(self, file: Writer, *, error: str, accepted: int, unanswered: bool = False) -> None:
+        entry = Entry(
+            BUCKET, file.batch, file.rows, accepted=accepted, requests=1, bytes=file.size, error=error,
+            unanswered=unanswered,
+        )  # fmt: skip
+        log.finish(self.gate.cursor, entry, datetime.now(UTC))

@@ -1,0 +1,85 @@
+"""Where the hub may go: public addresses only, checked at the moment of connecting.
+
+A name is resolved once, every address it has is judged, and the connection goes to the judged address itself: what a
+name means a moment later changes nothing.
+"""
+
+import ipaddress
+import socket
+from functools import lru_cache
+
+from django.conf import settings
+
+from integrations.errors import Misconfigured, Retriable
+
+PRIVATE = "the address is inside a private network, where the hub does not go"
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# what Python's own list of special ranges leaves out, in some of its versions or altogether
+BLOCKED = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8",
+            "100.64.0.0/10",  # carrier-grade NAT
+            "192.0.0.0/24",
+            "192.88.99.0/24",  # 6to4 relays
+            "198.18.0.0/15",
+            "240.0.0.0/4",
+            "64:ff9b::/96",  # NAT64
+            "64:ff9b:1::/48",
+            "100::/64",
+            "2001::/23",  # Teredo, ORCHID
+            "2002::/16",  # 6to4
+            "3fff::/20",
+            "5f00::/16",
+            "fec0::/10",
+            "::/96",  # IPv4-compatible
+        ),
+    )
+)
+
+
+@lru_cache(maxsize=1024)
+def is_public(text: str) -> bool:
+    """Whether an address in numbers may be called."""
+    address: Address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    special = address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
+    if special or address.is_reserved or address.is_unspecified:
+        return False
+    return not any(address.version == network.version and address in network for network in BLOCKED)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """The host's addresses in numbers, all of them public.
+
+    Raises `Misconfigured` where one is not (unless the hub may call private ones), `Retriable` where it has none.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as unknown:
+        raise Retriable(f"the name {host} has no address") from unknown
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not settings.ALLOW_PRIVATE_TARGETS and not all(is_public(address) for address in addresses):
+        raise Misconfigured(PRIVATE)
+    return addresses
+
+
+def connect(host: str, port: int, timeout: float) -> socket.socket:
+    """A connection to one of the host's addresses. Raises like `resolve`, and `Retriable` where none answers."""
+    last: OSError | None = None
+    for address in resolve(host, port):
+        try:
+            return socket.create_connection((address, port), timeout)
+        except OSError as failure:
+            last = failure
+    raise Retriable(f"{host} could not be reached") from last
+
+
+def check_peer(connected: socket.socket) -> None:
+    """Raise `Misconfigured` where a connection that somebody else made leads into a private network."""
+    if not settings.ALLOW_PRIVATE_TARGETS and not is_public(str(connected.getpeername()[0])):
+        connected.close()
+        raise Misconfigured(PRIVATE)

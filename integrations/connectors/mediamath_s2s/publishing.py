@@ -1,0 +1,96 @@
+"""How buyers come to see a segment: a taxonomy, or a single external data segment, at MediaMath's own API.
+
+The document names the two; address and shape are from MediaMath's public API description. The token is the caller's:
+it is used once and kept nowhere.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from integrations.connectors.base import Segment
+from integrations.errors import Misconfigured
+from integrations.http import Request
+
+LONGEST_NAME, LONGEST_DATA_SEGMENT_NAME = 255, 64
+
+Address = Annotated[str, msgspec.Meta(pattern=r"^https?://[^?#]+$")]
+Token = Annotated[str, msgspec.Meta(min_length=1, description="of MediaMath's API; used once, kept nowhere")]
+Id = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Permissions(msgspec.Struct, forbid_unknown_fields=True):
+    """Who sees the segments; everybody where all are empty."""
+
+    advertisers: list[Id] = []
+    agencies: list[Id] = []
+    organizations: list[Id] = []
+
+
+class Taxonomy(msgspec.Struct, forbid_unknown_fields=True):
+    """All segments of the platform, as the whole of one taxonomy. With `id`, the one that exists is replaced."""
+
+    token: Token
+    audience_vendor_id: Id
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
+    id: Id | None = None
+    description: str = ""
+    permissions: Permissions = msgspec.field(default_factory=Permissions)
+    url: Address = "https://api.mediamath.com/dmp/v2.0/audience_segments"
+
+
+class DataSegment(msgspec.Struct, forbid_unknown_fields=True):
+    """One segment, always permissioned: to an advertiser or to an agency."""
+
+    token: Token
+    activation: Id
+    provider_id: Id
+    advertiser_id: Id | None = None
+    agency_id: Id | None = None
+    url: Address = "https://api.mediamath.com/api/v2.0/pixel_bundles"
+
+
+def taxonomy(order: Taxonomy, segments: Sequence[Segment], *, hashed: bool) -> Request:
+    """The entire taxonomy, as MediaMath wants it each time."""
+    children = [
+        {"name": _name(segment.name, LONGEST_NAME), "code": str(segment.id), "buyable": True}
+        for segment in sorted(segments, key=lambda segment: segment.activation)
+    ]
+    body = {
+        "audience_vendor_id": order.audience_vendor_id,
+        "permissions": msgspec.to_builtins(order.permissions),
+        "taxonomy": {"name": order.name, "description": order.description, "children": children},
+        "use_hash": hashed,
+    }
+    if order.id is not None:
+        body["taxonomy"]["id"] = order.id
+    return _post(order.url if order.id is None else f"{order.url}/{order.id}", body, order.token)
+
+
+def data_segment(order: DataSegment, segments: Sequence[Segment]) -> Request:
+    """A pixel bundle of type data for one segment, which its name says."""
+    if (order.advertiser_id is None) == (order.agency_id is None):
+        raise Misconfigured("an external data segment is for one advertiser_id or one agency_id")
+    found = next((segment for segment in segments if segment.activation == order.activation), None)
+    if found is None:
+        raise Misconfigured(f"activation {order.activation} has no segment on this platform")
+    ending = f" {found.id}"
+    body: dict[str, Any] = {
+        "name": _name(found.name, LONGEST_DATA_SEGMENT_NAME - len(ending)) + ending,
+        "pixel_type": "data",
+        "provider_id": order.provider_id,
+        "eligible": True,
+    }
+    body |= {"advertiser_id": order.advertiser_id} if order.advertiser_id else {"agency_id": order.agency_id}
+    return _post(order.url, body, order.token)
+
+
+def _name(name: str, longest: int) -> str:
+    return " ".join(name.split())[:longest]
+
+
+def _post(url: str, body: dict[str, Any], token: str) -> Request:
+    headers = {"Content-Type": "application/json"}
+    bearer = {"Authorization": f"Bearer {token}"}
+    return Request("POST", url, headers, msgspec.json.encode(body), secret_headers=bearer)

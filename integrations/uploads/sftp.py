@@ -1,0 +1,121 @@
+"""SFTP by paramiko: to a checked address, to a server that is known by its key, under a temporary name first."""
+
+import io
+import posixpath
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import paramiko
+
+from integrations import addresses
+from integrations.connectors.files import Sftp
+from integrations.errors import IntegrationError, Misconfigured, Retriable, Unanswered, Unauthorized
+
+CONNECT_SECONDS = 10.0
+KEY_TYPES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+TROUBLE = (paramiko.SSHException, OSError, EOFError)
+
+
+def upload(to: Sftp, path: Path, name: str, known_key: str, alive: Callable[[], None], seconds: float) -> str:
+    """Answers the key line of the server, which is `to.host_key`, `known_key`, or the first one seen."""
+    with _transport(to, seconds) as transport:
+        key = _key_line(transport)
+        expected = to.host_key or known_key
+        if expected and not _same_key(expected, key):
+            raise Unauthorized(f"the server {to.host} shows another host key than it is known by: {key}")
+        _log_in(transport, to)
+        _put(transport, to, path, name, alive, seconds)
+        return key
+
+
+@contextmanager
+def _transport(to: Sftp, seconds: float) -> Iterator[paramiko.Transport]:
+    connected = addresses.connect(to.host, to.port, CONNECT_SECONDS)
+    transport: paramiko.Transport | None = None
+    try:
+        transport = paramiko.Transport(connected)
+        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = seconds
+        transport.start_client(timeout=seconds)
+        yield transport
+    except TROUBLE as failure:
+        raise Retriable(f"SFTP with {to.host}: {type(failure).__name__}") from failure
+    finally:
+        if transport is not None:
+            transport.close()
+        connected.close()
+
+
+def _key_line(transport: paramiko.Transport) -> str:
+    key = transport.get_remote_server_key()
+    return f"{key.get_name()} {key.get_base64()}"
+
+
+def _same_key(expected: str, shown: str) -> bool:
+    """An OpenSSH line may begin with host names and end with a comment."""
+    return shown.split()[1] in expected.split()
+
+
+def _log_in(transport: paramiko.Transport, to: Sftp) -> None:
+    try:
+        if to.private_key:
+            transport.auth_publickey(to.username, _private_key(to.private_key, to.password))
+        else:
+            transport.auth_password(to.username, to.password)
+    except paramiko.AuthenticationException:
+        raise Unauthorized(f"the server {to.host} does not accept the log-in") from None
+
+
+def _private_key(text: str, passphrase: str) -> paramiko.PKey:
+    for kind in KEY_TYPES:
+        with suppress(paramiko.SSHException, ValueError):
+            return kind.from_private_key(io.StringIO(text), passphrase or None)
+    raise Misconfigured("the private key cannot be read: Ed25519, ECDSA or RSA in OpenSSH's or PEM form")
+
+
+def _put(
+    transport: paramiko.Transport, to: Sftp, path: Path, name: str, alive: Callable[[], None], seconds: float
+) -> None:
+    client = paramiko.SFTPClient.from_transport(transport)
+    if client is None:
+        raise Retriable(f"the server {to.host} opens no SFTP session")
+    channel = client.get_channel()
+    if channel is not None:
+        channel.settimeout(seconds)
+    target = posixpath.join(to.path or ".", name)
+    partial = posixpath.join(to.path or ".", f".{name}.part")
+    try:
+        client.put(str(path), partial, callback=lambda _sent, _all: alive(), confirm=True)
+    except IntegrationError:
+        _remove(client, partial)
+        raise
+    except TROUBLE as failure:
+        _remove(client, partial)
+        raise _refusal(failure, to) from failure
+    try:
+        client.posix_rename(partial, target)
+    except PermissionError as failure:
+        raise _refusal(failure, to) from failure
+    except (TimeoutError, EOFError, paramiko.SSHException) as failure:
+        raise Unanswered(f"SFTP with {to.host} broke off while the file was renamed") from failure
+    except OSError:
+        _rename(client, partial, target, to)
+
+
+def _rename(client: paramiko.SFTPClient, partial: str, target: str, to: Sftp) -> None:
+    """Where the server knows only the protocol's own renaming."""
+    try:
+        client.rename(partial, target)
+    except TROUBLE as failure:
+        raise _refusal(failure, to) from failure
+
+
+def _remove(client: paramiko.SFTPClient, partial: str) -> None:
+    with suppress(*TROUBLE):
+        client.remove(partial)
+
+
+def _refusal(failure: BaseException, to: Sftp) -> IntegrationError:
+    if isinstance(failure, PermissionError | FileNotFoundError):
+        return Misconfigured(f"the server {to.host} refuses to write to “{to.path}”: {failure.strerror}")
+    return Retriable(f"SFTP with {to.host} broke off: {type(failure).__name__}")
