@@ -48,7 +48,7 @@ class Racers:
         try:
             while not self._stop.is_set():
                 start = random.randrange(BUCKETS)
-                if not absorber._attempt(partial(lock_waiting, start=start, limit=size, bulk=False), size):
+                if not absorber._attempt(partial(lock_waiting, start=start, limit=size, bulk=False), size, bulk=False):
                     self._stop.wait(0.001)
         except BaseException as error:  # noqa: BLE001 (told by the test)
             self.trouble.append(error)
