@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from activation.delivery import creation, fates, files, log, quotas, removals, sender
+from activation.delivery import creation, fates, files, quotas, removals, sender
 from activation.delivery.lanes import CREATION, FILES, LANES, buckets_of
 from edge.wakeups import DELIVER, wakeups
 from integrations.connectors.files import FileConnector
@@ -87,9 +87,8 @@ def renew() -> None:
 
 
 def forget() -> None:
-    """Drop what is kept for a while only: the delivery log, and quotas of days long past."""
+    """Drop what is kept for a while only: quotas of days long past, and what became of old files."""
     connection, now = _connection(), datetime.now(UTC)
-    log.forget(connection, now)
     quotas.forget(connection, now)
     fates.forget(connection, now)
 
