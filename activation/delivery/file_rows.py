@@ -7,7 +7,7 @@ died may have sent is always sent over with the next file.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
@@ -37,22 +37,14 @@ WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id AND d.platform_u
 """
 
 
-class Due(NamedTuple):
-    """A row that is due, and what is wanted of it."""
-
-    activation: int
-    wanted: bool
-    platform_user_id: str
-    user_id: UUID
-
-
+Due = tuple[int, bool, str, UUID]  # activation, wanted, the platform's id, the user's
 Noted = tuple[int, int, bool, str]  # bucket, activation, wanted, the platform's id
 
 
 def due(cursor: Cursor[Any], activations: Sequence[int], bucket: int, now: datetime) -> list[Due]:
     """What is due in the bucket."""
     cursor.execute(DUE, {"activations": Ints.of(activations), "bucket": bucket, "now": now})
-    return list(map(Due._make, cursor.fetchall()))
+    return cursor.fetchall()
 
 
 def done(

@@ -6,12 +6,12 @@ temporary name and renamed; their rows are finished from a list that was written
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -42,7 +42,7 @@ NAMES = "SELECT 1 FROM uploaded_file WHERE platform_id = %s AND file_name = %s"
 UNWRITABLE = "this id cannot stand in the platform's file"
 
 ADD, REMOVE = Operation.ADD, Operation.REMOVE
-_by_id = attrgetter("platform_user_id")
+_by_id = itemgetter(2)
 
 FileKey = tuple[Destination, str]  # where it goes, and its partition
 
@@ -127,10 +127,9 @@ class _Run:
     def _bucket(self, bucket: int, found: list[Due]) -> None:
         if self.connector.by_user:
             found.sort(key=_by_id)
-        members = self._members(bucket, found)
         where: dict[FileKey, list[tuple[Due, Member]]] = defaultdict(list)
         partition, going = self.connector.partition, self._destination
-        for due, member in zip(found, members, strict=True):
+        for due, member in zip(found, self._members(bucket, found), strict=True):
             where[going(member), partition(member)].append((due, member))
         for key, rows in where.items():
             self._write(self._file(key), bucket, rows)
@@ -138,14 +137,12 @@ class _Run:
     def _members(self, bucket: int, found: list[Due]) -> list[Member]:
         connector, segments = self.connector, self.target.segments
         if not connector.wants_extra and not connector.wanted_attributes:
-            return [Member(segments[due.activation], due.platform_user_id, due.user_id) for due in found]
-        rows = [Row(bucket, due.activation, due.platform_user_id, due.user_id, 1) for due in found]
+            return [Member(segments[activation], known_as, user) for activation, _, known_as, user in found]
+        rows = [Row(bucket, activation, known_as, user, 1) for activation, _, known_as, user in found]
         return members_of(self.cursor, connector, self.target.platform, segments, rows)
 
     def _destination(self, member: Member) -> Destination:
-        if not member.extra:
-            return self._usual
-        return self.connector.destination_of(member.extra)
+        return self.connector.destination_of(member.extra) if member.extra else self._usual
 
     @cached_property
     def _usual(self) -> Destination:
@@ -159,40 +156,39 @@ class _Run:
             text = self._lines(together)
             if text:
                 texts.append(text)
-                notes += [f"{due.activation}\t{int(due.wanted)}\t{due.platform_user_id}" for due, _ in together]
+                notes += [f"{due[0]}\t{due[1]:d}\t{due[2]}" for due, _ in together]
             else:
                 unwritable += [due for due, _ in together]
         text = b"".join(texts)
         file.write(text)
         file.lines += text.count(b"\n")
-        file.note(bucket, notes, {due.activation for due, _ in rows})
+        file.note(bucket, notes, {due[0] for due, _ in rows})
         if unwritable:
             self._set_aside(file, bucket, unwritable)
         if file.size >= self.connector.most_bytes or file.lines >= self.connector.most_lines:
             self._open.pop((file.destination, file.partition), None)
 
-    def _together(self, rows: list[tuple[Due, Member]]) -> Iterator[Sequence[tuple[Due, Member]]]:
+    def _together(self, rows: list[tuple[Due, Member]]) -> Iterable[Sequence[tuple[Due, Member]]]:
         """What goes into `lines` at once: all of an id, or each change by itself."""
         if not self.connector.by_user:
-            return ([row] for row in rows)
-        return (list(found) for _, found in groupby(rows, key=lambda row: row[0].platform_user_id))
+            return zip(rows, strict=True)
+        return (list(found) for _, found in groupby(rows, key=lambda row: row[0][2]))
 
     def _lines(self, together: Sequence[tuple[Due, Member]]) -> bytes:
-        if "\n" in together[0][0].platform_user_id:
+        """Nothing, where the id cannot stand in the file."""
+        if "\n" in together[0][0][2]:
             return b""
-        changes = [Change(member, ADD if due.wanted else REMOVE) for due, member in together]
+        changes = [Change(member, ADD if due[1] else REMOVE) for due, member in together]
         try:
             return b"".join(self.connector.lines(changes))
         except (IntegrationError, ValueError, TypeError, KeyError):
             return b""
 
     def _set_aside(self, file: Writer, bucket: int, rows: list[Due]) -> None:
-        file_rows.claim(
-            self.cursor, file.batch, [(bucket, due.activation, due.wanted, due.platform_user_id) for due in rows]
-        )
+        """They are claimed, to be dead at once."""
+        file_rows.claim(self.cursor, file.batch, [(bucket, *due[:3]) for due in rows])
         for wanted in (True, False):
-            found = [Row(bucket, due.activation, due.platform_user_id, due.user_id, 1) for due in rows
-                     if due.wanted is wanted]  # fmt: skip
+            found = [Row(bucket, due[0], due[2], due[3], 1) for due in rows if due[1] is wanted]
             if found:
                 finishing.dead(self.cursor, Claim(file.batch, wanted, found), UNWRITABLE, "", self.now)
 
