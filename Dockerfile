@@ -27,7 +27,7 @@ COPY dmphub dmphub
 
 # In a home of its own, whose generated keys are thrown away.
 RUN DMPHUB_HOME=/tmp/build python manage.py collectstatic --noinput --verbosity 0 \
-    && mkdir -p "$DMPHUB_HOME" \
+    && mkdir -p "$DMPHUB_HOME/imports" \
     && mv /tmp/build/static "$DMPHUB_HOME/static" \
     && rm -rf /tmp/build \
     && useradd --system --user-group --no-create-home --home-dir "$DMPHUB_HOME" dmphub \

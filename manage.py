@@ -8,7 +8,19 @@ from contextlib import AbstractContextManager, nullcontext
 from dmphub import embedded, environment
 
 # these bring their own services, or need none
-ALONE = {"up", "demo", "sandbox", "sweep", "prepare", "help", "--help", "--version", "collectstatic", "makemigrations"}
+ALONE = {
+    "up",
+    "demo",
+    "sandbox",
+    "sweep",
+    "run_imports",
+    "prepare",
+    "help",
+    "--help",
+    "--version",
+    "collectstatic",
+    "makemigrations",
+}
 
 
 def main() -> None:

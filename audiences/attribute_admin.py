@@ -10,14 +10,14 @@ from django.http import HttpRequest
 
 from audiences.attributes import AttributeInUse, set_attribute
 from edge.console import ModelAdmin, TriedFirst, stays
-from profiles.models import Attribute, AttributeSighting
+from profiles.models import Attribute, AttributeSighting, DataSeen
 
 
 class AttributeForm(TriedFirst):
     def change(self, row: Attribute) -> Attribute:
-        kind, enabled = row.type, row.enabled
+        kind, enabled, personal = row.type, row.enabled, row.personal
         if row._state.adding:
-            row.type, row.enabled = Attribute.Type.MIXED, False
+            row.type, row.enabled, row.personal = Attribute.Type.MIXED, False, False
             row.save()
         else:
             Attribute.objects.filter(pk=row.pk).update(name=row.name)
@@ -26,6 +26,7 @@ class AttributeForm(TriedFirst):
             saved,
             enabled=enabled if enabled != saved.enabled else None,
             type_=kind if kind != saved.type else None,
+            personal=personal if personal != saved.personal else None,
         )
         return saved
 
@@ -39,8 +40,8 @@ class AttributeForm(TriedFirst):
 @admin.register(Attribute)
 class AttributeAdmin(ModelAdmin[Attribute]):
     form = AttributeForm
-    list_display = ["path", "name", "customer", "type", "enabled", "last_seen", "examples"]
-    list_filter = ["enabled", "type", "customer"]
+    list_display = ["path", "name", "customer", "type", "enabled", "share", "last_seen", "examples"]
+    list_filter = ["enabled", "type", "personal", "customer"]
     search_fields = ["path", "name"]
     list_select_related = ["customer"]
     actions = ["enable", "disable"]
@@ -48,7 +49,7 @@ class AttributeAdmin(ModelAdmin[Attribute]):
         (
             None,
             {
-                "fields": ["customer", "path", "name", "type", "enabled"],
+                "fields": ["customer", "path", "name", "type", "enabled", "personal"],
                 "description": "Attributes are found in the data by themselves. Fix the type and enable one"
                 " to use it in audiences.",
             },
@@ -64,12 +65,21 @@ class AttributeAdmin(ModelAdmin[Attribute]):
         return (
             super()
             .get_queryset(request)
-            .annotate(seen_at=Subquery(seen.values("last_seen")), seen_as=Subquery(seen.values("examples")))
+            .annotate(
+                seen_at=Subquery(seen.values("last_seen")),
+                seen_as=Subquery(seen.values("examples")),
+                seen_in=Subquery(seen.values("events")),
+                seen_of=Subquery(DataSeen.objects.filter(customer_id=OuterRef("customer_id")).values("events")),
+            )
         )
 
     @admin.display(description="last seen", ordering="seen_at")
     def last_seen(self, row: Any) -> Any:
         return row.seen_at
+
+    @admin.display(ordering="seen_in")
+    def share(self, row: Any) -> str:
+        return f"{row.seen_in / row.seen_of:.1%}" if row.seen_in and row.seen_of else ""
 
     @admin.display
     def examples(self, row: Any) -> str:

@@ -1,12 +1,19 @@
 """Attributes as audiences use them: enabling, typing, and what may not be taken away."""
 
+from datetime import UTC, datetime
+
 from django.db import transaction
 
 from audiences.models import Audience
 from audiences.rules.dependencies import dependencies
 from audiences.rules.parse import parse
 from audiences.schema import schemas
-from profiles.models import Attribute
+from edge.buckets import BUCKETS
+from edge.commands import Command
+from edge.kinds import Kind
+from edge.transactions import send
+from profiles.commands import Convert, encode
+from profiles.models import Attribute, AttributeSighting
 from profiles.paths import split_path
 
 
@@ -14,8 +21,12 @@ class AttributeInUse(ValueError):
     """A rule uses the attribute; the message names the audiences."""
 
 
-def set_attribute(attribute: Attribute, *, enabled: bool | None = None, type_: str | None = None) -> None:
-    """Enable or disable an attribute, or fix its type.
+def set_attribute(
+    attribute: Attribute, *, enabled: bool | None = None, type_: str | None = None, personal: bool | None = None
+) -> None:
+    """Enable or disable an attribute, fix its type, or say whether it holds personal data.
+
+    Enabling fixes the type, and what is stored is converted to it, bucket by bucket.
 
     Raises `AttributeInUse` where a rule would lose what it stands on.
     """
@@ -27,8 +38,20 @@ def set_attribute(attribute: Attribute, *, enabled: bool | None = None, type_: s
             raise AttributeInUse(f"used by {', '.join(audience.name for audience in users)}")
         locked.enabled = locked.enabled if enabled is None else enabled
         locked.type = locked.type if type_ is None else type_
-        locked.save(update_fields=["enabled", "type"])
+        locked.fixed = locked.fixed or locked.enabled or type_ is not None
+        locked.personal = locked.personal if personal is None else personal
+        locked.save(update_fields=["enabled", "type", "fixed", "personal"])
+        if locked.personal:
+            AttributeSighting.objects.filter(attribute_id=locked.id).update(examples=[])
+        if locked.enabled and (enabled or type_ is not None) and locked.type != Attribute.Type.MIXED:
+            _convert_what_is_stored(locked.customer_id)
     attribute.refresh_from_db()
+
+
+def _convert_what_is_stored(customer: int) -> None:
+    message = encode(Convert(customer))
+    now = datetime.now(UTC)
+    send([Command(bucket, Kind.CONVERT, message, now) for bucket in range(BUCKETS)])
 
 
 def audiences_using(attribute: Attribute) -> list[Audience]:

@@ -5,6 +5,7 @@ import os
 from dmphub import embedded
 from dmphub import environment as environments
 from dmphub.environment import Environment
+from edge.api_keys import API_KEYS
 from edge.application import Edge, Handler
 from edge.cookies import CookieJar
 from edge.health import Readiness, healthz
@@ -18,6 +19,7 @@ from edge.tokens import Tokens
 from edge.waker import Waker
 from edge.wakeups import wakeups
 from profiles.dp import DpRoute
+from profiles.dp_batch import BatchRoute
 from profiles.dp_pixels import COLLECTION
 from profiles.sync_tag import SyncTagRoute
 from usersync import links
@@ -38,7 +40,7 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
     platforms = platforms_section(keys)
     syncs = syncs_section(keys, environment.edge_url)
     inbox = Inbox(services.database_url, on_commit=on_commit or Waker(wakeups(services.redis_url)))
-    snapshot = Snapshot(services.database_url, [COLLECTION, platforms, syncs])
+    snapshot = Snapshot(services.database_url, [COLLECTION, API_KEYS, platforms, syncs])
     jar = CookieJar(secure=not environment.insecure_cookies)
     redirects = Redirects(snapshot, syncs, jar)
     signer = Signer(environment.derived_secrets("cookie-check"))
@@ -51,6 +53,7 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
     link = LinkRoute(inbox, snapshot, platforms, tokens, jar, limits, judge)
     routes: dict[str, Handler] = {
         "/dp": DpRoute(inbox, snapshot, signer, jar, limits, judge, redirects).handle,
+        "/dp/batch": BatchRoute(inbox, snapshot, limits, judge).handle,
         "/uid": UidRoute(inbox, snapshot, platforms, jar, limits, judge, redirects).handle,
         "/opt-out": choice.opt_out,
         "/opt-in": choice.opt_in,

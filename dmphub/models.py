@@ -1,15 +1,19 @@
 """Who may use the REST API."""
 
-import hashlib
 import secrets
 
 from django.db import models
 
+from edge.api_keys import digest
+from edge.configuration import Configuration
 from edge.models import Customer
 
 
-class ApiKey(models.Model):
-    """A machine's key, stored as a prefix (to find and to recognise it) and a SHA-256 digest."""
+class ApiKey(Configuration):
+    """A machine's key, stored as a prefix (to find and to recognise it) and a SHA-256 digest.
+
+    The edge knows keys too: it holds them in memory, as configuration.
+    """
 
     class Role(models.TextChoices):
         ADMIN = "admin", "admin: everything"
@@ -40,10 +44,6 @@ class ApiKey(models.Model):
         key = f"{prefix}.{secret}"
         row = cls.objects.create(name=name, prefix=prefix, digest=digest(key), role=role, customer=customer)
         return row, key
-
-
-def digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 class IdempotentAnswer(models.Model):

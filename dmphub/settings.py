@@ -140,6 +140,7 @@ SPECTACULAR_SETTINGS = {
         "AudienceStatus": "audiences.models.Audience.Status",
         "ActivationStatus": "activation.models.Activation.Status",
         "BatchStatus": "activation.models.Batch.Status",
+        "ImportStatus": "pipeline.models.Import.Status",
     },
 }
 

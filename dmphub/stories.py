@@ -1,6 +1,6 @@
 """One user's story, gathered from every room: what the API answers and what the console shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -8,8 +8,14 @@ from uuid import UUID
 from activation.models import Delivery
 from audiences.models import Audience, Membership
 from edge import buckets
-from profiles.models import Identity, Profile
+from edge.models import Customer
+from profiles.models import HotId, Identity, Profile, ProfileMerge
+from profiles.personal.customers import protection_of
+from profiles.personal.protection import Policy
+from profiles.survivors import survivor
 from usersync.models import UserMapping
+
+MOST_MERGES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,36 @@ class Known:
 
     kind: str
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The id that two were seen with, and the pixel that saw it."""
+
+    kind: str
+    value: str
+    pixel: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """`user_id` was merged into `into`: the user of the story, or one that was merged in turn."""
+
+    user_id: UUID
+    into: UUID
+    cause: Cause
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An id for which the user has too many already; how often, and when."""
+
+    kind: str
+    value: str
+    times: int
+    first_at: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +105,8 @@ class Story:
     dimensions: dict[str, Any]
     activity: dict[str, Activity]
     identities: list[Known]
+    merges: list[Merge]
+    set_aside: list[SetAside]
     mappings: list[Mapped]
     audiences: list[Belongs]
     deliveries: list[Told]
@@ -87,33 +125,31 @@ def story(customer: int, user_id: UUID) -> Story | None:
         dimensions=profile.dimensions,
         activity=_activity(profile),
         identities=_identities(profile),
+        merges=_merges(profile),
+        set_aside=_set_aside(profile),
         mappings=_mappings(profile),
         audiences=_audiences(profile),
         deliveries=_deliveries(profile),
     )
 
 
-def survivor(customer: int, user_id: UUID) -> Profile | None:
-    """The profile that answers for the id now."""
-    seen: set[UUID] = set()
-    while user_id not in seen:
-        seen.add(user_id)
-        bucket = buckets.of_user(user_id)
-        profile = Profile.objects.filter(bucket=bucket, customer_id=customer, user_id=user_id).first()
-        if profile is None or profile.merged_into is None:
-            return profile
-        user_id = profile.merged_into
-    return None
-
-
 def find(customer: int, text: str) -> list[UUID]:
     """The users whom an id of any kind names: our user id, the customer's, a device's or a platform's."""
-    named = Identity.objects.filter(bucket=buckets.of_value(text), customer_id=customer, value=text).exclude(
-        user_id=None
-    )
-    candidates = [*_as_user_id(text), *named.values_list("user_id", flat=True)]
-    profiles = [survivor(customer, candidate) for candidate in candidates if candidate]
+    named = [user for value in _forms(customer, text) for user in _named(customer, value)]
+    candidates = [*_as_user_id(text), *named]
+    profiles = [survivor(customer, candidate) for candidate in candidates]
     return list(dict.fromkeys(profile.user_id for profile in profiles if profile))
+
+
+def _forms(customer: int, text: str) -> set[str]:
+    """The id as it is written, and as it is kept where it is personal data in clear."""
+    protection = protection_of(Customer.objects.get(pk=customer))
+    return {text, replace(protection, policy=Policy.HASH).text(text)}
+
+
+def _named(customer: int, value: str) -> list[UUID]:
+    rows = Identity.objects.filter(bucket=buckets.of_value(value), customer_id=customer, value=value)
+    return [user for user in rows.values_list("user_id", flat=True) if user is not None]
 
 
 def _as_user_id(text: str) -> list[UUID]:
@@ -136,6 +172,32 @@ def _moment(unix_ms: int) -> datetime:
 
 def _identities(profile: Profile) -> list[Known]:
     return sorted((Known(kind, value) for kind, value in profile.ids), key=lambda known: (known.kind, known.value))
+
+
+def _merges(profile: Profile) -> list[Merge]:
+    """All that made the user, those of the merged ones too; oldest first."""
+    found: list[Merge] = []
+    winners, known = {profile.user_id}, {profile.user_id}
+    while winners and len(found) < MOST_MERGES:
+        rows = ProfileMerge.objects.filter(
+            bucket__in={buckets.of_user(winner) for winner in winners},
+            customer_id=profile.customer_id,
+            winner__in=winners,
+        )
+        found += [
+            Merge(row.loser, row.winner, Cause(row.kind, row.value, row.pixel_id or None), row.at) for row in rows
+        ]
+        winners = {merge.user_id for merge in found} - known
+        known |= winners
+    return sorted(found, key=lambda merge: (merge.at, merge.user_id))[:MOST_MERGES]
+
+
+def _set_aside(profile: Profile) -> list[SetAside]:
+    rows = HotId.objects.filter(bucket=profile.bucket, customer_id=profile.customer_id, user_id=profile.user_id)
+    return [
+        SetAside(row.kind, row.value, row.times, row.first_at, row.last_at)
+        for row in rows.order_by("-times")[:MOST_MERGES]
+    ]
 
 
 def _mappings(profile: Profile) -> list[Mapped]:

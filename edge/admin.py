@@ -14,7 +14,11 @@ from edge.models import Customer
 class CustomerAdmin(ModelAdmin[Customer]):
     list_display = ["name", "m", "pixel_count", "audience_count", "created_at"]
     search_fields = ["name", "m"]
-    fields = ["m", "name", "consent"]
+    fieldsets = [
+        (None, {"fields": ["m", "name"]}),
+        ("Privacy", {"fields": ["consent", "personal_data"]}),
+        ("How long things are kept", {"fields": ["keep_users_days", "keep_activity_days", "keep_logs_days"]}),
+    ]
     has_delete_permission = stays
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:  # noqa: ARG002 (Django's signature)

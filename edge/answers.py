@@ -99,6 +99,7 @@ def bad_method(*allowed: str) -> Refused:
     return Refused(plain(405, "bad-method", f"use {methods}", (b"allow", methods.encode())))
 
 
+BAD_KEY = plain(401, "bad-key", "send a valid API key: Authorization: Bearer <key>", (b"www-authenticate", b"Bearer"))
 TOO_LARGE = plain(413, "too-large", "the data is too large")
 TOO_SLOW = plain(408, "too-slow", "the data took too long to arrive")
 UNAVAILABLE = plain(503, "unavailable", "try again soon", RETRY_AFTER)

@@ -22,6 +22,9 @@ class Kind(IntEnum):
     RELEASE = 26  # a user gave up a platform's id: told to the id's bucket
     HAND_OVER = 27  # … or was merged into another
     WANT = 28  # what a platform should hold for one of its ids
+    ERASE = 29  # forget a user
+    ERASE_ID = 30  # … and an id of a user, told to the id's bucket
 
     BUILD = 40  # evaluate every profile of this bucket for one audience
     BACKFILL = 41  # want every mapped member of this bucket for one activation
+    CONVERT = 45  # bring what this bucket's profiles hold to the types of a customer's attributes

@@ -17,8 +17,9 @@ class Event(msgspec.Struct, omit_defaults=True):
 
     `user` is our own user id, where the request carried one or was given a new one; it decides the row's
     bucket, else the first of `ids` does. `confirmed`: the id is known to stick (the browser brought it
-    back, or the caller named it). `counted`: a part of its data could not be used; the rest was, and is not
-    counted again when the row is replayed.
+    back, or the caller named it). `counted`: it is no behaviour to be counted: a row of an import, or one of
+    whose data a part could not be used; the rest was, and is not counted again when the row is replayed.
+    `forwarded`: on its way between buckets, where `user` is a profile and not the browser any more that sent it.
     """
 
     customer: int
@@ -29,24 +30,27 @@ class Event(msgspec.Struct, omit_defaults=True):
     ids: list[Id] = []
     dimensions: dict[str, Any] = {}
     counted: bool = False
+    forwarded: bool = False
 
 
 class Confirm(msgspec.Struct, omit_defaults=True):
     """`inbox.query` of a `Kind.CONFIRM`, in the bucket of `user`: the browser kept the id it was given.
 
-    `ids` are the ids that the first request named, and under which its data was kept.
+    `ids` are the ids that the first request named, and under which its data was kept. `forwarded`: as of an event.
     """
 
     customer: int
     user: str
     at: int
     ids: list[Id] = []
+    forwarded: bool = False
 
 
 class Sync(msgspec.Struct, omit_defaults=True):
     """`inbox.query` of a `Kind.SYNC`: in the bucket of `platform_user_id`, or of `user` where that is empty.
 
-    An empty `platform_user_id` removes the user's mapping on the platform.
+    An empty `platform_user_id` removes the user's mapping on the platform. `resolved`: `user` is the profile that
+    is meant, not a browser that may belong to another by now.
     """
 
     customer: int
@@ -56,6 +60,7 @@ class Sync(msgspec.Struct, omit_defaults=True):
     at: int
     ttl_days: int | None = None
     extra: dict[str, str] = {}
+    resolved: bool = False
 
 
 class Match(msgspec.Struct, omit_defaults=True):

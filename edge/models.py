@@ -1,5 +1,9 @@
 """The tenant every request names, and the inbox that makes an answer of 200 a promise."""
 
+import uuid
+
+from django.contrib.postgres.functions import RandomUUID
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from edge.configuration import Configuration, ConfigurationVersion
@@ -25,6 +29,37 @@ class Customer(Configuration):
         default=Strictness.WHEN_PRESENT.value,
         db_default=Strictness.WHEN_PRESENT.value,
         help_text="How consent signals (TCF, US privacy, GPP, Global Privacy Control) are judged.",
+    )
+    personal_data = models.CharField(
+        max_length=6,
+        choices=[("hash", "hash: it is kept as a salted SHA-256"), ("refuse", "refuse: the sender gets an error")],
+        default="hash",
+        db_default="hash",
+        help_text="What happens to mail addresses, phone, card and account numbers that are sent in clear.",
+    )
+    salt = models.UUIDField(
+        default=uuid.uuid4,
+        db_default=RandomUUID(),
+        editable=False,
+        help_text="Of the hashes that stand for personal data. Never shown, never changed.",
+    )
+    keep_users_days = models.PositiveSmallIntegerField(
+        default=390,
+        db_default=390,
+        validators=[MinValueValidator(1)],
+        help_text="A user who was not seen for so long is erased, and platforms are told. A cookie lives 390 days.",
+    )
+    keep_activity_days = models.PositiveSmallIntegerField(
+        default=180,
+        db_default=180,
+        validators=[MinValueValidator(1), MaxValueValidator(180)],
+        help_text="How many days of activity are kept one by one: rules can look back no further.",
+    )
+    keep_logs_days = models.PositiveSmallIntegerField(
+        default=30,
+        db_default=30,
+        validators=[MinValueValidator(1)],
+        help_text="How long batches, dead letters and bad rows are kept.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,5 +1,6 @@
 """A request as the routes see it."""
 
+import asyncio
 from typing import Any
 
 from edge import answers, cookies
@@ -10,6 +11,7 @@ from edge.query import Query
 
 _GZIP = frozenset({b"gzip", b"x-gzip"})
 _PLAIN = frozenset({b"", b"identity"})
+_AT_ONCE = 1024 * 1024  # bytes that are unpacked while other requests wait
 
 
 class Request:
@@ -74,5 +76,7 @@ class Request:
         if self._encoding in _PLAIN:
             return body
         if self._encoding in _GZIP:
+            if limits.body_bytes > _AT_ONCE:
+                return await asyncio.to_thread(bodies.gunzip, body, limits)
             return bodies.gunzip(body, limits)
         raise answers.bad("data")

@@ -3,9 +3,14 @@
 from collections.abc import Iterable
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
+from edge.models import BadRow
 from edge.transactions import wake_when_committed
 from edge.wakeups import ABSORB
+
+MOST = 10_000
+"""Rows that one call puts back."""
 
 REPLAY = """
 WITH mended AS (
@@ -24,3 +29,8 @@ def replay(keys: Iterable[tuple[int, int]]) -> int:
         replayed: int = cursor.rowcount
         wake_when_committed(ABSORB, 0)
     return replayed
+
+
+def replay_all(rows: QuerySet[BadRow]) -> int:
+    """Put these back, oldest first and up to `MOST`; answers how many. Call it again while it answers as many."""
+    return replay(rows.order_by("failed_at", "bucket", "id").values_list("bucket", "id")[:MOST])

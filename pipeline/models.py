@@ -1,7 +1,13 @@
 """What the stages remember of themselves."""
 
+import uuid
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+
+from edge.models import Customer
+from integrations.fields import SecretField
+from profiles.models import Pixel
 
 
 class AbsorbRun(models.Model):
@@ -21,3 +27,94 @@ class AbsorbRun(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class Erasure(models.Model):
+    """The proof that a user was erased: who asked, when, and what the platforms said. The user is known by a keyed
+    hash only.
+
+    `traces` is what is still looked for, encrypted; nothing once it was found (`swept_at`). `platforms`:
+    `{"<pl>": {"open", "acknowledged", "given_up", "kept"}}`, in segments' ids; of `kept` ones it cannot be told.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    customer_id = models.IntegerField()
+    mark = models.BinaryField()
+    requested_by = models.CharField(max_length=200)
+    requested_at = models.DateTimeField()
+    traces = SecretField(null=True, editable=False)
+    platforms = models.JSONField(default=dict)
+    swept_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "erasure"
+        indexes = [
+            models.Index("customer_id", "requested_at", name="erasure_by_customer"),
+            models.Index("requested_at", name="erasure_open", condition=models.Q(finished_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class RetentionRun(models.Model):
+    """How far a night's sweep through the buckets has come."""
+
+    day = models.DateField(primary_key=True)
+    next_bucket = models.SmallIntegerField()
+
+    class Meta:
+        db_table = "retention_run"
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.next_bucket}"
+
+
+class Import(models.Model):
+    """A file of profiles on its way into the inbox.
+
+    `position` counts the file's rows that were read, `stored` those that are in the inbox: both change in the
+    transaction that appends the rows, so each is appended once whatever is killed. `kept`: the file is ours
+    (uploaded), deleted when it is done with; else it lies at `path`. `read`: of `size` bytes. `fingerprint` tells
+    whether a file at the path is still the same.
+    """
+
+    class Format(models.TextChoices):
+        CSV = "csv", "CSV"
+        NDJSON = "ndjson", "NDJSON"
+        PARQUET = "parquet", "Parquet"
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="imports")
+    pixel = models.ForeignKey(Pixel, models.CASCADE, help_text="Its user key names the users of the file.")
+    name = models.CharField(max_length=255, help_text="Of the file.")
+    path = models.TextField(blank=True, default="")
+    kept = models.BooleanField(default=False)
+    format = models.CharField(max_length=7, choices=Format.choices)
+    dry_run = models.BooleanField(default=False, help_text="Only look: store nothing, say what would change.")
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.WAITING)
+    fingerprint = models.CharField(max_length=64, blank=True, default="")
+    size = models.BigIntegerField(default=0)
+    read = models.BigIntegerField(default=0)
+    position = models.BigIntegerField(default=0)
+    stored = models.BigIntegerField(default=0)
+    errors = models.BigIntegerField(default=0)
+    errors_bytes = models.BigIntegerField(default=0, help_text="Of the file of errors, as far as it is valid.")
+    report = models.JSONField(null=True, help_text="What a dry run found.")
+    error = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "import"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"import {self.pk} of {self.name}"

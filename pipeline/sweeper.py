@@ -11,8 +11,9 @@ from django.db import close_old_connections
 
 from audiences.services import finish_builds
 from edge.wakeups import ABSORB, DELIVER, wakeups
-from pipeline import delivery
+from pipeline import delivery, erasures
 from pipeline.absorb import stage
+from pipeline.erasures import Search
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +25,12 @@ MISSED = timedelta(seconds=1)
 
 
 class Sweeper:
-    """`chores` are done every minute: what other rooms want swept out."""
+    """`chores` are done every minute: what other rooms want swept out. `searches`: what else may hold traces of users
+    who are erased."""
 
-    def __init__(self, chores: Sequence[Callable[[], object]] = ()) -> None:
+    def __init__(self, chores: Sequence[Callable[[], object]] = (), searches: Sequence[Search] = ()) -> None:
         self._chores = chores
+        self._searches = searches
         self._chores_done = time.monotonic()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sweeper")
         self._running: dict[tuple[int, int], Future[None]] = {}
@@ -54,6 +57,7 @@ class Sweeper:
         else:
             stage.look_at_the_clock()
         finish_builds()
+        erasures.carry_on(self._searches)
         for platform, lane in delivery.lanes():
             self._deliver(platform, lane)
         if time.monotonic() - self._chores_done >= CHORES_SECONDS:

@@ -9,7 +9,7 @@ from typing import Any
 
 from profiles.models import Attribute
 from profiles.paths import split_path
-from profiles.values import canonical
+from profiles.values import canonical, same
 
 TRUE, FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
 
@@ -109,6 +109,25 @@ class Conversions:
                 del place[keys[-1]]
                 refused.append(path)
         return refused
+
+    def convert_kept(self, customer: int, attributes: dict[str, Any]) -> set[str]:
+        """Convert what a profile holds, in place; what does not convert stays as it is.
+
+        Answers the top-level names whose values changed.
+        """
+        changed = set()
+        for _, keys, type_ in self.by_customer.get(customer, ()):
+            place = holder(attributes, keys)
+            value = None if place is None else place[keys[-1]]
+            if place is None or value is None:
+                continue
+            try:
+                place[keys[-1]] = convert(value, type_)
+            except Unconvertible:
+                continue
+            if not same(place[keys[-1]], value):
+                changed.add(keys[0])
+        return changed
 
 
 def holder(data: dict[str, Any], keys: list[str]) -> dict[str, Any] | None:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 
-from edge.query import Query
+from edge.query import Parameters, Query
+from profiles.values import canonical
 
 Dimension = str | int | float
 Reader = Callable[[str], Dimension | None]
@@ -21,28 +22,45 @@ def _integer(value: str) -> int | None:
     return int(value) if _INTEGER.fullmatch(value) else None
 
 
-def _number(value: str) -> float | None:
-    return float(value) if _NUMBER.fullmatch(value) else None
+def _number(value: str) -> int | float | None:
+    return canonical(float(value)) if _NUMBER.fullmatch(value) else None
+
+
+def _degrees(most: int) -> Reader:
+    """Latitudes and longitudes; beyond the poles, or once around, there is nothing."""
+
+    def read(value: str) -> int | float | None:
+        number = _number(value)
+        return number if number is not None and abs(number) <= most else None
+
+    return read
 
 
 _TEXTS = (
     "itst r eurl epx _geo_c _geo_s _geo_t _geo_p _geo_d _os _osv _devb _devm _ct _car cpid cid liid ioid advid curr bdt"
 )
 _INTEGERS = "it _devt btzo"
-_NUMBERS = "iv lat lon"
+_NUMBERS = "iv"
 
 DIMENSIONS: Mapping[str, Reader] = {
     **dict.fromkeys(_TEXTS.split(), _text),
     **dict.fromkeys(_INTEGERS.split(), _integer),
     **dict.fromkeys(_NUMBERS.split(), _number),
+    "lat": _degrees(90),
+    "lon": _degrees(180),
 }
 """How each is read. Ids of campaigns and the like are text: no coercion ever makes one a number."""
 
 
 def read(query: Query, limit: int) -> dict[str, Dimension]:
     """The dimensions a request carries; one that is empty, unreadable or over `limit` bytes is left out."""
+    return of_values(query.values, limit)
+
+
+def of_values(values: Parameters, limit: int) -> dict[str, Dimension]:
+    """As `read`, of parameters that stand elsewhere."""
     found: dict[str, Dimension] = {}
-    for name, text in query.values.items():
+    for name, text in values.items():
         reader = DIMENSIONS.get(name)
         if reader is not None and text and len(text.encode()) <= limit:
             value = reader(text)

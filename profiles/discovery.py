@@ -1,91 +1,144 @@
-"""The attributes that appear in the data: noted by absorb in memory, written outside of it every few seconds."""
+"""The attributes that appear in the data: noted by absorb in memory, written outside of it every few seconds.
+
+Up to `LOOKED_AT` events of a customer are looked at closely between two writes, value by value; of those beyond,
+only what is new is noted. So every path is found, while shares and types come from a sample when it rains events.
+"""
 
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
-from profiles.models import Attribute, AttributeSighting
+from profiles.models import Attribute
 from profiles.paths import join_path
+from profiles.values import is_empty
 
 FLUSH_SECONDS = 2.0
 DEEPEST = 8  # levels of nested objects that are catalogued
 MOST = 2_000  # paths a customer
-LONGEST = 400  # characters of a path: what `Attribute.path` holds
+LOOKED_AT = 1_000  # events a customer, between two writes
+MARKS = 16_384  # bits of the map of paths that found no room
+EXAMPLES = 5
+EXAMPLE_LENGTH = 40  # characters
+SHAPES = 10_000
+
+Keys = tuple[str, ...]
 
 
 @dataclass(slots=True)
 class Sighting:
-    type: str
-    last_seen: int  # unix ms
+    """Of one path: times in unix ms; `events` that held it; how many values showed each type; a few of them."""
+
+    first: int
+    last: int
+    events: int = 0
+    types: Counter[str] = field(default_factory=Counter)
+    examples: list[Any] = field(default_factory=list)
+
+    def look(self, value: Any, at: int) -> None:
+        self.first, self.last = min(self.first, at), max(self.last, at)
+        self.events += 1
+        self.types[type_of(value)] += 1
+        if len(self.examples) < EXAMPLES:
+            example = example_of(value)
+            if example not in self.examples:
+                self.examples.append(example)
 
 
-_pending: dict[tuple[int, tuple[str, ...]], Sighting] = {}
-_shapes: set[tuple[object, ...]] = set()
+@dataclass(slots=True)
+class Noted:
+    """Of one customer, since the last write."""
+
+    events: int = 0
+    sightings: dict[Keys, Sighting] = field(default_factory=dict)
+    shapes: set[tuple[Keys | str, ...]] = field(default_factory=set)
+    left_out: int = 0
+    marks: set[int] = field(default_factory=set)
+
+    def sighting(self, keys: Keys, at: int) -> Sighting | None:
+        """None where there are so many that no more can find room."""
+        found = self.sightings.get(keys)
+        if found is None and len(self.sightings) < 2 * MOST:
+            found = self.sightings[keys] = Sighting(at, at)
+        if found is None:
+            self.leave_out(join_path(keys))
+        return found
+
+    def leave_out(self, path: str, times: int = 1) -> None:
+        self.left_out += times
+        self.marks.add(mark_of(path))
+
+
+_noted: dict[int, Noted] = defaultdict(Noted)
 _last_flush = 0.0
 
 
 def seen(customer: int, data: dict[str, Any], at: int) -> None:
-    """Note every path of `data`, once for each shape of data between two flushes."""
-    shape = (customer, *data)
-    if shape in _shapes:
+    """Note the paths of `data`, and what stands there."""
+    noted = _noted[customer]
+    if noted.events < LOOKED_AT:
+        noted.events += 1
+        for keys, value in _paths(data, (), 1):
+            sighting = noted.sighting(keys, at)
+            if sighting is not None:
+                sighting.look(value, at)
         return
-    if not any(isinstance(value, dict) for value in data.values()):
-        _shapes.add(shape)
+    inner = [value for value in data.values() if type(value) is dict]
+    shape: tuple[Keys | str, ...] = (*data, *(tuple(one) for one in inner))
+    if shape in noted.shapes:
+        return
+    if len(noted.shapes) < SHAPES and not any(type(value) is dict for one in inner for value in one.values()):
+        noted.shapes.add(shape)
     for keys, value in _paths(data, (), 1):
-        known = _pending.get((customer, keys))
-        if known is None:
-            _pending[customer, keys] = Sighting(type_of(value), at)
-        else:
-            known.last_seen = max(known.last_seen, at)
+        if keys not in noted.sightings:
+            sighting = noted.sighting(keys, at)
+            if sighting is not None:
+                sighting.types[type_of(value)] += 1
 
 
-def flush_if_due() -> None:
-    """Write what was noted, a few seconds after the last time. Not to be called inside a transaction."""
+def due() -> dict[int, Noted]:
+    """What is to be written now, by customer: it was noted a few seconds ago. It is forgotten here."""
     global _last_flush  # noqa: PLW0603 (one rhythm a process)
     now = time.monotonic()
-    if _pending and now - _last_flush >= FLUSH_SECONDS:
-        _last_flush = now
-        noted = dict(_pending)
-        _pending.clear()
-        _shapes.clear()
-        for customer in {customer for customer, _ in noted}:
-            paths = {join_path(keys): sighting for (c, keys), sighting in noted.items() if c == customer}
-            _flush(customer, {path: sighting for path, sighting in paths.items() if _fits(path)})
+    if not _noted or now - _last_flush < FLUSH_SECONDS:
+        return {}
+    _last_flush = now
+    taken = dict(_noted)
+    _noted.clear()
+    return taken
 
 
-def _fits(path: str) -> bool:
-    """One path that the table cannot hold must not keep the others out."""
-    return len(path) <= LONGEST and "\0" not in path
+def forget() -> None:
+    """Nothing was seen."""
+    _noted.clear()
 
 
-def _flush(customer: int, noted: dict[str, Sighting]) -> None:
-    known = dict(Attribute.objects.filter(customer_id=customer).values_list("path", "id"))
-    new = [path for path in noted if path not in known][: max(0, MOST - len(known))]
-    if new:
-        rows = [Attribute(customer_id=customer, path=path, type=noted[path].type) for path in new]
-        Attribute.objects.bulk_create(rows, ignore_conflicts=True)
-        known = dict(Attribute.objects.filter(customer_id=customer).values_list("path", "id"))
-    AttributeSighting.objects.bulk_create(
-        [
-            AttributeSighting(attribute_id=known[path], last_seen=datetime.fromtimestamp(s.last_seen / 1000, UTC))
-            for path, s in sorted(noted.items())
-            if path in known
-        ],
-        update_conflicts=True,
-        unique_fields=["attribute_id"],
-        update_fields=["last_seen"],
-    )
+def mark_of(path: str) -> int:
+    return crc32(path.encode(errors="replace")) % MARKS
 
 
-def _paths(data: dict[str, Any], above: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _paths(data: dict[str, Any], above: Keys, depth: int) -> Iterator[tuple[Keys, Any]]:
     for key, value in data.items():
+        if is_empty(value):
+            continue
         if isinstance(value, dict):
             if depth < DEEPEST:
                 yield from _paths(value, (*above, key), depth + 1)
         elif key:
             yield (*above, key), value
+
+
+def example_of(value: Any) -> Any:
+    """A value, short enough to show; of a list its first."""
+    if isinstance(value, list):
+        return example_of(value[0])
+    if isinstance(value, dict):
+        return "{…}"
+    if isinstance(value, str) and len(value) > EXAMPLE_LENGTH:
+        return value[:EXAMPLE_LENGTH] + "…"
+    return value
 
 
 def type_of(value: Any) -> str:

@@ -1,6 +1,5 @@
 """`GET|POST /dp`: data about a user, from a browser's pixel or from a server."""
 
-import re
 import time
 from typing import Any
 
@@ -16,17 +15,13 @@ from edge.query import Query
 from edge.references import Reference, Signer
 from edge.request import Request
 from edge.snapshot import Snapshot
-from profiles import dimensions, dp_data, dp_ids
+from profiles import dimensions, dp_data, dp_ids, dp_times
 from profiles.dp_pixels import COLLECTION, CollectingPixel, named
+from profiles.personal.protection import Protection
 from usersync import consent
 from usersync.consent import Judge
 from usersync.redirects import Redirects
 
-EARLIEST = 946_684_800_000
-"""2000-01-01 in unix milliseconds: an event's own time is not before it, and at most a day ahead of now."""
-
-_DAY = 86_400_000
-_MOMENT = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
 _KNOWN = {"m", "id", "t", "data", "uuid", "at", "_ck", "_nr", "_check"} | dp_ids.PARAMETERS | consent.PARAMETERS
 _TYPES = frozenset({"js", "gif"})
 _NO_DATA: dict[str, Any] = {}
@@ -73,19 +68,21 @@ class DpRoute:
         if "_ck" in values:
             return await self._confirm(request, query, pixel, now)
         user = _uuid(query) or request.cookie
-        at = _at(query, now)
+        at = dp_times.own_time(values, now)
         ids = dp_ids.of_parameters(values, self._limits)
-        raw, data = await self._data(request, query)
+        raw, data = await self._data(request, query, pixel.protection)
         ids = self._all_ids(request, pixel, user, data, ids)
         event = Event(pixel.customer, pixel.id, at, user, user is not None, ids)
-        event.dimensions = dimensions.read(query, self._limits.dimension_bytes)
+        event.dimensions = pixel.protection.dimensions(dimensions.read(query, self._limits.dimension_bytes))
         if user is None:
             return await self._meet(event, raw, query)
         await self._inbox.append(cookies.bucket_of(user), Kind.EVENT, encode(event), raw)
         return self._synced(request, query, pixel, "accepted")
 
-    async def _data(self, request: Request, query: Query) -> tuple[bytes | None, dict[str, Any]]:
-        """The raw JSON and what it says; None and nothing for a page view."""
+    async def _data(
+        self, request: Request, query: Query, protection: Protection
+    ) -> tuple[bytes | None, dict[str, Any]]:
+        """The JSON and what it says, without personal data in clear; None and nothing for a page view."""
         raw = await request.body(self._limits)
         if "data" in query.values:
             text = query.values["data"]
@@ -96,7 +93,7 @@ class DpRoute:
             return None, _NO_DATA
         check_size(len(raw), self._limits)
         try:
-            return raw, dp_data.parse(raw, self._limits.data_depth)
+            return protection.data(raw, dp_data.parse(raw, self._limits.data_depth))
         except dp_data.BadDataError:
             raise bad("data") from None
 
@@ -156,19 +153,6 @@ def _uuid(query: Query) -> str | None:
     if user is None:
         raise bad("uuid")
     return user
-
-
-def _at(query: Query, now: int) -> int:
-    """The event's own time, or now; unix milliseconds."""
-    if "at" not in query.values:
-        return now
-    text = query.values["at"] or ""
-    if not _MOMENT.fullmatch(text):
-        raise bad("at")
-    at = round(float(text) * 1000)
-    if not EARLIEST <= at <= now + _DAY:
-        raise bad("at")
-    return at
 
 
 def _empty(query: Query, name: str) -> Answer:

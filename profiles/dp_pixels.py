@@ -10,19 +10,21 @@ from edge.answers import bad
 from edge.query import Parameters
 from edge.snapshot import Section
 from edge.strictness import Strictness
+from profiles.personal.protection import Policy, Protection
 
 
 @dataclass(frozen=True, slots=True)
 class CollectingPixel:
     """`user_key`: the path of the attribute that names the customer's own user; empty where none does.
 
-    `consent`: as its customer wants it.
+    `consent`, `protection` (from personal data in clear): as its customer wants it.
     """
 
     id: int
     customer: int
     user_key: tuple[str, ...]
     consent: Strictness
+    protection: Protection
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,13 @@ async def _load(connection: AsyncConnection[Any]) -> Collection:
     cursor = await connection.execute("SELECT m FROM customer")
     customers = {str(m): m for (m,) in await cursor.fetchall()}
     cursor = await connection.execute(
-        "SELECT id, customer_id, user_key, consent FROM pixel JOIN customer ON m = customer_id"
+        "SELECT id, customer_id, user_key, consent, personal_data, salt FROM pixel JOIN customer ON m = customer_id"
     )
     pixels = {
-        str(pixel): CollectingPixel(pixel, customer, _path(user_key), Strictness(consent))
-        for pixel, customer, user_key, consent in await cursor.fetchall()
+        str(pixel): CollectingPixel(
+            pixel, customer, _path(user_key), Strictness(consent), Protection(Policy(policy), salt)
+        )
+        for pixel, customer, user_key, consent, policy, salt in await cursor.fetchall()
     }
     return Collection(customers, pixels)
 

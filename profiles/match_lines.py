@@ -12,6 +12,8 @@ from edge.kinds import Kind
 from edge.limits import Limits
 from edge.messages import Id, Match, Sync, encode
 from profiles.dp_ids import DEVICES, is_nobody
+from profiles.personal.protection import PersonalDataError, Protection
+from profiles.state import USER_KEY
 from usersync.platform_ids import NO_ID, is_macro, is_sound
 
 MOST_DAYS = 3650
@@ -46,10 +48,12 @@ _decode = msgspec.json.Decoder(Line).decode
 
 
 class MatchLines:
-    """Reads lines by the rules of `/uid` and `/dp`. `platforms`: the customer of each platform that may be named."""
+    """Reads lines by the rules of `/uid` and `/dp`. `platforms`: the customer of each platform that may be named,
+    `protections`: each customer's, from personal data in clear."""
 
-    def __init__(self, platforms: Mapping[int, int], limits: Limits) -> None:
+    def __init__(self, platforms: Mapping[int, int], protections: Mapping[int, Protection], limits: Limits) -> None:
         self._platforms = platforms
+        self._protections = protections
         self._limit = limits.id_bytes
 
     def read(self, raw: bytes, now: datetime) -> Command:
@@ -70,8 +74,19 @@ class MatchLines:
             user = _our_id(line.uuid)
             sync = Sync(customer, line.platform, user, line.platform_user_id, at, line.ttl, extra)
             return Command(buckets.of_value(line.platform_user_id), Kind.SYNC, encode(sync), now)
+        named = self._protected(named, customer)
         match = Match(customer, line.platform, line.platform_user_id, named, at, line.ttl, extra)
         return Command(buckets.of_value(named[1]), Kind.MATCH, encode(match), now)
+
+    def _protected(self, named: Id, customer: int) -> Id:
+        """The customer's own id as `/dp` keeps it: hashed where it is a mail address."""
+        kind, value = named
+        if kind != USER_KEY:
+            return named
+        try:
+            return kind, self._protections[customer].text(value)
+        except PersonalDataError as found:
+            raise BadLineError(f"user: {found.message}") from None
 
     def _check_platform_user_id(self, value: str) -> None:
         self._check("platform_user_id", value)

@@ -63,6 +63,12 @@ class Attribute(Configuration):
     name = models.CharField(max_length=200, blank=True, help_text="What marketers call it.")
     type = models.CharField(max_length=7, choices=Type.choices, default=Type.MIXED)
     enabled = models.BooleanField(default=False, help_text="Only enabled attributes can be used in audiences.")
+    fixed = models.BooleanField(
+        default=False, db_default=False, help_text="Somebody chose the type: it is no longer what is seen."
+    )
+    personal = models.BooleanField(
+        default=False, db_default=False, help_text="Holds personal data: no examples of it are kept or shown."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -77,10 +83,17 @@ class Attribute(Configuration):
 
 
 class AttributeSighting(models.Model):
-    """When an attribute was last seen and what it looked like; kept apart from the configuration."""
+    """When an attribute was seen and what it looked like; kept apart from the configuration.
+
+    `types` counts its values by type, as they came; `events` the events that held it. `examples` are a few
+    short values, as text; none of a personal attribute.
+    """
 
     attribute_id = models.BigIntegerField(primary_key=True)
+    first_seen = models.DateTimeField()
     last_seen = models.DateTimeField()
+    events = models.BigIntegerField(default=0)
+    types = models.JSONField(default=dict)
     examples = models.JSONField(default=list)
 
     class Meta:
@@ -88,6 +101,26 @@ class AttributeSighting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.attribute_id} at {self.last_seen}"
+
+
+class DataSeen(models.Model):
+    """What one customer's data amounts to, and what of it was too much to catalogue.
+
+    `events` of which the catalogue's shares are counted. `left_out` counts the times a path was seen that found no
+    room; `left_out_marks` is a bitmap of their hashes, by which the number of such paths is estimated.
+    """
+
+    customer_id = models.IntegerField(primary_key=True)
+    events = models.BigIntegerField(default=0)
+    left_out = models.BigIntegerField(default=0)
+    left_out_marks = models.BinaryField(default=b"")
+    left_out_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "data_seen"
+
+    def __str__(self) -> str:
+        return f"data of {self.customer_id}"
 
 
 class Identity(models.Model):
@@ -149,13 +182,30 @@ class OptOut(models.Model):
         return f"{self.user_id} since {self.since}"
 
 
+class Erased(models.Model):
+    """An id, known by a keyed hash only, of somebody who was erased: rows accepted up to `at` are dropped."""
+
+    pk = models.CompositePrimaryKey("bucket", "customer_id", "mark")
+    bucket = models.SmallIntegerField()
+    customer_id = models.IntegerField()
+    mark = models.BinaryField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "erased"
+
+    def __str__(self) -> str:
+        return f"{self.bucket} at {self.at}"
+
+
 class Profile(models.Model):
     """One user of one customer.
 
     `times` holds, for each top-level attribute (`a:<name>`) and dimension (`d:<name>`), when it was set
     (unix ms of the event, then of its receipt). `activity` is `{"<pixel>": {"first", "last" (unix ms),
     "total", "days": {"<days since 1970>": count}}}`. `ids` lists the other ids that name the user, as
-    `[kind, value]`. A merged profile stays as a tombstone that names its survivor.
+    `[kind, value]`. A merged profile stays as a tombstone that names its survivor. `login` is the customer user
+    to whom the browser with this very id has moved, by a login at `login_at`.
     """
 
     pk = models.CompositePrimaryKey("bucket", "customer_id", "user_id")
@@ -170,11 +220,67 @@ class Profile(models.Model):
     confirmed = models.BooleanField(default=False, help_text="Only confirmed users can be in audiences.")
     merged_into = models.UUIDField(null=True)
     opted_out = models.BooleanField(db_default=False)
+    login = models.TextField(db_default="", help_text="Whose this browser is now, where not the profile's own.")
+    login_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
     class Meta:
         db_table = "profile"
+        indexes = [
+            models.Index(
+                "bucket",
+                "created_at",
+                name="profile_unconfirmed",
+                condition=models.Q(confirmed=False, merged_into=None, opted_out=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.user_id)
+
+
+class ProfileMerge(models.Model):
+    """Why a user's id answers with another: in the bucket of the winner, whom the loser was merged into.
+
+    The cause: the id that both were seen with, and the pixel that saw it (0: none, a browser that came back).
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "customer_id", "winner", "loser")
+    bucket = models.SmallIntegerField()
+    customer_id = models.IntegerField()
+    winner = models.UUIDField()
+    loser = models.UUIDField()
+    kind = models.CharField(max_length=40)
+    value = models.TextField()
+    pixel_id = models.IntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "profile_merge"
+
+    def __str__(self) -> str:
+        return f"{self.loser} → {self.winner}"
+
+
+class HotId(models.Model):
+    """An id that would have given a user more ids than a person has: set aside, and nothing merged by it.
+
+    In the bucket of that user; `times` counts how often.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "customer_id", "user_id", "kind", "value")
+    bucket = models.SmallIntegerField()
+    customer_id = models.IntegerField()
+    user_id = models.UUIDField()
+    kind = models.CharField(max_length=40)
+    value = models.TextField()
+    times = models.IntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "hot_id"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"

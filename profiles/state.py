@@ -1,17 +1,25 @@
 """A profile in memory: loaded for a batch, changed by its rows, saved once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from profiles.values import is_empty, same
 
 DAY_MS = 86_400_000
 DAYS_KEPT = 180
 
-Time = int | list[int]
+MOST_IDS = 50  # of one profile: who has more is a shared account, or a device that everybody reports
+
+Time = int | Sequence[float]
 NOTHING: frozenset[int] = frozenset()
 USER_KEY = "user"  # the kind of the customer's own user ids
+COOKIE = "cookie"  # … and of our own: such an id names its profile without an identity row
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(slots=True)
@@ -20,7 +28,8 @@ class ProfileState:
 
     `audiences` and `platforms` are filled before rules are evaluated, where some rule needs them.
     `reconsider` asks for every audience, whatever changed. `counted`: it is one of the customer's known users,
-    as far as those are counted.
+    as far as those are counted. `login` is the customer user who logged in last with this browser, at `login_at`
+    (unix ms), where that is not the profile's own.
     """
 
     bucket: int
@@ -35,6 +44,8 @@ class ProfileState:
     confirmed: bool = False
     merged_into: UUID | None = None
     opted_out: bool = False
+    login: str = ""
+    login_at: int = 0
     changed: set[str] = field(default_factory=set)
     reconsider: bool = False
     dirty: bool = False
@@ -63,9 +74,26 @@ class ProfileState:
         """Whether it belongs to another customer user than the one of that key (None: no telling)."""
         return key is not None and self.key is not None and not self.knows(USER_KEY, key)
 
+    @property
+    def is_full(self) -> bool:
+        return len(self.ids) >= MOST_IDS
+
     def add_id(self, kind: str, value: str) -> None:
         self.ids.append([kind, value])
         self.dirty = True
+
+    def log_in(self, key: str, at: int) -> None:
+        """Somebody logs in with the browser whose id the profile bears: the latest counts."""
+        if at < self.login_at:
+            return
+        home = self.merged_into is None and self.key in (None, key)
+        login = "" if home else key
+        if login != self.login:
+            self.login, self.login_at, self.dirty = login, at, True
+
+    def user_at(self, at: int) -> str:
+        """The customer user to whom the browser belonged then, where that is another than the profile's own."""
+        return self.login if at >= self.login_at else ""
 
     def record(self, pixel: int, at: int) -> None:
         """Count one event of a pixel on the event's own UTC day."""
@@ -79,19 +107,19 @@ class ProfileState:
         self.dirty = True
         self.changed.add(f"pixel.{pixel}")
 
-    def set_attributes(self, values: dict[str, Any], at: int, received: int) -> None:
+    def set_attributes(self, values: dict[str, Any], at: int, received: float) -> None:
         self._set_all(self.attributes, "attribute.", "a:", values, at, received)
 
-    def set_dimensions(self, values: dict[str, Any], at: int, received: int) -> None:
+    def set_dimensions(self, values: dict[str, Any], at: int, received: float) -> None:
         self._set_all(self.dimensions, "dimension.", "d:", values, at, received)
 
     def _set_all(
-        self, kept: dict[str, Any], changes: str, marks: str, values: dict[str, Any], at: int, received: int
+        self, kept: dict[str, Any], changes: str, marks: str, values: dict[str, Any], at: int, received: float
     ) -> None:
-        """The latest set wins: by event time, then receipt, then order of arrival."""
+        """The latest set wins: by event time, then receipt."""
         time: Time = at if at == received else [at, received]
         for name, value in values.items():
-            if is_empty(value) or is_older(time, self.times.get(marks + name)):
+            if is_empty(value) or not self._is_newer(kept, name, value, time, marks):
                 continue
             self.times[marks + name] = time
             self.dirty = True
@@ -99,29 +127,40 @@ class ProfileState:
                 kept[name] = value
                 self.changed.add(changes + name)
 
-    def take_over(self, other: "Held") -> None:
-        """Add what a younger profile of the same person held: the latest set wins, activity adds up."""
+    def _is_newer(self, kept: dict[str, Any], name: str, value: Any, time: Time, marks: str) -> bool:
+        """Of two that came in one microsecond the values decide: as good as any, but the same on every route."""
+        last = self.times.get(marks + name)
+        if last is None or name not in kept:
+            return True
+        one, other = as_pair(time), as_pair(last)
+        return one > other or (one == other and _encode(value) > _encode(kept[name]))
+
+    def take_over(self, other: "Held") -> list[tuple[str, str]]:
+        """Add what a younger profile of the same person held: the latest set wins, activity adds up.
+
+        Answers the ids for which there was no room.
+        """
         for name, value in other.attributes.items():
-            self._take_value(self.attributes, "attribute.", "a:" + name, name, value, other.times)
+            self._take_value(self.attributes, "attribute.", "a:", name, value, other.times)
         for name, value in other.dimensions.items():
-            self._take_value(self.dimensions, "dimension.", "d:" + name, name, value, other.times)
+            self._take_value(self.dimensions, "dimension.", "d:", name, value, other.times)
         for pixel, activity in other.activity.items():
             self.activity[pixel] = add_activity(self.activity.get(pixel), activity)
             self.changed.add(f"pixel.{pixel}")
-        for kind, value in other.ids:
-            if not self.knows(kind, value):
-                self.add_id(kind, value)
         self.dirty = True
+        new = [(kind, value) for kind, value in other.ids if not self.knows(kind, value)]
+        room = max(0, MOST_IDS - len(self.ids))
+        self.ids += [[kind, value] for kind, value in new[:room]]
+        return new[room:]
 
     def _take_value(
-        self, kept: dict[str, Any], changes: str, mark: str, name: str, value: Any, times: dict[str, Any]
+        self, kept: dict[str, Any], changes: str, marks: str, name: str, value: Any, times: dict[str, Any]
     ) -> None:
-        time = times.get(mark, 0)
-        if is_older(time, self.times.get(mark)):
-            return
-        kept[name] = value
-        self.times[mark] = time
-        self.changed.add(changes + name)
+        time = times.get(marks + name, 0)
+        if self._is_newer(kept, name, value, time, marks):
+            kept[name] = value
+            self.times[marks + name] = time
+            self.changed.add(changes + name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +174,7 @@ class Held:
     ids: list[tuple[str, str]]
 
 
-def is_older(time: Time, kept: Time | None) -> bool:
-    return kept is not None and as_pair(time) < as_pair(kept)
-
-
-def as_pair(time: Time) -> tuple[int, int]:
+def as_pair(time: Time) -> tuple[float, float]:
     return (time, time) if isinstance(time, int) else (time[0], time[1])
 
 

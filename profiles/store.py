@@ -12,15 +12,15 @@ from psycopg import Cursor
 from edge import buckets
 from edge.arrays import Bools, Ints, SmallInts, Texts, Times, Uuids, columns
 from profiles.state import ProfileState
-from profiles.values import loads
+from profiles.values import canonical, loads
 
-PROFILE = (SmallInts, Ints, Uuids, Times, Texts, Texts, Texts, Texts, Texts, Bools, Uuids, Bools)
+PROFILE = (SmallInts, Ints, Uuids, Times, Texts, Texts, Texts, Texts, Texts, Bools, Uuids, Bools, Texts, Times)
 
 ProfileKey = tuple[int, UUID]
 IdentityKey = tuple[int, str, str]
 
 COLUMNS = """p.bucket, p.customer_id, p.user_id, p.created_at, p.attributes::text, p.dimensions::text,
-       p.times::text, p.activity::text, p.ids::text, p.confirmed, p.merged_into, p.opted_out"""
+       p.times::text, p.activity::text, p.ids::text, p.confirmed, p.merged_into, p.opted_out, p.login, p.login_at"""
 
 LOAD_PROFILES = f"""
 SELECT {COLUMNS}
@@ -36,17 +36,18 @@ ORDER BY p.user_id LIMIT %s
 
 SAVE_PROFILES = """
 INSERT INTO profile (bucket, customer_id, user_id, created_at, attributes, dimensions, times, activity, ids,
-                     confirmed, merged_into, opted_out, updated_at)
+                     confirmed, merged_into, opted_out, login, login_at, updated_at)
 SELECT bucket, customer_id, user_id, created_at, attributes::jsonb, dimensions::jsonb, times::jsonb,
-       activity::jsonb, ids::jsonb, confirmed, merged_into, opted_out, %s
+       activity::jsonb, ids::jsonb, confirmed, merged_into, opted_out, login, login_at, %s
 FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::text[], %s::bool[], %s::uuid[], %s::bool[])
+            %s::text[], %s::text[], %s::bool[], %s::uuid[], %s::bool[], %s::text[], %s::timestamptz[])
      AS k (bucket, customer_id, user_id, created_at, attributes, dimensions, times, activity, ids, confirmed,
-           merged_into, opted_out)
+           merged_into, opted_out, login, login_at)
 ON CONFLICT (bucket, customer_id, user_id) DO UPDATE SET
     attributes = excluded.attributes, dimensions = excluded.dimensions, times = excluded.times,
     activity = excluded.activity, ids = excluded.ids, confirmed = excluded.confirmed,
     merged_into = excluded.merged_into, opted_out = excluded.opted_out,
+    login = excluded.login, login_at = excluded.login_at,
     updated_at = excluded.updated_at
 """
 
@@ -77,10 +78,30 @@ ON CONFLICT (bucket, customer_id, kind, value) DO UPDATE SET
 """
 IDENTITY = (SmallInts, Ints, Texts, Texts, Uuids, Ints, Times)
 
+ERASE_PROFILES = """
+DELETE FROM profile p USING unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
+WHERE p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.user_id
+"""
+ERASE_IDENTITIES = """
+DELETE FROM identity i
+USING unnest(%s::smallint[], %s::int[], %s::text[], %s::text[]) AS k (bucket, customer_id, kind, value)
+WHERE i.bucket = k.bucket AND i.customer_id = k.customer_id AND i.kind = k.kind AND i.value = k.value
+"""
+
 EXPIRED = """
 SELECT customer_id, kind, value FROM identity
 WHERE bucket = ANY(%s::smallint[]) AND expires_at <= %s
 ORDER BY bucket, expires_at LIMIT %s
+"""
+
+UNCONFIRMED = """
+SELECT bucket, customer_id, user_id FROM profile
+WHERE bucket = ANY(%s::smallint[]) AND created_at <= %s AND NOT confirmed AND merged_into IS NULL AND NOT opted_out
+ORDER BY bucket, created_at LIMIT %s
+"""
+FORGET_UNCONFIRMED = """
+DELETE FROM profile p USING unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
+WHERE p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.user_id
 """
 
 
@@ -168,12 +189,36 @@ def save_identities(cursor: Cursor[Any], states: Iterable[tuple[IdentityKey, Ide
         cursor.execute(SAVE_IDENTITIES, [now, *columns(IDENTITY, rows)])
 
 
+def erase_profiles(cursor: Cursor[Any], states: Collection[ProfileState]) -> None:
+    """They are gone, and count as nobody from now on."""
+    rows = sorted(((state.bucket, state.customer, state.user_id) for state in states), key=_order)
+    if rows:
+        cursor.execute(ERASE_PROFILES, columns((SmallInts, Ints, Uuids), rows))
+    for state in states:
+        state.confirmed = False
+
+
+def erase_identities(cursor: Cursor[Any], keys: Collection[IdentityKey]) -> None:
+    if keys:
+        rows = sorted((buckets.of_value(value), customer, kind, value) for customer, kind, value in keys)
+        cursor.execute(ERASE_IDENTITIES, columns((SmallInts, Ints, Texts, Texts), rows))
+
+
 def expired_identities(
     cursor: Cursor[Any], in_buckets: Collection[int], now: datetime, limit: int
 ) -> list[IdentityKey]:
     """Ids whose time has run out."""
     cursor.execute(EXPIRED, [sorted(in_buckets), now, limit])
     return cursor.fetchall()
+
+
+def forget_unconfirmed(cursor: Cursor[Any], in_buckets: Collection[int], before: datetime, limit: int) -> int:
+    """Delete profiles that were made before, and that nothing but an id which never came back has named."""
+    cursor.execute(UNCONFIRMED, [sorted(in_buckets), before, limit])
+    rows = sorted(cursor.fetchall(), key=_order)
+    if rows:
+        cursor.execute(FORGET_UNCONFIRMED, columns((SmallInts, Ints, Uuids), rows))
+    return len(rows)
 
 
 def moment(ms: int) -> datetime:
@@ -183,6 +228,12 @@ def moment(ms: int) -> datetime:
 
 def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
+
+
+def fine_milliseconds(moment: datetime) -> float:
+    """To the microsecond, in which hardly two rows of a user are received; an integer where that is exact."""
+    fine: float = canonical(round(moment.timestamp() * 1000, 3))
+    return fine
 
 
 def _profile_key(key: ProfileKey) -> tuple[int, int, UUID]:
@@ -197,10 +248,11 @@ def _order(row: Sequence[Any]) -> tuple[int, int, int]:
 
 def _profile(row: Sequence[Any]) -> ProfileState:
     (bucket, customer, user_id, created_at, attributes, dimensions, times, activity, ids, confirmed,
-     merged_into, opted_out) = row  # fmt: skip
+     merged_into, opted_out, login, login_at) = row  # fmt: skip
     return ProfileState(
         bucket, customer, user_id, milliseconds(created_at), loads(attributes), loads(dimensions), _decode(times),
         _decode(activity), _decode(ids), confirmed, merged_into, opted_out,
+        login, 0 if login_at is None else milliseconds(login_at),
         counted=confirmed and merged_into is None and not opted_out,
     )  # fmt: skip
 
@@ -209,6 +261,5 @@ def _profile_row(state: ProfileState) -> tuple[Any, ...]:
     return (
         state.bucket, state.customer, state.user_id, moment(state.created_at), _encode(state.attributes),
         _encode(state.dimensions), _encode(state.times), _encode(state.activity), _encode(state.ids), state.confirmed,
-        state.merged_into,
-        state.opted_out,
+        state.merged_into, state.opted_out, state.login, moment(state.login_at) if state.login_at else None,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import msgspec
 class Mapped(msgspec.Struct, omit_defaults=True):
     """To the bucket of `user`: the platform's id is yours, as its `epoch`-th owner.
 
-    `inherited`: from another owner; what was wanted for the id stands until you say.
+    `inherited`: from another owner; what was wanted for the id stands until you say. `resolved`: as of a `Sync`.
     """
 
     customer: int
@@ -20,6 +20,7 @@ class Mapped(msgspec.Struct, omit_defaults=True):
     expires_at: int | None = None
     extra: dict[str, Any] = {}
     inherited: bool = False
+    resolved: bool = False
 
 
 class Unmapped(msgspec.Struct):

@@ -9,7 +9,6 @@ from psycopg import Cursor
 
 from activation.delivery.finishing import stored
 from activation.models import Batch
-from edge.buckets import BUCKETS
 
 START = """
 INSERT INTO batch (bucket, id, platform_id, activations, operation, status, rows, accepted, request_excerpt,
@@ -28,8 +27,6 @@ UPDATE batch SET status = %s, error = 'the sender died', finished_at = %s
 WHERE platform_id = %s AND bucket = %s AND status = %s AND started_at > %s
 """
 REMEMBERED = timedelta(hours=1)
-FORGET = "DELETE FROM batch WHERE bucket = ANY(%s) AND started_at < %s"
-KEPT = timedelta(days=30)
 
 
 @dataclass(slots=True)
@@ -80,8 +77,3 @@ def finish(cursor: Cursor[Any], entry: Entry, now: datetime, status: str | None 
         stored(entry.response_excerpt), stored(entry.error), now, request, request, entry.bucket, entry.id,
     ]  # fmt: skip
     cursor.execute(FINISH, values)
-
-
-def forget(cursor: Any, now: datetime) -> None:
-    """Drop what is older than the log is kept."""
-    cursor.execute(FORGET, [list(range(BUCKETS)), now - KEPT])

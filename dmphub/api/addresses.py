@@ -15,6 +15,9 @@ from dmphub.api.bad_rows import BadRowViewSet
 from dmphub.api.batches import BatchViewSet
 from dmphub.api.customers import CustomerViewSet
 from dmphub.api.dead_letters import DeadLetterViewSet
+from dmphub.api.erasures import ErasureViewSet
+from dmphub.api.hot_ids import HotIdViewSet
+from dmphub.api.imports import ImportViewSet
 from dmphub.api.links import LinkViewSet
 from dmphub.api.mappings import MappingViewSet
 from dmphub.api.match_rates import MatchRateView
@@ -22,7 +25,7 @@ from dmphub.api.pipeline import PipelineView
 from dmphub.api.pixels import PixelViewSet
 from dmphub.api.platforms import PlatformViewSet
 from dmphub.api.publishing import PublishViewSet
-from dmphub.api.users import UserView
+from dmphub.api.users import UserExportView, UserView
 
 router = SimpleRouter()
 router.register("customers", CustomerViewSet)
@@ -34,7 +37,10 @@ router.register("activations", ActivationViewSet)
 router.register("batches", BatchViewSet)
 router.register("dead-letters", DeadLetterViewSet)
 router.register("bad-rows", BadRowViewSet)
+router.register("hot-ids", HotIdViewSet)
 router.register("mappings", MappingViewSet)
+router.register("imports", ImportViewSet)
+router.register("erasures", ErasureViewSet)
 
 
 class NowhereView(APIView):
@@ -57,6 +63,7 @@ urlpatterns = [
     path("platforms/<int:pk>/links/", LinkViewSet.as_view({"post": "create"}), name="platform-links"),
     path("platforms/<int:pk>/publish/", PublishViewSet.as_view({"post": "create"}), name="platform-publish"),
     path("platforms/<int:pl>/match-rate/", MatchRateView.as_view(), name="match-rate"),
+    path("users/<uuid:user_id>/export/", UserExportView.as_view(), name="user-export"),
     path("users/<uuid:user_id>/", UserView.as_view(), name="user"),
     path("pipeline/", PipelineView.as_view(), name="pipeline"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -1,35 +1,60 @@
 """`attributes/`: what the data holds, and what of it audiences may use (the External Attributes service)."""
 
+from datetime import datetime
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from audiences.attributes import AttributeInUse, set_attribute
+from dmphub.api.authentication import customer_named
 from dmphub.api.errors import Conflict, refusals
 from dmphub.api.resource import Changed, Created, Readable, customer_field
 from dmphub.api.strict import StrictSerializer
+from profiles import sightings
 from profiles.models import Attribute, AttributeSighting
 
-FIXED_BY_SERVICE: tuple[str, ...] = ("enabled", "type")
+FIXED_BY_SERVICE: tuple[str, ...] = ("enabled", "type", "personal")
 
 
 class AttributeSerializer(StrictSerializer[Attribute]):
     customer = customer_field()
+    first_seen = serializers.SerializerMethodField()
     last_seen = serializers.SerializerMethodField()
+    share = serializers.SerializerMethodField(
+        help_text="Of the customer's events with data, how many held it; counted on a sample when there are many."
+    )
     examples = serializers.SerializerMethodField()
     fixed = ("customer", "path")
     unique = ("customer", "path")
 
     class Meta:
         model = Attribute
-        fields = ["id", "customer", "path", "name", "type", "enabled", "last_seen", "examples"]
-        read_only_fields = ["id"]
+        fields = [
+            *("id", "customer", "path", "name", "type", "fixed", "enabled", "personal"),
+            *("first_seen", "last_seen", "share", "examples"),
+        ]
+        read_only_fields = ["id", "fixed"]
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_last_seen(self, attribute: Attribute) -> str | None:
         seen = self._sighting(attribute)
-        return seen.last_seen.isoformat().replace("+00:00", "Z") if seen else None
+        return _text(seen.last_seen) if seen else None
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_first_seen(self, attribute: Attribute) -> str | None:
+        seen = self._sighting(attribute)
+        return _text(seen.first_seen) if seen else None
+
+    @extend_schema_field(serializers.FloatField(allow_null=True))
+    def get_share(self, attribute: Attribute) -> float | None:
+        events: dict[int, int] | None = self.context.get("events")
+        if events is None:
+            events = sightings.events_by_customer([attribute.customer_id])
+        return sightings.share(self._sighting(attribute), events.get(attribute.customer_id, 0))
 
     @extend_schema_field(serializers.ListField(child=serializers.JSONField()))
     def get_examples(self, attribute: Attribute) -> list[Any]:
@@ -54,16 +79,30 @@ class AttributeSerializer(StrictSerializer[Attribute]):
 
 
 def _set(attribute: Attribute, wanted: dict[str, Any]) -> Attribute:
-    enabled, kind = wanted.get("enabled"), wanted.get("type")
-    if enabled is None and kind is None:
+    enabled, kind, personal = (wanted.get(name) for name in FIXED_BY_SERVICE)
+    if enabled is None and kind is None and personal is None:
         return attribute
     try:
         with refusals():
-            set_attribute(attribute, enabled=enabled, type_=kind)
+            set_attribute(attribute, enabled=enabled, type_=kind, personal=personal)
     except AttributeInUse as error:
         raise Conflict(str(error)) from None
     attribute.refresh_from_db()
     return attribute
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+class SummarySerializer(serializers.Serializer[sightings.Summary]):
+    """What of a customer's data is catalogued. `left_out`: about how many more paths there were than `most`."""
+
+    events = serializers.IntegerField()
+    catalogued = serializers.IntegerField()
+    most = serializers.IntegerField()
+    left_out = serializers.IntegerField()
+    left_out_at = serializers.DateTimeField(allow_null=True)
 
 
 class AttributeViewSet(Created[Attribute], Readable[Attribute], Changed[Attribute]):
@@ -74,8 +113,20 @@ class AttributeViewSet(Created[Attribute], Readable[Attribute], Changed[Attribut
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         page = super().paginate_queryset(queryset)
         seen = AttributeSighting.objects.in_bulk([row.pk for row in page or ()])
-        self.sightings: dict[int, AttributeSighting] = seen
+        self.found: dict[str, Any] = {
+            "sightings": seen,
+            "events": sightings.events_by_customer(row.customer_id for row in page or ()),
+        }
         return list(page or ())
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "sightings": getattr(self, "sightings", None)}
+        return {**super().get_serializer_context(), **getattr(self, "found", {})}
+
+    @extend_schema(
+        parameters=[OpenApiParameter("customer", int, description="Needed unless the key has one.")],
+        responses=SummarySerializer,
+    )
+    @action(detail=False, pagination_class=None, filterset_fields=None)
+    def summary(self, request: Request) -> Response:
+        """How many paths the customer's data has, and how many of them found no room in the catalogue."""
+        return Response(SummarySerializer(sightings.summary(customer_named(request))).data)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from hmac import compare_digest
 
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, NotFound, ValidationError
 from rest_framework.request import Request
 
-from dmphub.models import ApiKey, digest
+from dmphub.models import ApiKey
+from edge.api_keys import digest
 
 NOBODY = digest("")
 
@@ -50,3 +51,20 @@ def holder(text: str) -> ApiKey | None:
 def customer_of(request: Request) -> int | None:
     """The only customer whose data the caller may see; None: every customer's."""
     return request.auth.customer_id if isinstance(request.auth, ApiKey) else None
+
+
+def caller(request: Request) -> str:
+    """The name of the key."""
+    return request.auth.name if isinstance(request.auth, ApiKey) else ""
+
+
+def customer_named(request: Request) -> int:
+    """The customer that the query names, or the caller's own. Another's is not there."""
+    own, text = customer_of(request), request.query_params.get("customer")
+    if text is None and own is not None:
+        return own
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise ValidationError({"customer": ErrorDetail("must be a customer's number", "required")})
+    if own not in {None, int(text)}:
+        raise NotFound
+    return int(text)

@@ -3,9 +3,11 @@
 import re
 from typing import Any
 
+import django_filters  # type: ignore[import-untyped]  # it ships no types
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -52,15 +54,43 @@ def text_of(raw: bytes | memoryview | None) -> str | None:
     return None if raw is None else bytes(raw).decode(errors="replace")
 
 
+class BadRowFilter(django_filters.FilterSet):  # type: ignore[misc]  # as above
+    customer = django_filters.NumberFilter("customer_id")
+    reason = django_filters.CharFilter("reason", "icontains", label="A part of the reason.")
+    failed_after = django_filters.IsoDateTimeFilter("failed_at", "gte")
+    failed_before = django_filters.IsoDateTimeFilter("failed_at", "lt")
+
+
 class ReplaySerializer(serializers.Serializer[Any]):
+    """Some rows, by `ids`; or all of a `customer`, as far as the other fields choose them."""
+
     ids = serializers.ListField(
-        child=serializers.RegexField(ID.pattern + "$"), allow_empty=False, max_length=1000, help_text="From the list."
+        child=serializers.RegexField(ID.pattern + "$"),
+        allow_empty=False,
+        max_length=1000,
+        required=False,
+        help_text="From the list.",
     )
+    customer = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    reason = serializers.CharField(required=False, help_text="A part of the reason.")
+    failed_after = serializers.DateTimeField(required=False)
+    failed_before = serializers.DateTimeField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        unknown = set(self.initial_data) - set(self.fields)
+        if unknown:
+            raise serializers.ValidationError(dict.fromkeys(sorted(unknown), "There is no such field."), "unknown")
+        if "ids" not in attrs and "customer" not in attrs:
+            raise serializers.ValidationError({"ids": "Name rows, or a customer."}, "required")
+        if "ids" in attrs and len(attrs) > 1:
+            raise serializers.ValidationError({"ids": "Either rows, or a customer and what its rows have in common."})
+        return attrs
 
 
 class BadRowViewSet(Listed[BadRow]):
     queryset = BadRow.objects.all()
     serializer_class = BadRowSerializer
+    filterset_class = BadRowFilter
     ordering = ("failed_at", "bucket", "id")
 
     @extend_schema(
@@ -70,11 +100,16 @@ class BadRowViewSet(Listed[BadRow]):
     @action(detail=False, methods=["post"])
     @once
     def replay(self, request: Request) -> Response:
-        """Put rows back into the inbox, to be tried again."""
+        """Put rows back into the inbox, to be tried again: those named, or up to 10,000 that fit."""
         asked = ReplaySerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        pks = [parse_id(text) for text in asked.validated_data["ids"]]
-        return Response({"replayed": bad_rows.replay(_seen(request, pks))})
+        chosen = asked.validated_data
+        if "ids" in chosen:
+            pks = [parse_id(text) for text in chosen["ids"]]
+            return Response({"replayed": bad_rows.replay(_seen(request, pks))})
+        if customer_of(request) not in (None, chosen["customer"]):
+            raise NotFound
+        return Response({"replayed": bad_rows.replay_all(BadRowFilter(chosen, BadRow.objects.all()).qs)})
 
 
 def parse_id(text: str) -> tuple[int, int]:

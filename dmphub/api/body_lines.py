@@ -19,7 +19,7 @@ def lines_of(request: Request) -> Iterator[bytes | None]:
 
     Raises ParseError where the packing is broken, after the lines before it.
     """
-    read = _reader(request)
+    read = reader(request)
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding == "gzip":
         read = Unzipped(read).read
@@ -28,7 +28,7 @@ def lines_of(request: Request) -> Iterator[bytes | None]:
     return split(read)
 
 
-def _reader(request: Request) -> Read:
+def reader(request: Request) -> Read:
     """A server that ends the stream itself is read directly: a chunked body says no length, which Django asks for."""
     environ: dict[str, Any] = request.META
     if environ.get("wsgi.input_terminated"):

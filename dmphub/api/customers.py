@@ -19,7 +19,10 @@ class CustomerSerializer(StrictSerializer[Customer]):
 
     class Meta:
         model = Customer
-        fields = ["m", "name", "consent", "created_at"]
+        fields = [
+            *("m", "name", "consent", "personal_data", "keep_users_days", "keep_activity_days", "keep_logs_days"),
+            "created_at",
+        ]
 
     def create(self, validated_data: dict[str, Any]) -> Customer:
         return Customer.objects.create(**{"m": validated_data.pop("m", None) or next_after(Customer), **validated_data})

@@ -7,11 +7,15 @@ only answers that changed something are remembered; a refusal changed nothing an
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any, TypeVar, cast
 
 from django.db import transaction
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -50,6 +54,12 @@ def once(write: Write) -> Write:
 def forget(before: datetime) -> int:
     """Drop the answers kept since earlier than `before`; how many."""
     return IdempotentAnswer.objects.filter(created_at__lt=before).delete()[0]
+
+
+def forget_answers_with(customer: int, texts: Sequence[str]) -> int:  # noqa: ARG001 (a key may have no customer)
+    """Drop the answers that hold one of the texts; how many."""
+    rows = IdempotentAnswer.objects.annotate(text=Cast("body", TextField()))
+    return rows.filter(reduce(or_, [Q(text__contains=text) for text in texts], Q(pk=None))).delete()[0]
 
 
 def _claim(request: Request) -> IdempotentAnswer | None:

@@ -17,10 +17,12 @@ from dmphub.api.authentication import customer_of
 from dmphub.api.body_lines import LONGEST, lines_of
 from edge.commands import Command
 from edge.limits import Limits
+from edge.models import Customer
 from edge.transactions import send
 from integrations.models import Platform
 from pipeline.backlog import Pace
 from profiles.match_lines import BadLineError, MatchLines
+from profiles.personal.customers import protection_of
 
 BATCH = 5_000  # lines a commit
 AT_ONCE = 2  # uploads: each keeps one of the console's threads
@@ -105,8 +107,9 @@ class Upload:
 def upload(request: Request) -> FileResponse:
     """Take the table in; the answer has a line for each bad line, and the counts as its last."""
     all_lines = _wants_all(request)
-    table = MatchLines(_platforms(request), Limits())
-    with _a_place():
+    protections = {customer.m: protection_of(customer) for customer in Customer.objects.all()}
+    table = MatchLines(_platforms(request), protections, Limits())
+    with a_place():
         answer: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (the response closes it)
         Upload(table, answer, all_lines).take(lines_of(request))
         answer.seek(0)
@@ -114,7 +117,8 @@ def upload(request: Request) -> FileResponse:
 
 
 @contextmanager
-def _a_place() -> Iterator[None]:
+def a_place() -> Iterator[None]:
+    """For one upload, of whatever kind. Raises Busy."""
     if not _room.acquire(blocking=False):
         raise Busy
     try:

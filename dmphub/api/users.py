@@ -6,13 +6,17 @@ from uuid import UUID
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from dmphub.api.authentication import customer_of
+from dmphub.api.authentication import caller, customer_named
+from dmphub.api.erasures import ErasureSerializer
+from dmphub.api.idempotency import once
+from dmphub.exports import export
 from dmphub.stories import story
+from pipeline import erasures
 
 
 class ActivitySerializer(serializers.Serializer[Any]):
@@ -52,6 +56,27 @@ class UserDeliverySerializer(serializers.Serializer[Any]):
     error = serializers.CharField()
 
 
+class CauseSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField(help_text="Of the id that both were seen with.")
+    value = serializers.CharField()
+    pixel = serializers.IntegerField(allow_null=True)
+
+
+class UserMergeSerializer(serializers.Serializer[Any]):
+    user_id = serializers.UUIDField(help_text="The younger one, which answers with `into` since.")
+    into = serializers.UUIDField()
+    cause = CauseSerializer()
+    at = serializers.DateTimeField()
+
+
+class SetAsideSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    value = serializers.CharField()
+    times = serializers.IntegerField()
+    first_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
+
+
 class StorySerializer(serializers.Serializer[Any]):
     user_id = serializers.UUIDField()
     customer = serializers.IntegerField()
@@ -60,6 +85,8 @@ class StorySerializer(serializers.Serializer[Any]):
     dimensions = serializers.DictField()
     activity = serializers.DictField(child=ActivitySerializer())
     identities = IdentitySerializer(many=True)
+    merges = UserMergeSerializer(many=True)
+    set_aside = SetAsideSerializer(many=True, help_text="Ids for which the user has too many already.")
     mappings = UserMappingSerializer(many=True)
     audiences = UserAudienceSerializer(many=True)
     deliveries = UserDeliverySerializer(many=True)
@@ -72,18 +99,35 @@ class UserView(APIView):
     )
     def get(self, request: Request, user_id: UUID) -> Response:
         """What is known of a user; the id of a merged profile answers with the survivor."""
-        found = story(_customer(request), user_id)
+        found = story(customer_named(request), user_id)
         if found is None:
             raise NotFound("This customer has no such user.")
         return Response(StorySerializer(found).data)
 
+    @extend_schema(
+        request=None,
+        responses={202: ErasureSerializer},
+        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+    )
+    @once
+    def delete(self, request: Request, user_id: UUID) -> Response:
+        """Erase the user and all that was merged into it; platforms are told to remove its ids.
 
-def _customer(request: Request) -> int:
-    own, text = customer_of(request), request.query_params.get("customer")
-    if text is None and own is not None:
-        return own
-    if text is None or not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise ValidationError({"customer": ErrorDetail("must be a customer's number", "required")})
-    if own not in {None, int(text)}:
-        raise NotFound
-    return int(text)
+        Answers at once with the proof, which `erasures/` goes on showing. Where nobody is known, what is under way
+        is dropped.
+        """
+        erasure = erasures.request(customer_named(request), user_id, f"API key {caller(request)}")
+        return Response(ErasureSerializer(erasure).data, 202)
+
+
+class UserExportView(APIView):
+    @extend_schema(
+        responses=OpenApiTypes.OBJECT,
+        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+    )
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """Everything that the hub holds on a user, table by table."""
+        found = export(customer_named(request), user_id)
+        if found is None:
+            raise NotFound("This customer has no such user.")
+        return Response(found, headers={"Content-Disposition": f'attachment; filename="user-{user_id}.json"'})

@@ -7,6 +7,9 @@ from dmphub.console.bad_rows import bad_rows
 from dmphub.console.batches import batches
 from dmphub.console.connectors import connectors
 from dmphub.console.dead_letters import dead_letters
+from dmphub.console.erasures import erase_user, erasure_list, export_user
+from dmphub.console.hot_ids import hot_ids
+from dmphub.console.imports import import_errors, imports
 from dmphub.console.links import links
 from dmphub.console.lookup import look_up
 from dmphub.console.match_rate import match_rate
@@ -15,6 +18,12 @@ from dmphub.console.platform_health import platform_health
 
 app_name = "console"
 urlpatterns = [
+    path("users/<int:customer>/<uuid:user_id>/export/", admin.site.admin_view(export_user), name="export-user"),
+    path("users/<int:customer>/<uuid:user_id>/erase/", admin.site.admin_view(erase_user), name="erase-user"),
+    path("erasures/", admin.site.admin_view(erasure_list), name="erasures"),
+    path("imports/", admin.site.admin_view(imports), name="imports"),
+    path("imports/<int:pk>/errors/", admin.site.admin_view(import_errors), name="import-errors"),
+    path("hot-ids/", admin.site.admin_view(hot_ids), name="hot-ids"),
     path("connectors/", admin.site.admin_view(connectors), name="connectors"),
     path("links/", admin.site.admin_view(links), name="links"),
     path("look-up/", admin.site.admin_view(look_up), name="look-up"),

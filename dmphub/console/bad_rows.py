@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -15,7 +16,7 @@ from dmphub.console.cells import Table, excerpt, table, when
 from dmphub.console.turning import turn
 from edge.console import page
 from edge.models import BadRow, Customer
-from pipeline.bad_rows import replay
+from pipeline.bad_rows import replay, replay_all
 
 
 class BadRowFilterForm(forms.Form):
@@ -23,6 +24,19 @@ class BadRowFilterForm(forms.Form):
         Customer.objects.all(), required=False, empty_label="any", widget=UnfoldAdminSelectWidget
     )
     reason = forms.CharField(required=False, label="Reason contains", widget=UnfoldAdminTextInputWidget)
+    failed_after = forms.DateTimeField(required=False, widget=UnfoldAdminTextInputWidget)
+    failed_before = forms.DateTimeField(required=False, widget=UnfoldAdminTextInputWidget)
+
+    def rows(self) -> QuerySet[BadRow]:
+        """Those that were asked for."""
+        chosen = self.cleaned_data if self.is_valid() else {}
+        asked = {
+            "customer_id": chosen["customer"].pk if chosen.get("customer") else None,
+            "reason__icontains": chosen.get("reason"),
+            "failed_at__gte": chosen.get("failed_after"),
+            "failed_at__lt": chosen.get("failed_before"),
+        }
+        return BadRow.objects.filter(**{name: value for name, value in asked.items() if value})
 
 
 @permission_required("edge.view_badrow", raise_exception=True)
@@ -30,13 +44,7 @@ def bad_rows(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _replay(request)
     form = BadRowFilterForm(request.GET)
-    chosen = form.cleaned_data if form.is_valid() else {}
-    rows = BadRow.objects.all()
-    if chosen.get("customer"):
-        rows = rows.filter(customer_id=chosen["customer"].pk)
-    if chosen.get("reason"):
-        rows = rows.filter(reason__icontains=chosen["reason"])
-    found, ways = turn(request, rows, "-failed_at", "-bucket", "-id")
+    found, ways = turn(request, form.rows(), "-failed_at", "-bucket", "-id")
     may_replay = request.user.has_perm("edge.change_badrow")
     return page(
         request, "log.html", "Bad rows", form=form, table=_table(found), ways=ways, replay=may_replay and bool(found)
@@ -46,8 +54,11 @@ def bad_rows(request: HttpRequest) -> HttpResponse:
 def _replay(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("edge.change_badrow"):
         raise PermissionDenied
-    chosen = [parse_id(text) for text in request.POST.getlist("row") if ID.fullmatch(text)]
-    messages.success(request, f"{replay(chosen)} rows are back in the inbox." if chosen else "No row was chosen.")
+    if "all" in request.POST:
+        replayed = replay_all(BadRowFilterForm(request.GET).rows())
+    else:
+        replayed = replay(parse_id(text) for text in request.POST.getlist("row") if ID.fullmatch(text))
+    messages.success(request, f"{replayed} rows are back in the inbox." if replayed else "No row was chosen.")
     return HttpResponseRedirect(request.get_full_path())
 
 

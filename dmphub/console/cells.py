@@ -19,7 +19,7 @@ TONES = {
 STATES = {
     **dict.fromkeys(("live", "done", "in"), "good"),
     **dict.fromkeys(("broken", "failed", "dead", "open"), "bad"),
-    **dict.fromkeys(("building", "pending", "sending", "probing", "ending"), "busy"),
+    **dict.fromkeys(("building", "pending", "sending", "running", "probing", "ending"), "busy"),
     **dict.fromkeys(("paused", "unknown", "due", "partial", "waiting", "slowed"), "wait"),
 }
 

@@ -55,6 +55,8 @@ def _shown(told: Story, text: str) -> dict[str, Any]:
             ("Audiences", _audiences(told)),
             ("Deliveries", _deliveries(told)),
             ("Identities", _identities(told)),
+            ("Merges: ids that answer with this user", _merges(told)),
+            ("Hot ids: set aside, the user has too many", _set_aside(told)),
             ("Mappings", _mappings(told)),
             ("Attributes", _values(told.attributes)),
             ("Dimensions", _values(told.dimensions)),
@@ -109,6 +111,33 @@ def _in_or_out(value: bool | None) -> str:
 
 def _identities(told: Story) -> Table:
     return table(["Kind", "Id"], [(KINDS.get(one.kind, one.kind), mono(one.value)) for one in told.identities])
+
+
+def _merges(told: Story) -> Table:
+    names = Pixel.objects.in_bulk([one.cause.pixel for one in told.merges if one.cause.pixel])
+    return table(
+        ["Merged", "User", "Into", "Because both were seen with", "By pixel"],
+        [
+            (
+                when(one.at),
+                mono(one.user_id),
+                mono(one.into),
+                mono(f"{KINDS.get(one.cause.kind, one.cause.kind)} {one.cause.value}"),
+                names.get(one.cause.pixel or 0, one.cause.pixel or ""),
+            )
+            for one in told.merges
+        ],
+    )
+
+
+def _set_aside(told: Story) -> Table:
+    return table(
+        ["Kind", "Id", "Times", "First", "Last"],
+        [
+            (KINDS.get(one.kind, one.kind), mono(one.value), number(one.times), when(one.first_at), when(one.last_at))
+            for one in told.set_aside
+        ],
+    )
 
 
 def _mappings(told: Story) -> Table:

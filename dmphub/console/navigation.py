@@ -15,6 +15,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
             _model("Customers", "storefront", "edge", "customer"),
             _model("Pixels", "ads_click", "profiles", "pixel"),
             _model("Attributes", "sell", "profiles", "attribute"),
+            _page("Imports", "upload_file", "console:imports", "pipeline.view_import"),
+            _page("Hot ids", "local_fire_department", "console:hot-ids", "profiles.view_profile"),
         ),
         _group(
             "Match",
@@ -31,7 +33,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
             _page("Dead letters", "mark_email_unread", "console:dead-letters", "activation.view_deadletter"),
             _page("Health of platforms", "monitor_heart", "console:platform-health", "integrations.view_platform"),
         ),
-        _group("Look up", _page("A user's story", "person_search", "console:look-up", "profiles.view_profile")),
+        _group(
+            "Look up",
+            _page("A user's story", "person_search", "console:look-up", "profiles.view_profile"),
+            _page("Erasures", "person_off", "console:erasures", "profiles.delete_profile"),
+        ),
         _group(
             "System",
             _page("Pipeline", "conveyor_belt", "console:pipeline"),

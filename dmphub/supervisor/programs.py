@@ -59,6 +59,7 @@ def _workers(plan: HubPlan) -> list[ProcessSpec]:
         ),
         _python(plan, "deliverer", *deliver, "deliverer@%h"),
         _python(plan, "sweeper", "manage.py", "sweep"),
+        _python(plan, "importer", "manage.py", "run_imports"),
     ]
 
 

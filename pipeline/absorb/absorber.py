@@ -11,14 +11,14 @@ import psycopg
 from psycopg import Cursor
 
 from edge.buckets import BUCKETS
-from pipeline.absorb import bulk, expiries, rechecks, set_aside
+from pipeline.absorb import bulk, expiries, rechecks, set_aside, unconfirmed
 from pipeline.absorb.handlers import HANDLERS
 from pipeline.absorb.journal import Journal, finish
 from pipeline.absorb.rows import DEADLY, SIZES, Row, delete, lock_waiting, take
 from pipeline.absorb.work import Needs, Touched, Work
 from pipeline.database import connect
 from pipeline.locks import try_lock
-from profiles import discovery
+from profiles import sightings
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Absorber:
     def absorb(self) -> int:
         """Absorb one batch; answers how many rows it took off the inbox (0: nothing waits that is free)."""
         done = self._attempt(lambda cursor: lock_waiting(cursor, self._start, SIZES[0]), SIZES[0])
-        discovery.flush_if_due()
+        sightings.flush_if_due()
         return done
 
     def recheck(self) -> int:
@@ -60,6 +60,10 @@ class Absorber:
         if touched is not None:
             self._touched(touched)
         return done
+
+    def forget_unconfirmed(self) -> int:
+        """Delete profiles of ids that never came back; answers how many."""
+        return unconfirmed.forget(self._connection)
 
     def close(self) -> None:
         self._connection.close()

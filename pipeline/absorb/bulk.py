@@ -15,11 +15,12 @@ from audiences.evaluation import Task
 from edge.kinds import Kind
 from pipeline.absorb.rows import Row
 from pipeline.absorb.work import Work
+from profiles.commands import Convert, decode_convert
 from profiles.state import ProfileState
-from profiles.store import ProfileKey, page_of_profiles
+from profiles.store import ProfileKey, page_of_profiles, save_profiles
 from usersync import store as mappings
 
-BULK = {int(Kind.BUILD), int(Kind.BACKFILL)}
+BULK = {int(Kind.BUILD), int(Kind.BACKFILL), int(Kind.CONVERT)}
 PAGE = 1_000
 BUDGET = 2_000  # profiles a transaction
 FIRST = UUID(int=0)
@@ -56,6 +57,8 @@ def work_off(work: Work, rows: list[Row]) -> list[Row]:
             break
         if row.kind == Kind.BUILD:
             _build(work, row, decode_build(row.query), spent)
+        elif row.kind == Kind.CONVERT:
+            _convert(work, row, decode_convert(row.query), spent)
         else:
             _backfill(work, row, decode_backfill(row.query), spent)
         spent.rows += PAGE // 50  # an empty page costs something too
@@ -81,6 +84,25 @@ def _build(work: Work, row: Row, build: Build, spent: Spent) -> None:
         work.send(row.bucket, Kind.BUILD, Build(build.audience, build.version, str(page[-1].user_id)))
     else:
         memberships.built(work.cursor, row.bucket, build.audience, build.version)
+
+
+def _convert(work: Work, row: Row, convert: Convert, spent: Spent) -> None:
+    """Bring one page of profiles to the types that attributes have now, and ask the audiences that this concerns."""
+    after = FIRST if convert.after is None else UUID(convert.after)
+    page = page_of_profiles(work.cursor, row.bucket, convert.customer, after, PAGE)
+    converted = []
+    for state in page:
+        profile = spent.profiles.setdefault((state.customer, state.user_id), state)
+        names = work.catalogue.conversions.convert_kept(convert.customer, profile.attributes)
+        if names:
+            converted.append(profile)
+            if profile.eligible:
+                dependencies = frozenset(f"attribute.{name}" for name in names)
+                spent.ask(profile, work.catalogue.audiences.affected(convert.customer, dependencies))
+    save_profiles(work.cursor, converted, work.now)
+    spent.rows += len(page)
+    if len(page) == PAGE:
+        work.send(row.bucket, Kind.CONVERT, Convert(convert.customer, str(page[-1].user_id)))
 
 
 def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:

@@ -5,48 +5,77 @@ from uuid import UUID
 
 from edge import buckets
 from edge.kinds import Kind
-from edge.messages import Confirm, Event, decode_confirm, decode_event, encode
+from edge.messages import Confirm, Event, Id, decode_confirm, decode_event, encode
 from pipeline.absorb.rows import Row
 from pipeline.absorb.work import Needs, Work
-from profiles.commands import Link, Meet
+from profiles.commands import Cause, Link, Meet
 from profiles.discovery import seen
-from profiles.state import USER_KEY, ProfileState
-from profiles.store import milliseconds
+from profiles.erased import USER
+from profiles.state import COOKIE, USER_KEY, ProfileState
+from profiles.store import fine_milliseconds, milliseconds
 from profiles.values import loads
 
 __all__ = ["decode_confirm", "decode_event"]
 
-# one of our own user ids: it names its profile without an identity row
-COOKIE = "cookie"
-
 
 def needs_event(event: Event, needs: Needs) -> None:
+    needs.named.update((event.customer, kind, value) for kind, value in event.ids if kind != COOKIE)
     if event.user is not None:
+        needs.named.add((event.customer, USER, event.user))
         needs.profiles.add((event.customer, UUID(event.user)))
     else:
         needs.owners.add((event.customer, *event.ids[0]))
 
 
 def absorb_event(work: Work, row: Row, event: Event) -> None:
+    if _is_of_erased(work, row, event):
+        return
+    by_browser = event.user is not None and not event.forwarded
     owner = _user(work, event)
     if buckets.of_user(owner) not in work.held:
         _forward(work, row, event, owner)
         return
-    received = milliseconds(row.received_at)
     profile = work.profile(event.customer, owner)
     if work.has_opted_out(profile, owner):
         return
     if profile is None:
-        profile = work.new_profile(event.customer, owner, received)
+        profile = work.new_profile(event.customer, owner, milliseconds(row.received_at))
+    if by_browser:
+        event.ids = _with_login(profile, event.ids, event.at)
     survivor = work.survivor(profile)
     if isinstance(survivor, UUID):
         _forward(work, row, event, survivor)
     elif survivor.opted_out:
         return
-    elif _somebody_else(survivor, event):
+    elif survivor.is_another_than(key_of(event.ids)):
         _move(work, row, event)
     else:
-        _apply(work, row, event, survivor, received)
+        _apply(work, row, event, survivor)
+
+
+def _is_of_erased(work: Work, row: Row, event: Event) -> bool:
+    """Whether its user has been erased since it was accepted. Other ids of such users are left out of it."""
+    if event.user is not None and work.was_erased((event.customer, USER, event.user), row.received_at):
+        return True
+    left = [one for one in event.ids if not work.was_erased((event.customer, *one), row.received_at)]
+    gone = len(left) < len(event.ids)
+    event.ids = left
+    return gone and event.user is None
+
+
+def key_of(ids: list[Id]) -> str | None:
+    """The customer's own user id among the ids of a request."""
+    return next((value for kind, value in ids if kind == USER_KEY), None)
+
+
+def _with_login(browser: ProfileState, ids: list[Id], at: int) -> list[Id]:
+    """The ids, and with them the customer user who is logged in with this browser, where the request names none."""
+    key = key_of(ids)
+    if key is not None:
+        browser.log_in(key, at)
+        return ids
+    login = browser.user_at(at)
+    return [*ids, (USER_KEY, login)] if login else ids
 
 
 def _user(work: Work, event: Event) -> UUID:
@@ -64,36 +93,37 @@ def _user(work: Work, event: Event) -> UUID:
 
 
 def _forward(work: Work, row: Row, event: Event, user_id: UUID) -> None:
-    event.user = str(user_id)
+    event.user, event.forwarded = str(user_id), True
     event.confirmed = event.confirmed or bool(event.ids)
     work.send(buckets.of_user(user_id), Kind.EVENT, event, row.body, row.received_at)
 
 
-def _somebody_else(profile: ProfileState, event: Event) -> bool:
-    """Whether the browser logged in as another customer user than the one the profile belongs to."""
-    return profile.is_another_than(next((value for kind, value in event.ids if kind == USER_KEY), None))
-
-
 def _move(work: Work, row: Row, event: Event) -> None:
-    """The two are not melted: the event goes to the profile of the user who is logged in."""
+    """The browser logged in as somebody else than the profile's user: the two are not melted, the event goes there."""
     event.user = None
-    event.ids = [(kind, value) for kind, value in event.ids if kind == USER_KEY]
+    event.ids.sort(key=lambda one: one[0] != USER_KEY)
     work.send(buckets.of_value(event.ids[0][1]), Kind.EVENT, event, row.body, row.received_at)
 
 
-def _apply(work: Work, row: Row, event: Event, profile: ProfileState, received: int) -> None:
+def _apply(work: Work, row: Row, event: Event, profile: ProfileState) -> None:
+    received = fine_milliseconds(row.received_at)
     if not event.counted:
         profile.record(event.pixel, event.at)
     if event.dimensions:
         profile.set_dimensions(event.dimensions, event.at, received)
     if row.body:
-        data: dict[str, Any] = loads(row.body)
-        _tell_of(work, row, event, work.catalogue.conversions.apply(event.customer, data))
-        profile.set_attributes(data, event.at, received)
-        seen(event.customer, data, event.at)
+        profile.set_attributes(_prepared(work, row, event, row.body), event.at, received)
     if event.confirmed or event.ids:
         profile.confirm()
-    link(work, profile, event.ids)
+    link(work, profile, event.ids, event.pixel)
+
+
+def _prepared(work: Work, row: Row, event: Event, body: bytes) -> dict[str, Any]:
+    """The event's data as it is kept. Whatever happens to data on its way in happens here, and nowhere else."""
+    data: dict[str, Any] = loads(body)
+    seen(event.customer, data, event.at)
+    _tell_of(work, row, event, work.catalogue.conversions.apply(event.customer, data))
+    return data
 
 
 def _tell_of(work: Work, row: Row, event: Event, refused: list[str]) -> None:
@@ -105,20 +135,35 @@ def _tell_of(work: Work, row: Row, event: Event, refused: list[str]) -> None:
             work.refuse(rest, event.customer, f"attribute {path}: the value does not convert to its type")
 
 
-def link(work: Work, profile: ProfileState, ids: list[tuple[str, str]]) -> None:
-    """Tell the buckets of ids that are new to the profile that they name it."""
-    new = [(kind, value) for kind, value in ids if not profile.knows(kind, value)]
-    for kind, value in new:
-        profile.add_id(kind, value)
-    for kind, value in new:
-        if kind == COOKIE:
-            meet = Meet(profile.customer, value, str(profile.user_id), profile.created_at, profile.key)
-            work.send(buckets.of_user(UUID(value)), Kind.MEET, meet)
-            continue
-        identity = work.identity(profile.customer, kind, value)
-        if identity is None or identity.user_id != profile.user_id:
-            message = Link(profile.customer, kind, value, str(profile.user_id), profile.created_at, profile.key)
-            work.send(buckets.of_value(value), Kind.LINK, message)
+def link(work: Work, profile: ProfileState, ids: list[Id], pixel: int = 0) -> None:
+    """Tell the buckets of ids that are new to the profile that they name it; as many as it has room for."""
+    for kind, value in [(kind, value) for kind, value in ids if not profile.knows(kind, value)]:
+        if profile.is_full:
+            work.set_aside(profile, kind, value)
+        else:
+            profile.add_id(kind, value)
+            _tell(work, profile, kind, value, pixel)
+
+
+def _tell(work: Work, profile: ProfileState, kind: str, value: str, pixel: int) -> None:
+    if kind == COOKIE:
+        if value != str(profile.user_id):
+            work.send(buckets.of_user(UUID(value)), Kind.MEET, meeting(profile, value, Cause(kind, value, pixel)))
+        return
+    identity = work.identity(profile.customer, kind, value)
+    if identity is None or identity.user_id != profile.user_id:
+        message = Link(
+            profile.customer, kind, value, str(profile.user_id), profile.created_at, profile.key, len(profile.ids),
+            pixel,
+        )  # fmt: skip
+        work.send(buckets.of_value(value), Kind.LINK, message)
+
+
+def meeting(profile: ProfileState, user: str, cause: Cause) -> Meet:
+    """What `user`'s bucket is told of the profile."""
+    return Meet(
+        profile.customer, user, str(profile.user_id), profile.created_at, cause, profile.key, len(profile.ids)
+    )  # fmt: skip
 
 
 def needs_confirm(confirm: Confirm, needs: Needs) -> None:
@@ -129,13 +174,16 @@ def absorb_confirm(work: Work, row: Row, confirm: Confirm) -> None:
     """The browser kept its id: the user is real, and is whoever the first request named."""
     user_id = UUID(confirm.user)
     profile = work.profile(confirm.customer, user_id)
-    if work.has_opted_out(profile, user_id):
+    if work.has_opted_out(profile, user_id) or work.was_erased((confirm.customer, USER, confirm.user), row.received_at):
         return
     if profile is None:
         profile = work.new_profile(confirm.customer, user_id, milliseconds(row.received_at))
+    if not confirm.forwarded:
+        _with_login(profile, confirm.ids, confirm.at)
     if profile.merged_into is not None:
-        confirm.user = str(profile.merged_into)
+        confirm.user, confirm.forwarded = str(profile.merged_into), True
         work.send(buckets.of_user(profile.merged_into), Kind.CONFIRM, confirm)
         return
     profile.confirm()
-    link(work, profile, confirm.ids)
+    if not profile.is_another_than(key_of(confirm.ids)):
+        link(work, profile, confirm.ids)

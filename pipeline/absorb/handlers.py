@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.kinds import Kind
-from pipeline.absorb import choices, events, identities, matches, syncs, wanting
+from pipeline.absorb import choices, erasing, events, identities, matches, syncs, wanting
 from pipeline.absorb.rows import Row
 from pipeline.absorb.work import Needs, Work
 
@@ -34,5 +34,7 @@ HANDLERS: dict[int, Handler] = {
     Kind.UNMAPPED: Handler(syncs.decode_unmapped, syncs.needs_unmapped, syncs.absorb_unmapped),
     Kind.RELEASE: Handler(syncs.decode_release, syncs.needs_release, syncs.absorb_release),
     Kind.HAND_OVER: Handler(syncs.decode_hand_over, syncs.needs_hand_over, syncs.absorb_hand_over),
+    Kind.ERASE: Handler(erasing.decode_erase, erasing.needs_erase, erasing.absorb_erase),
+    Kind.ERASE_ID: Handler(erasing.decode_erase_id, erasing.needs_erase_id, erasing.absorb_erase_id),
     Kind.WANT: Handler(wanting.decode_want, wanting.needs_want, wanting.absorb_want),
 }

@@ -1,7 +1,9 @@
 """Who is who: ids that meet make one profile, decided by rows between buckets, never by locks.
 
-The older profile stays, by (created_at, user id); the younger one stays as a tombstone that names it
-and forwards whatever still arrives. As every step goes from younger to older, steps cannot run in circles.
+The older profile stays, by (created_at, user id): it makes room for the younger, which then becomes a tombstone
+that names it and forwards whatever still arrives. As every step goes from younger to older, steps cannot run in
+circles. Only the older knows how many ids it has and whose user it is, so only it may let another in: a profile
+of a customer's user gives itself up to none but a profile of the same user, as which the older one has answered.
 """
 
 from uuid import UUID
@@ -11,9 +13,11 @@ import msgspec
 from edge import buckets
 from edge.kinds import Kind
 from pipeline.absorb.choices import opt_out
+from pipeline.absorb.events import meeting
 from pipeline.absorb.rows import Row
 from pipeline.absorb.work import Needs, Work
 from profiles.commands import (
+    Cause,
     Content,
     Link,
     Meet,
@@ -23,7 +27,8 @@ from profiles.commands import (
     decode_meet,
     decode_merge,
 )
-from profiles.state import Held, ProfileState
+from profiles.erased import USER
+from profiles.state import COOKIE, MOST_IDS, USER_KEY, Held, ProfileState
 from profiles.store import milliseconds
 from usersync.commands import HandOver
 
@@ -43,7 +48,10 @@ def absorb_link(work: Work, row: Row, link: Link) -> None:  # noqa: ARG001 (a ha
     elif identity.user_id is None:
         identity.give_to(user)
     elif identity.user_id != user:
-        meet = Meet(link.customer, str(identity.user_id), link.user, link.created_at, link.key)
+        cause = Cause(link.kind, link.value, link.pixel)
+        meet = Meet(
+            link.customer, str(identity.user_id), link.user, link.created_at, cause, link.key, link.ids
+        )  # fmt: skip
         work.send(buckets.of_user(identity.user_id), Kind.MEET, meet)
 
 
@@ -52,12 +60,14 @@ def needs_meet(meet: Meet, needs: Needs) -> None:
 
 
 def absorb_meet(work: Work, row: Row, meet: Meet) -> None:
-    """In the bucket of one of the two: decide which is older, and have the other give itself up.
+    """In the bucket of one of the two: the older lets the other in, the younger asks the older.
 
     Two of the customer's users stay two, whatever they share.
     """
     user, other = UUID(meet.user), UUID(meet.other)
     profile = work.profile(meet.customer, user)
+    if profile is None and work.was_erased((meet.customer, USER, str(user)), row.received_at):
+        return
     if profile is None:
         profile = work.new_profile(meet.customer, user, milliseconds(row.received_at))
     if profile.merged_into is not None:
@@ -67,10 +77,25 @@ def absorb_meet(work: Work, row: Row, meet: Meet) -> None:
     elif user == other or profile.is_another_than(meet.other_key):
         return
     elif (profile.created_at, user) < (meet.other_created_at, other):
-        merge = Merge(meet.customer, meet.other, meet.user, profile.created_at, profile.key)
-        work.send(buckets.of_user(other), Kind.MERGE, merge)
+        _let_in(work, profile, meet)
     else:
-        give_up(work, profile, other)
+        work.send(buckets.of_user(other), Kind.MEET, meeting(profile, meet.other, meet.cause))
+
+
+def _let_in(work: Work, profile: ProfileState, meet: Meet) -> None:
+    """Make room for the younger one, and be its customer user from now on; or set aside what would make it too many."""
+    known = profile.knows(COOKIE, meet.other)
+    if not known and len(profile.ids) + max(1, meet.other_ids) > MOST_IDS:
+        work.set_aside(profile, meet.cause.kind, meet.cause.value)
+        return
+    if not known:
+        profile.add_id(COOKIE, meet.other)
+    if meet.other_key is not None and profile.key is None:
+        profile.add_id(USER_KEY, meet.other_key)
+    merge = Merge(
+        meet.customer, meet.other, meet.user, profile.created_at, meet.cause, profile.key, len(profile.ids)
+    )  # fmt: skip
+    work.send(buckets.of_user(UUID(meet.other)), Kind.MERGE, merge)
 
 
 def needs_merge(merge: Merge, needs: Needs) -> None:
@@ -78,27 +103,32 @@ def needs_merge(merge: Merge, needs: Needs) -> None:
 
 
 def absorb_merge(work: Work, row: Row, merge: Merge) -> None:
-    """In the bucket of the younger one."""
+    """In the bucket of the younger one, which may have become a customer's user, or another's, in the meantime."""
     loser, winner = UUID(merge.loser), UUID(merge.winner)
     profile = work.profile(merge.customer, loser)
+    if profile is None and work.was_erased((merge.customer, USER, str(loser)), row.received_at):
+        return
     if profile is None:
         profile = work.new_profile(merge.customer, loser, milliseconds(row.received_at))
-    if profile.merged_into is None:
-        if not profile.is_another_than(merge.winner_key):
-            give_up(work, profile, winner)
-    elif profile.merged_into != winner:
-        meet = Meet(
-            merge.customer, str(profile.merged_into), merge.winner, merge.winner_created_at, merge.winner_key
-        )  # fmt: skip
-        work.send(buckets.of_user(profile.merged_into), Kind.MEET, meet)
+    if profile.merged_into is not None:
+        if profile.merged_into != winner:
+            meet = Meet(
+                merge.customer, str(profile.merged_into), merge.winner, merge.winner_created_at, merge.cause,
+                merge.winner_key, merge.winner_ids,
+            )  # fmt: skip
+            work.send(buckets.of_user(profile.merged_into), Kind.MEET, meet)
+    elif profile.key in (None, merge.winner_key):
+        give_up(work, profile, winner, merge.cause)
+    elif merge.winner_key is None:
+        work.send(buckets.of_user(winner), Kind.MEET, meeting(profile, merge.winner, merge.cause))
 
 
-def give_up(work: Work, profile: ProfileState, winner: UUID) -> None:
+def give_up(work: Work, profile: ProfileState, winner: UUID, cause: Cause) -> None:
     """Become a tombstone: content goes to the winner, mappings are handed over, nobody is told to remove."""
     content = Content(
         profile.customer, str(winner), str(profile.user_id), profile.attributes, profile.dimensions,
         dict(profile.times), profile.activity, [(kind, value) for kind, value in profile.ids],
-        profile.confirmed, profile.opted_out,
+        profile.confirmed, profile.opted_out, cause, work.now_ms,
     )  # fmt: skip
     work.send(buckets.of_user(winner), Kind.CONTENT, content)
     _hand_over(work, profile, winner)
@@ -127,13 +157,19 @@ def absorb_content(work: Work, row: Row, content: Content) -> None:
     """In the bucket of the older one."""
     winner = UUID(content.winner)
     profile = work.profile(content.customer, winner)
+    if profile is None and work.was_erased((content.customer, USER, str(winner)), row.received_at):
+        return
     if profile is None:
         profile = work.new_profile(content.customer, winner, milliseconds(row.received_at))
     if profile.merged_into is not None:
         content.winner = str(profile.merged_into)
         work.send(buckets.of_user(profile.merged_into), Kind.CONTENT, content)
         return
-    profile.take_over(Held(content.attributes, content.dimensions, content.times, content.activity, content.ids))
+    work.catalogue.conversions.convert_kept(content.customer, content.attributes)  # the loser's may not be yet
+    held = Held(content.attributes, content.dimensions, content.times, content.activity, content.ids)
+    for kind, value in profile.take_over(held):
+        work.set_aside(profile, kind, value)
+    work.note_merge(profile, UUID(content.loser), content.cause, content.at)
     if content.confirmed:
         profile.confirm()
     if content.opted_out and not profile.opted_out:

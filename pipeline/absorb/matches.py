@@ -12,11 +12,14 @@ __all__ = ["decode_match"]
 
 def needs_match(match: Match, needs: Needs) -> None:
     needs.identities.add((match.customer, *match.id))
+    needs.named.add((match.customer, *match.id))
 
 
 def absorb_match(work: Work, row: Row, match: Match) -> None:
     """In the bucket of the id that names the user, who is made where the id is new, as by an event."""
     kind, value = match.id
+    if work.was_erased((match.customer, kind, value), row.received_at):
+        return
     identity = work.identity(match.customer, kind, value)
     if identity is None or identity.user_id is None:
         owner = buckets.new_user_id(row.bucket)
@@ -30,6 +33,7 @@ def absorb_match(work: Work, row: Row, match: Match) -> None:
     else:
         owner = identity.user_id
     sync = Sync(
-        match.customer, match.platform, str(owner), match.platform_user_id, match.at, match.ttl_days, match.extra
+        match.customer, match.platform, str(owner), match.platform_user_id, match.at, match.ttl_days, match.extra,
+        resolved=True,
     )  # fmt: skip
     work.send(buckets.of_value(match.platform_user_id), Kind.SYNC, sync)

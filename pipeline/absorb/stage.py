@@ -71,9 +71,9 @@ def sweep(keep_on: Callable[[], bool]) -> None:
 
 
 def look_at_the_clock() -> int:
-    """What time alone asks for, a batch of each: memberships to look at again, matches that end."""
+    """What time alone asks for, a batch of each: memberships to look at again, matches and unconfirmed ids that end."""
     try:
-        return absorber().recheck() + absorber().expire()
+        return absorber().recheck() + absorber().expire() + absorber().forget_unconfirmed()
     except Exception:
         forget()
         raise

@@ -9,10 +9,11 @@ import msgspec
 from activation import wants
 from edge import buckets
 from edge.kinds import Kind
-from edge.messages import Sync, decode_sync
+from edge.messages import Match, Sync, decode_sync
 from pipeline.absorb.rows import Row
 from pipeline.absorb.work import Needs, Work
-from profiles.state import ProfileState
+from profiles.erased import USER
+from profiles.state import USER_KEY, ProfileState
 from profiles.store import IdentityState, milliseconds, moment
 from usersync.commands import (
     HandOver,
@@ -37,14 +38,17 @@ def kind_of(platform: int) -> str:
 
 
 def needs_sync(sync: Sync, needs: Needs) -> None:
+    needs.named.add((sync.customer, USER, sync.user))
     if sync.platform_user_id:
         needs.identities.add((sync.customer, kind_of(sync.platform), sync.platform_user_id))
     else:
         needs.profiles.add((sync.customer, UUID(sync.user)))
 
 
-def absorb_sync(work: Work, row: Row, sync: Sync) -> None:  # noqa: ARG001 (a handler's signature)
+def absorb_sync(work: Work, row: Row, sync: Sync) -> None:
     """In the id's bucket: the user owns the id now. In the user's, where the id is empty: the ids go."""
+    if work.was_erased((sync.customer, USER, sync.user), row.received_at):
+        return
     if not sync.platform_user_id:
         _clear(work, sync)
         return
@@ -61,7 +65,7 @@ def absorb_sync(work: Work, row: Row, sync: Sync) -> None:  # noqa: ARG001 (a ha
     identity.expire_at(None if expires_at is None else moment(expires_at))
     mapped = Mapped(
         sync.customer, sync.platform, sync.platform_user_id, sync.user, identity.epoch, sync.at, expires_at,
-        dict(sync.extra), inherited,
+        dict(sync.extra), inherited, sync.resolved,
     )  # fmt: skip
     work.send(buckets.of_user(owner), Kind.MAPPED, mapped)
 
@@ -135,7 +139,7 @@ def absorb_hand_over(work: Work, row: Row, hand_over: HandOver) -> None:  # noqa
     identity.give_to(winner)
     mapped = Mapped(
         hand_over.customer, hand_over.platform, hand_over.platform_user_id, hand_over.winner, identity.epoch,
-        hand_over.synced_at, hand_over.expires_at, hand_over.extra, inherited=True,
+        hand_over.synced_at, hand_over.expires_at, hand_over.extra, inherited=True, resolved=True,
     )  # fmt: skip
     work.send(buckets.of_user(winner), Kind.MAPPED, mapped)
 
@@ -148,12 +152,15 @@ def absorb_mapped(work: Work, row: Row, mapped: Mapped) -> None:
     """In the owner's bucket."""
     user_id = UUID(mapped.user)
     profile = work.profile(mapped.customer, user_id)
-    if work.has_opted_out(profile, user_id):
+    if work.has_opted_out(profile, user_id) or work.was_erased((mapped.customer, USER, mapped.user), row.received_at):
         release = Release(mapped.customer, mapped.platform, mapped.platform_user_id, mapped.user)
         work.send(buckets.of_value(mapped.platform_user_id), Kind.RELEASE, release)
         return
     if profile is None:
         profile = work.new_profile(mapped.customer, user_id, milliseconds(row.received_at))
+    if profile.login and not mapped.resolved:
+        _match_login(work, mapped, profile.login)
+        return
     if profile.merged_into is not None:
         _pass_on(work, mapped, profile)
         return
@@ -164,6 +171,16 @@ def absorb_mapped(work: Work, row: Row, mapped: Mapped) -> None:
         msgspec.json.encode(mapped.extra).decode(), moment(mapped.synced_at), expires_at,
     )  # fmt: skip
     work.keep_mapping(profile, mapping, inherited=mapped.inherited)
+
+
+def _match_login(work: Work, mapped: Mapped, login: str) -> None:
+    """The browser belongs to the customer user who logged in with it last, and so do its ids."""
+    days = None if mapped.expires_at is None else (mapped.expires_at - mapped.synced_at) // DAY_MS
+    match = Match(
+        mapped.customer, mapped.platform, mapped.platform_user_id, (USER_KEY, login), mapped.synced_at, days,
+        mapped.extra,
+    )  # fmt: skip
+    work.send(buckets.of_value(login), Kind.MATCH, match)
 
 
 def _pass_on(work: Work, mapped: Mapped, profile: ProfileState) -> None:

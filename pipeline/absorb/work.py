@@ -1,5 +1,6 @@
 """One batch in memory: what its rows need is loaded at once, changed row by row, and saved at once."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,8 +22,11 @@ from pipeline import catalogue
 from pipeline.absorb.rows import Row
 from pipeline.catalogue import Catalogue
 from pipeline.locks import try_lock
+from profiles import erased, merges
 from profiles import store as profiles
+from profiles.commands import Cause
 from profiles.known import count as count_known
+from profiles.merges import HotKey, Merged
 from profiles.state import ProfileState
 from profiles.store import IdentityKey, IdentityState, ProfileKey, milliseconds
 from usersync import store as mappings
@@ -35,11 +39,13 @@ VERSION = "SELECT version FROM configuration_version"
 
 @dataclass(slots=True)
 class Needs:
-    """What a batch will look at; of `owners` the profiles that they name, too."""
+    """What a batch will look at; of `owners` the profiles that they name, too. Of `named` ids only whether they were
+    erased."""
 
     profiles: set[ProfileKey] = field(default_factory=set)
     identities: set[IdentityKey] = field(default_factory=set)
     owners: set[IdentityKey] = field(default_factory=set)
+    named: set[IdentityKey] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,12 @@ class Work:
         self._kept: dict[tuple[int, UUID, int, str], tuple[Mapping, bool]] = {}
         self._forgotten: set[tuple[int, UUID, int, str, int]] = set()
         self._opted_out: set[UUID] = set()
+        self._looked_for: set[ProfileKey] = set()
+        self._erased: dict[IdentityKey, datetime] = {}
+        self._erased_profiles: list[ProfileState] = []
+        self._erased_identities: set[IdentityKey] = set()
+        self._merges: list[Merged] = []
+        self._hot_ids: Counter[HotKey] = Counter()
         self._new_users: set[ProfileKey] = set()
         self._busy: set[int] = set()
         self._outbox: list[Command] = []
@@ -99,6 +111,7 @@ class Work:
         here looks at the configuration, which has to be read after the last lock.
         """
         self._identities.update(profiles.load_identities(self.cursor, needs.identities | needs.owners))
+        self._erased.update(erased.load(self.cursor, needs.named | needs.owners))
         owners = (self._identities.get(key) for key in needs.owners)
         named = {
             (key[0], owner.user_id)
@@ -107,9 +120,7 @@ class Work:
         }
         wanted = needs.profiles | self._reach(named)
         while wanted:
-            found = profiles.load_profiles(self.cursor, wanted)
-            self._profiles.update(found)
-            self._opted_out |= profiles.opted_out(self.cursor, {user for _, user in wanted - found.keys()})
+            found = self._look_for(wanted)
             survivors = {(key[0], state.merged_into) for key, state in found.items() if state.merged_into is not None}
             wanted = self._reach(survivors) - self._profiles.keys()
 
@@ -124,8 +135,23 @@ class Work:
             self._busy |= others - self.held
         return {key for key in keys if buckets.of_user(key[1]) in self.held}
 
+    def _look_for(self, keys: set[ProfileKey]) -> dict[ProfileKey, ProfileState]:
+        found = profiles.load_profiles(self.cursor, keys)
+        self._profiles.update(found)
+        unknown = keys - found.keys()
+        self._opted_out |= profiles.opted_out(self.cursor, {user for _, user in unknown})
+        self._erased.update(
+            erased.load(self.cursor, {(customer, erased.USER, str(user)) for customer, user in unknown})
+        )
+        self._looked_for |= keys
+        return found
+
     def profile(self, customer: int, user_id: UUID) -> ProfileState | None:
-        return self._profiles.get((customer, user_id))
+        """The profile, whose bucket is held. One that a row of this very batch named was not asked for before."""
+        key = (customer, user_id)
+        if key not in self._profiles and key not in self._looked_for:
+            self._look_for({key})
+        return self._profiles.get(key)
 
     def survivor(self, profile: ProfileState) -> ProfileState | UUID:
         """Who answers for a merged profile, or the next on the way to it, where that is out of reach."""
@@ -145,6 +171,11 @@ class Work:
     def has_opted_out(self, profile: ProfileState | None, user_id: UUID) -> bool:
         """Whether the user wants not to be known: by the profile, or before there is one."""
         return user_id in self._opted_out if profile is None else profile.opted_out
+
+    def was_erased(self, key: IdentityKey, accepted: datetime) -> bool:
+        """Whether the id's user has been erased since this was accepted. Ids have to be named before (`Needs`)."""
+        at = self._erased.get(key)
+        return at is not None and accepted <= at
 
     def identity(self, customer: int, kind: str, value: str) -> IdentityState | None:
         return self._identities.get((customer, kind, value))
@@ -180,6 +211,23 @@ class Work:
         self._identities[customer, kind, value] = identity
         return identity
 
+    def erase(self, key: IdentityKey, at: datetime) -> None:
+        """Drop whatever was accepted about the id up to then."""
+        erased.remember(self.cursor, key, at)
+        self._erased[key] = max(at, self._erased.get(key, at))
+
+    def erase_profile(self, profile: ProfileState) -> None:
+        """Nothing is left of it; it is as if it had not been found."""
+        for mapping in self.mappings_of(profile):
+            self.forget_mapping(profile, mapping.platform, mapping.platform_user_id, mapping.epoch)
+        self._erased_profiles.append(profile)
+        self._profiles.pop((profile.customer, profile.user_id), None)
+        self._looked_for.add((profile.customer, profile.user_id))
+
+    def erase_identity(self, key: IdentityKey) -> None:
+        self._erased_identities.add(key)
+        self._identities.pop(key, None)
+
     def keep_mapping(self, profile: ProfileState, mapping: Mapping, *, inherited: bool) -> None:
         """The user is known by this id; audiences that ask so, and activations, take note.
 
@@ -197,6 +245,14 @@ class Work:
             del self._kept[key]
         self._forgotten.add((*key, epoch))
         profile.changed.add(f"platform.{platform}")
+
+    def note_merge(self, winner: ProfileState, loser: UUID, cause: Cause, at: int) -> None:
+        """The winner has taken in what the loser held."""
+        self._merges.append(Merged(winner.bucket, winner.customer, winner.user_id, loser, cause, at))
+
+    def set_aside(self, profile: ProfileState, kind: str, value: str) -> None:
+        """The profile has no room for what this id would bring."""
+        self._hot_ids[HotKey(profile.bucket, profile.customer, profile.user_id, kind, value)] += 1
 
     def send(
         self,
@@ -240,11 +296,16 @@ class Work:
 
     def flush(self) -> None:
         """Save what changed, evaluate what depends on it, and pass on what follows."""
+        profiles.erase_identities(self.cursor, self._erased_identities)
+        merges.erase(self.cursor, self._erased_profiles)
+        profiles.erase_profiles(self.cursor, self._erased_profiles)
         changed = [s for s in self._profiles.values() if s.dirty]
         profiles.save_profiles(self.cursor, changed, self.now)
-        count_known(self.cursor, changed)
+        count_known(self.cursor, [*changed, *self._erased_profiles])
         changed_ids = [(key, state) for key, state in self._identities.items() if state.dirty]
         profiles.save_identities(self.cursor, changed_ids, self.now)
+        merges.save_merges(self.cursor, self._merges)
+        merges.save_hot_ids(self.cursor, self._hot_ids, self.now)
         removed = mappings.delete(self.cursor, self._forgotten)
         kept = [mapping for mapping, _ in self._kept.values()]
         added = mappings.save(self.cursor, kept)

@@ -10,7 +10,7 @@ PARTS = {name: service for name, service in COMPOSE["services"].items() if "buil
 
 
 def test_compose__every_part__gets_every_documented_variable() -> None:
-    assert set(PARTS) == {"migrate", "edge", "console", "absorber", "deliverer", "sweeper"}
+    assert set(PARTS) == {"migrate", "edge", "console", "absorber", "deliverer", "sweeper", "importer"}
     for part in PARTS.values():
         assert set(part["environment"]) == documented()
 

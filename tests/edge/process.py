@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +31,14 @@ TOKEN_PLATFORM, SIGNED_PLATFORM, DISABLED_PLATFORM = 7201, 99999, 7203
 TOKENS = ["verysecure", "older-token"]
 SIGNING_SECRETS = ["verysecure", "older-secret"]
 DP = {"m": CUSTOMER, "id": PIXEL}
+KEYS = {
+    "admin": ("admin", None),
+    "marketer": ("marketer", CUSTOMER),
+    "analyst": ("analyst", CUSTOMER),
+    "other": ("marketer", OTHER_CUSTOMER),
+    "revoked": ("admin", None),
+}
+"""API keys by prefix: role and customer. The key itself is `api_key(prefix)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,10 @@ class StoredRow:
     kind: int
     message: dict[str, Any]
     body: bytes | None
+
+
+def api_key(prefix: str) -> str:
+    return f"{prefix}.secret"
 
 
 class EdgeProcess:
@@ -186,12 +199,14 @@ def edge(house: None, edge_process: EdgeProcess, database: psycopg.Connection[An
 def _furnish() -> None:
     from django.db import connection  # noqa: PLC0415 (models need Django's settings)
 
+    from dmphub.models import ApiKey  # noqa: PLC0415
+    from edge.api_keys import digest  # noqa: PLC0415
     from edge.models import Customer  # noqa: PLC0415
     from integrations.models import Platform  # noqa: PLC0415
     from profiles.models import Pixel  # noqa: PLC0415
 
     for m in (CUSTOMER, OTHER_CUSTOMER):
-        Customer(m=m, name=f"Customer {m}").save()
+        Customer(m=m, name=f"Customer {m}", personal_data="refuse" if m == OTHER_CUSTOMER else "hash").save()
     Pixel(id=PIXEL, customer_id=CUSTOMER, name="shop", user_key="UserId").save()
     Pixel(id=NESTED_PIXEL, customer_id=CUSTOMER, name="account", user_key="Account.Id").save()
     Pixel(id=OTHER_PIXEL, customer_id=OTHER_CUSTOMER, name="other").save()
@@ -199,5 +214,9 @@ def _furnish() -> None:
     common = {"customer_id": CUSTOMER, "connector": "none"}
     Platform(pl=TOKEN_PLATFORM, name="token", sync_secrets=TOKENS, **common).save()
     Platform(pl=SIGNED_PLATFORM, name="signed", sync_auth=signed, sync_secrets=SIGNING_SECRETS, **common).save()
+    for prefix, (role, customer) in KEYS.items():
+        revoked = datetime.now(UTC) if prefix == "revoked" else None
+        given = {"role": role, "customer_id": customer, "digest": digest(api_key(prefix)), "revoked_at": revoked}
+        ApiKey.objects.update_or_create(prefix=prefix, defaults={"name": prefix, **given})
     Platform(pl=DISABLED_PLATFORM, name="off", enabled=False, sync_secrets=TOKENS, **common).save()
     connection.close()

@@ -26,15 +26,15 @@ ON CONFLICT (id) DO UPDATE SET version = configuration_version.version + 1
 def db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """In place of pytest-django's: empty tables, whose rows are committed for real; no stage holds anything."""
     with django_db_blocker.unblock():
-        _empty()
+        empty()
         yield
         stage.forget()
         delivery._forget()
-        _empty()
+        empty()
 
 
-def _empty() -> None:
-    discovery._pending.clear()
+def empty() -> None:
+    discovery.forget()
     models = [model for room in ROOMS for model in apps.get_app_config(room).get_models(include_auto_created=True)]
     names = [model._meta.db_table for model in models if model is not ConfigurationVersion]
     with transaction.atomic(), connection.cursor() as cursor:

@@ -5,7 +5,8 @@ import pytest
 from edge import buckets
 from edge.kinds import Kind
 from edge.models import Inbox
-from profiles.models import Profile
+from profiles.models import HotId, Profile, ProfileMerge
+from profiles.state import MOST_IDS
 from tests.pipeline.shop import Shop, now_ms, rule, somebody
 
 
@@ -111,6 +112,155 @@ def test_browser_that_logs_in_as_another__moves_to_that_profile(shop: Shop) -> N
     assert shop.profile(browser).attributes == {"a": 1}
     assert shop.named("user", "ann") == browser
     assert Profile.objects.filter(merged_into=None).count() == 2
+
+
+def test_browser_that_moved__counts_for_whom_it_logged_in_as_last(shop: Shop) -> None:
+    now, browser = now_ms(), somebody()
+    known_by_key(shop, "bob")
+    shop.event(browser, {"a": 1}, ids=[("user", "ann")], at=now - 9_000)
+    shop.absorb()
+    bob = shop.named("user", "bob")
+    assert bob is not None
+
+    shop.event(browser, ids=[("user", "bob")], at=now - 7_000)
+    shop.event(browser, {"c": "bob's"}, ids=[("device:devid_g", "g")], at=now - 6_000)
+    shop.event(browser, {"d": "late, and ann's"}, at=now - 8_000)
+    shop.absorb()
+    shop.event(browser, ids=[("user", "ann")], at=now - 5_000)
+    shop.event(browser, {"e": "ann's"}, at=now - 4_000)
+    shop.absorb()
+
+    assert shop.profile(bob).attributes == {"UserId": "bob", "c": "bob's"}
+    assert shop.profile(browser).attributes == {"a": 1, "d": "late, and ann's", "e": "ann's"}
+    assert shop.named("device:devid_g", "g") == bob
+
+
+def test_browser_that_moved__its_platform_ids_are_those_of_the_user_it_moved_to(shop: Shop) -> None:
+    ads, browser = shop.platform(), somebody()
+    known_by_key(shop, "bob")
+    bob = shop.named("user", "bob")
+    assert bob is not None
+    shop.event(browser, ids=[("user", "ann")])
+    shop.sync(browser, ads, "x", ttl_days=9)
+    shop.absorb()
+    assert shop.mappings(browser) == {(ads.pl, "x")}
+
+    shop.event(browser, ids=[("user", "bob")])
+    shop.sync(browser, ads, "x", ttl_days=9)
+    shop.absorb()
+
+    assert (shop.mappings(browser), shop.mappings(bob)) == (set(), {(ads.pl, "x")})
+    assert shop.identity(f"platform:{ads.pl}", "x").expires_at is not None
+
+
+def test_confirmed_browser__of_somebody_else_by_now__keeps_the_two_apart(shop: Shop) -> None:
+    browser = somebody()
+    shop.event(ids=[("user", "bob")], data={"b": 1})
+    shop.event(browser, {"a": 1}, ids=[("user", "ann")])
+    shop.absorb()
+
+    shop.confirm(browser, [("user", "bob")])
+    shop.event(browser, {"c": 1})
+    shop.absorb()
+
+    bob = shop.named("user", "bob")
+    assert bob is not None
+    assert shop.profile(browser).attributes == {"a": 1}
+    assert shop.profile(bob).attributes == {"b": 1, "c": 1}
+    assert [one for one in shop.profile(browser).ids if one[0] == "user"] == [["user", "ann"]]
+
+
+def test_user_named_by_a_row_of_the_same_batch__is_not_taken_for_a_new_one(shop: Shop) -> None:
+    browser = somebody()
+    neighbour = type(browser)(int=(somebody().int >> 8 << 8) | (browser.int & 0xFF))
+    shop.event(browser, {"a": 1}, ids=[("user", "7")])
+    shop.absorber.absorb()  # the link is under way to the key's bucket
+    shop.event(ids=[("user", "7")], data={"b": 2})
+    shop.event(neighbour)
+
+    shop.absorb()
+
+    assert shop.profile(browser).attributes == {"a": 1, "b": 2}
+    assert shop.total(browser) == 2
+
+
+@pytest.mark.parametrize("keyed_first", [True, False])
+def test_merge__under_way_while_both_become_customers_users__never_melts_them(shop: Shop, keyed_first: bool) -> None:
+    """They share a device, and log in as two people while the hub is making one of them."""
+    older, younger = somebody(), somebody()
+    device = ("device:devid_g", "g")
+    shop.event(older)
+    shop.absorb()
+    shop.event(younger)
+    shop.absorb()
+    logins = [(older, "ann"), (younger, "bob")]
+    for steps in range(8):
+        value = f"g-{steps}"
+        shop.event(older, ids=[(device[0], value)])
+        shop.event(younger, ids=[(device[0], value)])
+        for _ in range(steps):
+            shop.absorber.absorb()
+        for user, key in logins if keyed_first else reversed(logins):
+            shop.event(user, {key: steps}, ids=[("user", f"{key}-{steps}")])
+        shop.absorb()
+    for profile in Profile.objects.all():
+        assert len([kind for kind, _ in profile.ids if kind == "user"]) <= 1
+    totals = [row.activity[str(shop.pixel.id)]["total"] for row in Profile.objects.filter(merged_into=None)]
+    assert sum(totals) == 2 + 8 * 4
+
+
+def test_merge__is_recorded_with_its_cause(shop: Shop) -> None:
+    browser, other = somebody(), somebody()
+    shop.event(browser)
+    shop.absorb()
+    shop.event(other)
+    shop.absorb()
+    shop.event(browser, ids=[("device:devid_g", "g")])
+    shop.event(other, ids=[("device:devid_g", "g")])
+    shop.absorb()
+
+    merge = ProfileMerge.objects.get()
+    assert (merge.winner, merge.loser, merge.bucket) == (browser, other, buckets.of_user(browser))
+    assert (merge.kind, merge.value, merge.pixel_id) == ("device:devid_g", "g", shop.pixel.id)
+    assert ["cookie", str(other)] in shop.profile(browser).ids
+
+
+def test_shared_account__takes_in_as_many_as_a_person_has_and_its_id_is_set_aside(shop: Shop) -> None:
+    known_by_key(shop, "test")
+    account = shop.named("user", "test")
+    assert account is not None
+    browsers = [somebody() for _ in range(MOST_IDS + 20)]
+    for browser in browsers:
+        shop.event(browser, {"a": 1}, ids=[("user", "test")])
+    shop.absorb()
+
+    assert len(shop.profile(account).ids) == MOST_IDS
+    merged = Profile.objects.filter(merged_into=account).count()
+    assert merged == MOST_IDS - 1
+    apart = [browser for browser in browsers if shop.profile(browser).merged_into is None]
+    assert {shop.total(browser) for browser in apart} == {1}
+    (hot,) = HotId.objects.all()
+    assert (hot.kind, hot.value, hot.user_id, hot.times) == ("user", "test", account, len(apart))
+
+    shop.event(ids=[("user", "test")], data={"b": 1})
+    shop.event(apart[0], {"c": 1}, ids=[("user", "test")])
+    shop.absorb()
+    assert shop.profile(account).attributes == {"UserId": "test", "a": 1, "b": 1}
+    assert shop.profile(apart[0]).attributes == {"a": 1, "c": 1}
+
+
+def test_profile_with_as_many_ids_as_there_may_be__takes_no_more(shop: Shop) -> None:
+    user, other = somebody(), somebody()
+    for number in range(MOST_IDS + 5):
+        shop.event(user, ids=[("device:devid_g", f"g-{number}")])
+    shop.absorb()
+    assert len(shop.profile(user).ids) == MOST_IDS
+    assert HotId.objects.count() == 5
+
+    shop.event(other, {"a": 1}, ids=[("device:devid_g", "g-0")])
+    shop.absorb()
+    assert shop.profile(other).merged_into is None
+    assert shop.profile(other).attributes == {"a": 1}
 
 
 def test_two_customer_users_on_one_device__stay_two(shop: Shop) -> None:

@@ -12,6 +12,7 @@ from edge.transactions import send
 from integrations.models import Platform
 from profiles.match_lines import MatchLines
 from profiles.models import Profile
+from profiles.personal.customers import protection_of
 from tests.pipeline.shop import Shop, rule, somebody
 
 
@@ -23,7 +24,7 @@ def ads(shop: Shop) -> Platform:
 
 def match(shop: Shop, platform: Platform, platform_user_id: str, **named: Any) -> None:
     """As an upload of one line does."""
-    table = MatchLines({platform.pl: shop.customer.m}, Limits())
+    table = MatchLines({platform.pl: shop.customer.m}, {shop.customer.m: protection_of(shop.customer)}, Limits())
     line = {"platform": platform.pl, "platform_user_id": platform_user_id, **named}
     send([table.read(msgspec.json.encode(line), datetime.now(UTC))])
     shop.absorb()

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from django.core.management.base import BaseCommand
 
 from dmphub.api import idempotency
-from pipeline import delivery
+from pipeline import delivery, retention
+from pipeline.imports import files
 from pipeline.match_rates import keep_today
 from pipeline.sweeper import Sweeper
 
@@ -18,7 +19,13 @@ def forget_answers() -> None:
     idempotency.forget(datetime.now(UTC) - ANSWERS_KEPT)
 
 
-CHORES = (forget_answers, keep_today, delivery.renew, delivery.forget)
+def forget_files() -> None:
+    """What is left of imports goes after its time."""
+    files.sweep(datetime.now(UTC))
+
+
+CHORES = (forget_answers, keep_today, forget_files, delivery.renew, delivery.forget, retention.sweep)
+SEARCHES = (idempotency.forget_answers_with,)
 
 
 class Command(BaseCommand):
@@ -33,4 +40,4 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        Sweeper(CHORES).run(lambda: not stopped)
+        Sweeper(CHORES, SEARCHES).run(lambda: not stopped)

@@ -18,7 +18,10 @@ from profiles.models import Attribute, Identity, Pixel, PixelIntegration, Profil
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 USER = uuid.UUID("5b0d4c3e-9f63-4d25-8c0e-30f2a6c1d7aa")
-PAGES = ["/", "/connectors/", "/links/", "/match-rate/", "/look-up/", "/batches/", "/bad-rows/", "/pipeline/"]
+PAGES = [
+    *("/", "/links/", "/match-rate/", "/imports/", "/look-up/", "/erasures/", "/batches/", "/bad-rows/", "/hot-ids/"),
+    *("/connectors/", "/dead-letters/", "/pipeline/"),
+]
 MODELS = [Customer, Pixel, Attribute, Platform, Audience, Activation, ApiKey, User]
 
 
@@ -92,7 +95,15 @@ def test_page__opened_by_staff_without_the_right__is_403() -> None:
     client = Client()
     client.force_login(User.objects.create(username="guest", is_staff=True))
 
-    for address in ("/look-up/", "/match-rate/", "/batches/", "/bad-rows/", "/edge/customer/", "/dmphub/apikey/add/"):
+    for address in (
+        "/look-up/",
+        "/match-rate/",
+        "/imports/",
+        "/batches/",
+        "/bad-rows/",
+        "/edge/customer/",
+        "/dmphub/apikey/add/",
+    ):
         assert client.get(address).status_code == 403, address
     overview = client.get("/").content.decode()
     assert "Visitors" not in overview

@@ -9,7 +9,17 @@ from integrations.models import Platform
 from profiles.models import Attribute, Pixel
 from tests.dmphub.api.caller import Caller, caller
 
-RESOURCES = ("customers", "pixels", "attributes", "platforms", "audiences", "activations", "batches", "bad-rows")
+RESOURCES = (
+    "customers",
+    "pixels",
+    "attributes",
+    "platforms",
+    "audiences",
+    "activations",
+    "batches",
+    "bad-rows",
+    "imports",
+)
 LISTS = [f"{name}/" for name in RESOURCES]
 
 

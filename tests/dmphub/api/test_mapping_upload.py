@@ -210,7 +210,7 @@ def test_encoding__other_than_gzip__is_415(admin: Caller) -> None:
 
 
 def test_uploads__more_than_there_is_room_for__are_told_to_come_back(admin: Caller) -> None:
-    with mapping_upload._a_place(), mapping_upload._a_place():
+    with mapping_upload.a_place(), mapping_upload.a_place():
         answer = upload(admin, b"")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
 

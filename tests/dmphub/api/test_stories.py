@@ -12,7 +12,7 @@ from edge import buckets
 from edge.kinds import Kind
 from edge.models import BadRow, Customer
 from integrations.models import Platform
-from profiles.models import Identity, Profile
+from profiles.models import HotId, Identity, Profile, ProfileMerge
 from tests.dmphub.api.caller import Caller, caller
 from usersync.models import UserMapping
 
@@ -40,6 +40,10 @@ def told(shop: Customer, audience: Audience, platform: Platform) -> Activation:
     ids = [["user", "C-1"], [f"platform:{platform.pk}", "abc"]]
     profile(shop, USER, attributes={"Age": 3}, dimensions={"_geo_c": "DEU"}, activity=seen, ids=ids)
     profile(shop, MERGED, merged_into=USER)
+    of_user = {"bucket": buckets.of_user(USER), "customer_id": shop.m}
+    cause = {"kind": "device:devid_g", "value": "g", "pixel_id": 7}
+    ProfileMerge.objects.create(**of_user, winner=USER, loser=MERGED, at=NOW, **cause)
+    HotId.objects.create(**of_user, user_id=USER, kind="user", value="test", times=3, first_at=NOW, last_at=NOW)
     for kind, value in ids:
         Identity.objects.create(
             bucket=buckets.of_value(value), customer_id=shop.m, kind=kind, value=value, user_id=USER, since=NOW
@@ -80,6 +84,15 @@ def test_story__of_a_user__is_whole(admin: Caller, told: Activation) -> None:
             {"kind": f"platform:{told.platform_id}", "value": "abc"},
             {"kind": "user", "value": "C-1"},
         ],
+        "merges": [
+            {
+                "user_id": str(MERGED),
+                "into": str(USER),
+                "cause": {"kind": "device:devid_g", "value": "g", "pixel": 7},
+                "at": at,
+            },
+        ],
+        "set_aside": [{"kind": "user", "value": "test", "times": 3, "first_at": at, "last_at": at}],
         "mappings": [
             {
                 "platform": told.platform_id,
@@ -106,6 +119,13 @@ def test_story__of_a_user__is_whole(admin: Caller, told: Activation) -> None:
 
 
 @pytest.mark.usefixtures("told")
+def test_hot_ids__are_listed_to_those_who_may_see_them(admin: Caller, rival: Customer) -> None:
+    (hot,) = admin.get("hot-ids/?kind=user").body["results"]
+    assert (hot["customer"], hot["user_id"], hot["value"], hot["times"]) == (1, str(USER), "test", 3)
+    assert caller("marketer", rival).get("hot-ids/").body["results"] == []
+
+
+@pytest.mark.usefixtures("told")
 def test_story__of_a_merged_id__is_the_survivors(admin: Caller) -> None:
     assert admin.get(f"users/{MERGED}/?customer=1").body["user_id"] == str(USER)
 
@@ -124,7 +144,7 @@ def test_story__asked_wrongly__is_refused(admin: Caller, shop: Customer, rival: 
     assert admin.get(f"users/{USER}/?customer=x").status == 400
     assert admin.get(f"users/{uuid.uuid4()}/?customer=1").status == 404
     assert admin.get("users/not-a-uuid/?customer=1").status == 404
-    assert admin.delete(f"users/{USER}/?customer=1").status == 405
+    assert admin.call("put", f"users/{USER}/?customer=1", {}).status == 405
     assert caller("analyst", rival).get(f"users/{USER}/?customer=1").status == 404
     assert caller("analyst", rival).get(f"users/{USER}/").status == 404
     assert caller("analyst", shop).get(f"users/{USER}/").status == 200
@@ -186,6 +206,31 @@ def test_bad_rows__replayed__are_back_in_the_inbox(admin: Caller, shop: Customer
     assert [row["id"] for row in admin.get("bad-rows/").body["results"]] == ["2-3"]
 
 
+def test_bad_rows__of_a_customer_and_a_reason__are_found_and_replayed_together(
+    admin: Caller, shop: Customer, rival: Customer
+) -> None:
+    for number, (customer, reason) in enumerate(
+        [(shop, "Age: no"), (shop, "other"), (rival, "Age: no"), (shop, "age")]
+    ):
+        BadRow.objects.create(
+            bucket=number, id=number, customer_id=customer.m, kind=Kind.EVENT, query=b"{}", reason=reason,
+            received_at=NOW, failed_at=NOW + timedelta(minutes=number),
+        )  # fmt: skip
+    chosen = {"customer": 1, "reason": "age", "failed_before": "2026-03-01T12:03:00Z"}
+
+    found = admin.get("bad-rows/?customer=1&reason=age&failed_before=2026-03-01T12:03:00Z").body["results"]
+    assert [row["id"] for row in found] == ["0-0"]
+    assert caller("marketer", rival).post("bad-rows/replay/", chosen).status == 404
+    assert admin.post("bad-rows/replay/", chosen).body == {"replayed": 1}
+    assert admin.post("bad-rows/replay/", {"customer": 1}).body == {"replayed": 2}
+    assert [row.customer_id for row in BadRow.objects.all()] == [rival.m]
+
+
+@pytest.mark.parametrize("body", [{"customer": 1, "ids": ["0-1"]}, {"customer": 1, "since": 3}, {"reason": "x"}])
+def test_bad_rows__replay_that_is_not_understood__is_400(admin: Caller, body: object) -> None:
+    assert admin.post("bad-rows/replay/", body).status == 400
+
+
 @pytest.mark.parametrize("body", [{}, {"ids": []}, {"ids": ["1"]}, {"ids": [["1", "1"]]}, []])
 def test_bad_rows__unfit_replay__is_400(admin: Caller, body: object) -> None:
     assert admin.post("bad-rows/replay/", body).status == 400
@@ -193,3 +238,36 @@ def test_bad_rows__unfit_replay__is_400(admin: Caller, body: object) -> None:
 
 def test_pipeline__of_a_quiet_hub__is_all_zero(admin: Caller) -> None:
     assert set(admin.get("pipeline/").body.values()) == {0}
+
+
+def test_export__holds_everything_on_the_user__and_nothing_for_another_customer(
+    admin: Caller, told: Activation, rival: Customer
+) -> None:
+    answer = admin.get(f"users/{MERGED}/export/?customer=1")
+
+    assert answer.status == 200
+    assert f'filename="user-{MERGED}.json"' in answer.headers["Content-Disposition"]
+    assert answer.body["profile"]["attributes"] == {"Age": 3}
+    assert answer.body["merged_ids"] == [str(MERGED)]
+    assert {row["kind"] for row in answer.body["identities"]} == {"user", f"platform:{told.platform_id}"}
+    assert [row["platform_user_id"] for row in answer.body["mappings"]] == ["abc"]
+    assert [row["audience"] for row in answer.body["audiences"]] == ["Visitors"]
+    assert [row["wanted"] for row in answer.body["deliveries"]] == [True]
+    assert admin.get(f"users/{USER}/export/?customer=2").status == 404
+
+
+def test_erasure__answers_with_its_proof__which_does_not_name_the_user(admin: Caller, told: Activation) -> None:
+    answer = admin.delete(f"users/{USER}/?customer=1", **{"Idempotency-Key": "once"})
+    again = admin.delete(f"users/{USER}/?customer=1", **{"Idempotency-Key": "once"})
+
+    assert (answer.status, answer.body["state"], answer.body["customer"]) == (202, "erasing", 1)
+    assert answer.body["requested_by"] == "API key admin of a test"
+    assert again.body["id"] == answer.body["id"]
+    shown = admin.get(f"erasures/{answer.body['id']}/")
+    assert shown.body == answer.body
+    assert str(USER) not in str(admin.get("erasures/?customer=1").body)
+    assert admin.get("erasures/?customer=2").body["results"] == []
+
+
+def test_erasure__is_not_for_analysts(told: Activation, shop: Customer) -> None:
+    assert caller("analyst", shop).delete(f"users/{USER}/").status == 403

@@ -1,0 +1,29 @@
+"""Rows for a binary COPY of the inbox: the database takes them a third faster than text, and nothing needs an escape.
+
+https://www.postgresql.org/docs/current/sql-copy.html, “Binary Format”.
+"""
+
+from struct import Struct
+
+from edge.kinds import Kind
+
+COPY = "COPY inbox (bucket, kind, query, body, received_at) FROM STDIN (FORMAT binary)"
+BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
+END = b"\xff\xff"
+
+_EPOCH_MS = 946_684_800_000  # 2000-01-01 in unix ms
+_FRONT = Struct(">hihihi").pack  # five fields: bucket, kind, and the length of the query
+_LENGTH = Struct(">i").pack
+_MOMENT = Struct(">iq").pack
+_NULL = _LENGTH(-1)
+
+
+def moment(ms: int) -> bytes:
+    """The last field of a row: when it was received, unix ms."""
+    return _MOMENT(8, (ms - _EPOCH_MS) * 1000)
+
+
+def event(bucket: int, query: bytes, body: bytes | None, received: bytes) -> bytes:
+    """A row with an event; `received` as `moment` makes it."""
+    front = _FRONT(5, 2, bucket, 2, Kind.EVENT, len(query))
+    return b"".join((front, query, _NULL if body is None else _LENGTH(len(body)) + body, received))

@@ -1,0 +1,101 @@
+"""Where the files of imports lie: uploads until they are done with, and what was wrong with their rows.
+
+All of them are in one folder of the home, which the console and the importer share. None outlives its use:
+uploads go when their import ends, errors after `ERRORS_KEPT`.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+
+from pipeline.models import Import
+
+ERRORS_KEPT = timedelta(days=30)
+DRAFTS_KEPT = timedelta(days=1)  # uploads that broke off
+UNSTARTED_KEPT = timedelta(days=7)  # dry runs that nobody followed by an import
+HEAD = 1024 * 1024
+
+Status = Import.Status
+ENDED = (Status.DONE, Status.FAILED, Status.CANCELLED)
+_NAME = re.compile(r"(\d+)\.(data|errors)")
+
+
+def folder() -> Path:
+    """For the hub's own eyes: mode 0700."""
+    home: Path = settings.ENVIRONMENT.home
+    place = home / "imports"
+    place.mkdir(mode=0o700, exist_ok=True)
+    return place
+
+
+def errors_file(import_id: int) -> Path:
+    """NDJSON: `{"row", "message"}`."""
+    return folder() / f"{import_id}.errors"
+
+
+def kept_file(import_id: int) -> Path:
+    """The upload."""
+    return folder() / f"{import_id}.data"
+
+
+def data_file(row: Import) -> Path:
+    return kept_file(row.pk) if row.kept else Path(row.path)
+
+
+def fingerprint(path: Path) -> str:
+    """Of a file's place, size, time of change and beginning: another for one that was changed."""
+    stat = path.stat()
+    digest = hashlib.sha256(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode())
+    with path.open("rb") as file:
+        digest.update(file.read(HEAD))
+    return digest.hexdigest()
+
+
+def forget_data(row: Import) -> None:
+    """Delete the upload of an import that is done with; a file that is not ours stays."""
+    if row.kept:
+        kept_file(row.pk).unlink(missing_ok=True)
+
+
+def forget_ended(customer: int) -> int:
+    """Delete every file of the customer's imports that have ended, errors too; answers of how many imports.
+
+    For the erasure of a user: a file may hold the user's rows. Imports under way keep theirs until they end.
+    """
+    ended = Import.objects.filter(customer_id=customer, status__in=ENDED)
+    return sum([_forget(row) for row in ended.only("id")])
+
+
+def sweep(now: datetime) -> None:
+    """Delete what has been kept long enough, and what belongs to nothing."""
+    stale = Import.objects.filter(kept=True, dry_run=True, status=Status.DONE, finished_at__lt=now - UNSTARTED_KEPT)
+    stale.update(status=Status.CANCELLED)
+    numbered = {path: int(found[1]) for path in folder().iterdir() if (found := _NAME.fullmatch(path.name))}
+    rows = Import.objects.in_bulk(set(numbered.values()))
+    for path, number in numbered.items():
+        if _is_over(path, rows.get(number), now):
+            path.unlink(missing_ok=True)
+    for path in folder().glob("*.draft"):
+        if path.stat().st_mtime < (now - DRAFTS_KEPT).timestamp():
+            path.unlink(missing_ok=True)
+
+
+def _is_over(path: Path, row: Import | None, now: datetime) -> bool:
+    if row is None:
+        return path.stat().st_mtime < (now - DRAFTS_KEPT).timestamp()
+    if row.status not in ENDED or row.finished_at is None:
+        return False
+    if path.suffix == ".errors":
+        return row.finished_at < now - ERRORS_KEPT
+    return not (row.dry_run and row.status == Status.DONE)
+
+
+def _forget(row: Import) -> bool:
+    found: Iterable[Path] = [path for path in (kept_file(row.pk), errors_file(row.pk)) if path.exists()]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return bool(found)

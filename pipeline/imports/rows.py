@@ -1,0 +1,205 @@
+"""From a file's rows to rows of the inbox: events that set attributes and count nothing.
+
+A row obeys the rules of `/dp`, and so do the ids in it. Its time is the `at` that it carries, else the moment at
+which the import was made; that moment also stands for its receipt, so that what was known and done since (a later
+event, an erasure) is not undone by it.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from edge import buckets, cookies
+from edge.answers import Refused
+from edge.limits import Limits
+from edge.messages import Event, Id, encode
+from edge.query import Parameters
+from pipeline.imports.faults import BadRowError
+from profiles import dp_data, dp_ids
+from profiles.conversion import Unconvertible, convert
+from profiles.dp_times import EARLIEST
+from profiles.models import Attribute
+from profiles.paths import split_path
+from profiles.personal.protection import PersonalDataError, Protection
+
+NAMES = frozenset({"uuid", "at"} | dp_ids.PARAMETERS)
+"""Columns that name the user, or the time; all others are attributes."""
+
+DAY_MS = 86_400_000
+LIMITS = Limits()
+_SECONDS = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Whose users the rows are about. `at`: when the import was made, unix ms; `user_key`: the path of the attribute
+    that holds the customer's own user id; `protection`: from personal data in clear."""
+
+    customer: int
+    pixel: int
+    user_key: tuple[str, ...]
+    at: int
+    protection: Protection
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a row becomes. `names`: the id that decides whose it is; of ours the kind is `uuid`."""
+
+    bucket: int
+    query: bytes
+    body: bytes | None
+    names: Id
+    data: dict[str, Any]
+
+
+class RowReader:
+    """Reads rows, one by one, whatever is in them."""
+
+    def __init__(self, to: Destination) -> None:
+        self._to = to
+
+    def of_line(self, raw: bytes) -> Row:
+        """NDJSON. Raises BadRowError."""
+        try:
+            found = dp_data.parse(raw, LIMITS.data_depth)
+        except dp_data.BadDataError:
+            raise BadRowError("is no JSON object that can be kept") from None
+        return self._row(found)
+
+    def of_object(self, found: Mapping[str, Any]) -> Row:
+        """A row of a table, by column. Raises BadRowError."""
+        try:
+            raw = msgspec.json.encode({name: plain(value) for name, value in found.items()})
+        except (UnicodeEncodeError, TypeError):
+            raise BadRowError("holds what is not UTF-8, or has no like in JSON") from None
+        return self.of_line(raw)
+
+    def _row(self, found: dict[str, Any]) -> Row:
+        given = _given(found)
+        data = nested(found)
+        at = moment(given["at"] or "", self._to.at) if "at" in given else self._to.at
+        user = _uuid(given)
+        body, data = self._protected(data)
+        ids = [*dp_ids.user_key(data, self._to.user_key, LIMITS), *_ids(given)]
+        if user is None and not ids:
+            raise BadRowError("names nobody: it needs a uuid, the pixel's user key, pl and euid, or a device")
+        if body and len(body) > LIMITS.body_bytes:
+            raise BadRowError(f"has more than {LIMITS.body_bytes} bytes of data")
+        event = Event(self._to.customer, self._to.pixel, at, user, user is not None, ids, counted=True)
+        bucket = cookies.bucket_of(user) if user else buckets.of_value(ids[0][1])
+        return Row(bucket, encode(event), body, ("uuid", user) if user else ids[0], data)
+
+    def _protected(self, data: dict[str, Any]) -> tuple[bytes | None, dict[str, Any]]:
+        if not data:
+            return None, data
+        try:
+            return self._to.protection.data(msgspec.json.encode(data), data)
+        except PersonalDataError as found:
+            raise BadRowError(found.message) from None
+
+
+def nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """Dotted names as objects within objects. Raises BadRowError where a name is no path, or two collide."""
+    if not any("." in name or "\\" in name for name in flat):
+        return flat
+    data: dict[str, Any] = {}
+    for name, value in flat.items():
+        keys = path_of(name)
+        place = data
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+            if not isinstance(place, dict):
+                raise BadRowError(f"{name}: collides with another column")
+        if keys[-1] in place:
+            raise BadRowError(f"{name}: collides with another column")
+        place[keys[-1]] = value
+    return data
+
+
+def path_of(name: str) -> tuple[str, ...]:
+    """Raises BadRowError."""
+    try:
+        keys = split_path(name)
+    except ValueError:
+        raise BadRowError(f"{name[:100]}: is no name of an attribute: keys joined by dots") from None
+    if len(keys) > LIMITS.data_depth:
+        raise BadRowError(f"{name[:100]}: is deeper than {LIMITS.data_depth}")
+    return keys
+
+
+def moment(text: str, made: int) -> int:
+    """Unix ms of an event's own time: unix seconds, or ISO 8601. Raises BadRowError."""
+    try:
+        seconds = float(text) if _SECONDS.fullmatch(text) else convert(text, Attribute.Type.TIME)
+        at = round(seconds * 1000)
+    except (Unconvertible, OverflowError):
+        raise BadRowError("at: is no moment: unix seconds, or ISO 8601") from None
+    if not EARLIEST <= at <= made + DAY_MS:
+        raise BadRowError("at: is before the year 2000, or to come")
+    return at
+
+
+def plain(value: Any) -> Any:
+    """A value of a table as JSON has it: moments as unix seconds, dates as text, what is no number as nothing.
+
+    TypeError for what it has nothing like.
+    """
+    found: Any
+    match value:
+        case float() | Decimal() if not math.isfinite(value):
+            found = None
+        case Decimal():
+            found = int(value) if value == value.to_integral_value() else float(value)
+        case datetime():
+            found = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+        case date():
+            found = value.isoformat()
+        case dict():
+            found = {str(name): plain(held) for name, held in value.items()}
+        case list():
+            found = [plain(item) for item in value]
+        case None | str() | int() | float():
+            found = value
+        case _:
+            raise TypeError(type(value).__name__)
+    return found
+
+
+def _given(found: dict[str, Any]) -> Parameters:
+    """The names that are not empty, taken out of the row."""
+    named = {name: _text(name, found.pop(name)) for name in NAMES & found.keys()}
+    return {name: text for name, text in named.items() if text}
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise BadRowError(f"{name}: is no text")
+    return str(value).strip()
+
+
+def _uuid(given: Parameters) -> str | None:
+    if "uuid" not in given:
+        return None
+    user = cookies.user_id(given["uuid"] or "")
+    if user is None:
+        raise BadRowError("uuid: is no user id of ours (a version 4 UUID)")
+    return user
+
+
+def _ids(given: Parameters) -> list[Id]:
+    if ("euid" in given) != ("pl" in given):
+        raise BadRowError("pl and euid go together")
+    try:
+        return dp_ids.of_parameters(given, LIMITS)
+    except Refused as refused:
+        name = refused.answer.name.removeprefix("bad-")
+        raise BadRowError(f"{name}: is no such id") from None

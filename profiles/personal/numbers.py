@@ -1,0 +1,41 @@
+"""Numbers that check themselves: cards by Luhn's digit and their issuers' ranges, accounts by ISO 13616."""
+
+import re
+
+_ISSUERS = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
+    r"|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"  # Mastercard
+    r"|3[47]\d{13}"  # American Express
+    r"|3(?:0[0-5]|[689]\d)\d{11}"  # Diners
+    r"|35(?:2[89]|[3-8]\d)\d{12}"  # JCB
+    r"|6(?:011|5\d\d|4[4-9]\d)\d{12}"  # Discover
+    r"|62\d{14,17}"  # UnionPay
+)
+
+IBAN_LENGTHS = {
+    code: length
+    for length, codes in {
+        15: "NO", 16: "BE", 18: "DK FO FI GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU XK", 21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "LY PT ST", 26: "IS TR", 27: "FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB PL SV",
+        29: "BR EG PS QA UA", 30: "JO KW MU", 31: "MT SC", 32: "LC",
+    }.items()
+    for code in codes.split()
+}  # fmt: skip
+
+
+def is_card(digits: str) -> bool:
+    return _ISSUERS.fullmatch(digits) is not None and luhn(digits)
+
+
+def luhn(digits: str) -> bool:
+    """Whether the last digit checks the others (ISO/IEC 7812-1)."""
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
+
+
+def is_iban(account: str) -> bool:
+    """`account`: upper-case letters and digits, no blanks."""
+    if len(account) != IBAN_LENGTHS.get(account[:2]):
+        return False
+    return int("".join(str(int(sign, 36)) for sign in account[4:] + account[:4])) % 97 == 1

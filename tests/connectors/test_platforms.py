@@ -1,0 +1,146 @@
+"""Each connector end to end: data in, an audience, the platform holds exactly its members, whatever it answers."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from activation import services as activations
+from activation.conditions import Health
+from activation.models import Batch, Delivery
+from integrations import services
+from integrations.connectors.base import Connector
+from integrations.connectors.mapp_webhook.connector import MappWebhook
+from integrations.connectors.mediamath_batch.connector import MediaMathBatch
+from integrations.models import Platform
+from tests.activation.telling import Telling, forget_backoff
+from tests.connectors.storms import Storm
+from tests.connectors.street import Street
+from tests.connectors.worlds import CASES, World
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.connector.key)
+def world(request: Any, telling: Telling, sandbox: Street, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(MediaMathBatch, "linger_ms", 0)
+    monkeypatch.setattr(MappWebhook, "linger_ms", 0)
+    return World(telling, sandbox, request.param)
+
+
+def test_members__arrive_and_leavers_leave_or_are_shown_as_kept(world: World) -> None:
+    activation = world.activate()
+    joined = [world.joins() for _ in range(6)]
+    world.telling.user(world.case.an_id(99), world.platform, amount=5)
+    world.telling.tell_all(world.platform)
+    ids = {an_id for _, an_id in joined}
+    assert world.held() == ids
+
+    leaver, left = joined[0]
+    world.telling.change(leaver, 1)
+    world.telling.tell_all(world.platform)
+    assert world.held() == (ids - {left} if world.case.removes else ids)
+    assert activations.counts(activation)["kept"] == (0 if world.case.removes else 1)
+    assert activations.counts(activation)["dead"] == 0
+    assert world.rejected() == 0
+
+
+def test_storms__are_survived(world: World) -> None:
+    world.activate()
+    storm = Storm(world.telling, world.platform, f"{world.case.party}/a", world.held)
+    _, first = world.joins()
+    storm.busy({first})
+    _, second = world.joins()
+    storm.falling_over({first, second}, 4, world.case.overload)
+    _, third = world.joins()
+    storm.shut_out({first, second, third})
+    assert world.platform.activations.get().status == "live"
+
+
+def test_check__tells_right_from_wrong_credentials(world: World) -> None:
+    assert services.check(world.platform)["ok"]
+    if world.case.connector.checks is Connector.checks:
+        return
+    world.platform.credentials = dict.fromkeys(world.case.credentials, "wrong")
+    assert not services.check(world.platform)["ok"]
+
+
+@pytest.mark.parametrize("world", CASES[2:], indirect=True, ids=lambda case: case.connector.key)
+def test_mathtag__is_told_mapped_attributes_and_nothing_personal(world: World) -> None:
+    world.activate()
+    _, an_id = world.joins(sku="A 7", mail="jane@example.com", secret="x")
+    bad = world.telling.user("no-guid", world.platform)
+    world.telling.tell_all(world.platform)
+    (event,) = [one for one in world.sandbox.account(world.case.party)["notes"] if one["mt_uuid"] == an_id]
+    assert (event["product_id"], event.get("mt_exem", "")) == ("A 7", "")
+    assert world.held() == {an_id}
+    row = world.telling.delivery("no-guid")
+    assert row.user_id == bad
+    assert row.dead
+    assert "GUID" in row.error
+
+
+@pytest.mark.parametrize("world", [CASES[3]], indirect=True)
+def test_batches__are_full_when_there_is_work(world: World) -> None:
+    world.activate()
+    ids = {world.joins()[1] for _ in range(450)}
+    world.telling.tell_all(world.platform)
+    assert world.held() == ids
+    assert world.telling.calls() <= 4 * 2  # of each lane's hundred and odd: one full request, and the rest
+
+
+@pytest.mark.parametrize("world", [CASES[3]], indirect=True)
+def test_unknown_mapping__is_a_dead_letter_and_no_neighbour_suffers(world: World) -> None:
+    world.activate()
+    telling = world.telling
+    other = activations.activate(
+        telling.audience("huge", 100), world.platform, {"pixel_id": 78, "mapping_id": "nobody"}
+    )
+    telling.shop.absorb()
+    telling.create(world.platform)
+    ids = {world.joins()[1] for _ in range(3)}
+    telling.tell_all(world.platform)
+    assert world.held() == ids
+    assert activations.counts(other)["dead"] == 3
+    assert "Mapping not found" in Batch.objects.exclude(error="").first().error  # type: ignore[union-attr]  # there is one
+
+
+@pytest.mark.parametrize("world", [CASES[1]], indirect=True)
+def test_contact_that_is_gone__cannot_be_added_and_need_not_be_removed(world: World) -> None:
+    activation = world.activate()
+    user = world.telling.user("not a contact", world.platform)
+    world.telling.tell_all(world.platform)
+    assert "NO_SUCH_OBJECT" in world.telling.delivery("not a contact").error
+    activations.resync(activation)
+    world.telling.change(user, 1)
+    world.telling.tell_all(world.platform)
+    assert world.telling.delivery("not a contact").acknowledged is False
+    assert not world.telling.delivery("not a contact").dead
+
+
+@pytest.mark.parametrize("world", [CASES[1]], indirect=True)
+def test_group__that_cannot_be_made_is_told_and_tried_again(world: World) -> None:
+    platform: Platform = world.platform
+    platform.settings = {**platform.settings, "default_group_id": 9}
+    platform.save()
+    activation = activations.activate(world.telling.audience(), platform, {})
+    world.telling.create(platform)
+    activation.refresh_from_db()
+    assert "NO_SUCH_OBJECT" in activation.last_error
+    assert "no default group 9" in services.check(platform)["error"]
+
+
+@pytest.mark.parametrize("world", [CASES[1]], indirect=True)
+def test_overload__that_comes_again_is_given_a_quarter_of_an_hour(world: World) -> None:
+    world.activate()
+    world.joins()
+    world.sandbox.faults(target="cep/a", status=500, body=world.case.overload)
+    waits = []
+    for _ in range(2):
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE platform_health SET until = NULL")
+        forget_backoff()
+        world.telling.tell(world.platform)
+        health = Health.objects.get(platform_id=world.platform.pl)
+        assert health.until is not None
+        waits.append(round((health.until - health.changed_at).total_seconds()))
+    assert waits == [30, 900]
+    assert Delivery.objects.get().attempts == 0

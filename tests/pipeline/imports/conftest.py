@@ -1,0 +1,15 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.pipeline.shop import Shop
+from tests.pipeline.tables import db
+
+__all__ = ["db"]
+
+
+@pytest.fixture
+def shop(db: None) -> Iterator[Shop]:
+    shop = Shop()
+    yield shop
+    shop.absorber.close()

@@ -1,0 +1,264 @@
+"""Files of profiles: what of them reaches users, and what is wrong with the rest."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge import buckets
+from edge.models import Inbox
+from pipeline.imports import copying, reading
+from pipeline.imports.csv_rows import CsvRows
+from pipeline.imports.faults import BadRowError
+from pipeline.imports.rows import Destination
+from profiles.models import Profile
+from profiles.personal.protection import Policy, Protection
+from tests.pipeline.imports.tables import WRITERS, as_csv, as_parquet, faults, imported, written
+from tests.pipeline.shop import Shop, now_ms, rule, somebody
+
+PEOPLE = [
+    {"UserId": "C-1", "City": "Malmö", "Address.Zip": "01234", "Note": 'say "hi", \\ back'},
+    {"UserId": "C-2", "City": "Rome", "Address.Zip": "00100", "Note": "plain"},
+    {"UserId": "C-3", "City": "", "Address.Zip": "", "Note": "two\nlines\t100%"},
+]
+
+
+def survivor(shop: Shop, kind: str, value: str) -> UUID:
+    """Who answers for an id, merges followed."""
+    user = shop.named(kind, value)
+    while user is not None and (profile := shop.profile(user)).merged_into is not None:
+        user = profile.merged_into
+    assert user is not None
+    return user
+
+
+def of(shop: Shop, key: str) -> Profile:
+    user = shop.named("user", key)
+    assert user is not None
+    return shop.profile(user)
+
+
+@pytest.mark.parametrize("packed", ["", ".gz"])
+@pytest.mark.parametrize("format_", list(WRITERS))
+def test_file__of_any_format__sets_the_same_attributes(shop: Shop, tmp_path: Path, format_: str, packed: str) -> None:
+    path = written(tmp_path, f"people.{format_}{packed}", WRITERS[format_](PEOPLE))
+
+    row = imported(shop, path, format_)
+    shop.absorb()
+
+    assert (row.status, row.stored, row.errors, row.position) == ("done", 3, 0, 3)
+    assert row.read == row.size == path.stat().st_size
+    assert of(shop, "C-1").attributes == {
+        "UserId": "C-1", "City": "Malmö", "Address": {"Zip": "01234"}, "Note": 'say "hi", \\ back',
+    }  # fmt: skip
+    assert of(shop, "C-3").attributes["Note"] == "two\nlines\t100%"
+    assert "City" not in of(shop, "C-3").attributes
+
+
+def test_import__of_a_known_user__changes_attributes_and_counts_no_activity(shop: Shop, tmp_path: Path) -> None:
+    ann = somebody()
+    shop.event(ann, {"City": "Oslo", "Age": 40}, ids=[("user", "C-1")])
+    shop.absorb()
+
+    imported(shop, written(tmp_path, "p.csv", as_csv(PEOPLE)))
+    shop.absorb()
+
+    assert shop.named("user", "C-1") == ann
+    assert (shop.profile(ann).attributes["City"], shop.profile(ann).attributes["Age"]) == ("Malmö", 40)
+    assert shop.total(ann) == 1
+    assert of(shop, "C-2").activity == {}
+    assert of(shop, "C-2").confirmed
+
+
+def test_import__with_a_typed_attribute_and_an_audience__converts_and_evaluates(shop: Shop, tmp_path: Path) -> None:
+    shop.attribute("Age", "integer")
+    audience = shop.audience("grown", rule("attribute.Age", ">=", 18))
+    path = written(tmp_path, "p.csv", b"UserId,Age\nC-1,17\nC-2,18\nC-3,old\n")
+
+    imported(shop, path)
+    shop.absorb()
+
+    assert shop.members(audience) == {shop.named("user", "C-2")}
+    (bad,) = shop.bad_rows()
+    assert "attribute Age" in bad.reason
+
+
+def test_names__of_every_kind__find_the_user_and_meet(shop: Shop, tmp_path: Path) -> None:
+    ann = somebody()
+    rows: list[dict[str, Any]] = [
+        {"uuid": str(ann).upper(), "UserId": "C-1", "pl": "", "euid": "", "devid_g": "", "idsha1": "", "A": "1"},
+        {"uuid": "", "UserId": "C-1", "pl": "12", "euid": "e-1", "devid_g": "", "idsha1": "", "C": "2"},
+        {"uuid": "", "UserId": "", "pl": "12", "euid": "e-1", "devid_g": "g-1", "idsha1": "", "B": "3"},
+        {"uuid": "", "UserId": "", "pl": "", "euid": "", "devid_g": "", "idsha1": "abc", "B": "4"},
+    ]
+    rows = [{"A": "", "B": "", "C": "", **row} for row in rows]
+
+    row = imported(shop, written(tmp_path, "p.csv", as_csv(rows)))
+    shop.absorb()
+
+    assert faults(row) == {}
+    one = {survivor(shop, *id_) for id_ in (("user", "C-1"), ("euid:12", "e-1"), ("device:devid_g", "g-1"))}
+    assert len(one) == 1
+    assert shop.profile(*one).attributes == {"UserId": "C-1", "A": "1", "B": "3", "C": "2"}
+    assert survivor(shop, "device:idsha1", "abc") not in one
+
+
+def test_bad_rows__of_all_kinds__are_told_by_number_and_never_fail_their_neighbours(shop: Shop, tmp_path: Path) -> None:
+    lines = [
+        b"UserId,uuid,at,pl,euid,City", b"C-1,,,,,Rome", b",,,,,nobody", b"C-2,nonsense,,,,x", b"C-3,,,7,,x",
+        b"C-4,,yesterday,,,x", b"C-5,,1999-12-31,,,x", b"C-6,,,,,\xff", b"C-7,,,,", b"", b"C-8,,,12,[[USERID]],x",
+        b"C-9,,,,,a\x00b", b"C-10," + b"x" * reading.BLOCK, b"C-11,,,,,fine",
+    ]  # fmt: skip
+
+    row = imported(shop, written(tmp_path, "p.csv", b"\n".join(lines)))
+    shop.absorb()
+
+    told = faults(row)
+    assert told.keys() == {2, 3, 4, 5, 6, 7, 8, 10, 11, 12}
+    assert "names nobody" in told[2]
+    assert told[3].startswith("uuid:")
+    assert told[4] == "pl and euid go together"
+    assert told[5].startswith("at:")
+    assert "has 5 fields where the header has 6" in told[8]
+    assert told[10].startswith("euid:")
+    assert (row.status, row.stored, row.errors) == ("done", 2, 10)
+    assert {of(shop, key).attributes["City"] for key in ("C-1", "C-11")} == {"Rome", "fine"}
+    assert not any("nonsense" in message or "USERID" in message for message in told.values())
+
+
+@pytest.mark.parametrize(
+    "line", [b"no json", b"[1]", b'{"UserId": "C-1", "A": 1e400}', b'{"UserId":"x","A":"\\ud800"}', b'{"a..b":1}']
+)
+def test_line__that_dp_would_not_take__is_a_bad_row(shop: Shop, tmp_path: Path, line: bytes) -> None:
+    content = line + b'\n\n{"UserId": "C-2", "Deep": {"A": [1, 2.5, true]}}'
+
+    row = imported(shop, written(tmp_path, "p.ndjson", content), "ndjson")
+    shop.absorb()
+
+    assert faults(row).keys() == {1}
+    assert of(shop, "C-2").attributes["Deep"] == {"A": [1, 2.5, True]}
+
+
+def test_row__with_its_own_time__does_not_overwrite_what_is_newer(shop: Shop, tmp_path: Path) -> None:
+    moment = datetime.now(UTC) - timedelta(days=2)
+    shop.event(ids=[("user", "C-1")], data={"City": "newer"}, at=now_ms() - 86_400_000)
+    shop.event(ids=[("user", "C-2")], data={"City": "older"}, at=now_ms() - 3 * 86_400_000)
+    shop.absorb()
+
+    content = f"UserId,City,at\nC-1,file,{moment.timestamp()}\nC-2,file,{moment.isoformat()}\n".encode()
+    imported(shop, written(tmp_path, "p.csv", content))
+    shop.absorb()
+
+    assert [of(shop, key).attributes["City"] for key in ("C-1", "C-2")] == ["newer", "file"]
+
+
+def test_row__without_a_time__is_as_old_as_its_import(shop: Shop, tmp_path: Path) -> None:
+    row = imported(shop, written(tmp_path, "p.csv", as_csv(PEOPLE)))
+
+    assert {received for (received,) in Inbox.objects.values_list("received_at")} == {row.created_at}
+
+
+def test_parquet__with_types_of_its_own__arrives_as_json_has_them(shop: Shop, tmp_path: Path) -> None:
+    moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    rows = [
+        {"UserId": "C-1", "N": 5, "F": 0.5, "T": True, "Day": moment.date(), "Moment": moment, "L": ["a"],
+         "O": {"x": 1}, "D": Decimal("1.50"), "Nan": float("nan")},
+    ]  # fmt: skip
+
+    imported(shop, written(tmp_path, "p.parquet", as_parquet(rows)), "parquet")
+    shop.absorb()
+
+    assert of(shop, "C-1").attributes == {
+        "UserId": "C-1", "N": 5, "F": 0.5, "T": True, "Day": "2026-03-01", "Moment": int(moment.timestamp()),
+        "L": ["a"], "O": {"x": 1}, "D": 1.5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "format_", "why"),
+    [
+        (b"", "csv", "no header"),
+        (b"City,Age\nRome,3\n", "csv", "no column names the user"),
+        (b"UserId,A,A\n", "csv", "two columns A"),
+        (b"UserId,,A\n", "csv", "column 2 has no name"),
+        (b"UserId,A,A.B\n", "csv", "collides"),
+        (b"UserId,A..B\n", "csv", "no name of an attribute"),
+        (b"PAR1 no", "parquet", "no sound Parquet"),
+        (b"\x1f\x8bno gzip", "csv", "gzip"),
+    ],
+)
+def test_file__that_cannot_be_used__fails_with_the_reason(
+    shop: Shop, tmp_path: Path, content: bytes, format_: str, why: str
+) -> None:
+    row = imported(shop, written(tmp_path, "p", content), format_)
+
+    assert row.status == "failed"
+    assert why in row.error
+    assert not Inbox.objects.exists()
+
+
+def test_gzip__that_is_cut_off__keeps_what_could_be_read(shop: Shop, tmp_path: Path) -> None:
+    people = [{"UserId": f"C-{n}", "A": str(uuid.uuid4())} for n in range(8_000)]
+    path = written(tmp_path, "p.csv.gz", as_csv(people))
+    path.write_bytes(path.read_bytes()[:-2_000])
+
+    row = imported(shop, path)
+
+    assert row.status == "failed"
+    assert "cut off" in row.error
+    assert 7_000 < row.stored == Inbox.objects.count() < 8_000
+
+
+@pytest.mark.parametrize("format_", list(WRITERS))
+def test_dry_run__of_a_file__says_what_would_change_and_changes_nothing(
+    shop: Shop, tmp_path: Path, format_: str
+) -> None:
+    shop.event(ids=[("user", "C-1")], data={"City": "Oslo"})
+    shop.absorb()
+    shop.attribute("City", "string")
+    shop.absorb()
+    rows = [*PEOPLE, PEOPLE[1], {**PEOPLE[0], "UserId": ""}]
+
+    row = imported(shop, written(tmp_path, "p", WRITERS[format_](rows)), format_, dry_run=True)
+
+    assert row.status == "done"
+    assert row.report == {
+        "rows": 5, "good": 4, "bad": 1, "new_users": 2, "known_users": 1,
+        "new_attributes": ["Address.Zip", "Note", "UserId"], "known_attributes": ["City"],
+    }  # fmt: skip
+    assert faults(row).keys() == {5}
+    assert not Inbox.objects.exists()
+
+
+def test_separators_and_byte_order_mark__as_spreadsheets_write_them__are_understood(shop: Shop, tmp_path: Path) -> None:
+    imported(shop, written(tmp_path, "p.csv", b'\xef\xbb\xbfUserId;City\r\nC-1;"Rome; Lazio"\r\n'))
+    shop.absorb()
+
+    assert of(shop, "C-1").attributes == {"UserId": "C-1", "City": "Rome; Lazio"}
+
+
+CELLS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
+    ["", "C-1", '"', "\\", "%s", "\\x41", "é", "\t", "\x7f"]
+)
+KEYS = ["UserId", "City", 'odd "key" \\\\ 100%', "Address.Zip", "Name", "Address.Street"]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cells=st.lists(CELLS, min_size=6, max_size=6))
+def test_csv_row__by_the_quick_way__is_what_the_careful_way_makes_of_it(cells: list[str]) -> None:
+    rows = CsvRows(KEYS, Destination(1, 7, ("UserId",), 1_700_000_000_000, Protection(Policy.HASH, UUID(int=0))))
+    try:
+        careful = rows.row(cells)
+    except BadRowError as error:
+        with pytest.raises(BadRowError, match=str(error)[:20].replace("(", ".")):
+            rows.event(cells)
+        return
+    moment = copying.moment(1_700_000_000_000)
+    assert rows.event(cells) == copying.event(careful.bucket, careful.query, careful.body, moment)
+    assert careful.bucket == buckets.of_value(cells[0])

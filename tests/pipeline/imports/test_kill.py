@@ -1,0 +1,59 @@
+"""Imports whose process is killed: the next goes on, and every row is in the inbox once."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from dmphub.environment import PROJECT_ROOT
+from edge.models import Inbox
+from pipeline.models import Import
+from tests.pipeline.imports.tables import WRITERS, faults, written
+from tests.pipeline.shop import Shop
+
+ROWS = 23_000
+BAD = {7, 5_001, 12_345, ROWS}
+
+
+def importer(shop: Shop, database_url: str, path: Path, format_: str, **how: str) -> int:
+    """The exit status of a process that imports the file."""
+    environment = os.environ | how | {
+        "DATABASE_URL": database_url, "DMPHUB_SECRET_KEYS": ",".join(settings.SECRET_KEYS),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "tests.pipeline.imports.importing", str(shop.pixel.pk), str(path), format_]
+    return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, timeout=120, check=False).returncode  # noqa: S603 (our own command)
+
+
+@pytest.mark.parametrize(
+    ("format_", "packed", "deaths"),
+    [
+        ("csv", "", [("transaction", "1"), ("after", "0"), ("after", "2")]),
+        ("ndjson", ".gz", [("after", "1"), ("transaction", "0"), ("transaction", "2")]),
+        ("parquet", "", [("transaction", "2"), ("after", "1")]),
+    ],
+)
+def test_import__killed_again_and_again__stores_each_row_once_and_tells_each_error_once(
+    shop: Shop, database_url: str, tmp_path: Path, format_: str, packed: str, deaths: list[tuple[str, str]]
+) -> None:
+    rows = [{"UserId": "" if n in BAD else f"C-{n}", "A": "x" * 20} for n in range(1, ROWS + 1)]
+    path = written(tmp_path, f"p.{format_}{packed}", WRITERS[format_](rows))
+
+    for place, batches in deaths:
+        status = importer(shop, database_url, path, format_, DIE_IN=place, DIE_AT=batches)
+        assert status == -signal.SIGKILL
+    assert importer(shop, database_url, path, format_) == 0
+
+    (row,) = Import.objects.all()
+    assert (row.status, row.position, row.stored, row.errors) == ("done", ROWS, ROWS - len(BAD), len(BAD))
+    assert set(faults(row)) == BAD
+    found = Counter(
+        re.findall(rb'"user","(C-\d+)"', b"\n".join(bytes(q) for q in Inbox.objects.values_list("query", flat=True)))
+    )
+    assert len(found) == ROWS - len(BAD)
+    assert set(found.values()) == {1}

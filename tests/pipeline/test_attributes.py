@@ -1,0 +1,155 @@
+"""The External Attributes service: what is seen is catalogued, what is enabled is typed and serves rules."""
+
+from typing import Any
+
+import pytest
+
+from audiences.attributes import set_attribute
+from edge import buckets
+from edge.models import BadRow
+from pipeline.absorb import bulk
+from pipeline.bad_rows import replay_all
+from profiles import discovery, sightings
+from profiles.models import Attribute, AttributeSighting
+from tests.pipeline.shop import Shop, now_ms, rule, somebody
+
+
+def written(shop: Shop, *data: dict[str, Any], at: int | None = None) -> None:
+    """The data, absorbed, and what was seen in it written."""
+    for one in data:
+        shop.event(somebody(), one, at=at)
+    shop.absorb()
+    for customer, noted in dict(discovery._noted).items():
+        sightings.flush(customer, noted)
+    discovery.forget()
+
+
+def seen(path: str) -> AttributeSighting:
+    return AttributeSighting.objects.get(attribute_id=Attribute.objects.get(path=path).id)
+
+
+def type_of(path: str) -> str:
+    return Attribute.objects.get(path=path).type
+
+
+def test_every_path__is_catalogued_with_what_was_seen(shop: Shop) -> None:
+    now = now_ms()
+    written(shop, {"a": 1, "b": {"c.d": "x", "e": [True]}, "empty": "", "none": None, "no": {}}, at=now - 60_000)
+    written(shop, {"a": 2}, {"a": 2}, {"b": {"e": False}}, at=now)
+
+    assert set(Attribute.objects.values_list("path", flat=True)) == {"a", r"b.c\.d", "b.e"}
+    assert (type_of("a"), type_of(r"b.c\.d"), type_of("b.e")) == ("integer", "string", "boolean")
+    a = seen("a")
+    assert (a.events, a.examples, a.types) == (3, [1, 2], {"integer": 3})
+    assert (round(a.first_seen.timestamp() * 1000), round(a.last_seen.timestamp() * 1000)) == (now - 60_000, now)
+    events = sightings.events_by_customer([1])[1]
+    assert (sightings.share(a, events), sightings.share(seen("b.e"), events)) == (0.75, 0.5)
+
+
+def test_type_that_nobody_fixed__is_what_was_seen_and_mixed_where_it_differs(shop: Shop) -> None:
+    written(shop, {"n": 1, "m": 1, "fixed": 1})
+    set_attribute(Attribute.objects.get(path="fixed"), type_="string")
+    written(shop, {"n": 1.5, "m": "x", "fixed": True})
+
+    assert (type_of("n"), type_of("m"), type_of("fixed")) == ("number", "mixed", "string")
+
+
+def test_examples__are_few_and_short_and_none_of_what_is_personal(shop: Shop) -> None:
+    written(shop, *({"a": f"{number}-" + "x" * 100, "mail": f"m{number}"} for number in range(9)))
+    assert len(seen("a").examples) == discovery.EXAMPLES
+    assert max(len(example) for example in seen("a").examples) == discovery.EXAMPLE_LENGTH + 1
+    assert seen("mail").examples
+
+    set_attribute(Attribute.objects.get(path="mail"), personal=True)
+    assert seen("mail").examples == []
+    written(shop, {"mail": "again"})
+    assert (seen("mail").examples, seen("mail").events) == ([], 10)
+
+
+def test_paths_beyond_the_most__are_counted_and_reported(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (discovery, sightings):
+        monkeypatch.setattr(module, "MOST", 10)
+    written(shop, {f"k{number}": 1 for number in range(8)})
+    for start in (8, 30, 30):
+        written(shop, {f"k{number}": 1 for number in range(start, start + 100)})
+
+    told = sightings.summary(1)
+    assert (told.catalogued, told.most) == (10, 10)
+    assert abs(told.left_out - 120) <= 3  # k8 to k129, two of which found room
+    assert told.left_out_at is not None
+
+
+def test_events_beyond_the_sample__still_show_new_paths(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "LOOKED_AT", 3)
+    written(shop, *({"a": 1} for _ in range(9)), {"a": 1, "rare": {"x": "y"}})
+
+    assert type_of("rare.x") == "string"
+    assert (seen("a").events, sightings.events_by_customer([1])) == (3, {1: 3})
+
+
+def test_enabling_and_retyping__converts_what_is_stored_and_asks_the_audiences_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "PAGE", 3)
+    users = [somebody() for _ in range(12)]
+    crowded = [type(one)(int=(one.int >> 8 << 8) | 0x42) for one in users]
+    for number, user in enumerate(crowded):
+        shop.event(user, {"amount": f"{number}00" if number else "plenty", "rest": "x"})
+    shop.absorb()
+    shop.attribute("amount", "integer")
+    buyers = shop.audience("buyers", rule("attribute.amount", ">", 500))
+    assert shop.members(buyers) == set(crowded[6:])
+    assert shop.profile(crowded[3]).attributes == {"amount": 300, "rest": "x"}
+    assert shop.profile(crowded[0]).attributes == {"amount": "plenty", "rest": "x"}
+
+
+def test_retyping__moves_members_of_audiences_that_do_not_stand_on_it_only_by_name(shop: Shop) -> None:
+    user = somebody()
+    flag = shop.attribute("flag", "mixed")
+    shop.event(user, {"flag": "yes"})
+    shop.absorb()
+    flagged = shop.audience("flagged", rule("attribute.flag", "=", True))
+    assert shop.members(flagged) == set()
+
+    Attribute.objects.filter(id=flag.id).update(type="boolean")
+    set_attribute(flag, enabled=True)
+    shop.absorb()
+
+    assert shop.members(flagged) == {user}
+
+
+def test_merged_profile__that_was_not_converted_yet__is_converted_on_its_way(shop: Shop) -> None:
+    older, younger = somebody(), somebody()
+    shop.event(older)
+    shop.absorb()
+    shop.event(younger, {"amount": "7"}, ids=[("device:devid_g", "g")])
+    shop.event(older, ids=[("device:devid_g", "g")])
+    shop.absorber.absorb()
+    shop.attribute("amount", "integer")
+    shop.absorb()
+
+    assert shop.profile(older).attributes == {"amount": 7}
+
+
+def test_value_that_does_not_convert__is_there_once_the_type_is_fixed_and_its_row_replayed(shop: Shop) -> None:
+    user, now = somebody(), now_ms()
+    size = shop.attribute("size", "integer")
+    shop.event(user, {"size": "XL", "city": "Bonn"}, at=now - 5_000)
+    shop.event(user, {"size": "12"}, at=now - 9_000)
+    shop.absorb()
+    assert shop.profile(user).attributes == {"size": 12, "city": "Bonn"}
+    (bad,) = shop.bad_rows()
+    assert (bad.customer_id, bad.bucket) == (1, buckets.of_user(user))
+    assert bad.reason == "attribute size: the value does not convert to its type"
+    assert b"XL" in bytes(bad.body or b"")
+
+    assert replay_all(BadRow.objects.filter(customer_id=1)) == 1  # not mended yet
+    shop.absorb()
+    assert len(shop.bad_rows()) == 1
+    set_attribute(size, type_="string")
+    assert replay_all(BadRow.objects.filter(reason__contains="size")) == 1
+    shop.absorb()
+
+    assert shop.profile(user).attributes == {"size": "XL", "city": "Bonn"}
+    assert shop.total(user) == 2
+    assert shop.bad_rows() == []

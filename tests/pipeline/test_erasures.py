@@ -1,0 +1,244 @@
+"""Erasing a user: nothing is left anywhere, platforms are told, and what was under way brings nobody back."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from redis import Redis
+
+from activation.models import Activation, Batch, DeadLetter, Delivery
+from dmphub.api.idempotency import forget_answers_with
+from edge.models import BadRow
+from integrations.models import Platform
+from pipeline import erasures
+from pipeline.models import Erasure
+from profiles import discovery
+from profiles.models import Identity, Profile
+from tests.pipeline.shop import Shop, now_ms, rule, somebody
+
+SECRET = "Kensington-4711"
+OWN_ID = "customer-0815"
+
+
+@pytest.fixture
+def ads(shop: Shop) -> Platform:
+    shop.attribute("amount", "number")
+    return shop.platform()
+
+
+@pytest.fixture
+def buyers(shop: Shop, ads: Platform) -> Activation:
+    return shop.activation(shop.audience("buyers", rule("attribute.amount", ">", 100)), ads)
+
+
+def known(shop: Shop, ads: Platform) -> tuple[UUID, UUID]:
+    """A user with two browsers, whom the platform knows, in every table there is."""
+    first, second = somebody(), somebody()
+    data = {"UserId": OWN_ID, "amount": 150, "street": SECRET}
+    shop.event(first, data, ids=[("user", OWN_ID), ("device:devid_g", "device-1234")])
+    shop.absorb()
+    shop.event(second, data, ids=[("user", OWN_ID)])
+    shop.sync(first, ads, "platform-id-77")
+    shop.event(first, {"amount": "no number", "street": SECRET})
+    shop.absorb()
+    return first, second
+
+
+def mention_everywhere(shop: Shop, ads: Platform, buyers: Activation, user: UUID) -> None:
+    """The log of batches, errors and letters quote ids."""
+    now = datetime.now(UTC)
+    Batch.objects.create(
+        bucket=0, id=somebody(), platform_id=ads.pl, operation="add", status="done", rows=1, started_at=now,
+        request_excerpt='[{"userid":"platform-id-77"}]', response_excerpt=str(user),
+    )  # fmt: skip
+    DeadLetter.objects.create(
+        bucket=1, activation_id=buyers.pk, platform_user_id="other", platform_id=ads.pl, user_id=somebody(),
+        operation="add", reason="platform-id-77 is refused", attempts=1, died_at=now,
+    )  # fmt: skip
+
+
+def settle(shop: Shop) -> None:
+    shop.absorb()
+    erasures.carry_on([forget_answers_with])
+
+
+def traces(texts: list[str]) -> list[tuple[str, str]]:
+    """The (table, text)s of the whole database that hold one of the texts, however they are stored."""
+    found = []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+        for (table,) in cursor.fetchall():
+            for text in texts:
+                pattern = [f"%{text}%", f"%{text.encode().hex()}%"]
+                cursor.execute(f'SELECT 1 FROM "{table}" t WHERE t::text ILIKE %s OR t::text ILIKE %s LIMIT 1', pattern)
+                found += [(table, text)] if cursor.fetchone() else []
+    return found
+
+
+def in_redis(texts: list[str]) -> list[str]:
+    with Redis.from_url(settings.REDIS_URL) as client:
+        held = [key + (client.dump(key) or b"") for key in client.scan_iter()]
+    return [text for text in texts for value in held if text.encode() in value]
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is but one worker here, and it has written its examples when it has absorbed."""
+    monkeypatch.setattr(erasures, "LINGER", timedelta(0))
+    monkeypatch.setattr(discovery, "FLUSH_SECONDS", 0.0)
+
+
+def test_erased_user__whom_the_platform_has_removed__leaves_no_trace(
+    shop: Shop, ads: Platform, buyers: Activation, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    first, second = known(shop, ads)
+    mention_everywhere(shop, ads, buyers, first)
+    shop.deliver_in_mind()
+    texts = [str(first), str(second), OWN_ID, "device-1234", "platform-id-77", SECRET]
+    assert {text for _, text in traces(texts)} == set(texts)
+    assert len(BadRow.objects.all()) == 1
+
+    erasure = erasures.request(shop.customer.m, second, "a test")
+    settle(shop)
+    assert shop.due() == {("platform-id-77", False)}  # until the platform has removed it
+    assert {text for _, text in traces(texts)} == {"platform-id-77"}
+    shop.deliver_in_mind()
+    settle(shop)
+
+    assert traces(texts) == []
+    assert in_redis(texts) == []
+    assert [text for text in texts if text in caplog.text] == []
+    erasure.refresh_from_db()
+    assert (erasure.traces, erasure.platforms) == (None, {str(ads.pl): {"acknowledged": 1}})
+    assert erasure.finished_at is not None
+    assert shop.bad_rows() == []
+
+
+def test_erased_user__who_comes_again__is_somebody_new(shop: Shop, ads: Platform, buyers: Activation) -> None:
+    first, _ = known(shop, ads)
+    erasures.request(shop.customer.m, first, "a test")
+    settle(shop)
+    assert not Profile.objects.exists()
+
+    shop.event(first, {"amount": 150, "UserId": OWN_ID}, ids=[("user", OWN_ID)])
+    shop.absorb()
+
+    profile = shop.profile(first)
+    assert profile.attributes == {"amount": 150, "UserId": OWN_ID}
+    assert shop.named("user", OWN_ID) == first
+    assert shop.total(first) == 1
+
+
+@pytest.mark.parametrize("by", ["cookie", "user", "sync", "confirm", "match"])
+def test_row_that_was_under_way__brings_nobody_back(shop: Shop, ads: Platform, buyers: Activation, by: str) -> None:
+    first, _ = known(shop, ads)
+    before = now_ms() - 1_000
+    erasures.request(shop.customer.m, first, "a test")
+    settle(shop)
+
+    match by:
+        case "cookie":
+            shop.event(first, {"street": SECRET}, received=before)
+        case "user":
+            shop.event(None, {"street": SECRET}, ids=[("user", OWN_ID)], received=before)
+        case "sync":
+            shop.sync(first, ads, "platform-id-77")
+        case "confirm":
+            shop.confirm(first)
+        case "match":
+            shop.event(somebody(), {"street": "elsewhere"}, ids=[("user", OWN_ID)], received=before)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE inbox SET received_at = received_at - interval '2 seconds'")
+    shop.absorb()
+
+    assert not Profile.objects.filter(user_id=first).exists()
+    assert not Identity.objects.filter(value=OWN_ID).exists()
+
+
+def test_rows_of_the_same_batch__before_and_after__are_told_apart(shop: Shop, ads: Platform) -> None:
+    user = somebody()
+    shop.event(user, {"street": SECRET})
+    shop.absorb()
+    shop.event(user, {"street": SECRET, "amount": 5})
+    erasures.request(shop.customer.m, user, "a test")
+    shop.event(user, {"amount": 7}, received=now_ms() + 5)
+    shop.absorb()
+
+    assert shop.profile(user).attributes == {"amount": 7}
+
+
+def test_platform_that_cannot_be_told__is_noted_and_the_id_goes(shop: Shop) -> None:
+    shop.attribute("amount", "number")
+    platform = shop.platform()
+    settings_ = {name: call for name, call in platform.settings.items() if name != "remove"}
+    Platform.objects.filter(pk=platform.pk).update(settings={**settings_, "removal": "none"})
+    platform.refresh_from_db()
+    shop.activation(shop.audience("buyers", rule("attribute.amount", ">", 100)), platform)
+    user = somebody()
+    shop.event(user, {"amount": 150})
+    shop.sync(user, platform, "kept-id")
+    shop.absorb()
+    shop.deliver_in_mind()
+
+    erasure = erasures.request(shop.customer.m, user, "a test")
+    shop.absorb()
+    Delivery.objects.update(due_at=None)  # as the engine does where nobody can be told
+    erasures.carry_on()
+
+    erasure.refresh_from_db()
+    assert erasure.platforms == {str(platform.pl): {"kept": 1}}
+    assert traces(["kept-id"]) == []
+
+
+def test_platform_that_never_answers__is_given_up_after_its_time(shop: Shop, ads: Platform, buyers: Activation) -> None:
+    first, _ = known(shop, ads)
+    shop.deliver_in_mind()
+    erasure = erasures.request(shop.customer.m, first, "a test")
+    settle(shop)
+    erasure.refresh_from_db()
+    assert (erasure.platforms, erasure.finished_at) == ({str(ads.pl): {"open": 1}}, None)
+
+    Erasure.objects.update(requested_at=erasure.requested_at - erasures.GIVEN_UP_AFTER - timedelta(days=1))
+    erasures.carry_on()
+
+    erasure.refresh_from_db()
+    assert erasure.platforms == {str(ads.pl): {"given_up": 1}}
+    assert traces(["platform-id-77"]) == []
+
+
+def test_id_that_somebody_else_has_by_now__stays_theirs(shop: Shop, ads: Platform, buyers: Activation) -> None:
+    first, _ = known(shop, ads)
+    heir = somebody()
+    shop.event(heir, {"amount": 200})
+    shop.sync(heir, ads, "platform-id-77")
+    shop.absorb()
+
+    erasures.request(shop.customer.m, first, "a test")
+    settle(shop)
+
+    assert shop.wanted(buyers) == {"platform-id-77"}
+    assert shop.named(f"platform:{ads.pl}", "platform-id-77") == heir
+
+
+def test_import_files__of_the_customer__go_with_the_user(shop: Shop, ads: Platform, monkeypatch: Any) -> None:
+    from pipeline.imports import files  # noqa: PLC0415 (its folder is the home's)
+    from pipeline.models import Import  # noqa: PLC0415
+
+    user = somebody()
+    row = Import.objects.create(
+        customer=shop.customer, pixel=shop.pixel, name="people.csv", kept=True, format="csv", status="done",
+        created_at=datetime.now(UTC),
+    )  # fmt: skip
+    errors: Path = files.errors_file(row.pk)
+    errors.write_text(json.dumps({"row": 1, "message": SECRET}), encoding="utf-8")
+
+    erasures.request(shop.customer.m, user, "a test")
+    settle(shop)
+
+    assert not errors.exists()

@@ -1,0 +1,140 @@
+"""However requests with shared ids interleave among absorbers, the profiles are those of a sequential model."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from uuid import UUID
+
+from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from edge.buckets import BUCKETS
+from edge.messages import Id
+from edge.models import Inbox
+from pipeline.absorb.absorber import Absorber
+from pipeline.absorb.rows import lock_waiting
+from tests.pipeline.crowd import BROWSERS, KEYS, NAMES, OTHERS, Model, Sent, found, now_ms, send, told
+from tests.pipeline.shop import Shop
+from tests.pipeline.tables import empty
+
+SIZES = (1, 3, 1000)
+"""Rows that each of the absorbers takes at once: the fewer, the more they meet on their ways."""
+
+HOUR = 3_600_000
+SECONDS = 60.0  # rows that go in circles end it
+
+ids = st.lists(st.sampled_from([*KEYS, *OTHERS]), max_size=3, unique_by=lambda one: one[0])
+data = st.dictionaries(st.sampled_from(NAMES), st.integers(0, 9), max_size=2)
+requests = st.tuples(st.none() | st.sampled_from(BROWSERS), ids, data, st.integers(0, 50))
+
+
+class Racers:
+    """Absorbers in threads of their own, really at once, each with connections of its own."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self.trouble: list[BaseException] = []
+        self._threads = [threading.Thread(target=self._run, args=[size], daemon=True) for size in SIZES]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, size: int) -> None:
+        absorber = Absorber(lambda _: None)
+        try:
+            while not self._stop.is_set():
+                start = random.randrange(BUCKETS)
+                if not absorber._attempt(partial(lock_waiting, start=start, limit=size), size):
+                    self._stop.wait(0.001)
+        except BaseException as error:  # noqa: BLE001 (told by the test)
+            self.trouble.append(error)
+        finally:
+            absorber.close()
+            connection.close()
+
+    def settle(self) -> None:
+        end = time.monotonic() + SECONDS
+        while Inbox.objects.exists():
+            assert not self.trouble, self.trouble
+            assert time.monotonic() < end, list(Inbox.objects.values_list("kind", "query")[:5])
+            self._stop.wait(0.001)
+
+    def close(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+@contextmanager
+def racers() -> Iterator[Racers]:
+    racing = Racers()
+    try:
+        yield racing
+    finally:
+        racing.close()
+
+
+class Crowd(RuleBasedStateMachine):
+    """Requests are sent while absorbers work. What depends on the order, a login of another, waits until all is
+    quiet; everything else races."""
+
+    racing: Racers
+
+    @initialize()
+    def open_shop(self) -> None:
+        empty()
+        self.shop = Shop()
+        self.model = Model()
+        self.clock = now_ms()
+
+    @rule(burst=st.lists(requests, min_size=1, max_size=12))
+    def send(self, burst: list[tuple[UUID | None, list[Id], dict[str, int], int]]) -> None:
+        """Together, so that all are on their way at once."""
+        with transaction.atomic():
+            for browser, ids, data, ago in burst:
+                self.clock += 7
+                sent = Sent(browser, tuple(ids), data, self.clock - ago * HOUR, self.clock)
+                if sent.names() and len(self.model.meets(sent)) < 2:
+                    self.model.take(sent)
+                    send(self.shop, sent)
+
+    @rule(browser=st.sampled_from(BROWSERS), key=st.sampled_from(KEYS), data=data)
+    def log_in(self, browser: UUID, key: Id, data: dict[str, int]) -> None:
+        """As whoever: also as somebody else than the browser's profile is."""
+        self.racing.settle()
+        self.clock += HOUR
+        sent = Sent(browser, (key,), data, self.clock, self.clock)
+        self.model.take(sent)
+        send(self.shop, sent)
+        self.racing.settle()
+
+    @rule()
+    def look(self) -> None:
+        self.racing.settle()
+        assert found(self.shop) == told(self.model)
+
+    def teardown(self) -> None:
+        if hasattr(self, "shop"):
+            self.racing.settle()
+            self.shop.absorber.close()
+            assert found(self.shop) == told(self.model)
+            assert self.shop.bad_rows() == []
+
+
+def test_requests_with_shared_ids__in_any_interleaving__end_in_the_profiles_of_the_model(db: None) -> None:
+    with racers() as racing:
+        Crowd.racing = racing
+        run_state_machine_as_test(
+            Crowd,
+            settings=settings(
+                max_examples=20,
+                stateful_step_count=25,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                phases=[Phase.generate],  # what depends on a race does not shrink
+            ),
+        )

@@ -1,0 +1,72 @@
+"""Ids that never came back go after a day."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db.models import F
+
+from pipeline.absorb import unconfirmed
+from profiles.models import Profile
+from tests.pipeline.shop import Shop, somebody
+
+DAY = timedelta(days=1)
+
+
+def let_pass(time: timedelta) -> None:
+    Profile.objects.update(created_at=F("created_at") - time)
+
+
+def forget(shop: Shop) -> int:
+    done = 0
+    while took := shop.absorber.forget_unconfirmed():
+        done += took
+    return done
+
+
+def test_id_that_never_came_back__goes_after_a_day_and_all_others_stay(shop: Shop) -> None:
+    once, opted_out, confirmed, keyed, younger = (somebody() for _ in range(5))
+    for user in (once, opted_out, confirmed, younger):
+        shop.event(user, {"a": 1}, confirmed=False)
+    shop.event(keyed, ids=[("user", "7")], confirmed=False)
+    shop.absorb()
+    shop.event(confirmed)
+    shop.event(confirmed, ids=[("cookie", str(younger))])
+    shop.absorb()
+    Profile.objects.filter(user_id=opted_out).update(opted_out=True)
+
+    let_pass(DAY - timedelta(minutes=1))
+    assert forget(shop) == 0
+    let_pass(timedelta(minutes=2))
+    assert forget(shop) == 1
+    assert not Profile.objects.filter(user_id=once).exists()
+    assert Profile.objects.count() == 4
+
+
+def test_id_that_comes_back_after_it_went__begins_anew(shop: Shop) -> None:
+    user = somebody()
+    shop.event(user, {"a": 1}, confirmed=False)
+    shop.absorb()
+    let_pass(2 * DAY)
+    forget(shop)
+
+    shop.confirm(user)
+    shop.event(user, {"b": 1})
+    shop.absorb()
+    assert shop.profile(user).attributes == {"b": 1}
+    assert shop.profile(user).created_at > datetime.now(UTC) - DAY
+
+
+def test_many__go_in_bounded_batches_found_by_an_index(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unconfirmed, "LIMIT", 8)
+    for _ in range(30):
+        shop.event(somebody(), confirmed=False)
+    shop.absorb()
+    let_pass(2 * DAY)
+
+    assert shop.absorber.forget_unconfirmed() <= 8
+    shop.absorber._connection.execute(
+        "PREPARE waiting AS " + unconfirmed.WAITING.replace("%s", "$1", 1).replace("%s", "$2", 1).replace("%s", "$3", 1)
+    )
+    plan = shop.absorber._connection.execute("EXPLAIN EXECUTE waiting ('{1,2}', now(), 8)").fetchall()
+    assert "profile_unconfirmed" in str(plan)
+    assert forget(shop) >= 22

@@ -1,0 +1,169 @@
+"""What is taken for personal data in clear, and what is not."""
+
+import json
+import random
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from profiles.personal.numbers import IBAN_LENGTHS, luhn
+from profiles.personal.patterns import CARD, IBAN, MAIL, PHONE, find, find_named, names_phone
+from profiles.personal.protection import PersonalDataError, Policy, Protection, is_suspicious
+
+SALT = UUID("6f1f5fb6-30f4-4e6f-8a2c-3a4a3f3d7b11")
+HASHING = Protection(Policy.HASH, SALT)
+
+LOCAL = st.from_regex(r"[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,20}[A-Za-z0-9])?", fullmatch=True)
+DOMAIN = st.from_regex(r"(?:[a-z0-9](?:[a-z0-9-]{0,8}[a-z0-9])?\.){1,3}[a-z]{2,8}", fullmatch=True)
+GAP = st.sampled_from(["", " ", "-"])
+
+
+@st.composite
+def cards(draw: st.DrawFn) -> str:
+    """A number of a known issuer with its right last digit, in one of the usual notations."""
+    prefix, length = draw(st.sampled_from([("4", 16), ("4", 13), ("51", 16), ("2221", 16), ("34", 15), ("6011", 16)]))
+    free = draw(st.text("0123456789", min_size=length - len(prefix) - 1, max_size=length - len(prefix) - 1))
+    number = next(prefix + free + last for last in "0123456789" if luhn(prefix + free + last))
+    gap = draw(GAP)
+    return gap.join(number[at : at + 4] for at in range(0, length, 4))
+
+
+@st.composite
+def ibans(draw: st.DrawFn) -> str:
+    country, length = draw(st.sampled_from(sorted(IBAN_LENGTHS.items())))
+    bank = draw(st.sampled_from(["", "NWBK"]))
+    digits = length - 4 - len(bank)
+    account = bank + draw(st.text("0123456789", min_size=digits, max_size=digits))
+    number = int("".join(str(int(sign, 36)) for sign in account + country + "00"))
+    iban = f"{country}{98 - number % 97:02d}{account}"
+    written = " ".join(iban[at : at + 4] for at in range(0, length, 4)) if draw(st.booleans()) else iban
+    return written.lower() if draw(st.booleans()) else written
+
+
+@st.composite
+def phones(draw: st.DrawFn) -> str:
+    country = draw(st.sampled_from(["1", "44", "49", "351", "972"]))
+    groups = draw(st.lists(st.text("0123456789", min_size=2, max_size=4), min_size=3, max_size=3))
+    return f"+{country}{draw(GAP)}{draw(GAP).join(groups)}"
+
+
+@settings(max_examples=150)
+@given(local=LOCAL, domain=DOMAIN, around=st.sampled_from(["{}", "write to {} today", "<{}>", "?mail={}&x=1"]))
+def test_mail_address__wherever_it_stands__is_found_in_its_normal_form(local: str, domain: str, around: str) -> None:
+    (found,) = find(around.format(f"{local}@{domain}".upper()))
+
+    assert (found.kind, found.plain) == (MAIL, f"{local}@{domain}".lower())
+
+
+@settings(max_examples=150)
+@given(card=cards(), around=st.sampled_from(["{}", "paid with {}.", "card:{}"]))
+def test_card_number__in_usual_notations__is_found(card: str, around: str) -> None:
+    (found,) = find(around.format(card))
+
+    assert (found.kind, found.plain) == (CARD, card.replace(" ", "").replace("-", ""))
+
+
+@settings(max_examples=200)
+@given(iban=ibans(), around=st.sampled_from(["{}", "from {}, thank you", "({})"]))
+def test_iban__of_every_country__is_found(iban: str, around: str) -> None:
+    (found,) = find(around.format(iban))
+
+    assert (found.kind, found.plain) == (IBAN, iban.replace(" ", "").upper())
+
+
+@settings(max_examples=100)
+@given(phone=phones())
+def test_phone_number__with_its_country__is_found(phone: str) -> None:
+    (found,) = find(phone)
+
+    assert (found.kind, found.plain) == (PHONE, "+" + "".join(sign for sign in phone if sign.isdigit()))
+
+
+@pytest.mark.parametrize("text", ["030 1234567", "(555) 123-4567", "0170/1234567", " 06-12345678 "])
+def test_phone_number__as_written_at_home__is_found(text: str) -> None:
+    assert [one.kind for one in find(text)] == [PHONE]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1456213019", "1456213019000", "2024-01-15", "15.01.2024", "2024-01-15 10:00:00", "10.0.0.1", "C-4711",
+     "123-456-7890", "0001234567890", "4111111111111112", "DE00370400440532013000", "SKU-12AB-4711", "a@b", "@home",
+     "1.5e300", "EUR 1,234,567.89", "+1", "5f11538c-fcb6-4600-88e0-6e51bff72bbc", "100%40"],
+)  # fmt: skip
+def test_ordinary_texts__are_left_alone(text: str) -> None:
+    assert find(text) == []
+
+
+@pytest.mark.parametrize("name", ["phone", "MobilePhone", "tel", "user_tel", "mobile", "Fax"])
+def test_name_that_says_phone__makes_any_such_number_one(name: str) -> None:
+    assert names_phone(name)
+    assert [one.kind for one in find_named("01701234567")] == [PHONE]
+
+
+@pytest.mark.parametrize("name", ["hotel", "mobile_os", "title", "telemetry_id", "Amount"])
+def test_other_names__say_nothing(name: str) -> None:
+    assert not names_phone(name)
+
+
+def test_numbers_of_luhn__alone__are_no_cards() -> None:
+    """An order's number may end in the right digit by chance: its issuer tells them apart."""
+    chance = random.Random(1)
+    orders = [str(chance.randrange(10**15, 2 * 10**15)) for _ in range(500)]
+
+    assert [order for order in orders if find(order)] == []
+
+
+@settings(max_examples=150)
+@given(value=st.one_of(cards(), ibans(), phones(), st.builds("{}@{}".format, LOCAL, DOMAIN)), ascii_only=st.booleans())
+def test_whatever_is_found__looks_suspicious_in_its_json(value: str, ascii_only: bool) -> None:
+    assert is_suspicious(json.dumps({"a": [value]}, ensure_ascii=ascii_only).encode())
+
+
+def test_data__at_any_depth__is_hashed__and_the_rest_stays() -> None:
+    data = {
+        "mail": "Ada@Example.com", "amount": 4711, "at": 1456213019,
+        "list": ["x", {"deep": "DE89 3704 0044 0532 0130 00"}],
+        "phone": 491701234567, "card": 4111111111111111, "text": "ask ada@example.com or 030 1", "ada@example.com": 1,
+    }  # fmt: skip
+    raw, protected = HASHING.data(json.dumps(data).encode(), data)
+
+    assert json.loads(raw) == protected
+    clear = ("example.com", "3704", "4917", "4111")
+    assert not any(text in raw.decode() for text in clear)
+    assert (protected["amount"], protected["at"], protected["list"][0]) == (4711, 1456213019, "x")
+    assert protected["text"] == f"ask {protected['mail']} or 030 1"
+    assert len(protected["mail"]) == 64
+
+
+def test_hash__of_one_normal_form__is_the_same__and_another_with_another_salt() -> None:
+    other = Protection(Policy.HASH, UUID(int=1))
+
+    assert HASHING.text("Ada@Example.com") == HASHING.text("ada@example.com") != other.text("ada@example.com")
+
+
+def test_data__without_personal_data__is_the_very_same() -> None:
+    data = {"a": 1, "b": {"c": ["x+y", "café"]}}
+    raw = json.dumps(data).encode()
+
+    assert HASHING.data(raw, data) == (raw, data)
+
+
+def test_refusal__says_what_it_is__and_not_the_thing() -> None:
+    refusing = Protection(Policy.REFUSE, SALT)
+
+    with pytest.raises(PersonalDataError) as refused:
+        refusing.data(b'{"a": "ada@example.com"}', {"a": "ada@example.com"})
+
+    assert refused.value.answer.name == "personal-data"
+    assert (
+        refused.value.answer.body["body"]
+        == b"the data holds what looks like a mail address in clear: leave it out, or hash it\n"
+    )
+
+
+def test_dimensions__of_a_page_with_a_mail_address__hold_its_hash() -> None:
+    found = HASHING.dimensions({"eurl": "https://shop.example/?mail=ada%40example.com&p=1", "lat": 1.5})
+
+    assert found == {"eurl": f"https://shop.example/?mail={HASHING.text('ada@example.com')}&p=1", "lat": 1.5}
