@@ -112,6 +112,7 @@ class Lane(models.Model):
     lane = models.SmallIntegerField()
     fence = models.BigIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
+    open = models.BooleanField(db_default=False, help_text="What is due stays due: it may stand in a file already.")
 
     class Meta:
         db_table = "lane"

@@ -35,7 +35,9 @@ ON CONFLICT (bucket, activation_id, platform_user_id) DO UPDATE SET
     user_id = excluded.user_id, epoch = excluded.epoch, version = excluded.version,
     wanted = excluded.wanted, attempts = 0, dead = false, error = '', changed_at = excluded.changed_at,
     due_at = CASE WHEN kept.claim IS NOT NULL AND kept.due_at IS NOT NULL THEN kept.due_at
-                  WHEN excluded.wanted IS DISTINCT FROM kept.acknowledged THEN excluded.changed_at END
+                  WHEN excluded.wanted IS DISTINCT FROM kept.acknowledged THEN excluded.changed_at
+                  WHEN kept.due_at IS NOT NULL AND EXISTS (
+                      SELECT 1 FROM lane l WHERE l.platform_id = kept.platform_id AND l.open) THEN kept.due_at END
 WHERE (excluded.epoch, excluded.version) > (kept.epoch, kept.version)
 """
 WANT = (SmallInts, Ints, Texts, Ints, Uuids, Ints, Ints, Bools, Ints, Texts)
@@ -44,7 +46,9 @@ DISOWN = """
 UPDATE delivery SET epoch = %(epoch)s, version = 0, wanted = false, attempts = 0, dead = false, error = '',
     changed_at = %(now)s,
     due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
-                  WHEN acknowledged IS DISTINCT FROM false THEN %(now)s::timestamptz END
+                  WHEN acknowledged IS DISTINCT FROM false THEN %(now)s::timestamptz
+                  WHEN due_at IS NOT NULL AND EXISTS (
+                      SELECT 1 FROM lane l WHERE l.platform_id = delivery.platform_id AND l.open) THEN due_at END
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
   AND epoch < %(epoch)s
 """

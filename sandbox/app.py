@@ -70,8 +70,9 @@ class Sandbox:
         account.tally.requests += 1
         try:
             action: Action = party.prepare(account, request)
-        except Refused:
+        except Refused as refusal:
             account.tally.rejected += 1
+            account.violations.append(refusal.reason)
             raise
         verdict = self.faults.judge(party.name, name, action.concerns)
         if not verdict.acts:

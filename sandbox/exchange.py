@@ -30,15 +30,21 @@ class Answer:
 
 @dataclass(slots=True)
 class Refused(Exception):
-    """What a strict third party answers to a request that breaks its rules; nothing has been applied."""
+    """What a strict third party answers to a request that breaks its rules; nothing has been applied.
+
+    `document`: the answer's body where the third party's errors have a shape of their own.
+    """
 
     status: int
     reason: str
     rows: list[dict[str, Any]] = field(default_factory=list)
     headers: Headers = ()
+    document: dict[str, Any] | None = None
 
     def answer(self) -> Answer:
         """`{"status":"ERROR","error":…}`, and for batches `"rows":[{"row":<index>,"error":…}]`."""
+        if self.document is not None:
+            return json_answer(self.document, self.status, self.headers)
         document: dict[str, Any] = {"status": "ERROR", "error": self.reason}
         if self.rows:
             document["rows"] = self.rows
@@ -53,13 +59,13 @@ def method_refused(allowed: str) -> Refused:
     return Refused(405, f"use {allowed}", headers=((b"allow", allowed.encode()),))
 
 
-def parameters(query: str) -> dict[str, str]:
-    """The decoded query; Refused (400) when malformed, or when a parameter is empty or comes twice."""
+def parameters(query: str, *, empty: bool = False) -> dict[str, str]:
+    """The decoded query; Refused (400) when malformed, or when a parameter comes twice, or is empty without leave."""
     found: dict[str, str] = {}
     for name, value in _pairs(query):
         if name in found:
             raise Refused(400, f"parameter {name!r} comes twice")
-        if not value:
+        if not value and not empty:
             raise Refused(400, f"parameter {name!r} is empty")
         found[name] = value
     return found

@@ -5,9 +5,6 @@ mutation that is already so (adding a member, removing a stranger) is a success;
 accounts, so that a segment of another account is unknown here.
 """
 
-import base64
-import binascii
-import hmac
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,14 +12,14 @@ from itertools import count
 from typing import Any
 
 from sandbox.batch import read_rows
+from sandbox.credentials import basic_account
 from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
 from sandbox.ledger import Account, Operation, Row
-from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
+from sandbox.parties import Action, ThirdParty
 from sandbox.tokens import Tokens
 
 FIRST_SEGMENT_ID = 12345
 OPERATIONS: dict[str, Operation] = {"POST": "add", "DELETE": "remove"}
-CHALLENGE = ((b"www-authenticate", b'Basic realm="sandbox"'),)
 
 
 @dataclass(slots=True)
@@ -118,11 +115,7 @@ class GenericSegments(ThirdParty[SegmentAccount]):
         given = request.headers.get("authorization", "")
         if given.lower().startswith("bearer ") and request.path != "/generic/token":
             return self._tokens.account(given[7:].strip())
-        account, password = _credentials(given)
-        expected = f"{account}-secret".encode()
-        if not ACCOUNT_NAME.fullmatch(account) or not hmac.compare_digest(password.encode(), expected):
-            raise Refused(401, "basic authentication with <account>:<account>-secret", headers=CHALLENGE)
-        return account
+        return basic_account(given)
 
     def prepare(self, account: SegmentAccount, request: Request) -> Action:
         if request.path == "/generic/token":
@@ -137,17 +130,6 @@ class GenericSegments(ThirdParty[SegmentAccount]):
         if given.keys() == {"title"} and request.method == "POST":
             return Action(lambda _: False, lambda: account.create(given["title"], self._ids))
         return _single(account, OPERATIONS[request.method], given)
-
-
-def _credentials(header: str) -> tuple[str, str]:
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        user, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return user, password
 
 
 def _single(account: SegmentAccount, operation: Operation, given: dict[str, str]) -> Action:

@@ -15,6 +15,7 @@ Arrival = tuple[int, float, Operation, int, str]
 """(sequence from 1 without gaps, unix time of being applied, operation, segment id, third party's user id)"""
 
 KEPT_ARRIVALS = 1_000_000
+KEPT_VIOLATIONS = 50
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -72,9 +73,10 @@ class Tally:
 
 @dataclass(slots=True)
 class Account(ABC):
-    """What one account of one third party holds."""
+    """What one account of one third party holds; `violations`: the last rules that were broken, in words."""
 
     tally: Tally = field(default_factory=Tally)
+    violations: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_VIOLATIONS))
     arrivals: Arrivals = field(default_factory=Arrivals)
 
     @abstractmethod
@@ -88,4 +90,4 @@ class Account(ABC):
     def state(self, *, members: bool) -> dict[str, Any]:
         tally = self.tally
         counted = {"requests": tally.requests, "rejected": tally.rejected, "faulted": tally.faulted}
-        return self.holdings(members=members) | counted
+        return self.holdings(members=members) | counted | {"violations": list(self.violations)}

@@ -2,13 +2,22 @@
 
 from typing import Any
 
+from sandbox.cep import Cep
 from sandbox.generic import GenericSegments
 from sandbox.mathtag import SyncTag
 from sandbox.parties import ThirdParty
 from sandbox.signed_sync import SigningDomain
 from sandbox.sync import CookieDomain
 
+KINDS: tuple[type[ThirdParty[Any]], ...] = (
+    GenericSegments,
+    CookieDomain,
+    SigningDomain,
+    SyncTag,
+    Cep,
+)
+
 
 def third_parties() -> dict[str, ThirdParty[Any]]:
     """New, empty third parties by name, which is also their fault target."""
-    return {party.name: party for party in (GenericSegments(), CookieDomain(), SigningDomain(), SyncTag())}
+    return {kind.name: kind() for kind in KINDS}

@@ -1,26 +1,27 @@
 """The file strategy: every few minutes, what changed goes into files, one for each destination and partition.
 
-One sender holds the platform's file lane. It goes bucket by bucket: what is due is claimed for the file that it goes
-into, then written. The files are uploaded under a temporary name and renamed; their rows are finished from a list
-that was written beside each.
+One sender holds the platform's file lane, marked open, and goes bucket by bucket. The files are uploaded under a
+temporary name and renamed; their rows are finished from a list that was written beside each.
 """
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from psycopg import Cursor
 
-from activation.delivery import file_claims, finishing, lanes, log, removals
-from activation.delivery.claims import Claim
-from activation.delivery.file_claims import Due
+from activation.delivery import file_rows, finishing, lanes, log, removals
+from activation.delivery.claims import Claim, Row
+from activation.delivery.file_rows import Due
 from activation.delivery.file_writer import Writer
 from activation.delivery.gate import Gate, NotNow
 from activation.delivery.log import Entry
@@ -39,6 +40,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 BUCKET = 0
 NAMES = "SELECT 1 FROM uploaded_file WHERE platform_id = %s AND file_name = %s"
 UNWRITABLE = "this id cannot stand in the platform's file"
+
+ADD, REMOVE = Operation.ADD, Operation.REMOVE
+_by_id = itemgetter(2)
 
 FileKey = tuple[Destination, str]  # where it goes, and its partition
 
@@ -59,11 +63,12 @@ def drain(connection: Connection, platform: int, keep_on: Callable[[], bool]) ->
         log.abandon(cursor, platform, BUCKET, now)
         removals.let_go(cursor, found, list(range(BUCKETS)), now)
         gate = Gate(connection, cursor, found, lease)
-        rows = 0
-        try:
-            rows = _run(gate, found.connector, now) if gate.opens(now) else 0
-        finally:
-            _rest(gate, found.connector, now, wrote=rows > 0)
+        if not gate.opens(now):
+            lease.release(cursor)
+            return 0
+        lease.open(cursor)
+        rows = _run(gate, found.connector, now)
+        _rest(gate, found.connector, now, wrote=rows > 0)
         return rows
 
 
@@ -79,6 +84,7 @@ def _run(gate: Gate, connector: FileConnector, now: datetime) -> int:
 
 def _rest(gate: Gate, connector: FileConnector, now: datetime, *, wrote: bool) -> None:
     """At most one round an interval, beginning with its first minute."""
+    gate.lease.close(gate.cursor)
     if not wrote:
         gate.lease.release(gate.cursor)
         return
@@ -100,9 +106,11 @@ class _Run:
     _names: set[str] = field(default_factory=set)
 
     def write(self) -> None:
+        activations = sorted(self.target.segments)
         for bucket in range(BUCKETS):
-            self._alive()
-            found = file_claims.due(self.cursor, sorted(self.target.segments), bucket, self.now)
+            if not self.gate.stays():
+                raise NotNow
+            found = file_rows.due(self.cursor, activations, bucket, self.now)
             if found:
                 self._bucket(bucket, found)
         for file in self.files:
@@ -116,59 +124,71 @@ class _Run:
     def target(self) -> Target:
         return self.gate.target
 
-    def _alive(self) -> None:
-        if not self.gate.stays():
-            raise NotNow
-
     def _bucket(self, bucket: int, found: list[Due]) -> None:
-        """Claim what is due for the files that it goes into, and write it; nothing, where it is changing just now."""
-        members = members_of(
-            self.cursor, self.connector, self.target.platform, self.target.segments, [due.row for due in found]
-        )
-        sorted_out: dict[FileKey, list[tuple[Due, Member]]] = defaultdict(list)
-        for due, member in zip(found, members, strict=True):
-            key = self.connector.destination_of(member.extra), self.connector.partition(member)
-            sorted_out[key].append((due, member))
-        files = {key: self._file(key) for key in sorted_out}
-        claims = {files[key].batch: [due for due, _ in rows] for key, rows in sorted_out.items()}
-        if not self._claim(bucket, claims):
-            return
-        for key, rows in sorted_out.items():
-            self._write(files[key], rows)
+        if self.connector.by_user:
+            found.sort(key=_by_id)
+        where: dict[FileKey, list[tuple[Due, Member]]] = defaultdict(list)
+        partition, going = self.connector.partition, self._destination
+        for due, member in zip(found, self._members(bucket, found), strict=True):
+            where[going(member), partition(member)].append((due, member))
+        for key, rows in where.items():
+            self._write(self._file(key), bucket, rows)
 
-    def _claim(self, bucket: int, claims: dict[UUID, list[Due]]) -> bool:
-        """All of a bucket's or none of it: an id's changes stand together. What is left comes with the next file."""
-        claimed = False
-        with self.gate.connection.transaction() as transaction:
-            claimed = file_claims.claim(self.cursor, bucket, claims, self.now)
-            if not claimed:
-                raise psycopg.Rollback(transaction)
-        return claimed
+    def _members(self, bucket: int, found: list[Due]) -> list[Member]:
+        connector, segments = self.connector, self.target.segments
+        if not connector.wants_extra and not connector.wanted_attributes:
+            return [Member(segments[activation], known_as, user) for activation, _, known_as, user in found]
+        rows = [Row(bucket, activation, known_as, user, 1) for activation, _, known_as, user in found]
+        return members_of(self.cursor, connector, self.target.platform, segments, rows)
 
-    def _write(self, file: Writer, rows: list[tuple[Due, Member]]) -> None:
+    def _destination(self, member: Member) -> Destination:
+        return self.connector.destination_of(member.extra) if member.extra else self._usual
+
+    @cached_property
+    def _usual(self) -> Destination:
+        return self.connector.destination_of({})
+
+    def _write(self, file: Writer, bucket: int, rows: list[tuple[Due, Member]]) -> None:
+        texts: list[bytes] = []
+        notes: list[str] = []
         unwritable: list[Due] = []
-        for together in _together(rows, by_user=self.connector.by_user):
+        for together in self._together(rows):
             text = self._lines(together)
             if text:
-                file.write(text)
-                file.note(due for due, _ in together)
-                file.lines += text.count(b"\n")
+                texts.append(text)
+                notes += [f"{due[0]}\t{due[1]:d}\t{due[2]}" for due, _ in together]
             else:
-                unwritable.extend(due for due, _ in together)
-        self._set_aside(file, unwritable)
+                unwritable += [due for due, _ in together]
+        text = b"".join(texts)
+        file.write(text)
+        file.lines += text.count(b"\n")
+        file.note(bucket, notes, {due[0] for due, _ in rows})
+        if unwritable:
+            self._set_aside(file, bucket, unwritable)
         if file.size >= self.connector.most_bytes or file.lines >= self.connector.most_lines:
             self._open.pop((file.destination, file.partition), None)
 
+    def _together(self, rows: list[tuple[Due, Member]]) -> Iterable[Sequence[tuple[Due, Member]]]:
+        """What goes into `lines` at once: all of an id, or each change by itself."""
+        if not self.connector.by_user:
+            return zip(rows, strict=True)
+        return (list(found) for _, found in groupby(rows, key=lambda row: row[0][2]))
+
     def _lines(self, together: Sequence[tuple[Due, Member]]) -> bytes:
-        changes = [Change(member, Operation.ADD if due.wanted else Operation.REMOVE) for due, member in together]
+        """Nothing, where the id cannot stand in the file."""
+        if "\n" in together[0][0][2]:
+            return b""
+        changes = [Change(member, ADD if due[1] else REMOVE) for due, member in together]
         try:
             return b"".join(self.connector.lines(changes))
         except (IntegrationError, ValueError, TypeError, KeyError):
             return b""
 
-    def _set_aside(self, file: Writer, rows: list[Due]) -> None:
+    def _set_aside(self, file: Writer, bucket: int, rows: list[Due]) -> None:
+        """They are claimed, to be dead at once."""
+        file_rows.claim(self.cursor, file.batch, [(bucket, *due[:3]) for due in rows])
         for wanted in (True, False):
-            found = [due.row for due in rows if due.wanted is wanted]
+            found = [Row(bucket, due[0], due[2], due[3], 1) for due in rows if due[1] is wanted]
             if found:
                 finishing.dead(self.cursor, Claim(file.batch, wanted, found), UNWRITABLE, "", self.now)
 
@@ -196,12 +216,3 @@ class _Run:
                 self._names.add(name)
                 return name
             number += 1
-
-
-def _together(rows: list[tuple[Due, Member]], *, by_user: bool) -> Iterator[Sequence[tuple[Due, Member]]]:
-    """What goes into `lines` at once: all of an id, or each change by itself."""
-    if not by_user:
-        yield from ([row] for row in rows)
-        return
-    for _, found in groupby(rows, key=lambda row: row[0].row.platform_user_id):
-        yield list(found)

@@ -3,6 +3,7 @@
 What is wanted may have changed while the request was under way: then the row is due again.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -82,9 +83,11 @@ def has_letters(cursor: Cursor[Any], platform: int) -> bool:
     return bool((cursor.fetchone() or (False,))[0])
 
 
-def forget_letters(cursor: Cursor[Any], claim: Claim) -> None:
-    """These rows are well again."""
-    cursor.execute(FORGET_LETTERS, _keys(claim))
+def forget_letters(cursor: Cursor[Any], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Those rows are well again that begin and end with a key: bucket, activation, …, the platform's id."""
+    keys = sorted((row[0], row[1], row[-1]) for row in rows)
+    buckets, activations, ids = columns((SmallInts, Ints, Texts), keys)
+    cursor.execute(FORGET_LETTERS, {"buckets": buckets, "activations": activations, "ids": ids})
 
 
 def dead(cursor: Cursor[Any], claim: Claim, error: str, excerpt: str, now: datetime) -> None:

@@ -31,6 +31,7 @@ RENEW = """
 UPDATE lane SET leased_until = %(until)s
 WHERE platform_id = %(platform)s AND lane = %(lane)s AND fence = %(fence)s AND leased_until > %(now)s
 """
+OPEN = "UPDATE lane SET open = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
 REST = "UPDATE lane SET leased_until = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
 RELEASE = "UPDATE lane SET leased_until = NULL WHERE platform_id = %s AND lane = %s AND fence = %s"
 
@@ -76,6 +77,14 @@ class Lease:
     def outlasts(self, now: datetime, duration: timedelta) -> bool:
         """Whether it still holds at the end of what begins now."""
         return now + duration <= self.until
+
+    def open(self, cursor: Cursor[Any]) -> None:
+        """What is due in the lane stays due until it is closed, should its holder die too."""
+        cursor.execute(OPEN, [True, self.platform, self.lane, self.fence])
+
+    def close(self, cursor: Cursor[Any]) -> None:
+        """All that was sent is finished, or due."""
+        cursor.execute(OPEN, [False, self.platform, self.lane, self.fence])
 
     def rest(self, cursor: Cursor[Any], until: datetime) -> None:
         """Let nobody have the lane before `until`."""

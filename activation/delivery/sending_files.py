@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from activation.delivery import broken, fates, finishing, health, log, quotas
-from activation.delivery.claims import Claim
+from activation.delivery import broken, fates, file_rows, finishing, health, log, quotas
 from activation.delivery.file_writer import Writer
 from activation.delivery.gate import Gate, NotNow
 from activation.delivery.log import Entry
@@ -40,10 +39,8 @@ class Sending:
             if trouble is None:
                 trouble = self._send(file)
             else:
-                self._put_back(file, str(trouble), datetime.now(UTC))
                 self._finish_log(file, error=str(trouble) or "nothing was sent", accepted=0)
             rows += file.rows
-            file.discard()
         return rows
 
     def _send(self, file: Writer) -> "IntegrationError | NotNow | None":
@@ -55,7 +52,6 @@ class Sending:
         try:
             self._upload(file)
         except NotNow as late:
-            self._put_back(file, "", datetime.now(UTC))
             self._finish_log(file, error="the lane was lost", accepted=0)
             return late
         except IntegrationError as failure:
@@ -113,26 +109,20 @@ class Sending:
         gate, now = self.gate, datetime.now(UTC)
         fates.uploaded(gate.cursor, self.connector, gate.target.platform, file.name, file.batch, file.rows, now)
         letters = finishing.has_letters(gate.cursor, gate.target.platform)
-        for wanted, rows in file.noted(PAGE):
-            claim = Claim(file.batch, wanted, rows)
+        expires_at = expiry(self.connector, now, added=True)
+        for rows in file.noted(PAGE):
             with gate.connection.transaction():
-                finishing.done(gate.cursor, claim, now, expiry(self.connector, now, added=wanted))
+                file_rows.done(gate.cursor, gate.lease, file.batch, rows, now, expires_at)
                 if letters:
-                    finishing.forget_letters(gate.cursor, claim)
+                    finishing.forget_letters(gate.cursor, rows)
             gate.stays()
         self._finish_log(file, error="", accepted=file.rows)
 
     def _failed(self, file: Writer, failure: IntegrationError) -> None:
-        """The rows are not to blame: whatever happens to files costs them no attempt."""
-        self._put_back(file, str(failure), datetime.now(UTC), unknown=isinstance(failure, Unanswered))
+        """The rows are not to blame: they stay due, and whatever happens to files costs them no attempt."""
         self._finish_log(file, error=str(failure), accepted=0, unanswered=isinstance(failure, Unanswered))
         if isinstance(failure, Unauthorized | Misconfigured):
             broken.broke(self.gate.target.platform, sorted(file.activations), str(failure))
-
-    def _put_back(self, file: Writer, error: str, now: datetime, *, unknown: bool = False) -> None:
-        for wanted, rows in file.noted(PAGE):
-            known = [row._replace(before=None) for row in rows] if unknown else rows
-            finishing.unsent(self.gate.cursor, Claim(file.batch, wanted, known), error, now)
 
     def _finish_log(self, file: Writer, *, error: str, accepted: int, unanswered: bool = False) -> None:
         entry = Entry(

@@ -190,7 +190,7 @@ class Work:
         with self.gate.connection.transaction():
             finishing.done(self.gate.cursor, claim, now, expiry(self.gate.target.connector, now, added=claim.wanted))
             if self._letters:
-                finishing.forget_letters(self.gate.cursor, claim)
+                finishing.forget_letters(self.gate.cursor, [row[:3] for row in claim.rows])
         self.entry.accepted += len(self.accepted)
         self.accepted = []
 

@@ -32,7 +32,8 @@ class Street(SandboxProcess):
 
     def segment(self, party: str, title: str, account: str = "a") -> set[str]:
         """Of the segment whose title begins so; nobody where there is none."""
-        for one in self.account(party, account)["segments"].values():
-            if one["title"].startswith(title):
+        held = self.account(party, account)
+        for one in (held.get("segments") or held["groups"]).values():
+            if (one.get("title") or one["name"]).startswith(title):
                 return set(one["members"])
         return set()

@@ -106,14 +106,14 @@ def test_unknown_mapping__is_a_dead_letter_and_no_neighbour_suffers(world: World
 @pytest.mark.parametrize("world", [CASES[1]], indirect=True)
 def test_contact_that_is_gone__cannot_be_added_and_need_not_be_removed(world: World) -> None:
     activation = world.activate()
-    user = world.telling.user("not a contact", world.platform)
+    user = world.telling.user("1000000000", world.platform)
     world.telling.tell_all(world.platform)
-    assert "NO_SUCH_OBJECT" in world.telling.delivery("not a contact").error
+    assert "NO_SUCH_OBJECT" in world.telling.delivery("1000000000").error
     activations.resync(activation)
     world.telling.change(user, 1)
     world.telling.tell_all(world.platform)
-    assert world.telling.delivery("not a contact").acknowledged is False
-    assert not world.telling.delivery("not a contact").dead
+    assert world.telling.delivery("1000000000").acknowledged is False
+    assert not world.telling.delivery("1000000000").dead
 
 
 @pytest.mark.parametrize("world", [CASES[1]], indirect=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from integrations.models import Platform
 from tests.activation.telling import Telling
 from tests.connectors.street import Street
 from tests.connectors.uploading import Files
+from tests.edge.process import EdgeProcess, until
 from tests.integrations.sftp_server import PASSWORD, USER, SftpServer
 
 
@@ -195,3 +197,22 @@ def test_quota_of_files__is_kept_and_nothing_is_lost(files: Files) -> None:
     counts = activations.counts(activation)
     assert (counts["wanted"], counts["acknowledged"], counts["due"]) == (2, 1, 1)
     assert "1 files an hour are used up" in Batch.objects.exclude(error="").get().error
+
+
+def test_pixel_and_sync_tag__from_the_edge_to_the_platform(files: Files, edge_process: EdgeProcess) -> None:
+    """The whole way: a browser is synced with its data centre, and what it buys puts it into a file."""
+    platform = files.platform()
+    activation = files.activate(platform)
+    browser, mm_uuid = str(uuid4()), str(uuid4())
+    secret, pixel = platform.sync_secrets[0], files.telling.shop.pixel.id
+    sync = f"/uid?userid={mm_uuid}&pl={platform.pl}&plsec={secret}&dc=ewr"
+
+    until(lambda: edge_process.client.send("GET", sync, cookie=browser).status in {200, 302})
+    bought = edge_process.client.send("POST", f"/dp?m=1&id={pixel}&t=gif&_check=1", b'{"amount": 500}', cookie=browser)
+    assert bought.name == "accepted"
+
+    files.write(platform)
+    files.ask(platform)
+    assert files.held(activation) == {mm_uuid}
+    story = files.telling.shop.mappings(UUID(browser))
+    assert story == {(platform.pl, mm_uuid)}

@@ -1,5 +1,6 @@
 """Semi real-time files: one file a segment every few minutes, one user id a line (001_6c0121e2456e8832.txt)."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -10,7 +11,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Member, Operation, Removal, SegmentSource
 from integrations.connectors.files import S3, Change, Destination, FileConnector, Folder, Sftp
 
-STRANGE = str.maketrans("", "", "\t\r\n\0")
+STRANGE = re.compile("[\t\r\n\0]").search
 
 
 class FileSettings(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,6 +70,7 @@ class FileDrop(FileConnector):
         self.ttl_days = given.ttl_days if self.removal is Removal.TTL else None
         self.segment_source = SegmentSource(given.segments)
         self.segment_namespace = "file"
+        self._tells = given.operation_column
         known: FileCredentials = self.credentials
         if given.target == "sftp" and not (known.username and (known.password or known.private_key)):
             raise ValidationError({"credentials": ["username, and password or private_key, are needed for SFTP"]})
@@ -106,9 +108,9 @@ class FileDrop(FileConnector):
         """An id that would break the line has none."""
         for member, operation in changes:
             known_as = member.platform_user_id
-            if not known_as or known_as != known_as.translate(STRANGE):
+            if not known_as or STRANGE(known_as):
                 continue
-            if self.settings.operation_column:
+            if self._tells:
                 yield f"{known_as}\t{operation}\n".encode()
             elif operation is Operation.ADD:
                 yield f"{known_as}\n".encode()

@@ -157,7 +157,8 @@ class MappCep(Connector):
         found = _document(group)
         if NOT_THERE in {_document(answer).get("errorCode") for answer in responses} or "id" not in found:
             raise Refused(f"there is no default group {self.settings.default_group_id}: {group.excerpt}")
-        return {"api_version": version.excerpt.strip().strip('"'), "default_group": found.get("name")}
+        told = _document(version).get("apiVersion") or version.excerpt.strip().strip('"')
+        return {"api_version": told, "default_group": found.get("name")}
 
     def _call(
         self, method: str, path: str, query: dict[str, Any] | None = None, body: dict[str, Any] | None = None

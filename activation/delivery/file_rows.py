@@ -1,0 +1,65 @@
+"""The rows of files: read a bucket at a time, and finished from the list that was written beside each file.
+
+They are not claimed one by one, which would cost more than all the rest: the lane is marked open before anything is
+read. While it is, a row that is due stays due, whatever its user does (`activation.wants`); so what a sender that
+died may have sent is always sent over with the next file.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+
+from activation.delivery.lanes import Lease
+from edge.arrays import Bools, Ints, SmallInts, Texts, columns
+
+DUE = """
+SELECT activation_id, wanted, platform_user_id, user_id FROM delivery
+WHERE activation_id = ANY(%(activations)s) AND wanted = ANY('{false,true}') AND bucket = %(bucket)s
+  AND due_at <= %(now)s
+"""
+# a sender whose lane is somebody else's by now changes nothing
+DONE = """
+UPDATE delivery d SET claim = NULL, acknowledged = k.wanted, attempts = 0, error = '', changed_at = %(now)s,
+    batch = %(batch)s, expires_at = CASE WHEN k.wanted THEN %(expires_at)s::timestamptz END,
+    due_at = CASE WHEN d.wanted <> k.wanted THEN %(now)s::timestamptz END
+FROM unnest(%(buckets)s, %(activations)s, %(wanted)s, %(ids)s) AS k (bucket, activation_id, wanted, platform_user_id)
+WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id AND d.platform_user_id = k.platform_user_id
+  AND EXISTS (SELECT 1 FROM lane WHERE platform_id = %(platform)s AND lane = %(lane)s AND fence = %(fence)s)
+"""
+CLAIM = """
+UPDATE delivery d SET claim = %(batch)s, attempts = d.attempts + 1
+FROM unnest(%(buckets)s, %(activations)s, %(wanted)s, %(ids)s) AS k (bucket, activation_id, wanted, platform_user_id)
+WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id AND d.platform_user_id = k.platform_user_id
+  AND d.wanted = k.wanted
+"""
+
+
+Due = tuple[int, bool, str, UUID]  # activation, wanted, the platform's id, the user's
+Noted = tuple[int, int, bool, str]  # bucket, activation, wanted, the platform's id
+
+
+def due(cursor: Cursor[Any], activations: Sequence[int], bucket: int, now: datetime) -> list[Due]:
+    """What is due in the bucket."""
+    cursor.execute(DUE, {"activations": Ints.of(activations), "bucket": bucket, "now": now})
+    return cursor.fetchall()
+
+
+def done(
+    cursor: Cursor[Any], lease: Lease, batch: UUID, rows: Sequence[Noted], now: datetime, expires_at: datetime | None
+) -> None:
+    """The file is there; rows of which something else is wanted by now are due again."""
+    values = {"platform": lease.platform, "lane": lease.lane, "fence": lease.fence, "batch": batch, "now": now}
+    cursor.execute(DONE, {**values, **_columns(rows), "expires_at": expires_at})
+
+
+def claim(cursor: Cursor[Any], batch: UUID, rows: Sequence[Noted]) -> None:
+    """Mark a few rows that cannot stand in a file."""
+    cursor.execute(CLAIM, {"batch": batch, **_columns(rows)})
+
+
+def _columns(rows: Sequence[Noted]) -> dict[str, Any]:
+    buckets, activations, wanted, ids = columns((SmallInts, Ints, Bools, Texts), sorted(rows))
+    return {"buckets": buckets, "activations": activations, "wanted": wanted, "ids": ids}
