@@ -12,7 +12,18 @@ from benchmarks.bounds import Options, Result
 from benchmarks.home import throw_away_home
 from benchmarks.report import QUICK, RESULTS, console, save, show, summarise
 
-NAMES = ("edge", "absorb", "deliver", "mappings", "imports", "audiences", "flow", "lookalikes", "strategies", "backfill")
+NAMES = (
+    "edge",
+    "absorb",
+    "deliver",
+    "mappings",
+    "imports",
+    "audiences",
+    "flow",
+    "lookalikes",
+    "strategies",
+    "backfill",
+)
 
 
 def main() -> int:
