@@ -10,7 +10,8 @@ from psycopg import Cursor
 
 from audiences import store as memberships
 from audiences.catalogue import asked_audiences
-from audiences.lookalikes.explaining import learnt_from, score_tree
+from audiences.lookalikes.explaining import score_tree
+from audiences.lookalikes.graph import learnt_from
 from audiences.models import Audience, Membership
 from audiences.rules.evaluate import compile_rule, read_value
 from audiences.rules.moments import DAY_MS

@@ -2,6 +2,7 @@
 
 import json
 import math
+import resource
 import subprocess
 import sys
 import threading
@@ -62,9 +63,11 @@ def _children(pid: int) -> list[int]:
 def run(options: Options) -> Result:
     with services() as found, psycopg.connect(found.database_url, autocommit=True) as database:
         seed, lookalike = furnish(QUICK_PEOPLE if options.quick else PEOPLE, database)
-        learnt, peak = _in_a_process()
+        with measured(database) as cost:
+            learnt, peak = _in_a_process()
         (members,) = database.execute(MEMBERS, [lookalike]).fetchone() or (0,)
         event = _cost_of_an_event(database, lookalike, QUICK_EVENTS if options.quick else EVENTS)
+    learnt["postgres_cpu"] = cost.postgres
     return _result(options, learnt, peak, event, {"seed": seed, "members": members})
 
 
@@ -101,7 +104,8 @@ def _in_a_process() -> tuple[dict[str, float], float]:
     if process.returncode:
         raise RuntimeError("learning failed")
     figures: dict[str, float] = json.loads(told.splitlines()[-1])
-    return figures, peak.megabytes
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {**figures, "python_cpu": spent.ru_utime + spent.ru_stime}, peak.megabytes
 
 
 def learn_and_score() -> None:
@@ -111,7 +115,16 @@ def learn_and_score() -> None:
     from pipeline.lookalikes import scoring, training  # noqa: PLC0415
 
     spent: dict[str, float] = {"importing": time.perf_counter() - began}
-    for module, name in ((running, "learn"), (training, "train"), (scoring, "_score_all"), (scoring, "_move")):
+    for module, name in (
+        *(
+            (running, "learn"),
+            (training, "_sample"),
+            (training, "choose"),
+            (training, "_examples"),
+            (training, "train"),
+        ),
+        *((training, "influences"), (scoring, "_score_all"), (scoring, "_move")),
+    ):
         setattr(module, name, _timed(getattr(module, name), name.strip("_"), spent))
     if running.work_off() != 1:
         raise RuntimeError("nothing was due")
@@ -179,6 +192,8 @@ def _result(
         ["scoring everybody, s", shown(spent["score_all"])],
         ["learning and scoring, imports included, s", shown(until_scored)],
         ["then moving the members, s", shown(spent["move"])],
+        ["CPU of all that, Python's, s", shown(spent["python_cpu"])],
+        ["CPU of all that, PostgreSQL's, s", shown(spent["postgres_cpu"])],
         ["members", shown(counts["members"])],
         ["memory of all its processes at most, MB", shown(peak)],
         ["an event without the lookalike, µs", shown(event[0])],

@@ -9,6 +9,7 @@ from audiences.rules.subject import Json, Subject
 
 DAY_MS = 86_400_000
 DAY_SECONDS = 86_400
+TEXTS_KEPT = 1_000  # of a field, whose slots are not worked out again
 
 Reader = Callable[[Subject, int], list[int]]
 """(subject, now in unix ms) → the slots of the features it has. Only the UTC day of `now` matters."""
@@ -79,6 +80,15 @@ def _belonging(field: Field) -> _Part:
 
 def _activity(field: Field) -> _Part:
     measure, edges, slots = _measure(field), field.edges, field.ranges
+    pixel, name = field.keys
+
+    def moment(subject: Subject, today: int, found: list[int]) -> None:
+        seen = subject.activity.get(pixel)
+        if seen:
+            found.append(slots[bisect_right(edges, today - seen[name] // DAY_MS)])
+
+    if field.reading is Reading.AGE:  # half of all activity: read without a further call
+        return moment
 
     def part(subject: Subject, today: int, found: list[int]) -> None:
         measured = measure(subject, today)
@@ -109,11 +119,19 @@ def _measure(field: Field) -> Callable[[Subject, int], int | None]:
 
 def _categories(field: Field) -> _Part:
     value_of, mark = values(field), field.mark
+    known: dict[str, int] = {}
+
+    def slot_of_text(value: str) -> int:
+        slot = slot_of(mark, "s" + value)
+        if len(known) < TEXTS_KEPT:
+            known[value] = slot
+        return slot
 
     def part(subject: Subject, _today: int, found: list[int]) -> None:
         value = value_of(subject)
         if type(value) is str:
-            found.append(slot_of(mark, "s" + value))
+            slot = known.get(value)
+            found.append(slot_of_text(value) if slot is None else slot)
         elif type(value) is list:
             found.extend(_distinct(mark, value))
         elif (text := text_of(value)) is not None:

@@ -2,18 +2,15 @@
 
 from typing import Any
 
-from audiences.lookalikes.graph import learnt_from
 from audiences.lookalikes.stored import model_of, scorer_of
 from audiences.models import Audience
 from audiences.rules.subject import Subject
-
-__all__ = ["learnt_from", "score_tree"]
 
 
 def score_tree(audience: Audience, subject: Subject, now_ms: int) -> dict[str, Any]:
     """In place of a rule's tree: `true`, `score`, `threshold`, and the `chance` to be in the seed as learnt.
 
-    All None until a model is in force. `subject` knows its memberships of the audiences `learnt_from`.
+    All None until a model is in force. `subject` knows its memberships of the audiences that its model knows.
     """
     number = audience.model_number or 0
     model, score = model_of(audience.pk, number), scorer_of(audience.pk, number)

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
+import msgspec
 import psycopg
 
 from audiences.lookalike.fields import Field, Source
@@ -14,10 +14,11 @@ from pipeline.database import Connection
 from profiles.values import loads
 
 CHUNK = 1_000
+_decode = msgspec.json.Decoder().decode  # counts and moments have but one form
 WHOLE = 2**32
 
 ELIGIBLE = "p.confirmed AND p.merged_into IS NULL AND NOT p.opted_out"
-COLUMNS = "p.user_id, p.attributes::text, p.dimensions::text, p.activity::text"
+COLUMNS = "uuid_send(p.user_id), p.attributes::text, p.dimensions::text, p.activity::text"
 # who is among the examples is a matter of the user and of a number, so that it can be had again
 CHOSEN = "(uuid_hash_extended(p.user_id, %(random_state)s) & 4294967295) < %(most)s"
 
@@ -39,7 +40,7 @@ WHERE p.bucket = %(bucket)s AND p.customer_id = %(customer)s AND {ELIGIBLE} AND 
 ORDER BY p.user_id
 """  # noqa: S608 (constants of this code)
 BELONGING = """
-SELECT user_id, audience_id FROM membership WHERE bucket = %s AND audience_id = ANY(%s::int[]) AND member
+SELECT uuid_send(user_id), audience_id FROM membership WHERE bucket = %s AND audience_id = ANY(%s::int[]) AND member
 """
 
 
@@ -56,26 +57,26 @@ def audiences_of(fields: tuple[Field, ...]) -> tuple[int, ...]:
     return tuple(int(field.keys[0]) for field in fields if field.source is Source.AUDIENCE)
 
 
-def everybody(connection: Connection, crowd: Crowd, bucket: int) -> Iterator[tuple[UUID, Facts]]:
-    """All the bucket's eligible profiles."""
+def everybody(connection: Connection, crowd: Crowd, bucket: int) -> Iterator[tuple[bytes, Facts]]:
+    """All the bucket's eligible profiles, by the 16 bytes of the user."""
     return _stream(connection, crowd, bucket, EVERYBODY, {})
 
 
 def members(
     connection: Connection, crowd: Crowd, bucket: int, share: float, random_state: int
-) -> Iterator[tuple[UUID, Facts]]:
+) -> Iterator[tuple[bytes, Facts]]:
     """A share of those in the seed."""
     return _stream(connection, crowd, bucket, MEMBERS, _chosen(share, random_state))
 
 
 def others(
     connection: Connection, crowd: Crowd, bucket: int, share: float, random_state: int
-) -> Iterator[tuple[UUID, Facts]]:
+) -> Iterator[tuple[bytes, Facts]]:
     """A share of those who are not."""
     return _stream(connection, crowd, bucket, OTHERS, _chosen(share, random_state))
 
 
-def users_in(connection: Connection, audience: int, bucket: int) -> set[UUID]:
+def users_in(connection: Connection, audience: int, bucket: int) -> set[bytes]:
     rows = connection.execute(BELONGING, [bucket, [audience]])
     return {user for user, _ in rows}
 
@@ -86,18 +87,18 @@ def _chosen(share: float, random_state: int) -> dict[str, int]:
 
 def _stream(
     connection: Connection, crowd: Crowd, bucket: int, statement: str, more: dict[str, int]
-) -> Iterator[tuple[UUID, Facts]]:
+) -> Iterator[tuple[bytes, Facts]]:
     values = {"bucket": bucket, "customer": crowd.customer, "seed": crowd.seed, **more}
     with connection.transaction(), connection.cursor(name="people", binary=True) as people:
         belonging = _belonging(connection.cursor(binary=True), crowd, bucket)
         people.itersize = CHUNK
         people.execute(statement, values)
         for user, attributes, dimensions, activity in people:
-            yield user, Facts(loads(attributes), loads(dimensions), loads(activity), belonging.get(user, ()))
+            yield user, Facts(loads(attributes), loads(dimensions), _decode(activity), belonging.get(user, ()))
 
 
-def _belonging(cursor: psycopg.Cursor[Any], crowd: Crowd, bucket: int) -> dict[UUID, set[int]]:
-    found: dict[UUID, set[int]] = defaultdict(set)
+def _belonging(cursor: psycopg.Cursor[Any], crowd: Crowd, bucket: int) -> dict[bytes, set[int]]:
+    found: dict[bytes, set[int]] = defaultdict(set)
     if crowd.audiences:
         for user, audience in cursor.execute(BELONGING, [bucket, list(crowd.audiences)]):
             found[user].add(audience)

@@ -90,7 +90,7 @@ def score_buckets(scoring: Scoring) -> list[ScoredBucket]:
     for bucket in scoring.buckets:
         rows, users = Rows(), list[bytes]()
         for user, facts in population.everybody(connection, scoring.crowd, bucket):
-            users.append(user.bytes)
+            users.append(user)
             rows.add(read(facts, scoring.now_ms))
         seed = population.users_in(connection, scoring.crowd.seed, bucket)
         scores = score_all(model, rows) if users else np.zeros(0)

@@ -81,6 +81,7 @@ def test_weights__added_in_any_order__give_one_sum(weights: list[float], draw: A
 def features(*fields: Field, **known: Any) -> set[int]:
     found = reader(fields)(Facts(known), NOW)
     assert all(0 <= slot < SLOTS for slot in found)
+    assert len(set(found)) == len(found)  # what is known twice counts once
     return set(found)
 
 

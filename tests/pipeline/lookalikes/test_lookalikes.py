@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 
 from audiences import services as audiences
 from audiences.attributes import set_attribute
+from audiences.explaining import explain
 from audiences.lookalike.model import decode_model, scorer
 from audiences.lookalikes import orders
 from audiences.lookalikes.services import change_lookalike, create_lookalike, train
@@ -17,6 +18,7 @@ from audiences.models import Audience, LookalikeRun, Membership
 from audiences.rules.faults import RuleError
 from audiences.rules.subject import Facts
 from audiences.services import AudienceInUse
+from edge.transactions import plain_cursor
 from pipeline.lookalikes import run as running
 from pipeline.lookalikes.run import work_off
 from profiles.models import Attribute, Profile
@@ -66,6 +68,12 @@ def test_lookalike__holds_the_closest_and_says_why(shop: Shop, seed: Audience) -
     assert (story.scoring["reached"], story.scoring["overlap"]) == (len(shop.members(made)), len(overlap))
     assert story.scoring["drift"] == 0.0
     assert orders.due(datetime.now(UTC)) == []
+    member = next(iter(shop.members(made)))
+    with plain_cursor() as cursor:
+        told = explain(cursor, made, member)
+    assert told is not None
+    assert told.member is told.tree["true"] is True
+    assert told.tree["score"] >= told.tree["threshold"]
 
 
 def test_event__moves_people_at_once_and_activations_follow(shop: Shop, seed: Audience) -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from audiences import services as audiences
 from audiences.lookalikes.services import create_lookalike
@@ -36,6 +37,7 @@ def test_starter__learns_what_is_due_in_processes_of_its_own(
     shop: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("DMPHUB_SECRET_KEYS", ",".join(settings.SECRET_KEYS))
     settle(shop)
     seed = keen(shop)
     starter = Starter(COMMAND, PROJECT)
