@@ -9,6 +9,7 @@ import base64
 import binascii
 import hmac
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,6 +22,7 @@ from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
 from sandbox.tokens import Tokens
 
 FIRST_SEGMENT_ID = 12345
+PAGE = 1_000
 OPERATIONS: dict[str, Operation] = {"POST": "add", "DELETE": "remove"}
 CHALLENGE = ((b"www-authenticate", b'Basic realm="sandbox"'),)
 
@@ -127,8 +129,10 @@ class GenericSegments(ThirdParty[SegmentAccount]):
     def prepare(self, account: SegmentAccount, request: Request) -> Action:
         if request.path == "/generic/token":
             return self._tokens.prepare(self.identify(request), request)
+        if request.method == "GET":
+            return _read(account, parameters(request.query.removesuffix("&after=")))
         if request.method not in OPERATIONS:
-            raise method_refused("POST, DELETE")
+            raise method_refused("GET, POST, DELETE")
         given = parameters(request.query)
         if given and request.body:
             raise Refused(400, "either parameters or a body, not both")
@@ -148,6 +152,21 @@ def _credentials(header: str) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
     return user, password
+
+
+def _read(account: SegmentAccount, given: dict[str, str]) -> Action:
+    """A page of a segment's members, after `after`; the document knows no such call, platforms often do."""
+    if not {"id"} <= given.keys() <= {"id", "after"} or not re.fullmatch(r"[0-9]{1,18}", given["id"]):
+        raise Refused(400, "expected id, and after for further pages")
+    if int(given["id"]) not in account.segments:
+        raise Refused(404, f"no segment {given['id']}")
+
+    def page() -> Answer:
+        members = sorted(account.segments[int(given["id"])].members)
+        found = members[bisect_right(members, given.get("after", "")) :][:PAGE]
+        return json_answer({"status": "OK", "userids": found, "next": found[-1] if len(found) == PAGE else None})
+
+    return Action(lambda _: False, page)
 
 
 def _single(account: SegmentAccount, operation: Operation, given: dict[str, str]) -> Action:
