@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Limits, Member, Operation, Removal, Segment, SegmentSource, convert
 from integrations.connectors.files import Change, Destination, FileConnector, Sftp, Verdict
 from integrations.connectors.mediamath_s2s import audience_file, processing_log
-from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NO_SEGMENT, NOW, USER_ID, Header
+from integrations.connectors.mediamath_s2s.audience_file import GUID, LEAVE, NO_SEGMENT, NOW, USER_ID, Header
 from integrations.connectors.mediamath_s2s.publishing import DataSegment, Taxonomy, data_segment, taxonomy
 from integrations.connectors.mediamath_s2s.settings import (
     S2SActivation,
@@ -129,11 +129,16 @@ class MediaMathS2S(FileConnector, Publishing):
         ).encode()
 
     def lines(self, changes: Sequence[Change]) -> Iterator[bytes]:
-        """Of one id. What is joined is joined as MediaMath reads it; an id that no line could hold has none."""
+        """Of one id. What is joined is joined as MediaMath reads it; an id that is none of its own has no line.
+
+        A segment stands once on a line: of two activations that name the same one, the one that joins holds.
+        """
         user_id = changes[0].member.platform_user_id
-        if USER_ID.fullmatch(user_id):
-            told = [(change.member.segment.id, _when(change.operation)) for change in changes]
-            yield from audience_file.rows(user_id, sorted(told, key=_order))
+        pattern = GUID if self.settings.user_namespace == "mm" else USER_ID
+        if pattern.fullmatch(user_id):
+            leaving_first = sorted(changes, key=lambda change: change.operation is Operation.ADD)
+            told = {change.member.segment.id: _when(change.operation) for change in leaving_first}
+            yield from audience_file.rows(user_id, sorted(told.items(), key=_order))
 
     def _at(self, host: str) -> Sftp:
         """A host may bring a port of its own: `host:port`."""
