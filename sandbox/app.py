@@ -9,6 +9,7 @@ from sandbox.connection import hang_up
 from sandbox.controls import Controls
 from sandbox.exchange import Answer, Refused, Request
 from sandbox.faults import Faults, Verdict
+from sandbox.files import Intake
 from sandbox.page import Recent
 from sandbox.parties import Action, ThirdParty
 from sandbox.registry import third_parties
@@ -30,6 +31,10 @@ class Sandbox:
         self.recent = Recent()
         self.controls = Controls(self.parties, self.faults, self.recent)
         self._stopping = asyncio.Event()
+
+    def intake(self, loop: asyncio.AbstractEventLoop) -> Intake:
+        """Where files go that come by another way than HTTP."""
+        return Intake(self.parties, self.faults, self.recent, loop)
 
     def stop(self) -> None:
         """Hangs up on everyone who waits for a delayed answer."""

@@ -1,4 +1,4 @@
-"""What tests and people use: `/state`, `/received`, `/faults`, `/reset`, `/healthz` and the page."""
+"""What tests and people use: `/state`, `/received`, `/faults`, `/sftp`, `/reset`, `/healthz` and the page."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,11 +18,13 @@ class Controls:
         self._parties = parties
         self._faults = faults
         self._recent = recent
+        self.sftp: dict[str, str | int] | None = None
         self._handlers: dict[str, dict[str, Handler]] = {
             "/": {"GET": self._page},
             "/state": {"GET": self._state},
             "/received": {"GET": self._received},
             "/faults": {"GET": self._list_faults, "POST": self._order_fault},
+            "/sftp": {"GET": self._sftp},
             "/reset": {"POST": self._reset},
             "/healthz": {"GET": lambda _: json_answer({"status": "ok"})},
         }
@@ -59,6 +61,12 @@ class Controls:
             raise Refused(400, "account is missing")
         limit = _count(asked, "limit") if "limit" in asked else None
         return json_answer(party.peek(asked["account"]).arrivals.since(_count(asked, "since"), limit))
+
+    def _sftp(self, _: Request) -> Answer:
+        """`{"host", "port", "host_key"}` of the SFTP door."""
+        if self.sftp is None:
+            raise Refused(404, "the sandbox was started without --sftp-port")
+        return json_answer(self.sftp)
 
     def _list_faults(self, _: Request) -> Answer:
         return json_answer(self._faults.listed())

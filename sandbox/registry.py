@@ -6,8 +6,10 @@ from sandbox.cep import Cep
 from sandbox.generic import GenericSegments
 from sandbox.mathtag import SyncTag
 from sandbox.parties import ThirdParty
+from sandbox.s2s import S2sImport
 from sandbox.signed_sync import SigningDomain
 from sandbox.sync import CookieDomain
+from sandbox.tables import TableFiles
 
 KINDS: tuple[type[ThirdParty[Any]], ...] = (
     GenericSegments,
@@ -15,6 +17,8 @@ KINDS: tuple[type[ThirdParty[Any]], ...] = (
     SigningDomain,
     SyncTag,
     Cep,
+    S2sImport,
+    TableFiles,
 )
 
 

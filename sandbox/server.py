@@ -11,18 +11,20 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from sandbox.app import Sandbox
+from sandbox.sftp import SftpDoor
 
 STOP_WITHIN = 1.0
 PROBE_EVERY = 0.02
 PROBES = 500
 
 
-def serve(port: int = 8090, host: str = "127.0.0.1") -> None:
+def serve(port: int = 8090, host: str = "127.0.0.1", sftp_port: int | None = None) -> None:
     """Serves until SIGTERM or SIGINT; prints `ready sandbox=<url>` once it answers. Port 0 picks a free one.
 
-    To be called from the main thread. Raises OSError when the port is taken.
+    With `sftp_port` by SFTP too, and the line goes on ` sftp=<host>:<port>`. To be called from the main thread.
+    Raises OSError when a port is taken.
     """
-    uvloop.run(_serve(host, _available(host, port)))
+    uvloop.run(_serve(host, _available(host, port), sftp_port))
 
 
 def _available(host: str, port: int) -> int:
@@ -36,8 +38,10 @@ def _available(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-async def _serve(host: str, port: int) -> None:
+async def _serve(host: str, port: int, sftp_port: int | None) -> None:
     sandbox = Sandbox()
+    door = None if sftp_port is None else SftpDoor(sandbox.intake(asyncio.get_running_loop()), host, sftp_port)
+    sandbox.controls.sftp = None if door is None else door.told
     server = Server(
         sandbox,
         address=host,
@@ -51,9 +55,11 @@ async def _serve(host: str, port: int) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    stopping = asyncio.create_task(_until(stopped, host, port))
+    stopping = asyncio.create_task(_until(stopped, host, port, door))
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     sandbox.stop()
+    if door:
+        door.close()
     server.stop()  # type: ignore[no-untyped-call] # granian leaves it unannotated
     await asyncio.wait({serving}, timeout=STOP_WITHIN)
     for task in (stopping, serving):
@@ -61,20 +67,23 @@ async def _serve(host: str, port: int) -> None:
             task.result()
 
 
-async def _until(stopped: asyncio.Event, host: str, port: int) -> None:
-    await _announce(host, port)
+async def _until(stopped: asyncio.Event, host: str, port: int, door: SftpDoor | None) -> None:
+    await _announce(host, port, "" if door is None else f" sftp={_shown(host)}:{door.address[1]}")
     await stopped.wait()
 
 
-async def _announce(host: str, port: int) -> None:
+async def _announce(host: str, port: int, more: str) -> None:
     for _ in range(PROBES):
         if await _answers(host, port):
-            shown = f"[{host}]" if ":" in host else host
-            sys.stdout.write(f"ready sandbox=http://{shown}:{port}\n")
+            sys.stdout.write(f"ready sandbox=http://{_shown(host)}:{port}{more}\n")
             sys.stdout.flush()
             return
         await asyncio.sleep(PROBE_EVERY)
     raise TimeoutError(f"no answer from {host}:{port}")
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 async def _answers(host: str, port: int) -> bool:

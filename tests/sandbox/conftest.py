@@ -8,7 +8,7 @@ from tests.sandbox.process import SandboxProcess
 
 @pytest.fixture(scope="session")
 def running_sandbox() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as sandbox:
+    with SandboxProcess(sftp=True) as sandbox:
         yield sandbox
 
 

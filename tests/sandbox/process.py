@@ -20,10 +20,14 @@ State = dict[str, dict[str, dict[str, Any]]]
 
 
 class SandboxProcess:
-    """`with SandboxProcess() as sandbox:` runs one on a free port; `sandbox.url` has no slash at the end."""
+    """`with SandboxProcess() as sandbox:` runs one on free ports; `sandbox.url` has no slash at the end.
 
-    def __init__(self, port: int = 0) -> None:
-        self._command = [sys.executable, "-m", "sandbox", "--port", str(port)]
+    `sftp`: with its SFTP door, whose address and key `sftp_door()` tells.
+    """
+
+    def __init__(self, port: int = 0, *, sftp: bool = False) -> None:
+        door = ["--sftp-port", "0"] if sftp else []
+        self._command = [sys.executable, "-m", "sandbox", "--port", str(port), *door]
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -47,6 +51,10 @@ class SandboxProcess:
     def segments_url(self) -> str:
         """The generic third party's one address."""
         return f"{self.url}/generic/v1/segment"
+
+    def held(self, party: str, account: str) -> dict[str, Any]:
+        """What that account of that third party holds: its part of `/state`."""
+        return self.state(account)[party][account]
 
     @staticmethod
     def credentials(account: str) -> tuple[str, str]:
@@ -82,6 +90,11 @@ class SandboxProcess:
             since, more = since + len(rows), len(rows) == PAGE
         return arrivals
 
+    def sftp_door(self) -> dict[str, Any]:
+        """`{"host", "port", "host_key"}`: settings and credentials of a platform, less `credentials(account)`."""
+        door: dict[str, Any] = self._call("GET", "/sftp").json()
+        return door
+
     def faults(self, **order: object) -> list[dict[str, Any]]:
         """Orders a fault (`target="generic/a", status=503, times=2`, or `clear=True`); those now active."""
         active: list[dict[str, Any]] = self._call("POST", "/faults", json=order).json()
@@ -110,7 +123,7 @@ class SandboxProcess:
         patience.cancel()
         if not line.startswith("ready sandbox="):
             raise RuntimeError(f"the sandbox did not start: it said {line!r}, exit {self.stop()}")
-        return line.strip().removeprefix("ready sandbox=")
+        return line.split()[1].removeprefix("sandbox=")
 
     def _call(
         self, method: str, path: str, params: dict[str, str] | None = None, json: object = None

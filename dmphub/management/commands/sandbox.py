@@ -14,9 +14,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
         parser.add_argument("--port", type=int, default=8090, help="0: a free one (default %(default)s)")
+        parser.add_argument("--sftp-port", type=int, default=2222, help="0: a free one (default %(default)s)")
 
-    def handle(self, *, host: str, port: int, **_: Any) -> None:
+    def handle(self, *, host: str, port: int, sftp_port: int, **_: Any) -> None:
         try:
-            serve(port, host)
+            serve(port, host, sftp_port)
         except OSError as error:
-            raise CommandError(f"port {port} of {host} cannot be used: {error.strerror}") from error
+            raise CommandError(f"port {port} or {sftp_port} of {host} cannot be used: {error.strerror}") from error

@@ -1,0 +1,179 @@
+"""MediaMath's S2S audience import (004_61881f248519e6eb.txt): files by SFTP, and the log of their processing.
+
+`GET /mediamath/s2s/log?offset=` (basic authentication, the SFTP user's) answers `{"offset", "total", "results"}`
+with at most 100 results, oldest first: `{"id", "file", "received", "bytes", "status": "processed"|"refused",
+"rows", "line", "error"}`. The document shows no shape, so this one is ours.
+"""
+
+import posixpath
+import re
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from sandbox.credentials import basic_account
+from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
+from sandbox.files import TAKEN, FileAccount, FileParty
+from sandbox.ledger import Row
+from sandbox.packed import BadFile
+from sandbox.parties import Action
+from sandbox.rates import Quota
+from sandbox.s2s_file import NOWHERE, REMOVE, AudienceFile, Load, read_file
+
+LARGEST_FILE = 4_000_000_000
+FILES_AN_HOUR = 20
+BYTES_A_DAY = 5_000_000_000
+LOG_PAGE = 100
+LOG_PATH = "/mediamath/s2s/log"
+
+Users = dict[str, dict[str, int]]
+"""User id, segment id, and the unix time from which the user is in it."""
+
+
+@dataclass(slots=True)
+class S2sAccount(FileAccount):
+    """`users` by (segment namespace, whether mobile)."""
+
+    users: dict[tuple[str, bool], Users] = field(default_factory=dict)
+    log: list[dict[str, Any]] = field(default_factory=list)
+    files: Quota = field(default_factory=lambda: Quota(FILES_AN_HOUR, 3600))
+    bytes: Quota = field(default_factory=lambda: Quota(BYTES_A_DAY, 86_400))
+
+    def check_quotas(self, name: str, size: int) -> None:
+        """BadFile where the file is one too many, or its name was used; counts it otherwise."""
+        if size > LARGEST_FILE:
+            raise BadFile(f"larger than {LARGEST_FILE} bytes")
+        if not self.files.admits():
+            raise BadFile(f"more than {FILES_AN_HOUR} files in this hour")
+        if not self.bytes.admits(size):
+            raise BadFile(f"more than {BYTES_A_DAY} bytes on this day")
+        if any(entry["file"] == name and entry["status"] == "processed" for entry in self.log):
+            raise BadFile("a file of that name has been processed")
+
+    def apply(self, file: AudienceFile) -> None:
+        users = self.users.setdefault((file.namespace, file.mobile), {})
+        now = int(time.time())
+        for load in file.loads:
+            held = users.setdefault(load.userid, {})
+            if load.clear:
+                held.clear()
+            for segment, timestamp in load.segments:
+                if timestamp == REMOVE:
+                    held.pop(segment, None)
+                elif not (load.clear and segment == NOWHERE):
+                    held[segment] = timestamp or now
+            self._record(load)
+
+    def _record(self, load: Load) -> None:
+        for segment, timestamp in load.segments:
+            if segment.isdecimal():
+                self.arrivals.record("remove" if timestamp == REMOVE else "add", [Row(int(segment), load.userid)])
+
+    def note(self, name: str, size: int, rows: int, error: BadFile | None) -> None:
+        entry = {"id": len(self.log) + 1, "file": name, "received": int(time.time()), "bytes": size, "rows": rows}
+        told = {"line": error and error.line, "error": error and error.reason}
+        self.log.append(entry | {"status": "refused" if error else "processed"} | told)
+        if error is not None:
+            self.tally.rejected += 1
+            where = f", line {error.line}" if error.line else ""
+            self.violations.append(f"{name}{where}: {error.reason}")
+
+    def segments(self, *, mobile: bool) -> dict[str, dict[str, list[str]]]:
+        """Namespace, segment id, and who is in it by now."""
+        now = time.time()
+        found: dict[str, dict[str, list[str]]] = {}
+        for (namespace, kind), users in self.users.items():
+            if kind == mobile:
+                by_segment = found[namespace] = defaultdict(list)
+                for userid in sorted(users):
+                    for segment in (name for name, since in users[userid].items() if since <= now):
+                        by_segment[segment].append(userid)
+        return found
+
+    def holdings(self, *, members: bool) -> dict[str, Any]:
+        """`display` and `mobile`: namespace, segment, members. `users`: namespace, id, segments by their times."""
+        kinds = {"display": self.segments(mobile=False), "mobile": self.segments(mobile=True)}
+        files = {"files": self.log, "unfinished": self.folder.unfinished()}
+        if members:
+            users = {
+                f"{namespace}{'/mobile' if mobile else ''}": {userid: held for userid, held in users.items() if held}
+                for (namespace, mobile), users in self.users.items()
+            }
+            return {**kinds, "users": users} | files
+        sizes = {
+            kind: {
+                space: {number: {"size": len(ids)} for number, ids in found.items()}
+                for space, found in by_space.items()
+            }
+            for kind, by_space in kinds.items()
+        }
+        return sizes | files
+
+    def sizes(self) -> list[tuple[str, int]]:
+        return [
+            (f"{namespace} {segment}{' (mobile)' if mobile else ''}", len(members))
+            for mobile in (False, True)
+            for namespace, by_segment in self.segments(mobile=mobile).items()
+            for segment, members in by_segment.items()
+        ]
+
+
+class S2sImport(FileParty[S2sAccount]):
+    name = "mediamath-s2s"
+
+    def new_account(self) -> S2sAccount:
+        return S2sAccount()
+
+    def serves(self, path: str) -> bool:
+        return path.startswith("/mediamath/s2s/")
+
+    def identify(self, request: Request) -> str:
+        return basic_account(request.headers.get("authorization", ""))
+
+    def prepare(self, account: S2sAccount, request: Request) -> Action:
+        if request.path != LOG_PATH:
+            raise Refused(404, f"nothing at {request.path}")
+        if request.method != "GET":
+            raise method_refused("GET")
+        given = parameters(request.query)
+        offset = given.pop("offset", "0")
+        if given or not re.fullmatch(r"\d{1,9}", offset, re.ASCII):
+            raise Refused(400, "takes offset, a count, and nothing else")
+        return Action(lambda _: False, lambda: _page(account, int(offset)))
+
+    def take(self, account: S2sAccount, path: str, content: bytes) -> Action:
+        name = posixpath.basename(path)
+        try:
+            file = read_file(name, content)
+        except BadFile as error:
+            return Action(lambda _: False, partial(_refuse, account, name, content, error))
+        return Action(
+            lambda userid: any(load.userid == userid for load in file.loads),
+            lambda: _process(account, name, content, file),
+        )
+
+
+def _page(account: S2sAccount, offset: int) -> Answer:
+    results = account.log[offset : offset + LOG_PAGE]
+    return json_answer({"offset": offset, "total": len(account.log), "results": results})
+
+
+def _process(account: S2sAccount, name: str, content: bytes, file: AudienceFile) -> Answer:
+    try:
+        account.check_quotas(name, len(content))
+    except BadFile as error:
+        account.note(name, len(content), 0, error)
+        return Answer(400)
+    account.apply(file)
+    account.note(name, len(content), len(file.loads), None)
+    return TAKEN
+
+
+def _refuse(account: S2sAccount, name: str, content: bytes, broken: BadFile) -> Answer:
+    """A bad file counts as sent; that it is bad is told before a quota it breaks."""
+    account.files.admits()
+    account.bytes.admits(len(content))
+    account.note(name, len(content), 0, broken)
+    return Answer(400)

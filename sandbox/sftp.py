@@ -1,0 +1,232 @@
+"""The SFTP door: password accounts, a host key of this start, files in memory.
+
+A file is taken when it is closed, or renamed to a name of its own: `*.gz` without a dot before. A fault's
+`status` fails the renaming; where a file was written under its own name it breaks the connection, since the
+protocol's library cannot refuse a close.
+"""
+
+import logging
+import os
+import posixpath
+import socket
+import stat
+from contextlib import suppress
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import paramiko
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEEDED
+from paramiko.sftp import SFTP_FAILURE, SFTP_NO_SUCH_FILE, SFTP_OK, SFTP_PERMISSION_DENIED
+
+from sandbox.credentials import knows
+from sandbox.files import Folder, Intake, is_finished
+from sandbox.s2s import LARGEST_FILE
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # callers that hang up are no news
+
+BACKLOG = 50
+
+
+class SftpDoor:
+    """Listens at once; OSError where the port is taken. Port 0 picks a free one."""
+
+    def __init__(self, intake: Intake, host: str, port: int) -> None:
+        self._intake = intake
+        self._key = paramiko.ECDSAKey.generate()
+        self._listener = socket.create_server((host, port), backlog=BACKLOG)
+        self._transports: list[paramiko.Transport] = []
+        self.address: tuple[str, int] = self._listener.getsockname()[:2]
+        Thread(target=self._accept, name="sftp", daemon=True).start()
+
+    @property
+    def told(self) -> dict[str, str | int]:
+        """What a client has to know: `{"host", "port", "host_key"}`, the key as OpenSSH writes it."""
+        key = f"{self._key.get_name()} {self._key.get_base64()}"
+        return {"host": self.address[0], "port": self.address[1], "host_key": key}
+
+    def close(self) -> None:
+        self._listener.close()
+        for transport in self._transports:
+            transport.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            with suppress(paramiko.SSHException, OSError, EOFError):
+                self._serve(connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        transport = paramiko.Transport(connection)
+        transport.add_server_key(self._key)
+        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files)
+        self._transports = [*filter(paramiko.Transport.is_active, self._transports), transport]
+        transport.start_server(event=None, server=_Login(self._intake, transport))
+
+
+class _Login(paramiko.ServerInterface):
+    def __init__(self, intake: Intake, transport: paramiko.Transport) -> None:
+        self.intake = intake
+        self.transport = transport
+        self.account = ""
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        if not knows(username, password):
+            return AUTH_FAILED
+        self.account = username
+        return AUTH_SUCCESSFUL
+
+    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - the same for all
+        return "password"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - the library's signature
+        return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+
+class _Open(paramiko.SFTPHandle):
+    """An open file; `changed` once something may have been written."""
+
+    def __init__(self, files: "_Files", path: str, flags: int) -> None:
+        super().__init__(flags)
+        self._files = files
+        self.path = path
+        self.changed = bool(flags & (os.O_WRONLY | os.O_RDWR))
+
+    def write(self, offset: int, data: "ReadableBuffer") -> int:
+        folder = self._files.folder
+        with folder.lock:
+            content = folder.files.get(self.path)
+            if content is None or not self.changed:
+                return SFTP_PERMISSION_DENIED
+            written = bytes(data)
+            if offset + len(written) > LARGEST_FILE:
+                return SFTP_FAILURE
+            content.extend(bytes(max(0, offset - len(content))))
+            content[offset : offset + len(written)] = written
+        return SFTP_OK
+
+    def read(self, offset: int, length: int) -> bytes:
+        folder = self._files.folder
+        with folder.lock:
+            return bytes(folder.files.get(self.path, b"")[offset : offset + length])
+
+    def stat(self) -> paramiko.SFTPAttributes | int:
+        return self._files.stat(self.path)
+
+    def chattr(self, attr: paramiko.SFTPAttributes) -> int:  # noqa: ARG002 - modes and times mean nothing here
+        return SFTP_OK
+
+    def close(self) -> None:
+        super().close()
+        if self.changed and is_finished(self.path) and self._files.taken(self.path) != SFTP_OK:
+            self._files.hang_up()
+
+
+class _Files(paramiko.SFTPServerInterface):
+    def __init__(self, server: _Login) -> None:
+        super().__init__(server)
+        self._login = server
+
+    @property
+    def folder(self) -> Folder:
+        return self._login.intake.folder(self._login.account)
+
+    def hang_up(self) -> None:
+        self._login.transport.close()
+
+    def taken(self, path: str) -> int:
+        """Hands the file over; SFTP_FAILURE where a fault was asked for that spoils it."""
+        folder = self.folder
+        with folder.lock:
+            content = bytes(folder.files.get(path, b""))
+        verdict = self._login.intake.finished(self._login.account, path, content)
+        if verdict.drop:
+            self.hang_up()
+        return SFTP_FAILURE if verdict.spoils else SFTP_OK
+
+    def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> "_Open | int":  # noqa: ARG002 - see chattr
+        path, folder = _absolute(path), self.folder
+        with folder.lock:
+            if path in folder.folders or posixpath.dirname(path) not in folder.folders:
+                return SFTP_NO_SUCH_FILE
+            if path not in folder.files and not flags & os.O_CREAT:
+                return SFTP_NO_SUCH_FILE
+            if path in folder.files and flags & os.O_EXCL:
+                return SFTP_FAILURE
+            if path not in folder.files or flags & os.O_TRUNC:
+                folder.files[path] = bytearray()
+        return _Open(self, path, flags)
+
+    def stat(self, path: str) -> paramiko.SFTPAttributes | int:
+        path, folder = _absolute(path), self.folder
+        with folder.lock:
+            return _attributes(folder, path)
+
+    lstat = stat
+
+    def list_folder(self, path: str) -> list[paramiko.SFTPAttributes] | int:
+        path, folder = _absolute(path), self.folder
+        with folder.lock:
+            if path not in folder.folders:
+                return SFTP_NO_SUCH_FILE
+            inside = sorted({*folder.folders, *folder.files} - {"/"})
+            found = [_attributes(folder, name) for name in inside if posixpath.dirname(name) == path]
+        return [entry for entry in found if isinstance(entry, paramiko.SFTPAttributes)]
+
+    def mkdir(self, path: str, attr: paramiko.SFTPAttributes) -> int:  # noqa: ARG002 - see chattr
+        path, folder = _absolute(path), self.folder
+        with folder.lock:
+            if path in folder.files or path in folder.folders or posixpath.dirname(path) not in folder.folders:
+                return SFTP_FAILURE
+            folder.folders.add(path)
+        return SFTP_OK
+
+    def remove(self, path: str) -> int:
+        folder = self.folder
+        with folder.lock:
+            gone = folder.files.pop(_absolute(path), None)
+        return SFTP_NO_SUCH_FILE if gone is None else SFTP_OK
+
+    def rename(self, oldpath: str, newpath: str) -> int:
+        """As the protocol has it: a name that is taken is refused."""
+        with self.folder.lock:
+            taken = _absolute(newpath) in self.folder.files
+        return SFTP_FAILURE if taken else self.posix_rename(oldpath, newpath)
+
+    def posix_rename(self, oldpath: str, newpath: str) -> int:
+        old, new, folder = _absolute(oldpath), _absolute(newpath), self.folder
+        with folder.lock:
+            if old not in folder.files or posixpath.dirname(new) not in folder.folders or new in folder.folders:
+                return SFTP_NO_SUCH_FILE
+            folder.files[new] = folder.files.pop(old)
+        if not is_finished(new) or is_finished(old):
+            return SFTP_OK
+        outcome = self.taken(new)
+        if outcome != SFTP_OK:
+            with folder.lock:
+                folder.files[old] = folder.files.pop(new)
+        return outcome
+
+    def chattr(self, path: str, attr: paramiko.SFTPAttributes) -> int:  # noqa: ARG002 - modes and times mean nothing
+        return SFTP_OK
+
+
+def _absolute(path: str) -> str:
+    return posixpath.normpath(f"/{path.lstrip('/')}")
+
+
+def _attributes(folder: Folder, path: str) -> paramiko.SFTPAttributes | int:
+    attributes = paramiko.SFTPAttributes()
+    attributes.filename = posixpath.basename(path)
+    if path in folder.folders:
+        attributes.st_mode, attributes.st_size = stat.S_IFDIR | 0o755, 0
+    elif path in folder.files:
+        attributes.st_mode, attributes.st_size = stat.S_IFREG | 0o644, len(folder.files[path])
+    else:
+        return SFTP_NO_SUCH_FILE
+    return attributes
