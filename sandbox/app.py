@@ -64,11 +64,19 @@ class Sandbox:
         note = self.recent.note(party.name, request)
         try:
             name = note.account = party.identify(request)
-            answer = await self._for(party, name, request, receive)
+            answer = await self._counted(party, name, request, receive)
         except Refused as refusal:
             answer = refusal.answer()
         note.answered(answer)
         return answer
+
+    async def _counted(self, party: ThirdParty[Any], name: str, request: Request, receive: Receive) -> Answer | None:
+        tally = party.account(name).tally
+        tally.in_progress += 1
+        try:
+            return await self._for(party, name, request, receive)
+        finally:
+            tally.in_progress -= 1
 
     async def _for(self, party: ThirdParty[Any], name: str, request: Request, receive: Receive) -> Answer | None:
         account = party.account(name)
