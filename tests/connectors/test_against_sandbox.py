@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from activation.conditions import UploadedFile
 from activation.models import Activation
+from activation.publishing import publication, publish
 from integrations.models import Platform
 from tests.activation.telling import Telling
 from tests.connectors.uploading import Files
@@ -102,3 +104,20 @@ def test_refused_file__is_told_with_its_reason(files: SandboxFiles) -> None:
     [refused] = UploadedFile.objects.filter(fate="refused")
     assert "more than 20 files" in refused.reason
     assert len(files.held(activation)) == 20
+
+
+def test_taxonomy__is_made_and_replaced_whole(files: SandboxFiles) -> None:
+    platform = files.platform()
+    files.activate(platform)
+    url = f"{files.house.url}/dmp/v2.0/audience_segments"
+    order = {"audience_vendor_id": 13, "name": "Shop", "url": url}
+    made = publish(platform, publication(platform, "taxonomy", order))
+    number = msgspec.json.decode(made.body)["id"]
+    files.activate(platform, "huge", 1000)
+    replaced = publish(platform, publication(platform, "taxonomy", order | {"id": number}))
+    assert (made.status, replaced.status) == (201, 202)
+    children = msgspec.json.decode(replaced.body)["taxonomy"]["children"]
+    assert [(child["name"], child["code"], child["buyable"]) for child in children] == [
+        ("big", "1", True),
+        ("huge", "2", True),
+    ]

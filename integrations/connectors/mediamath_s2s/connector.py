@@ -94,9 +94,7 @@ class MediaMathS2S(FileConnector, Publishing):
     def log(self, offset: int) -> Request | None:
         if not self.settings.log_url:
             return None
-        return processing_log.request(
-            self.settings.log_url, offset, (self.credentials.username, self.credentials.password)
-        )
+        return processing_log.request(self.settings.log_url, offset, self._user)
 
     def verdicts(self, response: Response) -> tuple[Sequence[Verdict], int]:
         return processing_log.read(response)
@@ -111,8 +109,8 @@ class MediaMathS2S(FileConnector, Publishing):
     def publication(self, kind: str, order: dict[str, Any], segments: Sequence[Segment]) -> Request:
         given = convert(self.publishes[kind], order, "order")
         if isinstance(given, Taxonomy):
-            return taxonomy(given, segments, hashed=self.settings.hash_segments)
-        return data_segment(given, segments)
+            return taxonomy(given, segments, self._user, hashed=self.settings.hash_segments)
+        return data_segment(given, segments, self._user)
 
     # ── what stands in it ────────────────────────────────────────────────────────────────────────────
 
@@ -139,6 +137,10 @@ class MediaMathS2S(FileConnector, Publishing):
             leaving_first = sorted(changes, key=lambda change: change.operation is Operation.ADD)
             told = {change.member.segment.id: _when(change.operation) for change in leaving_first}
             yield from audience_file.rows(user_id, sorted(told.items(), key=_order))
+
+    @property
+    def _user(self) -> tuple[str, str]:
+        return self.credentials.username, self.credentials.password
 
     def _at(self, host: str) -> Sftp:
         """A host may bring a port of its own: `host:port`."""
