@@ -1,5 +1,8 @@
 """What is kept of a platform while it is delivered to: its health, its quotas, what it was known by."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from django.db import models
 
 
@@ -106,3 +109,8 @@ class UploadedFile(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+
+def fates_of(batches: Iterable[UUID]) -> dict[UUID, UploadedFile]:
+    """The files of these batches, where they were files."""
+    return {file.batch: file for file in UploadedFile.objects.filter(batch__in=list(batches))}

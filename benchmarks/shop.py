@@ -67,6 +67,17 @@ def open_shop(segments_url: str) -> Shop:
     return Shop(pixel.id, platform.pl, platform.sync_secrets[0], first.id, activation.id)
 
 
+def open_more_audiences(shop: Shop, count: int) -> None:
+    """Audiences whose rules are asked as those of the first ten are, and say no."""
+    from audiences.services import create_audience  # noqa: PLC0415 (models need Django's settings)
+    from edge.models import Customer  # noqa: PLC0415
+
+    customer = Customer.objects.get(m=CUSTOMER)
+    kinds = [rule for _, rule in _rules(shop.pixel)[1:]]
+    for number in range(count):
+        create_audience(customer, f"more {number}", kinds[number % len(kinds)])
+
+
 def open_accounts(database_url: str, shop: Shop, seed: int, count: int) -> None:
     """That many users, known and mapped on the platform, who have done nothing yet."""
     names = {"customer": CUSTOMER, "platform": shop.platform}

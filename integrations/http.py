@@ -10,13 +10,16 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import requests
 import urllib3
 from django.conf import settings
 from requests_hardened import Config, Manager
 from requests_hardened.ip_filter import InvalidIPAddress
+from requests_hardened.ip_filter_adapter import IPFilterAdapter
 
+from integrations.addresses import PRIVATE, is_public
 from integrations.errors import (
     IntegrationError,
     Misconfigured,
@@ -60,6 +63,16 @@ class Response:
         return self.body[:EXCERPT].decode("utf-8", "replace")
 
 
+class _Guard(IPFilterAdapter):  # type: ignore[misc]  # requests-hardened ships no types
+    """Judges the pinned address by our own list, too."""
+
+    def build_connection_pool_key_attributes(self, *given: Any, **more: Any) -> Any:
+        host, options = super().build_connection_pool_key_attributes(*given, **more)
+        if not is_public(host["host"].strip("[]")):
+            raise InvalidIPAddress(host["host"])
+        return host, options
+
+
 _local = threading.local()
 
 
@@ -84,6 +97,9 @@ def _session() -> requests.Session:
         )
         session = _local.session = Manager(config).get_session()
         session.trust_env = False
+        if not settings.ALLOW_PRIVATE_TARGETS:
+            session.mount("https://", _Guard(is_https_proto=True))
+            session.mount("http://", _Guard(is_https_proto=False))
     return session
 
 
@@ -104,7 +120,7 @@ def exchange(request: Request, timeout: float) -> Response:
             body = _read(answer, deadline)
             return Response(answer.status_code, {name.lower(): v for name, v in answer.headers.items()}, body)
     except InvalidIPAddress as refused:
-        raise Misconfigured("the address is inside a private network, where the hub does not go") from refused
+        raise Misconfigured(PRIVATE) from refused
     except requests.ConnectTimeout as late:
         raise Retriable("the platform could not be reached in time") from late
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema,

@@ -57,7 +57,7 @@ def work(platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
     """One holder's time in a lane; answers how many rows (or segments) it took on."""
     try:
         if lane == CREATION:
-            return creation.create_pending(_connection(), platform)
+            return creation.create_pending(_connection(), platform) + fates.look(_connection(), platform)
         if lane == FILES:
             return files.drain(_connection(), platform, keep_on)
         return sender.drain(_connection(), platform, lane, keep_on)
@@ -94,9 +94,10 @@ def forget() -> None:
 
 
 def is_due(platform: int, lane: int, now: datetime) -> bool:
-    """Whether the lane has something to send, or the creation lane a segment to create."""
+    """Whether the lane has something to send, or the creation lane a segment to create or a file to ask about."""
     if lane == CREATION:
-        return _connection().execute(PENDING, [platform]).fetchone() is not None
+        pending = _connection().execute(PENDING, [platform]).fetchone() is not None
+        return pending or fates.is_due(_connection(), platform, now)
     values = {"platform": platform, "buckets": buckets_of(lane), "now": now}
     return _connection().execute(DUE, values).fetchone() is not None
 

@@ -53,7 +53,7 @@ class Noted:
 
     events: int = 0
     sightings: dict[Keys, Sighting] = field(default_factory=dict)
-    shapes: set[Keys] = field(default_factory=set)
+    shapes: set[tuple[Keys | str, ...]] = field(default_factory=set)
     left_out: int = 0
     marks: set[int] = field(default_factory=set)
 
@@ -85,10 +85,11 @@ def seen(customer: int, data: dict[str, Any], at: int) -> None:
             if sighting is not None:
                 sighting.look(value, at)
         return
-    shape = tuple(data)
+    inner = [value for value in data.values() if type(value) is dict]
+    shape: tuple[Keys | str, ...] = (*data, *(tuple(one) for one in inner))
     if shape in noted.shapes:
         return
-    if len(noted.shapes) < SHAPES and not any(isinstance(value, dict) for value in data.values()):
+    if len(noted.shapes) < SHAPES and not any(type(value) is dict for one in inner for value in one.values()):
         noted.shapes.add(shape)
     for keys, value in _paths(data, (), 1):
         if keys not in noted.sightings:

@@ -4,16 +4,17 @@ A refused file is fed back to its rows: they are due again, with the platform's 
 break the activations that were in the last of them: a person has to act.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from django.core.exceptions import ValidationError
 from psycopg import Cursor
 
 from activation.delivery import broken, lanes
 from activation.delivery.finishing import stored
-from activation.delivery.targets import Target
+from activation.delivery.targets import Target, target
 from edge.buckets import BUCKETS
 from integrations.calls import answered
 from integrations.connectors.files import Fate, FileConnector, Verdict
@@ -73,6 +74,24 @@ def uploaded(
 def is_due(connection: Connection, platform: int, now: datetime) -> bool:
     """Whether there are files to ask about."""
     return connection.execute(DUE, [platform, now]).fetchone() is not None
+
+
+def look(connection: Connection, platform: int) -> int:
+    """Ask about the platform's files where it is time to; answers of how many it has spoken."""
+    now = datetime.now(UTC)
+    if not is_due(connection, platform, now):
+        return 0
+    with connection.cursor() as cursor:
+        try:
+            found = target(cursor, platform)
+        except ValidationError:
+            return 0
+        lease = found and lanes.lease(cursor, platform, lanes.CREATION, now, found.lease_duration)
+        if not found or not lease:
+            return 0
+        told = ask(connection, found, now)
+        lease.release(cursor)
+        return told
 
 
 def ask(connection: Connection, target: Target, now: datetime) -> int:

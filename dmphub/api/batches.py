@@ -4,23 +4,50 @@ from typing import Any
 
 import django_filters  # type: ignore[import-untyped]  # it ships no types
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from activation.conditions import UploadedFile, fates_of
 from activation.models import Batch
 from dmphub.api.authentication import customer_of
 from dmphub.api.resource import Listed
 from integrations.models import Platform
 
 
+class FileSerializer(serializers.ModelSerializer[UploadedFile]):
+    name = serializers.CharField(source="file_name")
+
+    class Meta:
+        model = UploadedFile
+        fields = ["name", "fate", "reason", "uploaded_at"]
+
+
+class BatchListSerializer(serializers.ListSerializer[Any]):
+    """The files of a page are looked up at once."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        rows = list(data)
+        self._context = {**self.context, "files": fates_of(row.id for row in rows)}
+        return super().to_representation(rows)
+
+
 class BatchSerializer(serializers.ModelSerializer[Batch]):
     platform = serializers.IntegerField(source="platform_id")
+    file = serializers.SerializerMethodField(help_text="Of a file: its name, and what the processing log says of it.")
 
     class Meta:
         model = Batch
+        list_serializer_class = BatchListSerializer
         fields = [
             *("id", "platform", "activations", "operation", "status", "rows", "accepted", "requests", "bytes"),
             *("response_status", "request_excerpt", "response_excerpt", "error", "started_at", "finished_at"),
+            "file",
         ]
+
+    @extend_schema_field(FileSerializer(allow_null=True))
+    def get_file(self, batch: Batch) -> dict[str, Any] | None:
+        file: UploadedFile | None = self.context.get("files", {}).get(batch.id)
+        return None if file is None else dict(FileSerializer(file).data)
 
 
 class BatchFilter(django_filters.FilterSet):  # type: ignore[misc]  # as above

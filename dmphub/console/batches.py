@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from activation.conditions import UploadedFile, fates_of
 from activation.models import Activation, Batch
 from dmphub.console.cells import Table, excerpt, mono, number, state, table, unbroken, when
 from dmphub.console.turning import turn
@@ -61,10 +62,11 @@ def _table(rows: list[Any]) -> Table:
         "Request",
         "Response",
     ]
-    return table([*headers, "Response"], [_cells(row, names) for row in rows])
+    fates = fates_of(row.id for row in rows)
+    return table(headers, [_cells(row, names, fates.get(row.id)) for row in rows])
 
 
-def _cells(row: Batch, names: dict[int, Platform]) -> list[Any]:
+def _cells(row: Batch, names: dict[int, Platform], file: UploadedFile | None) -> list[Any]:
     took = f"{(row.finished_at - row.started_at).total_seconds():.3f} s" if row.finished_at else ""
     return [
         when(row.started_at),
@@ -76,5 +78,12 @@ def _cells(row: Batch, names: dict[int, Platform]) -> list[Any]:
         number(row.requests),
         mono(row.response_status or ""),
         excerpt(row.request_excerpt),
-        excerpt(row.error or row.response_excerpt),
+        excerpt(f"{_told(file)}{row.error or row.response_excerpt}"),
     ]
+
+
+def _told(file: UploadedFile | None) -> str:
+    """What the platform's processing log says of the batch's file."""
+    if file is None:
+        return ""
+    return f"{file.file_name}: {file.fate}{f' ({file.reason})' if file.reason else ''}\n"

@@ -8,7 +8,7 @@ pytest and unittest collect its `test_…` methods. Nothing is sent: requests ar
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -220,7 +220,7 @@ class Conformance:
             must(member.platform_user_id.encode() in b"".join(lines), "a line names its user")
         for odd in ODD_IDS:
             strange = Change(self.example.members(odd)[0], Operation.ADD)
-            only_integration_errors(lambda strange=strange: list(ready.lines([strange])))
+            only_integration_errors(lambda strange=strange: one_line_each(ready.lines([strange])))
 
 
 def refused(validate: Any, what: str) -> None:
@@ -229,6 +229,10 @@ def refused(validate: Any, what: str) -> None:
     except ValidationError:
         return
     raise NotConforming(f"{what} is not refused")
+
+
+def one_line_each(lines: Iterable[bytes]) -> None:
+    must(all(line.endswith(b"\n") and line.count(b"\n") == 1 for line in lines), "an odd id does not break its line")
 
 
 def one_each(outcomes: Sequence[Any], members: int) -> None:

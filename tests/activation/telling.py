@@ -83,6 +83,15 @@ class Telling:
 
         until(quiet, seconds)
 
+    def tell_all_of(self, platform: Platform, seconds: float = 15.0) -> None:
+        """The same, where other platforms may have something due."""
+
+        def done() -> bool:
+            self.tell(platform)
+            return not Delivery.objects.filter(platform_id=platform.pl, due_at__isnull=False).exists()
+
+        until(done, seconds)
+
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────
 
     def held(self, title: str = "big", account: str = "a") -> set[str]:

@@ -31,8 +31,10 @@ def test_quick_run__absorb_and_deliver__do_all_their_work_and_judge_nothing(tmp_
     assert results.keys() == {"absorb", "deliver"}
     assert all(one["quick"] for one in results.values())
     assert {name: one["events"] for name, one in results["absorb"]["figures"].items()} == {
-        "every event flips": 2_000,
-        "nothing flips": 2_000,
+        "ten audiences, every event flips": 2_000,
+        "ten audiences, nothing flips": 2_000,
+        "100 audiences, nothing flips": 2_000,
+        "100 audiences, every event flips": 2_000,
     }
     assert results["deliver"]["figures"]["members"] == 2_000
     assert "held" not in said

@@ -1,15 +1,30 @@
 """The sandbox as a process, with the stand-ins of `parties` beside its own third parties."""
 
+import os
+import shutil
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.connectors.parties.s2s import FOLDER
 from tests.sandbox.process import SandboxProcess
 
 
 class Street(SandboxProcess):
+    """`files`: what is uploaded by SFTP, a folder for each user."""
+
     def __init__(self) -> None:
         super().__init__()
         self._command = [sys.executable, "-m", "tests.connectors.parties", "--port", "0"]
+        self._folder = TemporaryDirectory(prefix="dmphub-street-")
+        self.files = Path(self._folder.name)
+        os.environ[FOLDER] = self._folder.name
+
+    def reset(self) -> None:
+        super().reset()
+        for path in self.files.iterdir():
+            shutil.rmtree(path)
 
     def account(self, party: str, account: str = "a") -> dict[str, Any]:
         """What it holds, and how many of its requests broke a rule (`rejected`)."""

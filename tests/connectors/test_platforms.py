@@ -1,126 +1,22 @@
 """Each connector end to end: data in, an audience, the platform holds exactly its members, whatever it answers."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from activation import services as activations
-from activation.models import Activation, Batch
+from activation.conditions import Health
+from activation.models import Batch, Delivery
 from integrations import services
 from integrations.connectors.base import Connector
-from integrations.connectors.mapp_cep.connector import MappCep
 from integrations.connectors.mapp_webhook.connector import MappWebhook
 from integrations.connectors.mediamath_batch.connector import MediaMathBatch
-from integrations.connectors.mediamath_event.connector import MediaMathEvent
 from integrations.models import Platform
-from tests.activation.telling import Telling
+from tests.activation.telling import Telling, forget_backoff
 from tests.connectors.storms import Storm
 from tests.connectors.street import Street
-
-MAPPING = [{"from": "sku", "to": "product_id", "type": "String"}, {"from": "mail", "to": "mt_exem", "type": "String"}]
-
-
-@dataclass(frozen=True)
-class Case:
-    """`title`: what the platform calls the audience. `an_id`: one that the platform takes."""
-
-    connector: type[Connector]
-    party: str
-    settings: Callable[[str], dict[str, Any]]
-    credentials: dict[str, Any]
-    activation: dict[str, Any]
-    title: str
-    an_id: Callable[[int], str]
-    removes: bool = True
-
-    @property
-    def overload(self) -> str | None:
-        return "Database Access Limit Exceeded" if self.connector is MappCep else None
-
-
-def guid(_: int) -> str:
-    return str(uuid4())
-
-
-CASES = [
-    Case(
-        MappWebhook,
-        "webhook",
-        lambda url: {"url": f"{url}/mapp-webhook/a"},
-        {"secret": "a-secret"},
-        {},
-        "big",
-        lambda number: f"abc{number}",
-    ),
-    Case(
-        MappCep,
-        "cep",
-        lambda url: {"api_url": f"{url}/cep/api/rest/v6", "default_group_id": 4711},
-        {"username": "a", "password": "a-secret"},
-        {},
-        "big - DMP",
-        lambda number: str(800 + number),
-    ),
-    Case(
-        MediaMathEvent,
-        "events",
-        lambda url: {"url": f"{url}/mediamath-event/a/event/img", "advertiser_id": 23, "mapping": MAPPING},
-        {},
-        {"pixel_id": 77},
-        "77",
-        guid,
-        removes=False,
-    ),
-    Case(
-        MediaMathBatch,
-        "batches",
-        lambda url: {"url": f"{url}/mediamath-batch/a/v1", "advertiser_id": 23, "mapping": MAPPING},
-        {"api_key": "a-secret"},
-        {"pixel_id": 77, "mapping_id": "M-1"},
-        "77",
-        guid,
-        removes=False,
-    ),
-]
-
-
-class World:
-    """One platform of a case, with an audience on its way to it."""
-
-    def __init__(self, telling: Telling, sandbox: Street, case: Case) -> None:
-        self.telling, self.sandbox, self.case = telling, sandbox, case
-        self.platform = telling.shop.platform(
-            "a",
-            connector=case.connector.key,
-            settings=case.settings(sandbox.url),
-            credentials=case.credentials,
-        )
-        self._count = 0
-
-    def activate(self) -> Activation:
-        activation = activations.activate(self.telling.audience(), self.platform, self.case.activation)
-        self.telling.shop.absorb()
-        self.telling.create(self.platform)
-        activation.refresh_from_db()
-        assert activation.status == Activation.Status.LIVE, activation.last_error
-        return activation
-
-    def joins(self, **data: Any) -> tuple[Any, str]:
-        self._count += 1
-        an_id = self.case.an_id(self._count)
-        user = self.telling.user(an_id, self.platform)
-        if data:
-            self.telling.shop.event(user, data)
-        return user, an_id
-
-    def held(self) -> set[str]:
-        return self.sandbox.segment(self.case.party, self.case.title)
-
-    def rejected(self) -> int:
-        return int(self.sandbox.account(self.case.party)["rejected"])
+from tests.connectors.worlds import CASES, World
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.connector.key)
@@ -230,3 +126,21 @@ def test_group__that_cannot_be_made_is_told_and_tried_again(world: World) -> Non
     activation.refresh_from_db()
     assert "NO_SUCH_OBJECT" in activation.last_error
     assert "no default group 9" in services.check(platform)["error"]
+
+
+@pytest.mark.parametrize("world", [CASES[1]], indirect=True)
+def test_overload__that_comes_again_is_given_a_quarter_of_an_hour(world: World) -> None:
+    world.activate()
+    world.joins()
+    world.sandbox.faults(target="cep/a", status=500, body=world.case.overload)
+    waits = []
+    for _ in range(2):
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE platform_health SET until = NULL")
+        forget_backoff()
+        world.telling.tell(world.platform)
+        health = Health.objects.get(platform_id=world.platform.pl)
+        assert health.until is not None
+        waits.append(round((health.until - health.changed_at).total_seconds()))
+    assert waits == [30, 900]
+    assert Delivery.objects.get().attempts == 0

@@ -113,8 +113,8 @@ class Shop:
     # ── what is configured ───────────────────────────────────────────────────────────────────────────
 
     def attribute(self, path: str, type_: str) -> Attribute:
-        attribute = Attribute.objects.create(customer=self.customer, path=path, type=type_)
-        set_attribute(attribute, enabled=True)
+        attribute, _ = Attribute.objects.get_or_create(customer=self.customer, path=path)  # it may have been seen
+        set_attribute(attribute, enabled=True, type_=type_)
         return attribute
 
     def audience(self, name: str, rule: Rule) -> Audience:

@@ -96,9 +96,7 @@ def test_enabling_and_retyping__converts_what_is_stored_and_asks_the_audiences_a
     for number, user in enumerate(crowded):
         shop.event(user, {"amount": f"{number}00" if number else "plenty", "rest": "x"})
     shop.absorb()
-    amount = Attribute.objects.create(customer=shop.customer, path="amount")
-
-    set_attribute(amount, enabled=True, type_="integer")
+    shop.attribute("amount", "integer")
     buyers = shop.audience("buyers", rule("attribute.amount", ">", 500))
     assert shop.members(buyers) == set(crowded[6:])
     assert shop.profile(crowded[3]).attributes == {"amount": 300, "rest": "x"}
@@ -126,10 +124,8 @@ def test_merged_profile__that_was_not_converted_yet__is_converted_on_its_way(sho
     shop.absorb()
     shop.event(younger, {"amount": "7"}, ids=[("device:devid_g", "g")])
     shop.event(older, ids=[("device:devid_g", "g")])
-    while shop.profile(older).merged_into is None and not shop.profile(older).attributes:
-        shop.absorber.absorb()
-        if Attribute.objects.filter(path="amount").count() == 0:
-            shop.attribute("amount", "integer")
+    shop.absorber.absorb()
+    shop.attribute("amount", "integer")
     shop.absorb()
 
     assert shop.profile(older).attributes == {"amount": 7}

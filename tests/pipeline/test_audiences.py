@@ -207,6 +207,6 @@ def test_backfill__wants_the_members_that_are_mapped(shop: Shop, monkeypatch: py
 
     assert shop.wanted(activation) == {"x11", "x13", "x15", "x17", "x19"}
     assert activations.counts(activation) == {
-        "wanted": 5, "acknowledged": 0, "due": 5, "waiting_for_mapping": 5, "dead": 0,
+        "wanted": 5, "acknowledged": 0, "due": 5, "waiting_for_mapping": 5, "dead": 0, "kept": 0,
     }  # fmt: skip
     assert not Inbox.objects.exists()

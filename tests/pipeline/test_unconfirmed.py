@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db.models import F
 
 from pipeline.absorb import unconfirmed
 from profiles.models import Profile
@@ -13,8 +13,7 @@ DAY = timedelta(days=1)
 
 
 def let_pass(time: timedelta) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE profile SET created_at = created_at - %s::interval", [f"{time.total_seconds()} seconds"])
+    Profile.objects.update(created_at=F("created_at") - time)
 
 
 def forget(shop: Shop) -> int:

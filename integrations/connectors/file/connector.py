@@ -53,6 +53,13 @@ class FileDrop(FileConnector):
     settings_type = FileSettings
     credentials_type = FileCredentials
     activation_type = FileActivation
+    as_set_up = frozenset({"segment_source", "removal"})
+    notes = """
+        One file a segment every few minutes, with what changed; without an operation column, additions only.
+
+        A folder is below the hub's own folder for files. The document calls files a deprecated way: take requests where
+        the platform has them.
+    """
 
     def __init__(self, settings: dict[str, Any], credentials: dict[str, Any]) -> None:
         super().__init__(settings, credentials)

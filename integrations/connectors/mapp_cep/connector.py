@@ -42,7 +42,10 @@ class CepSettings(msgspec.Struct, forbid_unknown_fields=True):
             pattern=r"^https?://[^/?#]+(/[^?#]*)?$", description="The REST API, preferably version 6: …/api/rest/v6"
         ),
     ]
-    default_group_id: Annotated[int, msgspec.Meta(ge=1, description="cloned for every audience")]
+    default_group_id: (
+        Annotated[int, msgspec.Meta(ge=1, description="cloned for every audience")]
+        | Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
+    )
 
 
 class CepCredentials(msgspec.Struct, forbid_unknown_fields=True):

@@ -15,6 +15,8 @@ from integrations.errors import IntegrationError, Misconfigured, Refused
 from integrations.http import Request, Response
 
 VERSION = 4.0
+# an event may name another advertiser than its batch
+FILLED_IN = attributes.OURS - {"mt_adid"}
 MOST_EVENTS = 100
 
 
@@ -70,7 +72,7 @@ class MediaMathBatch(Connector):
     @classmethod
     def validate_settings(cls, settings: dict[str, Any]) -> None:
         super().validate_settings(settings)
-        faults = attributes.faults(msgspec.convert(settings, BatchSettings).mapping)
+        faults = attributes.faults(msgspec.convert(settings, BatchSettings).mapping, FILLED_IN)
         if faults:
             raise ValidationError({"settings": faults})
 
@@ -119,6 +121,7 @@ class MediaMathBatch(Connector):
 
     def _event(self, member: Member) -> dict[str, Any]:
         given: BatchSettings = self.settings
+        mapped = attributes.mapped(given.mapping, member.attributes)
         return {
             "version": VERSION,
             "type": "event",
@@ -130,7 +133,7 @@ class MediaMathBatch(Connector):
                     "mt_adid": str(given.advertiser_id),
                     "mt_uuid": member.platform_user_id,
                     "source": "s2s",
-                    **attributes.mapped(given.mapping, member.attributes),
+                    **{name: value for name, value in mapped.items() if name != "mt_adid" or value != ""},
                 }
             ],
         }

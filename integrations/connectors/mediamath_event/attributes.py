@@ -21,6 +21,7 @@ STANDARD = HASHED | {
     "mt_ip", "mt_ts", "v1", "v2", "order_id", "product_id", "product_name", "product_catgory", "client_status",
     "page_name",
 }  # fmt: skip
+REVENUE = "v1"  # a number without a currency sign, whatever type it is mapped with
 ONE_HASH = "mt_excl and mt_exem are both mapped: MediaMath recommends to pass only one of the two hashes."
 
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -60,12 +61,12 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"})
 IdType = Literal["guid", "any"]
 
 
-def faults(rules: Sequence[Rule]) -> list[str]:
-    """Everything in a mapping template that cannot work."""
+def faults(rules: Sequence[Rule], filled_in: frozenset[str] = OURS) -> list[str]:
+    """Everything in a mapping template that cannot work; `filled_in`: what the hub fills in itself."""
     targets = [rule.to for rule in rules]
     twice = sorted({name for name in targets if targets.count(name) > 1})
     found = [f"mapping: “{name}” is mapped to twice" for name in twice]
-    found += [f"mapping: “{name}” is filled in by the hub" for name in sorted(OURS.intersection(targets))]
+    found += [f"mapping: “{name}” is filled in by the hub" for name in sorted(filled_in.intersection(targets))]
     custom = set(targets) - STANDARD - OURS
     if len(custom) > MOST_CUSTOM:
         found.append(f"mapping: {len(custom)} custom attributes; MediaMath takes at most {MOST_CUSTOM} a pixel")
@@ -119,6 +120,8 @@ def _found(attributes: Mapping[str, Any], path: str) -> Any:
 
 def _value(rule: Rule, value: Any) -> Value:
     if value is None or isinstance(value, dict | list):
+        return ""
+    if rule.to == REVENUE and _numeric(value) == "":
         return ""
     check = _CHECKS.get(rule.to)
     if check is not None:

@@ -136,8 +136,11 @@ class MediaMathS2S(FileConnector, Publishing):
             yield from audience_file.rows(user_id, sorted(told, key=_order))
 
     def _at(self, host: str) -> Sftp:
+        """A host may bring a port of its own: `host:port`."""
         given, known = self.settings, self.credentials
-        return Sftp(host, given.port, given.path, known.username, password=known.password, host_key=known.host_key)
+        name, _, written = host.rpartition(":")
+        host, port = (name, int(written)) if name and ":" not in name else (host, given.port)
+        return Sftp(host, port, given.path, known.username, password=known.password, host_key=known.host_key)
 
 
 def _order(statement: tuple[Any, int]) -> tuple[bool, Any]:

@@ -8,7 +8,7 @@ import msgspec
 from integrations.connectors.mediamath_s2s.audience_file import MOST_SEGMENT, NO_SEGMENT, SEGMENT_ID
 
 Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{0,64}$", description="no blanks, no underscores")]
-Host = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:-]+$", min_length=1, max_length=253)]
+Host = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?|[0-9A-Fa-f:]+)$", max_length=253)]
 
 
 class S2SSettings(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,5 +1,10 @@
-"""`platforms/{pl}/check/` and `platforms/connectors/`."""
+"""`platforms/{pl}/check/`, `platforms/connectors/`, and files in the delivery log."""
 
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from activation.conditions import UploadedFile
+from activation.models import Batch
 from edge.models import Customer
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
@@ -55,3 +60,22 @@ def test_unknown_settings_and_credentials__are_refused_when_saved(admin: Caller,
     for wrong in wrongs:
         assert admin.post("platforms/", right | wrong).status == 400
     assert admin.post("platforms/", right | {"credentials": {"secret": "s"}}).status == 201
+
+
+def test_batch_of_a_file__shows_what_became_of_it(admin: Caller, shop: Customer) -> None:
+    platform = Platform.objects.create(customer=shop, name="MM", connector="none")
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    ids = [uuid4(), uuid4()]
+    for batch in ids:
+        Batch.objects.create(
+            bucket=0, id=batch, platform_id=platform.pl, operation="file", status="done", rows=1, started_at=now
+        )
+    UploadedFile.objects.create(
+        platform_id=platform.pl, file_name="P_202603011200.log.gz", batch=ids[0], rows=1, fate="refused",
+        uploaded_at=now, reason="no blank line",
+    )  # fmt: skip
+    files = {row["id"]: row["file"] for row in admin.get("batches/").body["results"]}
+    assert files[str(ids[1])] is None
+    assert files[str(ids[0])] | {"uploaded_at": ""} == {
+        "name": "P_202603011200.log.gz", "fate": "refused", "reason": "no blank line", "uploaded_at": "",
+    }  # fmt: skip

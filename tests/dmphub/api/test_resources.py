@@ -221,7 +221,9 @@ def test_activations__made_and_driven__by_api_alone(admin: Caller, audience: Aud
     made = admin.post("activations/", body)
 
     assert made.status == 201
-    assert made.body["counts"] == dict.fromkeys(("wanted", "acknowledged", "due", "waiting_for_mapping", "dead"), 0)
+    assert made.body["counts"] == dict.fromkeys(
+        ("wanted", "acknowledged", "due", "waiting_for_mapping", "dead", "kept"), 0
+    )
     address = f"activations/{made.body['id']}/"
     assert admin.post(f"{address}pause/").body["status"] == "paused"
     assert admin.post(f"{address}resume/").body["status"] in {"pending", "live"}

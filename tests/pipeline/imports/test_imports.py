@@ -222,6 +222,7 @@ def test_dry_run__of_a_file__says_what_would_change_and_changes_nothing(
     shop.event(ids=[("user", "C-1")], data={"City": "Oslo"})
     shop.absorb()
     shop.attribute("City", "string")
+    shop.absorb()
     rows = [*PEOPLE, PEOPLE[1], {**PEOPLE[0], "UserId": ""}]
 
     row = imported(shop, written(tmp_path, "p", WRITERS[format_](rows)), format_, dry_run=True)

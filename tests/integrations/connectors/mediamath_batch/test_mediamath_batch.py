@@ -63,6 +63,13 @@ def test_only_ids_that_are_none__make_no_request() -> None:
         connector().push(Operation.REMOVE, MEMBERS, 0)
 
 
+def test_advertiser__may_be_another_for_an_event() -> None:
+    ready = connector(mapping=[{"from": "brand", "to": "mt_adid", "type": "integer"}])
+    members = [Member(ONE, GUID, USER, {"brand": 99}), Member(ONE, OTHER, USER)]
+    events = json.loads(ready.push(Operation.ADD, members, 0).body or b"")["events"]
+    assert [event["attributes"][0]["mt_adid"] for event in events] == [99, "654321"]
+
+
 def test_limits__are_the_documented_ones() -> None:
     assert MediaMathBatch.default_limits == Limits(per_second=10, concurrent=5, per_day=50_000)
     assert MediaMathBatch.batch_size == 100

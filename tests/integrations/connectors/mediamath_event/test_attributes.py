@@ -41,6 +41,12 @@ def test_value__takes_the_mapped_type_or_is_empty(value: Any, type_: str, expect
     assert (found, type(found)) == (expected, type(expected))
 
 
+@pytest.mark.parametrize("type_", ["string", "numeric"])
+def test_revenue__has_no_currency_sign(type_: str) -> None:
+    assert sent("€12", "v1", type_) == sent("12 EUR", "v1", type_) == ""
+    assert str(sent("12.5", "v1", type_)) == "12.5"
+
+
 def test_path__leads_into_objects() -> None:
     rules = [Rule("basket.sku", "product_id"), Rule("basket.sku.deeper", "order_id")]
     assert attributes.mapped(rules, {"basket": {"sku": "A"}}) == {"product_id": "A", "order_id": ""}

@@ -165,6 +165,9 @@ def test_data_centre__chooses_the_host() -> None:
         assert isinstance(found, Sftp)
         assert (found.host, found.port, found.path, found.username) == (host, 2222, "/in", "ep")
     assert ready.destination() == ready.destination_of({})
+    elsewhere = connector(hosts_by_dc={"ewr": "ewr.example:2022"}).destination_of({"dc": "ewr"})
+    assert isinstance(elsewhere, Sftp)
+    assert (elsewhere.host, elsewhere.port) == ("ewr.example", 2022)
 
 
 @pytest.mark.parametrize(

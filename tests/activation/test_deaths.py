@@ -1,0 +1,213 @@
+"""Whatever dies, stops or comes late: nobody is lost, nobody is sent who should not be, and little is sent twice."""
+
+import copy
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+
+from activation.delivery import lanes
+from activation.models import Batch, DeadLetter, Delivery
+from edge.buckets import of_value
+from edge.wakeups import DELIVER, wakeups
+from integrations.models import Platform
+from pipeline import delivery, quiet
+from pipeline.sweeper import Sweeper
+from tests.activation.deliverers import Deliverers, deliverers
+from tests.activation.telling import Telling, forget_backoff
+from tests.edge.process import until
+from tests.sandbox.process import SandboxProcess
+
+__all__ = ["deliverers"]
+
+IDS = {f"x{number}" for number in range(40)}
+
+
+def adds(telling: Telling) -> list[str]:
+    return [x for _, _, operation, _, x in telling.sandbox.received("a") if operation == "add"]
+
+
+def in_one_lane(telling: Telling, platform: Platform, count: int) -> set[str]:
+    """Ids whose operations are sent one after another."""
+    lane = lanes.lane_of(of_value("x"))
+    ids = [x for x in (f"x{number}" for number in range(1000)) if lanes.lane_of(of_value(x)) == lane][:count]
+    for x in ids:
+        telling.user(x, platform)
+    telling.shop.absorb()
+    return set(ids)
+
+
+@pytest.mark.parametrize("moment", ["before_send", "after_send", "before_finish"])
+def test_killed__at_any_moment__loses_nobody_and_repeats_one_batch_at_most(
+    telling: Telling, ads: Platform, deliverers: Deliverers, moment: str, hasty: float
+) -> None:
+    for x in IDS:
+        telling.user(x, ads)
+    telling.shop.absorb()
+
+    assert deliverers.start(ads, DIE=moment).wait(20) == -signal.SIGKILL
+    telling.tell_all(ads, 30)
+
+    assert telling.held() == IDS
+    received = adds(telling)
+    assert len(received) - len(IDS) <= max(Batch.objects.values_list("rows", flat=True))
+    assert moment != "before_send" or len(received) == len(IDS)
+    assert not DeadLetter.objects.exists()
+
+
+def test_stopped_past_its_lease_and_continued__changes_nothing(
+    telling: Telling, ads: Platform, deliverers: Deliverers, hasty: float
+) -> None:
+    ids = in_one_lane(telling, ads, 5)
+    telling.sandbox.faults(target="generic/a", delay=1.0, times=1)
+    frozen = deliverers.start(ads, HASTY="5")
+    until(lambda: Batch.objects.filter(status="sending").exists() or frozen.poll() is not None)
+    os.kill(frozen.pid, signal.SIGSTOP)
+    lane = lanes.lane_of(of_value("x"))
+    lease_over(ads, lane)
+
+    telling.sandbox.faults(clear=True)
+    telling.tell_all(ads, 30)
+    before = list(Delivery.objects.order_by("platform_user_id").values("acknowledged", "due_at", "batch", "attempts"))
+    os.kill(frozen.pid, signal.SIGCONT)
+    frozen.wait(20)
+
+    after = list(Delivery.objects.order_by("platform_user_id").values("acknowledged", "due_at", "batch", "attempts"))
+    assert after == before
+    assert telling.held() == ids
+    telling.tell_all(ads, 30)
+    assert telling.held() == ids
+
+
+def lease_over(platform: Platform, lane: int) -> None:
+    """As if so much time had gone by."""
+    from activation.models import Lane  # noqa: PLC0415 (a table nobody else here looks at)
+
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    Lane.objects.filter(platform_id=platform.pl, lane=lane).update(leased_until=past)
+
+
+def test_row_that_kills_its_sender_each_time__is_set_aside_and_the_others_are_delivered(
+    telling: Telling, ads: Platform, deliverers: Deliverers, hasty: float
+) -> None:
+    ids = in_one_lane(telling, ads, 12)
+    killer = sorted(ids)[5]
+    deaths = 0
+    while not DeadLetter.objects.exists():
+        deaths += deliverers.start(ads, DIE=f'on:"{killer}"').wait(20) == -signal.SIGKILL
+        lease_over(ads, lanes.lane_of(of_value("x")))
+        assert deaths < 12
+
+    telling.tell_all(ads, 30)
+
+    [letter] = DeadLetter.objects.all()
+    assert (letter.platform_user_id, letter.reason) == (killer, "its sender died each time")
+    assert telling.held() == ids - {killer}
+
+
+def test_no_sweepers_for_a_while_then_two__send_each_change_once(telling: Telling, ads: Platform, hasty: float) -> None:
+    for x in IDS:
+        telling.user(x, ads)
+    telling.shop.absorb()
+    for lane in range(lanes.LANES):
+        wakeups(settings.REDIS_URL).sleep(DELIVER, ads.pl, lane)
+    time.sleep(1.1)  # what is due was missed by those whom Redis wakes
+    over = threading.Event()
+    sweepers = [threading.Thread(target=Sweeper().run, args=(lambda: not over.is_set(),)) for _ in range(2)]
+    for sweeper in sweepers:
+        sweeper.start()
+
+    until(lambda: not any(quiet.counts().values()), 20)
+    over.set()
+    for sweeper in sweepers:
+        sweeper.join()
+
+    assert telling.held() == IDS
+    assert sorted(adds(telling)) == sorted(IDS)
+
+
+def test_rows_committed_late__are_sent_when_they_are_there(telling: Telling, ads: Platform, database_url: str) -> None:
+    telling.user("x", ads)
+    telling.user("late", ads, amount=1)
+    telling.tell_all(ads)
+    with psycopg.connect(database_url) as other:
+        other.execute("UPDATE delivery SET due_at = now() - interval '1 hour', wanted = true, acknowledged = false")
+        telling.user("y", ads)
+        assert telling.tell(ads) >= 1
+        other.commit()
+
+    telling.tell_all(ads)
+
+    assert telling.held() >= {"x", "y"}
+    assert not Delivery.objects.filter(due_at__isnull=False).exists()
+
+
+def test_transaction_idle_for_an_hour__holds_nobody_up(telling: Telling, ads: Platform, database_url: str) -> None:
+    with psycopg.connect(database_url) as idle:
+        idle.execute("SELECT count(*) FROM delivery")
+        for x in IDS:
+            telling.user(x, ads)
+        telling.tell_all(ads)
+        assert telling.held() == IDS
+
+
+def test_hanging_platform__others_are_delivered_meanwhile(telling: Telling) -> None:
+    well, audience = telling.platform(), telling.audience()
+    telling.activation(audience, well)
+    with SandboxProcess() as elsewhere:
+        hanging = Telling.platform(replaced(telling, elsewhere))
+        telling.activation(audience, hanging)
+        for x in IDS:
+            telling.user(x, hanging)
+            telling.user(x, well)
+        telling.shop.absorb()
+        elsewhere.faults(target="generic", delay=60)
+        stuck = [threading.Thread(target=in_lane(hanging, lane)) for lane in range(lanes.LANES)]
+        for thread in stuck:
+            thread.start()
+        sending = Batch.objects.filter(platform_id=hanging.pl, status="sending")
+        until(lambda: sending.count() == lanes.LANES)
+
+        telling.tell_all_of(well)
+
+        assert telling.held() == IDS
+        assert sending.count() == lanes.LANES
+    for thread in stuck:
+        thread.join(20)
+
+
+def replaced(telling: Telling, sandbox: SandboxProcess) -> Telling:
+    other = copy.copy(telling)
+    other.sandbox = sandbox
+    return other
+
+
+def in_lane(platform: Platform, lane: int) -> Callable[[], None]:
+    def work() -> None:
+        try:
+            delivery.work(platform.pl, lane, lambda: True)
+        finally:
+            delivery._forget()
+
+    return work
+
+
+def test_flushed_and_restarted_redis__loses_no_delivery(telling: Telling, ads: Platform) -> None:
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    for round_ in range(5):
+        for x in sorted(IDS)[round_ * 8 : round_ * 8 + 8]:
+            telling.user(x, ads)
+        client.flushall()
+        telling.tell(ads)
+    forget_backoff()
+    telling.tell_all(ads)
+
+    assert telling.held() == IDS
+    assert sorted(adds(telling)) == sorted(IDS)

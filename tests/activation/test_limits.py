@@ -1,0 +1,178 @@
+"""What a platform allows is never overrun, whoever sends and whatever is forgotten."""
+
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from activation.delivery import gate, lanes, quotas
+from activation.delivery.health import Condition
+from activation.models import Activation, Delivery, Health, Spending
+from integrations.limits import Limits
+from integrations.models import Platform
+from integrations.validation import check_limits
+from pipeline import delivery
+from tests.activation.telling import Telling
+from tests.edge.process import until
+
+
+def single(telling: Telling, **limits: float) -> Platform:
+    """A platform that takes one row a request."""
+    url = telling.sandbox.segments_url + "?id={{segment_id}}&userid={{userid}}"
+    ads = telling.platform(
+        strategy="no_batch", add={"method": "POST", "url": url}, remove={"method": "DELETE", "url": url}
+    )
+    ads.limits = limits
+    ads.save()
+    telling.activation(telling.audience(), ads)
+    return ads
+
+
+def busiest_second(times: list[float]) -> int:
+    """The most calls within any second."""
+    window: deque[float] = deque()
+    most = 0
+    for at in sorted(times):
+        window.append(at)
+        while window[0] <= at - 1.0:
+            window.popleft()
+        most = max(most, len(window))
+    return most
+
+
+def test_ten_calls_a_second__are_never_more_at_the_receiver_with_eight_workers_and_a_forgetful_redis(
+    telling: Telling,
+) -> None:
+    ads = single(telling, per_second=10)
+    ids = {f"x{number}" for number in range(45)}
+    for x in ids:
+        telling.user(x, ads)
+    telling.shop.absorb()
+    over = threading.Event()
+
+    def work(first: int) -> None:
+        while not over.is_set():
+            for lane in range(lanes.LANES):
+                delivery.work(ads.pl, (lane + first) % lanes.LANES, lambda: not over.is_set())
+        delivery._forget()
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for worker in workers:
+        worker.start()
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    for flushed_at in (8, 20, 45):
+        until(lambda at=flushed_at: len(telling.sandbox.received("a")) >= at, 30)  # type: ignore[misc]  # bound now
+        client.flushall()
+    over.set()
+    for worker in workers:
+        worker.join()
+
+    received = telling.sandbox.received("a")
+    telling.tell_all(ads)
+    assert busiest_second([at for _, at, *_ in received]) <= 10
+    assert sorted(x for *_, x in received) == sorted(ids)
+
+
+def test_calls_at_once__are_bounded_over_all_lanes(telling: Telling) -> None:
+    ads = single(telling, concurrent=1)
+    for number in range(12):
+        telling.user(f"x{number}", ads)
+    telling.shop.absorb()
+    telling.sandbox.faults(target="generic/a", delay=0.05)
+
+    def work(lane: int) -> None:
+        while delivery.is_due(ads.pl, lane, datetime.now(UTC)):
+            delivery.work(ads.pl, lane, lambda: True)
+        delivery._forget()
+
+    began = time.monotonic()
+    workers = [threading.Thread(target=work, args=(lane,)) for lane in range(lanes.LANES)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert len(telling.held()) == 12
+    assert time.monotonic() - began >= 12 * 0.05
+
+
+def test_calls_a_day__used_up__wait_for_midnight_and_a_flushed_redis_changes_nothing(telling: Telling) -> None:
+    ads = single(telling, per_day=3)  # one of them made the segment
+    for number in range(10):
+        telling.user(f"x{number}", ads)
+    telling.tell(ads)
+    redis.Redis.from_url(settings.REDIS_URL).flushall()
+    telling.tell(ads)
+
+    assert len(telling.held()) == 2
+    health = Health.objects.get(platform_id=ads.pl)
+    assert health.until is not None
+    assert health.until.astimezone(UTC).time().isoformat("minutes") == "00:00"
+    assert "used up" in health.reason
+    assert set(Delivery.objects.filter(acknowledged=False).values_list("attempts", "dead")) == {(0, False)}
+
+    Spending.objects.update(since=datetime.now(UTC) - timedelta(days=1))
+    Health.objects.update(until=datetime.now(UTC))
+    telling.tell(ads)
+    assert len(telling.held()) == 5
+
+
+def test_bytes_a_day__count_what_is_sent(telling: Telling) -> None:
+    ads = telling.platform(batch_size=10)
+    activation = telling.activation(telling.audience(), ads)
+    for number in range(40):
+        telling.user(f"x{number:02}", ads)
+    ads.limits = {"bytes_per_day": 900}
+    ads.save()
+    telling.tell(ads)
+
+    spent = Spending.objects.get(what=quotas.BYTES).spent
+    assert 0 < spent <= 900
+    assert 0 < len(telling.held()) < 40
+    assert Activation.objects.get(id=activation.id).status == Activation.Status.LIVE
+
+
+def test_rate__is_lowered_by_a_complaint_and_comes_back_slowly() -> None:
+    now = datetime.now(UTC)
+    slowed = Condition(slowed_to=2.0, slowed_at=now)
+    limits = Limits(per_second=10)
+    at = [gate.rate(limits, slowed, now + timedelta(minutes=minutes)) for minutes in (0, 3, 6, 11)]
+    assert at == [2.0, 5.0, 8.0, 10]
+    assert gate.rate(Limits(), slowed, now) == 2.0
+    assert gate.rate(Limits(), slowed, now + timedelta(minutes=11)) is None
+
+
+@pytest.mark.parametrize("limits", [{"per_minute": 1}, {"per_second": 0}, {"per_day": 1.5}, {"concurrent": "2"}])
+def test_limits__that_mean_nothing__are_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        check_limits(limits)
+
+
+def test_activations__share_requests_fairly(telling: Telling) -> None:
+    ads = telling.platform(batch_size=10)
+    crowd, few = telling.audience("crowd", 10), telling.audience("few", 1000)
+    telling.activation(crowd, ads)
+    for number in range(200):
+        telling.user(f"x{number}", ads, amount=50)
+    telling.shop.absorb()
+    telling.activation(few, ads)
+    for number in range(8):
+        telling.user(f"y{number}", ads, amount=5000)
+    telling.tell(ads)
+
+    titles = {int(key): s["title"] for key, s in telling.sandbox.state("a")["generic"]["a"]["segments"].items()}
+    order = [(titles[segment], x) for _, _, _, segment, x in telling.sandbox.received("a")]
+    by_lane = [[title for title, x in order if lanes.lane_of(bucket_of(x)) == lane] for lane in range(lanes.LANES)]
+    assert all("few" not in lane[20:] for lane in by_lane)
+
+
+def bucket_of(x: str) -> int:
+    from edge.buckets import of_value  # noqa: PLC0415 (a name that reads better here)
+
+    return of_value(x)
