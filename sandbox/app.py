@@ -54,8 +54,8 @@ class Sandbox:
             await _send(answer, send)
 
     async def _answer(self, request: Request, receive: Receive) -> Answer | None:
-        """None: hang up without an answer."""
-        for party in self.parties.values():
+        """None: hang up without an answer. Of two that serve a path, the one named later answers."""
+        for party in reversed(self.parties.values()):
             if party.serves(request.path):
                 return await self._at(party, request, receive)
         return self.controls.answer(request)
