@@ -79,7 +79,7 @@ def _calls(database: Database, url: str, shop: Shop, sandbox: SandboxProcess, co
 
 
 def _files(database: Database, url: str, shop: Shop, count: int) -> dict[str, float]:
-    """Seconds: of `COPY | gzip -1` of what is due, of writing it into a file, and of the round as a whole."""
+    """Seconds: of `COPY | gzip -1` of what is due, of writing the file, and of the round as a whole."""
     from activation.delivery import files  # noqa: PLC0415 (needs Django's settings)
     from activation.delivery.lanes import CREATION, FILES  # noqa: PLC0415
     from activation.services import activate  # noqa: PLC0415
@@ -160,7 +160,7 @@ def _result(hub: float, bare: float, files: dict[str, float]) -> Result:
         [name, shown(files[key]), shown(lines / files[key])]
         for name, key in (
             ("COPY … | gzip -1", "copy"),
-            ("claimed and written", "writing"),
+            ("the file written", "writing"),
             ("the whole round", "whole"),
         )
     ]

@@ -6,6 +6,7 @@ accounts, so that a segment of another account is unknown here.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -19,6 +20,7 @@ from sandbox.parties import Action, ThirdParty
 from sandbox.tokens import Tokens
 
 FIRST_SEGMENT_ID = 12345
+PAGE = 1_000
 OPERATIONS: dict[str, Operation] = {"POST": "add", "DELETE": "remove"}
 
 
@@ -120,8 +122,10 @@ class GenericSegments(ThirdParty[SegmentAccount]):
     def prepare(self, account: SegmentAccount, request: Request) -> Action:
         if request.path == "/generic/token":
             return self._tokens.prepare(self.identify(request), request)
+        if request.method == "GET":
+            return _read(account, parameters(request.query.removesuffix("&after=")))
         if request.method not in OPERATIONS:
-            raise method_refused("POST, DELETE")
+            raise method_refused("GET, POST, DELETE")
         given = parameters(request.query)
         if given and request.body:
             raise Refused(400, "either parameters or a body, not both")
@@ -130,6 +134,21 @@ class GenericSegments(ThirdParty[SegmentAccount]):
         if given.keys() == {"title"} and request.method == "POST":
             return Action(lambda _: False, lambda: account.create(given["title"], self._ids))
         return _single(account, OPERATIONS[request.method], given)
+
+
+def _read(account: SegmentAccount, given: dict[str, str]) -> Action:
+    """A page of a segment's members, after `after`; the document knows no such call, platforms often do."""
+    if not {"id"} <= given.keys() <= {"id", "after"} or not re.fullmatch(r"[0-9]{1,18}", given["id"]):
+        raise Refused(400, "expected id, and after for further pages")
+    if int(given["id"]) not in account.segments:
+        raise Refused(404, f"no segment {given['id']}")
+
+    def page() -> Answer:
+        members = sorted(account.segments[int(given["id"])].members)
+        found = members[bisect_right(members, given.get("after", "")) :][:PAGE]
+        return json_answer({"status": "OK", "userids": found, "next": found[-1] if len(found) == PAGE else None})
+
+    return Action(lambda _: False, page)
 
 
 def _single(account: SegmentAccount, operation: Operation, given: dict[str, str]) -> Action:

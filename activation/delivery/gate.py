@@ -24,7 +24,7 @@ from integrations.limits import Limits
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 2.0
 SLOWEST = 1.0  # calls a second
 # a lowered rate is back at the platform's own after so long without another complaint
 RECOVERY = timedelta(minutes=10)

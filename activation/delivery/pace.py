@@ -1,8 +1,8 @@
 """Calls a second and calls at once, counted in Redis for all workers together.
 
-A call is counted by the `limits` package when its answer is in, and takes a place in line before it is sent: it may
-go where the window of a second has room for it and for everybody before it in the line. So no second at the
-receiver, however late a call gets there, holds more calls than are allowed.
+A call is counted when its answer is in, and takes a place in line before it is sent: it may go where the window of a
+second has room for it and for everybody before it in the line. So no second at the receiver, however late a call gets
+there, holds more calls than are allowed. (Limiters in packages count what is sent, by the senders' clocks.)
 
 An empty Redis starts with empty buckets: whoever finds it so waits out the longest window first.
 """
@@ -15,23 +15,37 @@ from math import ceil, floor
 from uuid import uuid4
 
 import redis
-from limits import RateLimitItemPerSecond
-from limits.storage import RedisStorage
-from limits.strategies import MovingWindowRateLimiter
 
 PREFIX = "dmphub:pace:"
 PATIENCE_SECONDS = 0.5
 STEP_SECONDS = 0.02
-COUNTED = 1_000
 
 # Who stands in line, in the order of arrival; whoever left without a word is gone after its time-out.
-QUEUE = """
+# All times are Redis's.
+ASK = """
 local now = redis.call('TIME'); now = now[1] + now[2] / 1000000
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
-redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
-redis.call('EXPIRE', KEYS[1], math.ceil(ARGV[2]) + 1)
-if redis.call('SET', KEYS[2], now, 'NX') then return {redis.call('ZRANK', KEYS[1], ARGV[1]), '0'} end
-return {redis.call('ZRANK', KEYS[1], ARGV[1]), tostring(now - redis.call('GET', KEYS[2]))}
+local line, answered, since = KEYS[1], KEYS[2], KEYS[3]
+local name, patience, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local room, concurrent = tonumber(ARGV[4]), tonumber(ARGV[5])
+redis.call('ZREMRANGEBYSCORE', line, '-inf', now - patience)
+redis.call('ZADD', line, 'NX', now, name)
+redis.call('EXPIRE', line, math.ceil(patience) + 1)
+local rank = redis.call('ZRANK', line, name)
+local fresh = redis.call('SET', since, now, 'NX')
+if concurrent > 0 and rank >= concurrent then return 0 end
+if room == 0 then return 1 end
+if fresh or now - redis.call('GET', since) <= window then return 0 end
+if redis.call('ZCOUNT', answered, now - window, '+inf') + rank < room then return 1 end
+return 0
+"""
+OVER = """
+local now = redis.call('TIME'); now = now[1] + now[2] / 1000000
+redis.call('ZREM', KEYS[1], ARGV[1])
+if ARGV[2] == '0' then return 0 end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[2])
+redis.call('ZADD', KEYS[2], now, ARGV[1])
+redis.call('EXPIRE', KEYS[2], math.ceil(ARGV[2]) + 1)
+return 1
 """
 
 
@@ -48,15 +62,13 @@ class Allowance:
 
     @property
     def room(self) -> int:
-        """How many calls a window takes."""
-        return max(floor(self.per_second or 1.0), 1)
+        """How many calls a window takes; 0: as many as come."""
+        return 0 if self.per_second is None else max(floor(self.per_second), 1)
 
     @property
-    def window(self) -> RateLimitItemPerSecond:
-        """A second, or as many as one call takes. It counts further than `room`: a rate that was changed finds the
-        calls made under the one before."""
-        seconds = ceil(1 / self.per_second) if self.per_second and self.per_second < 1 else 1
-        return RateLimitItemPerSecond(max(COUNTED, self.room), seconds)
+    def window(self) -> int:
+        """Seconds: one, or as many as one call takes."""
+        return ceil(1 / self.per_second) if self.per_second and self.per_second < 1 else 1
 
 
 class Pace:
@@ -65,9 +77,8 @@ class Pace:
     def __init__(self, redis_url: str) -> None:
         options = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
         self._redis = redis.Redis.from_url(redis_url, **options)
-        self._queue = self._redis.register_script(QUEUE)
-        storage = RedisStorage("redis://", connection_pool=self._redis.connection_pool)
-        self._limiter = MovingWindowRateLimiter(storage)
+        self._ask = self._redis.register_script(ASK)
+        self._over = self._redis.register_script(OVER)
 
     def wait(self, platform: int, allowance: Allowance, seconds: float, timeout: float) -> "Turn | None":
         """A turn, within so many seconds; None where none comes, or Redis is away. A call takes `timeout` s at most."""
@@ -81,28 +92,18 @@ class Pace:
         return turn
 
     def _may_go(self, turn: "Turn", timeout: float) -> bool:
+        allowed = turn.allowance
+        given: list[str | float] = [turn.name, timeout + 1.0, allowed.window, allowed.room, allowed.concurrent or 0]
         try:
-            keys = [f"{PREFIX}line:{turn.platform}", f"{PREFIX}since"]
-            rank, age = self._queue(keys=keys, args=[turn.name, timeout + 1.0])
-            allowance = turn.allowance
-            if allowance.concurrent is not None and rank >= allowance.concurrent:
-                return False
-            if allowance.per_second is None:
-                return True
-            window = allowance.window
-            if float(age) <= window.get_expiry():
-                return False
-            used = window.amount - self._limiter.get_window_stats(window, str(turn.platform)).remaining
-            return bool(used + rank < allowance.room)
+            return bool(self._ask(keys=[*turn.keys, f"{PREFIX}since"], args=given))
         except redis.RedisError:
             return False
 
     def done(self, turn: "Turn", *, sent: bool) -> None:
         """The answer is in (or nothing was sent): the place in line is free."""
+        counted = sent and turn.allowance.per_second is not None
         with suppress(redis.RedisError):
-            if sent and turn.allowance.per_second is not None:
-                self._limiter.hit(turn.allowance.window, str(turn.platform))
-            self._redis.zrem(f"{PREFIX}line:{turn.platform}", turn.name)
+            self._over(keys=turn.keys, args=[turn.name, turn.allowance.window if counted else 0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ class Turn:
     platform: int
     allowance: Allowance
     name: str
+
+    @property
+    def keys(self) -> list[str]:
+        """The line, and the calls that were answered."""
+        return [f"{PREFIX}line:{self.platform}", f"{PREFIX}answered:{self.platform}"]
 
     def over(self) -> None:
         """The call was made."""

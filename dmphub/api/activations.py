@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from activation import backfills, services
+from activation import backfills, reconciling, services
 from activation.models import Activation
 from audiences.models import Audience
 from dmphub.api.errors import refusals
@@ -29,6 +29,17 @@ class CountsSerializer(serializers.Serializer[Any]):
     kept = serializers.IntegerField(
         help_text="Ids no longer wanted that the platform cannot be told to remove, or forgets by itself."
     )
+
+
+class ReconcileSerializer(serializers.Serializer[Any]):
+    repair = serializers.BooleanField(default=False)
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    held = serializers.IntegerField(help_text="Ids in the platform's segment.")
+    missing = serializers.IntegerField(help_text="Confirmed, and not there.")
+    unexpected = serializers.IntegerField(help_text="There, and nobody knows why.")
+    examples = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
 
 
 class TrialSerializer(serializers.Serializer[Any]):
@@ -116,6 +127,20 @@ class ActivationViewSet(Created[Activation], Readable[Activation]):
         asked.is_valid(raise_exception=True)
         with refusals():
             return Response(services.test(self.get_object(), asked.validated_data["platform_user_id"]))
+
+    @extend_schema(request=ReconcileSerializer, responses=DifferenceSerializer)
+    @action(detail=True, methods=["post"])
+    def reconcile(self, request: Request, pk: str) -> Response:  # noqa: ARG002 (DRF's signature)
+        """Read the segment back and compare it with what was confirmed; `repair` sends what puts it right."""
+        asked = ReconcileSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        activation = self.get_object()
+        with refusals():
+            found = reconciling.compare(activation)
+        if asked.validated_data["repair"]:
+            reconciling.repair(activation, found)
+            services.wake(activation.platform_id)
+        return Response(found.shown())
 
     @extend_schema(responses={202: ActivationSerializer})
     @once

@@ -76,9 +76,9 @@ def test_single__breaks_a_rule__is_refused_and_changes_nothing(foo: GenericAccou
     assert (held["requests"], held["rejected"]) == (2, 1)
 
 
-def test_method__neither_post_nor_delete__is_405(foo: GenericAccount) -> None:
+def test_method__that_means_nothing__is_405(foo: GenericAccount) -> None:
     answer = foo.call("PUT", "title=x")
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, DELETE")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST, DELETE")
 
 
 def test_delete__with_a_title__is_refused(foo: GenericAccount) -> None:

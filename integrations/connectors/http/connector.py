@@ -54,6 +54,7 @@ class HttpConnector(Connector):
         self.removal, self.ttl_days = Removal(given.removal), given.ttl_days
         self.own_ids = given.id_source == "own"
         self._create = None if given.create is None else CompiledCall(given.create, batched=False)
+        self._read = None if given.read is None else CompiledCall(given.read, batched=False)
         self._push = {Operation.ADD: CompiledCall(given.add, batched=batched)}
         if given.remove is not None:
             self._push[Operation.REMOVE] = CompiledCall(given.remove, batched=batched)
@@ -102,6 +103,20 @@ class HttpConnector(Connector):
             for member in members
         ]
         return sign(call.request(rows), self.credentials)
+
+    def holds(self, segment: Segment, cursor: str | None) -> Request | None:
+        if self._read is None:
+            return None
+        asked = {"segment_id": segment.id, "cursor": cursor or ""}
+        return sign(self._read.request([_values(segment, 0) | asked]), self.credentials)
+
+    def held(self, response: Response) -> tuple[Sequence[str], str | None]:
+        read = self.settings.read
+        ids = _search(response, read.ids)
+        if not isinstance(ids, list) or not all(isinstance(one, str | int) for one in ids):
+            raise Refused(f"the answer has no list of ids at “{read.ids}”: {response.excerpt}")
+        following = _search(response, read.next) if read.next else None
+        return [str(one) for one in ids], str(following) if following not in {None, ""} else None
 
     def succeeded(self, response: Response) -> bool:
         return super().succeeded(response) and self._passes(response)

@@ -9,6 +9,7 @@ from integrations import templates
 from integrations.templates import REQUEST_NAMES, ROW_NAMES, SEGMENT_NAMES
 
 HEADER = "header:"
+READ_NAMES = SEGMENT_NAMES | {"segment_id", "cursor"}
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Texts = dict[str, str]
@@ -32,12 +33,20 @@ class CreateCall(Call, forbid_unknown_fields=True):
     ] = "segment_id"
 
 
+class ReadCall(Call, forbid_unknown_fields=True):
+    """How a segment is read back, a page at a time; {{cursor}} is empty for the first one."""
+
+    ids: Annotated[str, msgspec.Meta(description="A JMESPath of the list of user ids in the answer")] = "userids"
+    next: Annotated[str, msgspec.Meta(description="A JMESPath of the next page's {{cursor}}; empty: one page")] = ""
+
+
 class HttpSettings(msgspec.Struct, forbid_unknown_fields=True):
     """How to speak to the platform. Without `create`, each activation is given its segment id."""
 
     add: Call
     create: CreateCall | None = None
     remove: Call | None = None
+    read: ReadCall | None = None
     strategy: Literal["no_batch", "micro_batch"] = "micro_batch"
     batch_size: Annotated[int, msgspec.Meta(ge=10, le=1000)] = 1000
     linger_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 100
@@ -67,9 +76,17 @@ def faults(http: HttpSettings) -> list[str]:
         found += _place_faults(http.create.segment_id)
     if http.remove is not None:
         found += _call_faults("remove", http.remove, ROW_NAMES, batched=batched)
+    if http.read is not None:
+        found += _call_faults("read", http.read, READ_NAMES, batched=False)
+        found += [f"read.{name}: not a JMESPath" for name in ("ids", "next") if not _reads(http.read, name)]
     if http.success and not _is_jmespath(http.success):
         found.append("success: not a JMESPath")
     return found + _removal_faults(http)
+
+
+def _reads(read: ReadCall, name: str) -> bool:
+    path: str = getattr(read, name)
+    return _is_jmespath(path) if path else name == "next"
 
 
 def _removal_faults(http: HttpSettings) -> list[str]:

@@ -19,7 +19,19 @@ from profiles.models import Attribute, Identity, Pixel, PixelIntegration, Profil
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 USER = uuid.UUID("5b0d4c3e-9f63-4d25-8c0e-30f2a6c1d7aa")
 PAGES = [
-    *("/", "/links/", "/match-rate/", "/imports/", "/look-up/", "/erasures/", "/batches/", "/bad-rows/", "/hot-ids/"),
+    *(
+        "/",
+        "/links/",
+        "/match-rate/",
+        "/imports/",
+        "/look-up/",
+        "/erasures/",
+        "/batches/",
+        "/dead-letters/",
+        "/platform-health/",
+        "/bad-rows/",
+        "/hot-ids/",
+    ),
     *("/connectors/", "/dead-letters/", "/pipeline/"),
 ]
 MODELS = [Customer, Pixel, Attribute, Platform, Audience, Activation, ApiKey, User]
