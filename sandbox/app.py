@@ -19,7 +19,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-LARGEST_BODY = 4 * 1024 * 1024
+LARGEST_BODY = 16 * 1024 * 1024
 
 
 class Sandbox:
@@ -54,8 +54,8 @@ class Sandbox:
             await _send(answer, send)
 
     async def _answer(self, request: Request, receive: Receive) -> Answer | None:
-        """None: hang up without an answer."""
-        for party in self.parties.values():
+        """None: hang up without an answer. Of two that serve a path, the one named later answers."""
+        for party in reversed(self.parties.values()):
             if party.serves(request.path):
                 return await self._at(party, request, receive)
         return self.controls.answer(request)
@@ -64,11 +64,19 @@ class Sandbox:
         note = self.recent.note(party.name, request)
         try:
             name = note.account = party.identify(request)
-            answer = await self._for(party, name, request, receive)
+            answer = await self._counted(party, name, request, receive)
         except Refused as refusal:
             answer = refusal.answer()
         note.answered(answer)
         return answer
+
+    async def _counted(self, party: ThirdParty[Any], name: str, request: Request, receive: Receive) -> Answer | None:
+        tally = party.account(name).tally
+        tally.in_progress += 1
+        try:
+            return await self._for(party, name, request, receive)
+        finally:
+            tally.in_progress -= 1
 
     async def _for(self, party: ThirdParty[Any], name: str, request: Request, receive: Receive) -> Answer | None:
         account = party.account(name)
@@ -124,6 +132,8 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def _send(answer: Answer, send: Send) -> None:
-    length = (b"content-length", str(len(answer.body)).encode())
-    await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, length]})
+    headers = list(answer.headers)
+    if b"content-length" not in dict(headers):  # an answer to HEAD tells the length of what it does not carry
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

@@ -64,11 +64,15 @@ class Arrivals:
 
 @dataclass(slots=True)
 class Tally:
-    """Of all `requests`, `rejected` broke a rule of the documents, `faulted` met a fault on demand."""
+    """Of all `requests`, `rejected` broke a rule of the documents, `faulted` met a fault on demand.
+
+    `in_progress` have not been answered yet.
+    """
 
     requests: int = 0
     rejected: int = 0
     faulted: int = 0
+    in_progress: int = 0
 
 
 @dataclass(slots=True)

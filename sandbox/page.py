@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
+from itertools import islice
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -17,6 +18,8 @@ from sandbox.parties import ThirdParty
 
 KEPT_REQUESTS = 50
 SHOWN_CHARACTERS = 160
+SHOWN_VIOLATIONS = 50
+GZIP = b"\x1f\x8b"
 
 _template = Template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
 
@@ -57,7 +60,14 @@ def page(parties: Mapping[str, ThirdParty[Any]], faults: list[dict[str, Any]], r
         for name, account in sorted(party.accounts.items())
         for row in _account_rows(party.name, name, account)
     )
+    broken = (
+        _row(party.name, name, _short(reason))
+        for party in parties.values()
+        for name, account in sorted(party.accounts.items())
+        for reason in reversed(account.violations)
+    )
     return _template.substitute(
+        broken=_body(islice(broken, SHOWN_VIOLATIONS), columns=3, empty="None."),
         accounts=_body(accounts, columns=7, empty="Nothing has called yet."),
         faults=_body((_row(_json(fault)) for fault in faults), columns=1, empty="None."),
         requests=_body(map(_request_row, recent.notes), columns=5, empty="None yet."),
@@ -80,6 +90,8 @@ def _request_row(note: Note) -> str:
 
 
 def _text(body: bytes) -> str:
+    if body.startswith(GZIP):
+        return f"gzip, {len(body):,} bytes"
     return body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
 
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from sandbox.cep import Cep
+from sandbox.event import Events
+from sandbox.event_batch import EventBatches
 from sandbox.generic import GenericSegments
 from sandbox.mathtag import SyncTag
 from sandbox.parties import ThirdParty
@@ -10,6 +12,7 @@ from sandbox.s2s import S2sImport
 from sandbox.signed_sync import SigningDomain
 from sandbox.sync import CookieDomain
 from sandbox.tables import TableFiles
+from sandbox.webhook import Webhook
 
 KINDS: tuple[type[ThirdParty[Any]], ...] = (
     GenericSegments,
@@ -17,6 +20,9 @@ KINDS: tuple[type[ThirdParty[Any]], ...] = (
     SigningDomain,
     SyncTag,
     Cep,
+    Webhook,
+    Events,
+    EventBatches,
     S2sImport,
     TableFiles,
 )

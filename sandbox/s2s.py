@@ -21,6 +21,8 @@ from sandbox.packed import BadFile
 from sandbox.parties import Action
 from sandbox.rates import Quota
 from sandbox.s2s_file import NOWHERE, REMOVE, AudienceFile, Load, read_file
+from sandbox.taxonomies import PATH as TAXONOMIES
+from sandbox.taxonomies import Taxonomies
 
 LARGEST_FILE = 4_000_000_000
 FILES_AN_HOUR = 20
@@ -37,6 +39,7 @@ class S2sAccount(FileAccount):
     """`users` by (segment namespace, whether mobile)."""
 
     users: dict[tuple[str, bool], Users] = field(default_factory=dict)
+    taxonomies: Taxonomies = field(default_factory=Taxonomies)
     log: list[dict[str, Any]] = field(default_factory=list)
     files: Quota = field(default_factory=lambda: Quota(FILES_AN_HOUR, 3600))
     bytes: Quota = field(default_factory=lambda: Quota(BYTES_A_DAY, 86_400))
@@ -95,7 +98,7 @@ class S2sAccount(FileAccount):
     def holdings(self, *, members: bool) -> dict[str, Any]:
         """`display` and `mobile`: namespace, segment, members. `users`: namespace, id, segments by their times."""
         kinds = {"display": self.segments(mobile=False), "mobile": self.segments(mobile=True)}
-        files = {"files": self.log, "unfinished": self.folder.unfinished()}
+        files = {"files": self.log, "unfinished": self.folder.unfinished(), "taxonomies": self.taxonomies.held}
         if members:
             users = {
                 f"{namespace}{'/mobile' if mobile else ''}": {userid: held for userid, held in users.items() if held}
@@ -127,12 +130,14 @@ class S2sImport(FileParty[S2sAccount]):
         return S2sAccount()
 
     def serves(self, path: str) -> bool:
-        return path.startswith("/mediamath/s2s/")
+        return path.startswith(("/mediamath/s2s/", TAXONOMIES))
 
     def identify(self, request: Request) -> str:
         return basic_account(request.headers.get("authorization", ""))
 
     def prepare(self, account: S2sAccount, request: Request) -> Action:
+        if request.path.startswith(TAXONOMIES):
+            return account.taxonomies.prepare(request)
         if request.path != LOG_PATH:
             raise Refused(404, f"nothing at {request.path}")
         if request.method != "GET":

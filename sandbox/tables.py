@@ -2,7 +2,7 @@
 
 They are named `Mapp_dmp_<segmentId>_<year>_<month>_<day>_<hour>_<minute>.tsv.gz`. One column, the user id, adds;
 a platform that knows removal reads a second one, `add` or `remove`. All lines of a file have the same columns. A
-file of the same name again is taken again.
+file of the same name again is taken again. They come by SFTP, or into a store as S3's (`objects`).
 """
 
 import posixpath
@@ -14,11 +14,13 @@ from functools import partial
 from typing import Any
 
 from sandbox.batch import UNEXPANDED
-from sandbox.exchange import Answer, Refused, Request
-from sandbox.files import TAKEN, FileAccount, FileParty
+from sandbox.exchange import Answer, Request
+from sandbox.files import TAKEN, FileAccount, FileParty, is_finished
 from sandbox.ledger import Operation, Row
+from sandbox.objects import PREFIX, prepare_object
 from sandbox.packed import BadFile, lines_of
 from sandbox.parties import Action
+from sandbox.sigv4 import signer
 
 NAME = re.compile(r"Mapp_dmp_(\d{1,18})_(\d{4})_(\d{1,2})_(\d{1,2})_(\d{1,2})_(\d{1,2})\.tsv\.gz", re.ASCII)
 OPERATIONS: dict[str, Operation] = {"add": "add", "remove": "remove"}
@@ -66,13 +68,16 @@ class TableFiles(FileParty[TableAccount]):
         return TableAccount()
 
     def serves(self, path: str) -> bool:
-        return path.startswith("/files/")
+        return path.startswith(PREFIX)
 
     def identify(self, request: Request) -> str:
-        raise Refused(404, f"nothing at {request.path}: files come by SFTP")
+        return signer(request)
 
-    def prepare(self, account: TableAccount, request: Request) -> Action:  # noqa: ARG002 - nothing comes by HTTP
-        raise Refused(404, f"nothing at {request.path}")
+    def prepare(self, account: TableAccount, request: Request) -> Action:
+        return prepare_object(account.folder, partial(self._arrival, account), request)
+
+    def _arrival(self, account: TableAccount, path: str, content: bytes) -> Action:
+        return self.take(account, path, content) if is_finished(path) else Action(lambda _: False, lambda: TAKEN)
 
     def take(self, account: TableAccount, path: str, content: bytes) -> Action:
         name = posixpath.basename(path)

@@ -33,7 +33,8 @@ class Street(SandboxProcess):
     def segment(self, party: str, title: str, account: str = "a") -> set[str]:
         """Of the segment whose title begins so; nobody where there is none."""
         held = self.account(party, account)
-        for one in (held.get("segments") or held["groups"]).values():
-            if (one.get("title") or one["name"]).startswith(title):
+        kinds = [held[kind] for kind in ("audiences", "groups", "pixels") if kind in held]
+        for key, one in kinds[0].items():
+            if str(one.get("title") or one.get("name") or key).startswith(title):
                 return set(one["members"])
         return set()

@@ -45,7 +45,7 @@ def test_members__arrive_and_leavers_leave_or_are_shown_as_kept(world: World) ->
 
 def test_storms__are_survived(world: World) -> None:
     world.activate()
-    storm = Storm(world.telling, world.platform, f"{world.case.party}/a", world.held)
+    storm = Storm(world.telling, world.platform, f"{world.case.party}/{world.case.account}", world.held)
     _, first = world.joins()
     storm.busy({first})
     _, second = world.joins()
@@ -69,7 +69,7 @@ def test_mathtag__is_told_mapped_attributes_and_nothing_personal(world: World) -
     _, an_id = world.joins(sku="A 7", mail="jane@example.com", secret="x")
     bad = world.telling.user("no-guid", world.platform)
     world.telling.tell_all(world.platform)
-    (event,) = [one for one in world.sandbox.account(world.case.party)["notes"] if one["mt_uuid"] == an_id]
+    event = world.sandbox.account(world.case.party, world.case.account)["pixels"]["77"]["last"][an_id]
     assert (event["product_id"], event.get("mt_exem", "")) == ("A 7", "")
     assert world.held() == {an_id}
     row = world.telling.delivery("no-guid")

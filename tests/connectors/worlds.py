@@ -31,6 +31,7 @@ class Case:
     title: str
     an_id: Callable[[int], str]
     removes: bool = True
+    account: str = "a"
 
     @property
     def overload(self) -> str | None:
@@ -44,7 +45,7 @@ def guid(_: int) -> str:
 CASES = [
     Case(
         MappWebhook,
-        "webhook",
+        "mapp-webhook",
         lambda url: {"url": f"{url}/mapp-webhook/a"},
         {"secret": "a-secret"},
         {},
@@ -62,20 +63,21 @@ CASES = [
     ),
     Case(
         MediaMathEvent,
-        "events",
-        lambda url: {"url": f"{url}/mediamath-event/a/event/img", "advertiser_id": 23, "mapping": MAPPING},
+        "mediamath-event",
+        lambda url: {"url": f"{url}/mediamath/event/img", "advertiser_id": 23, "mapping": MAPPING},
         {},
         {"pixel_id": 77},
         "77",
         guid,
         removes=False,
+        account="23",
     ),
     Case(
         MediaMathBatch,
-        "batches",
-        lambda url: {"url": f"{url}/mediamath-batch/a/v1", "advertiser_id": 23, "mapping": MAPPING},
+        "mediamath-batch",
+        lambda url: {"url": f"{url}/mediamath/v1", "advertiser_id": 23, "mapping": MAPPING},
         {"api_key": "a-secret"},
-        {"pixel_id": 77, "mapping_id": "M-1"},
+        {"pixel_id": 77, "mapping_id": "23-77"},
         "77",
         guid,
         removes=False,
@@ -116,7 +118,7 @@ class World:
         return user, an_id
 
     def held(self) -> set[str]:
-        return self.sandbox.segment(self.case.party, self.case.title)
+        return self.sandbox.segment(self.case.party, self.case.title, self.case.account)
 
     def rejected(self) -> int:
-        return int(self.sandbox.account(self.case.party)["rejected"])
+        return int(self.sandbox.account(self.case.party, self.case.account)["rejected"])

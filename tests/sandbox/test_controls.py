@@ -23,7 +23,10 @@ def test_state__one_account__has_the_documented_shape(sandbox: SandboxProcess, f
             "violations": [],
         }
     }
-    assert sandbox.state().keys() >= {"generic", "sync", "signed-sync", "mathtag", "cep"}
+    assert sandbox.state().keys() == {
+        *("generic", "sync", "signed-sync", "mathtag", "cep", "mapp-webhook"),
+        *("mediamath-event", "mediamath-batch", "mediamath-s2s", "files"),
+    }
     assert sandbox.members("foo", "My segment") == {"a", "b"}
 
 
@@ -108,6 +111,11 @@ def test_page__shows_segments_requests_and_faults_escaped(sandbox: SandboxProces
     assert "user-500" not in page.text
     assert "foo-secret" not in page.text
     assert len(page.text) < 10_000
+
+
+def test_page__broken_rule__is_told(sandbox: SandboxProcess, foo: GenericAccount) -> None:
+    foo.call("POST", "id=999&userid=u")
+    assert "<td>no segment 999</td>" in requests.get(sandbox.url, timeout=5).text
 
 
 def test_page__empty_sandbox__says_so(sandbox: SandboxProcess) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 VERSION = 3
-LONGEST_LINE = 7_999  # characters, the line end included: the document asks for fewer than 8,000
+LONGEST_LINE = 7_999  # characters before the line end: the document asks for fewer than 8,000
 NOW, LEAVE = 0, -1
 MOST_SEGMENT = 2_147_483_647
 # what is joined where nothing is: the format has no row that only leaves everything
@@ -19,6 +19,7 @@ NO_SEGMENT = 9_999_999
 LEAVE_ALL = "-1"
 
 USER_ID = re.compile(r"[!-~]{1,256}")
+GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 SEGMENT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 Segment = int | str
@@ -63,7 +64,7 @@ def rows(user_id: str, changes: Iterable[tuple[Segment, int]], *, leave_all: boo
         statements = [LEAVE_ALL, *(statements or [f"{NO_SEGMENT}:{NOW}"])]
     line = user_id
     for statement in statements:
-        if len(line) + 1 + len(statement) >= LONGEST_LINE:
+        if len(line) + 1 + len(statement) > LONGEST_LINE:
             yield f"{line}\n".encode()
             line = user_id
         line = f"{line} {statement}"

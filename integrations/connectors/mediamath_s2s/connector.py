@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Limits, Member, Operation, Removal, Segment, SegmentSource, convert
 from integrations.connectors.files import Change, Destination, FileConnector, Sftp, Verdict
 from integrations.connectors.mediamath_s2s import audience_file, processing_log
-from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NO_SEGMENT, NOW, USER_ID, Header
+from integrations.connectors.mediamath_s2s.audience_file import GUID, LEAVE, NO_SEGMENT, NOW, USER_ID, Header
 from integrations.connectors.mediamath_s2s.publishing import DataSegment, Taxonomy, data_segment, taxonomy
 from integrations.connectors.mediamath_s2s.settings import (
     S2SActivation,
@@ -94,9 +94,7 @@ class MediaMathS2S(FileConnector, Publishing):
     def log(self, offset: int) -> Request | None:
         if not self.settings.log_url:
             return None
-        return processing_log.request(
-            self.settings.log_url, offset, (self.credentials.username, self.credentials.password)
-        )
+        return processing_log.request(self.settings.log_url, offset, self._user)
 
     def verdicts(self, response: Response) -> tuple[Sequence[Verdict], int]:
         return processing_log.read(response)
@@ -111,8 +109,8 @@ class MediaMathS2S(FileConnector, Publishing):
     def publication(self, kind: str, order: dict[str, Any], segments: Sequence[Segment]) -> Request:
         given = convert(self.publishes[kind], order, "order")
         if isinstance(given, Taxonomy):
-            return taxonomy(given, segments, hashed=self.settings.hash_segments)
-        return data_segment(given, segments)
+            return taxonomy(given, segments, self._user, hashed=self.settings.hash_segments)
+        return data_segment(given, segments, self._user)
 
     # ── what stands in it ────────────────────────────────────────────────────────────────────────────
 
@@ -129,11 +127,20 @@ class MediaMathS2S(FileConnector, Publishing):
         ).encode()
 
     def lines(self, changes: Sequence[Change]) -> Iterator[bytes]:
-        """Of one id. What is joined is joined as MediaMath reads it; an id that no line could hold has none."""
+        """Of one id. What is joined is joined as MediaMath reads it; an id that is none of its own has no line.
+
+        A segment stands once on a line: of two activations that name the same one, the one that joins holds.
+        """
         user_id = changes[0].member.platform_user_id
-        if USER_ID.fullmatch(user_id):
-            told = [(change.member.segment.id, _when(change.operation)) for change in changes]
-            yield from audience_file.rows(user_id, sorted(told, key=_order))
+        pattern = GUID if self.settings.user_namespace == "mm" else USER_ID
+        if pattern.fullmatch(user_id):
+            leaving_first = sorted(changes, key=lambda change: change.operation is Operation.ADD)
+            told = {change.member.segment.id: _when(change.operation) for change in leaving_first}
+            yield from audience_file.rows(user_id, sorted(told.items(), key=_order))
+
+    @property
+    def _user(self) -> tuple[str, str]:
+        return self.credentials.username, self.credentials.password
 
     def _at(self, host: str) -> Sftp:
         """A host may bring a port of its own: `host:port`."""

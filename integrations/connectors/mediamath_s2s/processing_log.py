@@ -19,6 +19,7 @@ MOST_CHARACTERS = 2_000
 
 _STATUS = ("status", "state", "result", "outcome", "success")
 _REASONS = ("errors", "error", "reasons", "reason", "messages", "message", "warnings", "details")
+_LINES = ("line", "line_number", "row")
 _BAD = re.compile(r"fail|error|reject|refus|invalid|suspend|^false$", re.IGNORECASE)
 _GOOD = re.compile(r"success|complete|processed|accept|done|^ok$|^true$|loaded", re.IGNORECASE)
 _UNDECIDED = re.compile(r"process(ing)?$|queue|pending|wait|running|received", re.IGNORECASE)
@@ -63,8 +64,11 @@ def _fate(entry: dict[str, Any]) -> Fate:
 
 
 def _reasons(entry: dict[str, Any]) -> Iterator[str]:
+    """With the line where the entry names one."""
+    line = next((entry[key] for key in _LINES if isinstance(entry.get(key), int)), None)
     for key in _REASONS:
-        yield from _texts(entry.get(key))
+        for text in _texts(entry.get(key)):
+            yield text if line is None else f"line {line}: {text}"
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -75,6 +79,6 @@ def _texts(value: Any) -> Iterator[str]:
         for one in value:
             yield from _texts(one)
     elif isinstance(value, dict):
-        line = next((value[key] for key in ("line", "line_number", "row") if key in value), None)
+        line = next((value[key] for key in _LINES if key in value), None)
         said = [text for key in (*_REASONS, "text", "description") for text in _texts(value.get(key))]
         yield f"line {line}: {', '.join(said)}" if line is not None else ", ".join(said)

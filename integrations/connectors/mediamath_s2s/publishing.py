@@ -1,7 +1,7 @@
 """How buyers come to see a segment: a taxonomy, or a single external data segment, at MediaMath's own API.
 
-The document names the two; address and shape are from MediaMath's public API description. The token is the caller's:
-it is used once and kept nowhere.
+The document names the two; address and shape are from MediaMath's public API description. Who asks is shown by a token
+of the caller's, which is used once and kept nowhere, or else by the user of the files.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,9 @@ from integrations.http import Request
 LONGEST_NAME, LONGEST_DATA_SEGMENT_NAME = 255, 64
 
 Address = Annotated[str, msgspec.Meta(pattern=r"^https?://[^?#]+$")]
-Token = Annotated[str, msgspec.Meta(min_length=1, description="of MediaMath's API; used once, kept nowhere")]
+Token = Annotated[str, msgspec.Meta(description="of MediaMath's API, used once; without one: the user of the files")]
 Id = Annotated[int, msgspec.Meta(ge=1)]
+User = tuple[str, str]  # name and password
 
 
 class Permissions(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,9 +32,9 @@ class Permissions(msgspec.Struct, forbid_unknown_fields=True):
 class Taxonomy(msgspec.Struct, forbid_unknown_fields=True):
     """All segments of the platform, as the whole of one taxonomy. With `id`, the one that exists is replaced."""
 
-    token: Token
     audience_vendor_id: Id
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
+    token: Token = ""
     id: Id | None = None
     description: str = ""
     permissions: Permissions = msgspec.field(default_factory=Permissions)
@@ -43,15 +44,15 @@ class Taxonomy(msgspec.Struct, forbid_unknown_fields=True):
 class DataSegment(msgspec.Struct, forbid_unknown_fields=True):
     """One segment, always permissioned: to an advertiser or to an agency."""
 
-    token: Token
     activation: Id
     provider_id: Id
+    token: Token = ""
     advertiser_id: Id | None = None
     agency_id: Id | None = None
     url: Address = "https://api.mediamath.com/api/v2.0/pixel_bundles"
 
 
-def taxonomy(order: Taxonomy, segments: Sequence[Segment], *, hashed: bool) -> Request:
+def taxonomy(order: Taxonomy, segments: Sequence[Segment], user: User, *, hashed: bool) -> Request:
     """The entire taxonomy, as MediaMath wants it each time."""
     children = [
         {"name": _name(segment.name, LONGEST_NAME), "code": str(segment.id), "buyable": True}
@@ -65,10 +66,10 @@ def taxonomy(order: Taxonomy, segments: Sequence[Segment], *, hashed: bool) -> R
     }
     if order.id is not None:
         body["taxonomy"]["id"] = order.id
-    return _post(order.url if order.id is None else f"{order.url}/{order.id}", body, order.token)
+    return _post(order.url if order.id is None else f"{order.url}/{order.id}", body, order.token, user)
 
 
-def data_segment(order: DataSegment, segments: Sequence[Segment]) -> Request:
+def data_segment(order: DataSegment, segments: Sequence[Segment], user: User) -> Request:
     """A pixel bundle of type data for one segment, which its name says."""
     if (order.advertiser_id is None) == (order.agency_id is None):
         raise Misconfigured("an external data segment is for one advertiser_id or one agency_id")
@@ -83,14 +84,15 @@ def data_segment(order: DataSegment, segments: Sequence[Segment]) -> Request:
         "eligible": True,
     }
     body |= {"advertiser_id": order.advertiser_id} if order.advertiser_id else {"agency_id": order.agency_id}
-    return _post(order.url, body, order.token)
+    return _post(order.url, body, order.token, user)
 
 
 def _name(name: str, longest: int) -> str:
     return " ".join(name.split())[:longest]
 
 
-def _post(url: str, body: dict[str, Any], token: str) -> Request:
-    headers = {"Content-Type": "application/json"}
-    bearer = {"Authorization": f"Bearer {token}"}
-    return Request("POST", url, headers, msgspec.json.encode(body), secret_headers=bearer)
+def _post(url: str, body: dict[str, Any], token: str, user: User) -> Request:
+    headers, raw = {"Content-Type": "application/json"}, msgspec.json.encode(body)
+    if not token:
+        return Request("POST", url, headers, raw, user)
+    return Request("POST", url, headers, raw, secret_headers={"Authorization": f"Bearer {token}"})

@@ -7,15 +7,15 @@ import msgspec
 
 from integrations.connectors.mediamath_s2s.audience_file import MOST_SEGMENT, NO_SEGMENT, SEGMENT_ID
 
-Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{0,64}$", description="no blanks, no underscores")]
+Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{0,64}$", description="letters, digits and hyphens")]
 Host = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?|[0-9A-Fa-f:]+)$", max_length=253)]
 
 
 class S2SSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Where files go, what they are called and what their header says."""
 
-    partner: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{1,64}$", description="no blanks, no underscores")]
-    segment_namespace: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]{2}$", description="two letters")]
+    partner: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{1,64}$", description="letters, digits and hyphens")]
+    segment_namespace: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2}$", description="two letters")]
     host: Host = "sftp.datasvc.mediamath.com"
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 2222
     path: str = ""
@@ -26,8 +26,8 @@ class S2SSettings(msgspec.Struct, forbid_unknown_fields=True):
     client: Annotated[
         Word, msgspec.Meta(description="for private data: the client's name; empty for generally available data")
     ] = ""
-    user_namespace: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]{2,16}$")] = "mm"
-    user_table_id: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,64}$")] | int = ""
+    user_namespace: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2}$", description="two letters")] = "mm"
+    user_table_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{0,18}$")] | Annotated[int, msgspec.Meta(ge=1)] = ""
     mobile: bool = False
     hash_segments: Annotated[bool, msgspec.Meta(description="segment ids that are not numeric")] = False
     interval_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 5

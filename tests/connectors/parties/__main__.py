@@ -4,15 +4,11 @@ from typing import Any
 from sandbox import app, registry
 from sandbox.parties import ThirdParty
 from sandbox.server import serve
-from tests.connectors.parties.events import BatchEvents, SingleEvents
 from tests.connectors.parties.s2s import AudienceFiles
-from tests.connectors.parties.webhook import Webhook
 
 
 def with_stand_ins() -> dict[str, ThirdParty[Any]]:
-    return registry.third_parties() | {
-        party.name: party for party in (Webhook(), SingleEvents(), BatchEvents(), AudienceFiles())
-    }
+    return registry.third_parties() | {party.name: party for party in (AudienceFiles(),)}
 
 
 vars(app)["third_parties"] = with_stand_ins

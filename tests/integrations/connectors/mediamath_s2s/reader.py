@@ -84,13 +84,14 @@ def _rows(lines: list[str], hashed: bool) -> list[Row]:
     rows: list[Row] = []
     lengths: dict[str, int] = {}
     for line in lines:
-        rule(len(line) < 8000, "a line of 8,000 characters or more")
+        rule(len(line) - 1 < 8000, "a line of 8,000 characters or more")
         user, *statements = line.removesuffix("\n").split(" ")
         rule(user and statements, f"a line without a user or without statements: {line[:40]}")
         if user in lengths:
             shortest = len(min(statements, key=len)) + 1
-            rule(lengths[user] + shortest >= 7_999, f"{user} on two lines where one would hold it")
-        lengths[user] = len(line)
+            rule(lengths[user] + shortest >= 8_000, f"{user} on two lines where one would hold it")
+        lengths[user] = len(line) - 1
+        rule(len({one.partition(":")[0] for one in statements}) == len(statements), "a segment twice on a line")
         rows.append(Row(user, [_statement(text, place, hashed) for place, text in enumerate(statements)]))
     return rows
 

@@ -173,7 +173,8 @@ def test_data_centre__chooses_the_host() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"partner": "Two Words"}, {"partner": "under_score"}, {"partner": ""}, {"client": "a b"},
+        {"partner": "Two Words"}, {"partner": "a.b"}, {"user_table_id": "x", "user_namespace": "ep"},
+        {"partner": "under_score"}, {"partner": ""}, {"client": "a b"},
         {"user_table_id": "9"},
         {"segment_namespace": "abc"}, {"segment_namespace": ""}, {"user_namespace": "ep"}, {"log_url": "ftp://x"},
         {"hosts_by_dc": {"newark": "x.example"}}, {"mobile": "yes"}, {"interval_minutes": 0}, {"port": 70_000},
@@ -210,3 +211,19 @@ class TestConformance(Conformance):
         credentials=CREDENTIALS,
         ids=(IDS[0], IDS[1]),
     )
+
+
+@pytest.mark.parametrize("strange", ["AMsySZa", "a b", "", "é", IDS[0] + "0"])
+def test_id_that_is_no_mm_uuid__has_no_line(strange: str) -> None:
+    assert list(connector().lines([change(1, strange)])) == []
+
+
+def test_partners_own_ids__may_look_like_anything_without_blanks() -> None:
+    ready = connector(user_namespace="ep", user_table_id="99")
+    assert list(ready.lines([change(1, "AMsySZa")])) == [b"AMsySZa 1:0\n"]
+    assert list(ready.lines([change(1, "a b")])) == []
+
+
+def test_segment_of_two_activations__stands_once_and_who_joins_stays() -> None:
+    both = [change(7, IDS[0]), change(7, IDS[0], Operation.REMOVE)]
+    assert list(connector().lines(both)) == list(connector().lines(both[::-1])) == [f"{IDS[0]} 7:0\n".encode()]

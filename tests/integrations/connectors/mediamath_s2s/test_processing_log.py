@@ -40,6 +40,11 @@ def test_log__is_asked_with_the_same_user_and_an_offset() -> None:
             {"data": [{"FileIdentifier": NAME, "status": "REJECTED", "errors": [{"line": 9, "error": "bad id"}, "x"]}]},
             [(NAME, Fate.REFUSED, "line 9: bad id; x")],
         ),
+        (
+            {"offset": 0, "total": 1, "results": [{"file": NAME, "status": "refused", "line": 9, "error": "bad id"}]},
+            [(NAME, Fate.REFUSED, "line 9: bad id")],
+        ),
+        ([{"file": NAME, "status": "processed", "line": None, "error": None}], [(NAME, Fate.PROCESSED, "")]),
         ([{"file": NAME, "success": False, "reason": "no blank line"}], [(NAME, Fate.REFUSED, "no blank line")]),
         ([{"file": NAME, "status": "processing"}], [(NAME, Fate.WAITING, "")]),
         ([{"file": NAME}, {"file": "other.txt", "status": "ok"}, 7, None], [(NAME, Fate.WAITING, "")]),

@@ -56,3 +56,9 @@ def test_order__that_does_not_fit_is_refused() -> None:
     for order in ({**DATA, "agency_id": 1}, {**DATA, "advertiser_id": None}, {**DATA, "activation": 9}):
         with pytest.raises(Misconfigured):
             READY.publication("data_segment", order, SEGMENTS)
+
+
+def test_order_without_a_token__is_the_file_users() -> None:
+    order = {name: value for name, value in TAXONOMY.items() if name != "token"}
+    request = READY.publication("taxonomy", order, SEGMENTS)
+    assert (request.basic, request.secret_headers) == (("ep", "s3cret"), {})

@@ -1,0 +1,95 @@
+"""MediaMath's taxonomies: which segments buyers see.
+
+`POST /dmp/v2.0/audience_segments` makes one (201), `POST …/{id}` replaces it whole (202), `GET` tells it. Where the
+public description is silent: basic authentication as of the files, and a segment for sale needs a code.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused
+from sandbox.parties import Action
+
+PATH = "/dmp/v2.0/audience_segments"
+FIRST_TAXONOMY = 101
+LARGEST_SEGMENT = 2_147_483_647
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+Ids = list[Annotated[int, msgspec.Meta(ge=1)]]
+
+
+class Permissions(msgspec.Struct, forbid_unknown_fields=True):
+    """All empty: the taxonomy is global."""
+
+    advertisers: Ids = []
+    agencies: Ids = []
+    organizations: Ids = []
+
+
+class Node(msgspec.Struct):
+    name: Name
+    code: str | int | None = None
+    buyable: bool = False
+    description: str | None = None
+    id: int | None = None
+    children: list["Node"] = []
+
+
+class Taxonomy(msgspec.Struct, forbid_unknown_fields=True):
+    audience_vendor_id: int
+    permissions: Permissions
+    taxonomy: Node
+    use_hash: bool = False
+
+
+class Taxonomies:
+    """`held`: the document of each, by its id."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, dict[str, Any]] = {}
+
+    def prepare(self, request: Request) -> Action:
+        rest = request.path.removeprefix(PATH)
+        number = rest.removeprefix("/")
+        if rest and number not in self.held:
+            raise Refused(404, f"no taxonomy {number}")
+        if request.method == "GET" and number:
+            return Action(lambda _: False, lambda: json_answer(self.held[number]))
+        if request.method != "POST":
+            raise method_refused("POST")
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Refused(415, "Content-Type is not application/json")
+        document = read_taxonomy(request.body)
+        return Action(lambda _: False, lambda: self._keep(number, document))
+
+    def _keep(self, number: str, document: dict[str, Any]) -> Answer:
+        key = number or str(FIRST_TAXONOMY + len(self.held))
+        self.held[key] = document
+        return json_answer({"id": int(key)} | document, 202 if number else 201)
+
+
+def read_taxonomy(body: bytes) -> dict[str, Any]:
+    """The taxonomy as a document; Refused (400) where it breaks a rule."""
+    try:
+        found = msgspec.json.decode(body, type=Taxonomy)
+    except msgspec.DecodeError as error:
+        raise Refused(400, str(error)) from error
+    codes: set[str] = set()
+    _check(found.taxonomy, codes, hashed=found.use_hash)
+    document: dict[str, Any] = msgspec.to_builtins(found)
+    return document
+
+
+def _check(node: Node, codes: set[str], *, hashed: bool) -> None:
+    if node.buyable and node.code is None:
+        raise Refused(400, f"{node.name}: buyable without a code")
+    if node.code is not None:
+        code = str(node.code)
+        if code in codes:
+            raise Refused(400, f"the code {code} comes twice")
+        if not hashed and not (code.isascii() and code.isdecimal() and int(code) <= LARGEST_SEGMENT):
+            raise Refused(400, f"the code {code} is no segment id (use_hash is false)")
+        codes.add(code)
+    for child in node.children:
+        _check(child, codes, hashed=hashed)

@@ -1,0 +1,174 @@
+"""A receiver of Mapp's webhook: `/mapp-webhook`, or `/mapp-webhook/<account>`.
+
+`X-HMAC` is the hex HMAC-SHA1 of the body as it came, under `<account>-secret` (`default-secret` without an
+account). Where the protocol is silent: the same `Audience` created again keeps its id; a platform is a number
+or a text; of a message that names one unknown audience nothing is applied.
+"""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from sandbox.credentials import secret
+from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
+from sandbox.ledger import Account, Operation, Row
+from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
+from sandbox.sync import DEFAULT_ACCOUNT
+
+PATH = "/mapp-webhook"
+FIRST_ID = 12345
+MOST_MUTATIONS = 100
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Validate(msgspec.Struct, forbid_unknown_fields=True):
+    Type: Literal["VALIDATE"] = "VALIDATE"
+
+
+class Create(msgspec.Struct, forbid_unknown_fields=True):
+    Type: Literal["CREATE_AUDIENCE"]
+    Name: Text
+    Customer: int
+    Audience: Text
+
+
+class Mutation(msgspec.Struct, forbid_unknown_fields=True):
+    Uuid: UUID
+    Audience: Text
+    Customer: int
+    Platform: int | str
+    External_user_id: Text
+
+
+class Change(msgspec.Struct, forbid_unknown_fields=True):
+    Type: Literal["ADD_TO_AUDIENCE", "REMOVE_FROM_AUDIENCE"]
+    Mutations: Annotated[list[Mutation], msgspec.Meta(min_length=1, max_length=MOST_MUTATIONS)]
+
+
+OPERATIONS: dict[str, Operation] = {"ADD_TO_AUDIENCE": "add", "REMOVE_FROM_AUDIENCE": "remove"}
+MessageT = TypeVar("MessageT", Validate, Create, Change)
+
+
+@dataclass(slots=True)
+class Audience:
+    title: str
+    own: str
+    members: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class WebhookAccount(Account):
+    """`audiences` by the ids that it gave them; `own` is the sender's."""
+
+    audiences: dict[str, Audience] = field(default_factory=dict)
+    ids: "count[int]" = field(default_factory=lambda: count(FIRST_ID))
+    adds: int = 0
+    removes: int = 0
+    repeats: int = 0
+
+    def create(self, message: Create) -> Answer:
+        for key, audience in self.audiences.items():
+            if audience.own == message.Audience:
+                audience.title = message.Name
+                return json_answer({"id": key})
+        key = str(next(self.ids))
+        self.audiences[key] = Audience(message.Name, message.Audience)
+        return json_answer({"id": key})
+
+    def change(self, operation: Operation, mutations: list[Mutation]) -> Answer:
+        for mutation in mutations:
+            members, userid = self.audiences[mutation.Audience].members, mutation.External_user_id
+            self.repeats += (userid in members) == (operation == "add")
+            if operation == "add":
+                members.add(userid)
+                self.adds += 1
+            else:
+                members.discard(userid)
+                self.removes += 1
+        self.arrivals.record(operation, [Row(int(one.Audience), one.External_user_id) for one in mutations])
+        return json_answer({})
+
+    def holdings(self, *, members: bool) -> dict[str, Any]:
+        audiences: dict[str, Any] = {}
+        for key, held in self.audiences.items():
+            audiences[key] = {"title": held.title, "audience": held.own, "size": len(held.members)}
+            if members:
+                audiences[key]["members"] = sorted(held.members)
+        return {"audiences": audiences, "adds": self.adds, "removes": self.removes, "repeats": self.repeats}
+
+    def sizes(self) -> list[tuple[str, int]]:
+        return [(f"{key} {held.title}", len(held.members)) for key, held in self.audiences.items()]
+
+
+class Webhook(ThirdParty[WebhookAccount]):
+    name = "mapp-webhook"
+
+    def new_account(self) -> WebhookAccount:
+        return WebhookAccount()
+
+    def serves(self, path: str) -> bool:
+        return path == PATH or path.startswith(f"{PATH}/")
+
+    def identify(self, request: Request) -> str:
+        account = request.path.removeprefix(PATH).removeprefix("/") or DEFAULT_ACCOUNT
+        if not ACCOUNT_NAME.fullmatch(account):
+            raise Refused(404, "no such webhook")
+        expected = hmac.new(secret(account).encode(), request.body, "sha1").hexdigest()
+        given = request.headers.get("x-hmac", "")
+        if not hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode()):
+            raise Refused(401, "X-HMAC is not the hex HMAC-SHA1 of the body")
+        return account
+
+    def prepare(self, account: WebhookAccount, request: Request) -> Action:
+        if request.method != "POST":
+            raise method_refused("POST")
+        given = parameters(request.query)
+        if given.keys() != {"type"} or given["type"] not in KINDS:
+            raise Refused(400, f"takes type, one of {', '.join(KINDS)}")
+        return KINDS[given["type"]](account, given["type"], request.body)
+
+
+def _validate(_: WebhookAccount, kind: str, body: bytes) -> Action:
+    if body:
+        _message(Validate, kind, body)
+    return Action(lambda _: False, lambda: json_answer({}))
+
+
+def _create(account: WebhookAccount, kind: str, body: bytes) -> Action:
+    message = _message(Create, kind, body)
+    return Action(lambda _: False, lambda: account.create(message))
+
+
+def _change(account: WebhookAccount, kind: str, body: bytes) -> Action:
+    mutations = _message(Change, kind, body).Mutations
+    unknown = sorted({one.Audience for one in mutations} - account.audiences.keys())
+    if unknown:
+        raise Refused(400, f"no audience {', '.join(unknown)}")
+    return Action(
+        lambda userid: any(one.External_user_id == userid for one in mutations),
+        lambda: account.change(OPERATIONS[kind], mutations),
+    )
+
+
+def _message(shape: type[MessageT], kind: str, body: bytes) -> MessageT:
+    try:
+        message = msgspec.json.decode(body, type=shape)
+    except msgspec.DecodeError as error:
+        raise Refused(400, str(error)) from error
+    if message.Type != kind:
+        raise Refused(400, f"Type is {message.Type}, but the address says {kind}")
+    return message
+
+
+KINDS: dict[str, Callable[[WebhookAccount, str, bytes], Action]] = {
+    "VALIDATE": _validate,
+    "CREATE_AUDIENCE": _create,
+    "ADD_TO_AUDIENCE": _change,
+    "REMOVE_FROM_AUDIENCE": _change,
+}
