@@ -1,5 +1,7 @@
 """Audiences in the console. Every change goes through `audiences.services`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib import admin, messages
@@ -7,12 +9,12 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from audiences import services
+from audiences import history, services
 from audiences.attribute_admin import AttributeAdmin
 from audiences.lookalike_admin import LookalikeAdmin
 from audiences.models import Audience
 from audiences.rules.faults import RuleError
-from edge.console import JsonField, ModelAdmin, TriedFirst, confirmed, labelled, stays
+from edge.console import JsonField, ModelAdmin, TriedFirst, button, confirmed, labelled, stays
 
 __all__ = ["AttributeAdmin", "AudienceAdmin", "LookalikeAdmin"]
 
@@ -27,7 +29,7 @@ KEYS = ("combinator", "not", "field", "operator", "value", "days", "rules")
 RULE_HELP = (
     "Whom it describes, in react-querybuilder's JSON: groups (combinator “and” or “or”, “not”, rules) of conditions."
     " Fields: attribute.Country (an enabled attribute's path), dimension._geo_c, pixel.7.count, pixel.7.first,"
-    " pixel.7.last (a pixel's id), audience, platform. Durations as P30D or PT12H."
+    " pixel.7.last (a pixel's id), audience, platform, split.control (percent). Durations as P30D or PT12H."
 )
 
 
@@ -36,20 +38,27 @@ class AudienceForm(TriedFirst):
 
     class Meta:
         model = Audience
-        fields = ["customer", "name", "rule"]
+        fields = ["customer", "name", "rule", "ttl", "alert_percent"]
+
+    by = ""
 
     def change(self, row: Audience) -> Audience:
         if row._state.adding:
-            return services.create_audience(row.customer, row.name, row.rule)
+            return services.create_audience(
+                row.customer, row.name, row.rule, by=self.by, ttl=row.ttl, alert_percent=row.alert_percent
+            )
         saved = Audience.objects.get(pk=row.pk)
-        if row.name != saved.name:
-            saved.name = row.name
-            saved.save(update_fields=["name", "updated_at"])
-        if row.rule != saved.rule:
-            services.change_rule(saved, row.rule)
+        if (row.name, row.alert_percent) != (saved.name, saved.alert_percent):
+            saved.name, saved.alert_percent = row.name, row.alert_percent
+            saved.save(update_fields=["name", "alert_percent", "updated_at"])
+        if (row.rule, row.ttl) != (saved.rule, saved.ttl):
+            services.change_rule(saved, row.rule, ttl=row.ttl, by=self.by)
         return saved
 
     def refused(self, error: Exception) -> bool:
+        if isinstance(error, services.AudienceInUse):
+            self.add_error(None, str(error))
+            return True
         if not isinstance(error, RuleError):
             return super().refused(error)
         self.add_error(
@@ -59,20 +68,29 @@ class AudienceForm(TriedFirst):
         return True
 
 
+@contextmanager
+def _allowed() -> Iterator[None]:
+    try:
+        yield
+    except services.AudienceInUse as error:
+        raise ValidationError(str(error)) from None
+
+
 @admin.register(Audience)
 class AudienceAdmin(ModelAdmin[Audience]):
     form = AudienceForm
-    list_display = ["name", "id", "customer", "state", "size", "version", "updated_at"]
+    list_display = ["name", "id", "customer", "state", "size", "moved", "version", "updated_at"]
     list_filter = ["status", "kind", "customer"]
     search_fields = ["name", "id"]
     list_select_related = ["customer"]
-    actions_detail = ["pause", "resume", "remove"]
-    readonly_fields = ["state", "size", "version", "updated_at"]
+    actions_detail = ["explain", "sizes", "versions", "pause", "resume", "remove"]
+    readonly_fields = ["state", "built", "size", "version", "updated_at"]
     has_delete_permission = stays  # a button of its own deletes, since it may be refused
 
     def get_fieldsets(self, request: HttpRequest, obj: Audience | None = None) -> Any:  # noqa: ARG002 (Django's signature)
-        described = (None, {"fields": ["customer", "name", "rule"]})
-        return [described, ("Now", {"fields": [("state", "size"), ("version", "updated_at")]})] if obj else [described]
+        described = (None, {"fields": ["customer", "name", "rule", ("ttl", "alert_percent")]})
+        now = ("Now", {"fields": [("state", "built"), ("size", "version"), "updated_at"]})
+        return [described, now] if obj else [described]
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> HttpResponse:
         """Lookalikes have a page of their own."""
@@ -91,11 +109,15 @@ class AudienceAdmin(ModelAdmin[Audience]):
         """The rows of a page know their size: asked for once."""
         listed = super().get_changelist_instance(request)
         sizes = services.sizes([row.pk for row in listed.result_list])
+        alerts = history.alerts(listed.result_list)
         for row in listed.result_list:
-            row.known_size = sizes.get(row.pk, 0)
+            row.known_size, row.known_alert = sizes.get(row.pk, 0), alerts.get(row.pk)
         return listed
 
-    @labelled("status", {"building": "info", "live": "success", "paused": "warning", "refused": "danger"})
+    @labelled(
+        "status",
+        {"building": "info", "live": "success", "paused": "warning", "deleting": "danger", "refused": "danger"},
+    )
     def state(self, row: Audience) -> str:
         return row.status
 
@@ -104,25 +126,58 @@ class AudienceAdmin(ModelAdmin[Audience]):
         known = getattr(row, "known_size", None)
         return f"{services.size(row) if known is None else known:,}"
 
+    @admin.display(description="built")
+    def built(self, row: Audience) -> str:
+        return f"{100 * services.progress([row])[row.pk]:.0f} %"
+
+    @labelled("alert", {}, "pk")
+    def moved(self, row: Audience) -> str | None:
+        """Only where the size moved too far within a day."""
+        alert = getattr(row, "known_alert", None)
+        return None if alert is None else f"{alert.before:,} → {alert.now:,}"
+
+    def get_form(self, request: HttpRequest, obj: Audience | None = None, change: bool = False, **options: Any) -> Any:
+        """The form knows who fills it in."""
+        form = super().get_form(request, obj, change, **options)
+        form.by = request.user.get_username()  # type: ignore[attr-defined]  # each request makes a class of its own
+        return form
+
     def save_model(self, request: HttpRequest, obj: Audience, form: Any, change: bool) -> None:  # noqa: ARG002 (Django's signature)
         obj.pk = form.change(obj).pk
         obj.refresh_from_db()
 
-    @confirmed("Delete", "Delete this audience and forget who was in it?", "delete")
+    @button("Why a user is in it", "help")
+    def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as every such action)
+        return redirect("console:why", object_id)
+
+    @button("Size", "show_chart")
+    def sizes(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as every such action)
+        return redirect("console:audience-size", object_id)
+
+    @button("Versions", "history")
+    def versions(self, request: HttpRequest, object_id: str) -> HttpResponse:  # noqa: ARG002 (as every such action)
+        return redirect("console:audience-versions", object_id)
+
+    @confirmed("Delete", "Delete this audience? Platforms are told to remove its members first.", "delete")
     def remove(self, request: HttpRequest, audience: Audience) -> HttpResponse:
         try:
-            services.delete_audience(audience)
+            services.begin_deletion(audience, by=request.user.get_username())
         except services.AudienceInUse as error:
             raise ValidationError(str(error)) from None
-        messages.success(request, f"{audience} is deleted.")
+        told = audience.activations.exists()
+        if not told:
+            services.delete_audience(audience)
+        messages.success(request, f"{audience} is deleted{' as soon as its platforms were told' if told else ''}.")
         return redirect("admin:audiences_audience_changelist")
 
     @confirmed("Pause", "Freeze this audience? Nobody enters or leaves until it goes on.", "pause")
-    def pause(self, request: HttpRequest, audience: Audience) -> str:  # noqa: ARG002 (as every such action)
-        services.pause_audience(audience)
+    def pause(self, request: HttpRequest, audience: Audience) -> str:
+        with _allowed():
+            services.pause_audience(audience, by=request.user.get_username())
         return f"{audience} is paused."
 
     @confirmed("Resume", "Let this audience go on? It is built anew from today's profiles.", "play_arrow")
-    def resume(self, request: HttpRequest, audience: Audience) -> str:  # noqa: ARG002 (as every such action)
-        services.resume_audience(audience)
+    def resume(self, request: HttpRequest, audience: Audience) -> str:
+        with _allowed():
+            services.resume_audience(audience, by=request.user.get_username())
         return f"{audience} goes on."

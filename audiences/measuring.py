@@ -14,6 +14,7 @@ from uuid import UUID
 from audiences.building import ELIGIBLE, TABLES
 from audiences.models import Audience
 from audiences.rules.nodes import Group
+from audiences.rules.parse import expiring
 from audiences.rules.sql import to_sql
 from edge import clock
 from edge.arrays import SmallInts
@@ -75,7 +76,8 @@ class _Seen:
 
 
 def measure(customer: int, rule: Group, audience: Audience | None = None) -> Measured:
-    """Apply a rule to the customer's users, beside the members that the audience has now."""
+    """Apply a rule, with the audience's `ttl`, to the customer's users, beside the members that it has now."""
+    rule = expiring(rule, audience.ttl_ms if audience else None)
     known = known_users().get(customer, 0)
     text, values = to_sql(rule, now_ms=milliseconds(clock.now()), tables=TABLES)
     statement = MEASURE.format(member=text, eligible=ELIGIBLE)

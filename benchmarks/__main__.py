@@ -12,7 +12,7 @@ from benchmarks.bounds import Options, Result
 from benchmarks.home import throw_away_home
 from benchmarks.report import QUICK, RESULTS, console, save, show, summarise
 
-NAMES = ("edge", "absorb", "deliver", "mappings", "imports", "flow", "lookalikes")
+NAMES = ("edge", "absorb", "deliver", "mappings", "imports", "audiences", "flow", "lookalikes")
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
+from dmphub.console import audiences
 from dmphub.console.bad_rows import bad_rows
 from dmphub.console.batches import batches
 from dmphub.console.connectors import connectors
@@ -18,6 +19,16 @@ from dmphub.console.platform_health import platform_health
 
 app_name = "console"
 urlpatterns = [
+    path("audiences/estimate/", admin.site.admin_view(audiences.estimate), name="estimate"),
+    path("audiences/overlap/", admin.site.admin_view(audiences.overlap), name="overlap"),
+    path("audiences/<int:pk>/why/", admin.site.admin_view(audiences.why), name="why"),
+    path("audiences/<int:pk>/size/", admin.site.admin_view(audiences.size), name="audience-size"),
+    path("audiences/<int:pk>/versions/", admin.site.admin_view(audiences.changes), name="audience-versions"),
+    path(
+        "audiences/<int:pk>/versions/go-back/<int:version>/",
+        admin.site.admin_view(audiences.go_back),
+        name="audience-go-back",
+    ),
     path("users/<int:customer>/<uuid:user_id>/export/", admin.site.admin_view(export_user), name="export-user"),
     path("users/<int:customer>/<uuid:user_id>/erase/", admin.site.admin_view(erase_user), name="erase-user"),
     path("erasures/", admin.site.admin_view(erasure_list), name="erasures"),

@@ -17,10 +17,10 @@ TONES = {
     "wait": "bg-orange-100 text-orange-700 dark:bg-orange-500/20 dark:text-orange-400",
 }
 STATES = {
-    **dict.fromkeys(("live", "done", "in"), "good"),
+    **dict.fromkeys(("live", "done", "in", "yes"), "good"),
     **dict.fromkeys(("broken", "failed", "dead", "open"), "bad"),
     **dict.fromkeys(("building", "pending", "sending", "running", "probing", "ending"), "busy"),
-    **dict.fromkeys(("paused", "unknown", "due", "partial", "waiting", "slowed"), "wait"),
+    **dict.fromkeys(("paused", "unknown", "due", "partial", "waiting", "slowed", "deleting"), "wait"),
 }
 
 

@@ -29,6 +29,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 (u
             "Decide",
             _model("Audiences", "groups", "audiences", "audience"),
             _model("Lookalikes", "person_add", "audiences", "lookalike"),
+            _page("Overlap", "join_inner", "console:overlap", "audiences.view_audience"),
         ),
         _group(
             "Activate",

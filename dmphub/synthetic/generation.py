@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
+from audiences.catalogue import FROZEN
 from audiences.models import Audience
 from audiences.services import resume_audience
 from dmphub.synthetic.house import furnish
@@ -63,7 +64,7 @@ def _gather(setting: Setting, first: int, last: int) -> list[Person]:
 
 def _rebuild(m: int) -> list[str]:
     """Evaluate the customer's audiences for everybody anew; paused ones stay frozen, lookalikes as last scored."""
-    waiting = Audience.objects.filter(customer_id=m, kind=Audience.Kind.CUSTOM).exclude(status=Audience.Status.PAUSED)
+    waiting = Audience.objects.filter(customer_id=m, kind=Audience.Kind.CUSTOM).exclude(status__in=FROZEN)
     audiences = list(waiting)
     for audience in audiences:
         resume_audience(audience)

@@ -23,7 +23,7 @@ from profiles import sightings
 
 log = logging.getLogger(__name__)
 
-BULK_ROWS = 16
+BULK_BUCKETS = 16  # at most, so that other workers find some of their own
 PASSED_OVER = 3  # full batches after which bulk work has its turn all the same
 
 Step = tuple[Callable[[Work, Row, Any], None], Row, Any]
@@ -54,7 +54,7 @@ class Absorber:
         done = self._attempt(self._waiting(SIZES[0], bulk=False), SIZES[0], bulk=False)
         if done < SIZES[0] or self._passed_over >= PASSED_OVER:
             self._passed_over = 0
-            done += self._attempt(self._waiting(BULK_ROWS, bulk=True), BULK_ROWS, bulk=True)
+            done += self._attempt(self._waiting(BULK_BUCKETS, bulk=True), SIZES[0], bulk=True)
         else:
             self._passed_over += 1
         sightings.flush_if_due()

@@ -80,12 +80,12 @@ def test_audience__paused_by_its_button__asks_first(console: Client, audience: A
     assert Audience.objects.get().status == Audience.Status.PAUSED
 
 
-def test_audience__deleted_while_activated__says_why_not(console: Client, audience: Audience) -> None:
+def test_audience__deleted_while_activated__goes_when_platforms_were_told(console: Client, audience: Audience) -> None:
     new_platform(console)
     Activation.objects.create(audience=audience, platform=Platform.objects.get())
     page = console.post(f"/audiences/audience/{audience.pk}/remove/", follow=True).content.decode()
 
-    assert "still activated" in page
+    assert "as soon as its platforms were told" in page
     assert Audience.objects.exists()
 
 

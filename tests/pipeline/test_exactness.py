@@ -1,0 +1,182 @@
+"""Whatever happens, in whatever order, with several workers: once quiet, the members of an audience are the profiles
+of which its rule is true, by the predicate and by SQL.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection, connections
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from audiences import services
+from audiences.building import ELIGIBLE, TABLES
+from audiences.models import Audience
+from audiences.rules.evaluate import compile_rule
+from audiences.rules.parse import expiring, parse
+from audiences.rules.sql import to_sql
+from audiences.schema import schema_of
+from edge import clock
+from edge.models import Inbox
+from edge.transactions import plain_cursor
+from pipeline.absorb.absorber import Absorber
+from profiles.models import Profile
+from profiles.store import load_profiles, milliseconds
+from tests.pipeline.shop import Shop, in_bucket
+from tests.pipeline.tables import empty
+from usersync import store as mappings
+
+USERS = [in_bucket(bucket, number) for bucket in (1, 2) for number in range(4)]
+AUDIENCES = 4
+WORKERS = 2
+HOUR = 3_600_000
+COMBINATORS = ("and", "or")
+
+conditions = st.one_of(
+    st.builds(lambda op, n: ("attribute.amount", op, n), st.sampled_from(["<", ">=", "!="]), st.integers(0, 4)),
+    st.builds(lambda op, d: ("pixel.last", op, d), st.sampled_from(["withinLast", "notWithinLast"]),
+              st.sampled_from(["PT6H", "P1D", "P3D"])),
+    st.builds(lambda op, n, d: ("pixel.count", op, n, d), st.sampled_from([">=", "<", "="]), st.integers(1, 3),
+              st.sampled_from([1, 2, 7])),
+    st.builds(lambda op, n: ("audience", op, n), st.sampled_from(["in", "notIn"]), st.integers(0, AUDIENCES - 1)),
+    st.builds(lambda n: ("split.half", "<", n), st.sampled_from([30, 50])),
+    st.builds(lambda op: ("platform", op, 0), st.sampled_from(["in", "notIn"])),
+)  # fmt: skip
+rules = st.tuples(st.sampled_from(COMBINATORS), st.booleans(), st.lists(conditions, min_size=1, max_size=3))
+
+
+class Exactness(RuleBasedStateMachine):
+    """A shop with a few users and audiences; absorbers work all the time, beside whatever is done to it."""
+
+    @initialize(first=st.lists(rules, min_size=AUDIENCES, max_size=AUDIENCES))
+    def open(self, first: list[Any]) -> None:
+        empty()
+        clock.ahead = timedelta(0)
+        self.shop = Shop()
+        self.shop.attribute("amount", "number")
+        self.ads = self.shop.platform()
+        self.audiences: list[Audience] = []
+        self._done = threading.Event()
+        self._threads = [threading.Thread(target=self._work) for _ in range(WORKERS)]
+        for thread in self._threads:
+            thread.start()
+        for number, drawn in enumerate(first):
+            ttl = "P2D" if number == 0 else ""
+            self.audiences.append(
+                services.create_audience(self.shop.customer, str(number), self._written(drawn, number), ttl=ttl)
+            )
+
+    @rule(user=st.sampled_from(USERS), amount=st.integers(0, 4), age=st.sampled_from([0, 0, 5, 30, 100]))
+    def event(self, user: UUID, amount: int, age: int) -> None:
+        self.shop.event(user, {"amount": amount}, at=milliseconds(clock.now()) - age * HOUR)
+
+    @rule(user=st.sampled_from(USERS), key=st.sampled_from(["a", "b"]))
+    def log_in(self, user: UUID, key: str) -> None:
+        """Two browsers of one person become one profile."""
+        self.shop.event(user, {"amount": 1}, ids=[("device:devid_g", key)], at=milliseconds(clock.now()))
+
+    @rule(user=st.sampled_from(USERS), platform_id=st.sampled_from(["x", "y", ""]))
+    def sync(self, user: UUID, platform_id: str) -> None:
+        self.shop.sync(user, self.ads, platform_id)
+
+    @rule(number=st.integers(0, AUDIENCES - 1), drawn=rules)
+    def edit(self, number: int, drawn: Any) -> None:
+        services.change_rule(self.audiences[number], self._written(drawn, number))
+
+    @rule(hours=st.sampled_from([1, 7, 25, 80]))
+    def let_time_pass(self, hours: int) -> None:
+        clock.ahead += timedelta(hours=hours)
+
+    @rule()
+    def compare(self) -> None:
+        self._settle()
+        now_ms = milliseconds(clock.now())
+        subjects = self._subjects()
+        for audience in Audience.objects.order_by("pk"):
+            parsed = expiring(parse(audience.rule, schema_of(self.shop.customer.m)), audience.ttl_ms)
+            predicate = compile_rule(parsed)
+            members = self.shop.members(audience)
+            assert members == {one.user_id for one in subjects if predicate(one, now_ms)[0]}, audience.rule
+            text, values = to_sql(parsed, now_ms=now_ms, tables=TABLES)
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT p.user_id FROM profile p WHERE {ELIGIBLE} AND {text}", values)
+                assert members == {user for (user,) in cursor.fetchall()}, audience.rule
+            assert services.size(audience) == len(members)
+
+    def teardown(self) -> None:
+        if hasattr(self, "_done"):
+            if len(self.audiences) == AUDIENCES:
+                self.compare()
+            self._done.set()
+            for thread in self._threads:
+                thread.join()
+            self.shop.absorber.close()
+        clock.ahead = timedelta(0)
+
+    def _written(self, drawn: Any, number: int) -> dict[str, Any]:
+        """As JSON; an audience asks only about those made before it."""
+        combinator, negated, parts = drawn
+        written = [one for part in parts if (one := self._condition(part, number))]
+        spare = {"field": "attribute.amount", "operator": "notNull", "value": None}
+        return {"combinator": combinator, "not": negated, "rules": written or [spare]}
+
+    def _condition(self, part: tuple[Any, ...], number: int) -> dict[str, Any] | None:
+        field, operator, value, *days = part
+        if field == "audience":
+            if value >= number:
+                return None
+            value = self.audiences[value].pk
+        if field == "platform":
+            value = self.ads.pl
+        name = field.replace("pixel.", f"pixel.{self.shop.pixel.id}.")
+        more = {"days": days[0]} if days else {}
+        return {"field": name, "operator": operator, "value": value, **more}
+
+    def _work(self) -> None:
+        absorber = Absorber(lambda _: None)
+        while not self._done.is_set():
+            if not absorber.absorb() and not absorber.recheck():
+                time.sleep(0.002)
+        absorber.close()
+        connections.close_all()
+
+    def _settle(self) -> None:
+        end = time.monotonic() + 30
+        idle = 0
+        while idle < 3:
+            assert time.monotonic() < end, "it does not become quiet"
+            busy = Inbox.objects.exists() or self.shop.absorber.recheck()
+            idle = 0 if busy else idle + 1
+            time.sleep(0.005)
+
+    def _subjects(self) -> list[Any]:
+        keys = {(row.customer_id, row.user_id) for row in Profile.objects.all()}
+        with plain_cursor() as cursor:
+            states = [state for state in load_profiles(cursor, keys).values() if state.eligible]
+            known = mappings.of_users(cursor, keys)
+        for state in states:
+            state.audiences = {one.pk for one in self.audiences if state.user_id in self.shop.members(one)}
+            state.platforms = {mapping.platform for mapping in known[state.customer, state.user_id]}
+        return states
+
+
+@pytest.fixture
+def _still(db: None) -> Iterator[None]:
+    yield
+    clock.ahead = timedelta(0)
+
+
+@pytest.mark.usefixtures("_still")
+def test_members__after_anything__are_those_of_whom_the_rule_is_true() -> None:
+    run_state_machine_as_test(
+        Exactness,
+        settings=settings(
+            max_examples=5, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
