@@ -66,9 +66,10 @@ def train(fields: tuple[Field, ...], examples: Examples, random_state: int) -> T
         raise Refused("nothing is known of the seed that could tell it apart", 0.5)
     x, y = matrix(examples.rows, columns), examples.labels
     strength = _tune(x, y, random_state)
-    auc, judged = _judge(x, y, strength, examples.taken, random_state)
+    auc, judged, fitted = _judge(x, y, strength, examples.taken, random_state)
     check_signal(auc, judged)
-    fitted = _fit(x, y, strength)
+    if len(y) <= FOLDED_ROWS:  # each fold's model has seen too little; of many examples, four fifths are enough
+        fitted = _fit(x, y, strength)
     share = np.asarray(x.mean(axis=0)).ravel()
     return Trained(
         _model(fields, fitted, columns, _calibrate(judged)), auc, judged, strength,
@@ -118,8 +119,8 @@ def _split(x: csr_matrix, y: Numbers, random_state: int, **sizes: float) -> Any:
 
 def _judge(
     x: csr_matrix, y: Numbers, strength: float, taken: tuple[float, float], random_state: int
-) -> tuple[float, Judged]:
-    """The mean area under the curve over the folds, and every score of somebody held out."""
+) -> tuple[float, Judged, Any]:
+    """The mean area under the curve over the folds, every score of somebody held out, and the last fold's model."""
     folds = (
         StratifiedKFold(FOLDS, shuffle=True, random_state=random_state).split(x, y)
         if len(y) <= FOLDED_ROWS
@@ -127,13 +128,14 @@ def _judge(
     )
     areas, scores, labels = [], [], []
     for learn, judge in folds:
-        found = _fit(x[learn], y[learn], strength).decision_function(x[judge])
+        fitted = _fit(x[learn], y[learn], strength)
+        found = fitted.decision_function(x[judge])
         areas.append(roc_auc_score(y[judge], found))
         scores.append(found)
         labels.append(y[judge])
     known = np.concatenate(labels)
     weights = np.where(known == 1, 1 / taken[0], 1 / taken[1])
-    return float(np.mean(areas)), Judged(np.concatenate(scores), known, weights)
+    return float(np.mean(areas)), Judged(np.concatenate(scores), known, weights), fitted
 
 
 def _calibrate(judged: Judged) -> tuple[float, float]:

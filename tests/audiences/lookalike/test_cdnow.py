@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from audiences.learning.figures import lift_curve
-from audiences.learning.rows import matrix, score_all, seen
+from audiences.learning.rows import Rows, matrix, score_all, seen
 from audiences.learning.training import Examples, Refused, Trained, train
 from tests.audiences.lookalike.purchases import customers
 
@@ -77,3 +77,13 @@ def test_model__same_number__is_the_same(examples: Examples, trained: Trained) -
 def test_scores__of_the_whole_log__separate_the_two(examples: Examples, trained: Trained) -> None:
     scores = score_all(trained.model, examples.rows)
     assert roc_auc_score(examples.labels, scores) > trained.auc - 0.01
+
+
+def test_many_examples__are_judged_by_a_fifth_of_them(examples: Examples, trained: Trained) -> None:
+    rows = Rows()
+    rows.extend(examples.rows)
+    rows.extend(examples.rows)
+    twice = Examples(rows, np.concatenate([examples.labels, examples.labels]), (1.0, 1.0))
+    found = train(customers().fields(), twice, random_state=3)
+    assert len(found.judged.scores) == pytest.approx(len(rows) / 5, abs=1)
+    assert found.auc == pytest.approx(trained.auc, abs=0.02)
