@@ -121,8 +121,8 @@ def _found(attributes: Mapping[str, Any], path: str) -> Any:
 def _value(rule: Rule, value: Any) -> Value:
     if value is None or isinstance(value, dict | list):
         return ""
-    if rule.to == REVENUE and _numeric(value) == "":
-        return ""
+    if rule.to == REVENUE:
+        value = _numeric(value)
     check = _CHECKS.get(rule.to)
     if check is not None:
         return check(as_text(value))

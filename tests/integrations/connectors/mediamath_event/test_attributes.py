@@ -45,6 +45,7 @@ def test_value__takes_the_mapped_type_or_is_empty(value: Any, type_: str, expect
 def test_revenue__has_no_currency_sign(type_: str) -> None:
     assert sent("€12", "v1", type_) == sent("12 EUR", "v1", type_) == ""
     assert str(sent("12.5", "v1", type_)) == "12.5"
+    assert str(sent("+5", "v1", type_)) == "5"
 
 
 def test_path__leads_into_objects() -> None:
