@@ -43,6 +43,7 @@ class Gate:
     target: Target
     lease: Lease
     condition: Condition = field(default_factory=Condition)
+    _probe_ends: datetime | None = None
     _sent_at: deque[float] = field(default_factory=lambda: deque(maxlen=1_000))
 
     def opens(self, now: datetime) -> bool:
@@ -52,7 +53,13 @@ class Gate:
             return False
         if not self.condition.is_broken:
             return True
+        self._probe_ends = now + self.target.lease_duration
         return health.probe(self.cursor, self.target.platform, now, self.target.lease_duration)
+
+    def decline(self) -> None:
+        """Nothing is due here: a probe that is this sender's is for somebody who has something to send."""
+        if self._probe_ends is not None:
+            health.decline(self.cursor, self.target.platform, datetime.now(UTC), self._probe_ends)
 
     @property
     def probing(self) -> bool:

@@ -38,6 +38,9 @@ PROBE = """
 UPDATE platform_health SET state = 'probing', until = %(until)s, changed_at = %(now)s
 WHERE platform_id = %(platform)s AND state <> 'closed' AND until <= %(now)s
 """
+DECLINE = """
+UPDATE platform_health SET until = %(now)s WHERE platform_id = %(platform)s AND state = 'probing' AND until = %(until)s
+"""
 WELL = """
 UPDATE platform_health SET state = 'closed', failures = 0, openings = 0, limited = 0, until = NULL, reason = '',
     changed_at = %(now)s
@@ -95,6 +98,11 @@ def probe(cursor: Cursor[Any], platform: int, now: datetime, duration: timedelta
     """Be the one who finds out; no, where somebody else does. A prober that dies is replaced after `duration`."""
     cursor.execute(PROBE, {"platform": platform, "now": now, "until": now + duration})
     return bool(cursor.rowcount)
+
+
+def decline(cursor: Cursor[Any], platform: int, now: datetime, until: datetime) -> None:
+    """The prober whose turn lasts until then has nothing to send: the next one finds out."""
+    cursor.execute(DECLINE, {"platform": platform, "now": now, "until": until})
 
 
 def failed(cursor: Cursor[Any], platform: int, reason: str, now: datetime) -> bool:

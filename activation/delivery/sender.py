@@ -77,6 +77,8 @@ class _Round:
                 if self.gate.probing:
                     break
             sent += rows
+            if rows == 0:
+                self.gate.decline()
             if (rows == 0 and not self._first) or not self._refresh():
                 break
             self._first = self._next_first(rows)
