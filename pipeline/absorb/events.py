@@ -85,9 +85,11 @@ def _user(work: Work, event: Event) -> UUID:
     kind, value = event.ids[0]
     identity = work.identity(event.customer, kind, value)
     if identity is None:
-        identity = work.new_identity(event.customer, kind, value, buckets.new_user_id(buckets.of_value(value)))
+        identity = work.new_identity(
+            event.customer, kind, value, work.new_user(event.customer, buckets.of_value(value))
+        )
     if identity.user_id is None:
-        identity.give_to(buckets.new_user_id(buckets.of_value(value)))
+        identity.give_to(work.new_user(event.customer, buckets.of_value(value)))
     assert identity.user_id is not None  # noqa: S101 (just given)
     return identity.user_id
 

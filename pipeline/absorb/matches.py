@@ -22,7 +22,7 @@ def absorb_match(work: Work, row: Row, match: Match) -> None:
         return
     identity = work.identity(match.customer, kind, value)
     if identity is None or identity.user_id is None:
-        owner = buckets.new_user_id(row.bucket)
+        owner = work.new_user(match.customer, row.bucket)
         if identity is None:
             work.new_identity(match.customer, kind, value, owner)
         else:

@@ -201,6 +201,12 @@ class Work:
         self._new_users.add((customer, user_id))
         return state
 
+    def new_user(self, customer: int, bucket: int) -> UUID:
+        """An id that nobody has had: there is no profile to look for."""
+        user_id = buckets.new_user_id(bucket)
+        self._looked_for.add((customer, user_id))
+        return user_id
+
     def adopt(self, states: Iterable[ProfileState]) -> None:
         """Take profiles in that were loaded otherwise."""
         for state in states:
