@@ -10,8 +10,10 @@ from audiences.models import Audience
 from audiences.rules.dependencies import ANY_PIXEL, dependencies
 from audiences.rules.evaluate import Predicate, compile_rule
 from audiences.rules.faults import RuleError
+from audiences.rules.gates import Gates
 from audiences.rules.nodes import Group
 from audiences.rules.parse import expiring, parse
+from audiences.rules.subject import Subject
 from audiences.schema import CustomerSchema, schemas
 
 ANSWERS_KEPT = 10_000
@@ -38,6 +40,24 @@ class CompiledAudience:
     rank: int
 
 
+class Selection:
+    """Audiences in order of rank, to be asked together about many profiles."""
+
+    def __init__(self, audiences: Iterable[CompiledAudience]) -> None:
+        self.audiences = tuple(audiences)
+        self.ids = frozenset(number for audience in self.audiences for number in (audience.id, *audience.audiences))
+        self.asks_platforms = any(audience.asks_platforms for audience in self.audiences)
+        self._places = {audience.id: place for place, audience in enumerate(self.audiences)}
+        self._gates = Gates(audience.rule for audience in self.audiences)
+
+    def in_question(self, subject: Subject, noted: Iterable[int]) -> Iterable[CompiledAudience]:
+        """Those that may hold the subject, now or when time has passed, and those of `noted`, which hold it or wait
+        for a moment to look again. All others would say no, and have said so before."""
+        places = self._gates.open_to(subject)
+        places.update(self._places[audience] for audience in noted if audience in self._places)
+        return [self.audiences[place] for place in sorted(places)]
+
+
 @dataclass(slots=True)
 class Audiences:
     """Lookups by what an audience depends on."""
@@ -45,26 +65,31 @@ class Audiences:
     by_id: dict[int, CompiledAudience] = field(default_factory=dict)
     by_customer: dict[int, list[CompiledAudience]] = field(default_factory=lambda: defaultdict(list))
     by_dependency: dict[tuple[int, str], list[CompiledAudience]] = field(default_factory=lambda: defaultdict(list))
-    _affected: dict[tuple[int, frozenset[str]], Sequence[CompiledAudience]] = field(default_factory=dict)
+    _all: dict[int, Selection] = field(default_factory=dict)
+    _affected: dict[tuple[int, frozenset[str]], Selection] = field(default_factory=dict)
 
-    def affected(self, customer: int, changed: frozenset[str]) -> Sequence[CompiledAudience]:
-        """The audiences whose answer a change of these can change, in order of rank.
+    def all_of(self, customer: int) -> Selection:
+        if customer not in self._all:
+            self._all[customer] = Selection(self.by_customer.get(customer, ()))
+        return self._all[customer]
 
-        Those that follow from them are included. Events change the same few things again and again, so
-        answers are kept.
+    def affected(self, customer: int, changed: frozenset[str]) -> Selection:
+        """The audiences whose answer a change of these can change, those that follow from them included.
+
+        Events change the same few things again and again, so answers are kept.
         """
         known = self._affected.get((customer, changed))
         if known is None:
             if len(self._affected) >= ANSWERS_KEPT:
                 self._affected.clear()
-            known = self._affected[customer, changed] = self._find_affected(customer, changed)
+            known = self._affected[customer, changed] = Selection(self._find_affected(customer, changed))
         return known
 
     def asking(self, audience: CompiledAudience) -> Sequence[CompiledAudience]:
         """The audiences that ask about this one, at any depth, in order of rank."""
-        return self.affected(audience.customer, frozenset({f"audience.{audience.id}"}))
+        return self.affected(audience.customer, frozenset({f"audience.{audience.id}"})).audiences
 
-    def _find_affected(self, customer: int, changed: Iterable[str]) -> Sequence[CompiledAudience]:
+    def _find_affected(self, customer: int, changed: Iterable[str]) -> list[CompiledAudience]:
         found: dict[int, CompiledAudience] = {}
         pending = list(changed)
         while pending:
@@ -72,7 +97,7 @@ class Audiences:
                 if audience.id not in found:
                     found[audience.id] = audience
                     pending.append(f"audience.{audience.id}")
-        return tuple(sorted(found.values(), key=lambda audience: audience.rank))
+        return sorted(found.values(), key=lambda audience: audience.rank)
 
 
 def load() -> Audiences:

@@ -1,7 +1,7 @@
 """Who enters and who leaves: the affected audiences of changed profiles, and nothing else."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,8 @@ from uuid import UUID
 from psycopg import Cursor
 
 from audiences import store
-from audiences.catalogue import Audiences, CompiledAudience
-from audiences.store import MembershipState
+from audiences.catalogue import Audiences, CompiledAudience, Selection
+from audiences.store import MembershipState, Standing, Standings
 from profiles.state import NOTHING, ProfileState
 from profiles.store import milliseconds, moment
 from usersync import store as mappings
@@ -28,7 +28,19 @@ class Flip:
     version: int
 
 
-Task = tuple[ProfileState, Sequence[CompiledAudience]]
+Task = tuple[ProfileState, Selection]
+
+
+def together(asked: Iterable[tuple[ProfileState, Mapping[int, CompiledAudience]]]) -> list[Task]:
+    """A task each, for profiles and the audiences, by id, that are to be asked about them."""
+    selections: dict[frozenset[int], Selection] = {}
+    tasks = []
+    for profile, audiences in asked:
+        key = frozenset(audiences)
+        if key not in selections:
+            selections[key] = Selection(sorted(audiences.values(), key=lambda audience: audience.rank))
+        tasks.append((profile, selections[key]))
+    return tasks
 
 
 class Evaluation:
@@ -39,7 +51,7 @@ class Evaluation:
         self._audiences = audiences
         self._now = now
         self._now_ms = milliseconds(now)
-        self._states: dict[tuple[int, UUID], MembershipState] = {}
+        self._standings: Standings = {}
         self._moves: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
         self.flips: list[Flip] = []
 
@@ -47,46 +59,43 @@ class Evaluation:
         """Evaluate, for each profile, the audiences that what changed in it can matter to."""
         self.of_tasks([(profile, self._concerned(profile)) for profile in profiles if profile.eligible])
 
-    def of_tasks(self, tasks: list[Task]) -> None:
-        """Evaluate these audiences (in order of rank) for these profiles, and save what came of it."""
-        tasks = [task for task in tasks if task[1]]
+    def of_tasks(self, tasks: Iterable[Task]) -> None:
+        """Evaluate these audiences for these profiles, and save what came of it."""
+        tasks = [task for task in tasks if task[1].audiences]
         self._load(tasks)
-        for profile, audiences in tasks:
-            for audience in audiences:
-                self._decide(profile, audience)
-        store.save(self._cursor, self._states)
+        for profile, selection in tasks:
+            standing = self._standings.setdefault(profile.user_id, {})
+            noted = [key for key, state in standing.items() if state.member or state.look_again_at is not None]
+            for audience in selection.in_question(profile, noted):
+                self._decide(profile, audience, standing)
+        store.save(self._cursor, self._standings)
         store.count(self._cursor, self._moves)
 
-    def _concerned(self, profile: ProfileState) -> Sequence[CompiledAudience]:
+    def _concerned(self, profile: ProfileState) -> Selection:
         if profile.reconsider:
-            return self._audiences.by_customer.get(profile.customer, ())
+            return self._audiences.all_of(profile.customer)
         return self._audiences.affected(profile.customer, frozenset(profile.changed))
 
-    def _load(self, tasks: list[Task]) -> None:
-        distinct = {id(audiences): audiences for _, audiences in tasks}.values()
-        asked = {number for audiences in distinct for a in audiences for number in (a.id, *a.audiences)}
-        self._states = store.load(self._cursor, [profile.user_id for profile, _ in tasks], asked)
-        members: dict[UUID, set[int]] = defaultdict(set)
-        for (audience_id, user), state in self._states.items():
-            if state.member:
-                members[user].add(audience_id)
-        asking = {id(audiences) for audiences in distinct if any(a.asks_platforms for a in audiences)}
-        users = {(p.customer, p.user_id): p for p, audiences in tasks if id(audiences) in asking}
+    def _load(self, tasks: Sequence[Task]) -> None:
+        distinct = {selection for _, selection in tasks}
+        asked = frozenset().union(*(selection.ids for selection in distinct))
+        self._standings = store.load(self._cursor, [profile.user_id for profile, _ in tasks], asked)
+        users = {(p.customer, p.user_id): p for p, selection in tasks if selection.asks_platforms}
         known = mappings.of_users(self._cursor, users)
         for profile, _ in tasks:
-            profile.audiences = members.get(profile.user_id, NOTHING)
+            standing = self._standings.get(profile.user_id)
+            profile.audiences = {key for key, state in standing.items() if state.member} if standing else NOTHING
         for key, profile in users.items():
             profile.platforms = {m.platform for m in known[key]}
 
-    def _decide(self, profile: ProfileState, audience: CompiledAudience) -> None:
+    def _decide(self, profile: ProfileState, audience: CompiledAudience, standing: Standing) -> None:
         member, until_ms = audience.predicate(profile, self._now_ms)
         until = None if until_ms is None else moment(until_ms)
-        key = (audience.id, profile.user_id)
-        state = self._states.get(key)
+        state = standing.get(audience.id)
         if state is None:
             if not member and until is None:
                 return
-            state = self._states[key] = MembershipState(profile.customer, False, self._now, 0, until, dirty=True)
+            state = standing[audience.id] = MembershipState(profile.customer, False, self._now, 0, until, dirty=True)
         if state.member != member:
             self._flip(profile, audience.id, state, member)
         if self._sooner(until, state.look_again_at):

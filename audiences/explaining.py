@@ -104,8 +104,8 @@ def _profile(cursor: Cursor[Any], customer: int, user: UUID) -> ProfileState | N
 
 def _fill_in(cursor: Cursor[Any], profile: ProfileState, asked: Collection[int]) -> None:
     """What rules and models ask for beside the profile itself."""
-    states = memberships.load(cursor, [profile.user_id], asked)
-    profile.audiences = {audience for (audience, _), state in states.items() if state.member}
+    standing = memberships.load(cursor, [profile.user_id], asked).get(profile.user_id, {})
+    profile.audiences = {audience for audience, state in standing.items() if state.member}
     key = (profile.customer, profile.user_id)
     profile.platforms = {mapping.platform for mapping in mappings.of_users(cursor, {key})[key]}
 

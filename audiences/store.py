@@ -11,8 +11,6 @@ from psycopg import Cursor
 from edge import buckets
 from edge.arrays import Bools, Ints, SmallInts, Times, Uuids, columns
 
-Key = tuple[int, UUID]  # audience, user
-
 LOAD = """
 SELECT m.audience_id, m.user_id, m.customer_id, m.member, m.since, m.version, m.look_again_at
 FROM unnest(%s::smallint[], %s::uuid[]) AS k (bucket, user_id)
@@ -83,19 +81,31 @@ class MembershipState:
     dirty: bool = False
 
 
-def load(cursor: Cursor[Any], users: Collection[UUID], audiences: Collection[int]) -> dict[Key, MembershipState]:
-    """What is known of these users in these audiences."""
+Standing = dict[int, MembershipState]  # of one user, by audience
+Standings = dict[UUID, Standing]
+
+
+def load(cursor: Cursor[Any], users: Collection[UUID], audiences: Collection[int]) -> Standings:
+    """What is known of these users in these audiences; users of whom nothing is known are left out."""
     if not users or not audiences:
         return {}
     ordered = sorted((user.int & 0xFF, user.int, user) for user in users)
     keys = columns((SmallInts, Uuids), [(bucket, user) for bucket, _, user in ordered])
     cursor.execute(LOAD, [*keys, Ints.of(sorted(audiences))])
-    return {(row[0], row[1]): MembershipState(*row[2:]) for row in cursor}
+    found: Standings = {}
+    for audience, user, *state in cursor:
+        found.setdefault(user, {})[audience] = MembershipState(*state)
+    return found
 
 
-def save(cursor: Cursor[Any], states: Mapping[Key, MembershipState]) -> None:
+def save(cursor: Cursor[Any], standings: Standings) -> None:
     """Write the dirty ones."""
-    rows = sorted((user.int & 0xFF, audience, user.int, user, s) for (audience, user), s in states.items() if s.dirty)
+    rows = sorted(
+        (user.int & 0xFF, audience, user.int, user, state)
+        for user, standing in standings.items()
+        for audience, state in standing.items()
+        if state.dirty
+    )
     if rows:
         values = [
             (bucket, audience, user, s.customer, s.member, s.since, s.version, s.look_again_at)

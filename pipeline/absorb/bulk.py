@@ -5,9 +5,8 @@ What SQL can read is built in sets (`sets`); what it cannot, user by user.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from operator import attrgetter
 from uuid import UUID
 
 from activation import backfills
@@ -15,7 +14,7 @@ from activation.commands import Backfill, decode_backfill
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
 from audiences.commands import Build, decode_build
-from audiences.evaluation import Task
+from audiences.evaluation import Task, together
 from edge.kinds import Kind
 from pipeline.absorb import sets
 from pipeline.absorb.rows import Row
@@ -46,11 +45,7 @@ class Spent:
         self.asked[key] |= {audience.id: audience for audience in audiences}
 
     def tasks(self) -> list[Task]:
-        orders: dict[frozenset[int], Sequence[CompiledAudience]] = {}
-        for audiences in self.asked.values():
-            if frozenset(audiences) not in orders:
-                orders[frozenset(audiences)] = sorted(audiences.values(), key=attrgetter("rank"))
-        return [(self.profiles[key], orders[frozenset(audiences)]) for key, audiences in self.asked.items()]
+        return together((self.profiles[key], audiences) for key, audiences in self.asked.items())
 
 
 def work_off(work: Work, rows: list[Row]) -> list[Row]:
@@ -113,7 +108,7 @@ def _convert(work: Work, row: Row, convert: Convert, spent: Spent) -> None:
             converted.append(profile)
             if profile.eligible:
                 dependencies = frozenset(f"attribute.{name}" for name in names)
-                spent.ask(profile, work.catalogue.audiences.affected(convert.customer, dependencies))
+                spent.ask(profile, work.catalogue.audiences.affected(convert.customer, dependencies).audiences)
     save_profiles(work.cursor, converted, work.now)
     spent.rows += len(page)
     if len(page) == PAGE:

@@ -1,7 +1,6 @@
 """Windows expire without events: what time alone may have changed is looked at again when it is due."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from psycopg import Cursor
 
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
-from audiences.evaluation import Task
+from audiences.evaluation import together
 from edge import clock
 from edge.buckets import BUCKETS
 from pipeline.absorb.work import Touched, Work
@@ -56,9 +55,7 @@ def _look(cursor: Cursor[Any], held: set[int], due: list[Due]) -> Touched:
             asking = work.catalogue.audiences.asking(audience)
             asked[customer, user] |= {one.id: one for one in (audience, *asking)}
     memberships.rest(cursor, settled)
-    tasks: Iterable[Task] = (
-        (states[key], sorted(audiences.values(), key=lambda one: one.rank)) for key, audiences in asked.items()
-    )
-    work.evaluate(lambda evaluation: evaluation.of_tasks(list(tasks)))
+    tasks = together((states[key], audiences) for key, audiences in asked.items())
+    work.evaluate(lambda evaluation: evaluation.of_tasks(tasks))
     work.finish()
     return work.touched

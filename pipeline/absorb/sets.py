@@ -7,7 +7,7 @@ from uuid import UUID
 from audiences import building
 from audiences import store as memberships
 from audiences.building import Built, Page
-from audiences.catalogue import CompiledAudience
+from audiences.catalogue import CompiledAudience, Selection
 from audiences.evaluation import Flip, Task
 from pipeline.absorb.work import Work
 from profiles import store as profiles
@@ -48,7 +48,8 @@ def _follow(work: Work, bucket: int, asking: Sequence[CompiledAudience], flips: 
 def _one_by_one(work: Work, audience: CompiledAudience, users: set[UUID]) -> Sequence[Flip]:
     """By the predicate, where there is no rule that SQL could read."""
     states = profiles.load_profiles(work.cursor, {(audience.customer, user) for user in users}).values()
-    tasks: list[Task] = [(state, (audience,)) for state in states if state.eligible]
+    selection = Selection((audience,))
+    tasks: list[Task] = [(state, selection) for state in states if state.eligible]
     return work.evaluate(lambda evaluation: evaluation.of_tasks(tasks))
 
 

@@ -349,10 +349,10 @@ class Work:
         activated = self.catalogue.activations.by_platform
         users = {mapping.user_id for mapping, _ in self._kept.values()}
         asked = {audience for mapping, _ in self._kept.values() for _, audience in activated.get(mapping.platform, ())}
-        states = memberships.load(self.cursor, users, asked)
+        standings = memberships.load(self.cursor, users, asked)
         for mapping, inherited in self._kept.values():
             for activation, audience in activated.get(mapping.platform, ()):
-                state = states.get((audience, mapping.user_id))
+                state = standings.get(mapping.user_id, {}).get(audience)
                 if inherited or (state and state.member):
                     self.want(mapping, activation, bool(state and state.member), state.version if state else 0)
 

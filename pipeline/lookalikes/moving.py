@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from audiences import store as memberships
-from audiences.catalogue import CompiledAudience
+from audiences.catalogue import CompiledAudience, Selection
 from audiences.models import Audience
 from edge import clock
 from edge.buckets import BUCKETS
@@ -133,6 +133,6 @@ def _users(cursor: Cursor[Any], statement: str, values: Sequence[Any]) -> ByBuck
 
 def _look(work: Work, audience: CompiledAudience, users: Collection[UUID]) -> None:
     states = profiles.load_profiles(work.cursor, {(audience.customer, user) for user in users})
-    asking = work.catalogue.audiences.asking(audience)
+    selection = Selection((audience, *work.catalogue.audiences.asking(audience)))
     eligible = [state for state in states.values() if state.eligible]
-    work.evaluate(lambda evaluation: evaluation.of_tasks([(state, (audience, *asking)) for state in eligible]))
+    work.evaluate(lambda evaluation: evaluation.of_tasks([(state, selection) for state in eligible]))

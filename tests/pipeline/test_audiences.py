@@ -120,7 +120,7 @@ def test_build__takes_in_the_profiles_that_are_there(shop: Shop, monkeypatch: py
     one_bucket = [type(users[0])(int=(user.int >> 8 << 8) | 0x42) for user in users]
     for amount, user in enumerate(one_bucket):
         shop.event(user, {"amount": amount})
-    shop.event(users[0], {"amount": 999}, confirmed=False)
+    shop.event(somebody(), {"amount": 999}, confirmed=False)
     shop.absorb()
 
     big = shop.audience("big", rule("attribute.amount", ">=", 20))
