@@ -75,33 +75,31 @@ def _value_moments(node: ValueWindow) -> Sql:
 
 
 def _of_count(node: CountTest, days: int, now: int) -> Sql:
-    """When the count falls below the highest mark that it reaches now, or a day ahead begins."""
-    seen = key_of(Sql("p.activity"), str(node.pixel))
-    falls = [_falls_below(seen, mark, days, now // DAY_MS) for mark in _marks(node)]
-    begins = compose(
-        "(SELECT min(d.day::bigint) * {day_ms} FROM jsonb_object_keys({seen} -> 'days') AS d(day)"
-        " WHERE d.day::bigint > {today})",
-        seen=seen,
-        day_ms=integer_value(DAY_MS),
-        today=integer_value(now // DAY_MS),
-    )
-    parts = [*falls, begins]
-    return compose("LEAST{parts}", parts=join_list(parts))
+    """When the count falls below the highest mark that it reaches now, or a day ahead begins.
 
-
-def _falls_below(seen: Sql, mark: int, days: int, today: int) -> Sql:
+    The days are unfolded once, which is what a look at a profile costs: `upto` is how often the user was seen from
+    that day to today, and NULL for days ahead.
+    """
+    today = integer_value(now // DAY_MS)
+    ends = [
+        compose("max(c.day + {days}) FILTER (WHERE c.upto >= {mark})", days=integer_value(days), mark=_numeric(mark))
+        for mark in _marks(node)
+    ]
+    begins = compose("min(c.day) FILTER (WHERE c.day > {today})", today=today)
     return compose(
-        "(SELECT (max(c.day) + {days}) * {day_ms} FROM (SELECT d.day::bigint AS day,"
-        " sum(d.seen::bigint) OVER (ORDER BY d.day::bigint DESC) AS upto"
-        " FROM jsonb_each_text({seen} -> 'days') AS d(day, seen)"
-        " WHERE d.day::bigint > {before} AND d.day::bigint <= {today}) AS c WHERE c.upto >= {mark})",
-        seen=seen,
-        days=integer_value(days),
+        "(SELECT LEAST{ends} * {day_ms} FROM (SELECT d.day::bigint AS day,"
+        " sum(d.seen::bigint) FILTER (WHERE d.day::bigint <= {today}) OVER (ORDER BY d.day::bigint DESC) AS upto"
+        " FROM jsonb_each_text({seen} -> 'days') AS d(day, seen) WHERE d.day::bigint > {before}) AS c)",
+        ends=join_list([*ends, begins]),
         day_ms=integer_value(DAY_MS),
-        before=integer_value(today - days),
-        today=integer_value(today),
-        mark=Sql("%s::numeric", (mark,)),
+        today=today,
+        seen=key_of(Sql("p.activity"), str(node.pixel)),
+        before=integer_value(now // DAY_MS - days),
     )
+
+
+def _numeric(value: int) -> Sql:
+    return Sql("%s::numeric", (value,))
 
 
 def _marks(node: CountTest) -> list[int]:

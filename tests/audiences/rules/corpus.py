@@ -252,4 +252,6 @@ CASES = [
     counted(">=", 2, False, NOW + DAY, d0=1, f1=1, days=30),
     counted("=", 1, True, NOW + 3 * DAY, d0=1, f3=1, days=30),
     counted("!=", 0, True, NOW + 12 * DAY, d3=1, days=15),
+    counted(">=", 3, True, NOW + DAY, d29=3, f3=3, days=30),
+    counted(">=", 2, False, NOW + DAY, d0=1, f1=1, f3=1, days=30),
 ]

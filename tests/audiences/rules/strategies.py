@@ -181,6 +181,15 @@ def _groups(children: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any
     )
 
 
+@st.composite
+def counts_in_days(draw: st.DrawFn) -> dict[str, Any]:
+    """Of pixel 12, with bounds that few days reach."""
+    operator, counts = draw(st.sampled_from(sorted(OF_COUNT))), st.integers(0, 5)
+    ends = st.lists(counts, min_size=2, max_size=2).map(sorted)
+    value = draw(ends if operator is Operator.BETWEEN else counts)
+    return rule("pixel.12.count", operator, value, days=draw(st.sampled_from([1, 7, 30, 180])))
+
+
 rules = _groups(st.recursive(conditions, _groups, max_leaves=8))
 timed_conditions = pixel_rules() | value_rules().filter(lambda drawn: drawn["operator"] in WINDOWS)
 timed_rules = _groups(st.recursive(timed_conditions, _groups, max_leaves=6))

@@ -123,10 +123,29 @@ def test_sql__looks_again_when_the_predicate_does_or_earlier(
             assert look is None or look > now
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rules=st.lists(strategies.counts_in_days(), min_size=5, max_size=10),
+    activities=st.lists(strategies.activities(), min_size=5, max_size=10),
+    now=strategies.nows,
+)
+def test_sql__counts_in_days__look_again_when_the_predicate_does_or_earlier(
+    profiles: Profiles, rules: list[Any], activities: list[dict[str, Any]], now: int
+) -> None:
+    groups = [parsed(one) for one in rules]
+    profiles.store([Facts(activity={"12": activity}) for activity in activities])
+    for subject, looks in zip(profiles.stored, profiles.ask_until(groups, now), strict=True):
+        for group, look in zip(groups, looks, strict=True):
+            _, until = compile_rule(group)(subject, now)
+            assert until is None or (look is not None and look <= until)
+            assert look is None or look > now
+
+
 def test_sql__single_windows_and_counts__look_again_exactly_when_the_corpus_says(profiles: Profiles) -> None:
     profiles.store([Facts(attributes=case.attributes, activity=case.activity) for case in CASES])
     rows = profiles.ask_until([parsed(case.rule) for case in CASES], NOW)
-    late = [case for index, case in enumerate(CASES) if (rows[index][index] or 0) > (case.until or 2**60)]
+    never = 2**60
+    late = [case for index, case in enumerate(CASES) if (rows[index][index] or never) > (case.until or never)]
     early = [case for index, case in enumerate(CASES) if rows[index][index] != case.until]
     assert late == []
     assert len(early) <= len(CASES) // 10, early
