@@ -41,6 +41,7 @@ WITH truth AS MATERIALIZED (
            COALESCE(m.version, 0) + (t.member <> COALESCE(m.member, false))::int AS version, t.until
     FROM truth t
     LEFT JOIN membership m ON m.bucket = %(bucket)s AND m.audience_id = %(audience)s AND m.user_id = t.user_id
+        AND {stored}
     WHERE t.member <> COALESCE(m.member, false)
        OR t.until < m.look_again_at
        OR ((m.look_again_at IS NULL OR m.look_again_at <= %(now)s::timestamptz)
@@ -56,8 +57,13 @@ WITH truth AS MATERIALIZED (
 """
 FLIPS = "SELECT user_id, member, version FROM difference WHERE flipped"
 COUNTS = "SELECT count(*) FILTER (WHERE member), count(*) FILTER (WHERE NOT member) FROM difference WHERE flipped"
-IN_RANGE = "p.user_id > %(after)s AND p.user_id <= %(upto)s"
-AMONG = "p.user_id = ANY(%(users)s)"
+IN_RANGE = "{of}.user_id > %(after)s AND {of}.user_id <= %(upto)s"
+AMONG = "{of}.user_id = ANY(%(users)s)"
+
+# Since the last ANALYZE the audience may have been built: planned for few members, a nested loop would compare every
+# user of the page with every member of it.
+HASHED = ("SET LOCAL enable_hashjoin = on", "SET LOCAL enable_nestloop = off")
+PINNED = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_nestloop = on")
 LAST = UUID(int=2**128 - 1)
 
 
@@ -94,7 +100,12 @@ def page(cursor: Cursor[Any], bucket: int, customer: int, after: UUID, size: int
 def build(cursor: Cursor[Any], audience: CompiledAudience, of: Page, now: datetime, *, named: bool) -> Built:
     """Bring the memberships of a page to what the rule says now; `named`: say who flipped."""
     values = {"bucket": of.bucket, "after": of.after, "upto": of.upto}
-    return _write(cursor, audience, IN_RANGE, values, now, named=named)
+    for setting in HASHED:
+        cursor.execute(setting)
+    built = _write(cursor, audience, IN_RANGE, values, now, named=named)
+    for setting in PINNED:
+        cursor.execute(setting)
+    return built
 
 
 def build_users(
@@ -132,7 +143,8 @@ def _statement(rule: Group, which: str, now_ms: int) -> tuple[str, dict[str, Any
         member=_named(member, names[: len(member_values)]),
         until=_named(until, names[len(member_values) :]),
         eligible=ELIGIBLE,
-        range=which,
+        range=which.format(of="p"),
+        stored=which.format(of="m"),
     )
     return text, bound
 

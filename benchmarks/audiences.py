@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -207,7 +207,7 @@ def _result(figures: Figures) -> Result:
         "people": figures.people,
         "estimates": figures.estimates,
         "waits": figures.waits,
-        "builds": {n: {"seconds": b.seconds, "counted": b.counted} for n, b in figures.builds.items()},
+        "builds": {n: asdict(build) for n, build in figures.builds.items()},
         "events": {many: cost.rate for many, cost in costs.by_audiences.items()},
     }
     return Result("audiences", tables, bounds, notes, raw)

@@ -40,6 +40,19 @@ def test_quick_run__absorb_and_deliver__do_all_their_work_and_judge_nothing(tmp_
     assert "held" not in said
 
 
+def test_quick_run__audiences__builds_all_its_rules_and_judges_nothing(tmp_path: Path) -> None:
+    results, said = results_of(tmp_path, "audiences", "--quick")
+
+    figures = results["audiences"]["figures"]
+    assert results["audiences"]["quick"]
+    assert figures["people"] == 10_000
+    assert figures["builds"].keys() == {"attributes", "attributes, many", "windows", "counts"}
+    assert all(one["members"] > 0 for one in figures["builds"].values())
+    assert figures["estimates"]
+    assert figures["events"].keys() == {"10", "1000"}
+    assert "held" not in said
+
+
 @pytest.mark.parametrize(
     ("measured", "quick", "status"),
     [(10.0, False, 0), (9.9, False, 1), (None, False, 2), (9.9, True, 0), (float("nan"), False, 1)],
