@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from activation import backfills, services
 from activation.models import Activation
@@ -45,6 +46,10 @@ class ActivationForm(TriedFirst):
         return services.activate(row.audience, row.platform, row.settings)
 
 
+class TrialForm(forms.Form):
+    platform_user_id = forms.CharField(max_length=256, label="The platform's id", widget=UnfoldAdminTextInputWidget)
+
+
 @admin.register(Activation)
 class ActivationAdmin(ModelAdmin[Activation]):
     form = ActivationForm
@@ -53,7 +58,7 @@ class ActivationAdmin(ModelAdmin[Activation]):
     list_filter = ["status", "platform", "audience__customer"]
     search_fields = ["audience__name", "platform__name", "segment_id"]
     list_select_related = ["audience", "platform"]
-    actions_detail = ["preview", "pause", "resume", "resync", "end"]
+    actions_detail = ["preview", "test", "pause", "resume", "resync", "end"]
     readonly_fields = [
         *("state", "counts", "progress", "segment_id", "last_error", "possible_orphan", "given_settings", "created_at"),
     ]
@@ -136,8 +141,25 @@ class ActivationAdmin(ModelAdmin[Activation]):
             raise Http404
         if not self.has_view_permission(request, row):
             raise PermissionDenied
-        texts = [json.dumps(one, indent=2, ensure_ascii=False, default=str) for one in services.preview(row)]
-        return page(request, "preview.html", f"Next requests of {row}", texts=texts, back=address(row))
+        return page(
+            request, "preview.html", f"Next requests of {row}", texts=_texts(services.preview(row)), back=address(row)
+        )
+
+    @button("Test", "science")
+    def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send one id now, and show what the platform says."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        form, texts = TrialForm(request.POST or None), list[str]()
+        if form.is_valid():
+            try:
+                texts = _texts(services.test(row, form.cleaned_data["platform_user_id"]))
+            except ValidationError as refusal:
+                form.add_error("platform_user_id", refusal)
+        return page(request, "trial.html", f"Test of {row}", form=form, texts=texts, back=address(row))
 
     @confirmed("Pause", "Send nothing more of this activation? What changes meanwhile is remembered.", "pause")
     def pause(self, request: HttpRequest, activation: Activation) -> str:  # noqa: ARG002 (as every such action)
@@ -158,3 +180,7 @@ class ActivationAdmin(ModelAdmin[Activation]):
     def end(self, request: HttpRequest, activation: Activation) -> str:  # noqa: ARG002 (as every such action)
         services.deactivate(activation)
         return f"{activation} is ending: it goes when the platform was told of everybody."
+
+
+def _texts(told: list[dict[str, Any]]) -> list[str]:
+    return [json.dumps(one, indent=2, ensure_ascii=False, default=str) for one in told]

@@ -19,6 +19,8 @@ from sandbox.files import TAKEN, FileAccount, FileParty
 from sandbox.ledger import Row
 from sandbox.packed import BadFile
 from sandbox.parties import Action
+from sandbox.pixel_bundles import PATH as PIXEL_BUNDLES
+from sandbox.pixel_bundles import PixelBundles
 from sandbox.rates import Quota
 from sandbox.s2s_file import NOWHERE, REMOVE, AudienceFile, Load, read_file
 from sandbox.taxonomies import PATH as TAXONOMIES
@@ -40,6 +42,7 @@ class S2sAccount(FileAccount):
 
     users: dict[tuple[str, bool], Users] = field(default_factory=dict)
     taxonomies: Taxonomies = field(default_factory=Taxonomies)
+    pixel_bundles: PixelBundles = field(default_factory=PixelBundles)
     log: list[dict[str, Any]] = field(default_factory=list)
     files: Quota = field(default_factory=lambda: Quota(FILES_AN_HOUR, 3600))
     bytes: Quota = field(default_factory=lambda: Quota(BYTES_A_DAY, 86_400))
@@ -98,7 +101,12 @@ class S2sAccount(FileAccount):
     def holdings(self, *, members: bool) -> dict[str, Any]:
         """`display` and `mobile`: namespace, segment, members. `users`: namespace, id, segments by their times."""
         kinds = {"display": self.segments(mobile=False), "mobile": self.segments(mobile=True)}
-        files = {"files": self.log, "unfinished": self.folder.unfinished(), "taxonomies": self.taxonomies.held}
+        files = {
+            "files": self.log,
+            "unfinished": self.folder.unfinished(),
+            "taxonomies": self.taxonomies.held,
+            "pixel_bundles": self.pixel_bundles.held,
+        }
         if members:
             users = {
                 f"{namespace}{'/mobile' if mobile else ''}": {userid: held for userid, held in users.items() if held}
@@ -130,7 +138,7 @@ class S2sImport(FileParty[S2sAccount]):
         return S2sAccount()
 
     def serves(self, path: str) -> bool:
-        return path.startswith(("/mediamath/s2s/", TAXONOMIES))
+        return path.startswith(("/mediamath/s2s/", TAXONOMIES, PIXEL_BUNDLES))
 
     def identify(self, request: Request) -> str:
         return basic_account(request.headers.get("authorization", ""))
@@ -138,6 +146,8 @@ class S2sImport(FileParty[S2sAccount]):
     def prepare(self, account: S2sAccount, request: Request) -> Action:
         if request.path.startswith(TAXONOMIES):
             return account.taxonomies.prepare(request)
+        if request.path.startswith(PIXEL_BUNDLES):
+            return account.pixel_bundles.prepare(request)
         if request.path != LOG_PATH:
             raise Refused(404, f"nothing at {request.path}")
         if request.method != "GET":

@@ -5,7 +5,9 @@ read. While it is, a row that is due stays due, whatever its user does (`activat
 died may have sent is always sent over with the next file.
 """
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,6 +22,14 @@ SELECT activation_id, wanted, platform_user_id, user_id FROM delivery
 WHERE activation_id = ANY(%(activations)s) AND wanted = ANY('{false,true}') AND bucket = %(bucket)s
   AND due_at <= %(now)s
 """
+LISTED = """
+SELECT activation_id, wanted, count(*), string_agg(platform_user_id, chr(10)) FROM delivery
+WHERE activation_id = ANY(%(activations)s) AND wanted = ANY('{false,true}') AND bucket = %(bucket)s
+  AND due_at <= %(now)s
+GROUP BY activation_id, wanted
+"""
+# what would be read as something else than one of the ids of a list
+STRANGE = re.compile(r"[\x00-\x09\x0b-\x1f\x85\u2028\u2029]|\n\n|\A\n|\n\Z").search
 # a sender whose lane is somebody else's by now changes nothing
 DONE = """
 UPDATE delivery d SET claim = NULL, acknowledged = k.wanted, attempts = 0, error = '', changed_at = %(now)s,
@@ -45,6 +55,25 @@ def due(cursor: Cursor[Any], activations: Sequence[int], bucket: int, now: datet
     """What is due in the bucket."""
     cursor.execute(DUE, {"activations": Ints.of(activations), "bucket": bucket, "now": now})
     return cursor.fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Some ids, `rows` of them, each with a line end after it, of which an activation wants the same."""
+
+    activation: int
+    wanted: bool
+    rows: int
+    ids: str
+
+
+def listed(cursor: Cursor[Any], activations: Sequence[int], bucket: int, now: datetime) -> list[Listed] | None:
+    """What is due in the bucket, in lists; None where some id cannot stand in one."""
+    cursor.execute(LISTED, {"activations": Ints.of(activations), "bucket": bucket, "now": now})
+    found = cursor.fetchall()
+    if any(STRANGE(ids) or ids.count("\n") != rows - 1 for _, _, rows, ids in found):
+        return None
+    return [Listed(activation, wanted, rows, f"{ids}\n") for activation, wanted, rows, ids in found]
 
 
 def done(

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
-from activation.delivery.file_rows import Noted
+from activation.delivery.file_rows import Listed, Noted
 from integrations.connectors.files import Destination
 
 LEVEL = 1  # of packing: the time counts more than the last tenth of size
@@ -45,15 +45,27 @@ class Writer:
     def _list_path(self) -> Path:
         return self.folder / f"{self.batch}.rows"
 
+    def begin(self, header: bytes) -> None:
+        """Write what stands before the first line."""
+        self._put(self._packer.compress(header))
+
     def write(self, text: bytes) -> None:
-        """Whole lines, or the header."""
+        """Whole lines."""
         self._put(self._packer.compress(text))
+        self.lines += text.count(b"\n")
 
     def note(self, bucket: int, rows: list[str], activations: set[int]) -> None:
         """These rows of a bucket stand in it, each written by `noted`."""
         self._list.write("".join([f"{bucket}\t{row}\n" for row in rows]))
         self.rows += len(rows)
         self.activations |= activations
+
+    def note_listed(self, bucket: int, listed: Listed) -> None:
+        """As `note`, of a whole list."""
+        start = f"{bucket}\t{listed.activation}\t{listed.wanted:d}\t"
+        self._list.write(start + listed.ids[:-1].replace("\n", f"\n{start}") + "\n")
+        self.rows += listed.rows
+        self.activations.add(listed.activation)
 
     def close(self) -> None:
         self._put(self._packer.flush())

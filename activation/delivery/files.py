@@ -14,14 +14,14 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import Cursor
 
 from activation.delivery import file_rows, finishing, lanes, log, removals
 from activation.delivery.claims import Claim, Row
-from activation.delivery.file_rows import Due
+from activation.delivery.file_rows import Due, Listed
 from activation.delivery.file_writer import Writer
 from activation.delivery.gate import Gate, NotNow
 from activation.delivery.log import Entry
@@ -42,6 +42,7 @@ NAMES = "SELECT 1 FROM uploaded_file WHERE platform_id = %s AND file_name = %s"
 UNWRITABLE = "this id cannot stand in the platform's file"
 
 ADD, REMOVE = Operation.ADD, Operation.REMOVE
+NOBODY = UUID(int=0)
 _by_id = itemgetter(2)
 
 FileKey = tuple[Destination, str]  # where it goes, and its partition
@@ -110,9 +111,7 @@ class _Run:
         for bucket in range(BUCKETS):
             if not self.gate.stays():
                 raise NotNow
-            found = file_rows.due(self.cursor, activations, bucket, self.now)
-            if found:
-                self._bucket(bucket, found)
+            self._bucket(bucket, activations)
         for file in self.files:
             file.close()
 
@@ -124,7 +123,31 @@ class _Run:
     def target(self) -> Target:
         return self.gate.target
 
-    def _bucket(self, bucket: int, found: list[Due]) -> None:
+    def _bucket(self, bucket: int, activations: Sequence[int]) -> None:
+        """In lists, where the connector takes them and nothing is strange about the ids; else row by row."""
+        lists = None
+        if self.connector.lists_ids:
+            lists = file_rows.listed(self.cursor, activations, bucket, self.now)
+        if lists is not None and self._write_lists(bucket, lists):
+            return
+        found = file_rows.due(self.cursor, activations, bucket, self.now)
+        if found:
+            self._rows(bucket, found)
+
+    def _write_lists(self, bucket: int, lists: Sequence[Listed]) -> bool:
+        """False, and nothing is written, where the connector has no line for some of it."""
+        texts = [self.connector.listed(one.ids, ADD if one.wanted else REMOVE) for one in lists]
+        if not all(texts):
+            return False
+        for one, text in zip(lists, texts, strict=True):
+            member = Member(self.target.segments[one.activation], "", NOBODY)
+            file = self._file((self._usual, self.connector.partition(member)))
+            file.write(text)
+            file.note_listed(bucket, one)
+            self._close_where_full(file)
+        return True
+
+    def _rows(self, bucket: int, found: list[Due]) -> None:
         if self.connector.by_user:
             found.sort(key=_by_id)
         where: dict[FileKey, list[tuple[Due, Member]]] = defaultdict(list)
@@ -159,12 +182,13 @@ class _Run:
                 notes += [f"{due[0]}\t{due[1]:d}\t{due[2]}" for due, _ in together]
             else:
                 unwritable += [due for due, _ in together]
-        text = b"".join(texts)
-        file.write(text)
-        file.lines += text.count(b"\n")
+        file.write(b"".join(texts))
         file.note(bucket, notes, {due[0] for due, _ in rows})
         if unwritable:
             self._set_aside(file, bucket, unwritable)
+        self._close_where_full(file)
+
+    def _close_where_full(self, file: Writer) -> None:
         if file.size >= self.connector.most_bytes or file.lines >= self.connector.most_lines:
             self._open.pop((file.destination, file.partition), None)
 
@@ -199,7 +223,7 @@ class _Run:
         destination, partition = key
         name = self._name(partition)
         file = Writer(self.folder, uuid4(), destination, partition, name, self.now)
-        file.write(self.connector.header(partition, name, self.now))
+        file.begin(self.connector.header(partition, name, self.now))
         entry = Entry(BUCKET, file.batch, 0, request_excerpt=name)
         log.start(self.cursor, entry, self.target.platform, [], "file", self.now)
         self._open[key] = file

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from activation.conditions import UploadedFile, fates_of
 from activation.models import Activation, Batch
@@ -29,23 +29,30 @@ class BatchFilterForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
     )
     status = forms.ChoiceField(choices=[*ANY, *Batch.Status.choices], required=False, widget=UnfoldAdminSelectWidget)
+    started_after = forms.DateTimeField(required=False, widget=UnfoldAdminTextInputWidget)
+    started_before = forms.DateTimeField(required=False, widget=UnfoldAdminTextInputWidget)
+
+    def rows(self) -> QuerySet[Batch]:
+        """Those that were asked for."""
+        chosen = self.cleaned_data if self.is_valid() else {}
+        activation = chosen.get("activation")
+        asked = {
+            "platform_id": chosen["platform"].pk if chosen.get("platform") else None,
+            "status": chosen.get("status"),
+            "started_at__gte": chosen.get("started_after"),
+            "started_at__lt": chosen.get("started_before"),
+        }
+        found = Batch.objects.filter(**{name: value for name, value in asked.items() if value})
+        if activation is None:
+            return found
+        return found.filter(platform_id=activation.platform_id, activations__contains=activation.pk)
 
 
 @permission_required("activation.view_batch", raise_exception=True)
 def batches(request: HttpRequest) -> HttpResponse:
     form = BatchFilterForm(request.GET)
-    chosen = form.cleaned_data if form.is_valid() else {}
-    rows, ways = turn(request, _chosen(chosen), "-started_at", "-bucket", "-id")
+    rows, ways = turn(request, form.rows(), "-started_at", "-bucket", "-id")
     return page(request, "log.html", "Batches", form=form, table=_table(rows), ways=ways)
-
-
-def _chosen(chosen: dict[str, Any]) -> QuerySet[Batch]:
-    rows = Batch.objects.all()
-    if chosen.get("platform"):
-        rows = rows.filter(platform_id=chosen["platform"].pk)
-    if chosen.get("activation"):
-        rows = rows.filter(platform_id=chosen["activation"].platform_id, activations__contains=chosen["activation"].pk)
-    return rows.filter(status=chosen["status"]) if chosen.get("status") else rows
 
 
 def _table(rows: list[Any]) -> Table:

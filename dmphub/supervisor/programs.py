@@ -51,7 +51,7 @@ def _doors(plan: HubPlan) -> list[ProcessSpec]:
 
 def _workers(plan: HubPlan) -> list[ProcessSpec]:
     absorb = (*_CELERY, *_ALONE, "--pool", "solo", "-Q", "absorb", "-n")
-    deliver = (*_CELERY, *_ALONE, "--pool", "threads", "--concurrency", "16", "-Q", "deliver", "-n")
+    deliver = (*_CELERY, *_ALONE, "--pool", "threads", "--concurrency", "48", "-Q", "deliver", "-n")
     return [
         *(
             _python(plan, f"absorber-{number}", *absorb, f"absorber{number}@%h")

@@ -147,6 +147,15 @@ class Conformance:
             return
         must(ready.removal != "none", "a platform without removal makes no request that removes")
 
+    def test_lists__say_what_the_lines_say(self) -> None:
+        ready, members = self.example.ready(), self.example.members()
+        if not isinstance(ready, FileConnector) or not ready.lists_ids:
+            return
+        ids = "".join(f"{member.platform_user_id}\n" for member in members)
+        for operation in operations(ready):
+            lines = b"".join(line for member in members for line in ready.lines([Change(member, operation)]))
+            must(ready.listed(ids, operation) == lines, "a list of ids makes the lines of its ids")
+
     def test_odd_ids__are_sent_safely_or_refused_alone(self) -> None:
         ready = self.example.ready()
         if isinstance(ready, FileConnector):

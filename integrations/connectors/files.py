@@ -77,7 +77,9 @@ class Verdict(NamedTuple):
 class FileConnector(Connector):
     """`by_user`: `lines` gets all changes of one id at once, across segments; else one change at a time.
 
-    A file is closed and the next one begun at `most_lines` or `most_bytes` (compressed).
+    `lists_ids`: a line says no more than an id and what happens to it, and the partition follows from the segment;
+    `listed` then makes the lines of many ids at once. A file is closed and the next one begun at `most_lines` or
+    `most_bytes` (compressed).
     """
 
     strategy = Strategy.FILE
@@ -86,6 +88,7 @@ class FileConnector(Connector):
 
     interval_minutes: int = 5
     by_user: bool = False
+    lists_ids: bool = False
     most_bytes: int = 4_000_000_000
     most_lines: int = 50_000_000
 
@@ -112,6 +115,10 @@ class FileConnector(Connector):
     @abstractmethod
     def lines(self, changes: Sequence[Change]) -> Iterator[bytes]:
         """The lines, with their ends, of all the changes of one id in one partition (one, unless `by_user`)."""
+
+    def listed(self, ids: str, operation: Operation) -> bytes:
+        """As `lines`, of ids without control characters, each with a line end after it. Only where `lists_ids`."""
+        raise NotImplementedError
 
     def log(self, offset: int) -> Request | None:  # noqa: ARG002 (the contract's)
         """The request for what the platform says of files, from the `offset`-th entry on; None: it says nothing."""

@@ -11,6 +11,7 @@ from django.db import connection
 from activation import services
 from activation.delivery.lanes import FILES
 from activation.models import Activation, Batch, DeadLetter
+from edge import buckets
 from integrations.models import Platform
 from integrations.validation import check_connector
 from pipeline import delivery
@@ -79,17 +80,21 @@ def test_file__one_a_segment_and_no_more_than_one_round_an_interval(telling: Tel
     assert delivery.work(ads.pl, FILES, lambda: True) == 0
 
 
-def test_file__an_id_that_breaks_the_line__is_dead_and_the_others_go(telling: Telling, folder: Path) -> None:
+@pytest.mark.parametrize("bad", ["bad\tid", "bad\nid", "\nbad", "bad\n", "\n"])
+def test_file__an_id_that_breaks_the_line__is_dead_and_the_others_go(
+    telling: Telling, folder: Path, monkeypatch: pytest.MonkeyPatch, bad: str
+) -> None:
+    monkeypatch.setattr(buckets, "of_value", lambda _: 7)  # all in one list
     ads = file_platform(telling)
     telling.activation(telling.audience(), ads)
-    for x in ("good", "bad\tid", "better"):
+    for x in ("good", bad, "better"):
         telling.user(x, ads)
     telling.shop.absorb()
 
     write(ads)
 
     assert sorted(line for lines in texts(folder).values() for line in lines) == ["better", "good"]
-    assert list(DeadLetter.objects.values_list("platform_user_id", flat=True)) == ["bad\tid"]
+    assert list(DeadLetter.objects.values_list("platform_user_id", flat=True)) == [bad]
 
 
 def test_leavers__where_the_platform_cannot_be_told__stay_and_are_shown(telling: Telling, folder: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from activation.conditions import UploadedFile
 from activation.models import Activation
 from activation.publishing import publication, publish
+from integrations.errors import Refused
 from integrations.models import Platform
 from tests.activation.telling import Telling
 from tests.connectors.uploading import Files
@@ -121,3 +122,23 @@ def test_taxonomy__is_made_and_replaced_whole(files: SandboxFiles) -> None:
         ("big", "1", True),
         ("huge", "2", True),
     ]
+
+
+def test_data_segment__is_a_pixel_bundle__and_a_second_one_is_refused_in_their_words(files: SandboxFiles) -> None:
+    platform = files.platform()
+    activation = files.activate(platform)
+    order = {
+        "activation": activation.id,
+        "provider_id": 15,
+        "advertiser_id": 23,
+        "url": f"{files.house.url}/api/v2.0/pixel_bundles",
+    }
+    made = publish(platform, publication(platform, "data_segment", order))
+    assert made.status == 201
+    wanted = {"name": f"big {activation.segment_id}", "pixel_type": "data", "provider_id": 15, "eligible": True}
+    held = files.house.held("mediamath-s2s", ACCOUNT)["pixel_bundles"]
+    assert list(held.values()) == [wanted | {"advertiser_id": 23}]
+
+    with pytest.raises(Refused, match=r"HTTP 409: .*has a pixel bundle of that name"):
+        publish(platform, publication(platform, "data_segment", order))
+    assert files.house.held("mediamath-s2s", ACCOUNT)["pixel_bundles"] == held

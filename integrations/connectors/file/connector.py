@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -54,6 +54,7 @@ class FileDrop(FileConnector):
     settings_type = FileSettings
     credentials_type = FileCredentials
     activation_type = FileActivation
+    lists_ids = True
     as_set_up = frozenset({"segment_source", "removal"})
     notes = """
         One file a segment every few minutes, with what changed; without an operation column, additions only.
@@ -100,9 +101,10 @@ class FileDrop(FileConnector):
         return str(member.segment.id)
 
     def file_name(self, partition: str, at: datetime, number: int) -> str:
-        """As the document has it; whole numbers, so no zeros in front. A further file of the minute has one more."""
-        more = f"_{number}" if number else ""
-        return f"Mapp_dmp_{partition}_{at.year}_{at.month}_{at.day}_{at.hour}_{at.minute}{more}.tsv.gz"
+        """As the document has it; whole numbers, so no zeros in front. A further file of the minute takes a later one:
+        the document knows no other distinction."""
+        at += timedelta(minutes=number)
+        return f"Mapp_dmp_{partition}_{at.year}_{at.month}_{at.day}_{at.hour}_{at.minute}.tsv.gz"
 
     def lines(self, changes: Sequence[Change]) -> Iterator[bytes]:
         """An id that would break the line has none."""
@@ -114,6 +116,11 @@ class FileDrop(FileConnector):
                 yield f"{known_as}\t{operation}\n".encode()
             elif operation is Operation.ADD:
                 yield f"{known_as}\n".encode()
+
+    def listed(self, ids: str, operation: Operation) -> bytes:
+        if self._tells:
+            return ids.replace("\n", f"\t{operation}\n").encode()
+        return ids.encode() if operation is Operation.ADD else b""
 
 
 def _faults(given: FileSettings) -> Iterator[str]:

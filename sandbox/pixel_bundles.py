@@ -1,0 +1,65 @@
+"""MediaMath's external data segments: pixel bundles of type data.
+
+`POST /api/v2.0/pixel_bundles` makes one (201), `GET …/{id}` tells it. Where the public description is silent: basic
+authentication as of the files, JSON as for taxonomies, and a provider's names are its own. One bundle is for one
+advertiser or one agency.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused
+from sandbox.parties import Action
+
+PATH = "/api/v2.0/pixel_bundles"
+FIRST_BUNDLE = 501
+
+Id = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Bundle(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    pixel_type: Literal["data"]
+    provider_id: Id
+    eligible: bool
+    advertiser_id: Id | None = None
+    agency_id: Id | None = None
+
+
+class PixelBundles:
+    """`held`: the document of each, by its id."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, dict[str, Any]] = {}
+
+    def prepare(self, request: Request) -> Action:
+        number = request.path.removeprefix(PATH).removeprefix("/")
+        if number and number not in self.held:
+            raise Refused(404, f"no pixel bundle {number}")
+        if number:
+            if request.method != "GET":
+                raise method_refused("GET")
+            return Action(lambda _: False, lambda: json_answer(self.held[number]))
+        if request.method != "POST":
+            raise method_refused("POST")
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Refused(415, "Content-Type is not application/json")
+        bundle = self._read(request.body)
+        return Action(lambda _: False, lambda: self._keep(bundle))
+
+    def _read(self, body: bytes) -> Bundle:
+        try:
+            found = msgspec.json.decode(body, type=Bundle)
+        except msgspec.DecodeError as error:
+            raise Refused(400, str(error)) from error
+        if (found.advertiser_id is None) == (found.agency_id is None):
+            raise Refused(400, "takes one advertiser_id or one agency_id")
+        if any((kept["provider_id"], kept["name"]) == (found.provider_id, found.name) for kept in self.held.values()):
+            raise Refused(409, f"provider {found.provider_id} has a pixel bundle of that name")
+        return found
+
+    def _keep(self, bundle: Bundle) -> Answer:
+        key = str(FIRST_BUNDLE + len(self.held))
+        self.held[key] = msgspec.to_builtins(bundle)
+        return json_answer({"id": int(key)} | self.held[key], 201)
