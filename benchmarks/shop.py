@@ -68,14 +68,14 @@ def open_shop(segments_url: str) -> Shop:
 
 
 def open_more_audiences(shop: Shop, count: int) -> None:
-    """Audiences whose rules are asked as those of the first ten are, and say no."""
+    """Audiences whose rules are asked as those of the first ten are, and say no; no two of them alike."""
     from audiences.services import create_audience  # noqa: PLC0415 (models need Django's settings)
     from edge.models import Customer  # noqa: PLC0415
 
     customer = Customer.objects.get(m=CUSTOMER)
-    kinds = [rule for _, rule in _rules(shop.pixel)[1:]]
     for number in range(count):
-        create_audience(customer, f"more {number}", kinds[number % len(kinds)])
+        kinds = _conditions(shop.pixel, number // 9 + 1)[1:]
+        create_audience(customer, f"more {number}", _all(kinds[number % len(kinds)]))
 
 
 def open_accounts(database_url: str, shop: Shop, seed: int, count: int) -> None:
@@ -121,19 +121,23 @@ def _login() -> dict[str, str]:
 
 def _rules(pixel: int) -> list[tuple[str, dict[str, Any]]]:
     """The first is entered by every buyer above the threshold; the other nine are asked and say no."""
-    conditions: list[list[tuple[str, str, Any]]] = [
+    return [(f"rule {number}", _all(rules)) for number, rules in enumerate(_conditions(pixel), 1)]
+
+
+def _conditions(pixel: int, variant: int = 0) -> list[list[tuple[str, str, Any]]]:
+    """Of ten rules; those of another variant compare with other constants."""
+    return [
         [("attribute.amount", ">", THRESHOLD)],
-        [("attribute.amount", ">", 1_000_000)],
-        [("attribute.amount", "between", [10, 20]), ("attribute.currency", "=", "EUR")],
-        [("attribute.items", ">=", 50)],
-        [("attribute.currency", "in", ["USD", "CHF", "SEK"])],
-        [("attribute.category", "beginsWith", "garden")],
-        [("attribute.page", "contains", "newsletter")],
-        [(f"pixel.{pixel}.count", ">=", 1_000)],
-        [("attribute.visits", ">", 3), ("attribute.category", "notNull", None)],
-        [("attribute.amount", "<", 5), ("attribute.items", "=", 1)],
+        [("attribute.amount", ">", 1_000_000 + variant)],
+        [("attribute.amount", "between", [10 + variant, 20 + variant]), ("attribute.currency", "=", "EUR")],
+        [("attribute.items", ">=", 50 + variant)],
+        [("attribute.currency", "in", ["USD", "CHF", f"X{variant:02d}"])],
+        [("attribute.category", "beginsWith", f"garden{variant or ''}")],
+        [("attribute.page", "contains", f"newsletter{variant or ''}")],
+        [(f"pixel.{pixel}.count", ">=", 1_000 + variant)],
+        [("attribute.visits", ">", 3 + variant), ("attribute.category", "notNull", None)],
+        [("attribute.amount", "<", 5 - variant / 100), ("attribute.items", "=", 1 + variant)],
     ]
-    return [(f"rule {number}", _all(rules)) for number, rules in enumerate(conditions, 1)]
 
 
 def _all(rules: list[tuple[str, str, Any]]) -> dict[str, Any]:

@@ -2,10 +2,19 @@
 
 import os
 
-from celery import Celery
+from celery import Celery, signals
+
+from edge import collector
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dmphub.settings")
 
 app = Celery("dmphub")
 app.config_from_object("dmphub.celery_settings")
 app.autodiscover_tasks(["pipeline"])
+
+
+@signals.worker_process_init.connect
+@signals.worker_ready.connect
+def _spare_the_collector(**_: object) -> None:
+    """Whichever kind of pool works: each child, and the worker itself."""
+    collector.spare()

@@ -6,7 +6,6 @@ SO_REUSEPORT: the kernel spreads connections over all processes of the port.
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from dmphub.asgi import make_edge
+from edge import collector
 
 BACKLOG = 1024
 STOP_SECONDS = 2.8
@@ -54,15 +54,8 @@ async def _serve(host: str, port: int) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    _spare_the_collector()
+    collector.spare()
     await server.serve()
-
-
-def _spare_the_collector() -> None:
-    """What is loaded now stays; requests make no cycles, so looking for them may be rare."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 50)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from edge import collector
 from pipeline.backlog import AtOnce, Pace
 from pipeline.imports import files, services
 from pipeline.imports.faults import Stopped, UnreadableFileError
@@ -38,6 +39,7 @@ class Command(BaseCommand):
     def handle(
         self, *, file: Path, pixel: int, format: str | None, dry_run: bool, at_once: bool, errors: Path | None, **_: Any  # noqa: A002 (the option's name)
     ) -> None:  # fmt: skip
+        collector.spare()
         row = _import(file, pixel, format, dry_run=dry_run)
         if row.position:
             self.stderr.write(f"going on after row {row.position:,}")

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from audiences import history
 from dmphub.api import idempotency
 from dmphub.environment import PROJECT_ROOT
+from edge import collector
 from pipeline import delivery, retention
 from pipeline.imports import files
 from pipeline.lookalikes.starter import Starter
@@ -45,6 +46,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         learning = Starter([sys.executable, "manage.py", "lookalikes"], PROJECT_ROOT)
+        collector.spare()
         try:
             Sweeper(CHORES, SEARCHES, [learning.tend]).run(lambda: not stopped)
         finally:
