@@ -5,7 +5,7 @@ event says; activity adds up. A browser whose last login is another customer use
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -69,13 +69,18 @@ class Model:
         self.people: list[Person] = []
         self.logins: dict[str, tuple[int, str]] = {}
 
-    def meets(self, sent: Sent) -> set[str]:
-        """The customer users that a request would bring together."""
-        found = {person.key for person in self._known(sent.names())} | {sent.key}
-        return {key for key in found if key is not None}
+    def depends_on_order(self, sent: Sent) -> bool:
+        """Whether it would bring two customer users together, or somebody else than before logs in with a browser."""
+        names = self._named(sent)
+        keys = {person.key for person in self._known(names)} | {value for kind, value in names if kind == USER_KEY}
+        if sent.browser is not None:
+            _, login, _ = self._login(sent.browser)
+            keys |= {login, sent.key} if login and sent.key else set()
+        return len(keys - {None}) > 1
 
     def take(self, sent: Sent) -> None:
         names = self._named(sent)
+        self._log_in(sent)
         one = Person(set(names), {n: (sent.at, sent.received, repr(v), v) for n, v in sent.data.items()})
         one.days[str(sent.at // 86_400_000)] += 1
         one.times.append(sent.at)
@@ -89,17 +94,25 @@ class Model:
         names = sent.names()
         if sent.browser is None:
             return names
-        browser = names[0]
-        home = next((person.key for person in self._known([browser])), None)
-        since, login = self.logins.get(browser[1], (0, home))
-        if sent.key is not None and sent.at >= since and sent.key != login:
-            self.logins[browser[1]] = (sent.at, sent.key)
+        since, login, home = self._login(sent.browser)
         key = sent.key or (login if sent.at >= since else home)
         if home is None or key in (None, home):
             return names
         return [(USER_KEY, str(key)), *(name for name in names[1:] if name[0] != USER_KEY)]
 
-    def _known(self, names: Sequence[Name]) -> list[Person]:
+    def _log_in(self, sent: Sent) -> None:
+        if sent.browser is None or sent.key is None:
+            return
+        since, login, _ = self._login(sent.browser)
+        if sent.at >= since and sent.key != login:
+            self.logins[str(sent.browser)] = (sent.at, sent.key)
+
+    def _login(self, browser: UUID) -> tuple[int, str | None, str | None]:
+        """Since when who is logged in with it, and whose its profile is."""
+        home = next((person.key for person in self._known([("browser", str(browser))])), None)
+        return *self.logins.get(str(browser), (0, home)), home
+
+    def _known(self, names: Collection[Name]) -> list[Person]:
         return [person for person in self.people if person.names & set(names)]
 
 
@@ -127,6 +140,20 @@ def found(shop: Shop) -> dict[Who, Any]:
     return {frozenset(names[user]): _content(shop, profiles[user]) for user in names}
 
 
+def differences(shop: Shop, model: Model) -> list[str]:
+    """What is otherwise than the model says, short enough to read."""
+    here, wanted = found(shop), told(model)
+    who = sorted(map(sorted, here.keys() ^ wanted.keys()))
+    what = [key for key in here.keys() & wanted.keys() if here[key] != wanted[key]]
+    return [
+        *(f"{'found' if frozenset(key) in here else 'missing'}: {key}" for key in who),
+        *(f"{sorted(key)}: {one} instead of {other}"
+          for key in what
+          for one, other in zip(here[key], wanted[key], strict=True)
+          if one != other),
+    ]  # fmt: skip
+
+
 def _survivor(profiles: dict[UUID, Profile], user: UUID) -> UUID:
     while (following := profiles[user].merged_into) is not None:
         user = following
@@ -143,4 +170,4 @@ def send(shop: Shop, sent: Sent) -> None:
     shop.event(sent.browser, sent.data, ids=sent.ids, at=sent.at, received=sent.received)
 
 
-__all__ = ["BROWSERS", "KEYS", "NAMES", "OTHERS", "Model", "Sent", "found", "now_ms", "send", "told"]
+__all__ = ["BROWSERS", "KEYS", "NAMES", "OTHERS", "Model", "Sent", "differences", "found", "now_ms", "send", "told"]
