@@ -3,6 +3,7 @@
 https://www.postgresql.org/docs/current/sql-copy.html, “Binary Format”.
 """
 
+from functools import cache
 from struct import Struct
 
 from edge.kinds import Kind
@@ -27,3 +28,15 @@ def event(bucket: int, query: bytes, body: bytes | None, received: bytes) -> byt
     """A row with an event; `received` as `moment` makes it."""
     front = _FRONT(5, 2, bucket, 2, Kind.EVENT, len(query))
     return b"".join((front, query, _NULL if body is None else _LENGTH(len(body)) + body, received))
+
+
+@cache
+def front(bucket: int, size: int) -> str:
+    """How the row of an event begins whose query has that many bytes; as latin-1, to be put before text of bytes."""
+    return _FRONT(5, 2, bucket, 2, Kind.EVENT, size).decode("latin-1")
+
+
+@cache
+def length(size: int) -> str:
+    """What stands before a field of that many bytes; as latin-1."""
+    return _LENGTH(size).decode("latin-1")

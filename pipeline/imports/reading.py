@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.imports.csv_rows import as_text
 from pipeline.imports.faults import Fault, UnreadableFileError
 from pipeline.imports.files import folder
 from pipeline.imports.opening import Opened, seekable
@@ -25,14 +26,14 @@ _NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows from number `first` on (the first of a file is 1; the header of a CSV file is none). A row is a list of
-    texts (CSV), a line of bytes (NDJSON), an object (Parquet), a `Fault`, or None where there is nothing.
+    cells or a whole plain line (CSV, both a character a byte, see `csv_rows`), a line of bytes (NDJSON), an object
+    (Parquet), a `Fault`, or None where there is nothing.
 
-    `plain`: each is a whole line of CSV instead, without quotes and without anything that JSON has to escape.
+    A plain line has no quotes, and nothing that JSON has to escape; a batch has none of them, or nothing else.
     """
 
     first: int
     rows: list[Any]
-    plain: bool = False
 
 
 class _Lines:
@@ -79,7 +80,7 @@ class _Lines:
             return
         data, self._begun = data[:end], data[end:]
         self.plain = _is_plain(data)
-        text = data.decode(errors="surrogateescape")
+        text = data.decode("latin-1")
         if self.plain:
             self._left = text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
         else:
@@ -133,7 +134,7 @@ class CsvFile:
     def __init__(self, opening: Opened) -> None:
         self._lines = _Lines(opening.file)
         lines = iter(self._lines)
-        header = next(lines, "").removeprefix("\ufeff")
+        header = as_text(next(lines, "")).removeprefix("\ufeff")
         self.delimiter = max(DELIMITERS, key=header.count)
         csv.field_size_limit(LONGEST)
         try:
@@ -148,7 +149,7 @@ class CsvFile:
         while self._lines.more():
             plain = self._lines.plain and self.delimiter != "\t"
             rows = self._lines.take(BATCH) if plain else self._careful_rows()
-            yield Batch(first, rows, plain)
+            yield Batch(first, rows)
             first += len(rows)
 
     def _careful_rows(self) -> list[Any]:

@@ -86,9 +86,9 @@ class _Run:
         with self.connection.transaction(), self.connection.cursor() as cursor:
             with cursor.copy(copying.COPY) as copy:
                 copy.write(copying.BEGIN)
-                for events in translation.events(batch, faults):
-                    copy.write(b"".join(events))
-                    stored += len(events)
+                for count, events in translation.events(batch, faults):
+                    copy.write(events)
+                    stored += count
                 copy.write(copying.END)
             valid = errors.write(faults)
             self.progress.advance(cursor, len(batch.rows), stored, len(faults), valid, opening.read)
@@ -117,7 +117,7 @@ def _rest(batches: Iterator[Batch], position: int) -> Iterator[Batch]:
         if left >= len(batch.rows):
             yield batch
         elif left > 0:
-            yield Batch(position + 1, batch.rows[-left:], batch.plain)
+            yield Batch(position + 1, batch.rows[-left:])
 
 
 def _destination(row: Import) -> Destination:
