@@ -10,6 +10,7 @@ CHOICE = b"dmpopt="
 OPTED_OUT = CHOICE + b"1"
 CHOICE_MAX_AGE = 157_680_000  # seconds: five years; browsers that allow less shorten it themselves
 
+USER_ID_LENGTH = 36
 _USER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 

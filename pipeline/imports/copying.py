@@ -3,20 +3,32 @@
 https://www.postgresql.org/docs/current/sql-copy.html, “Binary Format”.
 """
 
+import os
+import socket
 from functools import cache
 from struct import Struct
 
 from edge.kinds import Kind
+from pipeline.database import Connection
 
 COPY = "COPY inbox (bucket, kind, query, body, received_at) FROM STDIN (FORMAT binary)"
 BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 END = b"\xff\xff"
+
+ROOM = 1024 * 1024  # bytes under way to the database
 
 _EPOCH_MS = 946_684_800_000  # 2000-01-01 in unix ms
 _FRONT = Struct(">hihihi").pack  # five fields: bucket, kind, and the length of the query
 _LENGTH = Struct(">i").pack
 _MOMENT = Struct(">iq").pack
 _NULL = _LENGTH(-1)
+
+
+def widen(connection: Connection) -> None:
+    """Let the database have rows to read while the next ones are made: by default it soon waits for them, and they for
+    it."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
 
 
 def moment(ms: int) -> bytes:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -21,13 +20,14 @@ from edge.messages import Event, encode
 from pipeline.imports import copying
 from pipeline.imports.faults import BadRowError, Fault, UnreadableFileError
 from pipeline.imports.rows import LIMITS, NAMES, Destination, Row, RowReader, nested
-from profiles.personal.protection import is_suspicious
+from profiles.personal.protection import has_suspicious_values, is_suspicious
 
 _SPECIAL = re.compile(r'["\\\x00-\x1f]').search
 _HOLE = "\x00"
+_HASH = blake2b(digest_size=1)
 
-Cells = Sequence[list[str]]
-Quick = Callable[[Cells], bytes | None]
+Quick = Callable[[list[str], list[int]], bytes | None]
+"""Of the cells of some rows, and the bytes of each row's."""
 
 
 def bytes_of(text: str) -> bytes:
@@ -73,13 +73,20 @@ class CsvRows:
         """All rows, for a COPY of the inbox; None where they have to be read one by one. Those of a batch are of one
         kind: plain lines, or cells."""
         if isinstance(rows[0], str):
-            delimiter = self._delimiter
-            return self._quick([line.split(delimiter) for line in rows])  # type: ignore[union-attr]  # of one kind
-        if not all(type(row) is list for row in rows):
+            return self._of_lines(rows)  # type: ignore[arg-type]  # of one kind
+        if not all(type(row) is list and len(row) == self._width for row in rows):
             return None
-        cells: Cells = rows  # type: ignore[assignment]  # looked at above
-        text = ",".join(chain.from_iterable(cells))
-        return None if _SPECIAL(text) or not _is_utf8(text) else self._quick(cells)
+        cells: list[str] = list(chain.from_iterable(rows))  # type: ignore[arg-type]  # looked at above
+        text = ",".join(cells)
+        if _SPECIAL(text) or not _is_utf8(text):
+            return None
+        return self._quick(cells, [len("".join(row)) for row in rows])  # type: ignore[arg-type]  # looked at above
+
+    def _of_lines(self, lines: Sequence[str]) -> bytes | None:
+        delimiter, delimiters = self._delimiter, self._width - 1
+        if {line.count(delimiter) for line in lines} != {delimiters}:
+            return None
+        return self._quick(delimiter.join(lines).split(delimiter), [len(line) - delimiters for line in lines])
 
     def _quick_way(self, attributes: list[str], shape: dict[str, Any], to: Destination) -> Quick:
         """For files whose users are named by one column, which is our id or the customer's."""
@@ -88,55 +95,68 @@ class CsvRows:
         by_uuid = named == ["uuid"]
         body = _template(shape)
         if not attributes or by_uuid == (key in attributes) or not (by_uuid or named == []):
-            return lambda _: None
+            return lambda *_: None
         if any("u0000" in name for name in attributes):  # could be taken for a hole of the template
-            return lambda _: None
+            return lambda *_: None
         if is_suspicious(bytes_of(body)):
-            return lambda _: None
+            return lambda *_: None
         place = self._columns.index("uuid" if by_uuid else key)
-        name_of = itemgetter(place)
-        find = _users if by_uuid else _customers_ids
         head, tail = _query(to, by_uuid=by_uuid)
-        around = len(head) + len(tail)
-        width, longest = {self._width}, LIMITS.body_bytes
-        pick = itemgetter(*(self._columns.index(name) for name in _in_order(attributes)))
         received = copying.moment(to.at).decode("latin-1")
-        front, length = copying.front, copying.length
+        constants = body.split(_HOLE)
+        pieces = ["", head, "", tail, "", constants[0]]  # front, name and length of the body go between
+        for constant in constants[1:]:
+            pieces += ["", constant]
+        pieces[-1] += received
+        step = len(pieces)
+        around = len(head) + len(tail)
+        beside = sum(map(len, constants)) - (cookies.USER_ID_LENGTH if by_uuid else 0)
+        longest, width, find = LIMITS.body_bytes, self._width, _users if by_uuid else _customers_ids
+        places = [self._columns.index(name) for name in _in_order(attributes)]
 
-        def quick(rows: Cells) -> bytes | None:
-            if set(map(len, rows)) != width:
-                return None
-            names = find(list(map(name_of, rows)))
+        def quick(cells: list[str], sizes: list[int]) -> bytes | None:
+            found = find(cells[place::width])
             # between quotes, each cell begins as it would in JSON
-            if names is None or is_suspicious(bytes_of('"' + '"'.join(chain.from_iterable(rows)))):
+            if found is None or has_suspicious_values(bytes_of('"' + '"'.join(cells))):
                 return None
-            data = [body % pick(cells) for cells in rows]
-            if max(map(len, data)) > longest:
+            names, buckets = found
+            bodies = [beside + size for size in sizes]
+            if max(bodies) > longest:
                 return None
-            return bytes_of(
-                "".join(
-                    [
-                        f"{front(bucket, around + len(name))}{head}{name}{tail}{length(len(one))}{one}{received}"
-                        for (name, bucket), one in zip(names, data, strict=True)
-                    ]
-                )
-            )
+            parts = pieces * len(sizes)
+            parts[0::step] = map(copying.front, buckets, [around + len(name) for name in names])
+            parts[2::step] = names
+            parts[4::step] = map(copying.length, bodies)
+            for hole, at in enumerate(places):
+                parts[6 + 2 * hole :: step] = cells[at::width]
+            return bytes_of("".join(parts))
 
         return quick
 
 
-def _users(names: list[str]) -> list[tuple[str, int]] | None:
-    """Our ids, each with its bucket; None where one is none."""
+Found = tuple[list[str], list[int]]
+"""Names of users, and their buckets."""
+
+
+def _users(names: list[str]) -> Found | None:
+    """Our ids; None where one is none."""
     users = [user for name in names if (user := cookies.user_id(name)) is not None]
-    return [(user, cookies.bucket_of(user)) for user in users] if len(users) == len(names) else None
+    return (users, [cookies.bucket_of(user) for user in users]) if len(users) == len(names) else None
 
 
-def _customers_ids(names: list[str]) -> list[tuple[str, int]] | None:
-    """The customer's ids, each with its bucket (as `buckets.of_value`); None where one is empty, or not plain."""
+def _customers_ids(names: list[str]) -> Found | None:
+    """The customer's ids (their buckets as `buckets.of_value`); None where one is empty, or not plain."""
     text = "".join(names)
     if not (all(names) and text.isascii() and text.isprintable() and max(map(len, names)) <= LIMITS.id_bytes):
         return None
-    return [(name, blake2b(name.encode("latin-1"), digest_size=1).digest()[0]) for name in names]
+    return names, [_bucket(name.encode("latin-1")) for name in names]
+
+
+def _bucket(name: bytes) -> int:
+    """As `buckets.of_value`; a copy is made sooner than a hash."""
+    one = _HASH.copy()
+    one.update(name)
+    return one.digest()[0]
 
 
 def _is_utf8(text: str) -> bool:
@@ -169,7 +189,7 @@ def _query(to: Destination, *, by_uuid: bool) -> tuple[str, str]:
 
 
 def _template(shape: dict[str, Any]) -> str:
-    return msgspec.json.encode(shape).decode("latin-1").replace("%", "%%").replace("\\u0000", "%s")
+    return msgspec.json.encode(shape).decode("latin-1").replace("\\u0000", _HOLE)
 
 
 def _in_order(attributes: list[str]) -> list[str]:

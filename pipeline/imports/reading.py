@@ -82,7 +82,8 @@ class _Lines:
         self.plain = _is_plain(data)
         text = data.decode("latin-1")
         if self.plain:
-            self._left = text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
+            ends = text.replace("\r\n", "\n") if "\r" in text else text
+            self._left = ends.removesuffix("\n").split("\n") if text else []
         else:
             self._left = text.split("\n")
             self._left = [f"{line}\n" for line in self._left[:-1]] + self._left[-1:] * bool(self._left[-1])
@@ -119,8 +120,12 @@ class _Lines:
 def _is_plain(data: bytes) -> bool:
     """Whether lines can be split by themselves, and their cells put between quotes: ASCII or UTF-8 without any sign
     that CSV or JSON takes for more than itself."""
-    if len(data.translate(None, _SPECIAL)) != len(data) or data.count(b"\r") != data.count(b"\r\n"):
+    if len(data.translate(None, _SPECIAL)) != len(data):
         return False
+    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+        return False
+    if data.isascii():
+        return True
     try:
         data.decode()
     except UnicodeDecodeError:

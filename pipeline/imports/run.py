@@ -39,6 +39,7 @@ def run(row: Import, pace: Pace, tell: Callable[[int], None] = lambda _: None) -
     cancelled, or is in other hands.
     """
     with closing(connect(durable=False)) as connection:  # rows and position stay or go together; the end is durable
+        copying.widen(connection)
         progress = Progress.begin(connection, row.pk)
         try:
             report = _Run(row, connection, progress, pace, tell).work()

@@ -271,7 +271,7 @@ def test_csv_rows__by_the_quick_way__are_what_the_careful_way_makes_of_them(tabl
 )  # fmt: skip
 def test_csv_rows__that_need_no_escape_and_hold_nothing_personal__take_the_quick_way(cell: str) -> None:
     cells = [as_bytes(one) for one in ("C-1", cell, "1.5", "x", "", "y")]
-    assert (csv_rows().events([cells, cells]) is None) == ("cell" in cell)
+    assert csv_rows().events([cells, cells]) is not None
 
 
 @pytest.mark.parametrize(
