@@ -1,7 +1,5 @@
 """Attributes as audiences use them: enabling, typing, and what may not be taken away."""
 
-from datetime import UTC, datetime
-
 from django.db import transaction
 
 from audiences.lookalikes.services import learn_without
@@ -9,6 +7,7 @@ from audiences.models import Audience
 from audiences.rules.dependencies import dependencies
 from audiences.rules.parse import parse
 from audiences.schema import schemas
+from edge import clock
 from edge.buckets import BUCKETS
 from edge.commands import Command
 from edge.kinds import Kind
@@ -58,7 +57,7 @@ def set_attribute(
 
 def _convert_what_is_stored(customer: int) -> None:
     message = encode(Convert(customer))
-    now = datetime.now(UTC)
+    now = clock.now()
     send([Command(bucket, Kind.CONVERT, message, now) for bucket in range(BUCKETS)])
 
 

@@ -11,5 +11,12 @@ class Build(msgspec.Struct, omit_defaults=True):
     after: str | None = None
 
 
+class Forget(msgspec.Struct):
+    """The audience is deleted: nobody of the bucket was ever in it."""
+
+    audience: int
+
+
 encode = msgspec.json.Encoder().encode
+decode_forget = msgspec.json.Decoder(Forget).decode
 decode_build = msgspec.json.Decoder(Build).decode

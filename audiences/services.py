@@ -1,23 +1,24 @@
 """What may be done with an audience."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, Sum
 
 from audiences import versions
 from audiences.catalogue import asked_audiences
-from audiences.commands import Build, encode
+from audiences.commands import Build, Forget, encode
 from audiences.lookalikes.graph import check_rule, learnt_from
-from audiences.models import Audience, AudienceBucket, Membership
+from audiences.models import Audience, AudienceBucket
 from audiences.rules.faults import Fault, RuleError
 from audiences.rules.moments import parse_duration
 from audiences.rules.nodes import Group
 from audiences.rules.parse import parse
 from audiences.schema import schema_of, schemas
+from edge import clock
 from edge.buckets import BUCKETS
 from edge.commands import Command
 from edge.kinds import Kind
@@ -132,13 +133,15 @@ class AudienceInUse(ValueError):
 
 
 def delete_audience(audience: Audience) -> None:
-    """Forget an audience that is activated nowhere and that no other audience asks about."""
+    """Forget an audience that is activated nowhere and that no other audience asks about.
+
+    Who was in it is forgotten by each bucket for itself: a batch under way may still be writing there.
+    """
     if audience.activations.exists():
         raise AudienceInUse("it is still activated: delete its activations first")
     refuse_deletion(audience)
     with transaction.atomic():
-        Membership.objects.filter(bucket__in=range(BUCKETS), audience_id=audience.id).delete()
-        AudienceBucket.objects.filter(bucket__in=range(BUCKETS), audience_id=audience.id).delete()
+        _tell_buckets(Kind.FORGET, Forget(audience.id))
         audience.delete()
 
 
@@ -173,9 +176,12 @@ def finish_builds() -> int:
 
 
 def _build(audience: Audience) -> None:
-    message = encode(Build(audience.id, audience.version))
-    now = datetime.now(UTC)
-    send([Command(bucket, Kind.BUILD, message, now) for bucket in range(BUCKETS)])
+    _tell_buckets(Kind.BUILD, Build(audience.id, audience.version))
+
+
+def _tell_buckets(kind: Kind, message: msgspec.Struct) -> None:
+    now = clock.now()
+    send([Command(bucket, kind, encode(message), now) for bucket in range(BUCKETS)])
 
 
 def _asks() -> dict[int, set[int]]:

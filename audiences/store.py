@@ -62,6 +62,10 @@ FORGET = """
 DELETE FROM membership WHERE bucket = %s AND user_id = %s AND customer_id = %s RETURNING audience_id, member
 """
 
+FORGET_AUDIENCE = (
+    "DELETE FROM membership WHERE bucket = %s AND audience_id = %s",
+    "DELETE FROM audience_bucket WHERE bucket = %s AND audience_id = %s",
+)
 
 MEMBERSHIP = (SmallInts, Ints, Uuids, Ints, Bools, Times, Ints, Times)
 
@@ -153,3 +157,9 @@ def forget(cursor: Cursor[Any], customer: int, user: UUID) -> Iterable[int]:
     """Delete a user's memberships; answers the audiences it was a member of."""
     cursor.execute(FORGET, [buckets.of_user(user), user, customer])
     return [audience for audience, member in cursor if member]
+
+
+def forget_audience(cursor: Cursor[Any], bucket: int, audience: int) -> None:
+    """Nobody of the bucket was ever in it."""
+    for statement in FORGET_AUDIENCE:
+        cursor.execute(statement, [bucket, audience])

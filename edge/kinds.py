@@ -27,4 +27,5 @@ class Kind(IntEnum):
 
     BUILD = 40  # evaluate every profile of this bucket for one audience
     BACKFILL = 41  # want every mapped member of this bucket for one activation
+    FORGET = 42  # forget who of this bucket was in an audience that is deleted
     CONVERT = 45  # bring what this bucket's profiles hold to the types of a customer's attributes

@@ -7,7 +7,7 @@ remove stay until they have done so, or are given up.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from activation import erasing
 from activation.erasing import Owed
-from edge import buckets
+from edge import buckets, clock
 from edge.arrays import Texts
 from edge.buckets import BUCKETS
 from edge.commands import Command
@@ -84,7 +84,7 @@ def request(customer: int, user_id: UUID, by: str) -> Erasure:
     platform_ids |= set(mappings.values_list("platform_id", "platform_user_id"))
     known = profile.ids if profile else []
     texts = {*map(str, users), *(value for _, value in known), *(value for _, value in platform_ids)}
-    now = moment(milliseconds(datetime.now(UTC)))
+    now = moment(milliseconds(clock.now()))
     survivor_id = profile.user_id if profile else user_id
     with transaction.atomic():
         erasure = Erasure.objects.create(
@@ -127,14 +127,14 @@ def carry_on(searches: Sequence[Search] = ()) -> None:
 
 def _carry_on(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> None:
     if erasure.swept_at is None:
-        if datetime.now(UTC) - erasure.requested_at < LINGER:
+        if clock.now() - erasure.requested_at < LINGER:
             return
         row = own.execute(UNDER_WAY, [erasure.requested_at, [Kind.ERASE, Kind.ERASE_ID]]).fetchone()
         if row is None or row[0]:
             return
         _sweep(own, erasure, searches)
     if _settle(own, erasure):
-        Erasure.objects.filter(pk=erasure.pk).update(finished_at=datetime.now(UTC))
+        Erasure.objects.filter(pk=erasure.pk).update(finished_at=clock.now())
 
 
 def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> None:
@@ -156,7 +156,7 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
     files.forget_ended(erasure.customer_id)
     for search in searches:
         search(erasure.customer_id, texts)
-    erasure.traces, erasure.swept_at = None, datetime.now(UTC)
+    erasure.traces, erasure.swept_at = None, clock.now()
     erasure.save(update_fields=["traces", "swept_at"])
 
 
@@ -166,7 +166,7 @@ def _escaped(text: str) -> str:
 
 def _settle(own: Connection, erasure: Erasure) -> bool:
     """Forget the ids that platforms have removed, or cannot be told to; answers whether none is left."""
-    late = datetime.now(UTC) - erasure.requested_at > GIVEN_UP_AFTER
+    late = clock.now() - erasure.requested_at > GIVEN_UP_AFTER
     rows = _owed(own, erasure.id)
     counted: Counter[tuple[int, str]] = Counter()
     for row in rows:

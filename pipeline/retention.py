@@ -5,13 +5,14 @@ wait in the inbox. Where it was is kept in the database: a sweep that was killed
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from psycopg import Cursor
 
+from edge import clock
 from edge.arrays import Ints, SmallInts, Texts, Uuids, columns
 from edge.buckets import BUCKETS
 from edge.commands import Command, append
@@ -53,7 +54,7 @@ BAD_ROWS = "DELETE FROM bad_row WHERE bucket = %s AND customer_id = %s AND faile
 
 def sweep() -> None:
     """Some buckets of tonight's sweep; nothing by day, or where it is through."""
-    now = datetime.now(UTC)
+    now = clock.now()
     if now.hour < HOUR:
         return
     run, _ = RetentionRun.objects.get_or_create(day=now.date(), defaults={"next_bucket": 0})

@@ -13,7 +13,7 @@ from activation import backfills
 from activation.commands import Backfill, decode_backfill
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
-from audiences.commands import Build, decode_build
+from audiences.commands import Build, decode_build, decode_forget
 from audiences.evaluation import Task, together
 from edge.kinds import Kind
 from pipeline.absorb import sets
@@ -60,6 +60,8 @@ def work_off(work: Work, rows: list[Row]) -> list[Row]:
             _build(work, row, decode_build(row.query), spent)
         elif row.kind == Kind.CONVERT:
             _convert(work, row, decode_convert(row.query), spent)
+        elif row.kind == Kind.FORGET:
+            memberships.forget_audience(work.cursor, row.bucket, decode_forget(row.query).audience)
         else:
             _backfill(work, row, decode_backfill(row.query), spent)
         spent.rows += PAGE // 50  # an empty page costs something too

@@ -5,12 +5,12 @@ transaction. Whoever holds a bucket's lock and finds a note that names the bucke
 worker is gone: the rows it had taken count one more attempt, and are taken fewer at a time.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from psycopg import Cursor
 
+from edge import clock
 from pipeline.absorb.rows import Row
 from pipeline.database import Connection
 
@@ -33,7 +33,7 @@ class Journal:
         """Note, and commit, that these rows are being worked on."""
         last = {row.bucket: row.id for row in rows}
         run = uuid4()
-        self._connection.execute(NOTE, [run, list(last), list(last.values()), datetime.now(UTC)])
+        self._connection.execute(NOTE, [run, list(last), list(last.values()), clock.now()])
         return run
 
     def count_attempts(self, cursor: Cursor[Any], held: set[int]) -> None:

@@ -36,7 +36,7 @@ DEADLY = 5
 
 
 # commands that go through all of a bucket: they are taken apart from the rows that somebody waits for
-BULK = (int(Kind.BUILD), int(Kind.BACKFILL), int(Kind.CONVERT))
+BULK = (int(Kind.BUILD), int(Kind.BACKFILL), int(Kind.FORGET), int(Kind.CONVERT))
 
 
 class Row(NamedTuple):

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from psycopg import Cursor
 
+from edge import clock
 from pipeline.absorb.rows import Row, delete
 from pipeline.absorb.work import Refused
 
@@ -25,7 +26,7 @@ class _Named(msgspec.Struct):
 
 def whole(cursor: Cursor[Any], row: Row, reason: str) -> None:
     """Move a row from the inbox to the bad rows; the caller holds its bucket."""
-    _keep(cursor, row, _customer(row), reason, datetime.now(UTC))
+    _keep(cursor, row, _customer(row), reason, clock.now())
     delete(cursor, [row])
 
 

@@ -1,7 +1,8 @@
 """Ids that nobody brought back: browsers without cookies leave a profile at every visit, which goes after a day."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from edge import clock
 from edge.buckets import BUCKETS
 from pipeline.database import Connection
 from pipeline.locks import try_lock
@@ -22,7 +23,7 @@ SELECT DISTINCT bucket FROM (
 def forget(connection: Connection) -> int:
     """Delete one batch of those whose day is over; answers how many. They are in no audience and on no platform."""
     with connection.transaction(), connection.cursor(binary=True) as cursor:
-        before = datetime.now(UTC) - KEPT
+        before = clock.now() - KEPT
         cursor.execute(WAITING, [list(range(BUCKETS)), before, LIMIT])
         waiting = [bucket for (bucket,) in cursor]
         held = try_lock(cursor, waiting) if waiting else set()

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from audiences import services
 from audiences.building import ELIGIBLE, TABLES
-from audiences.models import Audience
+from audiences.models import Audience, Membership
 from audiences.rules.evaluate import compile_rule
 from audiences.rules.parse import expiring, parse
 from audiences.rules.sql import to_sql
@@ -25,6 +25,7 @@ from audiences.schema import schema_of
 from edge import clock
 from edge.models import Inbox
 from edge.transactions import plain_cursor
+from pipeline import erasures
 from pipeline.absorb.absorber import Absorber
 from profiles.models import Profile
 from profiles.store import load_profiles, milliseconds
@@ -62,6 +63,7 @@ class Exactness(RuleBasedStateMachine):
         self.shop.attribute("amount", "number")
         self.ads = self.shop.platform()
         self.audiences: list[Audience] = []
+        self.deleted: set[int] = set()
         self._done = threading.Event()
         self._threads = [threading.Thread(target=self._work) for _ in range(WORKERS)]
         for thread in self._threads:
@@ -89,6 +91,27 @@ class Exactness(RuleBasedStateMachine):
     def edit(self, number: int, drawn: Any) -> None:
         services.change_rule(self.audiences[number], self._written(drawn, number))
 
+    @rule(user=st.sampled_from(USERS))
+    def erase(self, user: UUID) -> None:
+        """With all that the user was merged with; the ids may come back with the next event."""
+        erasures.request(self.shop.customer.m, user, "a test")
+
+    @rule(drawn=rules)
+    def delete_and_make_anew(self, drawn: Any) -> None:
+        """The last one, about which no other asks."""
+        deleted = self.audiences.pop()
+        self.deleted.add(deleted.pk)
+        services.begin_deletion(deleted)
+        services.delete_audience(deleted)
+        self.audiences.append(
+            services.create_audience(self.shop.customer, "another", self._written(drawn, AUDIENCES - 1))
+        )
+
+    @rule(number=st.integers(0, AUDIENCES - 1))
+    def pause_and_resume(self, number: int) -> None:
+        services.pause_audience(self.audiences[number])
+        services.resume_audience(self.audiences[number])
+
     @rule(hours=st.sampled_from([1, 7, 25, 80]))
     def let_time_pass(self, hours: int) -> None:
         clock.ahead += timedelta(hours=hours)
@@ -108,6 +131,7 @@ class Exactness(RuleBasedStateMachine):
                 cursor.execute(f"SELECT p.user_id FROM profile p WHERE {ELIGIBLE} AND {text}", values)
                 assert members == {user for (user,) in cursor.fetchall()}, audience.rule
             assert services.size(audience) == len(members)
+        assert not Membership.objects.filter(audience_id__in=self.deleted).exists()
 
     def teardown(self) -> None:
         if hasattr(self, "_done"):
@@ -177,6 +201,6 @@ def test_members__after_anything__are_those_of_whom_the_rule_is_true() -> None:
     run_state_machine_as_test(
         Exactness,
         settings=settings(
-            max_examples=5, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=12, stateful_step_count=16, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
