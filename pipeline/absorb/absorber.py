@@ -15,8 +15,10 @@ from pipeline.absorb import expiries, rechecks, set_aside, unconfirmed
 from pipeline.absorb.bulk import work_off
 from pipeline.absorb.handlers import HANDLERS
 from pipeline.absorb.journal import Journal, finish
+from pipeline.absorb.loaded import Needs
 from pipeline.absorb.rows import BULK, DEADLY, SIZES, Row, delete, lock_waiting, take
-from pipeline.absorb.work import Needs, Touched, Work
+from pipeline.absorb.telling import Touched
+from pipeline.absorb.work import Work
 from pipeline.database import connect
 from pipeline.locks import try_lock
 from profiles import sightings

@@ -5,9 +5,10 @@ from uuid import UUID
 from edge import buckets
 from edge.kinds import Kind
 from edge.messages import Choice, decode_choice
+from pipeline.absorb.loaded import Needs
 from pipeline.absorb.rows import Row
 from pipeline.absorb.syncs import release_mappings
-from pipeline.absorb.work import Needs, Work
+from pipeline.absorb.work import Work
 from profiles import store as profiles
 from profiles.state import ProfileState
 
@@ -22,7 +23,7 @@ def absorb_opt_out(work: Work, row: Row, choice: Choice) -> None:  # noqa: ARG00
     """Remember it, leave every audience, give up every id; survivors of merges do the same."""
     user = UUID(choice.user)
     profiles.opt_out(work.cursor, user, work.now)
-    for profile in work.profiles_of(user):
+    for profile in work.profiles_of(user, work.catalogue.customers):
         if profile.merged_into is not None:
             work.send(buckets.of_user(profile.merged_into), Kind.OPT_OUT, Choice(str(profile.merged_into), choice.at))
         elif not profile.opted_out:
@@ -41,7 +42,7 @@ def absorb_opt_in(work: Work, row: Row, choice: Choice) -> None:  # noqa: ARG001
     """The user may be known again: audiences are decided anew, ids are matched anew."""
     user = UUID(choice.user)
     profiles.opt_in(work.cursor, user)
-    for profile in work.profiles_of(user):
+    for profile in work.profiles_of(user, work.catalogue.customers):
         if profile.merged_into is not None:
             work.send(buckets.of_user(profile.merged_into), Kind.OPT_IN, Choice(str(profile.merged_into), choice.at))
         elif profile.opted_out:

@@ -8,9 +8,10 @@ from uuid import UUID
 from activation import erasing
 from edge import buckets
 from edge.kinds import Kind
+from pipeline.absorb.loaded import Needs
 from pipeline.absorb.rows import Row
 from pipeline.absorb.syncs import kind_of
-from pipeline.absorb.work import Needs, Work
+from pipeline.absorb.work import Work
 from profiles import erased
 from profiles.commands import Erase, EraseId, decode_erase, decode_erase_id
 from profiles.state import COOKIE, ProfileState

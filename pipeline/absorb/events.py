@@ -6,8 +6,9 @@ from uuid import UUID
 from edge import buckets
 from edge.kinds import Kind
 from edge.messages import Confirm, Event, Id, decode_confirm, decode_event, encode
+from pipeline.absorb.loaded import Needs
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Needs, Work
+from pipeline.absorb.work import Work
 from profiles.commands import Cause, Link, Meet
 from profiles.discovery import seen
 from profiles.erased import USER

@@ -6,8 +6,10 @@ from psycopg import Cursor
 
 from edge import clock
 from edge.buckets import BUCKETS
+from pipeline.absorb.loaded import Needs
 from pipeline.absorb.syncs import take_back
-from pipeline.absorb.work import Needs, Touched, Work
+from pipeline.absorb.telling import Touched
+from pipeline.absorb.work import Work
 from pipeline.database import Connection
 from pipeline.locks import try_lock
 from profiles import store as profiles

@@ -6,8 +6,9 @@ from typing import Any
 
 from edge.kinds import Kind
 from pipeline.absorb import choices, erasing, events, identities, matches, syncs, wanting
+from pipeline.absorb.loaded import Needs
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Needs, Work
+from pipeline.absorb.work import Work
 
 
 @dataclass(frozen=True, slots=True)

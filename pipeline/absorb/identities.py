@@ -14,8 +14,9 @@ from edge import buckets
 from edge.kinds import Kind
 from pipeline.absorb.choices import opt_out
 from pipeline.absorb.events import meeting
+from pipeline.absorb.loaded import Needs
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Needs, Work
+from pipeline.absorb.work import Work
 from profiles.commands import (
     Cause,
     Content,

@@ -3,8 +3,9 @@
 from edge import buckets
 from edge.kinds import Kind
 from edge.messages import Match, Sync, decode_match
+from pipeline.absorb.loaded import Needs
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Needs, Work
+from pipeline.absorb.work import Work
 from profiles.store import milliseconds
 
 __all__ = ["decode_match"]

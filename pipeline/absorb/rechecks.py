@@ -11,7 +11,8 @@ from audiences.catalogue import CompiledAudience
 from audiences.evaluation import together
 from edge import clock
 from edge.buckets import BUCKETS
-from pipeline.absorb.work import Touched, Work
+from pipeline.absorb.telling import Touched
+from pipeline.absorb.work import Work
 from pipeline.database import Connection
 from pipeline.locks import try_lock
 from profiles import store as profiles

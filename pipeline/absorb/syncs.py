@@ -10,8 +10,9 @@ from activation import wants
 from edge import buckets
 from edge.kinds import Kind
 from edge.messages import Match, Sync, decode_sync
+from pipeline.absorb.loaded import Needs
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Needs, Work
+from pipeline.absorb.work import Work
 from profiles.erased import USER
 from profiles.state import USER_KEY, ProfileState
 from profiles.store import IdentityState, milliseconds, moment

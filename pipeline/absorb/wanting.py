@@ -1,8 +1,9 @@
 """Wants that arrive in the bucket of their platform id."""
 
 from activation.commands import Want, decode_want
+from pipeline.absorb.loaded import Needs
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Needs, Work
+from pipeline.absorb.work import Work
 
 __all__ = ["decode_want"]
 

@@ -22,7 +22,7 @@ from edge.messages import Confirm, Event, Id, Sync
 from edge.models import BadRow, Customer, Inbox
 from integrations.models import Platform
 from pipeline.absorb.absorber import Absorber
-from pipeline.absorb.work import Touched
+from pipeline.absorb.telling import Touched
 from profiles.models import Attribute, Identity, Pixel, Profile
 from usersync.models import UserMapping
 
