@@ -131,13 +131,14 @@ def _paths(data: dict[str, Any], above: Keys, depth: int) -> Iterator[tuple[Keys
 
 
 def example_of(value: Any) -> Any:
-    """A value, short enough to show; of a list its first."""
+    """A value, short enough to show, without what PostgreSQL cannot hold; of a list its first."""
     if isinstance(value, list):
         return example_of(value[0])
     if isinstance(value, dict):
         return "{…}"
-    if isinstance(value, str) and len(value) > EXAMPLE_LENGTH:
-        return value[:EXAMPLE_LENGTH] + "…"
+    if isinstance(value, str):
+        text = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return text[:EXAMPLE_LENGTH] + "…" if len(text) > EXAMPLE_LENGTH else text
     return value
 
 

@@ -66,6 +66,14 @@ def test_examples__are_few_and_short_and_none_of_what_is_personal(shop: Shop) ->
     assert (seen("mail").examples, seen("mail").events) == ([], 10)
 
 
+def test_value_that_no_table_can_hold__keeps_no_other_out_of_the_catalogue(shop: Shop) -> None:
+    """Its row is a bad one by then; what was seen in it is noted before."""
+    written(shop, {"bad": "a\0b"}, {"good": "x"})
+
+    assert len(shop.bad_rows()) == 1
+    assert (seen("bad").examples, seen("good").examples) == (["a\N{REPLACEMENT CHARACTER}b"], ["x"])
+
+
 def test_paths_beyond_the_most__are_counted_and_reported(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (discovery, sightings):
         monkeypatch.setattr(module, "MOST", 10)

@@ -16,7 +16,7 @@ from psycopg import Cursor
 from edge import buckets
 from pipeline import database
 from pipeline.absorb import absorber as absorbing
-from pipeline.absorb import rows, work
+from pipeline.absorb import loaded, rows
 from pipeline.absorb.absorber import Absorber
 from pipeline.absorb.rows import Row
 from pipeline.locks import BUCKET_LOCKS, TRY, try_lock
@@ -161,7 +161,7 @@ def test_bucket__that_became_free_while_profiles_were_loaded__is_not_taken_for_l
         free = try_lock(cursor, asked)
         return free - {7} if len(tried) == 1 else free
 
-    monkeypatch.setattr(work, "try_lock", busy_at_first)
+    monkeypatch.setattr(loaded, "try_lock", busy_at_first)
     shop.event(ids=[("device:devid_g", "g")], data={"new": 2})
     shop.event(merged, {"x": 1})
     shop.absorb()
