@@ -1,27 +1,23 @@
 """How far an activation is filled from the members that its audience had when it was made."""
 
-from datetime import datetime
 from typing import Any
 
 from psycopg import Cursor
 
 from activation.commands import Backfill as Command
-from activation.commands import encode
 from activation.models import Backfill
-from edge import commands
 from edge.buckets import BUCKETS
 from edge.kinds import Kind
-from edge.transactions import send
+from edge.transactions import tell_every_bucket
 
 DONE = "DELETE FROM activation_backfill WHERE bucket = %s AND activation_id = %s"
 
 
-def begin(activation: int, now: datetime) -> None:
+def begin(activation: int) -> None:
     """Have every bucket of users looked through, in Django's current transaction."""
     left = [Backfill(bucket=bucket, activation_id=activation) for bucket in range(BUCKETS)]
     Backfill.objects.bulk_create(left, ignore_conflicts=True)
-    message = encode(Command(activation))
-    send([commands.Command(bucket, Kind.BACKFILL, message, now) for bucket in range(BUCKETS)])
+    tell_every_bucket(Kind.BACKFILL, Command(activation))
 
 
 def done(cursor: Cursor[Any], bucket: int, activation: int) -> None:

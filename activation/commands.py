@@ -27,6 +27,5 @@ class Backfill(msgspec.Struct, omit_defaults=True):
     after: str | None = None
 
 
-encode = msgspec.json.Encoder().encode
 decode_want = msgspec.json.Decoder(Want).decode
 decode_backfill = msgspec.json.Decoder(Backfill).decode

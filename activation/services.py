@@ -45,7 +45,7 @@ def activate(audience: Audience, platform: Platform, settings: dict[str, Any]) -
     _check(audience, platform, settings)
     with transaction.atomic():
         activation = Activation.objects.create(audience=audience, platform=platform, settings=settings)
-        backfills.begin(activation.id, datetime.now(UTC))
+        backfills.begin(activation.id)
         wake_when_committed(DELIVER, platform.pl, CREATION)
     return activation
 
@@ -81,7 +81,7 @@ def resync(activation: Activation) -> None:
     now = datetime.now(UTC)
     with transaction.atomic():
         if connector_of(activation.platform).own_ids:
-            backfills.begin(activation.id, now)
+            backfills.begin(activation.id)
         rows = Delivery.objects.filter(bucket__in=range(BUCKETS), activation_id=activation.id)
         rows.filter(claim=None).update(due_at=now, attempts=0, dead=False, error="", acknowledged=None)
     wake(activation.platform_id)

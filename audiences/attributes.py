@@ -7,12 +7,9 @@ from audiences.models import Audience
 from audiences.rules.dependencies import dependencies
 from audiences.rules.parse import parse
 from audiences.schema import schemas
-from edge import clock
-from edge.buckets import BUCKETS
-from edge.commands import Command
 from edge.kinds import Kind
-from edge.transactions import send
-from profiles.commands import Convert, encode
+from edge.transactions import tell_every_bucket
+from profiles.commands import Convert
 from profiles.models import Attribute, AttributeSighting
 from profiles.paths import split_path
 
@@ -56,9 +53,7 @@ def set_attribute(
 
 
 def _convert_what_is_stored(customer: int) -> None:
-    message = encode(Convert(customer))
-    now = clock.now()
-    send([Command(bucket, Kind.CONVERT, message, now) for bucket in range(BUCKETS)])
+    tell_every_bucket(Kind.CONVERT, Convert(customer))
 
 
 def audiences_using(attribute: Attribute) -> list[Audience]:

@@ -17,6 +17,5 @@ class Forget(msgspec.Struct):
     audience: int
 
 
-encode = msgspec.json.Encoder().encode
 decode_forget = msgspec.json.Decoder(Forget).decode
 decode_build = msgspec.json.Decoder(Build).decode

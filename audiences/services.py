@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, Sum
 
 from audiences import versions
 from audiences.catalogue import asked_audiences
-from audiences.commands import Build, Forget, encode
+from audiences.commands import Build, Forget
 from audiences.lookalikes.graph import check_rule, learnt_from
 from audiences.models import Audience, AudienceBucket
 from audiences.rules.faults import Fault, RuleError
@@ -18,12 +17,10 @@ from audiences.rules.moments import parse_duration
 from audiences.rules.nodes import Group
 from audiences.rules.parse import parse
 from audiences.schema import schema_of, schemas
-from edge import clock
 from edge.buckets import BUCKETS
-from edge.commands import Command
 from edge.kinds import Kind
 from edge.models import Customer
-from edge.transactions import send
+from edge.transactions import tell_every_bucket
 
 
 def create_audience(
@@ -141,7 +138,7 @@ def delete_audience(audience: Audience) -> None:
         raise AudienceInUse("it is still activated: delete its activations first")
     refuse_deletion(audience)
     with transaction.atomic():
-        _tell_buckets(Kind.FORGET, Forget(audience.id))
+        tell_every_bucket(Kind.FORGET, Forget(audience.id))
         audience.delete()
 
 
@@ -176,12 +173,7 @@ def finish_builds() -> int:
 
 
 def _build(audience: Audience) -> None:
-    _tell_buckets(Kind.BUILD, Build(audience.id, audience.version))
-
-
-def _tell_buckets(kind: Kind, message: msgspec.Struct) -> None:
-    now = clock.now()
-    send([Command(bucket, kind, encode(message), now) for bucket in range(BUCKETS)])
+    tell_every_bucket(Kind.BUILD, Build(audience.id, audience.version))
 
 
 def _asks() -> dict[int, set[int]]:

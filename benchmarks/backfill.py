@@ -51,14 +51,13 @@ def _fill(database: "psycopg.Connection[Any]", site: Site) -> None:
 
 def _activate(site: Site) -> None:
     """As for a new activation: every bucket is looked through."""
-    from datetime import UTC, datetime  # noqa: PLC0415 (beside what needs Django's settings)
 
     from django.db import transaction  # noqa: PLC0415
 
     from activation import backfills  # noqa: PLC0415
 
     with transaction.atomic():
-        backfills.begin(site.shop.activation, datetime.now(UTC))
+        backfills.begin(site.shop.activation)
 
 
 def _result(count: int, seconds: float, usage: Any) -> Result:

@@ -4,12 +4,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 
-from edge import arrays, commands
+from edge import arrays, clock, commands
+from edge.buckets import BUCKETS
 from edge.commands import Command
+from edge.kinds import Kind
 from edge.wakeups import ABSORB, wakeups
 
 
@@ -27,6 +30,12 @@ def send(messages: Sequence[Command]) -> None:
     with plain_cursor() as cursor:
         commands.append(cursor, messages)
         wake_when_committed(ABSORB, 0)
+
+
+def tell_every_bucket(kind: Kind, message: msgspec.Struct) -> None:
+    """Send every bucket the same command."""
+    now, encoded = clock.now(), msgspec.json.encode(message)
+    send([Command(bucket, kind, encoded, now) for bucket in range(BUCKETS)])
 
 
 def wake_when_committed(stage: str, *ids: int) -> None:
