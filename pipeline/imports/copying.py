@@ -10,6 +10,7 @@ from struct import Struct
 
 from edge.kinds import Kind
 from pipeline.database import Connection
+from pipeline.imports.octets import octets
 
 COPY = "COPY inbox (bucket, kind, query, body, received_at) FROM STDIN (FORMAT binary)"
 BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
@@ -38,17 +39,20 @@ def moment(ms: int) -> bytes:
 
 def event(bucket: int, query: bytes, body: bytes | None, received: bytes) -> bytes:
     """A row with an event; `received` as `moment` makes it."""
-    front = _FRONT(5, 2, bucket, 2, Kind.EVENT, len(query))
-    return b"".join((front, query, _NULL if body is None else _LENGTH(len(body)) + body, received))
+    return b"".join((_front(bucket, len(query)), query, _NULL if body is None else _LENGTH(len(body)) + body, received))
 
 
 @cache
 def front(bucket: int, size: int) -> str:
-    """How the row of an event begins whose query has that many bytes; as latin-1, to be put before text of bytes."""
-    return _FRONT(5, 2, bucket, 2, Kind.EVENT, size).decode("latin-1")
+    """How the row of an event begins whose query has that many bytes; as `octets`."""
+    return octets(_front(bucket, size))
 
 
 @cache
 def length(size: int) -> str:
-    """What stands before a field of that many bytes; as latin-1."""
-    return _LENGTH(size).decode("latin-1")
+    """What stands before a field of that many bytes; as `octets`."""
+    return octets(_LENGTH(size))
+
+
+def _front(bucket: int, size: int) -> bytes:
+    return _FRONT(5, 2, bucket, 2, Kind.EVENT, size)

@@ -3,45 +3,29 @@
 The JSON of such a row is its cells in a template that was made from the header; hundreds of rows are looked at
 together, and written together. Where any of them is not of that kind, they are read as those of the other formats are.
 
-Texts here are bytes of UTF-8 in a `str`, a character a byte (latin-1): that splits and joins as quickly as text, and
-its lengths are those of the bytes.
+Texts here are bytes in a `str` (`octets`).
 """
 
 import re
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 from itertools import chain
 from typing import Any
 
 import msgspec
 
-from edge import cookies
+from edge import buckets, cookies
 from edge.messages import Event, encode
 from pipeline.imports import copying
 from pipeline.imports.faults import BadRowError, Fault, UnreadableFileError
+from pipeline.imports.octets import is_utf8, octets, raw_of, text_of
 from pipeline.imports.rows import LIMITS, NAMES, Destination, Row, RowReader, nested
 from profiles.personal.protection import has_suspicious_values, is_suspicious
 
 _SPECIAL = re.compile(r'["\\\x00-\x1f]').search
 _HOLE = "\x00"
-_HASH = blake2b(digest_size=1)
 
 Quick = Callable[[list[str], list[int]], bytes | None]
 """Of the cells of some rows, and the bytes of each row's."""
-
-
-def bytes_of(text: str) -> bytes:
-    return text.encode("latin-1")
-
-
-def as_bytes(text: str) -> str:
-    """UTF-8, a character a byte."""
-    return text.encode().decode("latin-1")
-
-
-def as_text(held: str) -> str:
-    """What such bytes say; what is no UTF-8 becomes surrogates, which nothing takes."""
-    return bytes_of(held).decode(errors="surrogateescape")
 
 
 class CsvRows:
@@ -67,7 +51,7 @@ class CsvRows:
         cells = row.split(self._delimiter) if isinstance(row, str) else row
         if len(cells) != self._width:
             raise BadRowError(f"has {len(cells)} fields where the header has {self._width}")
-        return self._reader.of_object(dict(zip(self._columns, map(as_text, cells), strict=True)))
+        return self._reader.of_object(dict(zip(self._columns, map(text_of, cells), strict=True)))
 
     def events(self, rows: Sequence[list[str] | str | Fault | None]) -> bytes | None:
         """All rows, for a COPY of the inbox; None where they have to be read one by one. Those of a batch are of one
@@ -78,7 +62,7 @@ class CsvRows:
             return None
         cells: list[str] = list(chain.from_iterable(rows))  # type: ignore[arg-type]  # looked at above
         text = ",".join(cells)
-        if _SPECIAL(text) or not _is_utf8(text):
+        if _SPECIAL(text) or not is_utf8(raw_of(text)):
             return None
         return self._quick(cells, [len("".join(row)) for row in rows])  # type: ignore[arg-type]  # looked at above
 
@@ -98,11 +82,11 @@ class CsvRows:
             return lambda *_: None
         if any("u0000" in name for name in attributes):  # could be taken for a hole of the template
             return lambda *_: None
-        if is_suspicious(bytes_of(body)):
+        if is_suspicious(raw_of(body)):
             return lambda *_: None
         place = self._columns.index("uuid" if by_uuid else key)
         head, tail = _query(to, by_uuid=by_uuid)
-        received = copying.moment(to.at).decode("latin-1")
+        received = octets(copying.moment(to.at))
         constants = body.split(_HOLE)
         pieces = ["", head, "", tail, "", constants[0]]  # front, name and length of the body go between
         for constant in constants[1:]:
@@ -117,19 +101,19 @@ class CsvRows:
         def quick(cells: list[str], sizes: list[int]) -> bytes | None:
             found = find(cells[place::width])
             # between quotes, each cell begins as it would in JSON
-            if found is None or has_suspicious_values(bytes_of('"' + '"'.join(cells))):
+            if found is None or has_suspicious_values(raw_of('"' + '"'.join(cells))):
                 return None
-            names, buckets = found
+            names, in_buckets = found
             bodies = [beside + size for size in sizes]
             if max(bodies) > longest:
                 return None
             parts = pieces * len(sizes)
-            parts[0::step] = map(copying.front, buckets, [around + len(name) for name in names])
+            parts[0::step] = map(copying.front, in_buckets, [around + len(name) for name in names])
             parts[2::step] = names
             parts[4::step] = map(copying.length, bodies)
             for hole, at in enumerate(places):
                 parts[6 + 2 * hole :: step] = cells[at::width]
-            return bytes_of("".join(parts))
+            return raw_of("".join(parts))
 
         return quick
 
@@ -145,26 +129,11 @@ def _users(names: list[str]) -> Found | None:
 
 
 def _customers_ids(names: list[str]) -> Found | None:
-    """The customer's ids (their buckets as `buckets.of_value`); None where one is empty, or not plain."""
+    """The customer's ids; None where one is empty, or not plain."""
     text = "".join(names)
     if not (all(names) and text.isascii() and text.isprintable() and max(map(len, names)) <= LIMITS.id_bytes):
         return None
-    return names, [_bucket(name.encode("latin-1")) for name in names]
-
-
-def _bucket(name: bytes) -> int:
-    """As `buckets.of_value`; a copy is made sooner than a hash."""
-    one = _HASH.copy()
-    one.update(name)
-    return one.digest()[0]
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        bytes_of(text).decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    return names, [buckets.of_value(name) for name in names]
 
 
 def _check_names(columns: list[str], shape: dict[str, Any], user_key: tuple[str, ...]) -> None:
@@ -184,12 +153,12 @@ def _query(to: Destination, *, by_uuid: bool) -> tuple[str, str]:
         event.user, event.confirmed = _HOLE, True
     else:
         event.ids = [("user", _HOLE)]
-    head, _, tail = encode(event).decode("latin-1").partition("\\u0000")
+    head, _, tail = octets(encode(event)).partition("\\u0000")
     return head, tail
 
 
 def _template(shape: dict[str, Any]) -> str:
-    return msgspec.json.encode(shape).decode("latin-1").replace("\\u0000", _HOLE)
+    return octets(msgspec.json.encode(shape)).replace("\\u0000", _HOLE)
 
 
 def _in_order(attributes: list[str]) -> list[str]:

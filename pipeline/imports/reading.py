@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.imports.csv_rows import as_text
 from pipeline.imports.faults import Fault, UnreadableFileError
 from pipeline.imports.files import folder
+from pipeline.imports.octets import is_utf8, octets, text_of
 from pipeline.imports.opening import Opened, seekable
 
 BATCH = 20_000  # rows of a batch …
@@ -26,7 +26,7 @@ _NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows from number `first` on (the first of a file is 1; the header of a CSV file is none). A row is a list of
-    cells or a whole plain line (CSV, both a character a byte, see `csv_rows`), a line of bytes (NDJSON), an object
+    cells or a whole plain line (CSV, both as `octets`), a line of bytes (NDJSON), an object
     (Parquet), a `Fault`, or None where there is nothing.
 
     A plain line has no quotes, and nothing that JSON has to escape; a batch has none of them, or nothing else.
@@ -80,7 +80,7 @@ class _Lines:
             return
         data, self._begun = data[:end], data[end:]
         self.plain = _is_plain(data)
-        text = data.decode("latin-1")
+        text = octets(data)
         if self.plain:
             ends = text.replace("\r\n", "\n") if "\r" in text else text
             self._left = ends.removesuffix("\n").split("\n") if text else []
@@ -124,13 +124,7 @@ def _is_plain(data: bytes) -> bool:
         return False
     if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         return False
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    return is_utf8(data)
 
 
 class CsvFile:
@@ -139,7 +133,7 @@ class CsvFile:
     def __init__(self, opening: Opened) -> None:
         self._lines = _Lines(opening.file)
         lines = iter(self._lines)
-        header = as_text(next(lines, "")).removeprefix("\ufeff")
+        header = text_of(next(lines, "")).removeprefix("\ufeff")
         self.delimiter = max(DELIMITERS, key=header.count)
         csv.field_size_limit(LONGEST)
         try:
