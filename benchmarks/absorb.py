@@ -19,7 +19,7 @@ from benchmarks.report import console
 from benchmarks.shop import CUSTOMER, Shop, open_accounts, open_more_audiences, open_shop, settle_down
 from benchmarks.usage import postgres_cpu_seconds
 from benchmarks.users import body, user_ids
-from edge import buckets, collector
+from edge import buckets
 from edge.kinds import Kind
 from edge.messages import Event, encode
 
@@ -77,7 +77,6 @@ def run(options: Options) -> Result:
     count = how_many(options)
     with services() as found, psycopg.connect(found.database_url, autocommit=True) as database:
         shop = open_shop(NO_PLATFORM)
-        collector.spare()  # as those processes do that absorb
         absorber = Absorber(lambda _: None)
         drain(absorber.absorb)
         open_accounts(found.database_url, shop, SEED, count)

@@ -16,7 +16,6 @@ from benchmarks.events_among_audiences import Costs, compare
 from benchmarks.figures import percentile, shown
 from benchmarks.home import services
 from benchmarks.probes import Probes
-from edge import collector
 
 CUSTOMER = 1
 FULL, QUICK = 1_000_000, 10_000
@@ -63,7 +62,6 @@ def run(options: Options) -> Result:
     from profiles.models import Pixel  # noqa: PLC0415
 
     figures = Figures(QUICK if options.quick else FULL)
-    collector.spare()  # as those processes do that absorb
     with services() as found, psycopg.connect(found.database_url, autocommit=True) as database:
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
         generate(CUSTOMER, figures.people, 1, yesterday, lambda _: None)

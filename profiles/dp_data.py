@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
+from profiles.values import may_hold_long_number
+
 INTEGERS = range(-(2**63), 2**64)
 
-_SUSPICIOUS_DIGITS = b"0" * 19
-_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 0x80 else ord(" ") for byte in range(256))
 _decode = msgspec.json.Decoder().decode
 
 
@@ -34,9 +34,7 @@ def parse(raw: bytes, depth: int) -> dict[str, Any]:
 
 
 def _is_suspicious(raw: bytes, depth: int) -> bool:
-    return (
-        b"\\u0000" in raw or raw.count(b"{") + raw.count(b"[") > depth or _SUSPICIOUS_DIGITS in raw.translate(_DIGITS)
-    )
+    return b"\\u0000" in raw or raw.count(b"{") + raw.count(b"[") > depth or may_hold_long_number(raw)
 
 
 def _walk(data: dict[str, Any], depth: int) -> None:

@@ -34,7 +34,8 @@ def _kept_float(text: str) -> int | float:
     value = float(text)
     if not math.isfinite(value):
         raise msgspec.ValidationError("Number out of range")
-    return int(value) if value.is_integer() and LOW <= value <= HIGH else value
+    number: int | float = canonical(value)
+    return number
 
 
 _decode = msgspec.json.Decoder(float_hook=_kept_float).decode
@@ -44,7 +45,12 @@ def loads(raw: bytes | bytearray | memoryview | str) -> Any:
     """Read JSON into kept form. Raises `msgspec.DecodeError`."""
     data = raw.encode() if isinstance(raw, str) else bytes(raw)
     value = _decode(data)
-    return canonical(value) if _LONG_NUMBER in data.translate(_SHAPES) else value
+    return canonical(value) if may_hold_long_number(data) else value
+
+
+def may_hold_long_number(raw: bytes) -> bool:
+    """A cheap look: whether JSON can hold an integer beyond 64 bits. Most cannot."""
+    return _LONG_NUMBER in raw.translate(_SHAPES)
 
 
 def same(one: Any, other: Any) -> bool:
