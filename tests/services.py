@@ -7,6 +7,7 @@ that is thrown away afterwards. A developer's `.env` and data are never touched.
 import os
 import re
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -23,6 +24,8 @@ _stack = ExitStack()
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests() -> Generator[None]:
     """Before pytest-django loads the settings, which read the environment."""
+    # In the background of a script SIGINT is ignored, by all that we start too; tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     home = _throw_away_home()
     _isolate(home)
     settings = environment.read(None)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -30,14 +31,18 @@ with embedded.session(environment_of(Path(sys.argv[1]))):
 """
 
 
-def hold_session(home: Path) -> subprocess.Popen[str]:
-    """Another process that runs the services of a home."""
-    process = subprocess.Popen(  # noqa: S603  a program of these tests
+@contextmanager
+def hold_session(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that runs the services of a home; killed at the end."""
+    with subprocess.Popen(  # noqa: S603  a program of these tests
         [sys.executable, "-c", HOLD, str(home)], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def write(environment: Environment, word: str) -> None:
