@@ -117,7 +117,8 @@ class Telling:
 
 
 def forget_backoff() -> None:
-    """As if every wait were over."""
+    """As if every wait were over, and nobody had asked for fewer requests a second."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE delivery SET due_at = now() WHERE due_at > now() AND claim IS NULL")
         cursor.execute("UPDATE platform_health SET until = now() WHERE until > now()")
+        cursor.execute("UPDATE platform_health SET slowed_to = NULL, slowed_at = NULL")

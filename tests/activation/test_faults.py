@@ -178,8 +178,8 @@ def test_faults_and_changes_at_random__end_exact(telling: Telling, hasty: float,
             amounts[x] = chance.randrange(200)
             telling.shop.event(users[x], {"amount": amounts[x]})
         telling.tell(ads)
+        forget_backoff()
     telling.sandbox.faults(clear=True)
-    forget_backoff()
     telling.tell_all(ads, 30)
 
     assert telling.held() == {x for x, amount in amounts.items() if amount > 100}
