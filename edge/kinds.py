@@ -29,3 +29,7 @@ class Kind(IntEnum):
     BACKFILL = 41  # want every mapped member of this bucket for one activation
     FORGET = 42  # forget who of this bucket was in an audience that is deleted
     CONVERT = 45  # bring what this bucket's profiles hold to the types of a customer's attributes
+
+
+BULK = (int(Kind.BUILD), int(Kind.BACKFILL), int(Kind.FORGET), int(Kind.CONVERT))
+"""Commands that go through all of a bucket: they are taken apart from the rows that somebody waits for."""

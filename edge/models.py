@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from edge.configuration import Configuration, ConfigurationVersion
+from edge.kinds import BULK
 from edge.strictness import Strictness
 
 __all__ = ["BadRow", "ConfigurationVersion", "Customer", "Inbox"]
@@ -90,6 +91,8 @@ class Inbox(models.Model):
 
     class Meta:
         db_table = "inbox"
+        # bulk work is found however long the backlog that it waits in
+        indexes = [models.Index(fields=["bucket", "id"], name="inbox_bulk", condition=models.Q(kind__in=BULK))]
 
     def __str__(self) -> str:
         return f"{self.bucket}/{self.id}"

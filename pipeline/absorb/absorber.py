@@ -11,12 +11,13 @@ from psycopg import Cursor
 
 from edge import clock
 from edge.buckets import BUCKETS
+from edge.kinds import BULK
 from pipeline.absorb import expiries, rechecks, set_aside, unconfirmed
 from pipeline.absorb.bulk import work_off
 from pipeline.absorb.handlers import HANDLERS
 from pipeline.absorb.journal import Journal, finish
 from pipeline.absorb.loaded import Needs
-from pipeline.absorb.rows import BULK, DEADLY, SIZES, Row, delete, lock_waiting, take
+from pipeline.absorb.rows import DEADLY, SIZES, Row, delete, lock_waiting, take
 from pipeline.absorb.telling import Touched
 from pipeline.absorb.work import Work
 from pipeline.database import connect

@@ -9,34 +9,37 @@ from psycopg import Cursor
 
 from edge.arrays import BigInts, SmallInts
 from edge.buckets import BUCKETS
-from edge.kinds import Kind
+from edge.kinds import BULK
 from pipeline.locks import try_lock
 
-PEEK = """
-SELECT bucket, count(*)
-FROM (SELECT bucket FROM inbox WHERE bucket BETWEEN %s AND %s AND (kind = ANY(%s::smallint[])) = %s
-      ORDER BY bucket, id LIMIT %s) AS front
-GROUP BY bucket
-"""
+_BULK = f"kind IN ({', '.join(map(str, BULK))})"
+_WHICH = {True: _BULK, False: f"NOT ({_BULK})"}  # spelled out: the index of bulk work is found by its very condition
 
-TAKE = """
+PEEK = {
+    bulk: f"""
+SELECT bucket, count(*)
+FROM (SELECT bucket FROM inbox WHERE bucket BETWEEN %s AND %s AND {which} ORDER BY bucket, id LIMIT %s) AS front
+GROUP BY bucket
+"""  # noqa: S608 (the kinds are constants)
+    for bulk, which in _WHICH.items()
+}
+
+TAKE = {
+    bulk: f"""
 SELECT bucket, id, kind, query, body, received_at, attempts FROM inbox
-WHERE bucket = ANY(%s::smallint[]) AND (kind = ANY(%s::smallint[])) = %s
+WHERE bucket = ANY(%s::smallint[]) AND {which}
 ORDER BY bucket, id LIMIT %s
-"""
+"""  # noqa: S608 (the kinds are constants)
+    for bulk, which in _WHICH.items()
+}
 
 # no join: an inbox that was analysed while it was empty would be read whole for each of the rows. Ids are unique.
 DELETE = "DELETE FROM inbox WHERE bucket = ANY(%s::smallint[]) AND id = ANY(%s::bigint[])"
-
 
 # how many rows are taken with one over which 0, 1, 2… workers have died
 SIZES = (1000, 32, 1)
 # a row that was alone with that many dying workers is set aside
 DEADLY = 5
-
-
-# commands that go through all of a bucket: they are taken apart from the rows that somebody waits for
-BULK = (int(Kind.BUILD), int(Kind.BACKFILL), int(Kind.FORGET), int(Kind.CONVERT))
 
 
 class Row(NamedTuple):
@@ -74,7 +77,7 @@ def take(cursor: Cursor[Any], buckets: set[int], start: int, limit: int, *, bulk
     rows: list[Row] = []
     for part in ([b for b in buckets if b >= start], [b for b in buckets if b < start]):
         if part and len(rows) < limit:
-            cursor.execute(TAKE, [sorted(part), list(BULK), bulk, limit - len(rows)])
+            cursor.execute(TAKE[bulk], [sorted(part), limit - len(rows)])
             rows += [Row(*row) for row in cursor]
     if rows and rows[0].attempts:
         return rows[: SIZES[min(rows[0].attempts, len(SIZES) - 1)]]
@@ -88,5 +91,5 @@ def delete(cursor: Cursor[Any], rows: Sequence[Row]) -> None:
 
 def _peek(cursor: Cursor[Any], first: int, last: int, limit: int, *, bulk: bool) -> dict[int, int]:
     """The buckets of the first rows of a range, and how many of those rows are in each."""
-    cursor.execute(PEEK, [first, last, list(BULK), bulk, limit])
+    cursor.execute(PEEK[bulk], [first, last, limit])
     return dict(cursor.fetchall())
