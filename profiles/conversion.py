@@ -74,9 +74,20 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     Attribute.Type.TIME: to_time,
 }
 
+AS_THEY_ARE: dict[str, tuple[type, ...]] = {
+    Attribute.Type.STRING: (str,),
+    Attribute.Type.NUMBER: (int, float),
+    Attribute.Type.INTEGER: (int,),
+    Attribute.Type.BOOLEAN: (bool,),
+    Attribute.Type.TIME: (int, float),
+}
+"""Of which exact types nothing has to become of a value."""
+
 
 def convert(value: Any, type_: str) -> Any:
     """`value` as `type_`; a list item by item. Raises `Unconvertible`."""
+    if type(value) in AS_THEY_ARE[type_]:
+        return value
     if isinstance(value, list):
         return [convert(item, type_) for item in value]
     if isinstance(value, dict):
@@ -100,11 +111,12 @@ class Conversions:
         """
         refused = []
         for path, keys, type_ in self.by_customer.get(customer, ()):
-            place = holder(data, keys)
-            if place is None or place.get(keys[-1]) is None:
+            place = data if len(keys) == 1 else holder(data, keys)
+            value = None if place is None else place.get(keys[-1])
+            if place is None or value is None:
                 continue
             try:
-                place[keys[-1]] = convert(place[keys[-1]], type_)
+                place[keys[-1]] = convert(value, type_)
             except Unconvertible:
                 del place[keys[-1]]
                 refused.append(path)

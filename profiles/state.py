@@ -118,22 +118,24 @@ class ProfileState:
     ) -> None:
         """The latest set wins: by event time, then receipt."""
         time: Time = at if at == received else [at, received]
+        pair = as_pair(time)
         for name, value in values.items():
-            if is_empty(value) or not self._is_newer(kept, name, value, time, marks):
+            mark = marks + name
+            if is_empty(value) or not self._is_newer(kept, name, value, pair, mark):
                 continue
-            self.times[marks + name] = time
+            self.times[mark] = time
             self.dirty = True
             if name not in kept or not same(kept[name], value):
                 kept[name] = value
                 self.changed.add(changes + name)
 
-    def _is_newer(self, kept: dict[str, Any], name: str, value: Any, time: Time, marks: str) -> bool:
+    def _is_newer(self, kept: dict[str, Any], name: str, value: Any, time: tuple[float, float], mark: str) -> bool:
         """Of two that came in one microsecond the values decide: as good as any, but the same on every route."""
-        last = self.times.get(marks + name)
+        last = self.times.get(mark)
         if last is None or name not in kept:
             return True
-        one, other = as_pair(time), as_pair(last)
-        return one > other or (one == other and _encode(value) > _encode(kept[name]))
+        other = as_pair(last)
+        return time > other or (time == other and _encode(value) > _encode(kept[name]))
 
     def take_over(self, other: "Held") -> list[tuple[str, str]]:
         """Add what a younger profile of the same person held: the latest set wins, activity adds up.
@@ -156,10 +158,11 @@ class ProfileState:
     def _take_value(
         self, kept: dict[str, Any], changes: str, marks: str, name: str, value: Any, times: dict[str, Any]
     ) -> None:
-        time = times.get(marks + name, 0)
-        if self._is_newer(kept, name, value, time, marks):
+        mark = marks + name
+        time = times.get(mark, 0)
+        if self._is_newer(kept, name, value, as_pair(time), mark):
             kept[name] = value
-            self.times[marks + name] = time
+            self.times[mark] = time
             self.changed.add(changes + name)
 
 

@@ -62,4 +62,4 @@ def same(one: Any, other: Any) -> bool:
 
 def is_empty(value: Any) -> bool:
     """Whether the senders' advice counts the attribute as empty, so that it changes nothing."""
-    return value is None or value in ("", [], {})
+    return not value and (value is None or value in ("", [], {}))

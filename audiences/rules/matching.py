@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from audiences.rules.nodes import Operand, Scalar
-from audiences.rules.numbers import exact
+from audiences.rules.numbers import Number, exact
 from audiences.rules.operators import Operator
 from audiences.rules.subject import Json
 
@@ -53,8 +53,19 @@ def _compared_number(comparison: Comparison, constant: Any) -> Test:
 
 
 def _within(ends: Any) -> Test:
+    if not any(isinstance(end, str | bool) for end in ends):
+        return _between_numbers(exact(ends[0]), exact(ends[1]))
     above, below = _compared(python.ge)(ends[0]), _compared(python.le)(ends[1])
     return lambda value: above(value) and below(value)
+
+
+def _between_numbers(low: Number, high: Number) -> Test:
+    def holds(value: Json) -> bool:
+        if type(value) is int:
+            return low <= value <= high
+        return type(value) is float and low <= exact(value) <= high
+
+    return holds
 
 
 def _among(constants: Any) -> Test:
