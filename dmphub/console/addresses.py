@@ -16,10 +16,12 @@ from dmphub.console.lookup import look_up
 from dmphub.console.match_rate import match_rate
 from dmphub.console.pipeline import pipeline
 from dmphub.console.platform_health import platform_health
+from dmphub.console.rule_fields import rule_fields
 
 app_name = "console"
 urlpatterns = [
     path("audiences/estimate/", admin.site.admin_view(audiences.estimate), name="estimate"),
+    path("audiences/rule-fields/", admin.site.admin_view(rule_fields), name="rule-fields"),
     path("audiences/overlap/", admin.site.admin_view(audiences.overlap), name="overlap"),
     path("audiences/<int:pk>/why/", admin.site.admin_view(audiences.why), name="why"),
     path("audiences/<int:pk>/size/", admin.site.admin_view(audiences.size), name="audience-size"),
