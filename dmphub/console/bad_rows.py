@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from dmphub.api.bad_rows import ID, kind_name, parse_id, text_of
 from dmphub.console.cells import Table, excerpt, table, when
+from dmphub.console.moments import moment_field
 from dmphub.console.turning import turn
 from edge.console import page
 from edge.models import BadRow, Customer
@@ -24,12 +25,14 @@ class BadRowFilterForm(forms.Form):
         Customer.objects.all(), required=False, empty_label="any", widget=UnfoldAdminSelectWidget
     )
     reason = forms.CharField(required=False, label="Reason contains", widget=UnfoldAdminTextInputWidget)
-    failed_after = forms.DateTimeField(required=False, widget=UnfoldAdminTextInputWidget)
-    failed_before = forms.DateTimeField(required=False, widget=UnfoldAdminTextInputWidget)
+    failed_after = moment_field("Failed after")
+    failed_before = moment_field("Failed before")
 
     def rows(self) -> QuerySet[BadRow]:
-        """Those that were asked for."""
-        chosen = self.cleaned_data if self.is_valid() else {}
+        """Those that were asked for: none where that cannot be read."""
+        if not self.is_valid():
+            return BadRow.objects.none()
+        chosen = self.cleaned_data
         asked = {
             "customer_id": chosen["customer"].pk if chosen.get("customer") else None,
             "reason__icontains": chosen.get("reason"),

@@ -6,11 +6,12 @@ from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from activation.conditions import UploadedFile, fates_of
 from activation.models import Activation, Batch
 from dmphub.console.cells import Table, excerpt, mono, number, state, table, unbroken, when
+from dmphub.console.moments import moment_field
 from dmphub.console.turning import turn
 from edge.console import page
 from integrations.models import Platform
@@ -29,12 +30,14 @@ class BatchFilterForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
     )
     status = forms.ChoiceField(choices=[*ANY, *Batch.Status.choices], required=False, widget=UnfoldAdminSelectWidget)
-    started_after = forms.DateTimeField(required=False, widget=UnfoldAdminTextInputWidget)
-    started_before = forms.DateTimeField(required=False, widget=UnfoldAdminTextInputWidget)
+    started_after = moment_field("Started after")
+    started_before = moment_field("Started before")
 
     def rows(self) -> QuerySet[Batch]:
-        """Those that were asked for."""
-        chosen = self.cleaned_data if self.is_valid() else {}
+        """Those that were asked for: none where that cannot be read."""
+        if not self.is_valid():
+            return Batch.objects.none()
+        chosen = self.cleaned_data
         activation = chosen.get("activation")
         asked = {
             "platform_id": chosen["platform"].pk if chosen.get("platform") else None,

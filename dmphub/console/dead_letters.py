@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -26,19 +27,21 @@ class DeadLetterFilterForm(forms.Form):
     )
     reason = forms.CharField(required=False, label="Reason contains", widget=UnfoldAdminTextInputWidget)
 
+    def rows(self) -> QuerySet[DeadLetter]:
+        """Those that were asked for: none where that cannot be read."""
+        if not self.is_valid():
+            return DeadLetter.objects.none()
+        activation, reason = self.cleaned_data["activation"], self.cleaned_data["reason"]
+        found = DeadLetter.objects.filter(reason__icontains=reason)
+        return found if activation is None else found.filter(activation_id=activation.pk)
+
 
 @permission_required("activation.view_deadletter", raise_exception=True)
 def dead_letters(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _replay(request)
     form = DeadLetterFilterForm(request.GET)
-    chosen = form.cleaned_data if form.is_valid() else {}
-    rows = DeadLetter.objects.all()
-    if chosen.get("activation"):
-        rows = rows.filter(activation_id=chosen["activation"].pk)
-    if chosen.get("reason"):
-        rows = rows.filter(reason__icontains=chosen["reason"])
-    found, ways = turn(request, rows, "-died_at", "-bucket", "-activation_id", "-platform_user_id")
+    found, ways = turn(request, form.rows(), "-died_at", "-bucket", "-activation_id", "-platform_user_id")
     may_replay = request.user.has_perm("activation.change_deadletter")
     return page(
         request,
@@ -48,15 +51,14 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
         table=_table(found),
         ways=ways,
         replay=may_replay and bool(found),
-        replay_all=chosen.get("activation"),
     )
 
 
 def _replay(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("activation.change_deadletter"):
         raise PermissionDenied
-    if request.POST.get("all", "").isdecimal():
-        sent = letters.replay(DeadLetter.objects.filter(activation_id=int(request.POST["all"])))
+    if "all" in request.POST:
+        sent = letters.replay(DeadLetterFilterForm(request.GET).rows())
     else:
         sent = letters.replay(letters.named(DeadLetter.objects.all(), _chosen(request.POST.getlist("row"))))
     messages.success(request, f"{sent} are sent again, as they are wanted today." if sent else "None was chosen.")

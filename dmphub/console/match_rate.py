@@ -30,7 +30,8 @@ class PlatformForm(forms.Form):
 def match_rate(request: HttpRequest) -> HttpResponse:
     """Of the platform that the address names, or of the first."""
     first = Platform.objects.order_by("pl").first()
-    form = PlatformForm(request.GET if "platform" in request.GET else {"platform": first.pl if first else None})
+    otherwise = {"platform": first.pl} if first else None
+    form = PlatformForm(request.GET if "platform" in request.GET else otherwise)
     shown = _shown(form.cleaned_data["platform"]) if form.is_valid() else {}
     return page(request, "match_rate.html", "Match rate", form=form, **shown)
 

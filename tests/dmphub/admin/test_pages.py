@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from activation.models import Activation, Batch
+from activation.models import Activation, Batch, DeadLetter
 from audiences.models import Audience
 from dmphub.models import ApiKey
 from edge import buckets
@@ -153,6 +153,33 @@ def test_bad_rows__chosen_and_replayed__are_back_in_the_inbox(console: Client) -
 
     assert not BadRow.objects.exists()
     assert Inbox.objects.get().bucket == 3
+
+
+@pytest.mark.usefixtures("furnished")
+def test_bad_rows__filter_that_cannot_be_read__says_so_and_replays_nothing(console: Client) -> None:
+    address = "/bad-rows/?failed_after=yesterday"
+    page = console.get(address).content.decode()
+    assert "Enter a valid date/time" in page
+    assert "broken" not in page
+
+    console.post(address, {"all": "1"})
+    assert BadRow.objects.count() == 1
+    console.post("/bad-rows/?failed_after=2026-02-28T23:59:59", {"all": "1"})
+    assert not BadRow.objects.exists()
+
+
+@pytest.mark.usefixtures("furnished")
+def test_dead_letters__all_that_match__are_those_that_the_filter_shows(console: Client) -> None:
+    common = {"platform_id": 1, "user_id": USER, "operation": "add", "attempts": 1, "died_at": NOW}
+    for activation, known_as, reason in ((1, "a", "gone"), (1, "b", "refused"), (2, "a", "gone")):
+        DeadLetter.objects.create(
+            bucket=1, activation_id=activation, platform_user_id=known_as, reason=reason, **common
+        )
+
+    console.post("/dead-letters/?reason=GONE", {"all": "1"})
+    assert DeadLetter.objects.get().reason == "refused"
+    console.post("/dead-letters/?activation=nonsense", {"all": "1"})
+    assert DeadLetter.objects.exists()
 
 
 @pytest.mark.usefixtures("furnished")
