@@ -179,8 +179,8 @@ class Lookalike(Audience):
 class LookalikeModel(models.Model):
     """One attempt to learn whom a lookalike holds: a model with its figures, or why there is none.
 
-    `content` is `audiences.lookalike.model.Model`, encoded. `figures` are shown to people: `auc`, `curve`,
-    `influences`, `excluded` and the like (`pipeline.lookalikes.training`).
+    `content` is `audiences.lookalike.model.Model`, encoded: kept of the one in force and of the newest. `figures` are
+    shown to people: `auc`, `curve`, `influences`, `excluded` and the like (`pipeline.lookalikes.training`).
     """
 
     audience = models.ForeignKey(Audience, models.CASCADE, related_name="models")

@@ -50,6 +50,7 @@ def shown(audience: Audience) -> dict[str, Any]:
         "story": story,
         "refusal": refused,
         "stage": STAGES.get(story.stage, story.stage),
+        "under_way": bool(story.stage) or not (story.newest or story.error),
         "percent_done": round(100 * story.progress),
         "figures": _figures(story),
         "curve": _curve(figures["curve"], story) if figures.get("curve") else None,

@@ -198,7 +198,9 @@ def _keep(
             audience=locked, number=number, random_state=random_state, content=content, refusal=refusal,
             figures=figures, made_at=now,
         )  # fmt: skip
-        if content is None and locked.model_number is None:
+        if content is not None:  # of the others only the one in force is asked again; their figures stay
+            locked.models.exclude(number__in=(number, locked.model_number or 0)).update(content=None)
+        elif locked.model_number is None:
             locked.status = Audience.Status.REFUSED
             locked.save(update_fields=["status", "updated_at"])
         trained(locked, now)

@@ -10,6 +10,7 @@ from edge.models import Customer
 from tests.dmphub.api.test_lookalikes import FIGURES, SCORING
 
 ADD = "/audiences/lookalike/add/"
+POLLED = 'hx-select="#lookalike"'
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def test_page__makes_a_lookalike_and_shows_that_it_is_under_way(console: Client,
     assert (row.seed_id, row.reach, row.retrain_days) == (seed.pk, {"percent": 5.0}, 7)
     page = console.get(f"/audiences/lookalike/{row.pk}/change/").content.decode()
     assert "It learns as soon as" in page
+    assert POLLED in page
     assert "<i>Buyers</i>" not in page
     assert console.get(f"/audiences/audience/{row.pk}/change/").url == f"/audiences/lookalike/{row.pk}/change/"  # type: ignore[attr-defined]  # a redirect has it
     assert "More" in console.get("/audiences/lookalike/").content.decode()
@@ -78,6 +80,7 @@ def test_page__draws_the_curve_and_takes_a_point_of_it(console: Client, seed: Au
     assert "0.710" in page
     assert page.count("hub-chart-dot") == 2
     assert page.count("hub-chart-chosen") == 1
+    assert POLLED not in page
     assert 'href="?percent=20#id_percent"' in page
     assert 'value="20.0"' in console.get(f"{address}?percent=20").content.decode()
 

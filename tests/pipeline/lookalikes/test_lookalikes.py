@@ -122,12 +122,14 @@ def test_same_number__same_model_and_another_one_after(shop: Shop, seed: Audienc
     made = lookalike(shop, seed, random_state=5)
     train(made)
     work_off(0)
+    first, again = made.models.order_by("number")
+    assert first.content == again.content is not None
     train(made, random_state=6)
     work_off(0)
 
-    first, again, other = (row for row in made.models.order_by("number"))
+    first, again, other = made.models.order_by("number")
     assert [first.random_state, again.random_state, other.random_state] == [5, 5, 6]
-    assert first.content == again.content
+    assert [row.content is None for row in (first, again, other)] == [True, False, False]
     assert first.figures["auc"] == again.figures["auc"] != other.figures["auc"]
     made.refresh_from_db()
     assert made.model_number == 3
