@@ -50,6 +50,14 @@ class TrialForm(forms.Form):
     platform_user_id = forms.CharField(max_length=256, label="The platform's id", widget=UnfoldAdminTextInputWidget)
 
 
+def _goes_on(row: Activation) -> bool:
+    return row.status in (Activation.Status.PENDING, Activation.Status.LIVE)
+
+
+def _stands_still(row: Activation) -> bool:
+    return row.status in (Activation.Status.PAUSED, Activation.Status.BROKEN)
+
+
 @admin.register(Activation)
 class ActivationAdmin(ModelAdmin[Activation]):
     form = ActivationForm
@@ -161,12 +169,14 @@ class ActivationAdmin(ModelAdmin[Activation]):
                 form.add_error("platform_user_id", refusal)
         return page(request, "trial.html", f"Test of {row}", form=form, texts=texts, back=address(row))
 
-    @confirmed("Pause", "Send nothing more of this activation? What changes meanwhile is remembered.", "pause")
+    @confirmed(
+        "Pause", "Send nothing more of this activation? What changes meanwhile is remembered.", "pause", _goes_on
+    )
     def pause(self, request: HttpRequest, activation: Activation) -> str:  # noqa: ARG002 (as every such action)
         services.pause(activation)
         return f"{activation} is paused."
 
-    @confirmed("Resume", "Go on with today's members?", "play_arrow")
+    @confirmed("Resume", "Go on with today's members?", "play_arrow", _stands_still)
     def resume(self, request: HttpRequest, activation: Activation) -> str:  # noqa: ARG002 (as every such action)
         services.resume(activation)
         return f"{activation} goes on."

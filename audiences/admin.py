@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 
 from audiences import history, services
 from audiences.attribute_admin import AttributeAdmin
-from audiences.lookalike_admin import LookalikeAdmin
+from audiences.lookalike_admin import LookalikeAdmin, goes_on, is_paused
 from audiences.models import Audience
 from audiences.rules.faults import RuleError
 from edge.console import JsonField, ModelAdmin, TriedFirst, button, confirmed, labelled, stays
@@ -170,13 +170,13 @@ class AudienceAdmin(ModelAdmin[Audience]):
         messages.success(request, f"{audience} is deleted{' as soon as its platforms were told' if told else ''}.")
         return redirect("admin:audiences_audience_changelist")
 
-    @confirmed("Pause", "Freeze this audience? Nobody enters or leaves until it goes on.", "pause")
+    @confirmed("Pause", "Freeze this audience? Nobody enters or leaves until it goes on.", "pause", goes_on)
     def pause(self, request: HttpRequest, audience: Audience) -> str:
         with _allowed():
             services.pause_audience(audience, by=request.user.get_username())
         return f"{audience} is paused."
 
-    @confirmed("Resume", "Let this audience go on? It is built anew from today's profiles.", "play_arrow")
+    @confirmed("Resume", "Let this audience go on? It is built anew from today's profiles.", "play_arrow", is_paused)
     def resume(self, request: HttpRequest, audience: Audience) -> str:
         with _allowed():
             services.resume_audience(audience, by=request.user.get_username())

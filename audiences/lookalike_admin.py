@@ -21,6 +21,14 @@ PERCENT = 5
 TONES = {"building": "info", "live": "success", "paused": "warning", "refused": "danger"}
 
 
+def is_paused(row: Audience) -> bool:
+    return row.status == Audience.Status.PAUSED
+
+
+def goes_on(row: Audience) -> bool:
+    return row.status in (Audience.Status.BUILDING, Audience.Status.LIVE)
+
+
 class LookalikeForm(TriedFirst):
     percent = forms.FloatField(
         required=False,
@@ -136,12 +144,12 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
         train(row)
         return f"{row} learns anew."
 
-    @confirmed("Pause", "Freeze this lookalike? Nobody enters or leaves until it goes on.", "pause")
+    @confirmed("Pause", "Freeze this lookalike? Nobody enters or leaves until it goes on.", "pause", goes_on)
     def pause(self, request: HttpRequest, row: Lookalike) -> str:  # noqa: ARG002 (as every such action)
         services.pause_audience(row)
         return f"{row} is paused."
 
-    @confirmed("Resume", "Let this lookalike go on? Everybody is looked at again.", "play_arrow")
+    @confirmed("Resume", "Let this lookalike go on? Everybody is looked at again.", "play_arrow", is_paused)
     def resume(self, request: HttpRequest, row: Lookalike) -> str:  # noqa: ARG002 (as every such action)
         services.resume_audience(row)
         return f"{row} goes on."

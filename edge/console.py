@@ -4,7 +4,7 @@ import copy
 import json
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -30,6 +30,12 @@ else:
 
     class ModelAdmin(unfold.admin.ModelAdmin):
         __class_getitem__ = classmethod(lambda cls, _: cls)
+
+        def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+            """The buttons that fit the row as it is."""
+            row = self.get_object(request, object_id)
+            offered = super().get_actions_detail(request, object_id)
+            return [one for one in offered if row is None or one.method.fits(row)]
 
     class TabularInline(unfold.admin.TabularInline):
         __class_getitem__ = classmethod(lambda cls, _: cls)
@@ -135,12 +141,20 @@ def labelled(description: str, tones: dict[str, str], ordering: str = "status") 
     return decorate
 
 
-def button(title: str, icon: str) -> Callable[[Method], Method]:
-    """A button on a row's page that leads to the method's page; it must change nothing."""
+Fits = Callable[[Any], bool]
+
+
+def always(_row: Any) -> bool:
+    return True
+
+
+def button(title: str, icon: str, fits: Fits = always) -> Callable[[Method], Method]:
+    """A button on the page of a row that it fits; leads to the method's page, and must change nothing."""
 
     def decorate(method: Method) -> Method:
-        shown: Method = action(description=title, url_path=method.__name__.replace("_", "-"), icon=icon)(method)
-        return shown
+        shown: Any = action(description=title, url_path=method.__name__.replace("_", "-"), icon=icon)(method)
+        shown.fits = fits
+        return cast("Method", shown)
 
     return decorate
 
@@ -148,21 +162,23 @@ def button(title: str, icon: str) -> Callable[[Method], Method]:
 Change = Callable[[Any, HttpRequest, Any], HttpResponse | str]
 
 
-def confirmed(title: str, question: str, icon: str) -> Callable[[Change], Any]:
-    """A button on a row's page that asks first, and changes by POST only.
+def confirmed(title: str, question: str, icon: str, fits: Fits = always) -> Callable[[Change], Any]:
+    """A button on the page of a row that it fits; asks first, and changes by POST only.
 
     The method makes the change and answers what to say, or a page of its own.
     """
 
-    return _asking(title, question, icon, _carry_out)
+    return _asking(button(title, icon, fits), title, question, _carry_out)
 
 
 def asked(title: str, question: str, icon: str) -> Callable[[Change], Any]:
     """Like `confirmed`, for what only asks somebody else: no transaction is open meanwhile."""
-    return _asking(title, question, icon, _ask)
+    return _asking(button(title, icon), title, question, _ask)
 
 
-def _asking(title: str, question: str, icon: str, carry_out: Callable[..., HttpResponse]) -> Callable[[Change], Any]:
+def _asking(
+    shown: Callable[[Any], Any], title: str, question: str, carry_out: Callable[..., HttpResponse]
+) -> Callable[[Change], Any]:
     def decorate(change: Change) -> Any:
         @wraps(change)
         def view(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -171,7 +187,7 @@ def _asking(title: str, question: str, icon: str, carry_out: Callable[..., HttpR
                 return page(request, "confirm.html", title, verb=title, question=question, row=row, back=address(row))
             return carry_out(self, request, row, change)
 
-        return button(title, icon)(view)
+        return shown(view)
 
     return decorate
 

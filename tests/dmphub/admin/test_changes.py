@@ -80,6 +80,17 @@ def test_audience__paused_by_its_button__asks_first(console: Client, audience: A
     assert Audience.objects.get().status == Audience.Status.PAUSED
 
 
+@pytest.mark.parametrize(("status", "fitting"), [("live", "pause"), ("paused", "resume"), ("deleting", None)])
+def test_audience__offers_the_buttons_that_fit_it(
+    console: Client, audience: Audience, status: str, fitting: str | None
+) -> None:
+    Audience.objects.update(status=status)
+    page = console.get(f"/audiences/audience/{audience.pk}/change/").content.decode()
+    offered = {name for name in ("pause", "resume") if f"/{audience.pk}/{name}/" in page}
+    assert offered == ({fitting} if fitting else set())
+    assert f"/{audience.pk}/versions/" in page
+
+
 def test_audience__deleted_while_activated__goes_when_platforms_were_told(console: Client, audience: Audience) -> None:
     new_platform(console)
     Activation.objects.create(audience=audience, platform=Platform.objects.get())
