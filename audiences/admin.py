@@ -18,18 +18,13 @@ from edge.console import JsonField, ModelAdmin, TriedFirst, button, confirmed, l
 
 __all__ = ["AttributeAdmin", "AudienceAdmin", "LookalikeAdmin"]
 
-EXAMPLE = {
-    "combinator": "and",
-    "rules": [
-        {"field": "pixel.1.last", "operator": "withinLast", "value": "P30D"},
-        {"field": "attribute.Country", "operator": "=", "value": "DE"},
-    ],
-}
+NOTHING_YET = {"combinator": "and", "rules": []}
 KEYS = ("combinator", "not", "field", "operator", "value", "days", "rules")
 RULE_HELP = (
-    "Whom it describes, in react-querybuilder's JSON: groups (combinator “and” or “or”, “not”, rules) of conditions."
-    " Fields: attribute.Country (an enabled attribute's path), dimension._geo_c, pixel.7.count, pixel.7.first,"
-    " pixel.7.last (a pixel's id), audience, platform, split.control (percent). Durations as P30D or PT12H."
+    "Whom it describes. As JSON it is react-querybuilder's: groups (combinator “and” or “or”, “not”, rules) of"
+    ' conditions such as {"field": "attribute.Country", "operator": "=", "value": "DE"}. Fields: attribute.Country (an'
+    " enabled attribute's path), dimension._geo_c, pixel.7.count, pixel.7.first, pixel.7.last (a pixel's id), audience,"
+    " platform, split.control (percent). Durations as P30D or PT12H."
 )
 
 
@@ -103,7 +98,7 @@ class AudienceAdmin(ModelAdmin[Audience]):
         return [*self.readonly_fields, "customer"] if obj else self.readonly_fields
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"rule": EXAMPLE, **super().get_changeform_initial_data(request)}
+        return {"rule": NOTHING_YET, **super().get_changeform_initial_data(request)}
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The rows of a page know their size: asked for once."""
