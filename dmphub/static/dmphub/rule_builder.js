@@ -21,8 +21,9 @@
   }
 
   const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+  const isCondition = (value) => typeof value.field === "string" && typeof value.operator === "string";
   const isDrawable = (value) =>
-    isObject(value) && ("rules" in value ? Array.isArray(value.rules) && value.rules.every(isDrawable) : "field" in value);
+    isObject(value) && ("rules" in value ? Array.isArray(value.rules) && value.rules.every(isDrawable) : isCondition(value));
 
   /* ── values: what is typed, and what stands in the rule ── */
 

@@ -224,6 +224,7 @@ def test_lists__are_typed_with_commas_or_quoted(builder: Builder) -> None:
         "{",
         "[]",
         '{"combinator": "and", "rules": [3]}',
+        '{"combinator": "and", "rules": [{"field": "attribute.a.string"}]}',
         '{"combinator":"and","rules":[{"field":"attribute.a.integer","operator":"=","value":9007199254740993}]}',
     ],
 )
