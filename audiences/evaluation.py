@@ -90,11 +90,11 @@ class Evaluation:
 
     def _decide(self, profile: ProfileState, audience: CompiledAudience, standing: Standing) -> None:
         member, until_ms = audience.predicate(profile, self._now_ms)
-        state = standing.get(audience.id)
-        if state is None and not member and until_ms is None:
-            return
         until = None if until_ms is None else moment(until_ms)
+        state = standing.get(audience.id)
         if state is None:
+            if not member and until is None:
+                return
             state = standing[audience.id] = MembershipState(profile.customer, False, self._now, 0, until, dirty=True)
         if state.member != member:
             self._flip(profile, audience.id, state, member)

@@ -47,14 +47,19 @@ def schemas(**only: int) -> Callable[[int], CustomerSchema]:
     return lambda customer: found[customer]
 
 
-def names_of(customer: int) -> dict[str, str]:
-    """What people call what rules name, as `audiences.rules.render` takes it."""
+def labels_of(customer: int) -> dict[str, str]:
+    """What people call what rules name: `attribute.<path>`, `pixel.<id>`, `platform.<pl>`, `audience.<id>`."""
     attributes = Attribute.objects.filter(customer_id=customer).exclude(name="").values_list("path", "name")
     pixels = Pixel.objects.filter(customer_id=customer).values_list("id", "name")
     platforms = Platform.objects.filter(customer_id=customer).values_list("pl", "name")
     audiences = Audience.objects.filter(customer_id=customer).values_list("id", "name")
     of = {"attribute": attributes, "pixel": pixels, "platform": platforms, "audience": audiences}
-    return {f"{kind}.{key}": f"“{name}”" for kind, rows in of.items() for key, name in rows}
+    return {f"{kind}.{key}": name for kind, rows in of.items() for key, name in rows}
+
+
+def names_of(customer: int) -> dict[str, str]:
+    """The same in quotes, as `audiences.rules.render` takes it."""
+    return {key: f"“{label}”" for key, label in labels_of(customer).items()}
 
 
 def schema_of(customer: int) -> CustomerSchema:

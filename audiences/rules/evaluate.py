@@ -34,7 +34,6 @@ _Timed = ValueWindow | ActivityWindow | Active
 
 def compile_rule(node: Node) -> Predicate:
     """The predicate of a rule, or of any part of it."""
-    node = _plain(node)
     if changes_with_time(node):
         return _timed(node)
     steady = _steady(node)
@@ -60,14 +59,6 @@ def read_value(field: ValueField) -> Callable[[Subject], Json]:
     return nested
 
 
-def _plain(node: Node) -> Node:
-    """A group of one says what that one says."""
-    match node:
-        case Group(negated=False, children=(only,)):
-            return _plain(only)
-    return node
-
-
 def changes_with_time(node: Node) -> bool:
     match node:
         case Group():
@@ -82,6 +73,8 @@ def changes_with_time(node: Node) -> bool:
 
 def _steady(node: Node) -> _Steady:
     match node:
+        case Group(negated=False, children=(only,)):  # a call less, in what is asked most
+            return _steady(only)
         case Group():
             return _steady_group(node)
         case ValueTest():
@@ -98,7 +91,7 @@ def _steady(node: Node) -> _Steady:
 
 
 def _steady_group(group: Group) -> _Steady:
-    parts = tuple(_steady(_plain(child)) for child in group.children)
+    parts = tuple(map(_steady, group.children))
     decisive = group.combinator is Combinator.OR
     decided, undecided = decisive is not group.negated, decisive is group.negated
 
@@ -113,9 +106,6 @@ def _steady_group(group: Group) -> _Steady:
 
 def _value_holds(node: ValueTest) -> _Steady:
     read, test = read_value(node.field), value_test(polarity(node.operator)[0], node.operand)
-    if node.field.source is Source.ATTRIBUTE and len(node.field.keys) == 1:  # most are: a call less
-        (name,) = node.field.keys
-        return lambda subject: test(subject.attributes.get(name))
     return lambda subject: test(read(subject))
 
 
@@ -143,6 +133,8 @@ def _placed(node: SplitTest) -> _Steady:
 
 def _timed(node: Node) -> Predicate:
     match node:
+        case Group(negated=False, children=(only,)):
+            return _timed(only)
         case Group():
             return _timed_group(node)
         case CountTest():
@@ -192,9 +184,8 @@ def _timed_group(group: Group) -> Predicate:
     """One decisive child decides, for as long as the most lasting of them; without one, all children hold
     the group where it is, until the first of them turns.
     """
-    children = tuple(map(_plain, group.children))
-    steady = tuple(_steady(child) for child in children if not changes_with_time(child))
-    timed = tuple(_timed(child) for child in children if changes_with_time(child))
+    steady = tuple(_steady(child) for child in group.children if not changes_with_time(child))
+    timed = tuple(_timed(child) for child in group.children if changes_with_time(child))
     decisive = group.combinator is Combinator.OR
     decided, undecided = decisive is not group.negated, decisive is group.negated
 

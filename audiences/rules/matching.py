@@ -54,18 +54,13 @@ def _compared_number(comparison: Comparison, constant: Any) -> Test:
 
 def _within(ends: Any) -> Test:
     if not any(isinstance(end, str | bool) for end in ends):
-        return _between_numbers(exact(ends[0]), exact(ends[1]))
+        return _compared_number(_between, tuple(map(exact, ends)))
     above, below = _compared(python.ge)(ends[0]), _compared(python.le)(ends[1])
     return lambda value: above(value) and below(value)
 
 
-def _between_numbers(low: Number, high: Number) -> Test:
-    def holds(value: Json) -> bool:
-        if type(value) is int:
-            return low <= value <= high
-        return type(value) is float and low <= exact(value) <= high
-
-    return holds
+def _between(number: Number, ends: tuple[Number, Number]) -> bool:
+    return ends[0] <= number <= ends[1]
 
 
 def _among(constants: Any) -> Test:
@@ -134,7 +129,7 @@ _COUNT_TESTS: dict[Operator, Comparison] = {
     Operator.LESS_OR_EQUAL: python.le,
     Operator.MORE: python.gt,
     Operator.MORE_OR_EQUAL: python.ge,
-    Operator.BETWEEN: lambda count, ends: ends[0] <= count <= ends[1],
+    Operator.BETWEEN: _between,
 }
 
 

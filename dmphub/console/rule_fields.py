@@ -1,20 +1,17 @@
 """What the rule builder offers for a customer: fields, what may be asked of each, and the words for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, JsonResponse
 
-from audiences.models import Audience
 from audiences.rules.faults import Spot
 from audiences.rules.fields import CountField, Field, MomentField, SplitField, operators_of, read_field
 from audiences.rules.nodes import Kind, ValueField
 from audiences.rules.operators import Operator
-from audiences.schema import CustomerSchema, schema_of
-from integrations.models import Platform
+from audiences.schema import CustomerSchema, labels_of, schema_of
 from profiles.dimensions import DIMENSIONS
-from profiles.models import Attribute, Pixel
 
 WORDS = {
     Operator.EQUAL: "is",
@@ -40,9 +37,10 @@ WORDS = {
     Operator.WITHIN_NEXT: "within the next",
 }
 SPLIT = "split.control"  # a split has any name; this one is as good as any to begin with
-BELONGING = {Kind.AUDIENCE: "member of an audience", Kind.PLATFORM: "known on a platform"}
+BELONGING = {Kind.AUDIENCE: "audience membership", Kind.PLATFORM: "known on platform"}
+OF_PIXEL = {"count": "how often", "last": "last seen", "first": "first seen"}
 
-Labelled = tuple[str, str]
+Choices = dict[Kind, list[tuple[int, str]]]
 
 
 @permission_required("audiences.view_audience", raise_exception=True)
@@ -57,46 +55,41 @@ def rule_fields(request: HttpRequest) -> JsonResponse:
 
 
 def _groups(customer: int, edited: int) -> list[dict[str, Any]]:
-    schema = schema_of(customer)
-    audiences = Audience.objects.filter(customer_id=customer).exclude(pk=edited).order_by("name")
-    platforms = Platform.objects.filter(customer_id=customer).order_by("name")
+    schema, labels = schema_of(customer), labels_of(customer)
     choices = {
-        Kind.AUDIENCE: list(audiences.values_list("pk", "name")),
-        Kind.PLATFORM: list(platforms.values_list("pl", "name")),
+        Kind.AUDIENCE: _named(schema.audiences - {edited}, Kind.AUDIENCE, labels),
+        Kind.PLATFORM: _named(schema.platforms, Kind.PLATFORM, labels),
     }
     offered = {
-        "Attributes": list(_attributes(customer)),
-        "Pixels": list(_pixels(customer)),
-        "Belonging": [(kind.value, f"{kind.value} membership" if kind is Kind.AUDIENCE else "known on platform")
-                      for kind in Kind if choices[kind]],
+        "Attributes": [
+            (f"attribute.{path}", labels.get(f"attribute.{path}", path)) for path in sorted(schema.attributes)
+        ],
+        "Pixels": [
+            (f"pixel.{pixel}.{what}", f"{name}: {words}")
+            for pixel, name in _named(schema.pixels, "pixel", labels)
+            for what, words in OF_PIXEL.items()
+        ],
+        "Belonging": [(kind.value, label) for kind, label in BELONGING.items() if choices[kind]],
         "Dimensions of requests": [(f"dimension.{name}", name) for name in sorted(DIMENSIONS)],
         "Control groups": [(SPLIT, "random split “control”, in percent")],
-    }  # fmt: skip
-    groups = []
-    for name, fields in offered.items():
-        described = [_field(one, label, schema, choices) for one, label in fields]
-        groups.append({"name": name, "fields": [field for field in described if field]})
-    return [group for group in groups if group["fields"]]
+    }
+    described = {
+        name: [field for one, label in fields if (field := _field(one, label, schema, choices))]
+        for name, fields in offered.items()
+    }
+    return [{"name": name, "fields": fields} for name, fields in described.items() if fields]
 
 
-def _attributes(customer: int) -> Iterator[Labelled]:
-    for attribute in Attribute.objects.filter(customer_id=customer, enabled=True).order_by("path"):
-        yield f"attribute.{attribute.path}", attribute.name or attribute.path
+def _named(ids: Iterable[int], kind: str, labels: Mapping[str, str]) -> list[tuple[int, str]]:
+    """In the order of their names; without what was made since the names were read."""
+    found = [(one, labels[f"{kind}.{one}"]) for one in ids if f"{kind}.{one}" in labels]
+    return sorted(found, key=lambda pair: (pair[1], pair[0]))
 
 
-def _pixels(customer: int) -> Iterator[Labelled]:
-    for pixel in Pixel.objects.filter(customer_id=customer).order_by("name"):
-        yield f"pixel.{pixel.pk}.count", f"{pixel.name}: how often"
-        yield f"pixel.{pixel.pk}.last", f"{pixel.name}: last seen"
-        yield f"pixel.{pixel.pk}.first", f"{pixel.name}: first seen"
-
-
-def _field(
-    name: str, label: str, schema: CustomerSchema, choices: dict[Kind, list[tuple[int, str]]]
-) -> dict[str, Any] | None:
+def _field(name: str, label: str, schema: CustomerSchema, choices: Choices) -> dict[str, Any] | None:
     """`kind`: an attribute's type, or count, moment, split, audience, platform; `choices`: [[id, name]…].
 
-    None for what was taken away since the list was read.
+    None for what no rule can name.
     """
     field = read_field(name, schema, Spot("", []))
     if field is None:

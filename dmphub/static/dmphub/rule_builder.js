@@ -147,10 +147,9 @@
     }
 
     function newCondition() {
-      const condition = {};
-      const [first] = fields.keys();
-      ask(condition, first || "");
-      return condition;
+      const [field = ""] = fields.keys();
+      const { kind, operators: [operator] } = fieldOf({ field });
+      return { field, operator, value: startOf(shapeOf(kind, operator), kind) };
     }
 
     /** Another field: the operator and the value stay where they fit. */
@@ -173,9 +172,9 @@
     const control = (condition) => `${shape(condition)} of ${fieldOf(condition).kind}`;
 
     const fieldOf = (condition) =>
-      fields.get(condition.field) || { kind: "mixed", label: condition.field, operators: Object.keys(known.words) };
+      fields.get(condition.field) || { kind: "mixed", operators: Object.keys(known.words) };
 
-    const shape = (condition) => condition.operator && shapeOf(fieldOf(condition).kind, condition.operator);
+    const shape = (condition) => shapeOf(fieldOf(condition).kind, condition.operator);
 
     function conditionOf(condition, remove) {
       const field = fieldOf(condition);
@@ -218,7 +217,7 @@
         single: (asked, { kind }) => [
           typed("value", textOf(asked.value, kind), (word) => { asked.value = valueOf(word, kind); }, kind),
         ],
-      }[shape(condition) || "single"](condition, field);
+      }[shape(condition)](condition, field);
       return field.kind === "count" ? [...given, ...daysOf(condition)] : given;
     }
 
