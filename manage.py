@@ -5,7 +5,8 @@ import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 
-from dmphub import embedded, environment
+from core import environment
+from local import embedded
 
 # these bring their own services, or need none
 ALONE = {
@@ -27,7 +28,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dmphub.settings")
     try:
         services = _services(sys.argv[1] if len(sys.argv) > 1 else "help")
-        from django.core.management import execute_from_command_line  # noqa: PLC0415 (after the settings are named)
+        from django.core.management import execute_from_command_line
 
         with services:
             execute_from_command_line(sys.argv)

@@ -4,11 +4,11 @@ from typing import Any
 
 from psycopg import Cursor
 
-from activation.commands import Backfill as Command
+from activation.messages import Backfill as Command
 from activation.models import Backfill
-from edge.buckets import BUCKETS
-from edge.kinds import Kind
-from edge.transactions import tell_every_bucket
+from core.buckets import BUCKETS
+from core.inbox import Kind
+from core.transactions import tell_every_bucket
 
 DONE = "DELETE FROM activation_backfill WHERE bucket = %s AND activation_id = %s"
 

@@ -11,9 +11,9 @@ from django.db.models import Q, QuerySet
 
 from activation.delivery.lanes import FILES, LANES
 from activation.models import DeadLetter
-from edge.buckets import BUCKETS
-from edge.transactions import wake_when_committed
-from edge.wakeups import DELIVER
+from core.buckets import BUCKETS
+from core.transactions import wake_when_committed
+from core.wakeups import DELIVER
 
 Key = tuple[int, int, str]  # bucket, activation, the platform's id
 PAGE = 1_000

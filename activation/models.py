@@ -4,13 +4,21 @@ from django.db import models
 
 from activation.conditions import Health, HostKey, SegmentNumber, Spending
 from audiences.models import Audience
-from edge.configuration import Configuration
+from core.configuration import Configuration
 from integrations.models import Platform
 
 __all__ = [
-    "Activation", "Backfill", "Batch", "DeadLetter", "Delivery", "Health", "HostKey", "Lane", "SegmentNumber",
+    "Activation",
+    "Backfill",
+    "Batch",
+    "DeadLetter",
+    "Delivery",
+    "Health",
+    "HostKey",
+    "Lane",
+    "SegmentNumber",
     "Spending",
-]  # fmt: skip
+]
 
 
 class Activation(Configuration):

@@ -15,8 +15,8 @@ from activation.delivery.claims import Row
 from activation.delivery.members import members_of
 from activation.delivery.targets import segment_of
 from activation.models import Activation, Delivery
-from edge import arrays
-from edge.buckets import BUCKETS
+from core import arrays
+from core.buckets import BUCKETS
 from integrations.connectors.base import Connector, Member, Operation, Segment, SegmentSource
 from integrations.connectors.files import FileConnector
 from integrations.errors import IntegrationError

@@ -7,15 +7,15 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from activation import backfills
-from activation.delivery import ending
+from activation.delivery import deactivation
 from activation.delivery.lanes import CREATION, FILES, LANES
 from activation.models import Activation, Delivery
 from activation.previews import preview
-from activation.trials import test
+from activation.test_sends import test
 from audiences.models import Audience
-from edge.buckets import BUCKETS
-from edge.transactions import wake_when_committed
-from edge.wakeups import DELIVER
+from core.buckets import BUCKETS
+from core.transactions import wake_when_committed
+from core.wakeups import DELIVER
 from integrations.models import Platform
 from integrations.services import connector_of
 
@@ -58,7 +58,7 @@ def deactivate(activation: Activation) -> None:
     told = connector_of(activation.platform).removal.is_told and activation.segment_id is not None
     with transaction.atomic():
         with connection.cursor() as cursor:
-            ending.unwant(cursor, activation.id, datetime.now(UTC), told=told)
+            deactivation.unwant(cursor, activation.id, datetime.now(UTC), told=told)
         _set_status(activation, Activation.Status.ENDING)
 
 
@@ -98,9 +98,13 @@ def counts(activation: Activation) -> dict[str, int]:
         cursor.execute(UNMAPPED, [list(range(BUCKETS)), activation.audience_id, activation.platform_id])
         (unmapped,) = cursor.fetchone()
     return {
-        "wanted": wanted, "acknowledged": acknowledged, "due": due, "waiting_for_mapping": unmapped, "dead": dead,
+        "wanted": wanted,
+        "acknowledged": acknowledged,
+        "due": due,
+        "waiting_for_mapping": unmapped,
+        "dead": dead,
         "kept": kept,
-    }  # fmt: skip
+    }
 
 
 def wake(platform: int) -> None:

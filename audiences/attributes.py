@@ -2,19 +2,19 @@
 
 from django.db import transaction
 
-from audiences.lookalikes.services import learn_without
 from audiences.models import Audience
 from audiences.rules.dependencies import dependencies
 from audiences.rules.parse import parse
 from audiences.schema import schemas
-from edge.kinds import Kind
-from edge.transactions import tell_every_bucket
-from profiles.commands import Convert
+from core.inbox import Kind
+from core.transactions import tell_every_bucket
+from lookalikes.services import learn_without
+from profiles.messages import Convert
 from profiles.models import Attribute, AttributeSighting
 from profiles.paths import split_path
 
 
-class AttributeInUse(ValueError):
+class AttributeInUseError(ValueError):
     """A rule uses the attribute; the message names the audiences."""
 
 
@@ -30,14 +30,14 @@ def set_attribute(
 
     Enabling fixes the type, and what is stored is converted to it, bucket by bucket.
 
-    Raises `AttributeInUse` where a rule would lose what it stands on.
+    Raises `AttributeInUseError` where a rule would lose what it stands on.
     """
     with transaction.atomic():
         locked = Attribute.objects.select_for_update().get(id=attribute.id)
         taken_away = locked.enabled and (enabled is False or (type_ is not None and type_ != locked.type))
         users = audiences_using(locked) if taken_away else []
         if users:
-            raise AttributeInUse(f"used by {', '.join(audience.name for audience in users)}")
+            raise AttributeInUseError(f"used by {', '.join(audience.name for audience in users)}")
         locked.enabled = locked.enabled if enabled is None else enabled
         locked.type = locked.type if type_ is None else type_
         locked.fixed = locked.fixed or locked.enabled or type_ is not None

@@ -18,7 +18,7 @@ from audiences.rules.evaluate import changes_with_time
 from audiences.rules.nodes import Group
 from audiences.rules.sql import SqlTables, to_sql
 from audiences.rules.sql_until import until_sql
-from edge.arrays import Uuids
+from core.arrays import Uuids
 from profiles.store import milliseconds
 
 TABLES = SqlTables(membership="membership", mapping="user_mapping")
@@ -119,7 +119,7 @@ def build_users(
 def _write(
     cursor: Cursor[Any], audience: CompiledAudience, which: str, values: dict[str, Any], now: datetime, *, named: bool
 ) -> Built:
-    assert audience.rule is not None  # noqa: S101 (only rules are built in sets)
+    assert audience.rule is not None
     text, bound = _statement(audience.rule, which, milliseconds(now))
     everything = {**values, **bound, "customer": audience.customer, "audience": audience.id, "now": now}
     cursor.execute(f"{text} {FLIPS if named else COUNTS}", everything)

@@ -5,16 +5,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from audiences.lookalikes.catalogue import Scored, lookalikes_in_force
 from audiences.models import Audience
 from audiences.rules.dependencies import ANY_PIXEL, dependencies
+from audiences.rules.errors import RuleError
 from audiences.rules.evaluate import Predicate, compile_rule
-from audiences.rules.faults import RuleError
-from audiences.rules.gates import Gates
 from audiences.rules.nodes import Group
 from audiences.rules.parse import expiring, parse
+from audiences.rules.prefilter import Gates
 from audiences.rules.subject import Subject
 from audiences.schema import CustomerSchema, schemas
+from lookalikes.catalogue import Scored, lookalikes_in_force
 
 ANSWERS_KEPT = 10_000
 FROZEN = (Audience.Status.PAUSED, Audience.Status.DELETING)
@@ -123,17 +123,31 @@ def load() -> Audiences:
 def _compiled_rule(row: Audience, rule: Group, asked: frozenset[int], rank_: int) -> CompiledAudience:
     wanted = dependencies(rule)
     return CompiledAudience(
-        row.id, row.customer_id, row.version, rule, compile_rule(rule), wanted, asked,
-        any(name.startswith("platform.") for name in wanted), rank_,
-    )  # fmt: skip
+        row.id,
+        row.customer_id,
+        row.version,
+        rule,
+        compile_rule(rule),
+        wanted,
+        asked,
+        any(name.startswith("platform.") for name in wanted),
+        rank_,
+    )
 
 
 def _compiled_lookalike(scored: Scored, rank_: int) -> CompiledAudience:
     row = scored.row
     return CompiledAudience(
-        row.id, row.customer_id, row.version, None, scored.predicate, scored.dependencies, scored.audiences,
-        asks_platforms=False, rank=rank_,
-    )  # fmt: skip
+        row.id,
+        row.customer_id,
+        row.version,
+        None,
+        scored.predicate,
+        scored.dependencies,
+        scored.audiences,
+        asks_platforms=False,
+        rank=rank_,
+    )
 
 
 def _spelled_out(wanted: frozenset[str], schema: CustomerSchema) -> frozenset[str]:

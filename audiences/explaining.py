@@ -10,8 +10,6 @@ from psycopg import Cursor
 
 from audiences import store as memberships
 from audiences.catalogue import asked_audiences
-from audiences.lookalikes.explaining import score_tree
-from audiences.lookalikes.graph import learnt_from
 from audiences.models import Audience, Membership
 from audiences.rules.evaluate import compile_rule, read_value
 from audiences.rules.moments import DAY_MS
@@ -33,7 +31,9 @@ from audiences.rules.render import Names, render
 from audiences.rules.splits import percent, place
 from audiences.rules.subject import Subject
 from audiences.schema import schema_of
-from edge import clock
+from core import clock
+from lookalikes.explaining import score_tree
+from lookalikes.graph import learnt_from
 from profiles.state import ProfileState
 from profiles.store import load_profiles, milliseconds, moment
 from usersync import store as mappings

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection
 
 from audiences.models import Audience, AudienceHour
-from edge import clock
+from core import clock
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HOURS_KEPT = timedelta(days=90)

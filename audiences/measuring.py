@@ -16,12 +16,12 @@ from audiences.models import Audience
 from audiences.rules.nodes import Group
 from audiences.rules.parse import expiring
 from audiences.rules.sql import to_sql
-from edge import clock
-from edge.arrays import SmallInts
-from edge.buckets import BUCKETS
-from edge.transactions import plain_cursor
-from profiles.known import known_users
+from core import clock
+from core.arrays import SmallInts
+from core.buckets import BUCKETS
+from core.transactions import plain_cursor
 from profiles.store import milliseconds
+from profiles.user_counts import known_users
 
 COUNTED = 20_000  # so many users are counted one and all; of more, about so many are a sample
 SECONDS = 0.15

@@ -3,8 +3,8 @@
 from django.db import models
 
 from audiences.rules.moments import parse_duration
-from edge.configuration import Configuration
-from edge.models import Customer
+from core.configuration import Configuration
+from core.models import Customer
 
 
 class Audience(Configuration):
@@ -166,59 +166,3 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {'in' if self.member else 'not in'} {self.audience_id}"
-
-
-class Lookalike(Audience):
-    """The audiences of that kind, for a page of their own in the console."""
-
-    class Meta:
-        proxy = True
-        ordering = ["id"]
-
-
-class LookalikeModel(models.Model):
-    """One attempt to learn whom a lookalike holds: a model with its figures, or why there is none.
-
-    `content` is `audiences.lookalike.model.Model`, encoded: kept of the one in force and of the newest. `figures` are
-    shown to people: `auc`, `curve`, `influences`, `excluded` and the like (`pipeline.lookalikes.training`).
-    """
-
-    audience = models.ForeignKey(Audience, models.CASCADE, related_name="models")
-    number = models.PositiveIntegerField()
-    random_state = models.PositiveIntegerField()
-    content = models.BinaryField(null=True)
-    refusal = models.TextField(blank=True)
-    figures = models.JSONField(default=dict)
-    made_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "lookalike_model"
-        ordering = ["audience", "-number"]
-        constraints = [models.UniqueConstraint("audience", "number", name="lookalike_model_once")]
-
-    def __str__(self) -> str:
-        return f"{self.audience_id} model {self.number}"
-
-
-class LookalikeRun(models.Model):
-    """What is to be done for a lookalike, and when; how far it is; what the last scoring found.
-
-    `attempts` counts processes that began and did not come to an end.
-    """
-
-    audience = models.OneToOneField(Audience, models.CASCADE, primary_key=True, related_name="run")
-    train_at = models.DateTimeField(null=True)
-    score_at = models.DateTimeField(null=True)
-    random_state = models.PositiveIntegerField(default=0)
-    stage = models.CharField(max_length=20, blank=True)
-    done = models.IntegerField(default=0)
-    total = models.IntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    error = models.TextField(blank=True)
-    figures = models.JSONField(default=dict)
-
-    class Meta:
-        db_table = "lookalike_run"
-
-    def __str__(self) -> str:
-        return f"{self.audience_id}: {self.stage or 'at rest'}"

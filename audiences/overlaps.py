@@ -9,7 +9,7 @@ from django.db import connection
 from audiences.measuring import ORDER
 from audiences.models import Audience
 from audiences.services import sizes
-from edge.buckets import BUCKETS
+from core.buckets import BUCKETS
 
 MOST = 10
 COUNTED = 200_000  # so many memberships are counted one and all; of more, about so many are a sample

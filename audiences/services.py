@@ -9,18 +9,18 @@ from django.db.models import Count, Sum
 
 from audiences import versions
 from audiences.catalogue import asked_audiences
-from audiences.commands import Build, Forget
-from audiences.lookalikes.graph import check_rule, learnt_from
+from audiences.messages import Build, Forget
 from audiences.models import Audience, AudienceBucket
-from audiences.rules.faults import Fault, RuleError
+from audiences.rules.errors import Fault, RuleError
 from audiences.rules.moments import parse_duration
 from audiences.rules.nodes import Group
 from audiences.rules.parse import parse
 from audiences.schema import schema_of, schemas
-from edge.buckets import BUCKETS
-from edge.kinds import Kind
-from edge.models import Customer
-from edge.transactions import tell_every_bucket
+from core.buckets import BUCKETS
+from core.inbox import Kind
+from core.models import Customer
+from core.transactions import tell_every_bucket
+from lookalikes.graph import check_rule, learnt_from
 
 
 def create_audience(
@@ -84,13 +84,13 @@ def resume_audience(audience: Audience, *, by: str = "") -> None:
 
 
 def refuse_deletion(audience: Audience) -> None:
-    """Raises `AudienceInUse` where another audience asks about this one, or has it as its seed."""
+    """Raises `AudienceInUseError` where another audience asks about this one, or has it as its seed."""
     lookalikes = [other.name for other in audience.lookalikes.all()]
     if lookalikes:
-        raise AudienceInUse(f"lookalikes have their seed here: {', '.join(lookalikes)}")
+        raise AudienceInUseError(f"lookalikes have their seed here: {', '.join(lookalikes)}")
     askers = [other.name for other in _askers(audience)]
     if askers:
-        raise AudienceInUse(f"other audiences ask about it: {', '.join(askers)}")
+        raise AudienceInUseError(f"other audiences ask about it: {', '.join(askers)}")
 
 
 def begin_deletion(audience: Audience, *, by: str = "") -> None:
@@ -110,10 +110,10 @@ def _set_status(audience: Audience, status: str, change: str, by: str) -> None:
 
 
 def _locked(audience: Audience) -> Audience:
-    """Raises `AudienceInUse` for one that is being deleted."""
+    """Raises `AudienceInUseError` for one that is being deleted."""
     locked = Audience.objects.select_for_update().get(id=audience.id)
     if locked.status == Audience.Status.DELETING:
-        raise AudienceInUse("it is being deleted")
+        raise AudienceInUseError("it is being deleted")
     return locked
 
 
@@ -125,7 +125,7 @@ def _check_ttl(ttl: str) -> None:
             raise ValidationError({"ttl": [str(error)]}) from None
 
 
-class AudienceInUse(ValueError):
+class AudienceInUseError(ValueError):
     """The audience cannot go: something stands on it. The message names what."""
 
 
@@ -135,7 +135,7 @@ def delete_audience(audience: Audience) -> None:
     Who was in it is forgotten by each bucket for itself: a batch under way may still be writing there.
     """
     if audience.activations.exists():
-        raise AudienceInUse("it is still activated: delete its activations first")
+        raise AudienceInUseError("it is still activated: delete its activations first")
     refuse_deletion(audience)
     with transaction.atomic():
         tell_every_bucket(Kind.FORGET, Forget(audience.id))

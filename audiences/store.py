@@ -8,8 +8,8 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from edge import buckets
-from edge.arrays import Bools, Ints, SmallInts, Times, Uuids, columns
+from core import buckets
+from core.arrays import Bools, Ints, SmallInts, Times, Uuids, columns
 
 LOAD = """
 SELECT m.audience_id, m.user_id, m.customer_id, m.member, m.since, m.version, m.look_again_at

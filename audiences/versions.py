@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from audiences.models import Audience, AudienceVersion
 
 
-class NoSuchVersion(ValueError):
+class NoSuchVersionError(ValueError):
     """The audience never was in that version, or the hub kept none so old."""
 
 
@@ -23,8 +23,8 @@ def keep(audience: Audience, change: str, by: str) -> None:
 
 
 def of(audience: Audience, version: int) -> AudienceVersion:
-    """Raises `NoSuchVersion`."""
+    """Raises `NoSuchVersionError`."""
     found = AudienceVersion.objects.filter(audience=audience, version=version).first()
     if found is None:
-        raise NoSuchVersion(f"the audience has no version {version}")
+        raise NoSuchVersionError(f"the audience has no version {version}")
     return found

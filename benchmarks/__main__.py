@@ -33,7 +33,7 @@ def main() -> int:
     if options.quick:
         console.print(f"[yellow]{QUICK}[/]")
     with throw_away_home():
-        import django  # noqa: PLC0415 (its settings read the environment that was just made)
+        import django
 
         django.setup()
         results = [_one(name, options, arguments.results) for name in names]

@@ -19,9 +19,9 @@ from benchmarks.report import console
 from benchmarks.shop import CUSTOMER, Shop, open_accounts, open_more_audiences, open_shop, settle_down
 from benchmarks.usage import postgres_cpu_seconds
 from benchmarks.users import body, user_ids
-from edge import buckets
-from edge.kinds import Kind
-from edge.messages import Event, encode
+from core import buckets
+from core.inbox import Kind
+from core.messages import Event, encode
 
 NO_PLATFORM = "http://127.0.0.1:9/segment"
 SEED = 3
@@ -72,7 +72,7 @@ def measured(database: Database) -> Iterator[Cost]:
 
 
 def run(options: Options) -> Result:
-    from pipeline.absorb.absorber import Absorber  # noqa: PLC0415 (needs Django's settings)
+    from pipeline.absorb.absorber import Absorber
 
     count = how_many(options)
     with services() as found, psycopg.connect(found.database_url, autocommit=True) as database:

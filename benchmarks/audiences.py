@@ -58,8 +58,8 @@ def rules(pixel: int) -> dict[str, Rule]:
 
 
 def run(options: Options) -> Result:
-    from dmphub.synthetic.generation import generate  # noqa: PLC0415 (needs Django's settings)
-    from profiles.models import Pixel  # noqa: PLC0415
+    from local.synthetic.generation import generate
+    from profiles.models import Pixel
 
     figures = Figures(QUICK if options.quick else FULL)
     with services() as found, psycopg.connect(found.database_url, autocommit=True) as database:
@@ -76,9 +76,9 @@ def run(options: Options) -> Result:
 
 
 def _estimate(figures: Figures, rule: Rule) -> None:
-    from audiences.measuring import measure  # noqa: PLC0415 (needs Django's settings)
-    from audiences.rules.parse import parse  # noqa: PLC0415
-    from audiences.schema import schema_of  # noqa: PLC0415
+    from audiences.measuring import measure
+    from audiences.rules.parse import parse
+    from audiences.schema import schema_of
 
     for _ in range(ASKED):
         began = time.perf_counter()
@@ -88,8 +88,8 @@ def _estimate(figures: Figures, rule: Rule) -> None:
 
 def _build(figures: Figures, database: Database, name: str, rule: Rule) -> None:
     """The first build writes every member, a rebuild only what differs: the first is told."""
-    from audiences.services import create_audience, size  # noqa: PLC0415 (needs Django's settings)
-    from edge.models import Customer  # noqa: PLC0415
+    from audiences.services import create_audience, size
+    from core.models import Customer
 
     counted = min(_timed(lambda: _count(database, rule)) for _ in range(ROUNDS))
     audience = create_audience(Customer.objects.get(pk=CUSTOMER), name, rule)
@@ -102,13 +102,13 @@ def _build(figures: Figures, database: Database, name: str, rule: Rule) -> None:
 
 def _count(database: Database, rule: Rule) -> int:
     """As one who knows the rule would ask by hand."""
-    from audiences.building import ELIGIBLE, TABLES  # noqa: PLC0415 (needs Django's settings)
-    from audiences.rules.parse import parse  # noqa: PLC0415
-    from audiences.rules.sql import to_sql  # noqa: PLC0415
-    from audiences.schema import schema_of  # noqa: PLC0415
+    from audiences.building import ELIGIBLE, TABLES
+    from audiences.rules.parse import parse
+    from audiences.rules.sql import to_sql
+    from audiences.schema import schema_of
 
     text, values = to_sql(parse(rule, schema_of(CUSTOMER)), now_ms=time.time_ns() // 1_000_000, tables=TABLES)
-    query = f"SELECT count(*) FROM profile p WHERE p.customer_id = {CUSTOMER} AND {ELIGIBLE} AND {text}"  # noqa: S608 (constants)
+    query = f"SELECT count(*) FROM profile p WHERE p.customer_id = {CUSTOMER} AND {ELIGIBLE} AND {text}"
     (found,) = database.execute(query, values).fetchone() or (0,)
     return int(found)
 
@@ -122,7 +122,7 @@ def work_off() -> None:
 @contextmanager
 def absorbers(work: Callable[[Any], None]) -> Iterator[None]:
     """Two, until they have done their work."""
-    from pipeline.absorb.absorber import Absorber  # noqa: PLC0415 (needs Django's settings)
+    from pipeline.absorb.absorber import Absorber
 
     def absorb() -> None:
         absorber = Absorber(lambda _: None)
@@ -141,8 +141,8 @@ def absorbers(work: Callable[[Any], None]) -> Iterator[None]:
 
 def _rebuild_beside_events(figures: Figures, database: Database, pixel: int) -> None:
     """Events all the time, of which each has to be absorbed soon, while the largest audience is built anew."""
-    from audiences.models import Audience  # noqa: PLC0415 (needs Django's settings)
-    from audiences.services import change_rule  # noqa: PLC0415
+    from audiences.models import Audience
+    from audiences.services import change_rule
 
     done = threading.Event()
 
@@ -174,7 +174,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 def _result(figures: Figures) -> Result:
     costs = figures.costs
-    assert costs is not None  # noqa: S101 (measured before)
+    assert costs is not None
     estimate = 1000 * percentile(sorted(figures.estimates), 95)
     wait = percentile(sorted(figures.waits), 99)
     rows = [
@@ -194,10 +194,11 @@ def _result(figures: Figures) -> Result:
     tables = [
         Table("builds", ["rule", "members", "build, s", "bare count(*), s", "ratio"], rows),
         Table(
-            "events", ["audiences", "events/s", "events/s per core"],
+            "events",
+            ["audiences", "events/s", "events/s per core"],
             [[shown(many), shown(cost.rate), shown(cost.cpu_rate)] for many, cost in costs.by_audiences.items()],
         ),
-    ]  # fmt: skip
+    ]
     notes = [
         f"{shown(figures.people)} synthetic people; builds by two absorbers, each on a thread with its own connection",
         "the bare count(*) reads all buckets in one statement and writes nothing; a build writes every membership",

@@ -13,7 +13,8 @@ from benchmarks.programs import wait_until
 from benchmarks.report import console
 from benchmarks.shop import CUSTOMER, open_accounts
 from benchmarks.usage import Watch
-from dmphub import embedded, environment
+from core import environment
+from local import embedded
 
 SEED = 6
 FULL, QUICK = 1_000_000, 5_000
@@ -52,9 +53,9 @@ def _fill(database: "psycopg.Connection[Any]", site: Site) -> None:
 def _activate(site: Site) -> None:
     """As for a new activation: every bucket is looked through."""
 
-    from django.db import transaction  # noqa: PLC0415
+    from django.db import transaction
 
-    from activation import backfills  # noqa: PLC0415
+    from activation import backfills
 
     with transaction.atomic():
         backfills.begin(site.shop.activation)

@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
         self.waiting = False
         self._answered(self, int(data[9:12]))
 
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 (the protocol's signature)
+    def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
         if self.waiting:
             self.waiting = False

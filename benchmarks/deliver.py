@@ -10,7 +10,7 @@ from benchmarks.figures import shown
 from benchmarks.home import services
 from benchmarks.shop import ACCOUNT, Shop, open_accounts, open_shop, settle_down
 from benchmarks.usage import cpu_seconds
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
 
 SEED = 4
 
@@ -49,14 +49,14 @@ def run(options: Options) -> Result:
 
 
 def _create_segment(shop: Shop) -> None:
-    from activation.delivery.lanes import CREATION  # noqa: PLC0415 (needs Django's settings)
-    from pipeline import delivery  # noqa: PLC0415
+    from activation.delivery.lanes import CREATION
+    from pipeline import deliver
 
-    delivery.work(shop.platform, CREATION, lambda: True)
+    deliver.work(shop.platform, CREATION, lambda: True)
 
 
 def _lanes() -> int:
-    from activation.delivery.lanes import LANES  # noqa: PLC0415 (needs Django's settings)
+    from activation.delivery.lanes import LANES
 
     return LANES
 
@@ -77,10 +77,10 @@ def _left(database: Database) -> tuple[int, int]:
 
 def _send(shop: Shop, at_once: int) -> None:
     """Every lane until it is empty; all at once, as the hub's threads do it, or one after another."""
-    from pipeline import delivery  # noqa: PLC0415 (needs Django's settings)
+    from pipeline import deliver
 
     def empty(lane: int) -> None:
-        while delivery.work(shop.platform, lane, lambda: True):
+        while deliver.work(shop.platform, lane, lambda: True):
             pass
 
     if at_once == 1:
@@ -110,8 +110,12 @@ def _result(cost: Cost, count: int, requests: int, at_sandbox: float) -> Result:
     columns = ["members", "requests", "members/s", "members/s per core", "Python CPU s", "PostgreSQL CPU s"]
     notes = ["all lanes of one platform, batches of at most 1,000; per core: without the sandbox's CPU time"]
     figures = {
-        "members": count, "requests": requests, "seconds": cost.seconds, "python_cpu": cost.python,
-        "postgres_cpu": cost.postgres, "sandbox_cpu": at_sandbox,
-    }  # fmt: skip
+        "members": count,
+        "requests": requests,
+        "seconds": cost.seconds,
+        "python_cpu": cost.python,
+        "postgres_cpu": cost.postgres,
+        "sandbox_cpu": at_sandbox,
+    }
     bounds = [Bound("micro batch of 1,000", count / cost.seconds, "at least", 20_000, "members/s")]
     return Result("deliver", [Table("deliver", [*columns, "sandbox CPU s"], [row])], bounds, notes, figures)

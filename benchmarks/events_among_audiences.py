@@ -6,9 +6,9 @@ from typing import Any
 
 from benchmarks.absorb import Database, drain, measured
 from benchmarks.users import user_ids
-from edge import buckets
-from edge.kinds import Kind
-from edge.messages import Event, encode
+from core import buckets
+from core.inbox import Kind
+from core.messages import Event, encode
 
 CUSTOMER = 2
 TEN, THOUSAND = 10, 1_000
@@ -37,10 +37,10 @@ class Costs:
 
 
 def compare(database: Database, *, quick: bool) -> Costs:
-    from audiences.models import Audience  # noqa: PLC0415 (needs Django's settings)
-    from edge.models import Customer  # noqa: PLC0415
-    from pipeline.absorb.absorber import Absorber  # noqa: PLC0415
-    from profiles.models import Attribute, Pixel  # noqa: PLC0415
+    from audiences.models import Audience
+    from core.models import Customer
+    from pipeline.absorb.absorber import Absorber
+    from profiles.models import Attribute, Pixel
 
     customer = Customer.objects.create(m=CUSTOMER, name="Events")
     own = Pixel.objects.create(customer=customer, name="page")
@@ -61,7 +61,7 @@ def compare(database: Database, *, quick: bool) -> Costs:
 
 def _audiences(customer: Any, first: int, last: int) -> list[Any]:
     """Of a customer who knows nobody yet: there is nothing to build."""
-    from audiences.models import Audience  # noqa: PLC0415 (needs Django's settings)
+    from audiences.models import Audience
 
     made = []
     for number in range(first, last):
@@ -73,7 +73,7 @@ def _audiences(customer: Any, first: int, last: int) -> list[Any]:
 
 def _absorbed(database: Database, pixel: int, absorb: object, count: int) -> Cost:
     """The best of the rounds."""
-    assert callable(absorb)  # noqa: S101 (an absorber's)
+    assert callable(absorb)
     found = []
     for value in VALUES:
         _fill(database, pixel, count, value)

@@ -25,8 +25,9 @@ from benchmarks.shop import ACCOUNT, CUSTOMER, Shop, open_accounts, open_shop
 from benchmarks.statements import Statements
 from benchmarks.usage import Watch, backends, children
 from benchmarks.users import platform_user_id
-from dmphub import embedded, environment
-from tests.sandbox.process import SandboxProcess
+from core import environment
+from local import embedded
+from tests.support.sandbox_process import SandboxProcess
 
 AMOUNT = "150"
 WARM = (500, 5)  # events a second, seconds

@@ -127,7 +127,14 @@ def _raw(one: Measured) -> dict[str, Any]:
         for name, u in one.usage.items()
     }
     return {
-        "rate": one.phase.rate, "seconds": one.phase.seconds, "sent": msgspec.to_builtins(one.sent),
-        "accepted_per_second": one.rate, "latency": spread, "received": len(one.latencies), "lost": one.lost,
-        "twice": one.twice, "watched_seconds": one.watched_seconds, "processes": usage,
-    }  # fmt: skip
+        "rate": one.phase.rate,
+        "seconds": one.phase.seconds,
+        "sent": msgspec.to_builtins(one.sent),
+        "accepted_per_second": one.rate,
+        "latency": spread,
+        "received": len(one.latencies),
+        "lost": one.lost,
+        "twice": one.twice,
+        "watched_seconds": one.watched_seconds,
+        "processes": usage,
+    }

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dmphub import embedded, environment
-from dmphub.embedded import Services
-from edge import collector
+from core import collector, environment
+from local import embedded
+from local.embedded import Services
 
 
 @contextmanager
@@ -41,8 +41,8 @@ def forget_data() -> None:
 @contextmanager
 def services() -> Iterator[Services]:
     """PostgreSQL, with empty tables, and Redis."""
-    from django.core.management import call_command  # noqa: PLC0415 (only once Django is set up)
-    from django.db import connections  # noqa: PLC0415
+    from django.core.management import call_command
+    from django.db import connections
 
     with embedded.session(environment.read(None)) as found:
         call_command("migrate", verbosity=0, interactive=False)

@@ -16,7 +16,7 @@ from benchmarks.bounds import Bound, Options, Result, Table
 from benchmarks.figures import shown
 from benchmarks.home import services
 from benchmarks.shop import CUSTOMER, open_shop, settle_down
-from dmphub.environment import PROJECT_ROOT
+from core.environment import PROJECT_ROOT
 
 ROWS, QUICK = 1_000_000, 50_000
 ABSORBED, QUICK_ABSORBED = 200_000, 10_000
@@ -50,7 +50,7 @@ def run(options: Options) -> Result:
 
 class _Bench:
     def __init__(self, database: Database, database_url: str) -> None:
-        from profiles.models import Pixel  # noqa: PLC0415 (needs Django's settings)
+        from profiles.models import Pixel
 
         self._database = database
         self._url = database_url
@@ -61,7 +61,7 @@ class _Bench:
         database.execute(COPIED)
 
     def measure(self, rows: int, sample: int, *, profile: bool) -> Measured:
-        from pipeline.absorb.absorber import Absorber  # noqa: PLC0415 (needs Django's settings)
+        from pipeline.absorb.absorber import Absorber
 
         absorber = Absorber(lambda _: None)
         drain(absorber.absorb)
@@ -94,13 +94,15 @@ class _Bench:
 
     def _import(self, file: Path, rows: int) -> tuple[float, float]:
         """Seconds from the import's making until its last row is committed, and the process's most memory in MB."""
-        from pipeline.models import Import  # noqa: PLC0415 (needs Django's settings)
+        from pipeline.models import Import
 
         self._database.execute("CHECKPOINT")
-        process = subprocess.Popen(  # noqa: S603 (our own command)
+        process = subprocess.Popen(
             [sys.executable, "manage.py", "import_profiles", str(file), "--pixel", str(self._pixel.pk), "--at-once"],
-            cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=PROJECT_ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         row = Import.objects.latest("pk")
@@ -137,11 +139,21 @@ def _result(found: Measured, rows: int, sample: int) -> Result:
     absorbed = sample / found.absorbed.seconds
     cells = [
         ["bare COPY of the file", shown(rows), shown(rows / found.copy), "1", ""],
-        ["import: until committed in the inbox", shown(rows), shown(rows / found.accepted), shown(ratio),
-         shown(found.peak_mb)],
-        ["absorbed: until in profiles, audiences", shown(sample), shown(absorbed), shown(absorbed * found.copy / rows),
-         ""],
-    ]  # fmt: skip
+        [
+            "import: until committed in the inbox",
+            shown(rows),
+            shown(rows / found.accepted),
+            shown(ratio),
+            shown(found.peak_mb),
+        ],
+        [
+            "absorbed: until in profiles, audiences",
+            shown(sample),
+            shown(absorbed),
+            shown(absorbed * found.copy / rows),
+            "",
+        ],
+    ]
     bounds = [
         Bound("import of CSV into the inbox ÷ bare COPY", ratio, "at least", LEAST),
         Bound("most memory of the importing process", found.peak_mb, "at most", MOST_MB, "MB"),
@@ -153,8 +165,13 @@ def _result(found: Measured, rows: int, sample: int) -> Result:
         f"absorbed per core: {shown(sample / found.absorbed.cpu)} a second of CPU time",
     ]
     figures = {
-        "rows": rows, "copy_seconds": found.copy, "accepted_seconds": found.accepted, "peak_mb": found.peak_mb,
-        "absorbed_rows": sample, "absorbed_seconds": found.absorbed.seconds, "absorbed_cpu": found.absorbed.cpu,
-    }  # fmt: skip
+        "rows": rows,
+        "copy_seconds": found.copy,
+        "accepted_seconds": found.accepted,
+        "peak_mb": found.peak_mb,
+        "absorbed_rows": sample,
+        "absorbed_seconds": found.absorbed.seconds,
+        "absorbed_cpu": found.absorbed.cpu,
+    }
     columns = ["", "rows", "rows/s", "÷ COPY", "MB"]
     return Result("imports", [Table("imports", columns, cells)], bounds, notes, figures)

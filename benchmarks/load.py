@@ -9,7 +9,7 @@ import msgspec
 
 from benchmarks.programs import HOST
 from benchmarks.tools import find
-from dmphub.environment import PROJECT_ROOT
+from core.environment import PROJECT_ROOT
 
 LUA = Path(__file__).parent / "lua"
 CONNECTIONS = 64
@@ -56,7 +56,7 @@ def run(port: int, script: Script, path: str, seconds: int) -> Load:
 
 
 def _result(command: list[str], folder: Path, seconds: int) -> Load:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds + 30, check=False)  # noqa: S603 (our own command)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds + 30, check=False)
     for line in done.stdout.splitlines():
         if line.startswith(MARK):
             return msgspec.json.decode(line.removeprefix(MARK), type=Load)

@@ -73,12 +73,12 @@ def run(options: Options) -> Result:
 
 def furnish(people: int, database: Any) -> tuple[int, int]:
     """People, those of them who order most as a seed, and a lookalike; answers the seed's size, the lookalike's id."""
-    from audiences.lookalikes.services import create_lookalike  # noqa: PLC0415 (needs Django's settings)
-    from audiences.models import Audience  # noqa: PLC0415
-    from audiences.services import create_audience, finish_builds, size  # noqa: PLC0415
-    from dmphub.synthetic.generation import generate  # noqa: PLC0415
-    from edge.models import Customer  # noqa: PLC0415
-    from pipeline.absorb.absorber import Absorber  # noqa: PLC0415
+    from audiences.models import Audience
+    from audiences.services import create_audience, finish_builds, size
+    from core.models import Customer
+    from local.synthetic.generation import generate
+    from lookalikes.services import create_lookalike
+    from pipeline.absorb.absorber import Absorber
 
     generate(CUSTOMER, people, 1, datetime.now(UTC).date(), lambda _: None)
     customer = Customer.objects.get(m=CUSTOMER)
@@ -95,7 +95,7 @@ def furnish(people: int, database: Any) -> tuple[int, int]:
 
 def _in_a_process() -> tuple[dict[str, float], float]:
     """The whole run as the hub does it: in a process that comes and goes."""
-    process = subprocess.Popen([sys.executable, "-c", LEARN], stdout=subprocess.PIPE)  # noqa: S603 (our own line)
+    process = subprocess.Popen([sys.executable, "-c", LEARN], stdout=subprocess.PIPE)
     peak = Peak()
     watching = threading.Thread(target=peak.watch, args=[process])
     watching.start()
@@ -111,8 +111,8 @@ def _in_a_process() -> tuple[dict[str, float], float]:
 def learn_and_score() -> None:
     """Print how long each stage took."""
     began = time.perf_counter()
-    from pipeline.lookalikes import run as running  # noqa: PLC0415 (its import is part of the cost)
-    from pipeline.lookalikes import scoring, training  # noqa: PLC0415
+    from lookalikes.jobs import run as running
+    from lookalikes.jobs import scoring, training
 
     spent: dict[str, float] = {"importing": time.perf_counter() - began}
     for module, name in (
@@ -144,8 +144,8 @@ def _timed(work: Callable[..., Any], name: str, spent: dict[str, float]) -> Call
 
 def _cost_of_an_event(database: Any, lookalike: int, events: int) -> tuple[float, float]:
     """Microseconds of CPU, PostgreSQL's among them, that an absorbed event takes without and with the lookalike."""
-    from audiences.models import Audience  # noqa: PLC0415
-    from pipeline.absorb.absorber import Absorber  # noqa: PLC0415
+    from audiences.models import Audience
+    from pipeline.absorb.absorber import Absorber
 
     absorber = Absorber(lambda _: None)
     best = {Audience.Status.PAUSED: math.inf, Audience.Status.LIVE: math.inf}
@@ -163,9 +163,9 @@ def _cost_of_an_event(database: Any, lookalike: int, events: int) -> tuple[float
 
 def _fill(database: Any, events: int, number: int) -> None:
     """One event of each of so many people, which changes what the lookalike looks at."""
-    from edge.kinds import Kind  # noqa: PLC0415
-    from edge.messages import Event, encode  # noqa: PLC0415
-    from profiles.models import Pixel  # noqa: PLC0415
+    from core.inbox import Kind
+    from core.messages import Event, encode
+    from profiles.models import Pixel
 
     pixel = Pixel.objects.order_by("id")[0].pk
     users = database.execute(

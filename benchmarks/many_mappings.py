@@ -10,7 +10,7 @@ from benchmarks.absorb import Database
 from benchmarks.figures import shown
 from benchmarks.report import console
 from benchmarks.shop import CUSTOMER, IDENTITIES, MAPPINGS, PROFILES, STAGE, Shop
-from edge import buckets
+from core import buckets
 
 CHUNK = 1_000_000  # rows that are staged at a time
 SEED = b"5"
@@ -50,15 +50,15 @@ def load(database: Database, shop: Shop, loaded: int, size: int) -> int:
 
 
 def _count() -> None:
-    from pipeline.database import connect  # noqa: PLC0415 (needs Django's settings)
-    from profiles import known  # noqa: PLC0415
-    from usersync import mapped  # noqa: PLC0415
+    from core.database import connect
+    from profiles.user_counts import recount as recount_users
+    from usersync.user_counts import recount as recount_mapped
 
     connection = connect(durable=False)
     with connection.cursor() as cursor:
         for bucket in range(buckets.BUCKETS):
-            known.recount(cursor, bucket)
-            mapped.recount(cursor, bucket)
+            recount_users(cursor, bucket)
+            recount_mapped(cursor, bucket)
     connection.close()
 
 

@@ -13,9 +13,9 @@ from benchmarks.figures import shown
 from benchmarks.home import services
 from benchmarks.many_mappings import known_as, load, user
 from benchmarks.shop import CUSTOMER, Shop, open_shop, settle_down
-from edge import buckets
-from edge.kinds import Kind
-from edge.messages import Sync, encode
+from core import buckets
+from core.inbox import Kind
+from core.messages import Sync, encode
 
 SMALL, LARGE, QUICK = 100_000, 10_000_000, 1_000_000
 SAMPLE, QUICK_SAMPLE = 50_000, 10_000
@@ -66,9 +66,9 @@ def run(options: Options) -> Result:
 
 class _Bench:
     def __init__(self, database: Database, shop: Shop, sample: int) -> None:
-        from dmphub.models import ApiKey  # noqa: PLC0415 (needs Django's settings)
-        from pipeline.absorb.absorber import Absorber  # noqa: PLC0415
-        from pipeline.database import connect  # noqa: PLC0415
+        from core.database import connect
+        from core.models import ApiKey
+        from pipeline.absorb.absorber import Absorber
 
         self._database = database
         self._shop = shop
@@ -114,7 +114,7 @@ class _Bench:
         return range(first, self.mappings)
 
     def _look_up_by_id(self) -> Callable[[], None]:
-        from profiles.store import load_identities  # noqa: PLC0415 (needs Django's settings)
+        from profiles.store import load_identities
 
         kind = f"platform:{self._shop.platform}"
         batches = [[(CUSTOMER, kind, known_as(n)) for n in numbers] for numbers in _batches(self._known())]
@@ -127,7 +127,7 @@ class _Bench:
         return work
 
     def _look_up_by_user(self) -> Callable[[], None]:
-        from usersync.store import of_users  # noqa: PLC0415 (needs Django's settings)
+        from usersync.store import of_users
 
         batches = [{(CUSTOMER, user(n)) for n in numbers} for numbers in _batches(self._known())]
 
@@ -139,7 +139,7 @@ class _Bench:
         return work
 
     def _ask_the_api(self) -> Callable[[], None]:
-        from rest_framework.test import APIClient  # noqa: PLC0415 (needs Django's settings)
+        from rest_framework.test import APIClient
 
         client = APIClient(headers={"Authorization": f"Bearer {self._key}"})
         asked = [(known_as(n), user(n)) for n in self._known()[:REQUESTS]]
@@ -164,9 +164,9 @@ class _Bench:
         return lambda: drain(self._absorber.absorb)
 
     def _match_rate_ms(self) -> float:
-        from integrations.models import Platform  # noqa: PLC0415 (needs Django's settings)
-        from pipeline import match_rates  # noqa: PLC0415
-        from usersync.mapped import newest_sync  # noqa: PLC0415
+        from integrations.models import Platform
+        from pipeline import match_rates
+        from usersync.user_counts import newest_sync
 
         platform = Platform.objects.get(pl=self._shop.platform)
         match_rates.rate(platform)

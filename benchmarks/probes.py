@@ -5,9 +5,9 @@ import time
 from uuid import UUID
 
 from benchmarks.absorb import Database
-from edge import buckets
-from edge.kinds import Kind
-from edge.messages import Event, encode
+from core import buckets
+from core.inbox import Kind
+from core.messages import Event, encode
 
 HANDFUL = 20
 EVERY_SECONDS = 0.02

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dmphub.environment import PROJECT_ROOT
+from core.environment import PROJECT_ROOT
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
@@ -50,7 +50,7 @@ def answers(port: int, path: str) -> bool:
 def running(command: Sequence[str], *, folder: Path = PROJECT_ROOT) -> Iterator["subprocess.Popen[str]"]:
     """A program, until the end of the block. What it complains about goes to `programs.log` in the home."""
     with _log().open("a") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)  # noqa: S603 (our own command)
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         yield process
     finally:
@@ -86,7 +86,7 @@ def hub(edge_workers: int, workers: int) -> Iterator[tuple[int, int]]:
     shape = ["--edge-workers", str(edge_workers), "--workers", str(workers)]
     command = [sys.executable, "manage.py", "up", "--port", "0", "--edge-port", "0", *shape]
     with running(command) as process:
-        assert process.stdout is not None  # noqa: S101 (a pipe was asked for)
+        assert process.stdout is not None
         line = process.stdout.readline().strip()
         if not line.startswith("ready "):
             raise RuntimeError(f"the hub did not start: it said {line!r}")

@@ -3,8 +3,8 @@
 
 def is_quiet(activation: int) -> bool:
     """Nothing is waiting, and the activation's segment exists."""
-    from activation.models import Activation  # noqa: PLC0415 (models need Django's settings)
-    from pipeline.quiet import counts  # noqa: PLC0415
+    from activation.models import Activation
+    from pipeline.backlog import counts
 
     live = Activation.objects.filter(id=activation, status=Activation.Status.LIVE)
     return live.exists() and not any(counts().values())

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from benchmarks.users import platform_user_id, user_ids
-from edge import buckets
+from core import buckets
 
 CUSTOMER = 1
 ACCOUNT = "bench"
@@ -48,11 +48,11 @@ class Shop:
 
 def open_shop(segments_url: str) -> Shop:
     """Furnish the hub; ready when its audiences and its segment are built, which the caller sees to."""
-    from activation.services import activate  # noqa: PLC0415 (models need Django's settings)
-    from audiences.services import create_audience  # noqa: PLC0415
-    from edge.models import Customer  # noqa: PLC0415
-    from integrations.models import Platform  # noqa: PLC0415
-    from profiles.models import Attribute, Pixel  # noqa: PLC0415
+    from activation.services import activate
+    from audiences.services import create_audience
+    from core.models import Customer
+    from integrations.models import Platform
+    from profiles.models import Attribute, Pixel
 
     customer = Customer.objects.create(m=CUSTOMER, name="Benchmark shop")
     pixel = Pixel.objects.create(customer=customer, name="checkout")
@@ -69,8 +69,8 @@ def open_shop(segments_url: str) -> Shop:
 
 def open_more_audiences(shop: Shop, count: int) -> None:
     """Audiences whose rules are asked as those of the first ten are, and say no; no two of them alike."""
-    from audiences.services import create_audience  # noqa: PLC0415 (models need Django's settings)
-    from edge.models import Customer  # noqa: PLC0415
+    from audiences.services import create_audience
+    from core.models import Customer
 
     customer = Customer.objects.get(m=CUSTOMER)
     for number in range(count):

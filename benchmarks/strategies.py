@@ -16,7 +16,7 @@ from benchmarks.deliver import DUE
 from benchmarks.figures import shown
 from benchmarks.home import services
 from benchmarks.shop import ACCOUNT, Shop, open_accounts, open_shop, settle_down
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
 
 SEED = 5
 CALLS, QUICK_CALLS = 6_000, 200
@@ -42,10 +42,10 @@ def run(options: Options) -> Result:
 
 def _calls(database: Database, url: str, shop: Shop, sandbox: SandboxProcess, count: int) -> tuple[float, float]:
     """Members a second: the hub's, and a bare loop's with as many calls at once."""
-    from activation.delivery.lanes import CREATION, LANES  # noqa: PLC0415 (needs Django's settings)
-    from activation.models import Activation  # noqa: PLC0415
-    from integrations.models import Platform  # noqa: PLC0415
-    from pipeline import delivery  # noqa: PLC0415
+    from activation.delivery.lanes import CREATION, LANES
+    from activation.models import Activation
+    from integrations.models import Platform
+    from pipeline import deliver
 
     platform = Platform.objects.get(pl=shop.platform)
     call = f"{sandbox.segments_url}?id={{{{segment_id}}}}&userid={{{{userid}}}}"
@@ -55,7 +55,7 @@ def _calls(database: Database, url: str, shop: Shop, sandbox: SandboxProcess, co
         "remove": {"method": "DELETE", "url": call},
     }
     platform.save()
-    delivery.work(shop.platform, CREATION, lambda: True)
+    deliver.work(shop.platform, CREATION, lambda: True)
     segment = Activation.objects.get(id=shop.activation).segment_id
     open_accounts(url, shop, SEED, count)
 
@@ -67,7 +67,7 @@ def _calls(database: Database, url: str, shop: Shop, sandbox: SandboxProcess, co
             session.post(sandbox.segments_url, params=given, timeout=10).raise_for_status()
 
     def lane(number: int) -> None:
-        while delivery.work(shop.platform, number, lambda: True):
+        while deliver.work(shop.platform, number, lambda: True):
             pass
 
     bare = count / _timed(lambda: _at_once(loop, LANES))
@@ -80,27 +80,27 @@ def _calls(database: Database, url: str, shop: Shop, sandbox: SandboxProcess, co
 
 def _files(database: Database, url: str, shop: Shop, count: int) -> dict[str, float]:
     """Seconds: of `COPY | gzip -1` of what is due, of writing the file, and of the round as a whole."""
-    from activation.delivery import files  # noqa: PLC0415 (needs Django's settings)
-    from activation.delivery.lanes import CREATION, FILES  # noqa: PLC0415
-    from activation.services import activate  # noqa: PLC0415
-    from audiences.models import Audience  # noqa: PLC0415
-    from edge.models import Customer  # noqa: PLC0415
-    from integrations.models import Platform  # noqa: PLC0415
-    from pipeline import delivery  # noqa: PLC0415
+    from activation.delivery import files
+    from activation.delivery.lanes import CREATION, FILES
+    from activation.services import activate
+    from audiences.models import Audience
+    from core.models import Customer
+    from integrations.models import Platform
+    from pipeline import deliver
 
     settings = {"target": "folder", "path": "bench"}
     customer = Customer.objects.get()
     platform = Platform.objects.create(customer=customer, name="files", connector="file", settings=settings)
     activation = activate(Audience.objects.get(id=shop.audience), platform, {})
     database.execute("TRUNCATE inbox, delivery, profile, identity, user_mapping")
-    delivery.work(platform.pl, CREATION, lambda: True)
+    deliver.work(platform.pl, CREATION, lambda: True)
     open_accounts(url, Shop(shop.pixel, platform.pl, shop.secret, shop.audience, activation.id), SEED, count)
     database.execute(DUE, [activation.id, platform.pl])
     settle_down(url)
     copied = min(_timed(lambda: _copy(database, activation.id)) for _ in range(3))
     writing = _Stopwatch(files._Run.write)
     files._Run.write = writing.run  # type: ignore[method-assign,assignment]  # timed where it stands
-    whole = _timed(lambda: delivery.work(platform.pl, FILES, lambda: True))
+    whole = _timed(lambda: deliver.work(platform.pl, FILES, lambda: True))
     _verify(database)
     return {"lines": count, "copy": copied, "writing": writing.seconds, "whole": whole}
 
@@ -124,8 +124,8 @@ class _Stopwatch:
 
 def _copy(database: Database, activation: int) -> None:
     with Path("/dev/null").open("wb") as nowhere:
-        packing = subprocess.Popen(["gzip", "-1"], stdin=subprocess.PIPE, stdout=nowhere)  # noqa: S607 (a tool of the system)
-        assert packing.stdin is not None  # noqa: S101 (a pipe was asked for)
+        packing = subprocess.Popen(["gzip", "-1"], stdin=subprocess.PIPE, stdout=nowhere)
+        assert packing.stdin is not None
         with database.cursor().copy(COPY.format(activation=activation)) as copy:
             for block in copy:
                 packing.stdin.write(block)

@@ -33,8 +33,8 @@ def missing() -> list[str]:
 
 def _apt(*arguments: str) -> bool:
     try:
-        done = subprocess.run(  # noqa: S603 (our own command)
-            ["apt-get", "-qq", *arguments],  # noqa: S607 (wherever the system keeps it)
+        done = subprocess.run(
+            ["apt-get", "-qq", *arguments],
             env=os.environ | ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -7,7 +7,7 @@ import asyncio
 from unittest.mock import patch
 
 from dmphub import asgi, edge_server
-from edge.inbox import Inbox
+from edge.group_commit import Inbox
 
 
 class Uncommitted(Inbox):
@@ -17,7 +17,7 @@ class Uncommitted(Inbox):
     def reachable(self) -> bool:
         return True
 
-    def append(self, bucket: int, kind: int, query: bytes, body: bytes | None = None) -> "asyncio.Future[None]":  # noqa: ARG002 (as the inbox it stands for)
+    def append(self, bucket: int, kind: int, query: bytes, body: bytes | None = None) -> "asyncio.Future[None]":
         return self._done
 
     async def start(self) -> None:

@@ -2,34 +2,34 @@
 
 import os
 
-from dmphub import embedded
-from dmphub import environment as environments
-from dmphub.environment import Environment
-from edge.api_keys import API_KEYS
+from core import environment as environments
+from core.environment import Environment
+from core.limits import Limits
+from core.secrets import KeyRing
+from core.tokens import Tokens
+from core.wakeups import wakeups
 from edge.application import Edge, Handler
 from edge.cookies import CookieJar
+from edge.endpoints.dp import DpRoute
+from edge.endpoints.dp_batch import BatchRoute
+from edge.endpoints.links import LinkRoute
+from edge.endpoints.opt_out import ChoiceRoutes
+from edge.endpoints.redirects import Redirects
+from edge.endpoints.sync_tag import SyncTagRoute
+from edge.endpoints.uid import UidRoute
+from edge.group_commit import Inbox, OnCommit
 from edge.health import Readiness, healthz
-from edge.inbox import Inbox, OnCommit
-from edge.limits import Limits
 from edge.metrics import Metrics
 from edge.references import Signer
-from edge.secrets import KeyRing
+from edge.sections.api_keys import API_KEYS
+from edge.sections.pixels import COLLECTION
+from edge.sections.platforms import platforms_section
+from edge.sections.syncs import syncs_section
 from edge.snapshot import Snapshot
-from edge.tokens import Tokens
 from edge.waker import Waker
-from edge.wakeups import wakeups
-from profiles.dp import DpRoute
-from profiles.dp_batch import BatchRoute
-from profiles.dp_pixels import COLLECTION
-from profiles.sync_tag import SyncTagRoute
+from local import embedded
 from usersync import links
-from usersync.choice import ChoiceRoutes
 from usersync.consent import Judge
-from usersync.link_routes import LinkRoute
-from usersync.redirects import Redirects
-from usersync.syncs import syncs_section
-from usersync.uid import UidRoute
-from usersync.uid_platforms import platforms_section
 
 
 def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | None = None) -> Edge:

@@ -4,7 +4,7 @@ import os
 
 from celery import Celery, signals
 
-from edge import collector
+from core import collector
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dmphub.settings")
 

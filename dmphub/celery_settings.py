@@ -1,7 +1,7 @@
 """How Celery runs: no results, no payloads, one wake-up at a time, no opinion on logging."""
 
+from core.wakeups import ABSORB, celery_url
 from dmphub.settings import REDIS_URL
-from edge.wakeups import ABSORB, celery_url
 
 broker_url = celery_url(REDIS_URL)
 broker_connection_retry_on_startup = True

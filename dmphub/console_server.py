@@ -13,8 +13,8 @@ from typing import Any
 from granian import Granian
 from granian.constants import Interfaces
 
-from dmphub import environment
-from dmphub.supervisor.parent_death import die_with_parent
+from core import environment
+from local.supervisor.parent_death import die_with_parent
 
 THREADS = 4
 
@@ -40,7 +40,7 @@ def main() -> None:
 def load() -> Callable[..., Any]:
     """The application, made in granian's worker process, which must not outlive the one that started it."""
     die_with_parent(signal.SIGKILL)
-    from dmphub.wsgi import application  # noqa: PLC0415  the process that only starts the worker stays small
+    from dmphub.wsgi import application
 
     return application
 

@@ -14,8 +14,8 @@ import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
+from core import collector
 from dmphub.asgi import make_edge
-from edge import collector
 
 BACKLOG = 1024
 STOP_SECONDS = 2.8

@@ -1,4 +1,4 @@
-"""Django's settings: everything that varies comes from `dmphub.environment`."""
+"""Django's settings: everything that varies comes from `core.environment`."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.templatetags.static import static
 
-from dmphub import embedded, environment
+from core import environment
+from local import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = environment.read()
@@ -35,13 +36,16 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
-    "edge",
+    "core",
     "integrations",
     "usersync",
     "profiles",
     "audiences",
+    "lookalikes",
     "activation",
     "pipeline",
+    "api",
+    "console",
     "dmphub",
 ]
 
@@ -109,14 +113,14 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["dmphub.api.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["dmphub.api.permissions.RolePermission"],
-    "DEFAULT_PAGINATION_CLASS": "dmphub.api.pagination.NewestLast",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.RolePermission"],
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.NewestLast",
     "PAGE_SIZE": 100,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["dmphub.api.parser.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "dmphub.api.schema.ApiSchema",
+    "DEFAULT_PARSER_CLASSES": ["api.parser.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
 }
 
@@ -133,7 +137,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "dmphub.api.schema.tell_errors",
+        "api.schema.tell_errors",
     ],
     "ENUM_NAME_OVERRIDES": {
         "AttributeType": "profiles.models.Attribute.Type",
@@ -153,9 +157,9 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
-    "STYLES": [lambda _: static("dmphub/console.css")],
-    "DASHBOARD_CALLBACK": "dmphub.console.dashboard.dashboard",
-    "SIDEBAR": {"show_search": False, "navigation": "dmphub.console.navigation.navigation"},
+    "STYLES": [lambda _: static("console.css")],
+    "DASHBOARD_CALLBACK": "console.dashboard.dashboard",
+    "SIDEBAR": {"show_search": False, "navigation": "console.navigation.navigation"},
 }
 
 LOGGING = {

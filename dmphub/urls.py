@@ -3,12 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from dmphub.health import healthz, readyz
+from console.health import healthz, readyz
 
 urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
-    path("api/v1/", include("dmphub.api.addresses")),
-    path("", include("dmphub.console.addresses")),
+    path("api/v1/", include("api.addresses")),
+    path("", include("console.addresses")),
     path("", admin.site.urls),
 ]

@@ -46,7 +46,7 @@ class Answer:
         self.body: dict[str, Any] = {"type": "http.response.body", "body": body}
 
 
-class Refused(Exception):
+class RequestRefusedError(Exception):
     """Ends the handling of a request with an answer that sets, stores and redirects nothing."""
 
     def __init__(self, answer: Answer) -> None:
@@ -85,22 +85,15 @@ def plain(status: int, name: str, text: str, *headers: Header) -> Answer:
     return Answer(status, name, body=f"{text}\n".encode(), headers=headers)
 
 
-def bad(parameter: str) -> Refused:
-    """400: a parameter is missing, repeated or wrong. `parameter` is one of the names we know."""
-    return Refused(plain(400, f"bad-{parameter}", f"{parameter} is missing, repeated or wrong"))
+def forbidden(name: str, text: str) -> RequestRefusedError:
+    return RequestRefusedError(plain(403, name, text))
 
 
-def forbidden(name: str, text: str) -> Refused:
-    return Refused(plain(403, name, text))
-
-
-def bad_method(*allowed: str) -> Refused:
+def bad_method(*allowed: str) -> RequestRefusedError:
     methods = ", ".join(allowed)
-    return Refused(plain(405, "bad-method", f"use {methods}", (b"allow", methods.encode())))
+    return RequestRefusedError(plain(405, "bad-method", f"use {methods}", (b"allow", methods.encode())))
 
 
-BAD_KEY = plain(401, "bad-key", "send a valid API key: Authorization: Bearer <key>", (b"www-authenticate", b"Bearer"))
-TOO_LARGE = plain(413, "too-large", "the data is too large")
 TOO_SLOW = plain(408, "too-slow", "the data took too long to arrive")
 UNAVAILABLE = plain(503, "unavailable", "try again soon", RETRY_AFTER)
 NOT_FOUND = plain(404, "not-found", "nothing here")

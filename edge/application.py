@@ -5,11 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from core.errors import InputError, InvalidParameterError
 from edge import answers
-from edge.answers import Answer, Refused
-from edge.body import Disconnected, Receive
-from edge.inbox import Inbox, RowRefused, Unavailable
+from edge.answers import Answer, RequestRefusedError
+from edge.body import DisconnectedError, Receive
+from edge.group_commit import Inbox, RowRefusedError, UnavailableError
 from edge.metrics import Metrics
+from edge.refusals import answer_to
 from edge.request import Request
 from edge.snapshot import Snapshot
 
@@ -47,7 +49,7 @@ class Edge:
             self._metrics.answered[path if handler else "other", answer.name] += 1
             await send(answer.start)
             await send(answer.body)
-        except Disconnected:
+        except DisconnectedError:
             self._metrics.answered[path, "disconnected"] += 1
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -71,13 +73,15 @@ class Edge:
 async def _answer(handler: Handler, scope: dict[str, Any], receive: Receive) -> Answer:
     try:
         return await handler(Request(scope, receive))
-    except Refused as refusal:
+    except RequestRefusedError as refusal:
         return refusal.answer
-    except Unavailable:
+    except UnavailableError:
         return answers.UNAVAILABLE
-    except RowRefused:
-        return answers.bad("data").answer
-    except Disconnected:
+    except InputError as error:
+        return answer_to(error)
+    except RowRefusedError:
+        return answer_to(InvalidParameterError("data"))
+    except DisconnectedError:
         raise
     except Exception:
         logger.exception("%s failed", scope["path"])

@@ -5,16 +5,17 @@ import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from core.errors import InvalidParameterError, TooLargeError
+from core.limits import Limits
 from edge import answers
-from edge.answers import Refused
-from edge.limits import Limits
+from edge.answers import RequestRefusedError
 
 _MOST_MEMBERS = 100  # what follows a member is copied each time
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
-class Disconnected(Exception):
+class DisconnectedError(Exception):
     """The sender went away before its body was complete."""
 
 
@@ -30,14 +31,14 @@ async def read(receive: Receive, length: int, limits: Limits) -> bytes:
         async with asyncio.timeout(limits.body_seconds):
             return await _read_on(message, receive, limits)
     except TimeoutError:
-        raise Refused(answers.TOO_SLOW) from None
+        raise RequestRefusedError(answers.TOO_SLOW) from None
 
 
 async def _read_on(message: dict[str, Any], receive: Receive, limits: Limits) -> bytes:
     body = bytearray()
     while True:
         if message["type"] != "http.request":
-            raise Disconnected
+            raise DisconnectedError
         body += message.get("body", b"")
         check_size(len(body), limits)
         if not message.get("more_body"):
@@ -46,9 +47,9 @@ async def _read_on(message: dict[str, Any], receive: Receive, limits: Limits) ->
 
 
 def check_size(size: int, limits: Limits) -> None:
-    """Raises Refused for more bytes than the limit."""
+    """Raises TooLargeError for more bytes than the limit."""
     if size > limits.body_bytes:
-        raise Refused(answers.TOO_LARGE)
+        raise TooLargeError
 
 
 def gunzip(packed: bytes, limits: Limits) -> bytes:
@@ -61,9 +62,9 @@ def gunzip(packed: bytes, limits: Limits) -> bytes:
         try:
             unpacked += member.decompress(packed, limits.body_bytes + 1 - len(unpacked))
         except zlib.error:
-            raise answers.bad("data") from None
+            raise InvalidParameterError("data") from None
         check_size(len(unpacked), limits)
         if not member.eof:
-            raise answers.bad("data")
+            raise InvalidParameterError("data")
         packed = member.unused_data
-    raise answers.bad("data")
+    raise InvalidParameterError("data")

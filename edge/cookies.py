@@ -1,7 +1,8 @@
 """Our cookies: `dmpuid=<uuid4>`, for thirteen months, and `dmpopt=1` of browsers that want none."""
 
-import re
 import uuid
+
+from core import user_ids
 
 NAME = b"dmpuid="
 MAX_AGE = 33_696_000  # seconds
@@ -9,20 +10,6 @@ MAX_AGE = 33_696_000  # seconds
 CHOICE = b"dmpopt="
 OPTED_OUT = CHOICE + b"1"
 CHOICE_MAX_AGE = 157_680_000  # seconds: five years; browsers that allow less shorten it themselves
-
-USER_ID_LENGTH = 36
-_USER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-
-
-def user_id(text: str) -> str | None:
-    """`text` in the one form that user ids are stored in, or None where it is not a uuid4."""
-    lower = text.lower()
-    return lower if _USER_ID.fullmatch(lower) else None
-
-
-def bucket_of(user: str) -> int:
-    """The bucket of a user id in the stored form: as `buckets.of_user`, without making a UUID of it."""
-    return int(user[-2:], 16)
 
 
 def read(header: bytes) -> str | None:
@@ -32,7 +19,7 @@ def read(header: bytes) -> str | None:
     for part in header.split(b";"):
         pair = part.strip()
         if pair.startswith(NAME):
-            found = user_id(pair[len(NAME) :].decode("latin-1"))
+            found = user_ids.parse(pair[len(NAME) :].decode("latin-1"))
             if found is not None:
                 return found
     return None

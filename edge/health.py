@@ -2,7 +2,7 @@
 
 from edge import answers
 from edge.answers import Answer
-from edge.inbox import Inbox
+from edge.group_commit import Inbox
 from edge.request import Request
 from edge.snapshot import Snapshot
 

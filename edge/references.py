@@ -4,8 +4,8 @@ import time
 
 import msgspec
 
-from edge.messages import Id
-from edge.tokens import Tokens
+from core.messages import Id
+from core.tokens import Tokens
 
 MAX_AGE = 86_400  # seconds: data kept under an id that is not confirmed goes after a day
 

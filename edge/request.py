@@ -3,11 +3,12 @@
 import asyncio
 from typing import Any
 
-from edge import answers, cookies
+from core.errors import InvalidParameterError
+from core.limits import Limits
+from core.query import Query
 from edge import body as bodies
+from edge import cookies
 from edge.body import Receive
-from edge.limits import Limits
-from edge.query import Query
 
 _GZIP = frozenset({b"gzip", b"x-gzip"})
 _PLAIN = frozenset({b"", b"identity"})
@@ -68,7 +69,7 @@ class Request:
         return next((bytes(value) for found, value in self._scope["headers"] if found == name), b"")
 
     async def body(self, limits: Limits) -> bytes:
-        """The body, unpacked; empty where there is none. Raises Refused and Disconnected."""
+        """The body, unpacked; empty where there is none. Raises InputError, RequestRefusedError, DisconnectedError."""
         if self._length == 0:
             return b""
         bodies.check_size(self._length, limits)
@@ -79,4 +80,4 @@ class Request:
             if limits.body_bytes > _AT_ONCE:
                 return await asyncio.to_thread(bodies.gunzip, body, limits)
             return bodies.gunzip(body, limits)
-        raise answers.bad("data")
+        raise InvalidParameterError("data")

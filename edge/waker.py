@@ -4,13 +4,13 @@ import threading
 import time
 from collections.abc import Collection
 
-from edge.wakeups import ABSORB, Wakeups
+from core.wakeups import ABSORB, Wakeups
 
 SHORTEST_SECONDS = 0.02
 
 
 class Waker:
-    """Told of every commit (see `edge.inbox.OnCommit`); a thread of its own speaks to Redis."""
+    """Told of every commit (see `edge.group_commit.OnCommit`); a thread of its own speaks to Redis."""
 
     def __init__(self, wakeups: Wakeups) -> None:
         self._wakeups = wakeups

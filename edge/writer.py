@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 
-from edge import arrays
-from edge.arrays import Byteas, Moments, SmallInts
+from core import arrays
+from core.arrays import Byteas, Moments, SmallInts
 
 CONNECT_SECONDS = 2
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from integrations.errors import Misconfigured, Retriable
+from integrations.errors import MisconfiguredError, RetriableError
 
 PRIVATE = "the address is inside a private network, where the hub does not go"
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -55,31 +55,32 @@ def is_public(text: str) -> bool:
 def resolve(host: str, port: int) -> list[str]:
     """The host's addresses in numbers, all of them public.
 
-    Raises `Misconfigured` where one is not (unless the hub may call private ones), `Retriable` where it has none.
+    Raises `MisconfiguredError` where one is not (unless the hub may call private ones), `RetriableError` where it
+    has none.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as unknown:
-        raise Retriable(f"the name {host} has no address") from unknown
+        raise RetriableError(f"the name {host} has no address") from unknown
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not settings.ALLOW_PRIVATE_TARGETS and not all(is_public(address) for address in addresses):
-        raise Misconfigured(PRIVATE)
+        raise MisconfiguredError(PRIVATE)
     return addresses
 
 
 def connect(host: str, port: int, timeout: float) -> socket.socket:
-    """A connection to one of the host's addresses. Raises like `resolve`, and `Retriable` where none answers."""
+    """A connection to one of the host's addresses. Raises like `resolve`, and `RetriableError` where none answers."""
     last: OSError | None = None
     for address in resolve(host, port):
         try:
             return socket.create_connection((address, port), timeout)
         except OSError as failure:
             last = failure
-    raise Retriable(f"{host} could not be reached") from last
+    raise RetriableError(f"{host} could not be reached") from last
 
 
 def check_peer(connected: socket.socket) -> None:
-    """Raise `Misconfigured` where a connection that somebody else made leads into a private network."""
+    """Raise `MisconfiguredError` where a connection that somebody else made leads into a private network."""
     if not settings.ALLOW_PRIVATE_TARGETS and not is_public(str(connected.getpeername()[0])):
         connected.close()
-        raise Misconfigured(PRIVATE)
+        raise MisconfiguredError(PRIVATE)

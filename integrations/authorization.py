@@ -12,7 +12,7 @@ from urllib.parse import quote_plus, urlencode
 import msgspec
 
 from integrations import http
-from integrations.errors import IntegrationError, RateLimited, Refused, Retriable, Unauthorized
+from integrations.errors import IntegrationError, RateLimitedError, RefusedError, RetriableError, UnauthorizedError
 from integrations.http import Request, Response
 
 # a token is given up so long before its end: what is sent with it has to arrive in time
@@ -35,7 +35,7 @@ class TokenSource(Protocol):
         """What asks for a token."""
 
     def token(self, response: Response) -> tuple[str, float]:
-        """The token and its lifetime in seconds. Raises `Unauthorized` or `Refused` where there is none."""
+        """The token and its lifetime in seconds. Raises `UnauthorizedError` or `RefusedError` where there is none."""
 
     def sign(self, request: Request, token: str) -> Request:
         """The request with the token on it."""
@@ -66,16 +66,18 @@ class ClientCredentials:
         document = _document(response)
         if response.status in {400, 401, 403}:
             reason = document.get("error")
-            raise Unauthorized(f"the token endpoint refuses us: {str(reason)[:100] if reason else response.status}")
+            raise UnauthorizedError(
+                f"the token endpoint refuses us: {str(reason)[:100] if reason else response.status}"
+            )
         if not 200 <= response.status < 300:
             failure = http.failure(response)
             failure.args = (f"the token endpoint answers {response.status}",)
             raise failure
         token = document.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
-            raise Refused("the token endpoint's answer has no access_token")
+            raise RefusedError("the token endpoint's answer has no access_token")
         if str(document.get("token_type", "bearer")).lower() != "bearer":
-            raise Refused("the token endpoint gives tokens of another type than bearer")
+            raise RefusedError("the token endpoint gives tokens of another type than bearer")
         return token, _lifetime(document.get("expires_in"))
 
     def sign(self, request: Request, token: str) -> Request:
@@ -136,7 +138,7 @@ def _left(until: float) -> float:
     """Seconds; what has been sent so far changed nothing at the platform."""
     left = until - time.monotonic()
     if left <= 0:
-        raise Retriable("no token came in time")
+        raise RetriableError("no token came in time")
     return left
 
 
@@ -144,12 +146,12 @@ def _token(tokens: Tokens, source: TokenSource, timeout: float, *, instead_of: s
     """Without a token nothing was sent: whatever went wrong, the platform has applied nothing."""
     try:
         return tokens.of(source, timeout, instead_of=instead_of)
-    except RateLimited:
+    except RateLimitedError:
         raise
-    except Retriable as failure:
-        raise Retriable(f"no token: {failure}") from failure
+    except RetriableError as failure:
+        raise RetriableError(f"no token: {failure}") from failure
     except IntegrationError as failure:
-        raise Unauthorized(f"no token: {failure}") from failure
+        raise UnauthorizedError(f"no token: {failure}") from failure
 
 
 def _document(response: Response) -> dict[str, Any]:

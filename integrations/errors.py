@@ -8,23 +8,23 @@ class IntegrationError(Exception):
     excerpt: str = ""
 
 
-class Refused(IntegrationError):
+class RefusedError(IntegrationError):
     """The platform said no (a 4xx): sending the same again will not help."""
 
 
-class TooLarge(Refused):
+class TooLargeError(RefusedError):
     """The platform said that the request was too large (413): send fewer rows."""
 
 
-class Unauthorized(Refused):
+class UnauthorizedError(RefusedError):
     """The platform does not accept the credentials (401, 403): a person has to act."""
 
 
-class Retriable(IntegrationError):
+class RetriableError(IntegrationError):
     """The platform could not (5xx, 408): nothing was applied, or applying it again does no harm."""
 
 
-class RateLimited(Retriable):
+class RateLimitedError(RetriableError):
     """The platform asks to wait (429); `retry_after` in seconds where it says how long. Costs no attempt.
 
     `again_after`: how long to wait where it asks once more right after such a wait.
@@ -36,9 +36,9 @@ class RateLimited(Retriable):
         self.again_after = again_after
 
 
-class Unanswered(Retriable):
+class UnansweredError(RetriableError):
     """No answer came (time-out, broken connection): the platform may have applied the request."""
 
 
-class Misconfigured(Refused):
+class MisconfiguredError(RefusedError):
     """The request could not be made at all: an address, a template or a setting is wrong."""

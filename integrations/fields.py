@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import models
 
-from edge.secrets import KeyRing
+from core.secrets import KeyRing
 
 if TYPE_CHECKING:
     _BinaryField = models.BinaryField[Any, Any]
@@ -25,5 +25,5 @@ class SecretField(_BinaryField):
     def from_db_value(self, value: bytes | memoryview | None, *_: Any) -> Any:
         return None if value is None else KeyRing(settings.SECRET_KEYS).open(bytes(value))
 
-    def value_to_string(self, obj: models.Model) -> str:  # noqa: ARG002 (Django's signature)
+    def value_to_string(self, obj: models.Model) -> str:
         raise TypeError(f"{self.name} is secret and is not serialised")

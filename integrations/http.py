@@ -22,13 +22,13 @@ from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from integrations.addresses import PRIVATE, is_public
 from integrations.errors import (
     IntegrationError,
-    Misconfigured,
-    RateLimited,
-    Refused,
-    Retriable,
-    TooLarge,
-    Unanswered,
-    Unauthorized,
+    MisconfiguredError,
+    RateLimitedError,
+    RefusedError,
+    RetriableError,
+    TooLargeError,
+    UnansweredError,
+    UnauthorizedError,
 )
 
 CONNECT_SECONDS = 5.0
@@ -63,7 +63,7 @@ class Response:
         return self.body[:EXCERPT].decode("utf-8", "replace")
 
 
-class _Guard(IPFilterAdapter):  # type: ignore[misc]  # requests-hardened ships no types
+class _Guard(IPFilterAdapter):
     """Judges the pinned address by our own list, too."""
 
     def build_connection_pool_key_attributes(self, *given: Any, **more: Any) -> Any:
@@ -120,18 +120,23 @@ def exchange(request: Request, timeout: float) -> Response:
             body = _read(answer, deadline)
             return Response(answer.status_code, {name.lower(): v for name, v in answer.headers.items()}, body)
     except InvalidIPAddress as refused:
-        raise Misconfigured(PRIVATE) from refused
+        raise MisconfiguredError(PRIVATE) from refused
     except requests.ConnectTimeout as late:
-        raise Retriable("the platform could not be reached in time") from late
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema,
-            requests.exceptions.InvalidHeader, ValueError) as wrong:  # fmt: skip
-        raise Misconfigured(f"the request cannot be made: {type(wrong).__name__}") from wrong
+        raise RetriableError("the platform could not be reached in time") from late
+    except (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+        requests.exceptions.InvalidHeader,
+        ValueError,
+    ) as wrong:
+        raise MisconfiguredError(f"the request cannot be made: {type(wrong).__name__}") from wrong
     except requests.ConnectionError as broken:
         if _never_connected(broken):
-            raise Retriable("the platform could not be reached") from broken
-        raise Unanswered(f"no answer: {type(broken).__name__}") from broken
+            raise RetriableError("the platform could not be reached") from broken
+        raise UnansweredError(f"no answer: {type(broken).__name__}") from broken
     except (requests.RequestException, urllib3.exceptions.HTTPError) as broken:
-        raise Unanswered(f"no answer: {type(broken).__name__}") from broken
+        raise UnansweredError(f"no answer: {type(broken).__name__}") from broken
 
 
 def _never_connected(broken: requests.ConnectionError) -> bool:
@@ -155,16 +160,16 @@ def failure(response: Response) -> IntegrationError:
     message = f"HTTP {response.status}: {response.excerpt}"
     match response.status:
         case 429:
-            return RateLimited(message, retry_after(response.headers.get("retry-after")))
+            return RateLimitedError(message, retry_after(response.headers.get("retry-after")))
         case 413:
-            return TooLarge(message)
+            return TooLargeError(message)
         case 401 | 403:
-            return Unauthorized(message)
+            return UnauthorizedError(message)
         case 408:
-            return Retriable(message)
+            return RetriableError(message)
         case status if status >= 500:
-            return Retriable(message)
-    return Refused(message)
+            return RetriableError(message)
+    return RefusedError(message)
 
 
 def retry_after(value: str | None) -> float | None:

@@ -4,8 +4,8 @@ import secrets
 
 from django.db import models
 
-from edge.configuration import Configuration
-from edge.models import Customer
+from core.configuration import Configuration
+from core.models import Customer
 from integrations.fields import SecretField
 
 

@@ -33,7 +33,7 @@ class Name(Enum):
     USER = "{{user_id}}"
     CACHEBUSTER = "{{cachebuster}}"
     PLATFORM = "<platformId:integer>"
-    TOKEN = "<secureToken:string>"  # noqa: S105 (a macro)
+    TOKEN = "<secureToken:string>"
     SIGNAL = "${…}"
     UNKNOWN = "unknown"
 

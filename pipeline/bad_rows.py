@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from edge.models import BadRow
-from edge.transactions import wake_when_committed
-from edge.wakeups import ABSORB
+from core.models import BadRow
+from core.transactions import wake_when_committed
+from core.wakeups import ABSORB
 
 MOST = 10_000
 """Rows that one call puts back."""

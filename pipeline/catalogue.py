@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from activation import wants
-from activation.wants import Activations
+from activation import desired_state
+from activation.desired_state import Activations
 from audiences import catalogue as audiences
 from audiences.catalogue import Audiences
-from edge.models import Customer
+from core.models import Customer
 from profiles.conversion import Conversions, load_conversions
 
 
@@ -27,5 +27,5 @@ def at_version(version: int) -> Catalogue:
     global _current  # noqa: PLW0603 (one catalogue a process is the point: it is large and never changes)
     if _current is None or _current.version != version:
         customers = frozenset(Customer.objects.values_list("m", flat=True))
-        _current = Catalogue(version, customers, audiences.load(), wants.load(), load_conversions())
+        _current = Catalogue(version, customers, audiences.load(), desired_state.load(), load_conversions())
     return _current

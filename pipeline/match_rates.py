@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import connection
 
 from integrations.models import Platform
-from profiles.known import known_users
-from usersync.mapped import mapped_users, newest_sync
+from profiles.user_counts import known_users
 from usersync.models import MatchDay
+from usersync.user_counts import mapped_users, newest_sync
 
 KEEP = """
 INSERT INTO match_day (platform_id, day, known, mapped, newest_sync)

@@ -5,7 +5,7 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from edge.models import Customer
+from core.models import Customer
 from integrations.fields import SecretField
 from profiles.models import Pixel
 

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from audiences.services import finish_builds
-from edge.wakeups import ABSORB, DELIVER, wakeups
-from pipeline import deletions, delivery, erasures
+from core.wakeups import ABSORB, DELIVER, wakeups
+from pipeline import deletions, deliver
 from pipeline.absorb import stage
-from pipeline.erasures import Search
+from pipeline.privacy import erasures
+from pipeline.privacy.erasures import Search
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Sweeper:
             try:
                 self.sweep()
                 self._last_error = ""
-            except Exception as trouble:  # noqa: BLE001 (the database may be away; it is looked at again)
+            except Exception as trouble:
                 self._tell(trouble)
             time.sleep(max(0.0, EVERY_SECONDS - (time.monotonic() - started)))
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -68,7 +69,7 @@ class Sweeper:
         erasures.carry_on(self._searches)
         for tend in self._tended:
             tend()
-        for platform, lane in delivery.lanes():
+        for platform, lane in deliver.lanes():
             self._deliver(platform, lane)
         if time.monotonic() - self._chores_done >= CHORES_SECONDS:
             self._chores_done = time.monotonic()
@@ -82,14 +83,14 @@ class Sweeper:
             return
         if wakeups(settings.REDIS_URL).is_awake(DELIVER, platform, lane):
             return
-        if delivery.is_due(platform, lane, datetime.now(UTC) - MISSED):
+        if deliver.is_due(platform, lane, datetime.now(UTC) - MISSED):
             self._running[platform, lane] = self._threads.submit(self._work, platform, lane)
 
     def _work(self, platform: int, lane: int) -> None:
-        end = time.monotonic() + delivery.SHIFT_SECONDS
+        end = time.monotonic() + deliver.SHIFT_SECONDS
         try:
-            delivery.work(platform, lane, lambda: time.monotonic() < end)
-        except Exception as trouble:  # noqa: BLE001 (as above: told, and looked at again in a second)
+            deliver.work(platform, lane, lambda: time.monotonic() < end)
+        except Exception as trouble:
             self._tell(trouble)
         finally:
             close_old_connections()

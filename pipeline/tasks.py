@@ -2,9 +2,9 @@
 
 from celery import shared_task
 
-from edge.wakeups import ABSORB, DELIVER
-from pipeline import delivery
+from core.wakeups import ABSORB, DELIVER
 from pipeline.absorb import stage
+from pipeline.deliver import run
 
 
 @shared_task(name=ABSORB, ignore_result=True)
@@ -14,4 +14,4 @@ def absorb(slot: int = 0) -> None:
 
 @shared_task(name=DELIVER, ignore_result=True)
 def deliver(platform: int, lane: int) -> None:
-    delivery.run(platform, lane)
+    run(platform, lane)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from core.json_values import canonical, same
 from profiles.models import Attribute
 from profiles.paths import split_path
-from profiles.values import canonical, same
 
 TRUE, FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
 
 
-class Unconvertible(ValueError):
+class UnconvertibleError(ValueError):
     """The value cannot become the attribute's type."""
 
 
@@ -31,14 +31,14 @@ def to_number(value: Any) -> int | float:
         return value
     number: int | float = canonical(float(value))
     if not math.isfinite(number):
-        raise Unconvertible(value)
+        raise UnconvertibleError(value)
     return number
 
 
 def to_integer(value: Any) -> int:
     number = to_number(value)
     if not isinstance(number, int):
-        raise Unconvertible(value)
+        raise UnconvertibleError(value)
     return number
 
 
@@ -48,13 +48,13 @@ def to_boolean(value: Any) -> bool:
     text = str(value).strip().lower()
     if text in TRUE | FALSE:
         return text in TRUE
-    raise Unconvertible(value)
+    raise UnconvertibleError(value)
 
 
 def to_time(value: Any) -> int | float:
     """Unix seconds, from a number or from an ISO 8601 moment (UTC where it names no zone)."""
     if isinstance(value, bool):
-        raise Unconvertible(value)
+        raise UnconvertibleError(value)
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -85,17 +85,17 @@ AS_THEY_ARE: dict[str, tuple[type, ...]] = {
 
 
 def convert(value: Any, type_: str) -> Any:
-    """`value` as `type_`; a list item by item. Raises `Unconvertible`."""
+    """`value` as `type_`; a list item by item. Raises `UnconvertibleError`."""
     if type(value) in AS_THEY_ARE[type_]:
         return value
     if isinstance(value, list):
         return [convert(item, type_) for item in value]
     if isinstance(value, dict):
-        raise Unconvertible(value)
+        raise UnconvertibleError(value)
     try:
         return CONVERTERS[type_](value)
     except (TypeError, ValueError, OverflowError) as refused:
-        raise Unconvertible(value) from refused
+        raise UnconvertibleError(value) from refused
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ class Conversions:
                 continue
             try:
                 place[keys[-1]] = convert(value, type_)
-            except Unconvertible:
+            except UnconvertibleError:
                 del place[keys[-1]]
                 refused.append(path)
         return refused
@@ -135,7 +135,7 @@ class Conversions:
                 continue
             try:
                 place[keys[-1]] = convert(value, type_)
-            except Unconvertible:
+            except UnconvertibleError:
                 continue
             if not same(place[keys[-1]], value):
                 changed.add(keys[0])

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 
-from edge.query import Parameters, Query
-from profiles.values import canonical
+from core.json_values import canonical
+from core.query import Parameters, Query
 
 Dimension = str | int | float
 Reader = Callable[[str], Dimension | None]

@@ -12,8 +12,8 @@ from typing import Any
 from django.conf import settings
 from psycopg import Cursor
 
-from edge import buckets
-from edge.arrays import Byteas, Ints, SmallInts, columns
+from core import buckets
+from core.arrays import Byteas, Ints, SmallInts, columns
 from profiles.store import IdentityKey
 
 USER = "uuid"

@@ -6,12 +6,11 @@ from datetime import datetime
 
 import msgspec
 
-from edge import buckets, cookies
-from edge.commands import Command
-from edge.kinds import Kind
-from edge.limits import Limits
-from edge.messages import Id, Match, Sync, encode
-from profiles.dp_ids import DEVICES, is_nobody
+from core import buckets, user_ids
+from core.inbox import Command, Kind
+from core.limits import Limits
+from core.messages import Id, Match, Sync, encode
+from profiles.event_ids import DEVICES, is_nobody
 from profiles.personal.protection import PersonalDataError, Protection
 from profiles.state import USER_KEY
 from usersync.platform_ids import NO_ID, is_macro, is_sound
@@ -135,7 +134,7 @@ def _given(line: Line) -> dict[str, Id]:
 
 
 def _our_id(text: str | None) -> str:
-    user = cookies.user_id(text or "")
+    user = user_ids.parse(text or "")
     if user is None:
         raise BadLineError("uuid: is no user id of ours (a version 4 UUID)")
     return user

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from edge.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
-from profiles.commands import Cause
+from core.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
+from profiles.messages import Cause
 from profiles.state import ProfileState
 from profiles.store import moment
 

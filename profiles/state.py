@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from profiles.values import is_empty, same
+from core.json_values import is_empty, same
 
 DAY_MS = 86_400_000
 DAYS_KEPT = 180

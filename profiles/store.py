@@ -9,10 +9,10 @@ from uuid import UUID
 import msgspec
 from psycopg import Cursor
 
-from edge import buckets
-from edge.arrays import Bools, Ints, SmallInts, Texts, Times, Uuids, columns
+from core import buckets
+from core.arrays import Bools, Ints, SmallInts, Texts, Times, Uuids, columns
+from core.json_values import canonical, loads
 from profiles.state import ProfileState
-from profiles.values import canonical, loads
 
 PROFILE = (SmallInts, Ints, Uuids, Times, Texts, Texts, Texts, Texts, Texts, Bools, Uuids, Bools, Texts, Times)
 
@@ -26,13 +26,13 @@ LOAD_PROFILES = f"""
 SELECT {COLUMNS}
 FROM unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
 JOIN profile p ON p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.user_id
-"""  # noqa: S608 (the columns are a constant)
+"""
 
 PAGE_OF_PROFILES = f"""
 SELECT {COLUMNS} FROM profile p
 WHERE p.bucket = %s AND p.customer_id = %s AND p.user_id > %s
 ORDER BY p.user_id LIMIT %s
-"""  # noqa: S608 (the columns are a constant)
+"""
 
 SAVE_PROFILES = """
 INSERT INTO profile (bucket, customer_id, user_id, created_at, attributes, dimensions, times, activity, ids,
@@ -247,19 +247,55 @@ def _order(row: Sequence[Any]) -> tuple[int, int, int]:
 
 
 def _profile(row: Sequence[Any]) -> ProfileState:
-    (bucket, customer, user_id, created_at, attributes, dimensions, times, activity, ids, confirmed,
-     merged_into, opted_out, login, login_at) = row  # fmt: skip
+    (
+        bucket,
+        customer,
+        user_id,
+        created_at,
+        attributes,
+        dimensions,
+        times,
+        activity,
+        ids,
+        confirmed,
+        merged_into,
+        opted_out,
+        login,
+        login_at,
+    ) = row
     return ProfileState(
-        bucket, customer, user_id, milliseconds(created_at), loads(attributes), loads(dimensions), _decode(times),
-        _decode(activity), _decode(ids), confirmed, merged_into, opted_out,
-        login, 0 if login_at is None else milliseconds(login_at),
+        bucket,
+        customer,
+        user_id,
+        milliseconds(created_at),
+        loads(attributes),
+        loads(dimensions),
+        _decode(times),
+        _decode(activity),
+        _decode(ids),
+        confirmed,
+        merged_into,
+        opted_out,
+        login,
+        0 if login_at is None else milliseconds(login_at),
         counted=confirmed and merged_into is None and not opted_out,
-    )  # fmt: skip
+    )
 
 
 def _profile_row(state: ProfileState) -> tuple[Any, ...]:
     return (
-        state.bucket, state.customer, state.user_id, moment(state.created_at), _encode(state.attributes),
-        _encode(state.dimensions), _encode(state.times), _encode(state.activity), _encode(state.ids), state.confirmed,
-        state.merged_into, state.opted_out, state.login, moment(state.login_at) if state.login_at else None,
-    )  # fmt: skip
+        state.bucket,
+        state.customer,
+        state.user_id,
+        moment(state.created_at),
+        _encode(state.attributes),
+        _encode(state.dimensions),
+        _encode(state.times),
+        _encode(state.activity),
+        _encode(state.ids),
+        state.confirmed,
+        state.merged_into,
+        state.opted_out,
+        state.login,
+        moment(state.login_at) if state.login_at else None,
+    )

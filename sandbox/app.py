@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.connection import hang_up
 from sandbox.controls import Controls
-from sandbox.exchange import Answer, Refused, Request
+from sandbox.exchange import Answer, RefusedError, Request
 from sandbox.faults import Faults, Verdict
 from sandbox.files import Intake
 from sandbox.page import Recent
@@ -45,7 +45,7 @@ class Sandbox:
             return
         try:
             answer = await self._answer(await _request(scope, receive), receive)
-        except Refused as refusal:
+        except RefusedError as refusal:
             answer = refusal.answer()
         if answer is None:
             hang_up((scope["client"][0], int(scope["client"][1])))
@@ -65,7 +65,7 @@ class Sandbox:
         try:
             name = note.account = party.identify(request)
             answer = await self._counted(party, name, request, receive)
-        except Refused as refusal:
+        except RefusedError as refusal:
             answer = refusal.answer()
         note.answered(answer)
         return answer
@@ -83,7 +83,7 @@ class Sandbox:
         account.tally.requests += 1
         try:
             action: Action = party.prepare(account, request)
-        except Refused as refusal:
+        except RefusedError as refusal:
             account.tally.rejected += 1
             account.violations.append(refusal.reason)
             raise
@@ -114,7 +114,7 @@ async def _request(scope: Scope, receive: Receive) -> Request:
     try:
         query = scope["query_string"].decode("ascii")
     except UnicodeDecodeError as error:
-        raise Refused(400, "the query is not percent-encoded") from error
+        raise RefusedError(400, "the query is not percent-encoded") from error
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     return Request(scope["method"], scope["path"], query, headers, await _body(receive))
 
@@ -127,7 +127,7 @@ async def _body(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         size, more = size + len(parts[-1]), message.get("more_body", False)
         if size > LARGEST_BODY:
-            raise Refused(413, f"body over {LARGEST_BODY} bytes")
+            raise RefusedError(413, f"body over {LARGEST_BODY} bytes")
     return b"".join(parts)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox.exchange import Refused, Request
+from sandbox.exchange import RefusedError, Request
 from sandbox.ledger import Row
 
 MOST_ROWS = 1000
@@ -25,9 +25,9 @@ def read_rows(request: Request, segments: Container[int]) -> list[Row]:
     except msgspec.DecodeError as error:
         raise _explain(request.body, segments, error) from error
     if not rows:
-        raise Refused(400, "the batch is empty")
+        raise RefusedError(400, "the batch is empty")
     if len(rows) > MOST_ROWS:
-        raise Refused(413, f"{len(rows)} rows, at most {MOST_ROWS}")
+        raise RefusedError(413, f"{len(rows)} rows, at most {MOST_ROWS}")
     if _suspect(rows, segments):
         raise _explain(request.body, segments, None)
     return rows
@@ -36,9 +36,9 @@ def read_rows(request: Request, segments: Container[int]) -> list[Row]:
 def _require_json(headers: dict[str, str]) -> None:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise Refused(415, f"Content-Type {media_type or 'missing'}, expected application/json")
+        raise RefusedError(415, f"Content-Type {media_type or 'missing'}, expected application/json")
     if headers.get("content-encoding", "identity") != "identity":
-        raise Refused(415, "no Content-Encoding is understood")
+        raise RefusedError(415, "no Content-Encoding is understood")
 
 
 def _suspect(rows: list[Row], segments: Container[int]) -> bool:
@@ -47,16 +47,16 @@ def _suspect(rows: list[Row], segments: Container[int]) -> bool:
     return unknown or "" in userids or not UNEXPANDED.isdisjoint(userids) or len(set(rows)) < len(rows)
 
 
-def _explain(body: bytes, segments: Container[int], error: msgspec.DecodeError | None) -> Refused:
+def _explain(body: bytes, segments: Container[int], error: msgspec.DecodeError | None) -> RefusedError:
     try:
         entries = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
-        return Refused(400, f"not JSON: {error}")
+        return RefusedError(400, f"not JSON: {error}")
     if not isinstance(entries, list):
-        return Refused(400, "expected a JSON list of rows")
+        return RefusedError(400, "expected a JSON list of rows")
     if len(entries) > MOST_ROWS:
-        return Refused(413, f"{len(entries)} rows, at most {MOST_ROWS}")
-    return Refused(400, "nothing applied", rows=_culprits(entries, segments))
+        return RefusedError(413, f"{len(entries)} rows, at most {MOST_ROWS}")
+    return RefusedError(400, "nothing applied", rows=_culprits(entries, segments))
 
 
 def _culprits(entries: list[object], segments: Container[int]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import msgspec
 
 from sandbox.cep_account import CepAccount, Clone, contact_named, contact_told, refused
 from sandbox.credentials import CHALLENGE, basic_account
-from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
+from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused, parameters
 from sandbox.parties import Action, ThirdParty
 
 BASE = "/cep/api/rest/v6/"
@@ -37,9 +37,9 @@ class Cep(ThirdParty[CepAccount]):
     def identify(self, request: Request) -> str:
         try:
             return basic_account(request.headers.get("authorization", ""))
-        except Refused as refusal:
+        except RefusedError as refusal:
             denied = refused("PERMISSION_DENIED", refusal.reason, 401)
-            raise Refused(401, refusal.reason, headers=CHALLENGE, document=denied.document) from refusal
+            raise RefusedError(401, refusal.reason, headers=CHALLENGE, document=denied.document) from refusal
 
     def prepare(self, account: CepAccount, request: Request) -> Action:
         if not account.calls.admits():
@@ -52,9 +52,9 @@ class Cep(ThirdParty[CepAccount]):
         return handler(account, _given(request.query, names), request)
 
 
-def _exceeded() -> Refused:
+def _exceeded() -> RefusedError:
     message = "Database Access Limit Exceeded"
-    return Refused(500, message, document={"errorActor": "SERVER", "errorCode": "UNKNOWN", "message": message})
+    return RefusedError(500, message, document={"errorActor": "SERVER", "errorCode": "UNKNOWN", "message": message})
 
 
 def _given(query: str, names: frozenset[str]) -> Given:
@@ -62,7 +62,7 @@ def _given(query: str, names: frozenset[str]) -> Given:
         raise refused("INVALID_PARAMETER", "the query has + or brackets that are not percent-encoded")
     try:
         given = parameters(query)
-    except Refused as refusal:
+    except RefusedError as refusal:
         raise refused("INVALID_PARAMETER", refusal.reason) from refusal
     if names - given.keys():
         raise refused("MISSING_PARAMETER", f"{', '.join(sorted(names - given.keys()))}")
@@ -93,7 +93,7 @@ def _get_group(account: CepAccount, given: Given, _: Request) -> Action:
 def _clone_group(account: CepAccount, given: Given, request: Request) -> Action:
     account.group(_number(given, "groupId"))
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refused(415, "Content-Type is not application/json")
+        raise RefusedError(415, "Content-Type is not application/json")
     try:
         clone = msgspec.json.decode(request.body, type=Clone)
     except msgspec.ValidationError as error:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from sandbox.exchange import Refused
+from sandbox.exchange import RefusedError
 from sandbox.ledger import Account, Operation, Row
 from sandbox.rates import Window
 
@@ -28,9 +28,9 @@ ErrorCode = Literal[
 ]
 
 
-def refused(code: ErrorCode, message: str, status: int = 400) -> Refused:
+def refused(code: ErrorCode, message: str, status: int = 400) -> RefusedError:
     """An error in the documented shape; a missing object is a 400 too."""
-    return Refused(status, message, document={"errorActor": "CLIENT", "errorCode": code, "message": message})
+    return RefusedError(status, message, document={"errorActor": "CLIENT", "errorCode": code, "message": message})
 
 
 class Clone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

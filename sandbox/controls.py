@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
+from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused, parameters
 from sandbox.faults import Faults
 from sandbox.page import Recent, page
 from sandbox.parties import ThirdParty
@@ -31,7 +31,7 @@ class Controls:
 
     def answer(self, request: Request) -> Answer:
         if request.path not in self._handlers:
-            raise Refused(404, f"nothing at {request.path}")
+            raise RefusedError(404, f"nothing at {request.path}")
         by_method = self._handlers[request.path]
         if request.method not in by_method:
             raise method_refused(", ".join(by_method))
@@ -46,7 +46,7 @@ class Controls:
         asked = _asked(request, {"account", "members"})
         members, account = asked.get("members", "1"), asked.get("account")
         if members not in {"0", "1"}:
-            raise Refused(400, "members is 0 or 1")
+            raise RefusedError(400, "members is 0 or 1")
         return json_answer(
             {name: party.state(account, members=members == "1") for name, party in self._parties.items()}
         )
@@ -56,16 +56,16 @@ class Controls:
         asked = _asked(request, {"account", "party", "since", "limit"})
         party = self._parties.get(asked.get("party", "generic"))
         if party is None:
-            raise Refused(400, f"unknown party: one of {', '.join(self._parties)}")
+            raise RefusedError(400, f"unknown party: one of {', '.join(self._parties)}")
         if "account" not in asked:
-            raise Refused(400, "account is missing")
+            raise RefusedError(400, "account is missing")
         limit = _count(asked, "limit") if "limit" in asked else None
         return json_answer(party.peek(asked["account"]).arrivals.since(_count(asked, "since"), limit))
 
     def _sftp(self, _: Request) -> Answer:
         """`{"host", "port", "host_key"}` of the SFTP door."""
         if self.sftp is None:
-            raise Refused(404, "the sandbox was started without --sftp-port")
+            raise RefusedError(404, "the sandbox was started without --sftp-port")
         return json_answer(self.sftp)
 
     def _list_faults(self, _: Request) -> Answer:
@@ -86,12 +86,12 @@ class Controls:
 def _asked(request: Request, known: set[str]) -> dict[str, str]:
     asked = parameters(request.query)
     if asked.keys() - known:
-        raise Refused(400, f"unexpected parameter {', '.join(sorted(asked.keys() - known))}")
+        raise RefusedError(400, f"unexpected parameter {', '.join(sorted(asked.keys() - known))}")
     return asked
 
 
 def _count(asked: Mapping[str, str], name: str) -> int:
     value = asked.get(name, "0")
     if not (value.isascii() and value.isdecimal() and len(value) <= 18):
-        raise Refused(400, f"{name} is not a count")
+        raise RefusedError(400, f"{name} is not a count")
     return int(value)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hmac
 
-from sandbox.exchange import Refused
+from sandbox.exchange import RefusedError
 from sandbox.parties import ACCOUNT_NAME
 
 CHALLENGE = ((b"www-authenticate", b'Basic realm="sandbox"'),)
@@ -24,7 +24,7 @@ def basic_account(header: str) -> str:
     """The account of a basic `Authorization`; Refused (401) when it names none, or with a wrong password."""
     account, password = _credentials(header)
     if not knows(account, password):
-        raise Refused(401, "basic authentication with <account>:<account>-secret", headers=CHALLENGE)
+        raise RefusedError(401, "basic authentication with <account>:<account>-secret", headers=CHALLENGE)
     return account
 
 

@@ -6,7 +6,7 @@ The advertiser (`mt_adid`, in the document's text `mt_aid`) is the account. At m
 import re
 
 from sandbox.event_rules import EventAccount, check_guid
-from sandbox.exchange import Answer, Refused, Request, method_refused, parameters
+from sandbox.exchange import Answer, RefusedError, Request, method_refused, parameters
 from sandbox.parties import Action, ThirdParty
 from sandbox.rates import Window
 
@@ -35,20 +35,20 @@ class Events(ThirdParty[EventAccount]):
         given = parameters(request.query, empty=True)
         named = {given[name] for name in ("mt_adid", "mt_aid") if name in given}
         if len(named) != 1:
-            raise Refused(400, "the advertiser is missing, or named twice")
+            raise RefusedError(400, "the advertiser is missing, or named twice")
         advertiser = named.pop()
         if not re.fullmatch(r"\d{1,18}", advertiser, re.ASCII):
-            raise Refused(400, "the advertiser is not an integer")
+            raise RefusedError(400, "the advertiser is not an integer")
         return advertiser
 
     def prepare(self, account: EventAccount, request: Request) -> Action:
         if not self._rate.admits():
-            raise Refused(429, f"more than {EVENTS_A_SECOND} events a second")
+            raise RefusedError(429, f"more than {EVENTS_A_SECOND} events a second")
         if request.method != "POST":
             raise method_refused("POST")
         event = parameters(request.query, empty=True)
         if event.get("source") != "s2s":
-            raise Refused(400, "source is not s2s")
+            raise RefusedError(400, "source is not s2s")
         check_guid(event)
         account.check(event)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from sandbox.credentials import knows
 from sandbox.event_rules import EventAccount
-from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused
+from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused
 from sandbox.parties import Action, ThirdParty
 from sandbox.rates import Quota, Window
 
@@ -76,9 +76,9 @@ class EventBatches(ThirdParty[KeyAccount]):
         return Action(lambda userid: any(event.get("mt_uuid") == userid for event in events), apply)
 
 
-def _refused(status: int, message: str, description: str) -> Refused:
+def _refused(status: int, message: str, description: str) -> RefusedError:
     document = {"code": status, "message": message, "description": description}
-    return Refused(status, f"{message}: {description}", document=document)
+    return RefusedError(status, f"{message}: {description}", document=document)
 
 
 def _records(request: Request) -> list[Record]:
@@ -113,7 +113,7 @@ def _mapped(record: Record) -> str:
 def _check(account: KeyAccount, attributes: dict[str, Any], pixel: str) -> None:
     try:
         account.check(attributes)
-    except Refused as refusal:
+    except RefusedError as refusal:
         raise _refused(400, "Invalid request body", refusal.reason) from refusal
     if str(attributes["mt_id"]) != pixel:
         raise _refused(400, "Invalid request body", f"mt_id is not the mapping's pixel {pixel}")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.exchange import Refused
+from sandbox.exchange import RefusedError
 from sandbox.ledger import Account, Row
 
 GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -18,9 +18,18 @@ SHA256 = r"[0-9A-Fa-f]{64}"
 MOST_CUSTOM = 40
 COMMON = {"mt_id", "mt_aid", "mt_adid", "mt_uuid", "mt_ts", "mt_ip", "source"}
 ATTRIBUTES = {
-    "v1", "v2", "order_id", "product_id", "product_name", "product_price", "product_catgory", "client_status",
-    "mt_excl", "mt_exem", "page_name",
-}  # fmt: skip
+    "v1",
+    "v2",
+    "order_id",
+    "product_id",
+    "product_name",
+    "product_price",
+    "product_catgory",
+    "client_status",
+    "mt_excl",
+    "mt_exem",
+    "page_name",
+}
 FORMS = {
     "mt_id": (r"\d{1,18}", "an integer"),
     "mt_aid": (r"\d{1,18}", "an integer"),
@@ -53,16 +62,16 @@ class EventAccount(Account):
         """Refused (400) names the attribute that breaks a rule."""
         for name, (form, meaning) in FORMS.items():
             if name in event and not re.fullmatch(form, _text(event[name]), re.ASCII):
-                raise Refused(400, f"{name} is not {meaning}")
+                raise RefusedError(400, f"{name} is not {meaning}")
         if "mt_id" not in event:
-            raise Refused(400, "mt_id is missing")
+            raise RefusedError(400, "mt_id is missing")
         if not isinstance(event.get("mt_uuid", ""), str):
-            raise Refused(400, "mt_uuid is not a text")
+            raise RefusedError(400, "mt_uuid is not a text")
         _check_address(event)
         _check_clear(event)
         known = self.pixels.get(int(event["mt_id"]), Pixel()).custom
         if len(known | _custom(event)) > MOST_CUSTOM:
-            raise Refused(400, f"more than {MOST_CUSTOM} custom attributes of a pixel")
+            raise RefusedError(400, f"more than {MOST_CUSTOM} custom attributes of a pixel")
 
     def apply(self, event: Event) -> None:
         number = int(event["mt_id"])
@@ -91,26 +100,26 @@ class EventAccount(Account):
 def check_guid(event: Event) -> None:
     """Refused unless the user is named by a GUID, or by nothing but an address."""
     if "mt_uuid" in event and not re.fullmatch(GUID, _text(event["mt_uuid"])):
-        raise Refused(400, "mt_uuid is not a GUID (8-4-4-4-12)")
+        raise RefusedError(400, "mt_uuid is not a GUID (8-4-4-4-12)")
 
 
 def _check_address(event: Event) -> None:
     if "mt_ip" not in event:
         if not _text(event.get("mt_uuid")):
-            raise Refused(400, "mt_uuid is missing, and there is no mt_ip")
+            raise RefusedError(400, "mt_uuid is missing, and there is no mt_ip")
         return
     try:
         address = ipaddress.IPv4Address(_text(event["mt_ip"]))
     except ValueError as error:
-        raise Refused(400, "mt_ip is not an IPv4 address") from error
+        raise RefusedError(400, "mt_ip is not an IPv4 address") from error
     if any(address in net for net in PRIVATE):
-        raise Refused(400, "mt_ip is not public")
+        raise RefusedError(400, "mt_ip is not public")
 
 
 def _check_clear(event: Event) -> None:
     for name, value in event.items():
         if MAIL.search(_text(value)):
-            raise Refused(400, f"{name} has a mail address in clear")
+            raise RefusedError(400, f"{name} has a mail address in clear")
 
 
 def _custom(event: Event) -> set[str]:

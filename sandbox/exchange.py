@@ -29,7 +29,7 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Refused(Exception):
+class RefusedError(Exception):
     """What a strict third party answers to a request that breaks its rules; nothing has been applied.
 
     `document`: the answer's body where the third party's errors have a shape of their own.
@@ -55,8 +55,8 @@ def json_answer(document: object, status: int = 200, headers: Headers = ()) -> A
     return Answer(status, msgspec.json.encode(document), JSON_TYPE + headers)
 
 
-def method_refused(allowed: str) -> Refused:
-    return Refused(405, f"use {allowed}", headers=((b"allow", allowed.encode()),))
+def method_refused(allowed: str) -> RefusedError:
+    return RefusedError(405, f"use {allowed}", headers=((b"allow", allowed.encode()),))
 
 
 def parameters(query: str, *, empty: bool = False) -> dict[str, str]:
@@ -64,9 +64,9 @@ def parameters(query: str, *, empty: bool = False) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in _pairs(query):
         if name in found:
-            raise Refused(400, f"parameter {name!r} comes twice")
+            raise RefusedError(400, f"parameter {name!r} comes twice")
         if not value and not empty:
-            raise Refused(400, f"parameter {name!r} is empty")
+            raise RefusedError(400, f"parameter {name!r} is empty")
         found[name] = value
     return found
 
@@ -77,4 +77,4 @@ def _pairs(query: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(query, keep_blank_values=True, strict_parsing=True, errors="strict")
     except ValueError as error:
-        raise Refused(400, f"the query cannot be read: {error}") from error
+        raise RefusedError(400, f"the query cannot be read: {error}") from error

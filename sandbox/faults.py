@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from sandbox.exchange import JSON_TYPE, Answer, Refused, json_answer
+from sandbox.exchange import JSON_TYPE, Answer, RefusedError, json_answer
 from sandbox.parties import ACCOUNT_NAME
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -114,7 +114,7 @@ class Faults:
         try:
             order = msgspec.json.decode(body, type=FaultOrder)
         except msgspec.DecodeError as error:
-            raise Refused(400, str(error)) from error
+            raise RefusedError(400, str(error)) from error
         _check_target(order, parties)
         if order.clear:
             self._clear(order)
@@ -134,7 +134,7 @@ class Faults:
 
     def _clear(self, order: FaultOrder) -> None:
         if order != FaultOrder(target=order.target, clear=True):
-            raise Refused(400, "clear stands alone, or with target")
+            raise RefusedError(400, "clear stands alone, or with target")
         self._active = [
             fault for fault in self._active if order.target is not None and fault.order.target != order.target
         ]
@@ -144,11 +144,11 @@ def _check_target(order: FaultOrder, parties: Mapping[str, Any]) -> None:
     if order.target is None:
         if order.clear:
             return
-        raise Refused(400, "target is missing")
+        raise RefusedError(400, "target is missing")
     party, slash, account = order.target.partition("/")
     if party not in parties or (slash and not ACCOUNT_NAME.fullmatch(account)):
         known = ", ".join(parties)
-        raise Refused(400, f"unknown target {order.target!r}: one of {known}, or <one of them>/<account>")
+        raise RefusedError(400, f"unknown target {order.target!r}: one of {known}, or <one of them>/<account>")
 
 
 def _check_effects(order: FaultOrder) -> None:
@@ -165,7 +165,7 @@ def _check_effects(order: FaultOrder) -> None:
     }
     broken = [rule for rule, kept in rules.items() if not kept]
     if broken:
-        raise Refused(400, "; ".join(broken))
+        raise RefusedError(400, "; ".join(broken))
 
 
 def _instead(order: FaultOrder) -> Answer | None:

@@ -66,7 +66,7 @@ class Intake:
     def party(self, account: str) -> FileParty[Any]:
         """Users whose name begins with `files` are of the plain file platform, all others of MediaMath."""
         party = self._parties["files" if account.startswith("files") else "mediamath-s2s"]
-        assert isinstance(party, FileParty)  # noqa: S101 - the registry's two names
+        assert isinstance(party, FileParty)
         return party
 
     def folder(self, account: str) -> Folder:

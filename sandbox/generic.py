@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.batch import read_rows
 from sandbox.credentials import basic_account
-from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
+from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused, parameters
 from sandbox.ledger import Account, Operation, Row
 from sandbox.parties import Action, ThirdParty
 from sandbox.tokens import Tokens
@@ -128,7 +128,7 @@ class GenericSegments(ThirdParty[SegmentAccount]):
             raise method_refused("GET, POST, DELETE")
         given = parameters(request.query)
         if given and request.body:
-            raise Refused(400, "either parameters or a body, not both")
+            raise RefusedError(400, "either parameters or a body, not both")
         if not given:
             return _batch(account, request)
         if given.keys() == {"title"} and request.method == "POST":
@@ -139,9 +139,9 @@ class GenericSegments(ThirdParty[SegmentAccount]):
 def _read(account: SegmentAccount, given: dict[str, str]) -> Action:
     """A page of a segment's members, after `after`; the document knows no such call, platforms often do."""
     if not {"id"} <= given.keys() <= {"id", "after"} or not re.fullmatch(r"[0-9]{1,18}", given["id"]):
-        raise Refused(400, "expected id, and after for further pages")
+        raise RefusedError(400, "expected id, and after for further pages")
     if int(given["id"]) not in account.segments:
-        raise Refused(404, f"no segment {given['id']}")
+        raise RefusedError(404, f"no segment {given['id']}")
 
     def page() -> Answer:
         members = sorted(account.segments[int(given["id"])].members)
@@ -153,12 +153,12 @@ def _read(account: SegmentAccount, given: dict[str, str]) -> Action:
 
 def _single(account: SegmentAccount, operation: Operation, given: dict[str, str]) -> Action:
     if given.keys() != {"id", "userid"}:
-        raise Refused(400, f"expected id and userid, or title to create; got {', '.join(sorted(given))}")
+        raise RefusedError(400, f"expected id and userid, or title to create; got {', '.join(sorted(given))}")
     if not re.fullmatch(r"[0-9]{1,18}", given["id"]):
-        raise Refused(400, "id is not an integer")
+        raise RefusedError(400, "id is not an integer")
     row = Row(int(given["id"]), given["userid"])
     if row.segment not in account.segments:
-        raise Refused(404, f"no segment {row.segment}")
+        raise RefusedError(404, f"no segment {row.segment}")
 
     def apply() -> Answer:
         account.mutate(operation, [row])

@@ -9,7 +9,7 @@ import json
 import re
 from uuid import uuid4
 
-from sandbox.exchange import Answer, Refused, Request, method_refused, parameters
+from sandbox.exchange import Answer, RefusedError, Request, method_refused, parameters
 from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
 from sandbox.sync import DEFAULT_ACCOUNT, CookieAccount, escaped, filled, new_cookie, read_cookie
 
@@ -34,7 +34,7 @@ class SyncTag(ThirdParty[CookieAccount]):
     def identify(self, request: Request) -> str:
         found = PATH.fullmatch(request.path)
         if found is None:
-            raise Refused(404, "no such tag")
+            raise RefusedError(404, "no such tag")
         return found[1] or DEFAULT_ACCOUNT
 
     def prepare(self, account: CookieAccount, request: Request) -> Action:
@@ -60,5 +60,5 @@ class SyncTag(ThirdParty[CookieAccount]):
 def _asked(query: str, name: str) -> str:
     given = parameters(query)
     if given.keys() != {name}:
-        raise Refused(400, f"takes {name}, and nothing else")
+        raise RefusedError(400, f"takes {name}, and nothing else")
     return given[name]

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from sandbox.exchange import Answer, Headers, Request
 from sandbox.files import Folder
 from sandbox.parties import Action
-from sandbox.sigv4 import S3Refused
+from sandbox.sigv4 import S3RefusedError
 
 PREFIX = "/s3/"
 BINARY = (b"content-type", b"application/octet-stream")
@@ -25,7 +25,7 @@ def prepare_object(folder: Folder, take: Take, request: Request) -> Action:
     """The checked request; S3Refused where it is none the store knows. The caller has checked the signature."""
     bucket, _, key = unquote(request.path.removeprefix(PREFIX)).partition("/")
     if not bucket:
-        raise S3Refused(405, "MethodNotAllowed", "name a bucket")
+        raise S3RefusedError(405, "MethodNotAllowed", "name a bucket")
     if not key:
         return _bucket(request)
     path = f"/{bucket}/{key}"
@@ -35,20 +35,20 @@ def prepare_object(folder: Folder, take: Take, request: Request) -> Action:
         return Action(lambda _: False, lambda: _delete(folder, path))
     if request.method in {"GET", "HEAD"}:
         return Action(lambda _: False, lambda: _get(folder, path, whole=request.method == "GET"))
-    raise S3Refused(405, "MethodNotAllowed", "PUT, GET, HEAD or DELETE")
+    raise S3RefusedError(405, "MethodNotAllowed", "PUT, GET, HEAD or DELETE")
 
 
 def _bucket(request: Request) -> Action:
     if request.method != "HEAD":
-        raise S3Refused(501, "NotImplemented", "of a bucket only HEAD is known")
+        raise S3RefusedError(501, "NotImplemented", "of a bucket only HEAD is known")
     return Action(lambda _: False, lambda: Answer(200))
 
 
 def _content(request: Request) -> bytes:
     if request.query and request.query != "x-id=PutObject":
-        raise S3Refused(501, "NotImplemented", "only whole objects are taken")
+        raise S3RefusedError(501, "NotImplemented", "only whole objects are taken")
     if "x-amz-copy-source" in request.headers:
-        raise S3Refused(501, "NotImplemented", "nothing is copied")
+        raise S3RefusedError(501, "NotImplemented", "nothing is copied")
     if request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
         return _unchunked(request.body)
     return request.body
@@ -62,11 +62,11 @@ def _unchunked(body: bytes) -> bytes:
         try:
             size = int(head.partition(b";")[0], 16)
         except ValueError as error:
-            raise S3Refused(400, "IncompleteBody", "the body is not chunked as it says") from error
+            raise S3RefusedError(400, "IncompleteBody", "the body is not chunked as it says") from error
         if size == 0:
             return b"".join(parts)
         if len(rest) < size + 2:
-            raise S3Refused(400, "IncompleteBody", "a chunk is shorter than it says")
+            raise S3RefusedError(400, "IncompleteBody", "a chunk is shorter than it says")
         parts.append(rest[:size])
         body = rest[size + 2 :]
 
@@ -94,7 +94,7 @@ def _get(folder: Folder, path: str, *, whole: bool) -> Answer:
         found = folder.files.get(path)
         content = None if found is None else bytes(found)
     if content is None:
-        raise S3Refused(404, "NoSuchKey", "no such object")
+        raise S3RefusedError(404, "NoSuchKey", "no such object")
     length = (b"content-length", str(len(content)).encode())
     headers: Headers = (length, _etag(content), BINARY, (b"last-modified", formatdate(usegmt=True).encode()))
     return Answer(200, content if whole else b"", headers)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class BadFile(Exception):
+class BadFileError(Exception):
     """A file that breaks a rule, and the line (from 1) where it does; None: the file as a whole."""
 
     reason: str
@@ -18,12 +18,12 @@ def lines_of(content: bytes) -> list[str]:
     try:
         text = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise BadFile("not compressed with gzip") from error
+        raise BadFileError("not compressed with gzip") from error
     if b"\r" in text:
-        raise BadFile("a carriage return: lines end with LF alone", text[: text.index(b"\r")].count(b"\n") + 1)
+        raise BadFileError("a carriage return: lines end with LF alone", text[: text.index(b"\r")].count(b"\n") + 1)
     if not text.endswith(b"\n"):
-        raise BadFile("the last line does not end with LF", text.count(b"\n") + 1)
+        raise BadFileError("the last line does not end with LF", text.count(b"\n") + 1)
     try:
         return text[:-1].decode().split("\n")
     except UnicodeDecodeError as error:
-        raise BadFile("not UTF-8", text[: error.start].count(b"\n") + 1) from error
+        raise BadFileError("not UTF-8", text[: error.start].count(b"\n") + 1) from error

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused
+from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused
 from sandbox.parties import Action
 
 PATH = "/api/v2.0/pixel_bundles"
@@ -36,7 +36,7 @@ class PixelBundles:
     def prepare(self, request: Request) -> Action:
         number = request.path.removeprefix(PATH).removeprefix("/")
         if number and number not in self.held:
-            raise Refused(404, f"no pixel bundle {number}")
+            raise RefusedError(404, f"no pixel bundle {number}")
         if number:
             if request.method != "GET":
                 raise method_refused("GET")
@@ -44,7 +44,7 @@ class PixelBundles:
         if request.method != "POST":
             raise method_refused("POST")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise Refused(415, "Content-Type is not application/json")
+            raise RefusedError(415, "Content-Type is not application/json")
         bundle = self._read(request.body)
         return Action(lambda _: False, lambda: self._keep(bundle))
 
@@ -52,11 +52,11 @@ class PixelBundles:
         try:
             found = msgspec.json.decode(body, type=Bundle)
         except msgspec.DecodeError as error:
-            raise Refused(400, str(error)) from error
+            raise RefusedError(400, str(error)) from error
         if (found.advertiser_id is None) == (found.agency_id is None):
-            raise Refused(400, "takes one advertiser_id or one agency_id")
+            raise RefusedError(400, "takes one advertiser_id or one agency_id")
         if any((kept["provider_id"], kept["name"]) == (found.provider_id, found.name) for kept in self.held.values()):
-            raise Refused(409, f"provider {found.provider_id} has a pixel bundle of that name")
+            raise RefusedError(409, f"provider {found.provider_id} has a pixel bundle of that name")
         return found
 
     def _keep(self, bundle: Bundle) -> Answer:

@@ -14,10 +14,10 @@ from functools import partial
 from typing import Any
 
 from sandbox.credentials import basic_account
-from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
+from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused, parameters
 from sandbox.files import TAKEN, FileAccount, FileParty
 from sandbox.ledger import Row
-from sandbox.packed import BadFile
+from sandbox.packed import BadFileError
 from sandbox.parties import Action
 from sandbox.pixel_bundles import PATH as PIXEL_BUNDLES
 from sandbox.pixel_bundles import PixelBundles
@@ -50,13 +50,13 @@ class S2sAccount(FileAccount):
     def check_quotas(self, name: str, size: int) -> None:
         """BadFile where the file is one too many, or its name was used; counts it otherwise."""
         if size > LARGEST_FILE:
-            raise BadFile(f"larger than {LARGEST_FILE} bytes")
+            raise BadFileError(f"larger than {LARGEST_FILE} bytes")
         if not self.files.admits():
-            raise BadFile(f"more than {FILES_AN_HOUR} files in this hour")
+            raise BadFileError(f"more than {FILES_AN_HOUR} files in this hour")
         if not self.bytes.admits(size):
-            raise BadFile(f"more than {BYTES_A_DAY} bytes on this day")
+            raise BadFileError(f"more than {BYTES_A_DAY} bytes on this day")
         if any(entry["file"] == name and entry["status"] == "processed" for entry in self.log):
-            raise BadFile("a file of that name has been processed")
+            raise BadFileError("a file of that name has been processed")
 
     def apply(self, file: AudienceFile) -> None:
         users = self.users.setdefault((file.namespace, file.mobile), {})
@@ -77,7 +77,7 @@ class S2sAccount(FileAccount):
             if segment.isdecimal():
                 self.arrivals.record("remove" if timestamp == REMOVE else "add", [Row(int(segment), load.userid)])
 
-    def note(self, name: str, size: int, rows: int, error: BadFile | None) -> None:
+    def note(self, name: str, size: int, rows: int, error: BadFileError | None) -> None:
         entry = {"id": len(self.log) + 1, "file": name, "received": int(time.time()), "bytes": size, "rows": rows}
         told = {"line": error and error.line, "error": error and error.reason}
         self.log.append(entry | {"status": "refused" if error else "processed"} | told)
@@ -149,20 +149,20 @@ class S2sImport(FileParty[S2sAccount]):
         if request.path.startswith(PIXEL_BUNDLES):
             return account.pixel_bundles.prepare(request)
         if request.path != LOG_PATH:
-            raise Refused(404, f"nothing at {request.path}")
+            raise RefusedError(404, f"nothing at {request.path}")
         if request.method != "GET":
             raise method_refused("GET")
         given = parameters(request.query)
         offset = given.pop("offset", "0")
         if given or not re.fullmatch(r"\d{1,9}", offset, re.ASCII):
-            raise Refused(400, "takes offset, a count, and nothing else")
+            raise RefusedError(400, "takes offset, a count, and nothing else")
         return Action(lambda _: False, lambda: _page(account, int(offset)))
 
     def take(self, account: S2sAccount, path: str, content: bytes) -> Action:
         name = posixpath.basename(path)
         try:
             file = read_file(name, content)
-        except BadFile as error:
+        except BadFileError as error:
             return Action(lambda _: False, partial(_refuse, account, name, content, error))
         return Action(
             lambda userid: any(load.userid == userid for load in file.loads),
@@ -178,7 +178,7 @@ def _page(account: S2sAccount, offset: int) -> Answer:
 def _process(account: S2sAccount, name: str, content: bytes, file: AudienceFile) -> Answer:
     try:
         account.check_quotas(name, len(content))
-    except BadFile as error:
+    except BadFileError as error:
         account.note(name, len(content), 0, error)
         return Answer(400)
     account.apply(file)
@@ -186,7 +186,7 @@ def _process(account: S2sAccount, name: str, content: bytes, file: AudienceFile)
     return TAKEN
 
 
-def _refuse(account: S2sAccount, name: str, content: bytes, broken: BadFile) -> Answer:
+def _refuse(account: S2sAccount, name: str, content: bytes, broken: BadFileError) -> Answer:
     """A bad file counts as sent; that it is bad is told before a quota it breaks."""
     account.files.admits()
     account.bytes.admits(len(content))

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sandbox.packed import BadFile, lines_of
+from sandbox.packed import BadFileError, lines_of
 
 NAME = re.compile(r"[A-Za-z0-9-]+(?:_[A-Za-z0-9-]+){0,2}_(\d{12})\.log\.gz", re.ASCII)
 GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -52,7 +52,7 @@ def read_file(name: str, content: bytes) -> AudienceFile:
     end = lines.index("") if "" in lines else len(lines)
     header = _header(lines[:end])
     if end == len(lines):
-        raise BadFile("no blank line after the header", end)
+        raise BadFileError("no blank line after the header", end)
     _check_header(header, name)
     reader = _Rows(own_ids=header["UserNamespace"] == "mm", hashed=header["HashSegments"] == "1")
     loads = [reader.read(number, line) for number, line in enumerate(lines[end + 1 :], end + 2)]
@@ -62,11 +62,11 @@ def read_file(name: str, content: bytes) -> AudienceFile:
 def _check_name(name: str) -> None:
     found = NAME.fullmatch(name)
     if found is None:
-        raise BadFile("the name is not AgencyName_PartnerName_YYYYMMDDHHMM.log.gz")
+        raise BadFileError("the name is not AgencyName_PartnerName_YYYYMMDDHHMM.log.gz")
     try:
         datetime.strptime(found[1], "%Y%m%d%H%M")  # noqa: DTZ007 - only whether it is a time
     except ValueError as error:
-        raise BadFile("the name has no time YYYYMMDDHHMM") from error
+        raise BadFileError("the name has no time YYYYMMDDHHMM") from error
 
 
 def _header(lines: list[str]) -> dict[str, str]:
@@ -74,11 +74,11 @@ def _header(lines: list[str]) -> dict[str, str]:
     for number, line in enumerate(lines, 1):
         field, colon, value = line.partition(": ")
         if not colon or field not in FIELDS:
-            raise BadFile("not a header field; a blank line ends the header", number)
+            raise BadFileError("not a header field; a blank line ends the header", number)
         if field in header:
-            raise BadFile(f"{field} comes twice", number)
+            raise BadFileError(f"{field} comes twice", number)
         if not re.fullmatch(FIELDS[field], value, re.ASCII):
-            raise BadFile(f"{field}: {value!r} is not allowed", number)
+            raise BadFileError(f"{field}: {value!r} is not allowed", number)
         header[field] = value
     return header
 
@@ -86,11 +86,11 @@ def _header(lines: list[str]) -> dict[str, str]:
 def _check_header(header: dict[str, str], name: str) -> None:
     missing = [field for field in FIELDS if field not in header and field not in OPTIONAL]
     if missing:
-        raise BadFile(f"the header lacks {', '.join(missing)}")
+        raise BadFileError(f"the header lacks {', '.join(missing)}")
     if header["FileIdentifier"] != name:
-        raise BadFile("FileIdentifier is not the file's name", list(header).index("FileIdentifier") + 1)
+        raise BadFileError("FileIdentifier is not the file's name", list(header).index("FileIdentifier") + 1)
     if "UserTableId" in header and header["UserNamespace"] == "mm":
-        raise BadFile("UserTableId goes with a namespace other than mm", list(header).index("UserTableId") + 1)
+        raise BadFileError("UserTableId goes with a namespace other than mm", list(header).index("UserTableId") + 1)
 
 
 class _Rows:
@@ -103,40 +103,40 @@ class _Rows:
 
     def read(self, number: int, line: str) -> Load:
         if len(line) >= LINE_LIMIT:
-            raise BadFile(f"{len(line)} characters: a line has fewer than {LINE_LIMIT}", number)
+            raise BadFileError(f"{len(line)} characters: a line has fewer than {LINE_LIMIT}", number)
         userid, *tokens = line.split(" ")
         self._check_id(number, userid)
         self._check_efficient(number, userid, line)
         clear = tokens[:1] == [str(REMOVE)]
         loads = [self._segment(number, token) for token in tokens[clear:]]
         if not loads:
-            raise BadFile("no segment (removal from all names one that does not exist)", number)
+            raise BadFileError("no segment (removal from all names one that does not exist)", number)
         if len({segment for segment, _ in loads}) < len(loads):
-            raise BadFile("the same segment twice", number)
+            raise BadFileError("the same segment twice", number)
         return Load(userid, clear, tuple(loads))
 
     def _check_id(self, number: int, userid: str) -> None:
         if self._own_ids and not GUID.fullmatch(userid):
-            raise BadFile(f"{userid[:60]!r} is not a MediaMath id (8-4-4-4-12)", number)
+            raise BadFileError(f"{userid[:60]!r} is not a MediaMath id (8-4-4-4-12)", number)
         if not userid or not userid.isprintable() or re.search(r"\s", userid):
-            raise BadFile("the user id is missing or has blanks", number)
+            raise BadFileError("the user id is missing or has blanks", number)
 
     def _check_efficient(self, number: int, userid: str, line: str) -> None:
         key = userid.lower() if self._own_ids else userid
         before = self._lengths.get(key)
         if before is not None and before + len(line) - len(userid) < LINE_LIMIT:
-            raise BadFile("the same user on an earlier line that had room for this one", number)
+            raise BadFileError("the same user on an earlier line that had room for this one", number)
         self._lengths[key] = len(line)
 
     def _segment(self, number: int, token: str) -> tuple[str, int]:
         segment, _, timestamp = token.partition(":")
         if not re.fullmatch(r"-1|0|[1-9]\d{0,10}", timestamp, re.ASCII):
-            raise BadFile(f"{token[:60]!r} is not <segment>:<timestamp>", number)
+            raise BadFileError(f"{token[:60]!r} is not <segment>:<timestamp>", number)
         if self._hashed:
             good = bool(segment) and segment.isprintable()
         else:
             numeric = re.fullmatch(r"\d{1,10}", segment, re.ASCII) is not None
             good = numeric and int(segment) <= LARGEST_SEGMENT
         if not good:
-            raise BadFile(f"segment {segment[:60]!r} is not allowed", number)
+            raise BadFileError(f"segment {segment[:60]!r} is not allowed", number)
         return segment, int(timestamp)

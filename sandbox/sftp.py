@@ -81,10 +81,10 @@ class _Login(paramiko.ServerInterface):
         self.account = username
         return AUTH_SUCCESSFUL
 
-    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - the same for all
+    def get_allowed_auths(self, username: str) -> str:
         return "password"
 
-    def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - the library's signature
+    def check_channel_request(self, kind: str, chanid: int) -> int:
         return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
 
@@ -118,7 +118,7 @@ class _Open(paramiko.SFTPHandle):
     def stat(self) -> paramiko.SFTPAttributes | int:
         return self._files.stat(self.path)
 
-    def chattr(self, attr: paramiko.SFTPAttributes) -> int:  # noqa: ARG002 - modes and times mean nothing here
+    def chattr(self, attr: paramiko.SFTPAttributes) -> int:
         return SFTP_OK
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ class _Files(paramiko.SFTPServerInterface):
             self.hang_up()
         return SFTP_FAILURE if verdict.spoils else SFTP_OK
 
-    def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> "_Open | int":  # noqa: ARG002 - see chattr
+    def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> "_Open | int":
         path, folder = _absolute(path), self.folder
         with folder.lock:
             if path in folder.folders or posixpath.dirname(path) not in folder.folders:
@@ -178,7 +178,7 @@ class _Files(paramiko.SFTPServerInterface):
             found = [_attributes(folder, name) for name in inside if posixpath.dirname(name) == path]
         return [entry for entry in found if isinstance(entry, paramiko.SFTPAttributes)]
 
-    def mkdir(self, path: str, attr: paramiko.SFTPAttributes) -> int:  # noqa: ARG002 - see chattr
+    def mkdir(self, path: str, attr: paramiko.SFTPAttributes) -> int:
         path, folder = _absolute(path), self.folder
         with folder.lock:
             if path in folder.files or path in folder.folders or posixpath.dirname(path) not in folder.folders:
@@ -212,7 +212,7 @@ class _Files(paramiko.SFTPServerInterface):
                 folder.files[old] = folder.files.pop(new)
         return outcome
 
-    def chattr(self, path: str, attr: paramiko.SFTPAttributes) -> int:  # noqa: ARG002 - modes and times mean nothing
+    def chattr(self, path: str, attr: paramiko.SFTPAttributes) -> int:
         return SFTP_OK
 
 

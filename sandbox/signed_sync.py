@@ -8,7 +8,7 @@ import hmac
 import time
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from sandbox.exchange import Refused, Request
+from sandbox.exchange import RefusedError, Request
 from sandbox.parties import ACCOUNT_NAME
 from sandbox.sync import CookieDomain, escaped
 
@@ -24,7 +24,7 @@ class SigningDomain(CookieDomain):
     def identify(self, request: Request) -> str:
         account = request.path.removeprefix("/signed-sync/")
         if not ACCOUNT_NAME.fullmatch(account):
-            raise Refused(404, "no such platform")
+            raise RefusedError(404, "no such platform")
         return account
 
     def complete(self, out: str, account: str) -> bytes:
@@ -32,7 +32,7 @@ class SigningDomain(CookieDomain):
         given = parse_qsl(parts.query, keep_blank_values=True)
         foreign = FOREIGN & {name for name, _ in given}
         if foreign:
-            raise Refused(400, f"out carries {', '.join(sorted(foreign))}, but this platform signs")
+            raise RefusedError(400, f"out carries {', '.join(sorted(foreign))}, but this platform signs")
         signed = [*given, ("ts", str(int(time.time())))]
         signature = hmac.new(secret(account).encode(), canonical(parts.path, signed).encode(), "sha1").hexdigest()
         return escaped(f"{parts.scheme}://{parts.netloc}{parts.path}?") + _query([*signed, ("sig", signature)]).encode()

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
-from sandbox.exchange import Answer, Refused, Request, method_refused, parameters
+from sandbox.exchange import Answer, RefusedError, Request, method_refused, parameters
 from sandbox.ledger import Account
 from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
 
@@ -52,7 +52,7 @@ class CookieDomain(ThirdParty[CookieAccount]):
     def identify(self, request: Request) -> str:
         account = request.path.removeprefix("/sync").removeprefix("/") or DEFAULT_ACCOUNT
         if not ACCOUNT_NAME.fullmatch(account):
-            raise Refused(404, "no such cookie domain")
+            raise RefusedError(404, "no such cookie domain")
         return account
 
     def prepare(self, account: CookieAccount, request: Request) -> Action:
@@ -71,7 +71,7 @@ class CookieDomain(ThirdParty[CookieAccount]):
 
         return Action(lambda other: other == userid, apply)
 
-    def complete(self, out: str, account: str) -> bytes:  # noqa: ARG002 (accounts sign, where they do)
+    def complete(self, out: str, account: str) -> bytes:
         """What is still missing from `out`, once the user id is filled in."""
         return escaped(out)
 
@@ -88,9 +88,9 @@ def _asked(query: str) -> tuple[str, str | None]:
 def _encoded(given: dict[str, str]) -> tuple[str, str | None]:
     strange = given.keys() - {"out", "as"} - CONSENT
     if strange:
-        raise Refused(400, f"unexpected parameter {', '.join(sorted(strange))}")
+        raise RefusedError(400, f"unexpected parameter {', '.join(sorted(strange))}")
     if "out" not in given:
-        raise Refused(400, "out is missing")
+        raise RefusedError(400, "out is missing")
     return given["out"], given.get("as")
 
 
@@ -98,10 +98,10 @@ def filled(out: str, macro: re.Pattern[str], userid: str) -> str:
     """`out` with the user id in place of the macro. Refused where it is no address, or lacks the macro."""
     parts = urlsplit(out)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise Refused(400, "out is not an http address")
+        raise RefusedError(400, "out is not an http address")
     address, replaced = macro.subn(quote(userid, safe=""), out)
     if not replaced:
-        raise Refused(400, "out lacks the macro for the user id")
+        raise RefusedError(400, "out lacks the macro for the user id")
     return address
 
 

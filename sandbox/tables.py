@@ -18,7 +18,7 @@ from sandbox.exchange import Answer, Request
 from sandbox.files import TAKEN, FileAccount, FileParty, is_finished
 from sandbox.ledger import Operation, Row
 from sandbox.objects import PREFIX, prepare_object
-from sandbox.packed import BadFile, lines_of
+from sandbox.packed import BadFileError, lines_of
 from sandbox.parties import Action
 from sandbox.sigv4 import signer
 
@@ -42,7 +42,7 @@ class TableAccount(FileAccount):
                 members.discard(userid)
             self.arrivals.record(operation, [Row(segment, userid)])
 
-    def note(self, name: str, rows: int, error: BadFile | None) -> None:
+    def note(self, name: str, rows: int, error: BadFileError | None) -> None:
         told = {"line": error and error.line, "error": error and error.reason}
         entry = {"file": name, "received": int(time.time()), "rows": rows}
         self.log.append(entry | {"status": "refused" if error else "processed"} | told)
@@ -83,7 +83,7 @@ class TableFiles(FileParty[TableAccount]):
         name = posixpath.basename(path)
         try:
             segment, changes = read_table(name, content)
-        except BadFile as error:
+        except BadFileError as error:
             return Action(lambda _: False, partial(_refuse, account, name, error))
 
         def apply() -> Answer:
@@ -94,7 +94,7 @@ class TableFiles(FileParty[TableAccount]):
         return Action(lambda other: any(userid == other for _, userid in changes), apply)
 
 
-def _refuse(account: TableAccount, name: str, broken: BadFile) -> Answer:
+def _refuse(account: TableAccount, name: str, broken: BadFileError) -> Answer:
     account.note(name, 0, broken)
     return Answer(400)
 
@@ -103,11 +103,11 @@ def read_table(name: str, content: bytes) -> tuple[int, list[Change]]:
     """The segment, and its changes in order; BadFile where a rule is broken. `name` is without folders."""
     found = NAME.fullmatch(name)
     if found is None:
-        raise BadFile("the name is not Mapp_dmp_<segmentId>_<year>_<month>_<day>_<hour>_<minute>.tsv.gz")
+        raise BadFileError("the name is not Mapp_dmp_<segmentId>_<year>_<month>_<day>_<hour>_<minute>.tsv.gz")
     try:
         datetime(*map(int, found.groups()[1:]))  # type: ignore[arg-type] # noqa: DTZ001 - only whether it is a time
     except ValueError as error:
-        raise BadFile("the name has no time <year>_<month>_<day>_<hour>_<minute>") from error
+        raise BadFileError("the name has no time <year>_<month>_<day>_<hour>_<minute>") from error
     lines = lines_of(content)
     columns = lines[0].count("\t") + 1
     return int(found[1]), [_change(number, line, columns) for number, line in enumerate(lines, 1)]
@@ -116,9 +116,9 @@ def read_table(name: str, content: bytes) -> tuple[int, list[Change]]:
 def _change(number: int, line: str, columns: int) -> Change:
     userid, *rest = line.split("\t")
     if len(rest) > 1 or len(rest) + 1 != columns:
-        raise BadFile("one column, or two: all lines of a file alike", number)
+        raise BadFileError("one column, or two: all lines of a file alike", number)
     if not userid or userid in UNEXPANDED:
-        raise BadFile("no user id", number)
+        raise BadFileError("no user id", number)
     if rest and rest[0] not in OPERATIONS:
-        raise BadFile(f"operation {rest[0][:60]!r} is neither add nor remove", number)
+        raise BadFileError(f"operation {rest[0][:60]!r} is neither add nor remove", number)
     return OPERATIONS[rest[0]] if rest else "add", userid

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused
+from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused
 from sandbox.parties import Action
 
 PATH = "/dmp/v2.0/audience_segments"
@@ -53,13 +53,13 @@ class Taxonomies:
         rest = request.path.removeprefix(PATH)
         number = rest.removeprefix("/")
         if rest and number not in self.held:
-            raise Refused(404, f"no taxonomy {number}")
+            raise RefusedError(404, f"no taxonomy {number}")
         if request.method == "GET" and number:
             return Action(lambda _: False, lambda: json_answer(self.held[number]))
         if request.method != "POST":
             raise method_refused("POST")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise Refused(415, "Content-Type is not application/json")
+            raise RefusedError(415, "Content-Type is not application/json")
         document = read_taxonomy(request.body)
         return Action(lambda _: False, lambda: self._keep(number, document))
 
@@ -74,7 +74,7 @@ def read_taxonomy(body: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body, type=Taxonomy)
     except msgspec.DecodeError as error:
-        raise Refused(400, str(error)) from error
+        raise RefusedError(400, str(error)) from error
     codes: set[str] = set()
     _check(found.taxonomy, codes, hashed=found.use_hash)
     document: dict[str, Any] = msgspec.to_builtins(found)
@@ -83,13 +83,13 @@ def read_taxonomy(body: bytes) -> dict[str, Any]:
 
 def _check(node: Node, codes: set[str], *, hashed: bool) -> None:
     if node.buyable and node.code is None:
-        raise Refused(400, f"{node.name}: buyable without a code")
+        raise RefusedError(400, f"{node.name}: buyable without a code")
     if node.code is not None:
         code = str(node.code)
         if code in codes:
-            raise Refused(400, f"the code {code} comes twice")
+            raise RefusedError(400, f"the code {code} comes twice")
         if not hashed and not (code.isascii() and code.isdecimal() and int(code) <= LARGEST_SEGMENT):
-            raise Refused(400, f"the code {code} is no segment id (use_hash is false)")
+            raise RefusedError(400, f"the code {code} is no segment id (use_hash is false)")
         codes.add(code)
     for child in node.children:
         _check(child, codes, hashed=hashed)

@@ -4,7 +4,7 @@ import secrets
 import time
 from urllib.parse import parse_qs
 
-from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused
+from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused
 from sandbox.parties import Action
 
 LIFETIME_SECONDS = 3600
@@ -22,17 +22,17 @@ class Tokens:
         """Whose it is; Refused (401) where it is nobody's, or has run out."""
         account, until = self._given.get(token, ("", 0.0))
         if time.monotonic() >= until:
-            raise Refused(401, "the token is not known, or has run out", headers=CHALLENGE)
+            raise RefusedError(401, "the token is not known, or has run out", headers=CHALLENGE)
         return account
 
     def prepare(self, account: str, request: Request) -> Action:
         if request.method != "POST":
             raise method_refused("POST")
         if request.headers.get("content-type", "").partition(";")[0].strip() != FORM:
-            raise Refused(400, f"Content-Type is not {FORM}")
+            raise RefusedError(400, f"Content-Type is not {FORM}")
         given = parse_qs(request.body.decode("utf-8", "replace"))
         if given.get("grant_type") != ["client_credentials"] or given.keys() - {"grant_type", "scope"}:
-            raise Refused(400, "grant_type must be client_credentials, beside it only scope")
+            raise RefusedError(400, "grant_type must be client_credentials, beside it only scope")
         return Action(lambda _: False, lambda: self._give(account))
 
     def _give(self, account: str) -> Answer:

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from sandbox.credentials import secret
-from sandbox.exchange import Answer, Refused, Request, json_answer, method_refused, parameters
+from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused, parameters
 from sandbox.ledger import Account, Operation, Row
 from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
 from sandbox.sync import DEFAULT_ACCOUNT
@@ -118,11 +118,11 @@ class Webhook(ThirdParty[WebhookAccount]):
     def identify(self, request: Request) -> str:
         account = request.path.removeprefix(PATH).removeprefix("/") or DEFAULT_ACCOUNT
         if not ACCOUNT_NAME.fullmatch(account):
-            raise Refused(404, "no such webhook")
+            raise RefusedError(404, "no such webhook")
         expected = hmac.new(secret(account).encode(), request.body, "sha1").hexdigest()
         given = request.headers.get("x-hmac", "")
         if not hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode()):
-            raise Refused(401, "X-HMAC is not the hex HMAC-SHA1 of the body")
+            raise RefusedError(401, "X-HMAC is not the hex HMAC-SHA1 of the body")
         return account
 
     def prepare(self, account: WebhookAccount, request: Request) -> Action:
@@ -130,7 +130,7 @@ class Webhook(ThirdParty[WebhookAccount]):
             raise method_refused("POST")
         given = parameters(request.query)
         if given.keys() != {"type"} or given["type"] not in KINDS:
-            raise Refused(400, f"takes type, one of {', '.join(KINDS)}")
+            raise RefusedError(400, f"takes type, one of {', '.join(KINDS)}")
         return KINDS[given["type"]](account, given["type"], request.body)
 
 
@@ -149,7 +149,7 @@ def _change(account: WebhookAccount, kind: str, body: bytes) -> Action:
     mutations = _message(Change, kind, body).Mutations
     unknown = sorted({one.Audience for one in mutations} - account.audiences.keys())
     if unknown:
-        raise Refused(400, f"no audience {', '.join(unknown)}")
+        raise RefusedError(400, f"no audience {', '.join(unknown)}")
     return Action(
         lambda userid: any(one.External_user_id == userid for one in mutations),
         lambda: account.change(OPERATIONS[kind], mutations),
@@ -160,9 +160,9 @@ def _message(shape: type[MessageT], kind: str, body: bytes) -> MessageT:
     try:
         message = msgspec.json.decode(body, type=shape)
     except msgspec.DecodeError as error:
-        raise Refused(400, str(error)) from error
+        raise RefusedError(400, str(error)) from error
     if message.Type != kind:
-        raise Refused(400, f"Type is {message.Type}, but the address says {kind}")
+        raise RefusedError(400, f"Type is {message.Type}, but the address says {kind}")
     return message
 
 

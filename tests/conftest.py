@@ -1,5 +1,5 @@
 """Fixtures that tests of several rooms share."""
 
-from tests.edge.process import database, database_url, edge, edge_process, house
+from tests.support.edge_process import database, database_url, edge, edge_process, house
 
 __all__ = ["database", "database_url", "edge", "edge_process", "house"]

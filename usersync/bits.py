@@ -10,18 +10,18 @@ _FIBONACCI_BITS = 24  # numbers up to 75,024
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class Unreadable(ValueError):
+class UnreadableSignalError(ValueError):
     """Not what the format says: nothing in it can be relied on."""
 
 
 class Bits:
-    """Reads on from where it stands. Raises Unreadable beyond the end, so what is cut short never says yes."""
+    """Reads on from where it stands. Raises UnreadableSignalError beyond the end: what is cut short never says yes."""
 
     __slots__ = ("_at", "_bits")
 
     def __init__(self, text: str) -> None:
         if len(text) > MAX_CHARACTERS or not _ALPHABET.fullmatch(text):
-            raise Unreadable
+            raise UnreadableSignalError
         raw = urlsafe_b64decode(text + "A" * (-len(text) % 4))
         self._bits = f"{int.from_bytes(raw):0{8 * len(raw)}b}"[: 6 * len(text)]
         self._at = 0
@@ -30,7 +30,7 @@ class Bits:
         """The next bits, as zeros and ones."""
         start, self._at = self._at, self._at + width
         if self._at > len(self._bits):
-            raise Unreadable
+            raise UnreadableSignalError
         return self._bits[start : self._at]
 
     def number(self, width: int) -> int:
@@ -50,4 +50,4 @@ class Bits:
             value += weight if one else 0
             weight, following = following, weight + following
             before = one
-        raise Unreadable
+        raise UnreadableSignalError

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from edge.answers import bad
-from edge.query import Parameters
-from edge.strictness import Strictness
+from core.consent_mode import ConsentMode
+from core.errors import InvalidParameterError
+from core.query import Parameters
 from usersync import gpp, tcf
-from usersync.bits import Unreadable
+from usersync.bits import UnreadableSignalError
 
 PARAMETERS = frozenset({"gdpr", "gdpr_consent", "us_privacy", "gpp", "gpp_sid"})
 
@@ -39,11 +39,11 @@ class Judge:
 
     vendor: int | None = None
 
-    def permits(self, strictness: Strictness, values: Parameters, *, gpc: bool) -> bool:
-        """Whether data may be kept. Raises Refused for an unreadable signal where consent is required."""
-        if strictness is Strictness.OFF:
+    def permits(self, strictness: ConsentMode, values: Parameters, *, gpc: bool) -> bool:
+        """Whether data may be kept. Raises InvalidParameterError for an unreadable signal where consent is required."""
+        if strictness is ConsentMode.OFF:
             return True
-        required = strictness is Strictness.REQUIRED
+        required = strictness is ConsentMode.REQUIRED
         if PARAMETERS.isdisjoint(values):
             return not gpc and not required
         verdict = _Signals(values, required, self.vendor).verdict()
@@ -65,7 +65,7 @@ class _Signals:
         return _together(self._gdpr(), self._read("us_privacy", _us_privacy), self._gpp())
 
     def _read(self, name: str, parse: Callable[[str], T]) -> T | None:
-        """What a parameter says; None where it is absent, empty or unreadable. Raises Refused."""
+        """What a parameter says; None where it is absent, empty or unreadable. Raises InvalidParameterError."""
         text = self.values.get(name, "")
         if text == "":
             return None
@@ -74,9 +74,9 @@ class _Signals:
     def _understood(self, name: str, read: Callable[[], T]) -> T | None:
         try:
             return read()
-        except Unreadable:
+        except UnreadableSignalError:
             if self.required:
-                raise bad(name) from None
+                raise InvalidParameterError(name) from None
             return None
 
     def _gdpr(self) -> Verdict:
@@ -117,20 +117,20 @@ def _together(*verdicts: Verdict) -> Verdict:
 
 def _utf8(text: str | None) -> str:
     if text is None:
-        raise Unreadable
+        raise UnreadableSignalError
     return text
 
 
 def _flag(text: str) -> bool:
     if text not in {"0", "1"}:
-        raise Unreadable
+        raise UnreadableSignalError
     return text == "1"
 
 
 def _us_privacy(text: str) -> Verdict:
     """The third character: opted out of the sale of personal information, not opted out, or not applicable."""
     if not _US_PRIVACY.fullmatch(text):
-        raise Unreadable
+        raise UnreadableSignalError
     return {"Y": False, "N": True, "-": None}[text[2].upper()]
 
 
@@ -138,5 +138,5 @@ def _section_ids(text: str) -> list[int]:
     """The sections in force; 0 and -1 stand for none. At most two."""
     ids = text.split(",")
     if len(ids) > _MOST_SECTIONS or not all(_SECTION_ID.fullmatch(one) for one in ids):
-        raise Unreadable
+        raise UnreadableSignalError
     return [int(one) for one in ids]

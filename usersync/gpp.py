@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from usersync.bits import MAX_CHARACTERS, Bits, Unreadable
+from usersync.bits import MAX_CHARACTERS, Bits, UnreadableSignalError
 
 TCF_EU = 2
 US_PRIVACY = 6
@@ -29,19 +29,19 @@ _VERSIONS = {7: (1, 2)}
 
 @lru_cache(maxsize=1024)
 def sections(text: str) -> Mapping[int, str]:
-    """Each section by its id, still encoded. Raises Unreadable."""
+    """Each section by its id, still encoded. Raises UnreadableSignalError."""
     if len(text) > MAX_CHARACTERS:
-        raise Unreadable
+        raise UnreadableSignalError
     header, *bodies = text.split("~")
     ids = _ids(Bits(header))
     if len(ids) != len(bodies):
-        raise Unreadable
+        raise UnreadableSignalError
     return dict(zip(ids, bodies, strict=True))
 
 
 def _ids(header: Bits) -> list[int]:
     if header.number(6) != _HEADER_TYPE or header.number(6) != _HEADER_VERSION:
-        raise Unreadable
+        raise UnreadableSignalError
     found: list[int] = []
     last = 0
     for _ in range(header.number(12)):
@@ -49,7 +49,7 @@ def _ids(header: Bits) -> list[int]:
         first = last + header.fibonacci()
         last = first + header.fibonacci() if is_range else first
         if last > _HIGHEST_SECTION:
-            raise Unreadable
+            raise UnreadableSignalError
         found += range(first, last + 1)
     return found
 
@@ -58,7 +58,7 @@ def us_allows(section: int, text: str) -> bool | None:
     """Whether a section of the US leaves its person's data free to be passed on.
 
     False after an opt-out of sale, sharing or targeted advertising, or with the Global Privacy Control; None
-    where none of them applies, and for sections that we cannot read. Raises Unreadable.
+    where none of them applies, and for sections that we cannot read. Raises UnreadableSignalError.
     """
     if section not in _LAYOUTS:
         return None

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import idna
 import msgspec
 
-from edge.tokens import Tokens
+from core.tokens import Tokens
 
 PURPOSE = "links"
 """What the secrets of the tokens are derived for."""
@@ -37,7 +37,7 @@ class LinkKind(StrEnum):
 PATHS = {LinkKind.CLICK: "/c/", LinkKind.VIEW: "/v/"}
 
 
-class BadLink(ValueError):
+class BadLinkError(ValueError):
     """Cannot be made into a link; `field` is `target` or `mailing`."""
 
     def __init__(self, field: str, message: str) -> None:
@@ -59,9 +59,9 @@ _decode = msgspec.msgpack.Decoder(Link).decode
 
 
 def make_link(tokens: Tokens, edge_url: str, platform: int, kind: LinkKind, target: str, mailing: str) -> str:
-    """The address to put into the mailing, without the reader's id. Raises BadLink."""
+    """The address to put into the mailing, without the reader's id. Raises BadLinkError."""
     if len(mailing) > MAX_MAILING or _CONTROL.search(mailing):
-        raise BadLink("mailing", f"must have at most {MAX_MAILING} characters, none of them a control character")
+        raise BadLinkError("mailing", f"must have at most {MAX_MAILING} characters, none of them a control character")
     link = Link(kind, platform, clean_target(target), mailing)
     return f"{edge_url}{PATHS[kind]}{tokens.sign(_encode(link)).decode()}"
 
@@ -73,25 +73,25 @@ def read_link(tokens: Tokens, token: str) -> Link | None:
 
 
 def clean_target(target: str) -> str:
-    """The target in the one spelling that everybody reads alike: ASCII, its host in lower case. Raises BadLink."""
+    """The target in the one spelling that everybody reads alike: ASCII, its host in lower case. Raises BadLinkError."""
     if _FORBIDDEN.search(target) or _STRAY_PERCENT.search(target):
-        raise BadLink("target", "must be percent-encoded: no blanks, backslashes, quotes, brackets or stray %")
+        raise BadLinkError("target", "must be percent-encoded: no blanks, backslashes, quotes, brackets or stray %")
     parts = _ADDRESS.fullmatch(target)
     if parts is None:
-        raise BadLink("target", "must be a whole address that begins with https:// or http://")
+        raise BadLinkError("target", "must be a whole address that begins with https:// or http://")
     rest = quote(parts["rest"] or "/", safe=_RESERVED)
     cleaned = f"{parts['scheme'].lower()}://{_authority(parts['authority'])}{rest}"
     if len(cleaned) > MAX_TARGET:
-        raise BadLink("target", f"must have at most {MAX_TARGET} characters")
+        raise BadLinkError("target", f"must have at most {MAX_TARGET} characters")
     return cleaned
 
 
 def _authority(text: str) -> str:
     if "@" in text:
-        raise BadLink("target", "must not hold a user name or password")
+        raise BadLinkError("target", "must not hold a user name or password")
     parts = _AUTHORITY.fullmatch(text)
     if parts is None or int(parts["port"] or 0) >= 2**16:
-        raise BadLink("target", "must name a host, and after a colon a port")
+        raise BadLinkError("target", "must name a host, and after a colon a port")
     return _host(parts["host"]) + (f":{parts['port']}" if parts["port"] else "")
 
 
@@ -103,5 +103,5 @@ def _host(text: str) -> str:
     except idna.IDNAError:
         host = ""
     if not _LABELS.fullmatch(host):
-        raise BadLink("target", "must name a host")
+        raise BadLinkError("target", "must name a host")
     return host

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from edge.query import Parameters
+from core.query import Parameters
 from usersync.consent import PARAMETERS
 
 NAMES = tuple(sorted(PARAMETERS))

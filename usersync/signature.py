@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
-from edge.query import pairs
+from core.query import pairs
 
 UNSIGNED = frozenset({"sig", "_ck"})
 ALGORITHMS: Mapping[str | None, str] = {"sha1": "sha1", "sha256": "sha256"}

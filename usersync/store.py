@@ -8,8 +8,8 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from edge import buckets
-from edge.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
+from core import buckets
+from core.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
 
 # what stands in the index by itself
 OF_USERS = """

@@ -6,7 +6,7 @@ yes, and a string of forty characters keeps them busy for forty milliseconds.
 
 from functools import lru_cache
 
-from usersync.bits import Bits, Unreadable
+from usersync.bits import Bits, UnreadableSignalError
 
 VERSION = 2
 STORE_AND_ACCESS = 1
@@ -18,10 +18,10 @@ _NOBODY = 0  # no vendor has this id
 
 @lru_cache(maxsize=1024)
 def allows(text: str, vendor: int | None) -> bool:
-    """Whether purpose 1 is consented to, and the vendor (where there is one) with it. Raises Unreadable."""
+    """Whether purpose 1 is consented to, and the vendor (where there is one) with it. Raises UnreadableSignalError."""
     core = Bits(text.partition(".")[0])
     if core.number(6) != VERSION:
-        raise Unreadable
+        raise UnreadableSignalError
     core.take(36 + 36 + 12 + 12 + 6 + 12 + 12 + 6 + 1 + 1 + 12)  # … up to the special features
     purposes = core.take(24)
     core.take(24 + 1 + 12)  # legitimate interests, purpose one treatment, publisher's country

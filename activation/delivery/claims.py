@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from activation.delivery.retry import most_rows
-from edge.arrays import Ints, SmallInts
+from core.arrays import Ints, SmallInts
 from integrations.connectors.base import Operation
 
 # A row is the more suspect the oftener it has failed, and most of all when its sender died over it.
@@ -25,7 +25,7 @@ SELECT a.id, front.level FROM unnest(%(activations)s) AS a (id) CROSS JOIN LATER
     SELECT {LEVEL} AS level FROM delivery
     WHERE activation_id = a.id AND wanted = %(wanted)s AND bucket = ANY(%(buckets)s) AND due_at <= %(now)s
     ORDER BY bucket, due_at LIMIT 1) AS front
-"""  # noqa: S608 (a constant)
+"""
 
 # The row is looked at once more as it is updated, for absorb may have changed it meanwhile; in a form that no
 # index answers, or a table that was analysed while nothing was due is searched from this end.
@@ -43,7 +43,7 @@ WHERE d.bucket = due.bucket AND d.activation_id = due.activation_id
   AND coalesce(d.due_at, 'infinity') <= %(now)s
 RETURNING d.bucket, d.activation_id, d.platform_user_id, d.user_id, d.attempts, due.acknowledged,
           due.claim IS NOT NULL
-"""  # noqa: S608 (a constant)
+"""
 
 
 class Row(NamedTuple):

@@ -15,15 +15,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from psycopg import Cursor
 
-from activation.delivery import broken, ending, lanes, log, numbers
-from activation.delivery.gate import Gate, NotNow
+from activation.delivery import broken, deactivation, lanes, log, segment_ids
+from activation.delivery.batch_sender import excerpt
 from activation.delivery.log import Entry
+from activation.delivery.platform_client import Gate, NotNowError
 from activation.delivery.retry import FIRST, LONGEST
 from activation.delivery.targets import Target, target
-from activation.delivery.working import excerpt
 from activation.models import Activation, Batch
 from integrations.connectors.base import Connector, Segment, SegmentSource
-from integrations.errors import IntegrationError, Misconfigured, Unanswered, Unauthorized
+from integrations.errors import IntegrationError, MisconfiguredError, UnansweredError, UnauthorizedError
 from integrations.http import Request, Response
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -61,7 +61,7 @@ def create_pending(connection: Connection, platform: int) -> int:
         lease = lanes.lease(cursor, platform, lanes.CREATION, datetime.now(UTC), found.lease_duration)
         if lease is None:
             return 0
-        ended = sum(ending.end(connection, found, segment) for segment in found.ending)
+        ended = sum(deactivation.end(connection, found, segment) for segment in found.ending)
         gate = Gate(connection, cursor, found, lease)
         created = sum(_create_due(gate, segment) for segment in found.pending)
         lease.release(cursor)
@@ -92,7 +92,7 @@ def _create_due(gate: Gate, segment: Segment) -> bool:
 def _number(gate: Gate, connector: Connector) -> int:
     """One that means nothing else to the platform, and that nobody chose by hand."""
     while True:
-        number = numbers.allocate(gate.cursor, connector.segment_namespace)
+        number = segment_ids.allocate(gate.cursor, connector.segment_namespace)
         taken = Activation.objects.filter(platform__connector=connector.key, settings__segment_id=number)
         if number not in connector.reserved_numbers and not taken.exists():
             return number
@@ -118,7 +118,7 @@ def _create(gate: Gate, segment: Segment, past: _Past) -> bool:
             _note_orphan(segment, past)
         request = connector.creation(segment, int(time.time()))
         segment_id = connector.segment_id(segment, _logged(gate, segment, "create", request))
-    except NotNow:
+    except NotNowError:
         return False
     except IntegrationError as failure:
         _failed(gate, segment, failure)
@@ -136,12 +136,12 @@ def _logged(gate: Gate, segment: Segment, operation: str, request: Request) -> R
         response = gate.send(request)
         if operation == "create":
             gate.target.connector.segment_id(segment, response)
-    except NotNow:
+    except NotNowError:
         log.finish(gate.cursor, entry, datetime.now(UTC), Batch.Status.DONE)
         raise
     except IntegrationError as failure:
         entry.error, entry.status, entry.response_excerpt = str(failure), failure.status, failure.excerpt
-        status = Batch.Status.UNKNOWN if isinstance(failure, Unanswered) else Batch.Status.FAILED
+        status = Batch.Status.UNKNOWN if isinstance(failure, UnansweredError) else Batch.Status.FAILED
         log.finish(gate.cursor, entry, datetime.now(UTC), status)
         raise
     entry.status, entry.response_excerpt = response.status, response.excerpt
@@ -156,7 +156,7 @@ def _note_orphan(segment: Segment, past: _Past) -> None:
 
 
 def _failed(gate: Gate, segment: Segment, failure: IntegrationError) -> None:
-    if isinstance(failure, Unauthorized | Misconfigured):
+    if isinstance(failure, UnauthorizedError | MisconfiguredError):
         broken.broke(gate.target.platform, [segment.activation], str(failure))
     else:
         error = str(failure)

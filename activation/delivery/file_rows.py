@@ -1,8 +1,8 @@
 """The rows of files: read a bucket at a time, and finished from the list that was written beside each file.
 
 They are not claimed one by one, which would cost more than all the rest: the lane is marked open before anything is
-read. While it is, a row that is due stays due, whatever its user does (`activation.wants`); so what a sender that
-died may have sent is always sent over with the next file.
+read. While it is, a row that is due stays due, whatever its user does (`activation.desired_state`); so what a sender
+that died may have sent is always sent over with the next file.
 """
 
 import re
@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from activation.delivery.lanes import Lease
-from edge.arrays import Bools, Ints, SmallInts, Texts, columns
+from core.arrays import Bools, Ints, SmallInts, Texts, columns
 
 DUE = """
 SELECT activation_id, wanted, platform_user_id, user_id FROM delivery

@@ -19,17 +19,17 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg import Cursor
 
-from activation.delivery import file_rows, finishing, lanes, log, removals
+from activation.delivery import file_rows, lanes, log, outcomes, removals
 from activation.delivery.claims import Claim, Row
 from activation.delivery.file_rows import Due, Listed
 from activation.delivery.file_writer import Writer
-from activation.delivery.gate import Gate, NotNow
+from activation.delivery.lane_worker import usable
 from activation.delivery.log import Entry
 from activation.delivery.members import members_of
-from activation.delivery.sender import usable
+from activation.delivery.platform_client import Gate, NotNowError
 from activation.delivery.sending_files import Sending
 from activation.delivery.targets import Target
-from edge.buckets import BUCKETS
+from core.buckets import BUCKETS
 from integrations.connectors.base import Member, Operation
 from integrations.connectors.files import Change, Destination, FileConnector
 from integrations.errors import IntegrationError
@@ -78,7 +78,7 @@ def _run(gate: Gate, connector: FileConnector, now: datetime) -> int:
         run = _Run(gate, connector, Path(folder), now)
         try:
             run.write()
-        except NotNow:
+        except NotNowError:
             return 0
         return Sending(gate, connector, run.files).send()
 
@@ -110,7 +110,7 @@ class _Run:
         activations = sorted(self.target.segments)
         for bucket in range(BUCKETS):
             if not self.gate.stays():
-                raise NotNow
+                raise NotNowError
             self._bucket(bucket, activations)
         for file in self.files:
             file.close()
@@ -214,7 +214,7 @@ class _Run:
         for wanted in (True, False):
             found = [Row(bucket, due[0], due[2], due[3], 1) for due in rows if due[1] is wanted]
             if found:
-                finishing.dead(self.cursor, Claim(file.batch, wanted, found), UNWRITABLE, "", self.now)
+                outcomes.dead(self.cursor, Claim(file.batch, wanted, found), UNWRITABLE, "", self.now)
 
     def _file(self, key: FileKey) -> Writer:
         """The file that is open for it, or a new one, with a line in the log."""

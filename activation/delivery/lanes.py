@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import Cursor
 
-from edge.buckets import BUCKETS
+from core.buckets import BUCKETS
 
 LANES = 4
 # the lane in which a platform's segments are created, one after another

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from activation.delivery.finishing import stored
+from activation.delivery.outcomes import stored
 from activation.models import Batch
 
 START = """
@@ -64,16 +64,34 @@ def start(
     cursor: Cursor[Any], entry: Entry, platform: int, activations: list[int], operation: str, now: datetime
 ) -> None:
     values = [
-        entry.bucket, entry.id, platform, str(activations), operation, Batch.Status.SENDING, entry.rows,
-        stored(entry.request_excerpt), now,
-    ]  # fmt: skip
+        entry.bucket,
+        entry.id,
+        platform,
+        str(activations),
+        operation,
+        Batch.Status.SENDING,
+        entry.rows,
+        stored(entry.request_excerpt),
+        now,
+    ]
     cursor.execute(START, values)
 
 
 def finish(cursor: Cursor[Any], entry: Entry, now: datetime, status: str | None = None) -> None:
     request = stored(entry.request_excerpt)
     values = [
-        status or entry.outcome(), entry.rows, entry.accepted, entry.requests, entry.bytes, entry.status,
-        stored(entry.response_excerpt), stored(entry.error), now, request, request, entry.bucket, entry.id,
-    ]  # fmt: skip
+        status or entry.outcome(),
+        entry.rows,
+        entry.accepted,
+        entry.requests,
+        entry.bytes,
+        entry.status,
+        stored(entry.response_excerpt),
+        stored(entry.error),
+        now,
+        request,
+        request,
+        entry.bucket,
+        entry.id,
+    ]
     cursor.execute(FINISH, values)

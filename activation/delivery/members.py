@@ -7,8 +7,8 @@ from uuid import UUID
 from psycopg import Cursor
 
 from activation.delivery.claims import Row
-from edge import buckets
-from edge.arrays import Ints, SmallInts, Texts, Uuids, columns
+from core import buckets
+from core.arrays import Ints, SmallInts, Texts, Uuids, columns
 from integrations.connectors.base import Connector, Member, Segment
 
 ATTRIBUTES = """

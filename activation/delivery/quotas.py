@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Cursor
 
-from integrations.errors import RateLimited
+from integrations.errors import RateLimitedError
 from integrations.limits import Limits
 
 RESERVE = """
@@ -24,20 +24,20 @@ CALLS, BYTES, FILES = "per_day", "bytes_per_day", "files_per_hour"
 TOLD = {CALLS: "calls a day", BYTES: "bytes a day", FILES: "files an hour"}
 
 
-class Exhausted(RateLimited):
+class QuotaExhaustedError(RateLimitedError):
     """A quota has no room before the next period: nothing was sent."""
 
 
 def reserve(cursor: Cursor[Any], platform: int, limits: Limits, now: datetime, **amounts: int) -> None:
     """Reserve `amounts` by limit's name, in a transaction of the caller's.
 
-    Raises `Exhausted` until the next period where a quota has no room; the caller's transaction must not commit
-    then.
+    Raises `QuotaExhaustedError` until the next period where a quota has no room; the caller's transaction must not
+    commit     then.
     """
     for what, amount in sorted(amounts.items()):
         most = getattr(limits, what)
         if most is not None and not _reserve(cursor, platform, what, period(what, now), amount, most):
-            raise Exhausted(f"the platform's {most:,} {TOLD[what]} are used up", _left(what, now))
+            raise QuotaExhaustedError(f"the platform's {most:,} {TOLD[what]} are used up", _left(what, now))
 
 
 def is_limited(limits: Limits, *names: str) -> bool:

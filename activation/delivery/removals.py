@@ -6,8 +6,8 @@ from typing import Any
 from psycopg import Cursor
 
 from activation.delivery.targets import Target
-from edge.arrays import Ints, SmallInts
-from edge.buckets import BUCKETS
+from core.arrays import Ints, SmallInts
+from core.buckets import BUCKETS
 
 LET_GO = """
 UPDATE delivery SET due_at = NULL, claim = NULL, attempts = 0, error = ''

@@ -31,4 +31,4 @@ def most_rows(level: int) -> Bound:
 def backoff(attempts: int) -> timedelta:
     """How long to wait after the `attempts`-th failure: anything up to 1, 2, 4 … 300 seconds."""
     ceiling = min(FIRST * 2 ** max(attempts - 1, 0), LONGEST)
-    return timedelta(seconds=random.uniform(0, ceiling))  # noqa: S311 (spreading retries, not a secret)
+    return timedelta(seconds=random.uniform(0, ceiling))

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
-from activation.delivery import broken, fates, file_rows, finishing, health, log, quotas
+from activation.delivery import broken, circuit_breaker, file_rows, log, outcomes, processing_log, quotas
+from activation.delivery.batch_sender import expiry
 from activation.delivery.file_writer import Writer
-from activation.delivery.gate import Gate, NotNow
 from activation.delivery.log import Entry
-from activation.delivery.quotas import Exhausted
-from activation.delivery.working import expiry
+from activation.delivery.platform_client import Gate, NotNowError
+from activation.delivery.quotas import QuotaExhaustedError
 from activation.models import HostKey
 from integrations.connectors.files import FileConnector, Sftp
-from integrations.errors import IntegrationError, Misconfigured, Retriable, Unanswered, Unauthorized
+from integrations.errors import IntegrationError, MisconfiguredError, RetriableError, UnansweredError, UnauthorizedError
 from integrations.uploads.upload import Parcel, upload
 
 BUCKET = 0
@@ -34,7 +34,7 @@ class Sending:
     def send(self) -> int:
         """Answers how many rows the files held."""
         rows = 0
-        trouble: IntegrationError | NotNow | None = None
+        trouble: IntegrationError | NotNowError | None = None
         for file in self.files:
             if trouble is None:
                 trouble = self._send(file)
@@ -43,7 +43,7 @@ class Sending:
             rows += file.rows
         return rows
 
-    def _send(self, file: Writer) -> "IntegrationError | NotNow | None":
+    def _send(self, file: Writer) -> "IntegrationError | NotNowError | None":
         """What keeps the rest of the files back, if anything does."""
         self.gate.cursor.execute(ACTIVATIONS, [str(sorted(file.activations)), BUCKET, file.batch])
         if not file.rows:
@@ -51,7 +51,7 @@ class Sending:
             return None
         try:
             self._upload(file)
-        except NotNow as late:
+        except NotNowError as late:
             self._finish_log(file, error="the lane was lost", accepted=0)
             return late
         except IntegrationError as failure:
@@ -78,7 +78,7 @@ class Sending:
 
     def _alive(self) -> None:
         if not self.gate.stays():
-            raise NotNow
+            raise NotNowError
 
     @contextmanager
     def _judged(self) -> Iterator[None]:
@@ -86,11 +86,11 @@ class Sending:
         gate, now = self.gate, datetime.now(UTC)
         try:
             yield
-        except Retriable as failure:
-            health.failed(gate.cursor, gate.target.platform, str(failure), now)
+        except RetriableError as failure:
+            circuit_breaker.failed(gate.cursor, gate.target.platform, str(failure), now)
             raise
         if gate.condition.is_troubled:
-            health.succeeded(gate.cursor, gate.target.platform, now)
+            circuit_breaker.succeeded(gate.cursor, gate.target.platform, now)
 
     def _reserve(self, file: Writer) -> None:
         gate, now = self.gate, datetime.now(UTC)
@@ -100,33 +100,41 @@ class Sending:
         try:
             with gate.connection.transaction():
                 quotas.reserve(gate.cursor, gate.target.platform, gate.target.limits, now, **amounts)
-        except Exhausted as full:
+        except QuotaExhaustedError as full:
             until = now + timedelta(seconds=full.retry_after or 0)
-            health.limited(gate.cursor, gate.target.platform, until, str(full), now, slowed=None, counts=False)
+            circuit_breaker.limited(gate.cursor, gate.target.platform, until, str(full), now, slowed=None, counts=False)
             raise
 
     def _done(self, file: Writer) -> None:
         gate, now = self.gate, datetime.now(UTC)
-        fates.uploaded(gate.cursor, self.connector, gate.target.platform, file.name, file.batch, file.rows, now)
-        letters = finishing.has_letters(gate.cursor, gate.target.platform)
+        processing_log.uploaded(
+            gate.cursor, self.connector, gate.target.platform, file.name, file.batch, file.rows, now
+        )
+        letters = outcomes.has_letters(gate.cursor, gate.target.platform)
         expires_at = expiry(self.connector, now, added=True)
         for rows in file.noted(PAGE):
             with gate.connection.transaction():
                 file_rows.done(gate.cursor, gate.lease, file.batch, rows, now, expires_at)
                 if letters:
-                    finishing.forget_letters(gate.cursor, rows)
+                    outcomes.forget_letters(gate.cursor, rows)
             gate.stays()
         self._finish_log(file, error="", accepted=file.rows)
 
     def _failed(self, file: Writer, failure: IntegrationError) -> None:
         """The rows are not to blame: they stay due, and whatever happens to files costs them no attempt."""
-        self._finish_log(file, error=str(failure), accepted=0, unanswered=isinstance(failure, Unanswered))
-        if isinstance(failure, Unauthorized | Misconfigured):
+        self._finish_log(file, error=str(failure), accepted=0, unanswered=isinstance(failure, UnansweredError))
+        if isinstance(failure, UnauthorizedError | MisconfiguredError):
             broken.broke(self.gate.target.platform, sorted(file.activations), str(failure))
 
     def _finish_log(self, file: Writer, *, error: str, accepted: int, unanswered: bool = False) -> None:
         entry = Entry(
-            BUCKET, file.batch, file.rows, accepted=accepted, requests=1, bytes=file.size, error=error,
+            BUCKET,
+            file.batch,
+            file.rows,
+            accepted=accepted,
+            requests=1,
+            bytes=file.size,
+            error=error,
             unanswered=unanswered,
-        )  # fmt: skip
+        )
         log.finish(self.gate.cursor, entry, datetime.now(UTC))

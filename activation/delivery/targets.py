@@ -92,6 +92,11 @@ def _load(row: Platform, version: int) -> Target:
 def segment_of(activation: Activation) -> Segment:
     audience = activation.audience
     return Segment(
-        activation.id, activation.segment_id, audience.id, audience.name, activation.settings,
-        audience.customer_id, activation.platform_id,
-    )  # fmt: skip
+        activation.id,
+        activation.segment_id,
+        audience.id,
+        audience.name,
+        activation.settings,
+        audience.customer_id,
+        activation.platform_id,
+    )

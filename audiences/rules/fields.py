@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audiences.rules.faults import Spot, shown
+from audiences.rules.errors import Spot, shown
 from audiences.rules.nodes import Kind, Moment, Source, ValueField
 from audiences.rules.operators import OF_BELONGING, OF_COUNT, OF_MOMENT, OF_SPLIT, OF_TYPE, Operator
 from audiences.rules.schema import Schema

@@ -118,7 +118,7 @@ _ELEMENT_TESTS: dict[Operator, Callable[[Any], Test]] = {
 def value_test(positive: Operator, operand: Operand) -> Test:
     """Whether a whole value matches, by a positive operator."""
     if positive is Operator.CONTAINS:
-        assert operand is not None  # noqa: S101 (the parser gives every operator but null a value)
+        assert operand is not None
         return _contains(operand)  # type: ignore[arg-type]  # and `contains` a single one
     return any_element(_ELEMENT_TESTS[positive](operand))
 

@@ -9,7 +9,7 @@ that of a float which is not integral never reaches an integer.
 import math
 from decimal import Decimal
 
-from profiles.values import canonical
+from core.json_values import canonical
 
 Number = int | float
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from audiences.rules.faults import Spot
+from audiences.rules.errors import Spot
 from audiences.rules.moments import parse_duration, parse_timestamp
 from audiences.rules.nodes import Operand, Scalar
 from audiences.rules.numbers import Number, canonical_number
@@ -49,7 +49,7 @@ def read_scalar(value: object, kind: AttributeType, spot: Spot) -> Scalar | None
         return _storable(value, spot)
     if isinstance(value, bool):
         return value
-    assert isinstance(value, int | float)  # noqa: S101 (the kinds above leave nothing else)
+    assert isinstance(value, int | float)
     return _attempt(canonical_number, value, spot)
 
 

@@ -9,7 +9,7 @@ combinators and `match` among them. The value of `null` and `notNull` is ignored
 whatever stood there.
 """
 
-from audiences.rules.faults import Fault, RuleError, Spot, shown
+from audiences.rules.errors import Fault, RuleError, Spot, shown
 from audiences.rules.fields import CountField, Field, MomentField, SplitField, operators_of, read_field
 from audiences.rules.nodes import (
     Active,

@@ -17,14 +17,23 @@ from django.core.exceptions import ValidationError
 
 from integrations import http
 from integrations.authorization import TokenSource
-from integrations.errors import IntegrationError, Misconfigured
+from integrations.errors import IntegrationError, MisconfiguredError
 from integrations.http import Request, Response
 from integrations.limits import Limits
 
 __all__ = [
-    "Connector", "Limits", "Member", "Nothing", "Operation", "Removal", "Segment", "SegmentSource",
-    "Strategy", "TokenSource", "convert",
-]  # fmt: skip
+    "Connector",
+    "Limits",
+    "Member",
+    "Nothing",
+    "Operation",
+    "Removal",
+    "Segment",
+    "SegmentSource",
+    "Strategy",
+    "TokenSource",
+    "convert",
+]
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -139,19 +148,19 @@ class Connector(ABC):
         """The segment's id in an activation's settings (asked where `segment_source` is GIVEN)."""
         return settings.get("segment_id")
 
-    def creation(self, segment: Segment, timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
+    def creation(self, segment: Segment, timestamp: int) -> Request:
         """The request that creates the segment (asked where `segment_source` is CREATED)."""
-        raise Misconfigured("this platform has no request that creates segments")
+        raise MisconfiguredError("this platform has no request that creates segments")
 
-    def segment_id(self, segment: Segment, response: Response) -> Any:  # noqa: ARG002 (the contract's)
+    def segment_id(self, segment: Segment, response: Response) -> Any:
         """The segment's id from the creation's answer. Raises `Refused` where there is none."""
-        raise Misconfigured("this platform has no request that creates segments")
+        raise MisconfiguredError("this platform has no request that creates segments")
 
-    def lookup(self, segment: Segment) -> Request | None:  # noqa: ARG002 (the contract's)
+    def lookup(self, segment: Segment) -> Request | None:
         """The request that finds a segment whose creation was cut off; None where the platform cannot be asked."""
         return None
 
-    def found(self, segment: Segment, response: Response) -> Any | None:  # noqa: ARG002 (the contract's)
+    def found(self, segment: Segment, response: Response) -> Any | None:
         """The id of this segment in the answer to `lookup`; None where it is not there."""
         return None
 
@@ -171,9 +180,9 @@ class Connector(ABC):
 
     def outcomes(
         self,
-        operation: Operation,  # noqa: ARG002 (the contract's)
+        operation: Operation,
         members: Sequence[Member],
-        response: Response,  # noqa: ARG002 (the contract's)
+        response: Response,
     ) -> Sequence[IntegrationError | None]:
         """Of a request that succeeded: one for each of its members, None where it was accepted.
 
@@ -195,13 +204,13 @@ class Connector(ABC):
         """Where the token on every request comes from; None where it carries none."""
         return None
 
-    def holds(self, segment: Segment, cursor: str | None) -> Request | None:  # noqa: ARG002 (the contract's)
+    def holds(self, segment: Segment, cursor: str | None) -> Request | None:
         """The request for a page of what a segment holds, the first where `cursor` is None; None: it cannot be read."""
         return None
 
-    def held(self, response: Response) -> tuple[Sequence[str], str | None]:  # noqa: ARG002 (the contract's)
+    def held(self, response: Response) -> tuple[Sequence[str], str | None]:
         """The ids of a page that `holds` asked for, and the cursor of the next one (None: it was the last)."""
-        raise Misconfigured("this platform cannot be read back")
+        raise MisconfiguredError("this platform cannot be read back")
 
     def warnings(self) -> list[str]:
         """What works, but is hardly meant so."""

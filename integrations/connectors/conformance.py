@@ -19,7 +19,13 @@ from django.core.exceptions import ValidationError
 
 from integrations.connectors.base import Connector, Limits, Member, Operation, Segment, SegmentSource
 from integrations.connectors.files import Change, FileConnector
-from integrations.errors import IntegrationError, Misconfigured, RateLimited, Retriable, Unauthorized
+from integrations.errors import (
+    IntegrationError,
+    MisconfiguredError,
+    RateLimitedError,
+    RetriableError,
+    UnauthorizedError,
+)
 from integrations.http import Request, Response
 
 NOW = 1_700_000_000
@@ -27,13 +33,20 @@ USER = UUID("00000000-0000-4000-8000-000000000042")
 # members of credentials that anybody may see
 PUBLIC = frozenset({"type", "username", "name", "header", "algorithm", "client_id", "scope", "token_url", "host_key"})
 ODD_BODIES = (
-    b"", b"<html>Oops</html>", b"{", b"[]", b"null", b"7", b'"text"', b"\xff\xfe",
+    b"",
+    b"<html>Oops</html>",
+    b"{",
+    b"[]",
+    b"null",
+    b"7",
+    b'"text"',
+    b"\xff\xfe",
     b'{"nobody_knows_this": {"deep": [1]}}',
-)  # fmt: skip
+)
 ODD_IDS = ("a b&c=d", "ü/é?#", "100%", "'\"<>", "line\nbreak", "0", "x" * 256)
 
 
-class NotConforming(AssertionError):
+class NonConformanceError(AssertionError):
     """A connector does not hold to the contract."""
 
 
@@ -83,7 +96,7 @@ def operations(connector: Connector) -> list[Operation]:
 
 def must(holds: object, what: str) -> None:
     if not holds:
-        raise NotConforming(what)
+        raise NonConformanceError(what)
 
 
 class Conformance:
@@ -143,7 +156,7 @@ class Conformance:
             return
         try:
             ready.push(Operation.REMOVE, self.example.members()[:1], NOW)
-        except Misconfigured:
+        except MisconfiguredError:
             return
         must(ready.removal != "none", "a platform without removal makes no request that removes")
 
@@ -186,7 +199,12 @@ class Conformance:
 
     def test_failures__say_what_to_do_next(self) -> None:
         ready = self.example.ready()
-        for status, kind in ((429, RateLimited), (503, Retriable), (500, Retriable), (403, Unauthorized)):
+        for status, kind in (
+            (429, RateLimitedError),
+            (503, RetriableError),
+            (500, RetriableError),
+            (403, UnauthorizedError),
+        ):
             failure = ready.failure(Response(status, {}, b""))
             must(isinstance(failure, kind), f"HTTP {status} is {kind.__name__}, not {type(failure).__name__}")
 
@@ -195,7 +213,7 @@ class Conformance:
         if ready.segment_source is not SegmentSource.CREATED:
             return
         must(created is not None, "the example says what a creation is answered with")
-        assert created is not None  # noqa: S101 (for the type checker)
+        assert created is not None
         segment = self.example.segment(None)
         known = ready.segment_id(segment, created)
         must(isinstance(known, str | int) and known != "", "a segment's id is text or a number")
@@ -237,7 +255,7 @@ def refused(validate: Any, what: str) -> None:
         validate()
     except ValidationError:
         return
-    raise NotConforming(f"{what} is not refused")
+    raise NonConformanceError(f"{what} is not refused")
 
 
 def one_line_each(lines: Iterable[bytes]) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from integrations.connectors.base import Connector, Member, Operation, Strategy
-from integrations.errors import Misconfigured
+from integrations.errors import MisconfiguredError
 from integrations.http import Request, Response
 
 
@@ -96,7 +96,7 @@ class FileConnector(Connector):
     def destination(self) -> Destination:
         """Where files go."""
 
-    def destination_of(self, extra: Mapping[str, str]) -> Destination:  # noqa: ARG002 (the contract's)
+    def destination_of(self, extra: Mapping[str, str]) -> Destination:
         """Where the file of a member with this `extra` goes, where that differs."""
         return self.destination()
 
@@ -108,7 +108,7 @@ class FileConnector(Connector):
     def file_name(self, partition: str, at: datetime, number: int) -> str:
         """The file's name, without a folder. `number` from 0 tells files of one partition and minute apart."""
 
-    def header(self, partition: str, file_name: str, at: datetime) -> bytes:  # noqa: ARG002 (the contract's)
+    def header(self, partition: str, file_name: str, at: datetime) -> bytes:
         """What stands before the first line, its own line end included."""
         return b""
 
@@ -120,13 +120,13 @@ class FileConnector(Connector):
         """As `lines`, of ids without control characters, each with a line end after it. Only where `lists_ids`."""
         raise NotImplementedError
 
-    def log(self, offset: int) -> Request | None:  # noqa: ARG002 (the contract's)
+    def log(self, offset: int) -> Request | None:
         """The request for what the platform says of files, from the `offset`-th entry on; None: it says nothing."""
         return None
 
-    def verdicts(self, response: Response) -> tuple[Sequence[Verdict], int]:  # noqa: ARG002 (the contract's)
+    def verdicts(self, response: Response) -> tuple[Sequence[Verdict], int]:
         """What a page of the log says of files, and how many entries it has (0: it was the last)."""
-        raise Misconfigured("this platform has no processing log")
+        raise MisconfiguredError("this platform has no processing log")
 
-    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
-        raise Misconfigured("this platform takes files, not requests")
+    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
+        raise MisconfiguredError("this platform takes files, not requests")

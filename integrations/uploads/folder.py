@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 
 from integrations.connectors.files import Folder
-from integrations.errors import Misconfigured, Retriable
+from integrations.errors import MisconfiguredError, RetriableError
 
 OUTSIDE = "the path leads out of the hub's folder for files"
 
@@ -18,18 +18,18 @@ def root() -> Path:
 
 
 def place(path: str) -> Path:
-    """The folder that a setting names. Raises `Misconfigured` for one outside, by links too."""
+    """The folder that a setting names. Raises `MisconfiguredError` for one outside, by links too."""
     if "\0" in path:
-        raise Misconfigured(OUTSIDE)
+        raise MisconfiguredError(OUTSIDE)
     found = (root() / path.lstrip("/")).resolve()
     if not found.is_relative_to(root()):
-        raise Misconfigured(OUTSIDE)
+        raise MisconfiguredError(OUTSIDE)
     return found
 
 
 def upload(destination: Folder, path: Path, name: str) -> None:
     if Path(name).name != name:
-        raise Misconfigured(OUTSIDE)
+        raise MisconfiguredError(OUTSIDE)
     folder = place(destination.path)
     partial = folder / f".{name}.part"
     try:
@@ -40,4 +40,4 @@ def upload(destination: Folder, path: Path, name: str) -> None:
         partial.rename(folder / name)
     except OSError as failure:
         partial.unlink(missing_ok=True)
-        raise Retriable(f"the file cannot be written: {failure.strerror}") from failure
+        raise RetriableError(f"the file cannot be written: {failure.strerror}") from failure

@@ -16,7 +16,14 @@ from storages.backends.s3 import S3Storage
 
 from integrations import addresses
 from integrations.connectors.files import S3
-from integrations.errors import IntegrationError, Misconfigured, Refused, Retriable, Unanswered, Unauthorized
+from integrations.errors import (
+    IntegrationError,
+    MisconfiguredError,
+    RefusedError,
+    RetriableError,
+    UnansweredError,
+    UnauthorizedError,
+)
 
 AMAZON = "https://s3.{region}.amazonaws.com"
 DENIED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"})
@@ -31,19 +38,19 @@ class _Guarded:
         return connected
 
 
-class _Http(_Guarded, AWSHTTPConnection):  # type: ignore[misc]  # botocore ships no types
+class _Http(_Guarded, AWSHTTPConnection):
     pass
 
 
-class _Https(_Guarded, AWSHTTPSConnection):  # type: ignore[misc]  # botocore ships no types
+class _Https(_Guarded, AWSHTTPSConnection):
     pass
 
 
-class _HttpPool(AWSHTTPConnectionPool):  # type: ignore[misc]  # botocore ships no types
+class _HttpPool(AWSHTTPConnectionPool):
     ConnectionCls = _Http
 
 
-class _HttpsPool(AWSHTTPSConnectionPool):  # type: ignore[misc]  # botocore ships no types
+class _HttpsPool(AWSHTTPSConnectionPool):
     ConnectionCls = _Https
 
 
@@ -65,9 +72,9 @@ def upload(to: S3, path: Path, name: str, alive: Callable[[], None], seconds: fl
     endpoint = endpoint_of(to)
     parts = urlsplit(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Misconfigured("the endpoint must be an https:// address")
+        raise MisconfiguredError("the endpoint must be an https:// address")
     if not (to.key and to.secret):
-        raise Misconfigured("a key and a secret are needed: the hub's own surroundings are never used")
+        raise MisconfiguredError("a key and a secret are needed: the hub's own surroundings are never used")
     addresses.resolve(parts.hostname, parts.port or 443)
     try:
         with path.open("rb") as file:
@@ -78,9 +85,9 @@ def upload(to: S3, path: Path, name: str, alive: Callable[[], None], seconds: fl
         raise _refusal(refused) from None
     except BotoCoreError as broken:
         cause = _cause(broken)
-        raise cause or Unanswered(f"the store did not answer: {type(broken).__name__}") from broken
+        raise cause or UnansweredError(f"the store did not answer: {type(broken).__name__}") from broken
     except OSError as broken:
-        raise Retriable(f"the store could not be reached: {type(broken).__name__}") from broken
+        raise RetriableError(f"the store could not be reached: {type(broken).__name__}") from broken
 
 
 def endpoint_of(to: S3) -> str:
@@ -89,14 +96,27 @@ def endpoint_of(to: S3) -> str:
 
 def _storage(to: S3, endpoint: str, seconds: float) -> S3Storage:
     config = Config(
-        connect_timeout=10, read_timeout=seconds, retries={"max_attempts": 1}, proxies={}, signature_version="s3v4",
-        s3={"addressing_style": "path"}, request_checksum_calculation="when_required",
-    )  # fmt: skip
+        connect_timeout=10,
+        read_timeout=seconds,
+        retries={"max_attempts": 1},
+        proxies={},
+        signature_version="s3v4",
+        s3={"addressing_style": "path"},
+        request_checksum_calculation="when_required",
+    )
     storage = S3Storage(
-        access_key=to.key, secret_key=to.secret, bucket_name=to.bucket, endpoint_url=endpoint, location=to.prefix,
-        region_name=to.region or "us-east-1", client_config=config, file_overwrite=True, default_acl=None,
-        security_token=None, session_profile=None,
-    )  # fmt: skip
+        access_key=to.key,
+        secret_key=to.secret,
+        bucket_name=to.bucket,
+        endpoint_url=endpoint,
+        location=to.prefix,
+        region_name=to.region or "us-east-1",
+        client_config=config,
+        file_overwrite=True,
+        default_acl=None,
+        security_token=None,
+        session_profile=None,
+    )
     manager = storage.connection.meta.client._endpoint.http_session._manager
     manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
     return storage
@@ -107,8 +127,8 @@ def _refusal(refused: ClientError) -> IntegrationError:
     status = int(refused.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     message = f"the store answers {status}: {code}"
     if code in DENIED or status in {401, 403}:
-        return Unauthorized(message)
-    return Retriable(message) if status >= 500 or status == 408 else Refused(message)
+        return UnauthorizedError(message)
+    return RetriableError(message) if status >= 500 or status == 408 else RefusedError(message)
 
 
 def _cause(broken: BaseException) -> IntegrationError | None:

@@ -10,7 +10,7 @@ import paramiko
 
 from integrations import addresses
 from integrations.connectors.files import Sftp
-from integrations.errors import IntegrationError, Misconfigured, Retriable, Unanswered, Unauthorized
+from integrations.errors import IntegrationError, MisconfiguredError, RetriableError, UnansweredError, UnauthorizedError
 
 CONNECT_SECONDS = 10.0
 KEY_TYPES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
@@ -23,7 +23,7 @@ def upload(to: Sftp, path: Path, name: str, known_key: str, alive: Callable[[], 
         key = _key_line(transport)
         expected = to.host_key or known_key
         if expected and not _same_key(expected, key):
-            raise Unauthorized(f"the server {to.host} shows another host key than it is known by: {key}")
+            raise UnauthorizedError(f"the server {to.host} shows another host key than it is known by: {key}")
         _log_in(transport, to)
         _put(transport, to, path, name, alive, seconds)
         return key
@@ -39,7 +39,7 @@ def _transport(to: Sftp, seconds: float) -> Iterator[paramiko.Transport]:
         transport.start_client(timeout=seconds)
         yield transport
     except TROUBLE as failure:
-        raise Retriable(f"SFTP with {to.host}: {type(failure).__name__}") from failure
+        raise RetriableError(f"SFTP with {to.host}: {type(failure).__name__}") from failure
     finally:
         if transport is not None:
             transport.close()
@@ -63,14 +63,14 @@ def _log_in(transport: paramiko.Transport, to: Sftp) -> None:
         else:
             transport.auth_password(to.username, to.password)
     except paramiko.AuthenticationException:
-        raise Unauthorized(f"the server {to.host} does not accept the log-in") from None
+        raise UnauthorizedError(f"the server {to.host} does not accept the log-in") from None
 
 
 def _private_key(text: str, passphrase: str) -> paramiko.PKey:
     for kind in KEY_TYPES:
         with suppress(paramiko.SSHException, ValueError):
             return kind.from_private_key(io.StringIO(text), passphrase or None)
-    raise Misconfigured("the private key cannot be read: Ed25519, ECDSA or RSA in OpenSSH's or PEM form")
+    raise MisconfiguredError("the private key cannot be read: Ed25519, ECDSA or RSA in OpenSSH's or PEM form")
 
 
 def _put(
@@ -78,7 +78,7 @@ def _put(
 ) -> None:
     client = paramiko.SFTPClient.from_transport(transport)
     if client is None:
-        raise Retriable(f"the server {to.host} opens no SFTP session")
+        raise RetriableError(f"the server {to.host} opens no SFTP session")
     channel = client.get_channel()
     if channel is not None:
         channel.settimeout(seconds)
@@ -97,7 +97,7 @@ def _put(
     except PermissionError as failure:
         raise _refusal(failure, to) from failure
     except (TimeoutError, EOFError, paramiko.SSHException) as failure:
-        raise Unanswered(f"SFTP with {to.host} broke off while the file was renamed") from failure
+        raise UnansweredError(f"SFTP with {to.host} broke off while the file was renamed") from failure
     except OSError:
         _rename(client, partial, target, to)
 
@@ -117,5 +117,5 @@ def _remove(client: paramiko.SFTPClient, partial: str) -> None:
 
 def _refusal(failure: BaseException, to: Sftp) -> IntegrationError:
     if isinstance(failure, PermissionError | FileNotFoundError):
-        return Misconfigured(f"the server {to.host} refuses to write to “{to.path}”: {failure.strerror}")
-    return Retriable(f"SFTP with {to.host} broke off: {type(failure).__name__}")
+        return MisconfiguredError(f"the server {to.host} refuses to write to “{to.path}”: {failure.strerror}")
+    return RetriableError(f"SFTP with {to.host} broke off: {type(failure).__name__}")

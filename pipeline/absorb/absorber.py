@@ -9,20 +9,20 @@ import django.db
 import psycopg
 from psycopg import Cursor
 
-from edge import clock
-from edge.buckets import BUCKETS
-from edge.kinds import BULK
-from pipeline.absorb import expiries, rechecks, set_aside, unconfirmed
+from core import clock
+from core.buckets import BUCKETS, try_lock
+from core.database import connect
+from core.inbox import BULK
+from pipeline.absorb import set_aside
 from pipeline.absorb.bulk import work_off
 from pipeline.absorb.handlers import HANDLERS
 from pipeline.absorb.journal import Journal, finish
-from pipeline.absorb.loaded import Needs
+from pipeline.absorb.loader import Needs
+from pipeline.absorb.outbox import Touched
 from pipeline.absorb.rows import DEADLY, SIZES, Row, delete, lock_waiting, take
-from pipeline.absorb.telling import Touched
-from pipeline.absorb.work import Work
-from pipeline.database import connect
-from pipeline.locks import try_lock
-from profiles import sightings
+from pipeline.absorb.unit_of_work import Work
+from pipeline.timed import expiries, rechecks, unconfirmed
+from profiles import attribute_catalogue
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Absorber:
         self._connection = connect(durable=False)
         self._journal = Journal(connect(durable=False))
         self._touched = touched
-        self._starts = {bulk: random.randrange(BUCKETS) for bulk in (False, True)}  # noqa: S311 (spreading work, not a secret)
+        self._starts = {bulk: random.randrange(BUCKETS) for bulk in (False, True)}
         self._passed_over = 0
 
     def absorb(self) -> int:
@@ -60,7 +60,7 @@ class Absorber:
             done += self._attempt(self._waiting(BULK_BUCKETS, bulk=True), SIZES[0], bulk=True)
         else:
             self._passed_over += 1
-        sightings.flush_if_due()
+        attribute_catalogue.flush_if_due()
         return done
 
     def _waiting(self, limit: int, *, bulk: bool) -> Callable[[Cursor[Any]], set[int]]:
@@ -110,7 +110,7 @@ class Absorber:
                 finish(cursor, run)
         except PASSING:
             raise
-        except Exception as failure:  # noqa: BLE001 (whatever a row does, its neighbours go on)
+        except Exception as failure:
             if run is not None:
                 self._journal.drop(run)
             return self._isolate(rows, failure)

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from activation import backfills
-from activation.commands import Backfill, decode_backfill
+from activation.messages import Backfill, decode_backfill
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
-from audiences.commands import Build, decode_build, decode_forget
 from audiences.evaluation import Task, together
-from edge.kinds import Kind
-from pipeline.absorb import sets
+from audiences.messages import Build, decode_build, decode_forget
+from core.inbox import Kind
+from pipeline.absorb import bulk_builds
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Work
-from profiles.commands import Convert, decode_convert
+from pipeline.absorb.unit_of_work import Work
+from profiles.messages import Convert, decode_convert
 from profiles.state import ProfileState
 from profiles.store import ProfileKey, page_of_profiles, save_profiles
 from usersync import store as mappings
@@ -79,7 +79,7 @@ def _build(work: Work, row: Row, build: Build, spent: Spent) -> None:
     if audience.rule is None:
         last = _ask_page(work, audience, row.bucket, after, spent)
     else:
-        page = sets.build(work, audience, row.bucket, after)
+        page = bulk_builds.build(work, audience, row.bucket, after)
         last = None if page.is_last else page.upto
     if last is not None:
         work.send(row.bucket, Kind.BUILD, Build(build.audience, build.version, str(last)))

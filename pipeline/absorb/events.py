@@ -3,18 +3,18 @@
 from typing import Any
 from uuid import UUID
 
-from edge import buckets
-from edge.kinds import Kind
-from edge.messages import Confirm, Event, Id, decode_confirm, decode_event, encode
-from pipeline.absorb.loaded import Needs
+from core import buckets
+from core.inbox import Kind
+from core.json_values import loads
+from core.messages import Confirm, Event, Id, decode_confirm, decode_event, encode
+from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Work
-from profiles.commands import Cause, Link, Meet
-from profiles.discovery import seen
+from pipeline.absorb.unit_of_work import Work
+from profiles.attribute_sampling import seen
 from profiles.erased import USER
+from profiles.messages import Cause, Link, Meet
 from profiles.state import COOKIE, USER_KEY, ProfileState
 from profiles.store import fine_milliseconds, milliseconds
-from profiles.values import loads
 
 __all__ = ["decode_confirm", "decode_event"]
 
@@ -91,7 +91,7 @@ def _user(work: Work, event: Event) -> UUID:
         )
     if identity.user_id is None:
         identity.give_to(work.new_user(event.customer, buckets.of_value(value)))
-    assert identity.user_id is not None  # noqa: S101 (just given)
+    assert identity.user_id is not None
     return identity.user_id
 
 
@@ -156,17 +156,21 @@ def _tell(work: Work, profile: ProfileState, kind: str, value: str, pixel: int) 
     identity = work.identity(profile.customer, kind, value)
     if identity is None or identity.user_id != profile.user_id:
         message = Link(
-            profile.customer, kind, value, str(profile.user_id), profile.created_at, profile.key, len(profile.ids),
+            profile.customer,
+            kind,
+            value,
+            str(profile.user_id),
+            profile.created_at,
+            profile.key,
+            len(profile.ids),
             pixel,
-        )  # fmt: skip
+        )
         work.send(buckets.of_value(value), Kind.LINK, message)
 
 
 def meeting(profile: ProfileState, user: str, cause: Cause) -> Meet:
     """What `user`'s bucket is told of the profile."""
-    return Meet(
-        profile.customer, user, str(profile.user_id), profile.created_at, cause, profile.key, len(profile.ids)
-    )  # fmt: skip
+    return Meet(profile.customer, user, str(profile.user_id), profile.created_at, cause, profile.key, len(profile.ids))
 
 
 def needs_confirm(confirm: Confirm, needs: Needs) -> None:

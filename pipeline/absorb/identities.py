@@ -10,14 +10,15 @@ from uuid import UUID
 
 import msgspec
 
-from edge import buckets
-from edge.kinds import Kind
-from pipeline.absorb.choices import opt_out
+from core import buckets
+from core.inbox import Kind
 from pipeline.absorb.events import meeting
-from pipeline.absorb.loaded import Needs
+from pipeline.absorb.loader import Needs
+from pipeline.absorb.opt_out import opt_out
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Work
-from profiles.commands import (
+from pipeline.absorb.unit_of_work import Work
+from profiles.erased import USER
+from profiles.messages import (
     Cause,
     Content,
     Link,
@@ -28,10 +29,9 @@ from profiles.commands import (
     decode_meet,
     decode_merge,
 )
-from profiles.erased import USER
 from profiles.state import COOKIE, MOST_IDS, USER_KEY, Held, ProfileState
 from profiles.store import milliseconds
-from usersync.commands import HandOver
+from usersync.messages import HandOver
 
 __all__ = ["decode_content", "decode_link", "decode_meet", "decode_merge"]
 
@@ -40,7 +40,7 @@ def needs_link(link: Link, needs: Needs) -> None:
     needs.identities.add((link.customer, link.kind, link.value))
 
 
-def absorb_link(work: Work, row: Row, link: Link) -> None:  # noqa: ARG001 (a handler's signature)
+def absorb_link(work: Work, row: Row, link: Link) -> None:
     """In the id's bucket: the id names the user from now on, or meets the user whom it already names."""
     identity = work.identity(link.customer, link.kind, link.value)
     user = UUID(link.user)
@@ -50,9 +50,7 @@ def absorb_link(work: Work, row: Row, link: Link) -> None:  # noqa: ARG001 (a ha
         identity.give_to(user)
     elif identity.user_id != user:
         cause = Cause(link.kind, link.value, link.pixel)
-        meet = Meet(
-            link.customer, str(identity.user_id), link.user, link.created_at, cause, link.key, link.ids
-        )  # fmt: skip
+        meet = Meet(link.customer, str(identity.user_id), link.user, link.created_at, cause, link.key, link.ids)
         work.send(buckets.of_user(identity.user_id), Kind.MEET, meet)
 
 
@@ -93,9 +91,7 @@ def _let_in(work: Work, profile: ProfileState, meet: Meet) -> None:
         profile.add_id(COOKIE, meet.other)
     if meet.other_key is not None and profile.key is None:
         profile.add_id(USER_KEY, meet.other_key)
-    merge = Merge(
-        meet.customer, meet.other, meet.user, profile.created_at, meet.cause, profile.key, len(profile.ids)
-    )  # fmt: skip
+    merge = Merge(meet.customer, meet.other, meet.user, profile.created_at, meet.cause, profile.key, len(profile.ids))
     work.send(buckets.of_user(UUID(meet.other)), Kind.MERGE, merge)
 
 
@@ -114,9 +110,14 @@ def absorb_merge(work: Work, row: Row, merge: Merge) -> None:
     if profile.merged_into is not None:
         if profile.merged_into != winner:
             meet = Meet(
-                merge.customer, str(profile.merged_into), merge.winner, merge.winner_created_at, merge.cause,
-                merge.winner_key, merge.winner_ids,
-            )  # fmt: skip
+                merge.customer,
+                str(profile.merged_into),
+                merge.winner,
+                merge.winner_created_at,
+                merge.cause,
+                merge.winner_key,
+                merge.winner_ids,
+            )
             work.send(buckets.of_user(profile.merged_into), Kind.MEET, meet)
     elif profile.key in (None, merge.winner_key):
         give_up(work, profile, winner, merge.cause)
@@ -127,10 +128,19 @@ def absorb_merge(work: Work, row: Row, merge: Merge) -> None:
 def give_up(work: Work, profile: ProfileState, winner: UUID, cause: Cause) -> None:
     """Become a tombstone: content goes to the winner, mappings are handed over, nobody is told to remove."""
     content = Content(
-        profile.customer, str(winner), str(profile.user_id), profile.attributes, profile.dimensions,
-        dict(profile.times), profile.activity, [(kind, value) for kind, value in profile.ids],
-        profile.confirmed, profile.opted_out, cause, work.now_ms,
-    )  # fmt: skip
+        profile.customer,
+        str(winner),
+        str(profile.user_id),
+        profile.attributes,
+        profile.dimensions,
+        dict(profile.times),
+        profile.activity,
+        [(kind, value) for kind, value in profile.ids],
+        profile.confirmed,
+        profile.opted_out,
+        cause,
+        work.now_ms,
+    )
     work.send(buckets.of_user(winner), Kind.CONTENT, content)
     _hand_over(work, profile, winner)
     work.forget_memberships(profile)
@@ -144,9 +154,15 @@ def _hand_over(work: Work, profile: ProfileState, winner: UUID) -> None:
         work.forget_mapping(profile, mapping.platform, mapping.platform_user_id, mapping.epoch)
         expires_at = None if mapping.expires_at is None else milliseconds(mapping.expires_at)
         message = HandOver(
-            profile.customer, mapping.platform, mapping.platform_user_id, str(profile.user_id), str(winner),
-            milliseconds(mapping.synced_at), expires_at, msgspec.json.decode(mapping.extra),
-        )  # fmt: skip
+            profile.customer,
+            mapping.platform,
+            mapping.platform_user_id,
+            str(profile.user_id),
+            str(winner),
+            milliseconds(mapping.synced_at),
+            expires_at,
+            msgspec.json.decode(mapping.extra),
+        )
         work.send(buckets.of_value(mapping.platform_user_id), Kind.HAND_OVER, message)
 
 

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 
 from psycopg import Cursor
 
-from edge import clock
+from core import clock
+from core.database import Connection
 from pipeline.absorb.rows import Row
-from pipeline.database import Connection
 
 NOTE = "INSERT INTO absorb_run (id, buckets, last_ids, started_at) VALUES (%s, %s, %s, %s)"
 LEFT_BEHIND = "SELECT id FROM absorb_run WHERE buckets && %s::smallint[]"

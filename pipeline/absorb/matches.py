@@ -1,11 +1,11 @@
 """Match tables: a line that names its user by another id than ours becomes a sync of the user whom that names."""
 
-from edge import buckets
-from edge.kinds import Kind
-from edge.messages import Match, Sync, decode_match
-from pipeline.absorb.loaded import Needs
+from core import buckets
+from core.inbox import Kind
+from core.messages import Match, Sync, decode_match
+from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Work
+from pipeline.absorb.unit_of_work import Work
 from profiles.store import milliseconds
 
 __all__ = ["decode_match"]
@@ -34,7 +34,13 @@ def absorb_match(work: Work, row: Row, match: Match) -> None:
     else:
         owner = identity.user_id
     sync = Sync(
-        match.customer, match.platform, str(owner), match.platform_user_id, match.at, match.ttl_days, match.extra,
+        match.customer,
+        match.platform,
+        str(owner),
+        match.platform_user_id,
+        match.at,
+        match.ttl_days,
+        match.extra,
         resolved=True,
-    )  # fmt: skip
+    )
     work.send(buckets.of_value(match.platform_user_id), Kind.SYNC, sync)

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from psycopg import Cursor
 
-from edge.arrays import BigInts, SmallInts
-from edge.buckets import BUCKETS
-from edge.kinds import BULK
-from pipeline.locks import try_lock
+from core.arrays import BigInts, SmallInts
+from core.buckets import BUCKETS, try_lock
+from core.inbox import BULK
 
 _BULK = f"kind IN ({', '.join(map(str, BULK))})"
 _WHICH = {True: _BULK, False: f"NOT ({_BULK})"}  # spelled out: the index of bulk work is found by its very condition
@@ -20,7 +19,7 @@ PEEK = {
 SELECT bucket, count(*)
 FROM (SELECT bucket FROM inbox WHERE bucket BETWEEN %s AND %s AND {which} ORDER BY bucket, id LIMIT %s) AS front
 GROUP BY bucket
-"""  # noqa: S608 (the kinds are constants)
+"""
     for bulk, which in _WHICH.items()
 }
 
@@ -29,7 +28,7 @@ TAKE = {
 SELECT bucket, id, kind, query, body, received_at, attempts FROM inbox
 WHERE bucket = ANY(%s::smallint[]) AND {which}
 ORDER BY bucket, id LIMIT %s
-"""  # noqa: S608 (the kinds are constants)
+"""
     for bulk, which in _WHICH.items()
 }
 

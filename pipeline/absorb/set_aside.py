@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from psycopg import Cursor
 
-from edge import clock
+from core import clock
 from pipeline.absorb.rows import Row, delete
-from pipeline.absorb.work import Refused
+from pipeline.absorb.unit_of_work import Refused
 
 KEEP = """
 INSERT INTO bad_row (bucket, id, customer_id, kind, query, body, reason, received_at, failed_at)
@@ -44,9 +44,18 @@ def parts(cursor: Cursor[Any], refused: Iterable[Refused], now: datetime) -> Non
 def _keep(cursor: Cursor[Any], row: Row, customer: int | None, reason: str, now: datetime) -> None:
     cursor.execute(
         KEEP,
-        [row.bucket, row.id, customer, row.kind, row.query, row.body, reason[:LONGEST_REASON].replace("\0", ""),
-         row.received_at, now],
-    )  # fmt: skip
+        [
+            row.bucket,
+            row.id,
+            customer,
+            row.kind,
+            row.query,
+            row.body,
+            reason[:LONGEST_REASON].replace("\0", ""),
+            row.received_at,
+            now,
+        ],
+    )
 
 
 def _customer(row: Row) -> int | None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from django.conf import settings
 
 from activation.delivery.lanes import lanes_of
-from edge.wakeups import ABSORB, DELIVER, wakeups
+from core.wakeups import ABSORB, DELIVER, wakeups
 from pipeline.absorb.absorber import Absorber
+from pipeline.absorb.outbox import Touched
 from pipeline.absorb.rows import SIZES
-from pipeline.absorb.telling import Touched
 
 # a drained inbox is looked at again this often, and this long, before the worker goes to sleep
 PAUSE_SECONDS = 0.01

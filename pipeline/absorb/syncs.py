@@ -6,17 +6,17 @@ from uuid import UUID
 
 import msgspec
 
-from activation import wants
-from edge import buckets
-from edge.kinds import Kind
-from edge.messages import Match, Sync, decode_sync
-from pipeline.absorb.loaded import Needs
+from activation import desired_state
+from core import buckets
+from core.inbox import Kind
+from core.messages import Match, Sync, decode_sync
+from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import Row
-from pipeline.absorb.work import Work
+from pipeline.absorb.unit_of_work import Work
 from profiles.erased import USER
 from profiles.state import USER_KEY, ProfileState
 from profiles.store import IdentityState, milliseconds, moment
-from usersync.commands import (
+from usersync.messages import (
     HandOver,
     Mapped,
     Release,
@@ -65,9 +65,17 @@ def absorb_sync(work: Work, row: Row, sync: Sync) -> None:
     expires_at = None if sync.ttl_days is None else sync.at + sync.ttl_days * DAY_MS
     identity.expire_at(None if expires_at is None else moment(expires_at))
     mapped = Mapped(
-        sync.customer, sync.platform, sync.platform_user_id, sync.user, identity.epoch, sync.at, expires_at,
-        dict(sync.extra), inherited, sync.resolved,
-    )  # fmt: skip
+        sync.customer,
+        sync.platform,
+        sync.platform_user_id,
+        sync.user,
+        identity.epoch,
+        sync.at,
+        expires_at,
+        dict(sync.extra),
+        inherited,
+        sync.resolved,
+    )
     work.send(buckets.of_user(owner), Kind.MAPPED, mapped)
 
 
@@ -86,9 +94,7 @@ def release_mappings(work: Work, profile: ProfileState, platforms: Container[int
     """Give up the user's ids (on some platforms, or on all): their buckets tell the platforms."""
     for mapping in work.mappings_of(profile):
         if platforms is None or mapping.platform in platforms:
-            release = Release(
-                profile.customer, mapping.platform, mapping.platform_user_id, str(profile.user_id)
-            )  # fmt: skip
+            release = Release(profile.customer, mapping.platform, mapping.platform_user_id, str(profile.user_id))
             work.send(buckets.of_value(mapping.platform_user_id), Kind.RELEASE, release)
 
 
@@ -102,7 +108,7 @@ def _tell_former_owner(
 
 def _disown(work: Work, platform: int, platform_user_id: str, identity: IdentityState) -> None:
     activations = [key for key, _ in work.catalogue.activations.by_platform.get(platform, ())]
-    wants.disown(work.cursor, platform_user_id, activations, identity.epoch, work.now)
+    desired_state.disown(work.cursor, platform_user_id, activations, identity.epoch, work.now)
     work.touched.deliveries.add((platform, buckets.of_value(platform_user_id)))
 
 
@@ -110,7 +116,7 @@ def needs_release(release: Release, needs: Needs) -> None:
     needs.identities.add((release.customer, kind_of(release.platform), release.platform_user_id))
 
 
-def absorb_release(work: Work, row: Row, release: Release) -> None:  # noqa: ARG001 (a handler's signature)
+def absorb_release(work: Work, row: Row, release: Release) -> None:
     """In the id's bucket: it names nobody any more, if the user still owned it."""
     identity = work.identity(release.customer, kind_of(release.platform), release.platform_user_id)
     if identity is None or identity.user_id is None or identity.user_id != UUID(release.user):
@@ -131,7 +137,7 @@ def needs_hand_over(hand_over: HandOver, needs: Needs) -> None:
     needs.identities.add((hand_over.customer, kind_of(hand_over.platform), hand_over.platform_user_id))
 
 
-def absorb_hand_over(work: Work, row: Row, hand_over: HandOver) -> None:  # noqa: ARG001 (a handler's signature)
+def absorb_hand_over(work: Work, row: Row, hand_over: HandOver) -> None:
     """In the id's bucket: the survivor of a merge owns it, and what was wanted stands until it says."""
     identity = work.identity(hand_over.customer, kind_of(hand_over.platform), hand_over.platform_user_id)
     if identity is None or identity.user_id != UUID(hand_over.user):
@@ -139,9 +145,17 @@ def absorb_hand_over(work: Work, row: Row, hand_over: HandOver) -> None:  # noqa
     winner = UUID(hand_over.winner)
     identity.give_to(winner)
     mapped = Mapped(
-        hand_over.customer, hand_over.platform, hand_over.platform_user_id, hand_over.winner, identity.epoch,
-        hand_over.synced_at, hand_over.expires_at, hand_over.extra, inherited=True, resolved=True,
-    )  # fmt: skip
+        hand_over.customer,
+        hand_over.platform,
+        hand_over.platform_user_id,
+        hand_over.winner,
+        identity.epoch,
+        hand_over.synced_at,
+        hand_over.expires_at,
+        hand_over.extra,
+        inherited=True,
+        resolved=True,
+    )
     work.send(buckets.of_user(winner), Kind.MAPPED, mapped)
 
 
@@ -168,9 +182,15 @@ def absorb_mapped(work: Work, row: Row, mapped: Mapped) -> None:
     profile.confirm()
     expires_at = None if mapped.expires_at is None else moment(mapped.expires_at)
     mapping = Mapping(
-        user_id, mapped.platform, mapped.platform_user_id, mapped.customer, mapped.epoch,
-        msgspec.json.encode(mapped.extra).decode(), moment(mapped.synced_at), expires_at,
-    )  # fmt: skip
+        user_id,
+        mapped.platform,
+        mapped.platform_user_id,
+        mapped.customer,
+        mapped.epoch,
+        msgspec.json.encode(mapped.extra).decode(),
+        moment(mapped.synced_at),
+        expires_at,
+    )
     work.keep_mapping(profile, mapping, inherited=mapped.inherited)
 
 
@@ -178,18 +198,29 @@ def _match_login(work: Work, mapped: Mapped, login: str) -> None:
     """The browser belongs to the customer user who logged in with it last, and so do its ids."""
     days = None if mapped.expires_at is None else (mapped.expires_at - mapped.synced_at) // DAY_MS
     match = Match(
-        mapped.customer, mapped.platform, mapped.platform_user_id, (USER_KEY, login), mapped.synced_at, days,
+        mapped.customer,
+        mapped.platform,
+        mapped.platform_user_id,
+        (USER_KEY, login),
+        mapped.synced_at,
+        days,
         mapped.extra,
-    )  # fmt: skip
+    )
     work.send(buckets.of_value(login), Kind.MATCH, match)
 
 
 def _pass_on(work: Work, mapped: Mapped, profile: ProfileState) -> None:
     """The owner was merged in the meantime: its survivor takes the id over."""
     hand_over = HandOver(
-        mapped.customer, mapped.platform, mapped.platform_user_id, mapped.user, str(profile.merged_into),
-        mapped.synced_at, mapped.expires_at, mapped.extra,
-    )  # fmt: skip
+        mapped.customer,
+        mapped.platform,
+        mapped.platform_user_id,
+        mapped.user,
+        str(profile.merged_into),
+        mapped.synced_at,
+        mapped.expires_at,
+        mapped.extra,
+    )
     work.send(buckets.of_value(mapped.platform_user_id), Kind.HAND_OVER, hand_over)
 
 
@@ -197,7 +228,7 @@ def needs_unmapped(unmapped: Unmapped, needs: Needs) -> None:
     needs.profiles.add((unmapped.customer, UUID(unmapped.user)))
 
 
-def absorb_unmapped(work: Work, row: Row, unmapped: Unmapped) -> None:  # noqa: ARG001 (a handler's signature)
+def absorb_unmapped(work: Work, row: Row, unmapped: Unmapped) -> None:
     """In the former owner's bucket."""
     profile = work.profile(unmapped.customer, UUID(unmapped.user))
     if profile is not None:

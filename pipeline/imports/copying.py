@@ -8,8 +8,8 @@ import socket
 from functools import cache
 from struct import Struct
 
-from edge.kinds import Kind
-from pipeline.database import Connection
+from core.database import Connection
+from core.inbox import Kind
 from pipeline.imports.octets import octets
 
 COPY = "COPY inbox (bucket, kind, query, body, received_at) FROM STDIN (FORMAT binary)"

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from edge import buckets, cookies
-from edge.messages import Event, encode
+from core import buckets, user_ids
+from core.messages import Event, encode
 from pipeline.imports import copying
-from pipeline.imports.faults import BadRowError, Fault, UnreadableFileError
 from pipeline.imports.octets import is_utf8, octets, raw_of, text_of
+from pipeline.imports.row_errors import BadRowError, Fault, UnreadableFileError
 from pipeline.imports.rows import LIMITS, NAMES, Destination, Row, RowReader, nested
 from profiles.personal.protection import has_suspicious_values, is_suspicious
 
@@ -94,7 +94,7 @@ class CsvRows:
         pieces[-1] += received
         step = len(pieces)
         around = len(head) + len(tail)
-        beside = sum(map(len, constants)) - (cookies.USER_ID_LENGTH if by_uuid else 0)
+        beside = sum(map(len, constants)) - (user_ids.LENGTH if by_uuid else 0)
         longest, width, find = LIMITS.body_bytes, self._width, _users if by_uuid else _customers_ids
         places = [self._columns.index(name) for name in _in_order(attributes)]
 
@@ -124,8 +124,8 @@ Found = tuple[list[str], list[int]]
 
 def _users(names: list[str]) -> Found | None:
     """Our ids; None where one is none."""
-    users = [user for name in names if (user := cookies.user_id(name)) is not None]
-    return (users, [cookies.bucket_of(user) for user in users]) if len(users) == len(names) else None
+    users = [user for name in names if (user := user_ids.parse(name)) is not None]
+    return (users, [user_ids.bucket_of(user) for user in users]) if len(users) == len(names) else None
 
 
 def _customers_ids(names: list[str]) -> Found | None:

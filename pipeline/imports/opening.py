@@ -11,16 +11,21 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from pipeline.imports.faults import UnreadableFileError
+from pipeline.imports.row_errors import UnreadableFileError
 from pipeline.models import Import
 
 GZIP = b"\x1f\x8b"
 BUFFER = 64 * 1024
 Format = Import.Format
 _ENDINGS = {
-    ".csv": Format.CSV, ".tsv": Format.CSV, ".txt": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON,
-    ".json": Format.NDJSON, ".parquet": Format.PARQUET,
-}  # fmt: skip
+    ".csv": Format.CSV,
+    ".tsv": Format.CSV,
+    ".txt": Format.CSV,
+    ".ndjson": Format.NDJSON,
+    ".jsonl": Format.NDJSON,
+    ".json": Format.NDJSON,
+    ".parquet": Format.PARQUET,
+}
 
 
 @dataclass(frozen=True, slots=True)

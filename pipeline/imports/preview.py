@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from psycopg import Cursor
 
-from edge import buckets
-from edge.arrays import SmallInts, Texts, columns
-from pipeline.database import Connection
+from core import buckets
+from core.arrays import SmallInts, Texts, columns
+from core.database import Connection
 from pipeline.imports.rows import Row
 from profiles.models import Attribute
 from profiles.paths import join_path, split_path
@@ -68,13 +68,19 @@ class Preview:
     def report(self, rows: int, good: int, bad: int) -> str:
         """As JSON: `rows` with something in them, users that are `new` and `known`, attributes that would appear."""
         users, known = self.connection.execute(USERS, {"customer": self.customer}).fetchone() or (0, 0)
-        there = {split_path(path) for path in Attribute.objects.filter(customer_id=self.customer).values_list(
-            "path", flat=True)}  # fmt: skip
+        there = {
+            split_path(path)
+            for path in Attribute.objects.filter(customer_id=self.customer).values_list("path", flat=True)
+        }
         found = {
-            "rows": rows, "good": good, "bad": bad, "new_users": users - known, "known_users": known,
+            "rows": rows,
+            "good": good,
+            "bad": bad,
+            "new_users": users - known,
+            "known_users": known,
             "new_attributes": sorted(join_path(keys) for keys in self._paths - there),
             "known_attributes": sorted(join_path(keys) for keys in self._paths & there),
-        }  # fmt: skip
+        }
         return msgspec.json.encode(found).decode()
 
 

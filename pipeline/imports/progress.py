@@ -6,8 +6,8 @@ from typing import Any
 
 from psycopg import Cursor
 
-from pipeline.database import Connection
-from pipeline.imports.faults import Stopped
+from core.database import Connection
+from pipeline.imports.row_errors import ImportStoppedError
 
 IMPORT_LOCKS = 0x696D70  # the hub's class of advisory locks for imports
 CLAIM = "SELECT pg_try_advisory_lock(%s, %s)"
@@ -41,15 +41,18 @@ class Progress:
 
     @classmethod
     def begin(cls, connection: Connection, import_id: int) -> "Progress":
-        """Where it stands. Raises Stopped where it has ended, or another process has it."""
+        """Where it stands. Raises ImportStoppedError where it has ended, or another process has it."""
         (free,) = connection.execute(CLAIM, [IMPORT_LOCKS, import_id]).fetchone() or (False,)
         kept = connection.execute(BEGIN, [import_id]).fetchone() if free else None
         if kept is None:
-            raise Stopped
+            raise ImportStoppedError
         return cls(connection, import_id, kept)
 
     def advance(self, cursor: Cursor[Any], rows: int, stored: int, errors: int, errors_bytes: int, read: int) -> None:
-        """So many more rows are dealt with, in the cursor's transaction. Raises Stopped where they are not ours."""
+        """So many more rows are dealt with, in the cursor's transaction.
+
+        Raises ImportStoppedError where they are not ours.
+        """
         before = self.position
         self.position += rows
         self.stored += stored
@@ -57,7 +60,7 @@ class Progress:
         self.errors_bytes = errors_bytes
         values = [self.position, self.stored, self.errors, errors_bytes, read, self._id, before]
         if cursor.execute(ADVANCE, values).rowcount != 1:
-            raise Stopped
+            raise ImportStoppedError
 
     def end(self, status: str, error: str = "", report: str | None = None) -> None:
         """It is over; on the disk when this returns."""

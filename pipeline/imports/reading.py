@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.imports.faults import Fault, UnreadableFileError
 from pipeline.imports.files import folder
 from pipeline.imports.octets import is_utf8, octets, text_of
 from pipeline.imports.opening import Opened, seekable
+from pipeline.imports.row_errors import Fault, UnreadableFileError
 
 BATCH = 20_000  # rows of a batch …
 BLOCK = 4 * 1024 * 1024  # … or fewer, where so many bytes hold fewer
@@ -220,8 +220,8 @@ class ParquetFile:
         self._opening = opening
 
     def batches(self) -> Iterator[Batch]:
-        import pyarrow  # noqa: PLC0415 (fifty megabytes that only this needs)
-        import pyarrow.parquet  # noqa: PLC0415
+        import pyarrow
+        import pyarrow.parquet
 
         try:
             with seekable(self._opening, folder()) as file:

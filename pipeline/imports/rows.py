@@ -15,20 +15,20 @@ from typing import Any
 
 import msgspec
 
-from edge import buckets, cookies
-from edge.answers import Refused
-from edge.limits import Limits
-from edge.messages import Event, Id, encode
-from edge.query import Parameters
-from pipeline.imports.faults import BadRowError
-from profiles import dp_data, dp_ids
-from profiles.conversion import Unconvertible, convert
-from profiles.dp_times import EARLIEST
+from core import buckets, user_ids
+from core.errors import InvalidParameterError
+from core.limits import Limits
+from core.messages import Event, Id, encode
+from core.query import Parameters
+from pipeline.imports.row_errors import BadRowError
+from profiles import event_data, event_ids
+from profiles.conversion import UnconvertibleError, convert
+from profiles.event_times import EARLIEST
 from profiles.models import Attribute
 from profiles.paths import split_path
 from profiles.personal.protection import PersonalDataError, Protection
 
-NAMES = frozenset({"uuid", "at"} | dp_ids.PARAMETERS)
+NAMES = frozenset({"uuid", "at"} | event_ids.PARAMETERS)
 """Columns that name the user, or the time; all others are attributes."""
 
 DAY_MS = 86_400_000
@@ -68,8 +68,8 @@ class RowReader:
     def of_line(self, raw: bytes) -> Row:
         """NDJSON. Raises BadRowError."""
         try:
-            found = dp_data.parse(raw, LIMITS.data_depth)
-        except dp_data.BadDataError:
+            found = event_data.parse(raw, LIMITS.data_depth)
+        except event_data.BadDataError:
             raise BadRowError("is no JSON object that can be kept") from None
         return self._row(found)
 
@@ -87,13 +87,13 @@ class RowReader:
         at = moment(given["at"] or "", self._to.at) if "at" in given else self._to.at
         user = _uuid(given)
         body, data = self._protected(data)
-        ids = [*dp_ids.user_key(data, self._to.user_key, LIMITS), *_ids(given)]
+        ids = [*event_ids.user_key(data, self._to.user_key, LIMITS), *_ids(given)]
         if user is None and not ids:
             raise BadRowError("names nobody: it needs a uuid, the pixel's user key, pl and euid, or a device")
         if body and len(body) > LIMITS.body_bytes:
             raise BadRowError(f"has more than {LIMITS.body_bytes} bytes of data")
         event = Event(self._to.customer, self._to.pixel, at, user, user is not None, ids, counted=True)
-        bucket = cookies.bucket_of(user) if user else buckets.of_value(ids[0][1])
+        bucket = user_ids.bucket_of(user) if user else buckets.of_value(ids[0][1])
         return Row(bucket, encode(event), body, ("uuid", user) if user else ids[0], data)
 
     def _protected(self, data: dict[str, Any]) -> tuple[bytes | None, dict[str, Any]]:
@@ -139,7 +139,7 @@ def moment(text: str, made: int) -> int:
     try:
         seconds = float(text) if _SECONDS.fullmatch(text) else convert(text, Attribute.Type.TIME)
         at = round(seconds * 1000)
-    except (Unconvertible, OverflowError):
+    except (UnconvertibleError, OverflowError):
         raise BadRowError("at: is no moment: unix seconds, or ISO 8601") from None
     if not EARLIEST <= at <= made + DAY_MS:
         raise BadRowError("at: is before the year 2000, or to come")
@@ -189,7 +189,7 @@ def _text(name: str, value: Any) -> str:
 def _uuid(given: Parameters) -> str | None:
     if "uuid" not in given:
         return None
-    user = cookies.user_id(given["uuid"] or "")
+    user = user_ids.parse(given["uuid"] or "")
     if user is None:
         raise BadRowError("uuid: is no user id of ours (a version 4 UUID)")
     return user
@@ -199,7 +199,7 @@ def _ids(given: Parameters) -> list[Id]:
     if ("euid" in given) != ("pl" in given):
         raise BadRowError("pl and euid go together")
     try:
-        return dp_ids.of_parameters(given, LIMITS)
-    except Refused as refused:
-        name = refused.answer.name.removeprefix("bad-")
+        return event_ids.of_parameters(given, LIMITS)
+    except InvalidParameterError as wrong:
+        name = wrong.parameter
         raise BadRowError(f"{name}: is no such id") from None

@@ -7,16 +7,16 @@ from typing import Protocol
 
 from django.conf import settings
 
-from edge.wakeups import ABSORB, wakeups
-from pipeline.database import Connection, connect
+from core.database import Connection, connect
+from core.wakeups import ABSORB, wakeups
 from pipeline.imports import copying
 from pipeline.imports.errors import ErrorFile
-from pipeline.imports.faults import Stopped, UnreadableFileError
 from pipeline.imports.files import data_file, errors_file, forget_data
 from pipeline.imports.opening import Opened, opened
 from pipeline.imports.preview import Preview
 from pipeline.imports.progress import Progress
 from pipeline.imports.reading import FILES, Batch
+from pipeline.imports.row_errors import UnreadableFileError
 from pipeline.imports.rows import Destination
 from pipeline.imports.translation import Faults, Translation
 from pipeline.models import Import
@@ -27,7 +27,7 @@ Status = Import.Status
 
 
 class Pace(Protocol):
-    """Waits while others have more right to the inbox (`pipeline.backlog`)."""
+    """Waits while others have more right to the inbox (`pipeline.backpressure`)."""
 
     def wait(self) -> None: ...
 
@@ -35,8 +35,8 @@ class Pace(Protocol):
 def run(row: Import, pace: Pace, tell: Callable[[int], None] = lambda _: None) -> None:
     """Import the rest of the file; `tell` is told how many of its bytes are read.
 
-    What it comes to is said in the import's own row: done, or failed and why. Raises Stopped where it has ended, was
-    cancelled, or is in other hands.
+    What it comes to is said in the import's own row: done, or failed and why. Raises ImportStoppedError where it has
+    ended, was cancelled, or is in other hands.
     """
     with closing(connect(durable=False)) as connection:  # rows and position stay or go together; the end is durable
         copying.widen(connection)
@@ -61,7 +61,7 @@ class _Run:
     tell: Callable[[int], None]
 
     def work(self) -> str | None:
-        """Answers a dry run's report. Raises Stopped, UnreadableFileError."""
+        """Answers a dry run's report. Raises ImportStoppedError, UnreadableFileError."""
         if self.row.dry_run:
             self.connection.execute(  # a look is taken at the whole file, also after a kill
                 "UPDATE import SET position = 0, stored = 0, errors = 0, errors_bytes = 0 WHERE id = %s", [self.row.pk]
@@ -125,6 +125,3 @@ def _destination(row: Import) -> Destination:
     user_key = row.pixel.user_key
     path = tuple(user_key.split(".")) if user_key else ()
     return Destination(row.customer_id, row.pixel_id, path, milliseconds(row.created_at), protection_of(row.customer))
-
-
-__all__ = ["Stopped", "run"]

@@ -8,9 +8,9 @@ import django.db
 import psycopg
 from django.db import transaction
 
-from pipeline.backlog import Pace
+from pipeline.backpressure import Pace
 from pipeline.imports import files
-from pipeline.imports.faults import Stopped
+from pipeline.imports.row_errors import ImportStoppedError
 from pipeline.imports.run import run
 from pipeline.models import Import
 from profiles.models import Pixel
@@ -23,7 +23,7 @@ Status = Import.Status
 PASSING = (psycopg.OperationalError, psycopg.InterfaceError, django.db.OperationalError, django.db.InterfaceError)
 
 
-class Unsuitable(ValueError):
+class UnsuitableFileError(ValueError):
     """The import is not in a state in which that can be done; the message says why."""
 
 
@@ -34,9 +34,15 @@ def keep_upload(draft: Path, pixel: Pixel, name: str, format_: str, *, dry_run: 
     """
     with transaction.atomic():
         row = Import.objects.create(
-            customer_id=pixel.customer_id, pixel=pixel, name=name[:255], kept=True, format=format_, dry_run=dry_run,
-            size=draft.stat().st_size, created_at=_now(),
-        )  # fmt: skip
+            customer_id=pixel.customer_id,
+            pixel=pixel,
+            name=name[:255],
+            kept=True,
+            format=format_,
+            dry_run=dry_run,
+            size=draft.stat().st_size,
+            created_at=_now(),
+        )
         draft.rename(files.kept_file(row.pk))
     return row
 
@@ -45,34 +51,52 @@ def import_of(path: Path, pixel: Pixel, format_: str, *, dry_run: bool) -> Impor
     """The import of a file that stays where it is: the one of it that was interrupted, or else a new one."""
     fingerprint = files.fingerprint(path)
     begun = Import.objects.filter(
-        pixel=pixel, kept=False, fingerprint=fingerprint, format=format_, dry_run=dry_run,
+        pixel=pixel,
+        kept=False,
+        fingerprint=fingerprint,
+        format=format_,
+        dry_run=dry_run,
         status__in=(Status.WAITING, Status.RUNNING),
-    ).first()  # fmt: skip
+    ).first()
     return begun or Import.objects.create(
-        customer_id=pixel.customer_id, pixel=pixel, name=path.name[:255], path=str(path.resolve()), format=format_,
-        dry_run=dry_run, fingerprint=fingerprint, size=path.stat().st_size, created_at=_now(),
-    )  # fmt: skip
+        customer_id=pixel.customer_id,
+        pixel=pixel,
+        name=path.name[:255],
+        path=str(path.resolve()),
+        format=format_,
+        dry_run=dry_run,
+        fingerprint=fingerprint,
+        size=path.stat().st_size,
+        created_at=_now(),
+    )
 
 
 def start(row: Import) -> None:
-    """Import in earnest what a dry run has looked at. Raises Unsuitable."""
+    """Import in earnest what a dry run has looked at. Raises UnsuitableFileError."""
     looked_at = Import.objects.filter(pk=row.pk, kept=True, dry_run=True, status=Status.DONE)
     started = looked_at.update(
-        dry_run=False, status=Status.WAITING, position=0, read=0, stored=0, errors=0, errors_bytes=0, created_at=_now(),
+        dry_run=False,
+        status=Status.WAITING,
+        position=0,
+        read=0,
+        stored=0,
+        errors=0,
+        errors_bytes=0,
+        created_at=_now(),
         finished_at=None,
-    )  # fmt: skip
+    )
     if not started:
-        raise Unsuitable("only a dry run that is done, of an uploaded file, can be started")
+        raise UnsuitableFileError("only a dry run that is done, of an uploaded file, can be started")
     row.refresh_from_db()
 
 
 def cancel(row: Import) -> None:
-    """Read no further; what is in the inbox stays. Raises Unsuitable where it has ended."""
+    """Read no further; what is in the inbox stays. Raises UnsuitableFileError where it has ended."""
     open_ = Import.objects.filter(pk=row.pk, status__in=(Status.WAITING, Status.RUNNING))
     looked_at = Import.objects.filter(pk=row.pk, dry_run=True, status=Status.DONE)
     values = {"status": Status.CANCELLED, "finished_at": datetime.now(UTC)}
     if not (open_.update(**values) or looked_at.update(**values)):
-        raise Unsuitable("it has ended already")
+        raise UnsuitableFileError("it has ended already")
     row.refresh_from_db()
     files.forget_data(row)
 
@@ -86,7 +110,7 @@ def work_off() -> bool:
     for row in waiting.select_related("pixel"):
         try:
             run(row, Pace(as_long_as_absorbed=True))
-        except Stopped:
+        except ImportStoppedError:
             continue
         except PASSING:
             raise

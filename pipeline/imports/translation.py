@@ -5,8 +5,8 @@ from typing import Any
 
 from pipeline.imports import copying
 from pipeline.imports.csv_rows import CsvRows
-from pipeline.imports.faults import BadRowError, Fault
 from pipeline.imports.reading import Batch, CsvFile, NdjsonFile, ParquetFile
+from pipeline.imports.row_errors import BadRowError, Fault
 from pipeline.imports.rows import Destination, Row, RowReader
 
 SOME = 400  # rows that fit into a socket: the database reads them while the next are made

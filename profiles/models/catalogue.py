@@ -2,8 +2,8 @@
 
 from django.db import models
 
-from edge.configuration import Configuration
-from edge.models import Customer
+from core.configuration import Configuration
+from core.models import Customer
 
 
 class Attribute(Configuration):

@@ -1,6 +1,6 @@
 """What a customer wants of personal data in clear, read from the configuration by whoever has Django."""
 
-from edge.models import Customer
+from core.models import Customer
 from profiles.personal.protection import Policy, Protection
 
 

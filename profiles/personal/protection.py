@@ -14,8 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from edge import answers
-from edge.answers import Refused
+from core.errors import InputError
 from profiles.personal import numbers, patterns
 from profiles.personal.patterns import CARD, PHONE, Find
 
@@ -44,12 +43,11 @@ class Policy(StrEnum):
     REFUSE = "refuse"
 
 
-class PersonalDataError(Refused):
-    """Personal data in clear, which the customer does not want: the message says what, never the thing itself."""
+class PersonalDataError(InputError):
+    """Personal data in clear that the customer does not want: the message says what kind, never the thing itself."""
 
     def __init__(self, kind: str) -> None:
-        self.message = f"holds what looks like {kind} in clear: leave it out, or hash it"
-        super().__init__(answers.plain(400, "personal-data", f"the data {self.message}"))
+        super().__init__(f"holds what looks like {kind} in clear: leave it out, or hash it")
 
 
 @dataclass(frozen=True, slots=True)

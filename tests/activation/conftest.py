@@ -7,12 +7,12 @@ from activation.delivery import lanes
 from integrations import http
 from integrations.connectors.http.connector import HttpConnector
 from integrations.models import Platform
-from tests.activation.telling import Telling
 from tests.pipeline.conftest import shop
-from tests.pipeline.shop import Shop
-from tests.pipeline.tables import db
 from tests.sandbox.conftest import running_sandbox, sandbox
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.shop import Shop
+from tests.support.tables import db
+from tests.support.telling import Telling
 
 __all__ = ["db", "running_sandbox", "sandbox", "shop"]
 
@@ -41,7 +41,7 @@ def ads(telling: Telling) -> Platform:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> float:
     """Time-outs of half a second, leases of one and a half. In seconds: how long a lease lasts."""
-    from datetime import timedelta  # noqa: PLC0415
+    from datetime import timedelta
 
     monkeypatch.setattr(HttpConnector, "timeout", 0.5)
     monkeypatch.setattr(lanes, "MARGIN", timedelta(seconds=0.5))

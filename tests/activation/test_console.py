@@ -10,7 +10,7 @@ from django.test import Client
 
 from activation.models import Batch
 from integrations.models import Platform
-from tests.activation.telling import Telling
+from tests.support.telling import Telling
 
 
 @pytest.fixture

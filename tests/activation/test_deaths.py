@@ -15,15 +15,15 @@ from django.conf import settings
 
 from activation.delivery import lanes
 from activation.models import Batch, DeadLetter, Delivery
-from edge.buckets import of_value
-from edge.wakeups import DELIVER, wakeups
+from core.buckets import of_value
+from core.wakeups import DELIVER, wakeups
 from integrations.models import Platform
-from pipeline import delivery, quiet
+from pipeline import backlog, deliver
 from pipeline.sweeper import Sweeper
-from tests.activation.deliverers import Deliverers, deliverers
-from tests.activation.telling import Telling, forget_backoff
-from tests.edge.process import until
-from tests.sandbox.process import SandboxProcess
+from tests.support.deliverers import Deliverers, deliverers
+from tests.support.edge_process import until
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.telling import Telling, forget_backoff
 
 __all__ = ["deliverers"]
 
@@ -88,7 +88,7 @@ def test_stopped_past_its_lease_and_continued__changes_nothing(
 
 def lease_over(platform: Platform, lane: int) -> None:
     """As if so much time had gone by."""
-    from activation.models import Lane  # noqa: PLC0415 (a table nobody else here looks at)
+    from activation.models import Lane
 
     past = datetime.now(UTC) - timedelta(seconds=1)
     Lane.objects.filter(platform_id=platform.pl, lane=lane).update(leased_until=past)
@@ -124,7 +124,7 @@ def test_no_sweepers_for_a_while_then_two__send_each_change_once(telling: Tellin
     for sweeper in sweepers:
         sweeper.start()
 
-    until(lambda: not any(quiet.counts().values()), 20)
+    until(lambda: not any(backlog.counts().values()), 20)
     over.set()
     for sweeper in sweepers:
         sweeper.join()
@@ -192,9 +192,9 @@ def replaced(telling: Telling, sandbox: SandboxProcess) -> Telling:
 def in_lane(platform: Platform, lane: int) -> Callable[[], None]:
     def work() -> None:
         try:
-            delivery.work(platform.pl, lane, lambda: True)
+            deliver.work(platform.pl, lane, lambda: True)
         finally:
-            delivery._forget()
+            deliver._forget()
 
     return work
 

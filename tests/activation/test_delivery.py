@@ -4,7 +4,7 @@ from activation import services
 from activation.delivery import lanes
 from activation.models import Batch, Delivery
 from integrations.models import Platform
-from tests.activation.telling import Telling
+from tests.support.telling import Telling
 
 
 def test_members__are_added_and_removed_in_bounded_batches(telling: Telling) -> None:
@@ -98,7 +98,7 @@ def test_resync__fills_a_segment_that_lost_its_members(telling: Telling, ads: Pl
     telling.sandbox.reset()
     telling.create(ads)
 
-    from tests.sandbox.account import GenericAccount  # noqa: PLC0415
+    from tests.support.sandbox_account import GenericAccount
 
     assert GenericAccount(telling.sandbox, "a").create("big") == activation.segment_id
     services.resync(activation)

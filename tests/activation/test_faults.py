@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from activation.delivery import finishing, lanes
+from activation.delivery import lanes, outcomes
 from activation.models import Batch
-from edge.buckets import of_value
+from core.buckets import of_value
 from integrations.models import Platform
-from tests.activation.telling import Telling, forget_backoff
+from tests.support.telling import Telling, forget_backoff
 
 
 def test_500__is_tried_again_after_a_growing_wait(telling: Telling, ads: Platform) -> None:
@@ -37,7 +37,7 @@ def test_500__is_tried_again_after_a_growing_wait(telling: Telling, ads: Platfor
 def test_fault_that_stays__is_given_up_after_bounded_attempts_and_goes_on_when_wanted_anew(
     telling: Telling, ads: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finishing, "MOST_ATTEMPTS", 3)
+    monkeypatch.setattr(outcomes, "MOST_ATTEMPTS", 3)
     telling.sandbox.faults(target="generic/a", status=503)
     user = telling.user("x", ads)
     for _ in range(5):
@@ -151,7 +151,7 @@ def test_wrong_password__is_told_without_the_password_and_nothing_is_held(tellin
 def test_private_address__is_refused_where_it_is_not_allowed(
     telling: Telling, ads: Platform, private_targets: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from integrations import http  # noqa: PLC0415
+    from integrations import http
 
     private_targets.ALLOW_PRIVATE_TARGETS = False
     monkeypatch.setattr(http, "_local", threading.local())
@@ -170,8 +170,13 @@ def test_faults_and_changes_at_random__end_exact(telling: Telling, hasty: float,
     telling.activation(telling.audience(), ads)
     users = {f"x{number}": telling.user(f"x{number}", ads) for number in range(40)}
     amounts = dict.fromkeys(users, 500)
-    faults = ({"status": 500}, {"status": 500, "applied": True}, {"drop": True}, {"drop": True, "applied": True},
-              {"status": 429, "retry_after": 0})  # fmt: skip
+    faults = (
+        {"status": 500},
+        {"status": 500, "applied": True},
+        {"drop": True},
+        {"drop": True, "applied": True},
+        {"status": 429, "retry_after": 0},
+    )
     for _ in range(8):
         telling.sandbox.faults(target="generic/a", times=chance.randrange(1, 3), **chance.choice(faults))
         for x in chance.sample(sorted(users), 12):

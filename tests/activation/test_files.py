@@ -11,11 +11,11 @@ from django.db import connection
 from activation import services
 from activation.delivery.lanes import FILES
 from activation.models import Activation, Batch, DeadLetter
-from edge import buckets
+from core import buckets
 from integrations.models import Platform
 from integrations.validation import check_connector
-from pipeline import delivery
-from tests.activation.telling import Telling
+from pipeline import deliver
+from tests.support.telling import Telling
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def write(platform: Platform) -> int:
     """As if the interval were over."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE lane SET leased_until = NULL WHERE lane = %s", [FILES])
-    return delivery.work(platform.pl, FILES, lambda: True)
+    return deliver.work(platform.pl, FILES, lambda: True)
 
 
 def texts(folder: Path) -> dict[str, list[str]]:
@@ -58,8 +58,13 @@ def test_file__holds_what_changed_and_nothing_else(telling: Telling, folder: Pat
     assert write(ads) == 1
     assert sorted(line for lines in texts(folder).values() for line in lines if "remove" in line) == ["x3\tremove"]
     assert services.counts(activation) | {"kept": 0} == {
-        "wanted": 29, "acknowledged": 29, "due": 0, "waiting_for_mapping": 0, "dead": 0, "kept": 0,
-    }  # fmt: skip
+        "wanted": 29,
+        "acknowledged": 29,
+        "due": 0,
+        "waiting_for_mapping": 0,
+        "dead": 0,
+        "kept": 0,
+    }
     assert set(Batch.objects.filter(operation="file").values_list("status", flat=True)) == {"done"}
 
 
@@ -77,7 +82,7 @@ def test_file__one_a_segment_and_no_more_than_one_round_an_interval(telling: Tel
 
     telling.user("z", ads)
     telling.shop.absorb()
-    assert delivery.work(ads.pl, FILES, lambda: True) == 0
+    assert deliver.work(ads.pl, FILES, lambda: True) == 0
 
 
 @pytest.mark.parametrize("bad", ["bad\tid", "bad\nid", "\nbad", "bad\n", "\n"])

@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import pytest
 
-from activation.delivery import claims, finishing, lanes
+from activation.delivery import claims, lanes, outcomes
+from activation.delivery.batch_sender import Work
 from activation.delivery.claims import Claim, Front
-from activation.delivery.working import Work
-from edge.buckets import of_value
+from core.buckets import of_value
 from integrations.models import Platform
-from pipeline import delivery
-from tests.activation.telling import Telling
+from pipeline import deliver
+from tests.support.telling import Telling
 
 
 def claim(telling: Telling, platform: Platform, *, wanted: bool = True) -> Claim:
@@ -42,7 +42,7 @@ def lane_of(telling: Telling, platform: Platform, platform_user_id: str) -> Iter
 
 def finish(telling: Telling, claimed: Claim) -> int:
     with telling.connection().cursor(binary=True) as cursor:
-        return finishing.done(cursor, claimed, datetime.now(UTC))
+        return outcomes.done(cursor, claimed, datetime.now(UTC))
 
 
 def test_finisher_whose_claim_is_gone__changes_nothing(telling: Telling, ads: Platform) -> None:
@@ -53,9 +53,9 @@ def test_finisher_whose_claim_is_gone__changes_nothing(telling: Telling, ads: Pl
 
     assert finish(telling, former) == 0
     with telling.connection().cursor(binary=True) as cursor:
-        finishing.failed(cursor, former, "late", datetime.now(UTC))
-        finishing.dead(cursor, former, "late", "", datetime.now(UTC))
-        finishing.unsent(cursor, former, "late", datetime.now(UTC))
+        outcomes.failed(cursor, former, "late", datetime.now(UTC))
+        outcomes.dead(cursor, former, "late", "", datetime.now(UTC))
+        outcomes.unsent(cursor, former, "late", datetime.now(UTC))
     row = telling.delivery("x")
     assert (row.claim, row.acknowledged, row.error) == (present.id, None, "")
 
@@ -130,8 +130,8 @@ def test_many_senders_at_once__send_each_change_once(telling: Telling) -> None:
 
     def send() -> None:
         for lane in range(lanes.LANES):
-            delivery.work(ads.pl, lane, lambda: True)
-        delivery._forget()
+            deliver.work(ads.pl, lane, lambda: True)
+        deliver._forget()
 
     threads = [threading.Thread(target=send) for _ in range(6)]
     for thread in threads:

@@ -11,15 +11,15 @@ import redis
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from activation.delivery import gate, lanes, quotas
-from activation.delivery.health import Condition
+from activation.delivery import lanes, platform_client, quotas
+from activation.delivery.circuit_breaker import Condition
 from activation.models import Activation, Delivery, Health, Spending
 from integrations.limits import Limits
 from integrations.models import Platform
 from integrations.validation import check_limits
-from pipeline import delivery
-from tests.activation.telling import Telling
-from tests.edge.process import until
+from pipeline import deliver
+from tests.support.edge_process import until
+from tests.support.telling import Telling
 
 
 def single(telling: Telling, **limits: float) -> Platform:
@@ -59,8 +59,8 @@ def test_ten_calls_a_second__are_never_more_at_the_receiver_with_eight_workers_a
     def work(first: int) -> None:
         while not over.is_set():
             for lane in range(lanes.LANES):
-                delivery.work(ads.pl, (lane + first) % lanes.LANES, lambda: not over.is_set())
-        delivery._forget()
+                deliver.work(ads.pl, (lane + first) % lanes.LANES, lambda: not over.is_set())
+        deliver._forget()
 
     workers = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for worker in workers:
@@ -87,9 +87,9 @@ def test_calls_at_once__are_bounded_over_all_lanes(telling: Telling) -> None:
     telling.sandbox.faults(target="generic/a", delay=0.05)
 
     def work(lane: int) -> None:
-        while delivery.is_due(ads.pl, lane, datetime.now(UTC)):
-            delivery.work(ads.pl, lane, lambda: True)
-        delivery._forget()
+        while deliver.is_due(ads.pl, lane, datetime.now(UTC)):
+            deliver.work(ads.pl, lane, lambda: True)
+        deliver._forget()
 
     began = time.monotonic()
     workers = [threading.Thread(target=work, args=(lane,)) for lane in range(lanes.LANES)]
@@ -142,10 +142,10 @@ def test_rate__is_lowered_by_a_complaint_and_comes_back_slowly() -> None:
     now = datetime.now(UTC)
     slowed = Condition(slowed_to=2.0, slowed_at=now)
     limits = Limits(per_second=10)
-    at = [gate.rate(limits, slowed, now + timedelta(minutes=minutes)) for minutes in (0, 3, 6, 11)]
+    at = [platform_client.rate(limits, slowed, now + timedelta(minutes=minutes)) for minutes in (0, 3, 6, 11)]
     assert at == [2.0, 5.0, 8.0, 10]
-    assert gate.rate(Limits(), slowed, now) == 2.0
-    assert gate.rate(Limits(), slowed, now + timedelta(minutes=11)) is None
+    assert platform_client.rate(Limits(), slowed, now) == 2.0
+    assert platform_client.rate(Limits(), slowed, now + timedelta(minutes=11)) is None
 
 
 @pytest.mark.parametrize("limits", [{"per_minute": 1}, {"per_second": 0}, {"per_day": 1.5}, {"concurrent": "2"}])
@@ -173,6 +173,6 @@ def test_activations__share_requests_fairly(telling: Telling) -> None:
 
 
 def bucket_of(x: str) -> int:
-    from edge.buckets import of_value  # noqa: PLC0415 (a name that reads better here)
+    from core.buckets import of_value
 
     return of_value(x)

@@ -8,15 +8,15 @@ from email.utils import format_datetime
 import pytest
 
 from activation import dead_letters, services
-from activation.delivery import finishing
-from activation.delivery.gate import wait_of
-from activation.delivery.health import Condition
+from activation.delivery import outcomes
+from activation.delivery.circuit_breaker import Condition
+from activation.delivery.platform_client import wait_of
 from activation.models import Activation, Batch, DeadLetter, Health
-from edge.configuration import ConfigurationVersion
-from integrations.errors import RateLimited
+from core.configuration import ConfigurationVersion
+from integrations.errors import RateLimitedError
 from integrations.http import LONGEST_WAIT_SECONDS, retry_after
 from integrations.models import Platform
-from tests.activation.telling import Telling, forget_backoff
+from tests.support.telling import Telling, forget_backoff
 
 
 def sent(telling: Telling) -> Counter[tuple[str, str]]:
@@ -59,7 +59,7 @@ def test_several_culprits__each_is_found(telling: Telling, ads: Platform) -> Non
 def test_answers_by_the_script__cost_exactly_the_attempts_they_should(
     telling: Telling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finishing, "MOST_ATTEMPTS", 4)
+    monkeypatch.setattr(outcomes, "MOST_ATTEMPTS", 4)
     url = telling.sandbox.segments_url + "?id={{segment_id}}&userid={{userid}}"
     ads = telling.platform(
         strategy="no_batch", add={"method": "POST", "url": url}, remove={"method": "DELETE", "url": url}
@@ -175,12 +175,12 @@ DATE = format_datetime(datetime.now(UTC) + timedelta(seconds=3000), usegmt=True)
     ],
 )
 def test_429_of_any_kind__is_a_bounded_wait(header: str | None, judged: Callable[[float], bool]) -> None:
-    assert judged(wait_of(RateLimited("slow down", retry_after(header)), already=0))
+    assert judged(wait_of(RateLimitedError("slow down", retry_after(header)), already=0))
 
 
 def test_429_right_after_a_wait__waits_as_the_platform_documents_it() -> None:
-    assert wait_of(RateLimited("limit", 30, again_after=900), already=0) == 30
-    assert wait_of(RateLimited("limit", 30, again_after=900), already=1) == 900
+    assert wait_of(RateLimitedError("limit", 30, again_after=900), already=0) == 30
+    assert wait_of(RateLimitedError("limit", 30, again_after=900), already=1) == 900
 
 
 def test_429__holds_every_lane_of_the_platform_and_slows_it_down(telling: Telling, ads: Platform) -> None:

@@ -2,9 +2,9 @@
 
 import requests
 
-from activation import reconciling
+from activation import reconciliation
 from integrations.models import Platform
-from tests.activation.telling import Telling
+from tests.support.telling import Telling
 
 
 def readable(telling: Telling) -> Platform:
@@ -31,18 +31,21 @@ def test_difference__is_shown_and_repaired(telling: Telling) -> None:
     telling.tell_all(ads, 30)
     telling.change(left, 1)
     telling.tell_all(ads)
-    assert reconciling.compare(activation).shown() | {"examples": {}} == {
-        "held": 1100, "missing": 0, "unexpected": 0, "examples": {},
-    }  # fmt: skip
+    assert reconciliation.compare(activation).shown() | {"examples": {}} == {
+        "held": 1100,
+        "missing": 0,
+        "unexpected": 0,
+        "examples": {},
+    }
     behind_our_back(telling, "DELETE", activation.segment_id, "x7")
     behind_our_back(telling, "POST", activation.segment_id, "left")
     behind_our_back(telling, "POST", activation.segment_id, "stranger")
 
-    found = reconciling.compare(activation)
+    found = reconciliation.compare(activation)
     assert (found.missing, found.unexpected) == (["x7"], ["left", "stranger"])
-    reconciling.repair(activation, found)
+    reconciliation.repair(activation, found)
     telling.tell_all(ads)
 
     assert telling.held() == ids
-    found = reconciling.compare(activation)
+    found = reconciliation.compare(activation)
     assert (found.missing, found.unexpected) == ([], [])

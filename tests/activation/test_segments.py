@@ -2,8 +2,8 @@
 
 from activation import services
 from activation.models import Activation, Batch
-from tests.activation.telling import Telling
-from tests.edge.process import until
+from tests.support.edge_process import until
+from tests.support.telling import Telling
 
 
 def test_activation__creates_its_segment_and_keeps_the_id_in_its_own_type(telling: Telling) -> None:
@@ -52,8 +52,9 @@ def test_creation__applied_but_unanswered__ends_with_one_segment(telling: Tellin
 
 
 def test_creation__answer_without_an_id__is_told_and_nothing_is_sent(telling: Telling) -> None:
-    ads = telling.platform(create={"method": "POST", "url": telling.sandbox.segments_url + "?title={{name}}",
-                                   "segment_id": "data.id"})  # fmt: skip
+    ads = telling.platform(
+        create={"method": "POST", "url": telling.sandbox.segments_url + "?title={{name}}", "segment_id": "data.id"}
+    )
     activation = telling.shop.activation(telling.audience(), ads)
     telling.user("x", ads)
 

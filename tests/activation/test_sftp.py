@@ -11,9 +11,9 @@ from django.db import connection
 from activation.delivery.lanes import FILES
 from activation.models import Activation, DeadLetter, Delivery, HostKey
 from integrations.models import Platform
-from pipeline import delivery
-from tests.activation.telling import Telling, forget_backoff
-from tests.integrations.sftp_server import PASSWORD, USER, SftpServer
+from pipeline import deliver
+from tests.support.sftp_server import PASSWORD, USER, SftpServer
+from tests.support.telling import Telling, forget_backoff
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def write(platform: Platform) -> None:
     forget_backoff()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE lane SET leased_until = NULL WHERE lane = %s", [FILES])
-    delivery.work(platform.pl, FILES, lambda: True)
+    deliver.work(platform.pl, FILES, lambda: True)
 
 
 def test_upload__arrives_whole_under_its_own_name_and_pins_the_key(ads: Platform, server: SftpServer) -> None:

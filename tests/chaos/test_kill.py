@@ -12,12 +12,12 @@ import requests
 from redis import Redis
 from redis.exceptions import RedisError
 
-from dmphub.demo.api import Api
-from tests.chaos.senders import Sender
-from tests.chaos.world import Person, expected_segments, furnish, held_segments, people, wrong_totals
-from tests.edge.process import until
-from tests.hub import Hub, new_hub
-from tests.sandbox.process import SandboxProcess
+from local.demo.api import Api
+from tests.support.chaos_world import Person, expected_segments, furnish, held_segments, people, wrong_totals
+from tests.support.edge_process import until
+from tests.support.hub import Hub, new_hub
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.senders import Sender
 
 ROUNDS = 20
 FLUSH = "FLUSHALL"
@@ -64,7 +64,7 @@ class Trial:
         until(lambda: all_quiet(self._api), QUIET_SECONDS)
         asked = sum(sender.requests for sender in self._senders)
         again = sum(one.sent_again for one in self._people)
-        print(f"{asked} requests, {again} events sent again")  # noqa: T201 (shown when it fails)
+        print(f"{asked} requests, {again} events sent again")
         assert wrong_totals(self.hub.services.database_url, self._people, self._house.pixel) == {}
         assert held_segments(self._sandbox) == expected_segments(self._people)
         assert self._api.get("bad-rows/")["results"] == []
@@ -82,12 +82,12 @@ def all_quiet(api: Api) -> bool:
 
 @contextmanager
 def trial() -> Iterator[Trial]:
-    print(f"seed {SEED}")  # noqa: T201 (shown when it fails)
+    print(f"seed {SEED}")
     with SandboxProcess() as sandbox, new_hub() as hub:
         try:
             yield Trial(hub, sandbox, random.Random(SEED))
         except BaseException:
-            print(hub.log.read_text(errors="replace")[-20_000:])  # noqa: T201
+            print(hub.log.read_text(errors="replace")[-20_000:])
             raise
 
 

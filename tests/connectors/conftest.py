@@ -3,10 +3,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.activation.conftest import private_targets, telling
-from tests.connectors.street import Street
 from tests.pipeline.conftest import shop
-from tests.pipeline.tables import db
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.street import Street
+from tests.support.tables import db
 
 __all__ = ["db", "private_targets", "shop", "telling"]
 

@@ -9,12 +9,12 @@ import pytest
 from activation.conditions import UploadedFile
 from activation.models import Activation
 from activation.publishing import publication, publish
-from integrations.errors import Refused
+from integrations.errors import RefusedError
 from integrations.models import Platform
-from tests.activation.telling import Telling
-from tests.connectors.uploading import Files
-from tests.pipeline.shop import Shop
-from tests.sandbox.process import SandboxProcess
+from tests.support.s2s_uploads import Files
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.shop import Shop
+from tests.support.telling import Telling
 
 ACCOUNT = "partner"
 
@@ -139,6 +139,6 @@ def test_data_segment__is_a_pixel_bundle__and_a_second_one_is_refused_in_their_w
     held = files.house.held("mediamath-s2s", ACCOUNT)["pixel_bundles"]
     assert list(held.values()) == [wanted | {"advertiser_id": 23}]
 
-    with pytest.raises(Refused, match=r"HTTP 409: .*has a pixel bundle of that name"):
+    with pytest.raises(RefusedError, match=r"HTTP 409: .*has a pixel bundle of that name"):
         publish(platform, publication(platform, "data_segment", order))
     assert files.house.held("mediamath-s2s", ACCOUNT)["pixel_bundles"] == held

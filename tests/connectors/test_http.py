@@ -7,11 +7,11 @@ import pytest
 from activation.models import Batch
 from integrations import services
 from integrations.connectors.http.connector import HttpConnector
-from integrations.errors import Retriable
+from integrations.errors import RetriableError
 from integrations.models import Platform
-from tests.activation.telling import Telling
-from tests.connectors.storms import Storm
-from tests.pipeline.shop import somebody
+from tests.support.shop import somebody
+from tests.support.storms import Storm
+from tests.support.telling import Telling
 
 
 def oauth(telling: Telling, given: str = "a-secret") -> Platform:
@@ -110,7 +110,7 @@ def test_answer__that_nobody_understands_is_told_on_the_batch(
     telling: Telling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(*_: object) -> list[None]:
-        raise Retriable("the answer is Greek")
+        raise RetriableError("the answer is Greek")
 
     platform = telling.platform()
     telling.activation(telling.audience(), platform)

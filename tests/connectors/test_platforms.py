@@ -13,10 +13,10 @@ from integrations.connectors.base import Connector
 from integrations.connectors.mapp_webhook.connector import MappWebhook
 from integrations.connectors.mediamath_batch.connector import MediaMathBatch
 from integrations.models import Platform
-from tests.activation.telling import Telling, forget_backoff
-from tests.connectors.storms import Storm
-from tests.connectors.street import Street
-from tests.connectors.worlds import CASES, World
+from tests.support.connector_worlds import CASES, World
+from tests.support.storms import Storm
+from tests.support.street import Street
+from tests.support.telling import Telling, forget_backoff
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.connector.key)

@@ -13,11 +13,11 @@ from activation.conditions import UploadedFile
 from activation.models import Activation, Batch
 from integrations import services
 from integrations.models import Platform
-from tests.activation.telling import Telling
-from tests.connectors.street import Street
-from tests.connectors.uploading import Files
-from tests.edge.process import EdgeProcess, until
-from tests.integrations.sftp_server import PASSWORD, USER, SftpServer
+from tests.support.edge_process import EdgeProcess, until
+from tests.support.s2s_uploads import Files
+from tests.support.sftp_server import PASSWORD, USER, SftpServer
+from tests.support.street import Street
+from tests.support.telling import Telling
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dmphub import embedded
-from dmphub.environment import DEFAULT_EDGE_URL, Environment
+from core.environment import DEFAULT_EDGE_URL, Environment
+from local import embedded
 
 MakeEnvironment = Callable[[str], Environment]
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import yaml
 
-from dmphub.environment import PROJECT_ROOT
-from tests.dmphub.test_environment import documented
+from core.environment import PROJECT_ROOT
+from tests.core.test_environment import documented
 
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 PARTS = {name: service for name, service in COMPOSE["services"].items() if "build" in service}

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from edge.models import Inbox
+from core.models import Inbox
 from pipeline.imports import reading, services
 from pipeline.models import Import
-from tests.pipeline.shop import Shop
-from tests.pipeline.tables import db
+from tests.support.shop import Shop
+from tests.support.tables import db
 
 __all__ = ["db"]
 
@@ -67,7 +67,7 @@ def test_command__interrupted_and_given_again__goes_on_where_it_was(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as interrupted:
-        interrupted.setattr("pipeline.backlog.Pace.wait", interrupt)
+        interrupted.setattr("pipeline.backpressure.Pace.wait", interrupt)
         with pytest.raises(CommandError, match="the same command goes on"):
             import_profiles(people, shop)
     assert Inbox.objects.count() == 1

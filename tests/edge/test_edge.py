@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.edge.client import COMMON, Client, Reply
-from tests.edge.process import METRICS_TOKEN, ROOT, TOKEN_PLATFORM, TOKENS, Edge, EdgeProcess, until
+from tests.support.edge_client import COMMON, Client, Reply
+from tests.support.edge_process import METRICS_TOKEN, ROOT, TOKEN_PLATFORM, TOKENS, Edge, EdgeProcess, until
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 SYNC: dict[str, object] = {"userid": "abc", "pl": TOKEN_PLATFORM, "plsec": TOKENS[0]}
@@ -73,9 +73,7 @@ def _counted(client: Client) -> float:
 
 def test_edge__imports__no_django() -> None:
     program = "import sys, dmphub.edge_server; print(*sys.modules)"
-    found = subprocess.run(  # noqa: S603 (our own command)
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = {name for name in found.stdout.split() if name.split(".")[0] == "django"}
     # kombu, which sends the wake-ups, looks whether Django's lazy texts are about.
     assert {name for name in imported if not name.startswith("django.utils")} <= {"django"}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.kinds import Kind
-from tests.edge.client import Client, Reply
-from tests.edge.process import DP, PIXEL, SIGNED_PLATFORM, TOKEN_PLATFORM, TOKENS, Edge
+from core.inbox import Kind
+from tests.support.edge_client import Client, Reply
+from tests.support.edge_process import DP, PIXEL, SIGNED_PLATFORM, TOKEN_PLATFORM, TOKENS, Edge
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 NEIGHBOUR = "0b1c2d3e-4f50-4a6b-9c8d-7e6f5a4b3c2d"

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from edge.inbox import Bounds, Inbox, RowRefused, Unavailable
+from edge.group_commit import Bounds, Inbox, RowRefusedError, UnavailableError
 
 pytestmark = pytest.mark.usefixtures("house")
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("house")
 async def _started(url: str, **options: Any) -> AsyncIterator[Inbox]:
     inbox = Inbox(url, **options)
     await inbox.start()
-    while not inbox.reachable:  # noqa: ASYNC110 (a test waits on a condition)
+    while not inbox.reachable:
         await asyncio.sleep(0.01)
     try:
         yield inbox
@@ -45,7 +45,7 @@ def test_inbox__bad_rows_in_a_commit__fail_alone(database_url: str, database: ps
             return await asyncio.gather(*futures, return_exceptions=True)
 
     results = asyncio.run(append_all())
-    assert {n for n, result in enumerate(results) if isinstance(result, RowRefused)} == set(bad)
+    assert {n for n, result in enumerate(results) if isinstance(result, RowRefusedError)} == set(bad)
     assert all(result is None for n, result in enumerate(results) if n not in bad)
     assert _stored(database) == {b"%d" % n for n in range(200) if n not in bad}
 
@@ -99,7 +99,7 @@ def test_inbox__commit_takes_too_long__is_unavailable_in_time_and_works_again(
             return list(results), waited
 
     results, waited = asyncio.run(append())
-    assert [type(result) for result in results] == [Unavailable, Unavailable]
+    assert [type(result) for result in results] == [UnavailableError, UnavailableError]
     assert waited < 1.2
     assert b"later" in _stored(database)
 
@@ -108,7 +108,7 @@ async def _append_until_done(inbox: Inbox, query: bytes) -> None:
     while True:
         try:
             await inbox.append(1, 1, query, None)
-        except Unavailable:
+        except UnavailableError:
             await asyncio.sleep(0.05)
         else:
             return
@@ -118,7 +118,7 @@ def test_inbox__more_waiting_than_the_bound__is_unavailable_at_once(database_url
     async def append(bounds: Bounds) -> None:
         async with _started(database_url, bounds=bounds) as inbox:
             accepted = [inbox.append(1, 1, b"x" * 100, None) for _ in range(10)]
-            with pytest.raises(Unavailable):
+            with pytest.raises(UnavailableError):
                 inbox.append(1, 1, b"one more", None)
             await asyncio.gather(*accepted)
 
@@ -140,7 +140,7 @@ def test_inbox__connection_lost_while_idle__costs_no_request(
         async with _started(database_url) as inbox:
             (mine,) = sessions() - others
             database.execute("SELECT pg_terminate_backend(%s)", [mine])
-            while not sessions() - others - {mine}:  # noqa: ASYNC110 (a test waits on a condition)
+            while not sessions() - others - {mine}:
                 await asyncio.sleep(0.05)
             await inbox.append(1, 1, b"after", None)
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.edge.client import Reply
-from tests.edge.process import TOKEN_PLATFORM, TOKENS, EdgeProcess, until
-from tests.edge.proxy import Proxy
+from tests.support.database_proxy import Proxy
+from tests.support.edge_client import Reply
+from tests.support.edge_process import TOKEN_PLATFORM, TOKENS, EdgeProcess, until
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 SYNC: dict[str, object] = {"userid": "abc", "pl": TOKEN_PLATFORM, "plsec": TOKENS[0]}

@@ -2,8 +2,18 @@
 
 import time
 
-from edge.secrets import KeyRing
-from tests.edge.process import CUSTOMER, DP, PIXEL, TOKEN_PLATFORM, TOKENS, Edge, EdgeProcess, raise_version, until
+from core.secrets import KeyRing
+from tests.support.edge_process import (
+    CUSTOMER,
+    DP,
+    PIXEL,
+    TOKEN_PLATFORM,
+    TOKENS,
+    Edge,
+    EdgeProcess,
+    raise_version,
+    until,
+)
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 SYNC: dict[str, object] = {"userid": "abc", "pl": TOKEN_PLATFORM, "plsec": TOKENS[0]}
@@ -22,7 +32,7 @@ def _seconds_to_follow(edge: Edge, *, enabled: bool, name: str) -> float:
 
 
 def test_snapshot__secrets_that_no_key_opens__refuse_that_platform_only(edge: Edge) -> None:
-    from cryptography.fernet import Fernet  # noqa: PLC0415
+    from cryptography.fernet import Fernet
 
     foreign = KeyRing([Fernet.generate_key().decode()]).seal(TOKENS)
     before = edge.database.execute("SELECT sync_secrets FROM platform WHERE pl = %s", [TOKEN_PLATFORM]).fetchone()

@@ -9,18 +9,48 @@ import pytest
 
 from integrations import addresses, http
 from integrations.connectors.files import S3, Sftp
-from integrations.errors import IntegrationError, Misconfigured
+from integrations.errors import IntegrationError, MisconfiguredError
 from integrations.http import Request
 from integrations.uploads import s3, sftp
 from tests.integrations.test_http import Peer, plain
 
 PRIVATE = [
-    "127.0.0.1", "127.1", "0.0.0.1", "0", "10.0.0.1", "172.16.5.4", "192.168.1.1", "169.254.169.254", "100.64.0.1",
-    "198.18.0.1", "192.0.0.8", "224.0.0.1", "240.0.0.1", "255.255.255.255", "2130706433", "0x7f000001", "017700000001",
-    "0x7f.1", "::1", "::", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1",
-    "64:ff9b:1::1", "fe80::1", "fc00::1", "fd12::1", "fec0::1", "ff02::1", "2002:7f00:1::", "2001:0:1::", "100::1",
+    "127.0.0.1",
+    "127.1",
+    "0.0.0.1",
+    "0",
+    "10.0.0.1",
+    "172.16.5.4",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "198.18.0.1",
+    "192.0.0.8",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "2130706433",
+    "0x7f000001",
+    "017700000001",
+    "0x7f.1",
+    "::1",
+    "::",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "::127.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b::a00:1",
+    "64:ff9b:1::1",
+    "fe80::1",
+    "fc00::1",
+    "fd12::1",
+    "fec0::1",
+    "ff02::1",
+    "2002:7f00:1::",
+    "2001:0:1::",
+    "100::1",
     "localhost",
-]  # fmt: skip
+]
 PUBLIC = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "2606:4700:4700::1111", "::ffff:8.8.8.8"]
 
 
@@ -37,12 +67,12 @@ def test_address_inside__is_refused_on_every_way_out(host: str, tmp_path: Path) 
     literal = f"[{host}]" if ":" in host else host
     with pytest.raises(IntegrationError) as raised:
         http.send(Request("GET", f"http://{literal}:9/"), 2)
-    assert isinstance(raised.value, Misconfigured)
-    with pytest.raises(Misconfigured, match="private network"):
+    assert isinstance(raised.value, MisconfiguredError)
+    with pytest.raises(MisconfiguredError, match="private network"):
         addresses.resolve(host, 22)
-    with pytest.raises(Misconfigured, match="private network"):
+    with pytest.raises(MisconfiguredError, match="private network"):
         sftp.upload(Sftp(host, 22, "", "u", "p"), file, "x", "", lambda: None, 2)
-    with pytest.raises(Misconfigured, match="private network"):
+    with pytest.raises(MisconfiguredError, match="private network"):
         s3.upload(S3(f"http://{literal}:9", "bucket", "", "k", "s"), file, "x", lambda: None, 2)
 
 
@@ -66,14 +96,14 @@ def test_name_that_means_something_else_by_the_time_of_the_call__is_refused_at_t
     file = tmp_path / "file"
     file.write_bytes(b"x")
     port = peer.url.rsplit(":", 1)[1].strip("/")
-    with pytest.raises(Misconfigured, match="private network"):
+    with pytest.raises(MisconfiguredError, match="private network"):
         s3.upload(S3(f"http://rebinding.example:{port}", "bucket", "", "k", "s"), file, "x", lambda: None, 2)
     assert set(peer.requests) <= {b""}
     peer.close()
 
 
 def test_answer_that_unpacks_without_end__is_capped(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import gzip  # noqa: PLC0415 (only here)
+    import gzip
 
     settings.ALLOW_PRIVATE_TARGETS = True
     peer = Peer()

@@ -10,11 +10,11 @@ import pytest
 
 from integrations import authorization, http
 from integrations.authorization import ClientCredentials, Tokens
-from integrations.errors import RateLimited, Refused, Retriable, Unauthorized
+from integrations.errors import RateLimitedError, RefusedError, RetriableError, UnauthorizedError
 from integrations.http import Request, Response
 from tests.activation.conftest import private_targets
 from tests.sandbox.conftest import running_sandbox, sandbox
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
 
 __all__ = ["private_targets", "running_sandbox", "sandbox"]
 
@@ -28,7 +28,7 @@ class Endpoint:
         self.asked, self.lifetime = 0, lifetime
         self.now = 0.0
 
-    def __call__(self, request: Request, timeout: float) -> Response:  # noqa: ARG002 (as `http.exchange`)
+    def __call__(self, request: Request, timeout: float) -> Response:
         self.asked += 1
         body = {"access_token": f"t{self.asked}", "token_type": "bearer", "expires_in": self.lifetime, "more": [1]}
         return Response(200, {}, msgspec.json.encode(body))
@@ -40,8 +40,10 @@ class Endpoint:
 def test_request__is_a_form_with_basic_authentication() -> None:
     request = SOURCE.request()
     assert (request.method, request.url, request.body) == (
-        "POST", "https://x.example/token", b"grant_type=client_credentials&scope=push",
-    )  # fmt: skip
+        "POST",
+        "https://x.example/token",
+        b"grant_type=client_credentials&scope=push",
+    )
     assert request.basic == ("hub+%C3%A9", "s3%3Acret")
     assert "s3" not in repr(request) + repr(SOURCE)
 
@@ -80,13 +82,13 @@ def test_lifetime__that_says_nothing_is_taken_as_short(lifetime: object) -> None
 @pytest.mark.parametrize(
     ("response", "kind"),
     [
-        (Response(401, {}, b'{"error": "invalid_client"}'), Unauthorized),
-        (Response(400, {}, b"[]"), Unauthorized),
-        (Response(503, {}, b""), Retriable),
-        (Response(429, {"retry-after": "7"}, b""), RateLimited),
-        (Response(200, {}, b"<html>"), Refused),
-        (Response(200, {}, b'{"access_token": "a\\nb"}'), Refused),
-        (Response(200, {}, b'{"access_token": "t", "token_type": "mac"}'), Refused),
+        (Response(401, {}, b'{"error": "invalid_client"}'), UnauthorizedError),
+        (Response(400, {}, b"[]"), UnauthorizedError),
+        (Response(503, {}, b""), RetriableError),
+        (Response(429, {"retry-after": "7"}, b""), RateLimitedError),
+        (Response(200, {}, b"<html>"), RefusedError),
+        (Response(200, {}, b'{"access_token": "a\\nb"}'), RefusedError),
+        (Response(200, {}, b'{"access_token": "t", "token_type": "mac"}'), RefusedError),
     ],
 )
 def test_answer__without_a_token_says_what_to_do(response: Response, kind: type[Exception]) -> None:
@@ -125,7 +127,7 @@ def test_token_that_is_not_accepted__is_fetched_anew_once(
 
 
 def test_wrong_secret__needs_a_person(sandbox: SandboxProcess, source: Callable[[str], ClientCredentials]) -> None:
-    with pytest.raises(Unauthorized):
+    with pytest.raises(UnauthorizedError):
         authorization.exchange(create(sandbox), source("wrong"), 5.0, Tokens(http.exchange))
-    with pytest.raises(Unauthorized):
+    with pytest.raises(UnauthorizedError):
         authorization.check(source("wrong"), 5.0)

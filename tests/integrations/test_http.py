@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from integrations import http
 from integrations.errors import (
     IntegrationError,
-    Misconfigured,
-    RateLimited,
-    Refused,
-    Retriable,
-    TooLarge,
-    Unanswered,
-    Unauthorized,
+    MisconfiguredError,
+    RateLimitedError,
+    RefusedError,
+    RetriableError,
+    TooLargeError,
+    UnansweredError,
+    UnauthorizedError,
 )
 from integrations.http import LONGEST_WAIT_SECONDS, MOST_BYTES, Request, retry_after
-from tests.edge.process import free_port
+from tests.support.edge_process import free_port
 
 Answer = Callable[[socket.socket], None]
 
@@ -80,10 +80,18 @@ def peer(private_targets: Any) -> Iterator[Peer]:
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        (301, Refused), (400, Refused), (404, Refused), (401, Unauthorized), (403, Unauthorized), (413, TooLarge),
-        (408, Retriable), (429, RateLimited), (500, Retriable), (503, Retriable),
+        (301, RefusedError),
+        (400, RefusedError),
+        (404, RefusedError),
+        (401, UnauthorizedError),
+        (403, UnauthorizedError),
+        (413, TooLargeError),
+        (408, RetriableError),
+        (429, RateLimitedError),
+        (500, RetriableError),
+        (503, RetriableError),
     ],
-)  # fmt: skip
+)
 def test_status__becomes_the_error_that_says_what_to_do(peer: Peer, code: int, error: type[IntegrationError]) -> None:
     peer.answer = status(code, f"Location: {peer.url}elsewhere\r\n")
     with pytest.raises(error) as raised:
@@ -95,7 +103,7 @@ def test_status__becomes_the_error_that_says_what_to_do(peer: Peer, code: int, e
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
 def test_retry_after__is_read_however_it_is_written(peer: Peer, name: str) -> None:
     peer.answer = status(429, f"{name}: 7\r\n")
-    with pytest.raises(RateLimited) as raised:
+    with pytest.raises(RateLimitedError) as raised:
         http.send(Request("GET", peer.url), 2)
     assert raised.value.retry_after == 7
 
@@ -144,31 +152,39 @@ def test_chunked_answer__is_read_as_a_whole(peer: Peer) -> None:
 
 def test_no_answer__may_have_been_applied(peer: Peer) -> None:
     peer.answer = lambda _: None
-    with pytest.raises(Unanswered):
+    with pytest.raises(UnansweredError):
         http.send(Request("POST", peer.url), 2)
     assert len(peer.requests) == 1  # and is not sent again by the way out itself
 
     peer.answer = lambda _: time.sleep(2)
-    with pytest.raises(Unanswered):
+    with pytest.raises(UnansweredError):
         http.send(Request("POST", peer.url), 0.3)
 
 
 def test_nobody_there__was_not_applied(private_targets: Any) -> None:
-    with pytest.raises(Retriable) as raised:
+    with pytest.raises(RetriableError) as raised:
         http.send(Request("POST", f"http://127.0.0.1:{free_port()}/"), 2)
-    assert not isinstance(raised.value, Unanswered)
+    assert not isinstance(raised.value, UnansweredError)
 
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:1/", "http://localhost:1/", "http://[::1]:1/", "http://10.0.0.1/", "http://192.168.1.1/",
-     "http://169.254.169.254/latest/meta-data/", "http://0.0.0.0:1/", "http://[::ffff:127.0.0.1]:1/",
-     "http://2130706433/"],
-)  # fmt: skip
+    [
+        "http://127.0.0.1:1/",
+        "http://localhost:1/",
+        "http://[::1]:1/",
+        "http://10.0.0.1/",
+        "http://192.168.1.1/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://0.0.0.0:1/",
+        "http://[::ffff:127.0.0.1]:1/",
+        "http://2130706433/",
+    ],
+)
 def test_private_address__is_refused(url: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ALLOW_PRIVATE_TARGETS = False
     monkeypatch.setattr(http, "_local", threading.local())
-    with pytest.raises(Misconfigured, match="private network"):
+    with pytest.raises(MisconfiguredError, match="private network"):
         http.send(Request("GET", url), 2)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.conformance import Conformance, NotConforming
+from integrations.connectors.conformance import Conformance, NonConformanceError
 from integrations.connectors.registry import GROUP, all_connectors
 from integrations.validation import check_connector
 
@@ -60,7 +60,7 @@ def test_worked_example__is_short_installed_and_conforming(site: Site) -> None:
     assert all_connectors()["acme"].title == "Acme Ads"
     check_connector("acme", {}, {"token": "s3cret"})
     found: dict[str, Any] = {}
-    exec(compile(suite, str(PAGE), "exec"), found)  # noqa: S102 - the documentation's own code
+    exec(compile(suite, str(PAGE), "exec"), found)
     for check in checks(found["TestAcme"]):
         check()
 
@@ -101,7 +101,7 @@ def test_conformance__finds_what_is_wrong(site: Site, name: str) -> None:
     assert before in connector
     site.install("acme", connector.replace(before, after), "acme = acme:Acme")
     found: dict[str, Any] = {}
-    exec(compile(suite, str(PAGE), "exec"), found)  # noqa: S102 - the documentation's own code
+    exec(compile(suite, str(PAGE), "exec"), found)
     (culprit,) = [check for check in checks(found["TestAcme"]) if f"test_{name}__" in check.__name__]
-    with pytest.raises((NotConforming, ArithmeticError, ValueError)):
+    with pytest.raises((NonConformanceError, ArithmeticError, ValueError)):
         culprit()

@@ -105,8 +105,11 @@ def test_batch__member_that_is_a_list_of_one__is_repeated_and_the_rest_stands_on
     ready = connector(add={"method": "POST", "url": URL, "body": body})
 
     assert sent(push(ready, (1, "a"), (1, "b"))) == {
-        "audience": "Big & strong", "op": "add", "users": ["a", "b"], "two": [1, 2],
-    }  # fmt: skip
+        "audience": "Big & strong",
+        "op": "add",
+        "users": ["a", "b"],
+        "two": [1, 2],
+    }
     assert ready.one_segment_a_request
     assert not connector().one_segment_a_request
 
@@ -131,8 +134,14 @@ def test_faults__are_told_all_at_once_and_where() -> None:
         removal="call",
     )
     assert [fault.split(":")[0] for fault in told] == [
-        "add.url", "add.headers", "add.body", "add.body", "create.url", "create.segment_id", "remove.headers",
-    ]  # fmt: skip
+        "add.url",
+        "add.headers",
+        "add.body",
+        "add.body",
+        "create.url",
+        "create.segment_id",
+        "remove.headers",
+    ]
 
 
 def test_removal_by_call__needs_the_call() -> None:
@@ -142,10 +151,16 @@ def test_removal_by_call__needs_the_call() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"batch_size": 9}, {"batch_size": 1001}, {"strategy": "file"}, {"unknown": 1}, {"linger_ms": -1},
-        {"add": {"method": "TRACE", "url": URL}}, {"add": {"method": "POST", "url": "ftp://x"}}, {"add": None},
+        {"batch_size": 9},
+        {"batch_size": 1001},
+        {"strategy": "file"},
+        {"unknown": 1},
+        {"linger_ms": -1},
+        {"add": {"method": "TRACE", "url": URL}},
+        {"add": {"method": "POST", "url": "ftp://x"}},
+        {"add": None},
     ],
-)  # fmt: skip
+)
 def test_setting_out_of_bounds__is_refused(settings: dict[str, Any]) -> None:
     assert faults(**settings)
 

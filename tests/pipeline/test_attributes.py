@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from audiences.attributes import set_attribute
-from edge import buckets
-from edge.models import BadRow
+from core import buckets
+from core.models import BadRow
 from pipeline.absorb import bulk
 from pipeline.bad_rows import replay_all
-from profiles import discovery, sightings
+from profiles import attribute_catalogue, attribute_sampling
 from profiles.models import Attribute, AttributeSighting
-from tests.pipeline.shop import Shop, now_ms, rule, somebody
+from tests.support.shop import Shop, now_ms, rule, somebody
 
 
 def written(shop: Shop, *data: dict[str, Any], at: int | None = None) -> None:
@@ -19,9 +19,9 @@ def written(shop: Shop, *data: dict[str, Any], at: int | None = None) -> None:
     for one in data:
         shop.event(somebody(), one, at=at)
     shop.absorb()
-    for customer, noted in dict(discovery._noted).items():
-        sightings.flush(customer, noted)
-    discovery.forget()
+    for customer, noted in dict(attribute_sampling._noted).items():
+        attribute_catalogue.flush(customer, noted)
+    attribute_sampling.forget()
 
 
 def seen(path: str) -> AttributeSighting:
@@ -42,8 +42,8 @@ def test_every_path__is_catalogued_with_what_was_seen(shop: Shop) -> None:
     a = seen("a")
     assert (a.events, a.examples, a.types) == (3, [1, 2], {"integer": 3})
     assert (round(a.first_seen.timestamp() * 1000), round(a.last_seen.timestamp() * 1000)) == (now - 60_000, now)
-    events = sightings.events_by_customer([1])[1]
-    assert (sightings.share(a, events), sightings.share(seen("b.e"), events)) == (0.75, 0.5)
+    events = attribute_catalogue.events_by_customer([1])[1]
+    assert (attribute_catalogue.share(a, events), attribute_catalogue.share(seen("b.e"), events)) == (0.75, 0.5)
 
 
 def test_type_that_nobody_fixed__is_what_was_seen_and_mixed_where_it_differs(shop: Shop) -> None:
@@ -56,8 +56,8 @@ def test_type_that_nobody_fixed__is_what_was_seen_and_mixed_where_it_differs(sho
 
 def test_examples__are_few_and_short_and_none_of_what_is_personal(shop: Shop) -> None:
     written(shop, *({"a": f"{number}-" + "x" * 100, "mail": f"m{number}"} for number in range(9)))
-    assert len(seen("a").examples) == discovery.EXAMPLES
-    assert max(len(example) for example in seen("a").examples) == discovery.EXAMPLE_LENGTH + 1
+    assert len(seen("a").examples) == attribute_sampling.EXAMPLES
+    assert max(len(example) for example in seen("a").examples) == attribute_sampling.EXAMPLE_LENGTH + 1
     assert seen("mail").examples
 
     set_attribute(Attribute.objects.get(path="mail"), personal=True)
@@ -75,24 +75,24 @@ def test_value_that_no_table_can_hold__keeps_no_other_out_of_the_catalogue(shop:
 
 
 def test_paths_beyond_the_most__are_counted_and_reported(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (discovery, sightings):
+    for module in (attribute_sampling, attribute_catalogue):
         monkeypatch.setattr(module, "MOST", 10)
     written(shop, {f"k{number}": 1 for number in range(8)})
     for start in (8, 30, 30):
         written(shop, {f"k{number}": 1 for number in range(start, start + 100)})
 
-    told = sightings.summary(1)
+    told = attribute_catalogue.summary(1)
     assert (told.catalogued, told.most) == (10, 10)
     assert abs(told.left_out - 120) <= 3  # k8 to k129, two of which found room
     assert told.left_out_at is not None
 
 
 def test_events_beyond_the_sample__still_show_new_paths(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discovery, "LOOKED_AT", 3)
+    monkeypatch.setattr(attribute_sampling, "LOOKED_AT", 3)
     written(shop, *({"a": 1} for _ in range(9)), {"a": 1, "rare": {"x": "y"}})
 
     assert type_of("rare.x") == "string"
-    assert (seen("a").events, sightings.events_by_customer([1])) == (3, {1: 3})
+    assert (seen("a").events, attribute_catalogue.events_by_customer([1])) == (3, {1: 3})
 
 
 def test_enabling_and_retyping__converts_what_is_stored_and_asks_the_audiences_again(

@@ -8,9 +8,9 @@ import pytest
 from activation import services as activations
 from audiences import services as audiences
 from audiences.models import Audience, Membership
-from edge.models import Inbox
-from pipeline.absorb import bulk, sets
-from tests.pipeline.shop import DAY, Shop, now_ms, rule, somebody
+from core.models import Inbox
+from pipeline.absorb import bulk, bulk_builds
+from tests.support.shop import DAY, Shop, now_ms, rule, somebody
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_window__expires_by_itself(shop: Shop) -> None:
 @pytest.mark.usefixtures("amounts")
 @pytest.mark.parametrize("page", [3, 1_000])
 def test_build__takes_in_the_profiles_that_are_there(shop: Shop, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
-    for of in (bulk, sets):
+    for of in (bulk, bulk_builds):
         monkeypatch.setattr(of, "PAGE", page)
     users = [somebody() for _ in range(40)]
     one_bucket = [type(users[0])(int=(user.int >> 8 << 8) | 0x42) for user in users]
@@ -193,7 +193,7 @@ def test_paused_audience__keeps_its_members_and_catches_up_when_resumed(shop: Sh
 @pytest.mark.usefixtures("amounts")
 @pytest.mark.parametrize("page", [3, 1_000])
 def test_backfill__wants_the_members_that_are_mapped(shop: Shop, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
-    for of in (bulk, sets):
+    for of in (bulk, bulk_builds):
         monkeypatch.setattr(of, "PAGE", page)
     ads, other = shop.platform(), shop.platform("other")
     users = [type(somebody())(int=(somebody().int >> 8 << 8) | 0x42) for _ in range(20)]
@@ -209,6 +209,11 @@ def test_backfill__wants_the_members_that_are_mapped(shop: Shop, monkeypatch: py
 
     assert shop.wanted(activation) == {"x11", "x13", "x15", "x17", "x19"}
     assert activations.counts(activation) == {
-        "wanted": 5, "acknowledged": 0, "due": 5, "waiting_for_mapping": 5, "dead": 0, "kept": 0,
-    }  # fmt: skip
+        "wanted": 5,
+        "acknowledged": 0,
+        "due": 5,
+        "waiting_for_mapping": 5,
+        "dead": 0,
+        "kept": 0,
+    }
     assert not Inbox.objects.exists()

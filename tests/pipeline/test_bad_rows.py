@@ -5,12 +5,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge import buckets
-from edge.kinds import Kind
-from edge.messages import Event
-from edge.models import BadRow, Inbox
+from core import buckets
+from core.inbox import Kind
+from core.messages import Event
+from core.models import BadRow, Inbox
 from pipeline.bad_rows import replay
-from tests.pipeline.shop import Shop, somebody
+from tests.support.shop import Shop, somebody
 
 EVENT = b'{"customer":1,"pixel":1,"at":1700000000000,"user":"00000000-0000-4000-8000-000000000042"}'
 

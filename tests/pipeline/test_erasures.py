@@ -12,14 +12,14 @@ from django.db import connection
 from redis import Redis
 
 from activation.models import Activation, Batch, DeadLetter, Delivery
-from dmphub.api.idempotency import forget_answers_with
-from edge.models import BadRow
+from api.idempotency import forget_answers_with
+from core.models import BadRow
 from integrations.models import Platform
-from pipeline import erasures
 from pipeline.models import Erasure
-from profiles import discovery
+from pipeline.privacy import erasures
+from profiles import attribute_sampling
 from profiles.models import Identity, Profile
-from tests.pipeline.shop import Shop, now_ms, rule, somebody
+from tests.support.shop import Shop, now_ms, rule, somebody
 
 SECRET = "Kensington-4711"
 OWN_ID = "customer-0815"
@@ -53,13 +53,27 @@ def mention_everywhere(shop: Shop, ads: Platform, buyers: Activation, user: UUID
     """The log of batches, errors and letters quote ids."""
     now = datetime.now(UTC)
     Batch.objects.create(
-        bucket=0, id=somebody(), platform_id=ads.pl, operation="add", status="done", rows=1, started_at=now,
-        request_excerpt='[{"userid":"platform-id-77"}]', response_excerpt=str(user),
-    )  # fmt: skip
+        bucket=0,
+        id=somebody(),
+        platform_id=ads.pl,
+        operation="add",
+        status="done",
+        rows=1,
+        started_at=now,
+        request_excerpt='[{"userid":"platform-id-77"}]',
+        response_excerpt=str(user),
+    )
     DeadLetter.objects.create(
-        bucket=1, activation_id=buyers.pk, platform_user_id="other", platform_id=ads.pl, user_id=somebody(),
-        operation="add", reason="platform-id-77 is refused", attempts=1, died_at=now,
-    )  # fmt: skip
+        bucket=1,
+        activation_id=buyers.pk,
+        platform_user_id="other",
+        platform_id=ads.pl,
+        user_id=somebody(),
+        operation="add",
+        reason="platform-id-77 is refused",
+        attempts=1,
+        died_at=now,
+    )
 
 
 def settle(shop: Shop) -> None:
@@ -90,7 +104,7 @@ def in_redis(texts: list[str]) -> list[str]:
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is but one worker here, and it has written its examples when it has absorbed."""
     monkeypatch.setattr(erasures, "LINGER", timedelta(0))
-    monkeypatch.setattr(discovery, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(attribute_sampling, "FLUSH_SECONDS", 0.0)
 
 
 def test_erased_user__whom_the_platform_has_removed__leaves_no_trace(
@@ -227,14 +241,19 @@ def test_id_that_somebody_else_has_by_now__stays_theirs(shop: Shop, ads: Platfor
 
 
 def test_import_files__of_the_customer__go_with_the_user(shop: Shop, ads: Platform, monkeypatch: Any) -> None:
-    from pipeline.imports import files  # noqa: PLC0415 (its folder is the home's)
-    from pipeline.models import Import  # noqa: PLC0415
+    from pipeline.imports import files
+    from pipeline.models import Import
 
     user = somebody()
     row = Import.objects.create(
-        customer=shop.customer, pixel=shop.pixel, name="people.csv", kept=True, format="csv", status="done",
+        customer=shop.customer,
+        pixel=shop.pixel,
+        name="people.csv",
+        kept=True,
+        format="csv",
+        status="done",
         created_at=datetime.now(UTC),
-    )  # fmt: skip
+    )
     errors: Path = files.errors_file(row.pk)
     errors.write_text(json.dumps({"row": 1, "message": SECRET}), encoding="utf-8")
 

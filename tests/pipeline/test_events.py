@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import OperationalError
 
-from edge import buckets
-from edge.models import Inbox
+from core import buckets
+from core.models import Inbox
 from pipeline import catalogue
-from profiles import discovery
+from profiles import attribute_sampling
 from profiles.models import Attribute, AttributeSighting, Profile
-from tests.pipeline.shop import DAY, Shop, now_ms, somebody
+from tests.support.shop import DAY, Shop, now_ms, somebody
 
 
 def test_event__of_a_new_user__makes_a_profile_in_the_users_bucket(shop: Shop) -> None:
@@ -55,8 +55,12 @@ def test_attributes__empty__change_nothing(shop: Shop) -> None:
     shop.absorb()
 
     assert shop.profile(user).attributes == {
-        "name": "Ann", "tags": ["a"], "home": {"city": "Bonn"}, "zero": 0, "no": False,
-    }  # fmt: skip
+        "name": "Ann",
+        "tags": ["a"],
+        "home": {"city": "Bonn"},
+        "zero": 0,
+        "no": False,
+    }
 
 
 def test_activity__late_event__counts_on_its_own_day(shop: Shop) -> None:
@@ -92,8 +96,13 @@ def test_typed_attributes__convert_on_the_way_in(shop: Shop) -> None:
     shop.absorb()
 
     assert shop.profile(user).attributes == {
-        "n": 1.5, "i": 7, "s": "5", "b": True, "t": 1704067200, "home": {"zip": "53111"},
-    }  # fmt: skip
+        "n": 1.5,
+        "i": 7,
+        "s": "5",
+        "b": True,
+        "t": 1704067200,
+        "home": {"zip": "53111"},
+    }
     assert shop.bad_rows() == []
 
 
@@ -170,7 +179,7 @@ def test_confirm__joins_the_browser_to_whom_its_first_request_named(shop: Shop) 
 def test_discovery__one_path_too_long_for_the_catalogue__does_not_hide_the_others(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discovery, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(attribute_sampling, "FLUSH_SECONDS", 0.0)
 
     shop.event(somebody(), {"city": "Bonn", "k" * 500: 1, "home": {"zip": "1"}})
     shop.absorb()

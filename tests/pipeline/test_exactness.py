@@ -22,15 +22,15 @@ from audiences.rules.evaluate import compile_rule
 from audiences.rules.parse import expiring, parse
 from audiences.rules.sql import to_sql
 from audiences.schema import schema_of
-from edge import clock
-from edge.models import Inbox
-from edge.transactions import plain_cursor
-from pipeline import erasures
+from core import clock
+from core.models import Inbox
+from core.transactions import plain_cursor
 from pipeline.absorb.absorber import Absorber
+from pipeline.privacy import erasures
 from profiles.models import Profile
 from profiles.store import load_profiles, milliseconds
-from tests.pipeline.shop import Shop, in_bucket
-from tests.pipeline.tables import empty
+from tests.support.shop import Shop, in_bucket
+from tests.support.tables import empty
 from usersync import store as mappings
 
 USERS = [in_bucket(bucket, number) for bucket in (1, 2) for number in range(4)]
@@ -41,14 +41,21 @@ COMBINATORS = ("and", "or")
 
 conditions = st.one_of(
     st.builds(lambda op, n: ("attribute.amount", op, n), st.sampled_from(["<", ">=", "!="]), st.integers(0, 4)),
-    st.builds(lambda op, d: ("pixel.last", op, d), st.sampled_from(["withinLast", "notWithinLast"]),
-              st.sampled_from(["PT6H", "P1D", "P3D"])),
-    st.builds(lambda op, n, d: ("pixel.count", op, n, d), st.sampled_from([">=", "<", "="]), st.integers(1, 3),
-              st.sampled_from([1, 2, 7])),
+    st.builds(
+        lambda op, d: ("pixel.last", op, d),
+        st.sampled_from(["withinLast", "notWithinLast"]),
+        st.sampled_from(["PT6H", "P1D", "P3D"]),
+    ),
+    st.builds(
+        lambda op, n, d: ("pixel.count", op, n, d),
+        st.sampled_from([">=", "<", "="]),
+        st.integers(1, 3),
+        st.sampled_from([1, 2, 7]),
+    ),
     st.builds(lambda op, n: ("audience", op, n), st.sampled_from(["in", "notIn"]), st.integers(0, AUDIENCES - 1)),
     st.builds(lambda n: ("split.half", "<", n), st.sampled_from([30, 50])),
     st.builds(lambda op: ("platform", op, 0), st.sampled_from(["in", "notIn"])),
-)  # fmt: skip
+)
 rules = st.tuples(st.sampled_from(COMBINATORS), st.booleans(), st.lists(conditions, min_size=1, max_size=3))
 
 

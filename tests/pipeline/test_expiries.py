@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from activation.models import Activation
-from edge import buckets
+from core import buckets
 from integrations.models import Platform
-from pipeline import quiet
-from pipeline.absorb import expiries
+from pipeline import backlog
+from pipeline.timed import expiries
 from profiles.models import Identity
-from tests.pipeline.shop import Shop, rule, somebody
+from tests.support.shop import Shop, rule, somebody
 from usersync.models import UserMapping
 
 
@@ -47,14 +47,14 @@ def test_match__whose_time_is_over__is_forgotten_and_the_platform_told(
 
     told = len(shop.touched)
     shop.let_pass(3)
-    assert quiet.counts()["rechecks_due"] == 1
+    assert backlog.counts()["rechecks_due"] == 1
     assert expire(shop) == 1
 
     assert shop.mappings(user) == {(ads.pl, "longer"), (ads.pl, "for ever")}
     assert shop.named(f"platform:{ads.pl}", "brief") is None
     assert shop.due() == {("brief", False)}
     assert any((ads.pl, buckets.of_value("brief")) in touched.deliveries for touched in shop.touched[told:])
-    assert quiet.counts()["rechecks_due"] == 0
+    assert backlog.counts()["rechecks_due"] == 0
     assert expire(shop) == 0
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from edge import buckets
-from edge.kinds import Kind
-from edge.models import Inbox
+from core import buckets
+from core.inbox import Kind
+from core.models import Inbox
 from profiles.models import HotId, Profile, ProfileMerge
 from profiles.state import MOST_IDS
-from tests.pipeline.shop import Shop, now_ms, rule, somebody
+from tests.support.shop import Shop, now_ms, rule, somebody
 
 
 def known_by_key(shop: Shop, key: str, **data: object) -> None:

@@ -13,15 +13,14 @@ import psycopg
 import pytest
 from psycopg import Cursor
 
-from edge import buckets
-from pipeline import database
+from core import buckets, database
+from core.buckets import BUCKET_LOCKS, TRY, try_lock
 from pipeline.absorb import absorber as absorbing
-from pipeline.absorb import loaded, rows
+from pipeline.absorb import loader, rows
 from pipeline.absorb.absorber import Absorber
 from pipeline.absorb.rows import Row
-from pipeline.locks import BUCKET_LOCKS, TRY, try_lock
-from tests.edge.process import until
-from tests.pipeline.shop import Shop, somebody
+from tests.support.edge_process import until
+from tests.support.shop import Shop, somebody
 
 GATE = 777
 # the lock function as the absorber behind the gate sees it: it waits at the gate, then locks
@@ -122,7 +121,7 @@ def test_lock_statement__touches_no_table() -> None:
 
 
 def test_try_lock__takes_what_is_free_and_leaves_the_rest(shop: Shop) -> None:
-    from pipeline.locks import try_lock  # noqa: PLC0415
+    from core.buckets import try_lock
 
     one, two = database.connect(durable=False), database.connect(durable=False)
     try:
@@ -161,7 +160,7 @@ def test_bucket__that_became_free_while_profiles_were_loaded__is_not_taken_for_l
         free = try_lock(cursor, asked)
         return free - {7} if len(tried) == 1 else free
 
-    monkeypatch.setattr(loaded, "try_lock", busy_at_first)
+    monkeypatch.setattr(loader, "try_lock", busy_at_first)
     shop.event(ids=[("device:devid_g", "g")], data={"new": 2})
     shop.event(merged, {"x": 1})
     shop.absorb()

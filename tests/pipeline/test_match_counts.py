@@ -7,17 +7,17 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge import buckets
-from edge.kinds import Kind
-from edge.messages import Choice, encode
-from edge.models import Customer
+from core import buckets
+from core.inbox import Kind
+from core.messages import Choice, encode
+from core.models import Customer
 from integrations.models import Platform
-from profiles import known
-from profiles.known import known_users
-from tests.pipeline.shop import Shop, now_ms, somebody
-from usersync import mapped
-from usersync.commands import Mapped
-from usersync.mapped import mapped_users
+from profiles.user_counts import known_users
+from profiles.user_counts import recount as recount_users
+from tests.support.shop import Shop, now_ms, somebody
+from usersync.messages import Mapped
+from usersync.user_counts import mapped_users
+from usersync.user_counts import recount as recount_mapped
 
 USERS, IDS = 5, 4
 
@@ -139,8 +139,8 @@ def test_recount__of_what_was_loaded_past_absorb__is_the_real_count(shop: Shop, 
         cursor.execute("UPDATE known_users SET users = 99")
         cursor.execute("DELETE FROM mapped_users")
         for bucket in range(buckets.BUCKETS):
-            known.recount(cursor, bucket)  # type: ignore[arg-type]  # a cursor of Django's will do
-            mapped.recount(cursor, bucket)  # type: ignore[arg-type]  # as above
+            recount_users(cursor, bucket)  # type: ignore[arg-type]  # a cursor of Django's will do
+            recount_mapped(cursor, bucket)  # type: ignore[arg-type]  # as above
 
     assert known_users() == {shop.customer.m: 20}
     assert mapped_users() == {platforms[0].pl: 20}

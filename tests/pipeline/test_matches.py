@@ -7,13 +7,13 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from edge.limits import Limits
-from edge.transactions import send
+from core.limits import Limits
+from core.transactions import send
 from integrations.models import Platform
 from profiles.match_lines import MatchLines
 from profiles.models import Profile
 from profiles.personal.customers import protection_of
-from tests.pipeline.shop import Shop, rule, somebody
+from tests.support.shop import Shop, rule, somebody
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import pytest
 
 from activation import services as activations
 from activation.models import Activation
-from edge import buckets
-from edge.kinds import Kind
-from edge.messages import Choice, encode
+from core import buckets
+from core.inbox import Kind
+from core.messages import Choice, encode
 from integrations.models import Platform
-from tests.pipeline.shop import Shop, now_ms, rule, somebody
+from tests.support.shop import Shop, now_ms, rule, somebody
 
 CALL = {"method": "POST", "url": "http://ads.invalid/", "body": [{"user": "{{user_id}}", "s": "{{segment_id}}"}]}
 SETTINGS = {"id_source": "own", "add": CALL, "remove": {**CALL, "method": "DELETE"}}

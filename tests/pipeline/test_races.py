@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from edge.buckets import BUCKETS
-from edge.messages import Id
-from edge.models import Inbox
+from core.buckets import BUCKETS
+from core.messages import Id
+from core.models import Inbox
 from pipeline.absorb.absorber import Absorber
 from pipeline.absorb.rows import lock_waiting
-from tests.pipeline.crowd import BROWSERS, KEYS, NAMES, OTHERS, Model, Sent, differences, now_ms, send
-from tests.pipeline.shop import Shop
-from tests.pipeline.tables import empty
+from tests.support.crowd import BROWSERS, KEYS, NAMES, OTHERS, Model, Sent, differences, now_ms, send
+from tests.support.shop import Shop
+from tests.support.tables import empty
 
 SIZES = (1, 3, 1000)
 """Rows that each of the absorbers takes at once: the fewer, the more they meet on their ways."""
@@ -50,7 +50,7 @@ class Racers:
                 start = random.randrange(BUCKETS)
                 if not absorber._attempt(partial(lock_waiting, start=start, limit=size, bulk=False), size, bulk=False):
                     self._stop.wait(0.001)
-        except BaseException as error:  # noqa: BLE001 (told by the test)
+        except BaseException as error:
             self.trouble.append(error)
         finally:
             absorber.close()

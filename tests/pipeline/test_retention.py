@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activation.models import Batch
-from edge.buckets import BUCKETS
-from edge.models import BadRow, Customer
+from core.buckets import BUCKETS
+from core.database import connect
+from core.models import BadRow, Customer
 from integrations.models import Platform
-from pipeline import retention
-from pipeline.database import connect
 from pipeline.models import RetentionRun
+from pipeline.privacy import retention
 from profiles.models import Erased, Profile
-from tests.pipeline.shop import DAY, Shop, now_ms, rule, somebody
+from tests.support.shop import DAY, Shop, now_ms, rule, somebody
 
 
 def sweep(shop: Shop, days_later: int) -> None:
@@ -71,9 +71,15 @@ def test_logs__older_than_is_kept__go(shop: Shop) -> None:
             bucket=3, id=somebody(), platform_id=ads.pl, operation="add", status="done", rows=1, started_at=at
         )
         BadRow.objects.create(
-            bucket=4, id=days, customer_id=shop.customer.m, kind=1, query=b"{}", reason="x", received_at=at,
+            bucket=4,
+            id=days,
+            customer_id=shop.customer.m,
+            kind=1,
+            query=b"{}",
+            reason="x",
+            received_at=at,
             failed_at=at,
-        )  # fmt: skip
+        )
 
     keep(shop, keep_logs_days=10)
     sweep(shop, days_later=0)

@@ -4,10 +4,10 @@ from typing import Any
 
 import psycopg
 
-from edge.buckets import BUCKETS
-from edge.kinds import Kind
+from core.buckets import BUCKETS
+from core.inbox import Kind
 from pipeline.absorb.rows import PEEK, TAKE
-from tests.pipeline.shop import Shop
+from tests.support.shop import Shop
 
 BACKLOG = """
 INSERT INTO inbox (bucket, kind, query, received_at)

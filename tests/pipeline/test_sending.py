@@ -9,10 +9,10 @@ import pytest
 from activation.services import activate
 from audiences.services import create_audience
 from integrations.models import Platform
-from tests.edge.process import until
-from tests.pipeline.sending import running, sandbox_platform, settle
-from tests.pipeline.shop import Shop, now_ms, rule, somebody
-from tests.sandbox.process import SandboxProcess
+from tests.support.edge_process import until
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.settling import running, sandbox_platform, settle
+from tests.support.shop import Shop, now_ms, rule, somebody
 
 SEED = 7
 MOVES = 1_500

@@ -2,10 +2,10 @@
 
 from django.db import connection
 
-from edge.arrays import BigInts, SmallInts
+from core.arrays import BigInts, SmallInts
+from core.database import connect
 from pipeline.absorb import rows
-from pipeline.database import connect
-from tests.pipeline.shop import Shop
+from tests.support.shop import Shop
 
 FILL = """
 INSERT INTO inbox (bucket, kind, query, received_at)

@@ -9,10 +9,10 @@ from django.conf import settings
 
 from audiences import services as audiences
 from audiences.models import Audience
-from edge.wakeups import ABSORB, wakeups
+from core.wakeups import ABSORB, wakeups
 from pipeline.sweeper import Sweeper
-from tests.edge.process import until
-from tests.pipeline.shop import Shop, now_ms, rule, somebody
+from tests.support.edge_process import until
+from tests.support.shop import Shop, now_ms, rule, somebody
 
 LOSE_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dmphub pipeline'"
 

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from activation.commands import Want
+from activation.messages import Want
 from activation.models import Activation, Delivery
-from edge import buckets
-from edge.kinds import Kind
+from core import buckets
+from core.inbox import Kind
 from integrations.models import Platform
-from tests.pipeline.shop import Shop, now_ms, rule, somebody
+from tests.support.shop import Shop, now_ms, rule, somebody
 from usersync.models import UserMapping
 
 
@@ -27,9 +27,15 @@ def buyers(shop: Shop, ads: Platform) -> Activation:
 def want(shop: Shop, activation: Activation, platform_user_id: str, wanted: bool, epoch: int, version: int) -> None:
     """A want on its way, as another bucket may have sent it long ago."""
     message = Want(
-        shop.customer.m, activation.id, activation.platform_id, platform_user_id, str(somebody()),
-        epoch, version, wanted,
-    )  # fmt: skip
+        shop.customer.m,
+        activation.id,
+        activation.platform_id,
+        platform_user_id,
+        str(somebody()),
+        epoch,
+        version,
+        wanted,
+    )
     shop.append(buckets.of_value(platform_user_id), Kind.WANT, msgspec.json.encode(message))
     shop.absorb()
 

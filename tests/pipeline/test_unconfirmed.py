@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db.models import F
 
-from pipeline.absorb import unconfirmed
+from pipeline.timed import unconfirmed
 from profiles.models import Profile
-from tests.pipeline.shop import Shop, somebody
+from tests.support.shop import Shop, somebody
 
 DAY = timedelta(days=1)
 

@@ -12,11 +12,10 @@ import pytest
 import requests
 from django.conf import settings
 
-from dmphub.environment import PROJECT_ROOT
-from dmphub.models import ApiKey
-from edge.models import Inbox
-from tests.edge.process import free_port, until
-from tests.pipeline.shop import Shop
+from core.environment import PROJECT_ROOT
+from core.models import ApiKey, Inbox
+from tests.support.edge_process import free_port, until
+from tests.support.shop import Shop
 
 GOOD, BAD = 15_000, 400_000
 PADDING = "x" * 150  # a line that is refused may be as long as one that is not
@@ -45,7 +44,7 @@ class Console:
 def console(database_url: str) -> Iterator[Console]:
     port = free_port()
     environment = os.environ | {"DATABASE_URL": database_url, "DMPHUB_SECRET_KEYS": ",".join(settings.SECRET_KEYS)}
-    process = subprocess.Popen(  # noqa: S603 (our own command)
+    process = subprocess.Popen(
         [sys.executable, "-m", "dmphub.console_server", "--port", str(port)], cwd=PROJECT_ROOT, env=environment
     )
     try:

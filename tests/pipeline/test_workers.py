@@ -7,14 +7,14 @@ from uuid import UUID
 
 import pytest
 
-from edge.models import Inbox
+from core.buckets import try_lock
+from core.database import connect
+from core.models import Inbox
 from pipeline.absorb.rows import DEADLY, SIZES
-from pipeline.database import connect
-from pipeline.locks import try_lock
 from pipeline.models import AbsorbRun
-from tests.edge.process import until
-from tests.pipeline.shop import Shop, somebody
-from tests.pipeline.workers import Workers, workers
+from tests.support.absorbers import Workers, workers
+from tests.support.edge_process import until
+from tests.support.shop import Shop, somebody
 
 __all__ = ["workers"]
 

@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox.account import GenericAccount
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_account import GenericAccount
+from tests.support.sandbox_process import SandboxProcess
 
 
 @pytest.fixture(scope="session")

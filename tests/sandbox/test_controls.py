@@ -3,8 +3,8 @@ import time
 import pytest
 import requests
 
-from tests.sandbox.account import GenericAccount
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_account import GenericAccount
+from tests.support.sandbox_process import SandboxProcess
 
 
 def test_state__one_account__has_the_documented_shape(sandbox: SandboxProcess, foo: GenericAccount) -> None:

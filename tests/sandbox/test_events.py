@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
 
 ONE = "2c3753c5-9a67-4600-f044-a5d7e0c5f6d7"
 EVENT = {"mt_id": "7", "mt_adid": "123", "mt_uuid": ONE, "source": "s2s"}

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.sandbox.account import GenericAccount
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_account import GenericAccount
+from tests.support.sandbox_process import SandboxProcess
 
 
 @pytest.fixture

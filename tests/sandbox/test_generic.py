@@ -3,8 +3,8 @@
 import pytest
 import requests
 
-from tests.sandbox.account import GenericAccount
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_account import GenericAccount
+from tests.support.sandbox_process import SandboxProcess
 
 
 def rows(segment: object, *userids: object) -> list[dict[str, object]]:

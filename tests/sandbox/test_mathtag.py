@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
 
 OUT = "https://hub.example/uid?pl=1&userid=[MM_UUID]&dc=[MT_DC]"
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

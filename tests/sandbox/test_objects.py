@@ -11,12 +11,12 @@ from botocore.exceptions import ClientError
 from django.core.files.base import ContentFile
 from storages.backends.s3 import S3Storage
 
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
 
 NAME = "Mapp_dmp_12345_2026_1_2_23_59.tsv.gz"
 
 
-def client(sandbox: SandboxProcess, secret: str = "foo-secret", region: str = "eu-central-1") -> Any:  # noqa: S107 - of a test
+def client(sandbox: SandboxProcess, secret: str = "foo-secret", region: str = "eu-central-1") -> Any:
     return boto3.client(
         "s3",
         endpoint_url=f"{sandbox.url}/s3",

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from tests.sandbox.account import GenericAccount
-from tests.sandbox.process import ROOT, SandboxProcess
+from tests.support.sandbox_account import GenericAccount
+from tests.support.sandbox_process import ROOT, SandboxProcess
 
 
 def test_sigterm__with_a_delayed_answer_and_idle_connections__exits_quickly() -> None:
@@ -25,7 +25,7 @@ def test_sigterm__with_a_delayed_answer_and_idle_connections__exits_quickly() ->
 
 def test_port__taken__is_refused_instead_of_shared(sandbox: SandboxProcess) -> None:
     port = str(urlsplit(sandbox.url).port)
-    second = subprocess.run(  # noqa: S603 - our own command
+    second = subprocess.run(
         [sys.executable, "-m", "sandbox", "--port", port],
         cwd=ROOT,
         capture_output=True,

@@ -8,8 +8,8 @@ import paramiko
 import pytest
 import requests
 
-from tests.sandbox.process import SandboxProcess
-from tests.sandbox.upload import EXAMPLE, example, put, s2s_text, sftp
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.sandbox_uploads import EXAMPLE, example, put, s2s_text, sftp
 
 ONE = "2c3753c5-9a67-4600-f044-a5d7e0c5f6d7"
 

@@ -4,17 +4,17 @@ import gzip
 
 import pytest
 
-from sandbox.packed import BadFile
+from sandbox.packed import BadFileError
 from sandbox.s2s_file import Load, read_file
-from tests.sandbox.upload import EXAMPLE, example, s2s_text
+from tests.support.sandbox_uploads import EXAMPLE, example, s2s_text
 
 NAME = "Agency_Partner_202601022359.log.gz"
 ONE = "2c3753c5-9a67-4600-f044-a5d7e0c5f6d7"
 TWO = "3d3353c3-9a67-4651-a443-a6d7e1c4fde8"
 
 
-def refused(text: str, name: str = NAME) -> BadFile:
-    with pytest.raises(BadFile) as caught:
+def refused(text: str, name: str = NAME) -> BadFileError:
+    with pytest.raises(BadFileError) as caught:
         read_file(name, gzip.compress(text.encode()))
     return caught.value
 
@@ -154,5 +154,5 @@ def test_text__carriage_returns_or_no_last_line_end__is_refused_with_its_line() 
 
 
 def test_content__not_gzip__is_refused() -> None:
-    with pytest.raises(BadFile, match="gzip"):
+    with pytest.raises(BadFileError, match="gzip"):
         read_file(NAME, s2s_text(NAME, f"{ONE} 1:0\n").encode())

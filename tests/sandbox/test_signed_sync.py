@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from sandbox.signed_sync import canonical
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
 from usersync.signature import canonical as ours
 from usersync.signature import sign
 

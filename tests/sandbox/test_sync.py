@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
 
 TEMPLATE = "https://hub.example/uid?userid=[[USERID]]&pl=99999&plsec=verysecure"
 MACROS = ["[[USERID]]", "%5B%5BUSERID%5D%5D", "%5b%5bUSERID%5d%5d"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.sandbox.process import SandboxProcess
-from tests.sandbox.upload import put, sftp
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.sandbox_uploads import put, sftp
 
 NAME = "Mapp_dmp_12345_2026_1_2_23_59.tsv.gz"
 

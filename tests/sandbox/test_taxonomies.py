@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
 
 NODE = {"name": "Buyers", "code": "10001", "buyable": True}
 TAXONOMY: dict[str, Any] = {

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests.sandbox.process import SandboxProcess
+from tests.support.sandbox_process import SandboxProcess
 
 UUID = "2c3753c5-9a67-4600-8044-a5d7e0c5f6d7"
 CREATE = {"Type": "CREATE_AUDIENCE", "Name": "Buyers", "Customer": 123, "Audience": "7"}
 
 
-def post(sandbox: SandboxProcess, kind: str, document: object, secret: str = "foo-secret") -> requests.Response:  # noqa: S107 - of a test
+def post(sandbox: SandboxProcess, kind: str, document: object, secret: str = "foo-secret") -> requests.Response:
     body = json.dumps(document).encode()
     signature = hmac.new(secret.encode(), body, "sha1").hexdigest()
     address = f"{sandbox.url}/mapp-webhook/foo?type={kind}"

@@ -1,3 +1,3 @@
-from tests.usersync.sites import running_sites, sites
+from tests.support.sync_sites import running_sites, sites
 
 __all__ = ["running_sites", "sites"]

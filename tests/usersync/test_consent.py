@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.answers import Refused
-from edge.query import Parameters, Query
-from edge.strictness import Strictness
-from tests.usersync.consent_strings import gpp, tcf, us_section
+from core.consent_mode import ConsentMode
+from core.errors import InvalidParameterError
+from core.query import Parameters, Query
+from tests.support.consent_strings import gpp, tcf, us_section
 from usersync import consent
 from usersync import gpp as gpp_format
 from usersync import tcf as tcf_format
-from usersync.bits import MAX_CHARACTERS, Unreadable
+from usersync.bits import MAX_CHARACTERS, UnreadableSignalError
 from usersync.consent import Judge
 
 VENDOR = 812
@@ -22,7 +22,7 @@ NO = tcf([3], [VENDOR])
 OTHERS = tcf([1], [VENDOR + 1])
 RESTRICTED = tcf([1], [VENDOR], restrictions=[(2, 0, [(800, 820)]), (1, 0, [(7, 7)]), (1, 1, [(812, 812)])])
 US_YES, US_NO, US_SILENT = (us_section(3, [said, 2 if said == 1 else 0]) for said in (2, 1, 0))
-OFF, PRESENT, REQUIRED = Strictness
+OFF, PRESENT, REQUIRED = ConsentMode
 
 # Published by others: the examples of IAB's documents and of its own encoders.
 IAB_TCF = (
@@ -32,15 +32,15 @@ IAB_TCF = (
 IAB_TCF_NO_PURPOSE = "CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA"
 
 
-def _outcome(strictness: Strictness, query: str, *, gpc: bool = False) -> str:
+def _outcome(strictness: ConsentMode, query: str, *, gpc: bool = False) -> str:
     return _judged(Judge(VENDOR), strictness, Query(query.encode()).values, gpc=gpc)
 
 
-def _judged(judge: Judge, strictness: Strictness, values: Parameters, *, gpc: bool = False) -> str:
+def _judged(judge: Judge, strictness: ConsentMode, values: Parameters, *, gpc: bool = False) -> str:
     try:
         return "yes" if judge.permits(strictness, values, gpc=gpc) else "no"
-    except Refused as refusal:
-        return refusal.answer.name
+    except InvalidParameterError as refusal:
+        return f"bad-{refusal.parameter}"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def _judged(judge: Judge, strictness: Strictness, values: Parameters, *, gpc: bo
         (f"gpp_sid=9&gpp={gpp(s9=US_NO)}~{US_NO}", "yes", "bad-gpp"),
         (f"gpp_sid=27&gpp={gpp(s27=US_NO)}", "yes", "no"),
     ],
-)  # fmt: skip
+)
 def test_consent__signals__are_judged_by_strictness(query: str, present: str, required: str) -> None:
     assert _outcome(OFF, query) == "yes"
     assert _outcome(PRESENT, query) == present
@@ -153,7 +153,7 @@ def test_tcf__no_vendor_id_of_ours__asks_for_the_purpose_only() -> None:
 @pytest.mark.parametrize("text", [YES, IAB_TCF.partition(".")[0], tcf([1], ranges=[(1, 900)])])
 def test_tcf__cut_short__never_says_yes(text: str) -> None:
     for length in range(len(text) - 1):  # the last character may be nothing but filling
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableSignalError):
             tcf_format.allows(text[:length], None)
 
 
@@ -178,7 +178,7 @@ def test_consent__strings_made_to_keep_us_busy__cost_little() -> None:
         "DBA_" + "_" * (longest - 4),
         "DBA_" + "A" * longest,
     ]
-    hostile += ["~" * longest, "_" * 1_000_000, tcf([1], ranges=[(1, 65535)] * 1200)]  # fmt: skip
+    hostile += ["~" * longest, "_" * 1_000_000, tcf([1], ranges=[(1, 65535)] * 1200)]
     began = time.process_time()
     for text in hostile:
         for name in ("gdpr_consent", "gpp"):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge.tokens import Tokens
-from usersync.links import MAX_TARGET, BadLink, Link, LinkKind, clean_target, make_link, read_link
+from core.tokens import Tokens
+from usersync.links import MAX_TARGET, BadLinkError, Link, LinkKind, clean_target, make_link, read_link
 
 TOKENS = Tokens(["key"])
 EDGE = "https://hub.example"
@@ -71,12 +71,12 @@ def test_target__sound__is_written_in_the_one_spelling(target: str, cleaned: str
         *("https://shop.example\uff3c@evil.example/", "https://" + "a" * 64 + ".example/"),
         *("https://shop.example/" + "a" * MAX_TARGET, "https://shop.example/" + "é" * 700),
     ],
-)  # fmt: skip
+)
 def test_target__that_two_could_read_in_two_ways__is_refused(target: str) -> None:
-    with pytest.raises(BadLink) as refusal:
+    with pytest.raises(BadLinkError) as refusal:
         clean_target(target)
     assert refusal.value.field == "target"
-    with pytest.raises(BadLink):
+    with pytest.raises(BadLinkError):
         make_link(TOKENS, EDGE, 7, LinkKind.CLICK, target, "")
 
 
@@ -85,7 +85,7 @@ def test_target__that_two_could_read_in_two_ways__is_refused(target: str) -> Non
 def test_target__whatever_is_tried__stays_on_the_host_that_it_names(head: str, tail: str) -> None:
     try:
         cleaned = clean_target(head + tail)
-    except BadLink:
+    except BadLinkError:
         return
     scheme, rest = cleaned.split("://", 1)
     authority = rest.replace("?", "/").replace("#", "/").split("/")[0]
@@ -105,7 +105,7 @@ def test_target__whatever_is_tried__stays_on_the_host_that_it_names(head: str, t
 def test_link__made__leads_to_its_target_and_nowhere_else(target: str, mailing: str) -> None:
     try:
         url = make_link(TOKENS, EDGE, 7, LinkKind.VIEW, target, mailing)
-    except BadLink:
+    except BadLinkError:
         return
     assert url.startswith("https://hub.example/v/")
     link = read_link(TOKENS, url.rpartition("/")[2])
@@ -138,6 +138,6 @@ def test_link__after_the_keys_were_rotated__is_still_read() -> None:
 
 @pytest.mark.parametrize("mailing", ["x" * 201, "a\nb", "\x00", "\ud800"])
 def test_link__mailing_that_cannot_be_kept__is_refused(mailing: str) -> None:
-    with pytest.raises(BadLink) as refusal:
+    with pytest.raises(BadLinkError) as refusal:
         make_link(TOKENS, EDGE, 7, LinkKind.CLICK, TARGET, mailing)
     assert refusal.value.field == "mailing"

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="change nothing; fail where the page is out of date")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 (Django's signature)
+    def handle(self, *args: Any, **options: Any) -> None:
         text = page().read_text("utf-8")
         if options["check"] and renewed(text) != text:
             raise SystemExit(f"{page()} is out of date: run manage.py connector_matrix")

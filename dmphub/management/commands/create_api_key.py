@@ -4,8 +4,7 @@ from argparse import ArgumentParser
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dmphub.models import ApiKey
-from edge.models import Customer
+from core.models import ApiKey, Customer
 
 
 class Command(BaseCommand):

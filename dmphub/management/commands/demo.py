@@ -9,11 +9,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from dmphub.demo.demonstration import Options, demonstrate
-from dmphub.demo.failure import DemonstrationFailed
-from dmphub.embedded import HomeInUseError
-from dmphub.environment import PROJECT_ROOT
-from dmphub.supervisor.supervisor import StartFailedError
+from core.environment import PROJECT_ROOT
+from local.demo.demonstration import Options, demonstrate
+from local.demo.failure import DemonstrationError
+from local.embedded import HomeInUseError
+from local.supervisor.supervisor import StartFailedError
 
 LOG = PROJECT_ROOT / "build" / "cdnow" / "CDNOW_master.txt"
 RATE = 1500.0
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops what was started, as Ctrl-C does
         try:
             verdict = demonstrate(settings.ENVIRONMENT, Options(log, customers, rate), _console())
-        except (DemonstrationFailed, HomeInUseError, StartFailedError) as error:
+        except (DemonstrationError, HomeInUseError, StartFailedError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("stopped", returncode=130) from None

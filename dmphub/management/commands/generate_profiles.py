@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dmphub.synthetic.generation import generate
-from dmphub.synthetic.house import Unsuitable
+from local.synthetic.generation import generate
+from local.synthetic.seed_customer import UnsuitableCustomerError
 
 
 class Command(BaseCommand):
@@ -25,8 +25,12 @@ class Command(BaseCommand):
         parser.add_argument("--customer", type=int, required=True, metavar="M", help="whose users they are")
         parser.add_argument("--count", type=int, required=True, metavar="N", help="how many")
         parser.add_argument("--seed", type=int, default=1, metavar="S", help="others for another seed (default 1)")
-        parser.add_argument("--day", type=date.fromisoformat, metavar="YYYY-MM-DD",
-                            help="the last day on which they did anything (default: yesterday, UTC)")  # fmt: skip
+        parser.add_argument(
+            "--day",
+            type=date.fromisoformat,
+            metavar="YYYY-MM-DD",
+            help="the last day on which they did anything (default: yesterday, UTC)",
+        )
 
     def handle(self, *, customer: int, count: int, seed: int, day: date | None, **_: Any) -> None:
         if not 0 < customer < 2**31 or not 0 < count < 10**8 or not 0 <= seed < 2**31:
@@ -36,7 +40,7 @@ class Command(BaseCommand):
             with _progress() as bar:
                 task = bar.add_task("profiles", total=count)
                 made = generate(customer, count, seed, end, lambda done: bar.advance(task, done))
-        except Unsuitable as why:
+        except UnsuitableCustomerError as why:
             raise CommandError(str(why)) from None
         self.stdout.write(f"{made.new:,} new profiles, {count - made.new:,} were there already")
         if made.audiences:

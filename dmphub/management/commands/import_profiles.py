@@ -9,11 +9,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from edge import collector
-from pipeline.backlog import AtOnce, Pace
+from core import collector
+from pipeline.backpressure import AtOnce, Pace
 from pipeline.imports import files, services
-from pipeline.imports.faults import Stopped, UnreadableFileError
 from pipeline.imports.opening import format_of
+from pipeline.imports.row_errors import ImportStoppedError, UnreadableFileError
 from pipeline.imports.run import run
 from pipeline.models import Import
 from profiles.models import Pixel
@@ -28,24 +28,36 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--pixel", type=int, required=True, metavar="ID",
-                            help="whose customer the users belong to, and whose user key names them")  # fmt: skip
+        parser.add_argument(
+            "--pixel",
+            type=int,
+            required=True,
+            metavar="ID",
+            help="whose customer the users belong to, and whose user key names them",
+        )
         parser.add_argument("--format", choices=Import.Format.values, help="where the file's name does not say it")
         parser.add_argument("--dry-run", action="store_true", help="store nothing, say what would change")
-        parser.add_argument("--at-once", action="store_true",
-                            help="do not give way: events stand behind the file")  # fmt: skip
+        parser.add_argument("--at-once", action="store_true", help="do not give way: events stand behind the file")
         parser.add_argument("--errors", type=Path, metavar="FILE", help="write what is wrong with rows there (NDJSON)")
 
     def handle(
-        self, *, file: Path, pixel: int, format: str | None, dry_run: bool, at_once: bool, errors: Path | None, **_: Any  # noqa: A002 (the option's name)
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        file: Path,
+        pixel: int,
+        format: str | None,  # noqa: A002 (the option's name)
+        dry_run: bool,
+        at_once: bool,
+        errors: Path | None,
+        **_: Any,
+    ) -> None:
         collector.spare()
         row = _import(file, pixel, format, dry_run=dry_run)
         if row.position:
             self.stderr.write(f"going on after row {row.position:,}")
         try:
             _run(row, AtOnce() if at_once else Pace(as_long_as_absorbed=True))
-        except Stopped:
+        except ImportStoppedError:
             raise CommandError("it was cancelled, or another process is at it") from None
         except KeyboardInterrupt:
             raise CommandError("stopped; the same command goes on from here", returncode=130) from None

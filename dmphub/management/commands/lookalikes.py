@@ -10,7 +10,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_args: object, **_options: object) -> None:
-        from pipeline.lookalikes.run import work_off  # noqa: PLC0415 (it imports scikit-learn: for this command alone)
+        from lookalikes.jobs.run import work_off
 
         done = work_off()
         self.stdout.write(f"{done} done")

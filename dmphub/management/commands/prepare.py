@@ -3,7 +3,7 @@
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from dmphub import first_login
+from local import first_login
 
 
 class Command(BaseCommand):

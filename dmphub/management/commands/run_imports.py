@@ -6,7 +6,7 @@ import time
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from edge import collector
+from core import collector
 from pipeline.imports import services
 
 log = logging.getLogger(__name__)

@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 from django.core.management.base import BaseCommand
 
+from api import idempotency
 from audiences import history
-from dmphub.api import idempotency
-from dmphub.environment import PROJECT_ROOT
-from edge import collector
-from pipeline import delivery, retention
+from core import collector
+from core.environment import PROJECT_ROOT
+from lookalikes.jobs.starter import Starter
+from pipeline import deliver
 from pipeline.imports import files
-from pipeline.lookalikes.starter import Starter
 from pipeline.match_rates import keep_today
+from pipeline.privacy import retention
 from pipeline.sweeper import Sweeper
 
 ANSWERS_KEPT = timedelta(hours=24)
@@ -29,7 +30,7 @@ def forget_files() -> None:
     files.sweep(datetime.now(UTC))
 
 
-CHORES = (forget_answers, keep_today, history.note, forget_files, delivery.renew, delivery.forget, retention.sweep)
+CHORES = (forget_answers, keep_today, history.note, forget_files, deliver.renew, deliver.forget, retention.sweep)
 SEARCHES = (idempotency.forget_answers_with,)
 
 

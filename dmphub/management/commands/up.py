@@ -5,10 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from dmphub.embedded import HomeInUseError
-from dmphub.supervisor.hub import HubOptions, run_hub
-from dmphub.supervisor.ports import PortTakenError
-from dmphub.supervisor.supervisor import StartFailedError
+from local.embedded import HomeInUseError
+from local.supervisor.hub import HubOptions, run_hub
+from local.supervisor.ports import PortTakenError
+from local.supervisor.supervisor import StartFailedError
 
 
 class Command(BaseCommand):

@@ -22,7 +22,7 @@ from integrations.connectors.base import (
 from integrations.connectors.http.calls import CompiledCall
 from integrations.connectors.http.credentials import Credentials, NoAuthentication, OAuth2, sign
 from integrations.connectors.http.settings import HEADER, ActivationSettings, HttpSettings, faults
-from integrations.errors import IntegrationError, Misconfigured, Refused
+from integrations.errors import IntegrationError, MisconfiguredError, RefusedError
 from integrations.http import Request, Response
 from integrations.templates import Values
 
@@ -77,19 +77,19 @@ class HttpConnector(Connector):
 
     def creation(self, segment: Segment, timestamp: int) -> Request:
         if self._create is None:
-            raise Misconfigured("this platform has no request that creates segments")
+            raise MisconfiguredError("this platform has no request that creates segments")
         return sign(self._create.request([_values(segment, timestamp)]), self.credentials)
 
-    def segment_id(self, segment: Segment, response: Response) -> Any:  # noqa: ARG002 (the contract's)
+    def segment_id(self, segment: Segment, response: Response) -> Any:
         place: str = self.settings.create.segment_id
         found = _header(response, place) if place.startswith(HEADER) else _search(response, place)
         if not isinstance(found, str | int) or isinstance(found, bool) or found == "":
-            raise Refused(f"the answer has no segment id at “{place}”: {response.excerpt}")
+            raise RefusedError(f"the answer has no segment id at “{place}”: {response.excerpt}")
         return found
 
     def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
         if operation not in self._push:
-            raise Misconfigured("this platform has no request that removes members")
+            raise MisconfiguredError("this platform has no request that removes members")
         call = self._push[operation]
         rows: list[Values] = [
             _values(member.segment, timestamp)
@@ -114,7 +114,7 @@ class HttpConnector(Connector):
         read = self.settings.read
         ids = _search(response, read.ids)
         if not isinstance(ids, list) or not all(isinstance(one, str | int) for one in ids):
-            raise Refused(f"the answer has no list of ids at “{read.ids}”: {response.excerpt}")
+            raise RefusedError(f"the answer has no list of ids at “{read.ids}”: {response.excerpt}")
         following = _search(response, read.next) if read.next else None
         return [str(one) for one in ids], str(following) if following not in {None, ""} else None
 
@@ -123,7 +123,7 @@ class HttpConnector(Connector):
 
     def failure(self, response: Response) -> IntegrationError:
         if super().succeeded(response):
-            return Refused(f"the answer does not pass the test “{self.settings.success}”: {response.excerpt}")
+            return RefusedError(f"the answer does not pass the test “{self.settings.success}”: {response.excerpt}")
         return http.failure(response)
 
     def _passes(self, response: Response) -> bool:
@@ -141,7 +141,7 @@ def _search(response: Response, path: str) -> Any:
     try:
         return jmespath.search(path, msgspec.json.decode(response.body))
     except msgspec.DecodeError:
-        raise Refused(f"the answer is not JSON: {response.excerpt}") from None
+        raise RefusedError(f"the answer is not JSON: {response.excerpt}") from None
     except jmespath.exceptions.JMESPathError:
         return None
 

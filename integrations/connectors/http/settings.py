@@ -117,9 +117,11 @@ def _call_faults(name: str, call: Call, allowed: frozenset[str], *, batched: boo
     found = []
     per_request = REQUEST_NAMES & allowed if batched else allowed
     checks: list[tuple[str, Any, frozenset[str]]] = [
-        ("url", call.url, per_request), ("headers", call.headers, per_request), ("query", call.query, per_request),
+        ("url", call.url, per_request),
+        ("headers", call.headers, per_request),
+        ("query", call.query, per_request),
         ("body", call.body, allowed),
-    ]  # fmt: skip
+    ]
     for part, template, names in checks:
         try:
             templates.check(template, names)

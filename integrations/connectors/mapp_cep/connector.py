@@ -20,7 +20,7 @@ from integrations.connectors.base import (
     SegmentSource,
     Strategy,
 )
-from integrations.errors import IntegrationError, RateLimited, Refused, Unauthorized
+from integrations.errors import IntegrationError, RateLimitedError, RefusedError, UnauthorizedError
 from integrations.http import Request, Response
 
 LONGEST_NAME = 150
@@ -103,15 +103,15 @@ class MappCep(Connector):
         }
         return self._call("POST", "group/clone", {"groupId": self.settings.default_group_id}, group)
 
-    def segment_id(self, segment: Segment, response: Response) -> Any:  # noqa: ARG002 (the contract's)
+    def segment_id(self, segment: Segment, response: Response) -> Any:
         found = _document(response).get("id")
         if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
-            raise Refused(f"the answer has no id of the new group: {response.excerpt}")
+            raise RefusedError(f"the answer has no id of the new group: {response.excerpt}")
         return found
 
     # ── contacts ─────────────────────────────────────────────────────────────────────────────────────
 
-    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
+    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
         """Subscribing never mails anybody in this mode, and neither does deleting; “unsubscribe” would."""
         (member,) = members
         query = {"userId": member.platform_user_id, "groupId": member.segment.id}
@@ -131,18 +131,18 @@ class MappCep(Connector):
         """Who is not there need not be removed, but cannot be added."""
         missing = response.status == 400 and _document(response).get("errorCode") == NOT_THERE
         if missing and operation is Operation.ADD:
-            return [Refused(_told(response))] * len(members)
+            return [RefusedError(_told(response))] * len(members)
         return [None] * len(members)
 
     def failure(self, response: Response) -> IntegrationError:
         """Beyond some ten calls a second CEP answers 500, without saying how long to wait."""
         document = _document(response)
         if response.status == 500 and OVERLOADED.encode() in response.body:
-            return RateLimited(f"HTTP 500: {OVERLOADED}", OVERLOADED_SECONDS, OVERLOADED_AGAIN_SECONDS)
+            return RateLimitedError(f"HTTP 500: {OVERLOADED}", OVERLOADED_SECONDS, OVERLOADED_AGAIN_SECONDS)
         if response.status == 417:
-            return Unauthorized(f"the account has expired: {_told(response)}")
+            return UnauthorizedError(f"the account has expired: {_told(response)}")
         if response.status < 500 and document.get("errorCode") == "PERMISSION_DENIED":
-            return Unauthorized(_told(response))
+            return UnauthorizedError(_told(response))
         return http.failure(response)
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────
@@ -152,11 +152,11 @@ class MappCep(Connector):
         return [self._call("GET", "system/getApiVersion"), self._call("GET", "group/get", default)]
 
     def checked(self, responses: Sequence[Response]) -> dict[str, Any]:
-        """What CEP says of itself and of the default group. Raises `Refused` where that is missing."""
+        """What CEP says of itself and of the default group. Raises `RefusedError` where that is missing."""
         version, group = responses
         found = _document(group)
         if NOT_THERE in {_document(answer).get("errorCode") for answer in responses} or "id" not in found:
-            raise Refused(f"there is no default group {self.settings.default_group_id}: {group.excerpt}")
+            raise RefusedError(f"there is no default group {self.settings.default_group_id}: {group.excerpt}")
         told = _document(version).get("apiVersion") or version.excerpt.strip().strip('"')
         return {"api_version": told, "default_group": found.get("name")}
 

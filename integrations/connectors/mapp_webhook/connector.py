@@ -17,7 +17,7 @@ from integrations.connectors.base import (
     SegmentSource,
     Strategy,
 )
-from integrations.errors import IntegrationError, Refused
+from integrations.errors import IntegrationError, RefusedError
 from integrations.http import EXCERPT, Request, Response
 
 TYPES = {Operation.ADD: "ADD_TO_AUDIENCE", Operation.REMOVE: "REMOVE_FROM_AUDIENCE"}
@@ -52,7 +52,7 @@ class MappWebhook(Connector):
     segment_source = SegmentSource.CREATED
     removal = Removal.CALL
 
-    def creation(self, segment: Segment, timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
+    def creation(self, segment: Segment, timestamp: int) -> Request:
         audience = {"Name": segment.name, "Customer": segment.customer, "Audience": str(segment.audience)}
         return self._signed("CREATE_AUDIENCE", audience)
 
@@ -60,15 +60,15 @@ class MappWebhook(Connector):
         """The id in the answer, used from then on; our own where it has none."""
         document = _document(response)
         if document is None:
-            raise Refused(f"the answer is no JSON object: {response.excerpt}")
+            raise RefusedError(f"the answer is no JSON object: {response.excerpt}")
         found = document.get("id")
         if found is None or found == "":
             return str(segment.audience)
         if isinstance(found, bool) or not isinstance(found, str | int):
-            raise Refused(f"the answer's id is neither text nor a number: {response.excerpt}")
+            raise RefusedError(f"the answer's id is neither text nor a number: {response.excerpt}")
         return found
 
-    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
+    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
         mutations = [
             {
                 "Uuid": str(member.user_id),
@@ -92,16 +92,14 @@ class MappWebhook(Connector):
     def checks(self) -> list[Request]:
         return [self._signed("VALIDATE", {})]
 
-    def checked(self, responses: Sequence[Response]) -> dict[str, Any]:  # noqa: ARG002 (the contract's)
+    def checked(self, responses: Sequence[Response]) -> dict[str, Any]:
         return {"signature": "accepted"}
 
     def _signed(self, kind: str, body: dict[str, Any]) -> Request:
         raw = msgspec.json.encode({"Type": kind, **body})
         signature = hmac.new(self.credentials.secret.encode(), raw, hashlib.sha1).hexdigest()
         headers = {"Content-Type": "application/json"}
-        return Request(
-            "POST", f"{self.settings.url}?type={kind}", headers, raw, secret_headers={"X-HMAC": signature}
-        )  # fmt: skip
+        return Request("POST", f"{self.settings.url}?type={kind}", headers, raw, secret_headers={"X-HMAC": signature})
 
 
 def _document(response: Response) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from integrations.connectors.base import Connector, Limits, Member, Operation, R
 from integrations.connectors.mediamath_event import attributes
 from integrations.connectors.mediamath_event.attributes import IdType, Rule
 from integrations.connectors.mediamath_event.connector import NOT_REMOVABLE, Positive
-from integrations.errors import IntegrationError, Misconfigured, Refused
+from integrations.errors import IntegrationError, MisconfiguredError, RefusedError
 from integrations.http import Request, Response
 
 VERSION = 4.0
@@ -82,12 +82,12 @@ class MediaMathBatch(Connector):
     def given_segment(self, settings: dict[str, Any]) -> Any | None:
         return settings.get("pixel_id")
 
-    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
+    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
         if operation is not Operation.ADD:
-            raise Misconfigured(NOT_REMOVABLE)
+            raise MisconfiguredError(NOT_REMOVABLE)
         events = [self._event(member) for member in members if self._fault(member) is None]
         if not events:
-            raise self._fault(members[0]) or Refused("nothing that MediaMath would take")
+            raise self._fault(members[0]) or RefusedError("nothing that MediaMath would take")
         single = len(events) == 1
         return Request(
             "POST",
@@ -99,9 +99,9 @@ class MediaMathBatch(Connector):
 
     def outcomes(
         self,
-        operation: Operation,  # noqa: ARG002 (the contract's)
+        operation: Operation,
         members: Sequence[Member],
-        response: Response,  # noqa: ARG002 (the contract's)
+        response: Response,
     ) -> Sequence[IntegrationError | None]:
         """Ids that are none were left out of the request: their neighbours went on without them."""
         return [self._fault(member) for member in members]
@@ -109,13 +109,13 @@ class MediaMathBatch(Connector):
     def failure(self, response: Response) -> IntegrationError:
         """The table of the document. 415 is a fault of the set-up: no event of the batch is to blame."""
         if response.status == 415:
-            return Misconfigured(f"MediaMath takes nothing but JSON: {response.excerpt}")
+            return MisconfiguredError(f"MediaMath takes nothing but JSON: {response.excerpt}")
         return http.failure(response)
 
-    def _fault(self, member: Member) -> Refused | None:
+    def _fault(self, member: Member) -> RefusedError | None:
         try:
             attributes.check_id(member.platform_user_id, self.settings.id_type)
-        except Refused as wrong:
+        except RefusedError as wrong:
             return wrong
         return None
 

@@ -11,16 +11,24 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from integrations.errors import Refused
+from integrations.errors import RefusedError
 
 MOST_CUSTOM = 40
 # what the hub fills in itself
 OURS = frozenset({"mt_id", "mt_aid", "mt_adid", "mt_uuid", "source"})
 HASHED = frozenset({"mt_excl", "mt_exem"})
 STANDARD = HASHED | {
-    "mt_ip", "mt_ts", "v1", "v2", "order_id", "product_id", "product_name", "product_catgory", "client_status",
+    "mt_ip",
+    "mt_ts",
+    "v1",
+    "v2",
+    "order_id",
+    "product_id",
+    "product_name",
+    "product_catgory",
+    "client_status",
     "page_name",
-}  # fmt: skip
+}
 REVENUE = "v1"  # a number without a currency sign, whatever type it is mapped with
 ONE_HASH = "mt_excl and mt_exem are both mapped: MediaMath recommends to pass only one of the two hashes."
 
@@ -32,10 +40,16 @@ _E_MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _NOT_PUBLIC = [
     ipaddress.IPv4Network(text)
     for text in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
         "224.0.0.0/3",
     )
-]  # fmt: skip
+]
 _LONGEST_NUMBER = 40  # characters; longer ones are no amounts
 
 
@@ -83,9 +97,9 @@ def top_level(rules: Iterable[Rule]) -> frozenset[str]:
 
 
 def check_id(platform_user_id: str, id_type: IdType) -> None:
-    """Raise `Refused` for what is no MediaMath id."""
+    """Raise `RefusedError` for what is no MediaMath id."""
     if id_type == "guid" and not _GUID.fullmatch(platform_user_id):
-        raise Refused("the id is no GUID (8-4-4-4-12), as mt_uuid must be")
+        raise RefusedError("the id is no GUID (8-4-4-4-12), as mt_uuid must be")
 
 
 Value = str | int | float

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Connector, Limits, Member, Operation, Removal, SegmentSource, Strategy
 from integrations.connectors.mediamath_event import attributes
 from integrations.connectors.mediamath_event.attributes import IdType, Rule
-from integrations.errors import Misconfigured
+from integrations.errors import MisconfiguredError
 from integrations.http import Request
 
 NOT_REMOVABLE = "MediaMath's Event API knows no removal"
@@ -69,9 +69,9 @@ class MediaMathEvent(Connector):
     def given_segment(self, settings: dict[str, Any]) -> Any | None:
         return settings.get("pixel_id")
 
-    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
+    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
         if operation is not Operation.ADD:
-            raise Misconfigured(NOT_REMOVABLE)
+            raise MisconfiguredError(NOT_REMOVABLE)
         (member,) = members
         given: EventSettings = self.settings
         attributes.check_id(member.platform_user_id, given.id_type)

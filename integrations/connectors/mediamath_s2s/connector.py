@@ -114,7 +114,7 @@ class MediaMathS2S(FileConnector, Publishing):
 
     # ── what stands in it ────────────────────────────────────────────────────────────────────────────
 
-    def header(self, partition: str, file_name: str, at: datetime) -> bytes:  # noqa: ARG002 (the contract's)
+    def header(self, partition: str, file_name: str, at: datetime) -> bytes:
         given: S2SSettings = self.settings
         return Header(
             file_name,

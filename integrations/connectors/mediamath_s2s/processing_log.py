@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from integrations.connectors.files import Fate, Verdict
-from integrations.errors import Refused
+from integrations.errors import RefusedError
 from integrations.http import Request, Response
 
 FILE_NAME = re.compile(r"[^/\s]+\.log\.gz")
@@ -31,11 +31,11 @@ def request(url: str, offset: int, credentials: tuple[str, str]) -> Request:
 
 
 def read(response: Response) -> tuple[list[Verdict], int]:
-    """What the page says of files, and how many entries it has. Raises `Refused` where it is no JSON."""
+    """What the page says of files, and how many entries it has. Raises `RefusedError` where it is no JSON."""
     try:
         document = msgspec.json.decode(response.body)
     except msgspec.DecodeError:
-        raise Refused(f"the processing log is not JSON: {response.excerpt}") from None
+        raise RefusedError(f"the processing log is not JSON: {response.excerpt}") from None
     entries = _entries(document)
     return [verdict for entry in entries for verdict in _verdicts(entry)], len(entries)
 

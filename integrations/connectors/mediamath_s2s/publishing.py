@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from integrations.connectors.base import Segment
-from integrations.errors import Misconfigured
+from integrations.errors import MisconfiguredError
 from integrations.http import Request
 
 LONGEST_NAME, LONGEST_DATA_SEGMENT_NAME = 255, 64
@@ -72,10 +72,10 @@ def taxonomy(order: Taxonomy, segments: Sequence[Segment], user: User, *, hashed
 def data_segment(order: DataSegment, segments: Sequence[Segment], user: User) -> Request:
     """A pixel bundle of type data for one segment, which its name says."""
     if (order.advertiser_id is None) == (order.agency_id is None):
-        raise Misconfigured("an external data segment is for one advertiser_id or one agency_id")
+        raise MisconfiguredError("an external data segment is for one advertiser_id or one agency_id")
     found = next((segment for segment in segments if segment.activation == order.activation), None)
     if found is None:
-        raise Misconfigured(f"activation {order.activation} has no segment on this platform")
+        raise MisconfiguredError(f"activation {order.activation} has no segment on this platform")
     ending = f" {found.id}"
     body: dict[str, Any] = {
         "name": _name(found.name, LONGEST_DATA_SEGMENT_NAME - len(ending)) + ending,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from integrations.connectors.base import Connector, Member, Operation
-from integrations.errors import Misconfigured
+from integrations.errors import MisconfiguredError
 from integrations.http import Request
 
 NOT_DELIVERING = "nothing is delivered to this platform: it is for user sync only"
@@ -15,5 +15,5 @@ class NoneConnector(Connector):
     description = "Matches users with the platform and delivers nothing to it."
     delivers = False
 
-    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:  # noqa: ARG002 (the contract's)
-        raise Misconfigured(NOT_DELIVERING)
+    def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
+        raise MisconfiguredError(NOT_DELIVERING)

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audiences.rules.evaluate import compile_rule
-from audiences.rules.gates import Gates
 from audiences.rules.parse import parse
+from audiences.rules.prefilter import Gates
 from audiences.rules.subject import Facts
 from tests.audiences.rules.strategies import nows, rules, subjects
 from tests.audiences.rules.world import NOW, WORLD, RuleJson, group, parsed, rule

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiences.rules.errors import RuleError
 from audiences.rules.evaluate import compile_rule
-from audiences.rules.faults import RuleError
 from audiences.rules.nodes import Belonging, CountTest, Group, Kind, ValueTest
 from audiences.rules.operators import Operator
 from audiences.rules.parse import parse

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from audiences.rules.evaluate import compile_rule
 from audiences.rules.parse import expiring, parse
 from audiences.rules.subject import Facts
-from profiles.values import loads
+from core.json_values import loads
 from tests.audiences.rules import strategies
 from tests.audiences.rules.conftest import Profiles
 from tests.audiences.rules.corpus import CASES, MISSING, ROWS, VALUES, Case, Row

@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.pipeline.shop import Shop
-from tests.pipeline.tables import db
+from tests.support.shop import Shop
+from tests.support.tables import db
 
 __all__ = ["db"]
 

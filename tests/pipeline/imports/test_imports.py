@@ -11,16 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge import buckets
-from edge.models import Inbox
+from core import buckets
+from core.models import Inbox
 from pipeline.imports import copying, reading
 from pipeline.imports.csv_rows import CsvRows
 from pipeline.imports.octets import octets
 from pipeline.imports.rows import Destination
 from profiles.models import Profile
 from profiles.personal.protection import Policy, Protection
-from tests.pipeline.imports.tables import WRITERS, as_csv, as_parquet, faults, imported, written
-from tests.pipeline.shop import Shop, now_ms, rule, somebody
+from tests.support.import_files import WRITERS, as_csv, as_parquet, faults, imported, written
+from tests.support.shop import Shop, now_ms, rule, somebody
 
 PEOPLE = [
     {"UserId": "C-1", "City": "Malmö", "Address.Zip": "01234", "Note": 'say "hi", \\ back'},
@@ -55,8 +55,11 @@ def test_file__of_any_format__sets_the_same_attributes(shop: Shop, tmp_path: Pat
     assert (row.status, row.stored, row.errors, row.position) == ("done", 3, 0, 3)
     assert row.read == row.size == path.stat().st_size
     assert of(shop, "C-1").attributes == {
-        "UserId": "C-1", "City": "Malmö", "Address": {"Zip": "01234"}, "Note": 'say "hi", \\ back',
-    }  # fmt: skip
+        "UserId": "C-1",
+        "City": "Malmö",
+        "Address": {"Zip": "01234"},
+        "Note": 'say "hi", \\ back',
+    }
     assert of(shop, "C-3").attributes["Note"] == "two\nlines\t100%"
     assert "City" not in of(shop, "C-3").attributes
 
@@ -111,10 +114,21 @@ def test_names__of_every_kind__find_the_user_and_meet(shop: Shop, tmp_path: Path
 
 def test_bad_rows__of_all_kinds__are_told_by_number_and_never_fail_their_neighbours(shop: Shop, tmp_path: Path) -> None:
     lines = [
-        b"UserId,uuid,at,pl,euid,City", b"C-1,,,,,Rome", b",,,,,nobody", b"C-2,nonsense,,,,x", b"C-3,,,7,,x",
-        b"C-4,,yesterday,,,x", b"C-5,,1999-12-31,,,x", b"C-6,,,,,\xff", b"C-7,,,,", b"", b"C-8,,,12,[[USERID]],x",
-        b"C-9,,,,,a\x00b", b"C-10," + b"x" * reading.BLOCK, b"C-11,,,,,fine",
-    ]  # fmt: skip
+        b"UserId,uuid,at,pl,euid,City",
+        b"C-1,,,,,Rome",
+        b",,,,,nobody",
+        b"C-2,nonsense,,,,x",
+        b"C-3,,,7,,x",
+        b"C-4,,yesterday,,,x",
+        b"C-5,,1999-12-31,,,x",
+        b"C-6,,,,,\xff",
+        b"C-7,,,,",
+        b"",
+        b"C-8,,,12,[[USERID]],x",
+        b"C-9,,,,,a\x00b",
+        b"C-10," + b"x" * reading.BLOCK,
+        b"C-11,,,,,fine",
+    ]
 
     row = imported(shop, written(tmp_path, "p.csv", b"\n".join(lines)))
     shop.absorb()
@@ -167,17 +181,34 @@ def test_row__without_a_time__is_as_old_as_its_import(shop: Shop, tmp_path: Path
 def test_parquet__with_types_of_its_own__arrives_as_json_has_them(shop: Shop, tmp_path: Path) -> None:
     moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
     rows = [
-        {"UserId": "C-1", "N": 5, "F": 0.5, "T": True, "Day": moment.date(), "Moment": moment, "L": ["a"],
-         "O": {"x": 1}, "D": Decimal("1.50"), "Nan": float("nan")},
-    ]  # fmt: skip
+        {
+            "UserId": "C-1",
+            "N": 5,
+            "F": 0.5,
+            "T": True,
+            "Day": moment.date(),
+            "Moment": moment,
+            "L": ["a"],
+            "O": {"x": 1},
+            "D": Decimal("1.50"),
+            "Nan": float("nan"),
+        }
+    ]
 
     imported(shop, written(tmp_path, "p.parquet", as_parquet(rows)), "parquet")
     shop.absorb()
 
     assert of(shop, "C-1").attributes == {
-        "UserId": "C-1", "N": 5, "F": 0.5, "T": True, "Day": "2026-03-01", "Moment": int(moment.timestamp()),
-        "L": ["a"], "O": {"x": 1}, "D": 1.5,
-    }  # fmt: skip
+        "UserId": "C-1",
+        "N": 5,
+        "F": 0.5,
+        "T": True,
+        "Day": "2026-03-01",
+        "Moment": int(moment.timestamp()),
+        "L": ["a"],
+        "O": {"x": 1},
+        "D": 1.5,
+    }
 
 
 @pytest.mark.parametrize(
@@ -229,9 +260,14 @@ def test_dry_run__of_a_file__says_what_would_change_and_changes_nothing(
 
     assert row.status == "done"
     assert row.report == {
-        "rows": 5, "good": 4, "bad": 1, "new_users": 2, "known_users": 1,
-        "new_attributes": ["Address.Zip", "Note", "UserId"], "known_attributes": ["City"],
-    }  # fmt: skip
+        "rows": 5,
+        "good": 4,
+        "bad": 1,
+        "new_users": 2,
+        "known_users": 1,
+        "new_attributes": ["Address.Zip", "Note", "UserId"],
+        "known_attributes": ["City"],
+    }
     assert faults(row).keys() == {5}
     assert not Inbox.objects.exists()
 
@@ -276,7 +312,7 @@ def test_csv_rows__by_the_quick_way__are_what_the_careful_way_makes_of_them(tabl
 
 @pytest.mark.parametrize(
     "cell", ["", "Oslo", "é", "%s", "0421", "a, b", "Rue 12", "1234567", "excellent" * 100, "日本"]
-)  # fmt: skip
+)
 def test_csv_rows__that_need_no_escape_and_hold_nothing_personal__take_the_quick_way(cell: str) -> None:
     cells = [octets(one.encode()) for one in ("C-1", cell, "1.5", "x", "", "y")]
     assert csv_rows().events([cells, cells]) is not None

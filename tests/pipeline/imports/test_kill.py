@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from dmphub.environment import PROJECT_ROOT
-from edge.models import Inbox
+from core.environment import PROJECT_ROOT
+from core.models import Inbox
 from pipeline.models import Import
-from tests.pipeline.imports.tables import WRITERS, faults, written
-from tests.pipeline.shop import Shop
+from tests.support.import_files import WRITERS, faults, written
+from tests.support.shop import Shop
 
 ROWS = 23_000
 BAD = {7, 5_001, 12_345, ROWS}
@@ -23,11 +23,11 @@ BAD = {7, 5_001, 12_345, ROWS}
 
 def importer(shop: Shop, database_url: str, path: Path, format_: str, **how: str) -> int:
     """The exit status of a process that imports the file."""
-    environment = os.environ | how | {
-        "DATABASE_URL": database_url, "DMPHUB_SECRET_KEYS": ",".join(settings.SECRET_KEYS),
-    }  # fmt: skip
-    command = [sys.executable, "-m", "tests.pipeline.imports.importing", str(shop.pixel.pk), str(path), format_]
-    return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, timeout=120, check=False).returncode  # noqa: S603 (our own command)
+    environment = (
+        os.environ | how | {"DATABASE_URL": database_url, "DMPHUB_SECRET_KEYS": ",".join(settings.SECRET_KEYS)}
+    )
+    command = [sys.executable, "-m", "tests.support.importing", str(shop.pixel.pk), str(path), format_]
+    return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, timeout=120, check=False).returncode
 
 
 @pytest.mark.parametrize(

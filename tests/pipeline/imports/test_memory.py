@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from dmphub.environment import PROJECT_ROOT
+from core.environment import PROJECT_ROOT
 from pipeline.models import Import
-from tests.pipeline.imports.tables import faults
-from tests.pipeline.shop import Shop
+from tests.support.import_files import faults
+from tests.support.shop import Shop
 
 MEGABYTES = 250
 MOST_MB = 200
@@ -35,9 +35,9 @@ def test_line__without_an_end__is_a_bad_row_and_fills_no_memory(
         for _ in range(MEGABYTES):
             file.write(filling * 1024)
     environment = os.environ | {"DATABASE_URL": database_url, "DMPHUB_SECRET_KEYS": ",".join(settings.SECRET_KEYS)}
-    command = [sys.executable, "-m", "tests.pipeline.imports.importing", str(shop.pixel.pk), str(path), format_]
+    command = [sys.executable, "-m", "tests.support.importing", str(shop.pixel.pk), str(path), format_]
 
-    done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.PIPE, check=True)  # noqa: S603 (our own command)
+    done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.PIPE, check=True)
 
     row = Import.objects.get()
     assert (row.status, row.stored) == ("done", 1)

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Member, Operation, Removal, Segment
 from integrations.connectors.conformance import Conformance, Example
 from integrations.connectors.http.connector import HttpConnector
-from integrations.errors import Refused
+from integrations.errors import RefusedError
 from integrations.http import Request, Response
 from tests.integrations.connectors.payloads import answer, payload, written
 
@@ -145,7 +145,7 @@ def test_segment_id__is_found_in_body_or_header(place: str, response: Response, 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"segment_id": null}', b'{"segment_id": true}'])
 def test_segment_id__missing_is_refused(body: bytes) -> None:
-    with pytest.raises(Refused, match=r"not JSON|no segment id"):
+    with pytest.raises(RefusedError, match=r"not JSON|no segment id"):
         connector().segment_id(Segment(1, None, 9, "x", {}), Response(200, {}, body))
 
 
@@ -158,7 +158,7 @@ def test_success_test__decides_about_a_200(body: bytes, passes: bool) -> None:
     response = Response(200, {}, body)
     assert ready.succeeded(response) is passes
     if not passes:
-        assert isinstance(ready.failure(response), Refused)
+        assert isinstance(ready.failure(response), RefusedError)
 
 
 def test_without_success_test__a_200_is_enough() -> None:

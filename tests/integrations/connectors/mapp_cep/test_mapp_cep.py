@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from integrations.connectors.base import Member, Operation, Segment
 from integrations.connectors.conformance import Conformance, Example
 from integrations.connectors.mapp_cep.connector import LONGEST_NAME, MappCep
-from integrations.errors import RateLimited, Refused, Retriable, Unauthorized
+from integrations.errors import RateLimitedError, RefusedError, RetriableError, UnauthorizedError
 from integrations.http import Response
 from tests.integrations.connectors.payloads import answer, payload
 
@@ -62,16 +62,16 @@ def test_what_is_so_already__is_a_success() -> None:
 
 def test_unknown_contact__cannot_be_added() -> None:
     (outcome,) = READY.outcomes(Operation.ADD, [CONTACT], answer("mapp_cep", "no_such_object.json", 400))
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, RefusedError)
     assert "NO_SUCH_OBJECT" in str(outcome)
 
 
 def test_overload__is_a_rate_limit() -> None:
     failure = READY.failure(answer("mapp_cep", "overloaded.html", 500))
-    assert isinstance(failure, RateLimited)
+    assert isinstance(failure, RateLimitedError)
     assert (failure.retry_after, failure.again_after) == (30, 900)
-    assert not isinstance(READY.failure(Response(500, {}, b"Oops")), RateLimited)
-    assert isinstance(READY.failure(Response(500, {}, b"Oops")), Retriable)
+    assert not isinstance(READY.failure(Response(500, {}, b"Oops")), RateLimitedError)
+    assert isinstance(READY.failure(Response(500, {}, b"Oops")), RetriableError)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_overload__is_a_rate_limit() -> None:
 )
 def test_credentials__that_are_not_accepted_need_a_person(response: Response) -> None:
     assert not READY.succeeded(response)
-    assert isinstance(READY.failure(response), Unauthorized)
+    assert isinstance(READY.failure(response), UnauthorizedError)
 
 
 def test_check__asks_for_version_and_default_group() -> None:
@@ -94,13 +94,13 @@ def test_check__asks_for_version_and_default_group() -> None:
     assert (group.method, group.url) == ("GET", f"{URL}/group/get?groupId=4711")
     told = READY.checked([Response(200, {}, b'"6.40"'), answer("mapp_cep", "group.json")])
     assert told == {"api_version": "6.40", "default_group": "DMP default"}
-    with pytest.raises(Refused, match="no default group 4711"):
+    with pytest.raises(RefusedError, match="no default group 4711"):
         READY.checked([Response(200, {}, b'"6.40"'), answer("mapp_cep", "no_such_object.json", 400)])
 
 
 def test_malformed_answer__is_a_clear_error() -> None:
     for body in (b"", b"<html>", b"[1]", b'{"id": {}}'):
-        with pytest.raises(Refused, match="no id of the new group"):
+        with pytest.raises(RefusedError, match="no id of the new group"):
             READY.segment_id(NEW, Response(200, {}, body))
 
 

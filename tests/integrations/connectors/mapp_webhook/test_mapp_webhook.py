@@ -9,7 +9,7 @@ import pytest
 from integrations.connectors.base import Member, Operation, Segment
 from integrations.connectors.conformance import Conformance, Example
 from integrations.connectors.mapp_webhook.connector import MappWebhook
-from integrations.errors import Refused, Retriable
+from integrations.errors import RefusedError, RetriableError
 from integrations.http import Request, Response
 from tests.integrations.connectors.payloads import answer, payload
 
@@ -57,14 +57,14 @@ def test_id_in_the_answer__is_used_from_then_on() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"id": {}}', b'{"id": true}'])
 def test_malformed_answer__is_a_clear_error(body: bytes) -> None:
-    with pytest.raises(Refused, match=r"no JSON object|neither text nor a number"):
+    with pytest.raises(RefusedError, match=r"no JSON object|neither text nor a number"):
         READY.segment_id(NEW, Response(200, {}, body))
 
 
 def test_reason__is_the_key_error_or_the_body() -> None:
     assert "full" in str(READY.failure(Response(400, {}, b'{"error": "full", "more": 1}')))
     assert "out of order" in str(READY.failure(Response(500, {}, b"out of order")))
-    assert isinstance(READY.failure(Response(500, {}, b"[]")), Retriable)
+    assert isinstance(READY.failure(Response(500, {}, b"[]")), RetriableError)
 
 
 class TestConformance(Conformance):

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Limits, Member, Operation, Segment
 from integrations.connectors.conformance import Conformance, Example
 from integrations.connectors.mediamath_batch.connector import MediaMathBatch
-from integrations.errors import Misconfigured, Refused
+from integrations.errors import MisconfiguredError, RefusedError
 from integrations.http import Response
 from tests.integrations.connectors.payloads import payload
 
@@ -53,13 +53,13 @@ def test_id_that_is_none__is_left_out_and_told() -> None:
     assert request.body == payload("mediamath_batch", "events.json")
     first, second, third = connector().outcomes(Operation.ADD, members, Response(200, {}, b""))
     assert (first, third) == (None, None)
-    assert isinstance(second, Refused)
+    assert isinstance(second, RefusedError)
 
 
 def test_only_ids_that_are_none__make_no_request() -> None:
-    with pytest.raises(Refused, match="GUID"):
+    with pytest.raises(RefusedError, match="GUID"):
         connector().push(Operation.ADD, [Member(ONE, "AMsySZa", USER)] * 2, 0)
-    with pytest.raises(Misconfigured, match="no removal"):
+    with pytest.raises(MisconfiguredError, match="no removal"):
         connector().push(Operation.REMOVE, MEMBERS, 0)
 
 

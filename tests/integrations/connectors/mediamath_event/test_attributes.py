@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from integrations.connectors.mediamath_event import attributes
 from integrations.connectors.mediamath_event.attributes import Rule
-from integrations.errors import Refused
+from integrations.errors import RefusedError
 
 HASH = hashlib.sha256(b"salt:somebody").hexdigest()
 GUID = "5f11538c-fcb6-4600-88e0-6e51bff72bbc"
@@ -29,13 +29,26 @@ def sent(value: Any, to: str = "page_name", type_: str = "string") -> Any:
 @pytest.mark.parametrize(
     ("value", "type_", "expected"),
     [
-        ("A-7", "string", "A-7"), (7, "String", "7"), (7.5, "STRING", "7.5"), (True, "string", "true"),
-        ("7", "integer", 7), (7.0, "Integer", 7), (7.5, "integer", ""), ("seven", "integer", ""), (True, "integer", ""),
-        ("12.50", "numeric", 12.5), (12, "Numeric", 12), ("€12", "numeric", ""), ("1e3", "numeric", 1000.0),
-        ("9" * 50, "numeric", ""), ("1e999", "numeric", ""), (None, "string", ""), ([1], "string", ""),
+        ("A-7", "string", "A-7"),
+        (7, "String", "7"),
+        (7.5, "STRING", "7.5"),
+        (True, "string", "true"),
+        ("7", "integer", 7),
+        (7.0, "Integer", 7),
+        (7.5, "integer", ""),
+        ("seven", "integer", ""),
+        (True, "integer", ""),
+        ("12.50", "numeric", 12.5),
+        (12, "Numeric", 12),
+        ("€12", "numeric", ""),
+        ("1e3", "numeric", 1000.0),
+        ("9" * 50, "numeric", ""),
+        ("1e999", "numeric", ""),
+        (None, "string", ""),
+        ([1], "string", ""),
         ({"a": 1}, "numeric", ""),
     ],
-)  # fmt: skip
+)
 def test_value__takes_the_mapped_type_or_is_empty(value: Any, type_: str, expected: Any) -> None:
     found = sent(value, type_=type_)
     assert (found, type(found)) == (expected, type(expected))
@@ -57,12 +70,24 @@ def test_path__leads_into_objects() -> None:
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("203.0.113.1", "203.0.113.1"), ("8.8.8.8", "8.8.8.8"), ("172.32.0.1", "172.32.0.1"),
-        ("10.0.0.1", None), ("172.16.0.1", None), ("172.31.255.255", None), ("192.168.1.1", None), ("127.0.0.1", None),
-        ("169.254.1.1", None), ("224.0.0.1", None), ("0.1.2.3", None), ("2001:db8::1", None), ("1.2.3", None),
-        ("256.1.1.1", None), ("", None), ("somewhere", None),
+        ("203.0.113.1", "203.0.113.1"),
+        ("8.8.8.8", "8.8.8.8"),
+        ("172.32.0.1", "172.32.0.1"),
+        ("10.0.0.1", None),
+        ("172.16.0.1", None),
+        ("172.31.255.255", None),
+        ("192.168.1.1", None),
+        ("127.0.0.1", None),
+        ("169.254.1.1", None),
+        ("224.0.0.1", None),
+        ("0.1.2.3", None),
+        ("2001:db8::1", None),
+        ("1.2.3", None),
+        ("256.1.1.1", None),
+        ("", None),
+        ("somewhere", None),
     ],
-)  # fmt: skip
+)
 def test_address__is_public_or_left_out(address: str, expected: str | None) -> None:
     assert sent(address, "mt_ip") == expected
 
@@ -98,7 +123,7 @@ def test_any_value__becomes_text_or_a_finite_number(value: Any, to: str, type_: 
     "wrong", ["", "abc", GUID[:-1], GUID + "0", GUID.replace("-", ""), "g" + GUID[1:], GUID + "\n"]
 )
 def test_id__must_be_a_guid_unless_any_will_do(wrong: str) -> None:
-    with pytest.raises(Refused, match="GUID"):
+    with pytest.raises(RefusedError, match="GUID"):
         attributes.check_id(wrong, "guid")
     attributes.check_id(wrong, "any")
     attributes.check_id(GUID, "guid")

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Member, Operation, Removal, Segment
 from integrations.connectors.conformance import Conformance, Example
 from integrations.connectors.mediamath_event.connector import MediaMathEvent
-from integrations.errors import Misconfigured, Refused
+from integrations.errors import MisconfiguredError, RefusedError
 from tests.integrations.connectors.payloads import payload, written
 
 GUID = "5f11538c-fcb6-4600-88e0-6e51bff72bbc"
@@ -43,14 +43,14 @@ def test_advertiser_parameter__is_a_setting() -> None:
 
 
 def test_id_that_is_no_guid__is_refused() -> None:
-    with pytest.raises(Refused, match="GUID"):
+    with pytest.raises(RefusedError, match="GUID"):
         connector().push(Operation.ADD, [Member(SEGMENT, "AMsySZa", USER)], 0)
     assert "mt_uuid=AMsySZa" in connector(id_type="any").push(Operation.ADD, [Member(SEGMENT, "AMsySZa", USER)], 0).url
 
 
 def test_removal__is_declared_impossible() -> None:
     assert connector().removal is Removal.NONE
-    with pytest.raises(Misconfigured, match="no removal"):
+    with pytest.raises(MisconfiguredError, match="no removal"):
         connector().push(Operation.REMOVE, [Member(SEGMENT, GUID, USER)], 0)
 
 

@@ -6,19 +6,25 @@ from dataclasses import dataclass, field
 
 NAME = re.compile(r"[^_\s]+(_[^_\s]+)*_\d{12}\.log\.gz")
 FIELDS = (
-    "Version", "FileIdentifier", "DateCreated", "UserNamespace", "UserTableId", "SegmentNamespace", "Mobile",
+    "Version",
+    "FileIdentifier",
+    "DateCreated",
+    "UserNamespace",
+    "UserTableId",
+    "SegmentNamespace",
+    "Mobile",
     "HashSegments",
-)  # fmt: skip
+)
 MOST = 2_147_483_647
 
 
-class Unreadable(ValueError):
+class UnreadableFileError(ValueError):
     """The file breaks a rule; the message names it."""
 
 
 def rule(holds: object, broken: str) -> None:
     if not holds:
-        raise Unreadable(broken)
+        raise UnreadableFileError(broken)
 
 
 @dataclass
@@ -54,7 +60,7 @@ def read(name: str, compressed: bytes) -> AudienceFile:
     try:
         text = gzip.decompress(compressed).decode("ascii")
     except (OSError, EOFError, UnicodeDecodeError) as wrong:
-        raise Unreadable(f"not gzip of ASCII: {wrong}") from wrong
+        raise UnreadableFileError(f"not gzip of ASCII: {wrong}") from wrong
     rule("\r" not in text, "line ends other than LF")
     rule(text.endswith("\n"), "the last line has no end")
     head, blank, rest = text.partition("\n\n")

@@ -173,14 +173,24 @@ def test_data_centre__chooses_the_host() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"partner": "Two Words"}, {"partner": "a.b"}, {"user_table_id": "x", "user_namespace": "ep"},
-        {"partner": "under_score"}, {"partner": ""}, {"client": "a b"},
+        {"partner": "Two Words"},
+        {"partner": "a.b"},
+        {"user_table_id": "x", "user_namespace": "ep"},
+        {"partner": "under_score"},
+        {"partner": ""},
+        {"client": "a b"},
         {"user_table_id": "9"},
-        {"segment_namespace": "abc"}, {"segment_namespace": ""}, {"user_namespace": "ep"}, {"log_url": "ftp://x"},
-        {"hosts_by_dc": {"newark": "x.example"}}, {"mobile": "yes"}, {"interval_minutes": 0}, {"port": 70_000},
+        {"segment_namespace": "abc"},
+        {"segment_namespace": ""},
+        {"user_namespace": "ep"},
+        {"log_url": "ftp://x"},
+        {"hosts_by_dc": {"newark": "x.example"}},
+        {"mobile": "yes"},
+        {"interval_minutes": 0},
+        {"port": 70_000},
         {"hosts_by_dc": {"ewr": "a.example", "ams": "b.example"}, "interval_minutes": 2},
     ],
-)  # fmt: skip
+)
 def test_settings__that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         connector(**wrong)
@@ -189,12 +199,19 @@ def test_settings__that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("segment", "hashed", "right"),
     [
-        (1, False, True), (2_147_483_647, False, True), (0, False, False), (2_147_483_648, False, False),
-        (-5, False, False), (9_999_999, False, False), ("abc", False, False), ("abc-1", True, True),
+        (1, False, True),
+        (2_147_483_647, False, True),
+        (0, False, False),
+        (2_147_483_648, False, False),
+        (-5, False, False),
+        (9_999_999, False, False),
+        ("abc", False, False),
+        ("abc-1", True, True),
         ("a b", True, False),
-        ("a:b", True, False), ("", True, False),
+        ("a:b", True, False),
+        ("", True, False),
     ],
-)  # fmt: skip
+)
 def test_segment__is_a_32_bit_number_or_hashed(segment: Any, hashed: bool, right: bool) -> None:
     assert (segment_fault(segment, hashed=hashed) is None) is right
 

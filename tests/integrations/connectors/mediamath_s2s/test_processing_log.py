@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from integrations.connectors.files import Fate
 from integrations.connectors.mediamath_s2s import processing_log
 from integrations.connectors.mediamath_s2s.connector import MediaMathS2S
-from integrations.errors import Refused
+from integrations.errors import RefusedError
 from integrations.http import Response
 
 NAME = "ExamplePartner_201407302300.log.gz"
@@ -53,13 +53,13 @@ def test_log__is_asked_with_the_same_user_and_an_offset() -> None:
         ({}, []),
         (7, []),
     ],
-)  # fmt: skip
+)
 def test_log__is_read_leniently(document: Any, expected: list[tuple[str, str, str]]) -> None:
     assert read(document) == expected
 
 
 def test_log__that_is_no_json_is_a_clear_error() -> None:
-    with pytest.raises(Refused, match="not JSON"):
+    with pytest.raises(RefusedError, match="not JSON"):
         READY.verdicts(Response(200, {}, b"<html>"))
 
 

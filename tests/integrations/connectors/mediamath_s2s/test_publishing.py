@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from integrations.connectors.base import Segment
 from integrations.connectors.mediamath_s2s.connector import MediaMathS2S
-from integrations.errors import Misconfigured
+from integrations.errors import MisconfiguredError
 
 READY = MediaMathS2S({"partner": "P", "segment_namespace": "ep"}, {"username": "ep", "password": "s3cret"})
 SEGMENTS = [Segment(2, 10002, 8, "Small\nspenders", {}), Segment(1, 10001, 9, "Big " + "x" * 300, {})]
@@ -44,8 +44,12 @@ def test_taxonomy_that_exists__is_replaced_whole() -> None:
 
 def test_data_segment__is_a_pixel_bundle_of_type_data() -> None:
     assert body_of("data_segment", DATA) == {
-        "name": "Small spenders 10002", "pixel_type": "data", "provider_id": 15, "eligible": True, "advertiser_id": 23,
-    }  # fmt: skip
+        "name": "Small spenders 10002",
+        "pixel_type": "data",
+        "provider_id": 15,
+        "eligible": True,
+        "advertiser_id": 23,
+    }
     assert len(body_of("data_segment", {**DATA, "activation": 1})["name"]) == 64
 
 
@@ -54,7 +58,7 @@ def test_order__that_does_not_fit_is_refused() -> None:
         with pytest.raises(ValidationError):
             READY.publication("taxonomy", order, SEGMENTS)
     for order in ({**DATA, "agency_id": 1}, {**DATA, "advertiser_id": None}, {**DATA, "activation": 9}):
-        with pytest.raises(Misconfigured):
+        with pytest.raises(MisconfiguredError):
             READY.publication("data_segment", order, SEGMENTS)
 
 

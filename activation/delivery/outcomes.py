@@ -1,0 +1,133 @@
+"""Recording what came of claimed rows. Each is one short statement, and touches only rows that still bear the claim.
+
+What is wanted may have changed while the request was under way: then the row is due again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Cursor
+
+from activation.delivery.claims import Claim
+from activation.delivery.retry import MOST_ATTEMPTS, backoff
+from core.arrays import Bools, Ints, SmallInts, Texts, Times, columns
+
+KEYS = """
+FROM unnest(%(buckets)s, %(activations)s, %(ids)s) AS k (bucket, activation_id, platform_user_id)
+WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id
+  AND d.platform_user_id = k.platform_user_id AND d.claim = %(claim)s
+"""
+
+DONE = f"""
+UPDATE delivery d SET claim = NULL, acknowledged = %(wanted)s, attempts = 0, error = '', changed_at = %(now)s,
+    batch = d.claim, expires_at = %(expires_at)s,
+    due_at = CASE WHEN d.wanted <> %(wanted)s THEN %(now)s::timestamptz END
+{KEYS}
+"""
+
+# a letter outlives neither its row's recovery …
+FORGET_LETTERS = """
+DELETE FROM dead_letter d USING unnest(%(buckets)s, %(activations)s, %(ids)s)
+     AS k (bucket, activation_id, platform_user_id)
+WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id AND d.platform_user_id = k.platform_user_id
+"""
+HAS_LETTERS = "SELECT EXISTS (SELECT 1 FROM dead_letter WHERE platform_id = %s)"
+
+# … nor is one written where something else is wanted by now
+DEAD = f"""
+WITH refused AS (
+    UPDATE delivery d SET claim = NULL, error = %(error)s, changed_at = %(now)s, batch = d.claim,
+        dead = (d.wanted = %(wanted)s), attempts = CASE WHEN d.wanted = %(wanted)s THEN d.attempts ELSE 0 END,
+        due_at = CASE WHEN d.wanted <> %(wanted)s THEN %(now)s::timestamptz END
+    {KEYS}
+    RETURNING d.bucket, d.activation_id, d.platform_user_id, d.platform_id, d.user_id, d.attempts, d.batch, d.dead)
+INSERT INTO dead_letter AS kept (bucket, activation_id, platform_user_id, platform_id, user_id, operation, reason,
+                                 response_excerpt, attempts, batch, died_at)
+SELECT bucket, activation_id, platform_user_id, platform_id, user_id, %(operation)s, %(error)s, %(excerpt)s, attempts,
+       batch, %(now)s
+FROM refused WHERE dead
+ON CONFLICT (bucket, activation_id, platform_user_id) DO UPDATE SET
+    user_id = excluded.user_id, operation = excluded.operation, reason = excluded.reason,
+    response_excerpt = excluded.response_excerpt, attempts = excluded.attempts, batch = excluded.batch,
+    died_at = excluded.died_at
+"""
+
+AGAIN = """
+UPDATE delivery d SET claim = NULL, error = %(error)s, changed_at = %(now)s, batch = d.claim, due_at = k.due_at
+FROM unnest(%(buckets)s, %(activations)s, %(ids)s, %(due)s) AS k (bucket, activation_id, platform_user_id, due_at)
+WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id
+  AND d.platform_user_id = k.platform_user_id AND d.claim = %(claim)s
+"""
+
+UNSENT = """
+UPDATE delivery d SET claim = NULL, error = %(error)s, attempts = greatest(d.attempts - 1, 0), changed_at = %(now)s,
+    acknowledged = CASE WHEN k.known THEN k.before END, due_at = greatest(d.due_at, %(due)s::timestamptz)
+FROM unnest(%(buckets)s, %(activations)s, %(ids)s, %(before)s, %(known)s)
+     AS k (bucket, activation_id, platform_user_id, before, known)
+WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id
+  AND d.platform_user_id = k.platform_user_id AND d.claim = %(claim)s
+"""
+
+
+def done(cursor: Cursor[Any], claim: Claim, now: datetime, expires_at: datetime | None = None) -> int:
+    """The platform confirmed the operation; answers for how many rows that still counts."""
+    values = {**_keys(claim), "wanted": claim.wanted, "now": now, "expires_at": expires_at}
+    cursor.execute(DONE, values)
+    return cursor.rowcount
+
+
+def has_letters(cursor: Cursor[Any], platform: int) -> bool:
+    """Whether anything of the platform is dead."""
+    cursor.execute(HAS_LETTERS, [platform])
+    return bool((cursor.fetchone() or (False,))[0])
+
+
+def forget_letters(cursor: Cursor[Any], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Those rows are well again that begin and end with a key: bucket, activation, …, the platform's id."""
+    keys = sorted((row[0], row[1], row[-1]) for row in rows)
+    buckets, activations, ids = columns((SmallInts, Ints, Texts), keys)
+    cursor.execute(FORGET_LETTERS, {"buckets": buckets, "activations": activations, "ids": ids})
+
+
+def dead(cursor: Cursor[Any], claim: Claim, error: str, excerpt: str, now: datetime) -> None:
+    """The platform finally refused the rows: they become dead letters."""
+    values = {"error": stored(error), "excerpt": stored(excerpt), "now": now}
+    cursor.execute(DEAD, {**_keys(claim), "wanted": claim.wanted, "operation": claim.operation.value, **values})
+
+
+def failed(cursor: Cursor[Any], claim: Claim, error: str, now: datetime, least: timedelta = timedelta()) -> None:
+    """The rows are due again after their backoff, `least` at the least; those tried too often are dead."""
+    tried_out = [row for row in claim.rows if row.attempts >= MOST_ATTEMPTS]
+    if tried_out:
+        dead(cursor, Claim(claim.id, claim.wanted, tried_out), error, "", now)
+    again = sorted(row for row in claim.rows if row.attempts < MOST_ATTEMPTS)
+    if again:
+        due = [now + max(backoff(row.attempts), least) for row in again]
+        values = {**_keys(Claim(claim.id, claim.wanted, again)), "due": Times.of(due)}
+        cursor.execute(AGAIN, {**values, "error": stored(error), "now": now})
+
+
+def unsent(cursor: Cursor[Any], claim: Claim, error: str, now: datetime, wait: timedelta = timedelta()) -> None:
+    """The platform took nothing of the rows: they are due again after `wait`, at no cost of an attempt."""
+    ordered = sorted(claim.rows)
+    values = {
+        **_keys(claim),
+        "before": Bools.of([bool(row.before) for row in ordered]),
+        "known": Bools.of([row.before is not None for row in ordered]),
+        "error": stored(error),
+        "now": now,
+        "due": now + wait,
+    }
+    cursor.execute(UNSENT, values)
+
+
+def stored(text: str) -> str:
+    """As PostgreSQL can keep it."""
+    return text.replace("\0", "")
+
+
+def _keys(claim: Claim) -> dict[str, Any]:
+    rows = sorted(row[:3] for row in claim.rows)
+    buckets, activations, ids = columns((SmallInts, Ints, Texts), rows)
+    return {"claim": claim.id, "buckets": buckets, "activations": activations, "ids": ids}

@@ -1,0 +1,158 @@
+"""`activations/`: audiences sent to platforms."""
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from activation import backfills, reconciliation, services
+from activation.models import Activation
+from api.errors import refusals
+from api.idempotency import once
+from api.resource import Created, OwnedField, Readable
+from api.strict import ObjectField, StrictSerializer
+from audiences.models import Audience
+from integrations.models import Platform
+
+
+class CountsSerializer(serializers.Serializer[Any]):
+    wanted = serializers.IntegerField(help_text="Ids that should be in the segment.")
+    acknowledged = serializers.IntegerField(help_text="Ids that the platform confirmed.")
+    due = serializers.IntegerField(help_text="Changes on their way, those that wait for a retry included.")
+    waiting_for_mapping = serializers.IntegerField(help_text="Members that the platform does not know yet.")
+    dead = serializers.IntegerField(help_text="Changes that the platform finally refused.")
+    kept = serializers.IntegerField(
+        help_text="Ids no longer wanted that the platform cannot be told to remove, or forgets by itself."
+    )
+
+
+class ReconcileSerializer(serializers.Serializer[Any]):
+    repair = serializers.BooleanField(default=False)
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    held = serializers.IntegerField(help_text="Ids in the platform's segment.")
+    missing = serializers.IntegerField(help_text="Confirmed, and not there.")
+    unexpected = serializers.IntegerField(help_text="There, and nobody knows why.")
+    examples = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+
+
+class TrialSerializer(serializers.Serializer[Any]):
+    platform_user_id = serializers.CharField(max_length=256)
+
+
+class ActivationSerializer(StrictSerializer[Activation]):
+    audience = OwnedField(queryset=Audience.objects.all())
+    platform = OwnedField(queryset=Platform.objects.all())
+    settings = ObjectField(required=False)
+    segment_id = serializers.JSONField(read_only=True)
+    counts = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField(
+        help_text="Percent of the users looked through for the members at activation."
+    )
+    unique = ("audience", "platform")
+
+    class Meta:
+        model = Activation
+        fields = [
+            *("id", "audience", "platform", "settings", "status", "segment_id", "counts", "progress", "last_error"),
+            *("possible_orphan", "created_at"),
+        ]
+        read_only_fields = ["id", "status", "last_error", "possible_orphan"]
+
+    @extend_schema_field(CountsSerializer)
+    def get_counts(self, activation: Activation) -> dict[str, int]:
+        return services.counts(activation)
+
+    def get_progress(self, activation: Activation) -> int:
+        return backfills.percent(activation.id)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        if attrs["audience"].customer_id != attrs["platform"].customer_id:
+            raise serializers.ValidationError({"platform": "belongs to another customer than the audience"})
+        return attrs
+
+    def create(self, validated_data: dict[str, Any]) -> Activation:
+        settings = validated_data.get("settings", {})
+        with refusals():
+            return services.activate(validated_data["audience"], validated_data["platform"], settings)
+
+
+class ActivationViewSet(Created[Activation], Readable[Activation]):
+    queryset = Activation.objects.all()
+    serializer_class = ActivationSerializer
+    customer_path = "audience__customer_id"
+    filterset_fields = ["audience", "platform", "status"]
+    reading_actions = ("preview",)
+
+    @extend_schema(request=None, responses=ActivationSerializer)
+    @action(detail=True, methods=["post"])
+    @once
+    def pause(self, request: Request, pk: str) -> Response:
+        """Send nothing more until it is resumed; what changes meanwhile is remembered."""
+        return self._do(services.pause)
+
+    @extend_schema(request=None, responses=ActivationSerializer)
+    @action(detail=True, methods=["post"])
+    @once
+    def resume(self, request: Request, pk: str) -> Response:
+        """Go on, with today's members."""
+        return self._do(services.resume)
+
+    @extend_schema(request=None, responses=ActivationSerializer)
+    @action(detail=True, methods=["post"])
+    @once
+    def resync(self, request: Request, pk: str) -> Response:
+        """Send every member again, for a platform that has lost some."""
+        return self._do(services.resync)
+
+    @extend_schema(request=None, responses=OpenApiTypes.ANY)
+    @action(detail=True, methods=["post"])
+    def preview(self, request: Request, pk: str) -> Response:
+        """The exact requests that the next batch would send, without secrets; nothing is sent."""
+        with refusals():
+            return Response(services.preview(self.get_object()))
+
+    @extend_schema(request=TrialSerializer, responses=OpenApiTypes.ANY)
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, pk: str) -> Response:
+        """Send one id now and see what the platform says: as it is wanted today, or a stranger's in and out again."""
+        asked = TrialSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        with refusals():
+            return Response(services.test(self.get_object(), asked.validated_data["platform_user_id"]))
+
+    @extend_schema(request=ReconcileSerializer, responses=DifferenceSerializer)
+    @action(detail=True, methods=["post"])
+    def reconcile(self, request: Request, pk: str) -> Response:
+        """Read the segment back and compare it with what was confirmed; `repair` sends what puts it right."""
+        asked = ReconcileSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        activation = self.get_object()
+        with refusals():
+            found = reconciliation.compare(activation)
+        if asked.validated_data["repair"]:
+            reconciliation.repair(activation, found)
+            services.wake(activation.platform_id)
+        return Response(found.shown())
+
+    @extend_schema(responses={202: ActivationSerializer})
+    @once
+    def destroy(self, request: Request, pk: str) -> Response:
+        """End it: the platform is told to remove every member; it is gone when nothing is left to tell."""
+        answer = self._do(services.deactivate)
+        answer.status_code = status.HTTP_202_ACCEPTED
+        return answer
+
+    def _do(self, change: Callable[[Activation], object]) -> Response:
+        activation = self.get_object()
+        with refusals():
+            change(activation)
+        activation.refresh_from_db()
+        return Response(self.get_serializer(activation).data)

@@ -1,0 +1,72 @@
+"""The addresses below `/api/v1/`."""
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView
+
+from api.activations import ActivationViewSet
+from api.attributes import AttributeViewSet
+from api.audiences import AudienceViewSet
+from api.bad_rows import BadRowViewSet
+from api.batches import BatchViewSet
+from api.customers import CustomerViewSet
+from api.dead_letters import DeadLetterViewSet
+from api.erasures import ErasureViewSet
+from api.hot_ids import HotIdViewSet
+from api.imports import ImportViewSet
+from api.links import LinkViewSet
+from api.mappings import MappingViewSet
+from api.match_rates import MatchRateView
+from api.pipeline import PipelineView
+from api.pixels import PixelViewSet
+from api.platforms import PlatformViewSet
+from api.publishing import PublishViewSet
+from api.users import UserExportView, UserView
+
+router = SimpleRouter()
+router.register("customers", CustomerViewSet)
+router.register("pixels", PixelViewSet)
+router.register("attributes", AttributeViewSet)
+router.register("platforms", PlatformViewSet)
+router.register("audiences", AudienceViewSet)
+router.register("activations", ActivationViewSet)
+router.register("batches", BatchViewSet)
+router.register("dead-letters", DeadLetterViewSet)
+router.register("bad-rows", BadRowViewSet)
+router.register("hot-ids", HotIdViewSet)
+router.register("mappings", MappingViewSet)
+router.register("imports", ImportViewSet)
+router.register("erasures", ErasureViewSet)
+
+
+class NowhereView(APIView):
+    """An address that is none answers in the API's shape too."""
+
+    permission_classes = []
+    schema = None
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        raise NotFound("There is no such address; /api/v1/docs/ lists them.")
+
+    def get(self, request: Request) -> Response:
+        raise NotImplementedError
+
+
+app_name = "api"
+urlpatterns = [
+    *router.urls,
+    path("platforms/<int:pk>/links/", LinkViewSet.as_view({"post": "create"}), name="platform-links"),
+    path("platforms/<int:pk>/publish/", PublishViewSet.as_view({"post": "create"}), name="platform-publish"),
+    path("platforms/<int:pl>/match-rate/", MatchRateView.as_view(), name="match-rate"),
+    path("users/<uuid:user_id>/export/", UserExportView.as_view(), name="user-export"),
+    path("users/<uuid:user_id>/", UserView.as_view(), name="user"),
+    path("pipeline/", PipelineView.as_view(), name="pipeline"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    re_path("", NowhereView.as_view(), name="nowhere"),
+]

@@ -1,0 +1,132 @@
+"""`attributes/`: what the data holds, and what of it audiences may use (the External Attributes service)."""
+
+from datetime import datetime
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.authentication import customer_named
+from api.errors import ConflictError, refusals
+from api.resource import Changed, Created, Readable, customer_field
+from api.strict import StrictSerializer
+from audiences.attributes import AttributeInUseError, set_attribute
+from profiles import attribute_catalogue
+from profiles.models import Attribute, AttributeSighting
+
+FIXED_BY_SERVICE: tuple[str, ...] = ("enabled", "type", "personal", "sensitive")
+
+
+class AttributeSerializer(StrictSerializer[Attribute]):
+    customer = customer_field()
+    first_seen = serializers.SerializerMethodField()
+    last_seen = serializers.SerializerMethodField()
+    share = serializers.SerializerMethodField(
+        help_text="Of the customer's events with data, how many held it; counted on a sample when there are many."
+    )
+    examples = serializers.SerializerMethodField()
+    fixed = ("customer", "path")
+    unique = ("customer", "path")
+
+    class Meta:
+        model = Attribute
+        fields = [
+            *("id", "customer", "path", "name", "type", "fixed", "enabled", "personal", "sensitive"),
+            *("first_seen", "last_seen", "share", "examples"),
+        ]
+        read_only_fields = ["id", "fixed"]
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_last_seen(self, attribute: Attribute) -> str | None:
+        seen = self._sighting(attribute)
+        return _text(seen.last_seen) if seen else None
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_first_seen(self, attribute: Attribute) -> str | None:
+        seen = self._sighting(attribute)
+        return _text(seen.first_seen) if seen else None
+
+    @extend_schema_field(serializers.FloatField(allow_null=True))
+    def get_share(self, attribute: Attribute) -> float | None:
+        events: dict[int, int] | None = self.context.get("events")
+        if events is None:
+            events = attribute_catalogue.events_by_customer([attribute.customer_id])
+        return attribute_catalogue.share(self._sighting(attribute), events.get(attribute.customer_id, 0))
+
+    @extend_schema_field(serializers.ListField(child=serializers.JSONField()))
+    def get_examples(self, attribute: Attribute) -> list[Any]:
+        seen = self._sighting(attribute)
+        return list(seen.examples) if seen else []
+
+    def _sighting(self, attribute: Attribute) -> AttributeSighting | None:
+        page: dict[int, AttributeSighting] | None = self.context.get("sightings")
+        if page is not None:
+            return page.get(attribute.pk)
+        return AttributeSighting.objects.filter(pk=attribute.pk).first()
+
+    def create(self, validated_data: dict[str, Any]) -> Attribute:
+        fixed_by_service = {name: validated_data.pop(name) for name in FIXED_BY_SERVICE if name in validated_data}
+        return _set(Attribute.objects.create(**validated_data), fixed_by_service)
+
+    def update(self, instance: Attribute, validated_data: dict[str, Any]) -> Attribute:
+        if "name" in validated_data:
+            instance.name = validated_data["name"]
+            instance.save(update_fields=["name"])
+        return _set(instance, validated_data)
+
+
+def _set(attribute: Attribute, wanted: dict[str, Any]) -> Attribute:
+    enabled, kind, personal, sensitive = (wanted.get(name) for name in FIXED_BY_SERVICE)
+    if (enabled, kind, personal, sensitive) == (None,) * 4:
+        return attribute
+    try:
+        with refusals():
+            set_attribute(attribute, enabled=enabled, type_=kind, personal=personal, sensitive=sensitive)
+    except AttributeInUseError as error:
+        raise ConflictError(str(error)) from None
+    attribute.refresh_from_db()
+    return attribute
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+class SummarySerializer(serializers.Serializer[attribute_catalogue.Summary]):
+    """What of a customer's data is catalogued. `left_out`: about how many more paths there were than `most`."""
+
+    events = serializers.IntegerField()
+    catalogued = serializers.IntegerField()
+    most = serializers.IntegerField()
+    left_out = serializers.IntegerField()
+    left_out_at = serializers.DateTimeField(allow_null=True)
+
+
+class AttributeViewSet(Created[Attribute], Readable[Attribute], Changed[Attribute]):
+    queryset = Attribute.objects.all()
+    serializer_class = AttributeSerializer
+    filterset_fields = ["customer", "enabled", "path", "type"]
+
+    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
+        page = super().paginate_queryset(queryset)
+        seen = AttributeSighting.objects.in_bulk([row.pk for row in page or ()])
+        self.found: dict[str, Any] = {
+            "sightings": seen,
+            "events": attribute_catalogue.events_by_customer(row.customer_id for row in page or ()),
+        }
+        return list(page or ())
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), **getattr(self, "found", {})}
+
+    @extend_schema(
+        parameters=[OpenApiParameter("customer", int, description="Needed unless the key has one.")],
+        responses=SummarySerializer,
+    )
+    @action(detail=False, pagination_class=None, filterset_fields=None)
+    def summary(self, request: Request) -> Response:
+        """How many paths the customer's data has, and how many of them found no room in the catalogue."""
+        return Response(SummarySerializer(attribute_catalogue.summary(customer_named(request))).data)

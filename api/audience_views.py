@@ -1,0 +1,196 @@
+"""What can be asked of audiences beside their rows."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.audience_shapes import (
+    DifferenceSerializer,
+    EstimateBody,
+    EstimateSerializer,
+    ExplanationSerializer,
+    MemberSerializer,
+    OverlapSerializer,
+    PointSerializer,
+    RuleBody,
+    VersionBody,
+    VersionSerializer,
+)
+from api.authentication import name_of
+from api.errors import in_use, refusals
+from api.idempotency import once
+from api.resource import Resource
+from audiences import history as histories
+from audiences import overlaps, services
+from audiences.explaining import explain
+from audiences.measuring import Measured, measure
+from audiences.models import Audience, AudienceVersion, Membership
+from audiences.rules.nodes import Group
+from audiences.rules.parse import parse
+from audiences.rules.render import render
+from audiences.schema import names_of, schema_of
+from audiences.versions import NoSuchVersionError
+from core.transactions import plain_cursor
+
+STEPS = ("hour", "day")
+
+
+class AudienceViews(Resource[Audience]):
+    reading_actions = ("estimate", "difference")
+
+    @extend_schema(responses=MemberSerializer(many=True), filters=False)
+    @action(detail=True)
+    def members(self, request: Request, pk: str) -> Response:
+        """Who is in it now, and since when."""
+        audience = self.get_object()
+        self.ordering: tuple[str, ...] = ("bucket", "user_id")
+        rows: Any = Membership.objects.filter(audience_id=audience.pk, member=True)
+        return self.get_paginated_response(MemberSerializer(self.paginate_queryset(rows), many=True).data)
+
+    @extend_schema(responses=VersionSerializer(many=True), filters=False)
+    @action(detail=True)
+    def versions(self, request: Request, pk: str) -> Response:
+        """Every change, who made it, and what the audience was from then on; the newest first."""
+        audience = self.get_object()
+        self.ordering = ("-version",)
+        rows: Any = AudienceVersion.objects.filter(audience=audience)
+        return self.get_paginated_response(VersionSerializer(self.paginate_queryset(rows), many=True).data)
+
+    @extend_schema(request=VersionBody, responses=VersionSerializer)
+    @action(detail=True, methods=["post"], url_path="go-back")
+    @once
+    def go_back(self, request: Request, pk: str) -> Response:
+        """Take the rule and the ttl of an earlier version again; answers the version that this makes."""
+        audience = self.get_object()
+        version = _read(VersionBody, request)["version"]
+        try:
+            with refusals(), in_use():
+                services.go_back(audience, version, by=name_of(request))
+        except NoSuchVersionError as error:
+            raise ValidationError({"version": str(error)}) from None
+        return Response(VersionSerializer(AudienceVersion.objects.filter(audience=audience).latest("version")).data)
+
+    @extend_schema(request=EstimateBody, responses=EstimateSerializer)
+    @action(detail=False, methods=["post"])
+    def estimate(self, request: Request) -> Response:
+        """How many people a rule describes, before there is an audience."""
+        body = _read(EstimateBody, request, self.get_serializer_context())
+        rule = _parsed(body["customer"].pk, body["rule"])
+        found = measure(body["customer"].pk, rule)
+        shown = {**_counts(found)["members"], "exact": found.exact, "sample": found.sample}
+        return Response({**shown, "text": render(rule, names_of(body["customer"].pk))})
+
+    @extend_schema(request=RuleBody, responses=DifferenceSerializer)
+    @action(detail=True, methods=["post"])
+    def difference(self, request: Request, pk: str) -> Response:
+        """How many would enter and leave if the audience had this rule; nothing is saved."""
+        audience = self.get_object()
+        rule = _parsed(audience.customer_id, _read(RuleBody, request)["rule"])
+        with refusals():
+            services.refuse_cycle(audience, rule)
+        found = measure(audience.customer_id, rule, audience)
+        return Response({**_counts(found), "exact": found.exact, "text": render(rule, names_of(audience.customer_id))})
+
+    @extend_schema(
+        responses=ExplanationSerializer,
+        filters=False,
+        parameters=[OpenApiParameter("user_id", OpenApiTypes.UUID, required=True)],
+    )
+    @action(detail=True, pagination_class=None)
+    def explain(self, request: Request, pk: str) -> Response:
+        """Why a user is in it or not: every part of the rule with what was found."""
+        audience = self.get_object()
+        user = _user(_only(request, "user_id").get("user_id", ""))
+        with refusals(), plain_cursor() as cursor:
+            found = explain(cursor, audience, user, names_of(audience.customer_id))
+        if found is None:
+            raise NotFound("The customer knows no such user.")
+        return Response(ExplanationSerializer(found).data)
+
+    @extend_schema(
+        responses=PointSerializer(many=True),
+        filters=False,
+        parameters=[
+            OpenApiParameter("step", OpenApiTypes.STR, enum=STEPS, description="hour (the default) or day"),
+            OpenApiParameter("last", OpenApiTypes.INT, description="How many of them (48 where left out)."),
+        ],
+    )
+    @action(detail=True, pagination_class=None)
+    def history(self, request: Request, pk: str) -> Response:
+        """Its size, and how many entered and left, hour by hour or day by day; the oldest first."""
+        audience = self.get_object()
+        given = _only(request, "step", "last")
+        step, last = given.get("step", "hour"), given.get("last", "48")
+        if step not in STEPS:
+            raise ValidationError({"step": "must be hour or day"})
+        if not last.isascii() or not last.isdigit() or not 1 <= int(last[:9]) <= histories.MOST[step]:
+            raise ValidationError({"last": f"must be 1 to {histories.MOST[step]}"})
+        return Response(PointSerializer(histories.history(audience, step, int(last)), many=True).data)
+
+    @extend_schema(
+        responses=OverlapSerializer,
+        filters=False,
+        parameters=[OpenApiParameter("ids", OpenApiTypes.STR, required=True, description="2 to 10 ids, by commas")],
+    )
+    @action(detail=False, pagination_class=None)
+    def overlap(self, request: Request) -> Response:
+        """How many users audiences share, two by two and all together."""
+        ids = _ids(_only(request, "ids").get("ids", ""))
+        rows = {row.pk: row for row in self.get_queryset().filter(pk__in=ids)}
+        missing = [key for key in ids if key not in rows]
+        if missing or len({row.customer_id for row in rows.values()}) > 1:
+            told = f"no audience {missing[0]}" if missing else "audiences of several customers share nobody"
+            raise ValidationError({"ids": told})
+        found = overlaps.overlap([rows[key] for key in ids])
+        pairs = [{"audiences": [p.first, p.second], "users": p.users, "share": p.share} for p in found.pairs]
+        shown = {"sizes": {str(key): size for key, size in found.sizes.items()}, "pairs": pairs}
+        return Response({**shown, "all": found.all, "any": found.any, "exact": found.exact})
+
+
+def _read(shape: Any, request: Request, context: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    body = shape(data=request.data, context=context or {})
+    body.is_valid(raise_exception=True)
+    valid: dict[str, Any] = body.validated_data
+    return valid
+
+
+def _parsed(customer: int, rule: object) -> Group:
+    with refusals():
+        return parse(rule, schema_of(customer))
+
+
+def _counts(found: Measured) -> dict[str, Any]:
+    parts = {"members": found.members, "enter": found.enter, "leave": found.leave}
+    return {name: {"estimate": one.estimate, "low": one.low, "high": one.high} for name, one in parts.items()}
+
+
+def _only(request: Request, *known: str) -> dict[str, str]:
+    unknown = request.query_params.keys() - set(known)
+    if unknown:
+        message = ErrorDetail(f"There is no such parameter; there are {', '.join(known)}.", "unknown")
+        raise ValidationError(dict.fromkeys(sorted(unknown), message))
+    return request.query_params.dict()
+
+
+def _user(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ValidationError({"user_id": "must be one of our user ids"}) from None
+
+
+def _ids(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in parts):
+        raise ValidationError({"ids": "must be ids, separated by commas"})
+    ids = list(dict.fromkeys(map(int, parts)))
+    if not 2 <= len(ids) <= overlaps.MOST:
+        raise ValidationError({"ids": f"must be 2 to {overlaps.MOST} ids"})
+    return ids

@@ -1,0 +1,75 @@
+"""Who calls: `Authorization: Bearer <key>`; the stored digest is compared in constant time."""
+
+from dataclasses import dataclass
+from hmac import compare_digest
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, NotFound, ValidationError
+from rest_framework.request import Request
+
+from core.api_keys import digest
+from core.models import ApiKey
+
+NOBODY = digest("")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What DRF calls the user: the holder of an API key."""
+
+    key: ApiKey
+    is_authenticated: bool = True
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[Machine, ApiKey] | None:
+        """The holder and the key; None where no `Authorization` is sent. An unknown or revoked key is refused."""
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if not scheme:
+            return None
+        if scheme.lower() != "bearer":
+            raise AuthenticationFailed("Send the key as “Authorization: Bearer <key>”.")
+        key = holder(text.strip())
+        if key is None:
+            raise AuthenticationFailed("There is no such API key, or it was revoked.")
+        return Machine(key), key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="dmphub"'
+
+
+def holder(text: str) -> ApiKey | None:
+    """The row of a key as it was shown when it was issued."""
+    prefix = text.partition(".")[0]
+    if not text.isascii() or not text.isprintable():
+        return None
+    row = ApiKey.objects.filter(prefix=prefix, revoked_at=None).first()
+    known = compare_digest(digest(text), row.digest if row else NOBODY)
+    return row if known else None
+
+
+def name_of(request: Request) -> str:
+    """What the record of a change calls the caller."""
+    return f"API key “{request.auth.name}”" if isinstance(request.auth, ApiKey) else ""
+
+
+def customer_of(request: Request) -> int | None:
+    """The only customer whose data the caller may see; None: every customer's."""
+    return request.auth.customer_id if isinstance(request.auth, ApiKey) else None
+
+
+def caller(request: Request) -> str:
+    """The name of the key."""
+    return request.auth.name if isinstance(request.auth, ApiKey) else ""
+
+
+def customer_named(request: Request) -> int:
+    """The customer that the query names, or the caller's own. Another's is not there."""
+    own, text = customer_of(request), request.query_params.get("customer")
+    if text is None and own is not None:
+        return own
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise ValidationError({"customer": ErrorDetail("must be a customer's number", "required")})
+    if own not in {None, int(text)}:
+        raise NotFound
+    return int(text)

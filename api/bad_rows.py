@@ -1,0 +1,126 @@
+"""`bad-rows/`: what was accepted and cannot be used, and why."""
+
+import re
+from typing import Any
+
+import django_filters
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.authentication import customer_of
+from api.idempotency import once
+from api.resource import Listed
+from core.inbox import Kind
+from core.models import BadRow
+from pipeline import bad_rows
+
+ID = re.compile(r"(\d{1,3})-(\d{1,18})")
+
+
+class BadRowSerializer(serializers.ModelSerializer[BadRow]):
+    id = serializers.SerializerMethodField(help_text="Name it so in a replay.")
+    customer = serializers.IntegerField(source="customer_id", allow_null=True)
+    kind = serializers.SerializerMethodField()
+    query = serializers.SerializerMethodField()
+    body = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BadRow
+        fields = ["id", "customer", "kind", "reason", "query", "body", "received_at", "failed_at"]
+
+    def get_id(self, row: BadRow) -> str:
+        return f"{row.bucket}-{row.id}"
+
+    def get_kind(self, row: BadRow) -> str:
+        return kind_name(row.kind)
+
+    def get_query(self, row: BadRow) -> str:
+        return text_of(row.query) or ""
+
+    def get_body(self, row: BadRow) -> str | None:
+        return text_of(row.body)
+
+
+def kind_name(kind: int) -> str:
+    return Kind(kind).name.lower() if kind in list(Kind) else str(kind)
+
+
+def text_of(raw: bytes | memoryview | None) -> str | None:
+    """Bytes as they were sent, shown as far as they are text."""
+    return None if raw is None else bytes(raw).decode(errors="replace")
+
+
+class BadRowFilter(django_filters.FilterSet):
+    customer = django_filters.NumberFilter("customer_id")
+    reason = django_filters.CharFilter("reason", "icontains", label="A part of the reason.")
+    failed_after = django_filters.IsoDateTimeFilter("failed_at", "gte")
+    failed_before = django_filters.IsoDateTimeFilter("failed_at", "lt")
+
+
+class ReplaySerializer(serializers.Serializer[Any]):
+    """Some rows, by `ids`; or all of a `customer`, as far as the other fields choose them."""
+
+    ids = serializers.ListField(
+        child=serializers.RegexField(ID.pattern + "$"),
+        allow_empty=False,
+        max_length=1000,
+        required=False,
+        help_text="From the list.",
+    )
+    customer = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    reason = serializers.CharField(required=False, help_text="A part of the reason.")
+    failed_after = serializers.DateTimeField(required=False)
+    failed_before = serializers.DateTimeField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        unknown = set(self.initial_data) - set(self.fields)
+        if unknown:
+            raise serializers.ValidationError(dict.fromkeys(sorted(unknown), "There is no such field."), "unknown")
+        if "ids" not in attrs and "customer" not in attrs:
+            raise serializers.ValidationError({"ids": "Name rows, or a customer."}, "required")
+        if "ids" in attrs and len(attrs) > 1:
+            raise serializers.ValidationError({"ids": "Either rows, or a customer and what its rows have in common."})
+        return attrs
+
+
+class BadRowViewSet(Listed[BadRow]):
+    queryset = BadRow.objects.all()
+    serializer_class = BadRowSerializer
+    filterset_class = BadRowFilter
+    ordering = ("failed_at", "bucket", "id")
+
+    @extend_schema(
+        request=ReplaySerializer,
+        responses=inline_serializer("Replayed", {"replayed": serializers.IntegerField()}),
+    )
+    @action(detail=False, methods=["post"])
+    @once
+    def replay(self, request: Request) -> Response:
+        """Put rows back into the inbox, to be tried again: those named, or up to 10,000 that fit."""
+        asked = ReplaySerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        chosen = asked.validated_data
+        if "ids" in chosen:
+            pks = [parse_id(text) for text in chosen["ids"]]
+            return Response({"replayed": bad_rows.replay(_seen(request, pks))})
+        if customer_of(request) not in (None, chosen["customer"]):
+            raise NotFound
+        return Response({"replayed": bad_rows.replay_all(BadRowFilter(chosen, BadRow.objects.all()).qs)})
+
+
+def parse_id(text: str) -> tuple[int, int]:
+    bucket, _, number = text.partition("-")
+    return int(bucket), int(number)
+
+
+def _seen(request: Request, pks: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those of the rows that the caller may see."""
+    customer = customer_of(request)
+    if customer is None:
+        return pks
+    rows = BadRow.objects.filter(pk__in=pks, customer_id=customer)
+    return list(rows.values_list("bucket", "id"))

@@ -1,0 +1,75 @@
+"""`batches/`: the delivery log, newest first."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from activation.conditions import UploadedFile, fates_of
+from activation.models import Batch
+from api.authentication import customer_of
+from api.resource import Listed
+from integrations.models import Platform
+
+
+class FileSerializer(serializers.ModelSerializer[UploadedFile]):
+    name = serializers.CharField(source="file_name")
+
+    class Meta:
+        model = UploadedFile
+        fields = ["name", "fate", "reason", "uploaded_at"]
+
+
+class BatchListSerializer(serializers.ListSerializer[Any]):
+    """The files of a page are looked up at once."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        rows = list(data)
+        self._context = {**self.context, "files": fates_of(row.id for row in rows)}
+        return super().to_representation(rows)
+
+
+class BatchSerializer(serializers.ModelSerializer[Batch]):
+    platform = serializers.IntegerField(source="platform_id")
+    file = serializers.SerializerMethodField(help_text="Of a file: its name, and what the processing log says of it.")
+
+    class Meta:
+        model = Batch
+        list_serializer_class = BatchListSerializer
+        fields = [
+            *("id", "platform", "activations", "operation", "status", "rows", "accepted", "requests", "bytes"),
+            *("response_status", "request_excerpt", "response_excerpt", "error", "started_at", "finished_at"),
+            "file",
+        ]
+
+    @extend_schema_field(FileSerializer(allow_null=True))
+    def get_file(self, batch: Batch) -> dict[str, Any] | None:
+        file: UploadedFile | None = self.context.get("files", {}).get(batch.id)
+        return None if file is None else dict(FileSerializer(file).data)
+
+
+class BatchFilter(django_filters.FilterSet):
+    activation = django_filters.NumberFilter(method="of_activation", label="Requests that carried this activation.")
+    platform = django_filters.NumberFilter("platform_id")
+    status = django_filters.ChoiceFilter(choices=Batch.Status.choices)
+    started_after = django_filters.IsoDateTimeFilter("started_at", "gte")
+    started_before = django_filters.IsoDateTimeFilter("started_at", "lt")
+
+    def of_activation(self, rows: QuerySet[Batch], name: str, value: Any) -> QuerySet[Batch]:
+        return rows.filter(activations__contains=int(value))
+
+
+class BatchViewSet(Listed[Batch]):
+    queryset = Batch.objects.all()
+    serializer_class = BatchSerializer
+    filterset_class = BatchFilter
+    ordering = ("-started_at", "-bucket", "-id")
+
+    def get_queryset(self) -> QuerySet[Batch]:
+        customer = customer_of(self.request)
+        if customer is None:
+            return Batch.objects.all()
+        platforms = Platform.objects.filter(customer=customer).values_list("pk", flat=True)
+        return Batch.objects.filter(platform_id__in=list(platforms))

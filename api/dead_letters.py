@@ -1,0 +1,106 @@
+"""`dead-letters/`: what a platform finally refused, and why."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from activation import dead_letters
+from activation.models import Activation, DeadLetter
+from api.authentication import customer_of
+from api.idempotency import once
+from api.resource import Listed, OwnedField
+from integrations.models import Platform
+
+
+class DeadLetterSerializer(serializers.ModelSerializer[DeadLetter]):
+    id = serializers.SerializerMethodField(help_text="Name it so in a replay.")
+    activation = serializers.IntegerField(source="activation_id")
+    platform = serializers.IntegerField(source="platform_id")
+    operation = serializers.ChoiceField(["add", "remove"])
+
+    class Meta:
+        model = DeadLetter
+        fields = [
+            *("id", "activation", "platform", "platform_user_id", "user_id", "operation", "reason"),
+            *("response_excerpt", "attempts", "batch", "died_at"),
+        ]
+
+    def get_id(self, letter: DeadLetter) -> str:
+        return dead_letters.name(letter)
+
+
+class DeadLetterFilter(django_filters.FilterSet):
+    activation = django_filters.NumberFilter("activation_id")
+    platform = django_filters.NumberFilter("platform_id")
+
+
+class ReplaySerializer(serializers.Serializer[Any]):
+    """Either some, or all of an activation."""
+
+    ids = serializers.ListField(
+        child=serializers.CharField(max_length=2_000),
+        allow_empty=False,
+        max_length=1000,
+        required=False,
+        help_text="From the list.",
+    )
+    activation = OwnedField(
+        queryset=Activation.objects.all(), customer_path="audience__customer_id", required=False, help_text="All of it."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        unknown = set(self.initial_data) - set(self.fields)
+        if unknown:
+            raise ValidationError({min(unknown): ErrorDetail("There is no such field.", "unknown")})
+        if len(attrs) != 1:
+            raise ValidationError({"ids": ErrorDetail("Give either ids or an activation.", "invalid")})
+        return attrs
+
+    def validate_ids(self, ids: list[str]) -> list[dead_letters.Key]:
+        try:
+            return [dead_letters.key(text) for text in ids]
+        except ValueError as wrong:
+            raise ValidationError(ErrorDetail(f"{wrong} is no id of this list.", "invalid")) from None
+
+
+class DeadLetterViewSet(Listed[DeadLetter]):
+    queryset = DeadLetter.objects.all()
+    serializer_class = DeadLetterSerializer
+    filterset_class = DeadLetterFilter
+    ordering = ("died_at", "bucket", "activation_id", "platform_user_id")
+
+    def get_queryset(self) -> QuerySet[DeadLetter]:
+        return seen_by(self.request)
+
+    @extend_schema(
+        request=ReplaySerializer,
+        responses=inline_serializer("ReplayedLetters", {"replayed": serializers.IntegerField()}),
+    )
+    @action(detail=False, methods=["post"])
+    @once
+    def replay(self, request: Request) -> Response:
+        """Send what is wanted of them today."""
+        asked = ReplaySerializer(data=request.data, context=self.get_serializer_context())
+        asked.is_valid(raise_exception=True)
+        letters = self.get_queryset()
+        if "ids" in asked.validated_data:
+            letters = dead_letters.named(letters, asked.validated_data["ids"])
+        else:
+            letters = letters.filter(activation_id=asked.validated_data["activation"].pk)
+        return Response({"replayed": dead_letters.replay(letters)})
+
+
+def seen_by(request: Request) -> QuerySet[DeadLetter]:
+    """Those that the caller may see."""
+    customer = customer_of(request)
+    if customer is None:
+        return DeadLetter.objects.all()
+    platforms = Platform.objects.filter(customer=customer).values_list("pk", flat=True)
+    return DeadLetter.objects.filter(platform_id__in=list(platforms))

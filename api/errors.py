@@ -1,0 +1,59 @@
+"""Refusals, in the API's one shape."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
+
+from audiences.rules.errors import RuleError
+from audiences.services import AudienceInUseError
+
+
+class ConflictError(APIException):
+    status_code = 409
+    default_code = "conflict"
+    default_detail = "This collides with something that exists, or with another change made at the same time."
+
+
+class KeyReusedError(APIException):
+    status_code = 422
+    default_code = "idempotency_key_reused"
+    default_detail = "This Idempotency-Key was already used for another request."
+
+
+@contextmanager
+def in_use() -> Iterator[None]:
+    """What stands in the way becomes a 409."""
+    try:
+        yield
+    except AudienceInUseError as error:
+        raise ConflictError(str(error)) from None
+
+
+@contextmanager
+def refusals(prefix: str = "") -> Iterator[None]:
+    """Domain errors become a 400 whose `attr` names the place below `prefix`."""
+    try:
+        yield
+    except RuleError as error:
+        raise ValidationError(
+            {at("rule", fault.place): [ErrorDetail(fault.message, "invalid")] for fault in error.errors}
+        ) from None
+    except DjangoValidationError as error:
+        raise ValidationError(_placed(error, prefix)) from None
+
+
+def at(name: str, place: str) -> str:
+    return f"{name}.{place}" if name and place else name or place
+
+
+def _placed(error: DjangoValidationError, prefix: str) -> Mapping[str, Any]:
+    if not hasattr(error, "error_dict"):
+        return {prefix or "non_field_errors": error.messages}
+    return {
+        at(prefix, "" if name == NON_FIELD_ERRORS else name) or "non_field_errors": messages
+        for name, messages in error.message_dict.items()
+    }

@@ -1,0 +1,144 @@
+"""`mappings/upload/`: a match table, taken in as it arrives and answered line by line."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from django.http import FileResponse
+from rest_framework.exceptions import APIException, ErrorDetail, ParseError, ValidationError
+from rest_framework.request import Request
+
+from api.authentication import customer_of
+from api.body_lines import LONGEST, lines_of
+from core.inbox import Command
+from core.limits import Limits
+from core.models import Customer
+from core.transactions import send
+from integrations.models import Platform
+from pipeline.backpressure import Pace
+from profiles.match_lines import BadLineError, MatchLines
+from profiles.personal.customers import protection_of
+
+BATCH = 5_000  # lines a commit
+AT_ONCE = 2  # uploads: each keeps one of the console's threads
+IN_MEMORY = 1024 * 1024  # bytes of the answer; the rest waits in a temporary file
+NDJSON = "application/x-ndjson"
+
+_room = threading.BoundedSemaphore(AT_ONCE)
+
+
+class BusyError(APIException):
+    status_code = 503
+    default_code = "busy"
+    default_detail = f"{AT_ONCE} uploads are under way. Try again later."
+    wait = 10  # seconds: becomes Retry-After
+
+
+@dataclass(slots=True)
+class Counts:
+    lines: int = 0
+    stored: int = 0
+    errors: int = 0
+
+
+@dataclass(slots=True)
+class Upload:
+    """One table under way; empty lines are passed over, but counted as lines.
+
+    `all_lines`: the answer tells of every line, not only of bad ones.
+
+    The answer is kept back until the body has been read: a sender that does not read while it sends, as most
+    do not, would otherwise wait for us while we wait for it.
+    """
+
+    table: MatchLines
+    answer: IO[bytes]
+    all_lines: bool
+    counts: Counts = field(default_factory=Counts)
+    pace: Pace = field(default_factory=Pace)
+    _rows: list[Command] = field(default_factory=list)
+
+    def take(self, lines: Iterator[bytes | None]) -> None:
+        """Every line; committed batch by batch. What was committed stays, whatever follows."""
+        try:
+            for raw in lines:
+                self._take_line(raw)
+                if len(self._rows) >= BATCH:
+                    self._commit()
+        except ParseError as broken:
+            self._commit()
+            raise ParseError(f"{broken.detail} The {self.counts.lines} lines before that were read.") from None
+        self._commit()
+        self._tell(lines=self.counts.lines, stored=self.counts.stored, errors=self.counts.errors)
+
+    def _take_line(self, raw: bytes | None) -> None:
+        self.counts.lines += 1
+        if raw is not None and not raw.strip():
+            return
+        try:
+            self._take_good(raw)
+        except BadLineError as error:
+            self.counts.errors += 1
+            self._tell(line=self.counts.lines, status="error", message=str(error))
+
+    def _take_good(self, raw: bytes | None) -> None:
+        if raw is None:
+            raise BadLineError(f"a line may have {LONGEST} bytes at most")
+        self._rows.append(self.table.read(raw, datetime.now(UTC)))
+        self.counts.stored += 1
+        if self.all_lines:
+            self._tell(line=self.counts.lines, status="stored")
+
+    def _commit(self) -> None:
+        if self._rows:
+            self.pace.wait()
+            send(self._rows)
+            self._rows = []
+
+    def _tell(self, **said: Any) -> None:
+        self.answer.write(json.dumps(said, ensure_ascii=False).encode() + b"\n")
+
+
+def upload(request: Request) -> FileResponse:
+    """Take the table in; the answer has a line for each bad line, and the counts as its last."""
+    all_lines = _wants_all(request)
+    protections = {customer.m: protection_of(customer) for customer in Customer.objects.all()}
+    table = MatchLines(_platforms(request), protections, Limits())
+    with a_place():
+        answer: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (the response closes it)
+        Upload(table, answer, all_lines).take(lines_of(request))
+        answer.seek(0)
+        return FileResponse(answer, content_type=NDJSON)
+
+
+@contextmanager
+def a_place() -> Iterator[None]:
+    """For one upload, of whatever kind. Raises BusyError."""
+    if not _room.acquire(blocking=False):
+        raise BusyError
+    try:
+        yield
+    finally:
+        _room.release()
+
+
+def _wants_all(request: Request) -> bool:
+    unknown = request.query_params.keys() - {"results"}
+    results = request.query_params.get("results", "errors")
+    if unknown or results not in {"errors", "all"}:
+        message = ErrorDetail("The only parameter is results: errors (the default) or all.", "invalid")
+        raise ValidationError({next(iter(unknown), "results"): message})
+    return results == "all"
+
+
+def _platforms(request: Request) -> dict[int, int]:
+    rows = Platform.objects.filter(enabled=True)
+    customer = customer_of(request)
+    if customer is not None:
+        rows = rows.filter(customer_id=customer)
+    return dict(rows.values_list("pl", "customer_id"))

@@ -1,0 +1,109 @@
+"""`pixels/`: where data is collected, and whose user syncs it starts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.errors import ConflictError
+from api.ids import keep_ahead
+from api.resource import Changed, Created, Destroyed, OwnedField, Readable, customer_field
+from api.strict import IdField, StrictSerializer
+from audiences.references import audiences_naming
+from integrations.models import Platform
+from profiles.models import Pixel, PixelIntegration
+from profiles.tags import tag
+
+
+class TagRenderer(BaseRenderer):
+    media_type = "text/html"
+    format = "html"
+    charset = "utf-8"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        if isinstance(data, str):
+            return data
+        return JSONRenderer().render(data, accepted_media_type, renderer_context)
+
+
+class PixelSerializer(StrictSerializer[Pixel]):
+    id = IdField(help_text="What requests carry as “id”. The next free number where none is given.")
+    customer = customer_field()
+    integrations = OwnedField(
+        queryset=Platform.objects.all(),
+        many=True,
+        required=False,
+        help_text="The platforms whose user sync this pixel starts, the most important first.",
+    )
+    fixed = ("id", "customer")
+    unique = ("id",)
+
+    class Meta:
+        model = Pixel
+        fields = ["id", "customer", "name", "user_key", "integrations", "created_at"]
+
+    def to_representation(self, instance: Pixel) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        links = sorted(instance.pixelintegration_set.all(), key=lambda link: (-link.priority, link.pk))
+        return {**shown, "integrations": [link.platform_id for link in links]}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        customer = self.instance.customer_id if isinstance(self.instance, Pixel) else attrs["customer"].pk
+        foreign = [platform.pk for platform in attrs.get("integrations", ()) if platform.customer_id != customer]
+        if foreign:
+            raise serializers.ValidationError({"integrations": f"belong to another customer: {foreign}"})
+        return attrs
+
+    def create(self, validated_data: dict[str, Any]) -> Pixel:
+        platforms = validated_data.pop("integrations", [])
+        pixel = Pixel.objects.create(**validated_data)
+        if "id" in validated_data:
+            keep_ahead(Pixel, pixel.pk)
+        integrate(pixel, platforms)
+        return pixel
+
+    def update(self, instance: Pixel, validated_data: dict[str, Any]) -> Pixel:
+        platforms = validated_data.pop("integrations", None)
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        instance.save()
+        if platforms is not None:
+            integrate(instance, platforms)
+        return instance
+
+
+def integrate(pixel: Pixel, platforms: list[Platform]) -> None:
+    """Make `platforms` the pixel's, the first with the highest priority."""
+    wanted = {platform.pk: len(platforms) - place for place, platform in enumerate(platforms)}
+    pixel.pixelintegration_set.exclude(platform__in=wanted).delete()
+    for pk, priority in wanted.items():
+        PixelIntegration.objects.update_or_create(
+            {"priority": priority}, pixel=pixel, platform_id=pk, create_defaults={"priority": priority}
+        )
+
+
+class PixelViewSet(Created[Pixel], Readable[Pixel], Changed[Pixel], Destroyed[Pixel]):
+    queryset = Pixel.objects.prefetch_related("pixelintegration_set")
+    serializer_class = PixelSerializer
+    filterset_fields = ["customer"]
+
+    def perform_destroy(self, instance: Pixel) -> None:
+        users = audiences_naming(instance.customer_id, pixel=instance.pk)
+        if users:
+            raise ConflictError(f"Audiences count on this pixel: {', '.join(map(str, users))}.")
+        instance.delete()
+
+    @extend_schema(responses={(200, "text/html"): OpenApiTypes.STR})
+    @action(detail=True, renderer_classes=[TagRenderer, JSONRenderer])
+    def tag(self, request: Request, pk: str) -> Response:
+        """The HTML to paste into pages."""
+        return Response(tag(self.get_object()), content_type="text/html; charset=utf-8")

@@ -1,0 +1,133 @@
+"""`users/{user_id}/`: the whole story of one user."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api.authentication import caller, customer_named
+from api.erasures import ErasureSerializer
+from api.idempotency import once
+from pipeline.privacy import erasures
+from pipeline.privacy.export import export
+from pipeline.stories import story
+
+
+class ActivitySerializer(serializers.Serializer[Any]):
+    first = serializers.DateTimeField()
+    last = serializers.DateTimeField()
+    count = serializers.IntegerField()
+
+
+class IdentitySerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    value = serializers.CharField()
+
+
+class UserMappingSerializer(serializers.Serializer[Any]):
+    platform = serializers.IntegerField()
+    platform_user_id = serializers.CharField()
+    synced_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    extra = serializers.DictField()
+
+
+class UserAudienceSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField(allow_null=True)
+
+
+class UserDeliverySerializer(serializers.Serializer[Any]):
+    activation = serializers.IntegerField()
+    platform = serializers.IntegerField()
+    platform_user_id = serializers.CharField()
+    wanted = serializers.BooleanField()
+    acknowledged = serializers.BooleanField(allow_null=True)
+    state = serializers.CharField()
+    at = serializers.DateTimeField()
+    error = serializers.CharField()
+
+
+class CauseSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField(help_text="Of the id that both were seen with.")
+    value = serializers.CharField()
+    pixel = serializers.IntegerField(allow_null=True)
+
+
+class UserMergeSerializer(serializers.Serializer[Any]):
+    user_id = serializers.UUIDField(help_text="The younger one, which answers with `into` since.")
+    into = serializers.UUIDField()
+    cause = CauseSerializer()
+    at = serializers.DateTimeField()
+
+
+class SetAsideSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    value = serializers.CharField()
+    times = serializers.IntegerField()
+    first_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
+
+
+class StorySerializer(serializers.Serializer[Any]):
+    user_id = serializers.UUIDField()
+    customer = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    attributes = serializers.DictField()
+    dimensions = serializers.DictField()
+    activity = serializers.DictField(child=ActivitySerializer())
+    identities = IdentitySerializer(many=True)
+    merges = UserMergeSerializer(many=True)
+    set_aside = SetAsideSerializer(many=True, help_text="Ids for which the user has too many already.")
+    mappings = UserMappingSerializer(many=True)
+    audiences = UserAudienceSerializer(many=True)
+    deliveries = UserDeliverySerializer(many=True)
+
+
+class UserView(APIView):
+    @extend_schema(
+        responses=StorySerializer,
+        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+    )
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """What is known of a user; the id of a merged profile answers with the survivor."""
+        found = story(customer_named(request), user_id)
+        if found is None:
+            raise NotFound("This customer has no such user.")
+        return Response(StorySerializer(found).data)
+
+    @extend_schema(
+        request=None,
+        responses={202: ErasureSerializer},
+        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+    )
+    @once
+    def delete(self, request: Request, user_id: UUID) -> Response:
+        """Erase the user and all that was merged into it; platforms are told to remove its ids.
+
+        Answers at once with the proof, which `erasures/` goes on showing. Where nobody is known, what is under way
+        is dropped.
+        """
+        erasure = erasures.request(customer_named(request), user_id, f"API key {caller(request)}")
+        return Response(ErasureSerializer(erasure).data, 202)
+
+
+class UserExportView(APIView):
+    @extend_schema(
+        responses=OpenApiTypes.OBJECT,
+        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+    )
+    def get(self, request: Request, user_id: UUID) -> Response:
+        """Everything that the hub holds on a user, table by table."""
+        found = export(customer_named(request), user_id)
+        if found is None:
+            raise NotFound("This customer has no such user.")
+        return Response(found, headers={"Content-Disposition": f'attachment; filename="user-{user_id}.json"'})

@@ -1,0 +1,49 @@
+"""The console's pages beside Django's admin."""
+
+from django.contrib import admin
+from django.urls import path
+
+from console import audiences
+from console.bad_rows import bad_rows
+from console.batches import batches
+from console.connectors import connectors
+from console.dead_letters import dead_letters
+from console.erasures import erase_user, erasure_list, export_user
+from console.hot_ids import hot_ids
+from console.imports import import_errors, imports
+from console.links import links
+from console.lookup import look_up
+from console.match_rate import match_rate
+from console.pipeline import pipeline
+from console.platform_health import platform_health
+from console.rule_fields import rule_fields
+
+app_name = "console"
+urlpatterns = [
+    path("audiences/estimate/", admin.site.admin_view(audiences.estimate), name="estimate"),
+    path("audiences/rule-fields/", admin.site.admin_view(rule_fields), name="rule-fields"),
+    path("audiences/overlap/", admin.site.admin_view(audiences.overlap), name="overlap"),
+    path("audiences/<int:pk>/why/", admin.site.admin_view(audiences.why), name="why"),
+    path("audiences/<int:pk>/size/", admin.site.admin_view(audiences.size), name="audience-size"),
+    path("audiences/<int:pk>/versions/", admin.site.admin_view(audiences.changes), name="audience-versions"),
+    path(
+        "audiences/<int:pk>/versions/go-back/<int:version>/",
+        admin.site.admin_view(audiences.go_back),
+        name="audience-go-back",
+    ),
+    path("users/<int:customer>/<uuid:user_id>/export/", admin.site.admin_view(export_user), name="export-user"),
+    path("users/<int:customer>/<uuid:user_id>/erase/", admin.site.admin_view(erase_user), name="erase-user"),
+    path("erasures/", admin.site.admin_view(erasure_list), name="erasures"),
+    path("imports/", admin.site.admin_view(imports), name="imports"),
+    path("imports/<int:pk>/errors/", admin.site.admin_view(import_errors), name="import-errors"),
+    path("hot-ids/", admin.site.admin_view(hot_ids), name="hot-ids"),
+    path("connectors/", admin.site.admin_view(connectors), name="connectors"),
+    path("links/", admin.site.admin_view(links), name="links"),
+    path("look-up/", admin.site.admin_view(look_up), name="look-up"),
+    path("match-rate/", admin.site.admin_view(match_rate), name="match-rate"),
+    path("batches/", admin.site.admin_view(batches), name="batches"),
+    path("dead-letters/", admin.site.admin_view(dead_letters), name="dead-letters"),
+    path("platform-health/", admin.site.admin_view(platform_health), name="platform-health"),
+    path("bad-rows/", admin.site.admin_view(bad_rows), name="bad-rows"),
+    path("pipeline/", admin.site.admin_view(pipeline), name="pipeline"),
+]

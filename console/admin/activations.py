@@ -1,0 +1,196 @@
+"""Activations in the console. Every change goes through `activation.services`."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from activation import backfills, services
+from activation.models import Activation
+from console.components import JsonField, ModelAdmin, TriedFirst, address, button, confirmed, labelled, page, stays
+
+STATES = {"pending": "info", "live": "success", "paused": "warning", "broken": "danger", "ending": "info"}
+SETTINGS_HELP = (
+    'What the connector asks of each activation, as JSON; often nothing. For example {"segment_id": 4711} to use a'
+    " segment that exists."
+)
+
+
+class ActivationForm(TriedFirst):
+    settings = JsonField(required=False, rows=5, help_text=SETTINGS_HELP)
+
+    class Meta:
+        model = Activation
+        fields = ["audience", "platform", "settings"]
+
+    def clean_settings(self) -> Any:
+        value = self.cleaned_data["settings"] or {}
+        if not isinstance(value, dict):
+            raise ValidationError("This must be a JSON object.")
+        return value
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        audience, platform = given.get("audience"), given.get("platform")
+        if audience and platform and audience.customer_id != platform.customer_id:
+            self.add_error("platform", "This platform belongs to another customer than the audience.")
+        return given
+
+    def change(self, row: Activation) -> Activation:
+        return services.activate(row.audience, row.platform, row.settings)
+
+
+class TrialForm(forms.Form):
+    platform_user_id = forms.CharField(max_length=256, label="The platform's id", widget=UnfoldAdminTextInputWidget)
+
+
+def _goes_on(row: Activation) -> bool:
+    return row.status in (Activation.Status.PENDING, Activation.Status.LIVE)
+
+
+def _stands_still(row: Activation) -> bool:
+    return row.status in (Activation.Status.PAUSED, Activation.Status.BROKEN)
+
+
+@admin.register(Activation)
+class ActivationAdmin(ModelAdmin[Activation]):
+    form = ActivationForm
+    list_display = ["audience", "platform", "state", "wanted", "acknowledged", "segment_id", "last_error"]
+    list_display_links = ["audience"]
+    list_filter = ["status", "platform", "audience__customer"]
+    search_fields = ["audience__name", "platform__name", "segment_id"]
+    list_select_related = ["audience", "platform"]
+    actions_detail = ["preview", "test", "pause", "resume", "resync", "end"]
+    readonly_fields = [
+        *("state", "counts", "progress", "segment_id", "last_error", "possible_orphan", "given_settings", "created_at"),
+    ]
+    has_delete_permission = stays
+
+    def get_fieldsets(self, request: HttpRequest, obj: Activation | None = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ["audience", "platform", "settings"]})]
+        shown = [
+            "audience",
+            "platform",
+            "state",
+            "counts",
+            "progress",
+            "segment_id",
+            "given_settings",
+            "last_error",
+            "possible_orphan",
+            "created_at",
+        ]
+        return [(None, {"fields": shown})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Activation | None = None) -> list[str]:
+        return [*self.readonly_fields, "audience", "platform"] if obj else self.readonly_fields
+
+    def get_form(
+        self, request: HttpRequest, obj: Activation | None = None, change: bool = False, **options: Any
+    ) -> Any:
+        """Nothing of an activation that exists is typed: its buttons change it."""
+        if obj is not None:
+            options["form"] = forms.ModelForm
+        return super().get_form(request, obj, change, **options)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        listed = super().get_changelist_instance(request)
+        for row in listed.result_list:
+            row.known_counts = services.counts(row)
+        return listed
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        nothing = dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"), False)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **nothing})
+
+    @labelled("status", STATES)
+    def state(self, row: Activation) -> str:
+        return row.status
+
+    @admin.display
+    def wanted(self, row: Any) -> str:
+        return f"{row.known_counts['wanted']:,}"
+
+    @admin.display
+    def acknowledged(self, row: Any) -> str:
+        return f"{row.known_counts['acknowledged']:,}"
+
+    @admin.display
+    def counts(self, row: Activation) -> str:
+        return " · ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in services.counts(row).items())
+
+    @admin.display(description="looked through at activation")
+    def progress(self, row: Activation) -> str:
+        return f"{backfills.percent(row.id)} % of the users"
+
+    @admin.display(description="settings")
+    def given_settings(self, row: Activation) -> SafeString:
+        return format_html('<pre class="hub-code">{}</pre>', json.dumps(row.settings, indent=2, ensure_ascii=False))
+
+    def save_model(self, request: HttpRequest, obj: Activation, form: Any, change: bool) -> None:
+        if not change:
+            obj.pk = form.change(obj).pk
+            obj.refresh_from_db()
+
+    @button("Preview", "visibility")
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The exact requests that the next batch would send; sends nothing."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return page(
+            request, "preview.html", f"Next requests of {row}", texts=_texts(services.preview(row)), back=address(row)
+        )
+
+    @button("Test", "science")
+    def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send one id now, and show what the platform says."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        form, texts = TrialForm(request.POST or None), list[str]()
+        if form.is_valid():
+            try:
+                texts = _texts(services.test(row, form.cleaned_data["platform_user_id"]))
+            except ValidationError as refusal:
+                form.add_error("platform_user_id", refusal)
+        return page(request, "trial.html", f"Test of {row}", form=form, texts=texts, back=address(row))
+
+    @confirmed(
+        "Pause", "Send nothing more of this activation? What changes meanwhile is remembered.", "pause", _goes_on
+    )
+    def pause(self, request: HttpRequest, activation: Activation) -> str:
+        services.pause(activation)
+        return f"{activation} is paused."
+
+    @confirmed("Resume", "Go on with today's members?", "play_arrow", _stands_still)
+    def resume(self, request: HttpRequest, activation: Activation) -> str:
+        services.resume(activation)
+        return f"{activation} goes on."
+
+    @confirmed("Send all again", "Send every member again? For a platform that has lost some.", "sync")
+    def resync(self, request: HttpRequest, activation: Activation) -> str:
+        services.resync(activation)
+        return f"Every member of {activation} is sent again."
+
+    @confirmed("End", "Have the platform remove every member, and delete this activation then?", "delete")
+    def end(self, request: HttpRequest, activation: Activation) -> str:
+        services.deactivate(activation)
+        return f"{activation} is ending: it goes when the platform was told of everybody."
+
+
+def _texts(told: list[dict[str, Any]]) -> list[str]:
+    return [json.dumps(one, indent=2, ensure_ascii=False, default=str) for one in told]

@@ -1,0 +1,107 @@
+"""Attributes in the console: what the data holds, and what of it audiences may use."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+
+from audiences.attributes import AttributeInUseError, set_attribute
+from console.components import ModelAdmin, TriedFirst, stays
+from profiles.models import Attribute, AttributeSighting, DataSeen
+
+
+class AttributeForm(TriedFirst):
+    def change(self, row: Attribute) -> Attribute:
+        kind, enabled, personal, sensitive = row.type, row.enabled, row.personal, row.sensitive
+        if row._state.adding:
+            row.type, row.enabled, row.personal, row.sensitive = Attribute.Type.MIXED, False, False, False
+            row.save()
+        else:
+            Attribute.objects.filter(pk=row.pk).update(name=row.name)
+        saved = Attribute.objects.get(pk=row.pk)
+        set_attribute(
+            saved,
+            enabled=enabled if enabled != saved.enabled else None,
+            type_=kind if kind != saved.type else None,
+            personal=personal if personal != saved.personal else None,
+            sensitive=sensitive if sensitive != saved.sensitive else None,
+        )
+        return saved
+
+    def refused(self, error: Exception) -> bool:
+        if isinstance(error, AttributeInUseError):
+            self.add_error(None, ValidationError(str(error)))
+            return True
+        return super().refused(error)
+
+
+@admin.register(Attribute)
+class AttributeAdmin(ModelAdmin[Attribute]):
+    form = AttributeForm
+    list_display = ["path", "name", "customer", "type", "enabled", "share", "last_seen", "examples"]
+    list_filter = ["enabled", "type", "personal", "sensitive", "customer"]
+    search_fields = ["path", "name"]
+    list_select_related = ["customer"]
+    actions = ["enable", "disable"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": ["customer", "path", "name", "type", "enabled", "personal", "sensitive"],
+                "description": "Attributes are found in the data by themselves. Fix the type and enable one"
+                " to use it in audiences.",
+            },
+        )
+    ]
+    has_delete_permission = stays
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Attribute | None = None) -> list[str]:
+        return ["customer", "path"] if obj else []
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Attribute]:
+        seen = AttributeSighting.objects.filter(attribute_id=OuterRef("pk"))
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                seen_at=Subquery(seen.values("last_seen")),
+                seen_as=Subquery(seen.values("examples")),
+                seen_in=Subquery(seen.values("events")),
+                seen_of=Subquery(DataSeen.objects.filter(customer_id=OuterRef("customer_id")).values("events")),
+            )
+        )
+
+    @admin.display(description="last seen", ordering="seen_at")
+    def last_seen(self, row: Any) -> Any:
+        return row.seen_at
+
+    @admin.display(ordering="seen_in")
+    def share(self, row: Any) -> str:
+        return f"{row.seen_in / row.seen_of:.1%}" if row.seen_in and row.seen_of else ""
+
+    @admin.display
+    def examples(self, row: Any) -> str:
+        return ", ".join(str(example)[:40] for example in (row.seen_as or [])[:3])
+
+    def save_model(self, request: HttpRequest, obj: Attribute, form: Any, change: bool) -> None:
+        obj.pk = form.change(obj).pk
+        obj.refresh_from_db()
+
+    @admin.action(description="Enable for audiences")
+    def enable(self, request: HttpRequest, rows: QuerySet[Attribute]) -> None:
+        self._set(request, rows, enabled=True)
+
+    @admin.action(description="Disable")
+    def disable(self, request: HttpRequest, rows: QuerySet[Attribute]) -> None:
+        self._set(request, rows, enabled=False)
+
+    def _set(self, request: HttpRequest, rows: QuerySet[Attribute], *, enabled: bool) -> None:
+        for row in rows:
+            try:
+                with transaction.atomic():
+                    set_attribute(Attribute.objects.get(pk=row.pk), enabled=enabled)
+            except (AttributeInUseError, ValidationError) as error:
+                self.message_user(request, f"{row}: {error}", messages.ERROR)

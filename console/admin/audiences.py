@@ -1,0 +1,178 @@
+"""Audiences in the console. Every change goes through `audiences.services`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from audiences import history, services
+from audiences.models import Audience
+from audiences.rules.errors import RuleError
+from console.admin.attributes import AttributeAdmin
+from console.admin.lookalikes import LookalikeAdmin, goes_on, is_paused
+from console.components import JsonField, ModelAdmin, TriedFirst, button, confirmed, labelled, stays
+
+__all__ = ["AttributeAdmin", "AudienceAdmin", "LookalikeAdmin"]
+
+NOTHING_YET = {"combinator": "and", "rules": []}
+KEYS = ("combinator", "not", "field", "operator", "value", "days", "rules")
+RULE_HELP = (
+    "Whom it describes. As JSON it is react-querybuilder's: groups (combinator “and” or “or”, “not”, rules) of"
+    ' conditions such as {"field": "attribute.Country", "operator": "=", "value": "DE"}. Fields: attribute.Country (an'
+    " enabled attribute's path), dimension._geo_c, pixel.7.count, pixel.7.first, pixel.7.last (a pixel's id), audience,"
+    " platform, split.control (percent). Durations as P30D or PT12H."
+)
+
+
+class AudienceForm(TriedFirst):
+    rule = JsonField(rows=18, first=KEYS, help_text=RULE_HELP)
+
+    class Meta:
+        model = Audience
+        fields = ["customer", "name", "rule", "ttl", "alert_percent"]
+
+    by = ""
+
+    def change(self, row: Audience) -> Audience:
+        if row._state.adding:
+            return services.create_audience(
+                row.customer, row.name, row.rule, by=self.by, ttl=row.ttl, alert_percent=row.alert_percent
+            )
+        saved = Audience.objects.get(pk=row.pk)
+        if (row.name, row.alert_percent) != (saved.name, saved.alert_percent):
+            saved.name, saved.alert_percent = row.name, row.alert_percent
+            saved.save(update_fields=["name", "alert_percent", "updated_at"])
+        if (row.rule, row.ttl) != (saved.rule, saved.ttl):
+            services.change_rule(saved, row.rule, ttl=row.ttl, by=self.by)
+        return saved
+
+    def refused(self, error: Exception) -> bool:
+        if isinstance(error, services.AudienceInUseError):
+            self.add_error(None, str(error))
+            return True
+        if not isinstance(error, RuleError):
+            return super().refused(error)
+        self.add_error(
+            "rule",
+            [f"{fault.place}: {fault.message}" if fault.place else fault.message for fault in error.errors],
+        )
+        return True
+
+
+@contextmanager
+def _allowed() -> Iterator[None]:
+    try:
+        yield
+    except services.AudienceInUseError as error:
+        raise ValidationError(str(error)) from None
+
+
+@admin.register(Audience)
+class AudienceAdmin(ModelAdmin[Audience]):
+    form = AudienceForm
+    list_display = ["name", "id", "customer", "state", "size", "moved", "version", "updated_at"]
+    list_filter = ["status", "kind", "customer"]
+    search_fields = ["name", "id"]
+    list_select_related = ["customer"]
+    actions_detail = ["explain", "sizes", "versions", "pause", "resume", "remove"]
+    readonly_fields = ["state", "built", "size", "version", "updated_at"]
+    has_delete_permission = stays  # a button of its own deletes, since it may be refused
+
+    def get_fieldsets(self, request: HttpRequest, obj: Audience | None = None) -> Any:
+        described = (None, {"fields": ["customer", "name", "rule", ("ttl", "alert_percent")]})
+        now = ("Now", {"fields": [("state", "built"), ("size", "version"), "updated_at"]})
+        return [described, now] if obj else [described]
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> HttpResponse:
+        """Lookalikes have a page of their own."""
+        row = self.get_object(request, object_id)
+        if row is not None and row.kind == Audience.Kind.LOOKALIKE:
+            return redirect("admin:lookalikes_lookalike_change", object_id)
+        return super().change_view(request, object_id, *args, **options)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Audience | None = None) -> list[str]:
+        return [*self.readonly_fields, "customer"] if obj else self.readonly_fields
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"rule": NOTHING_YET, **super().get_changeform_initial_data(request)}
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The rows of a page know their size: asked for once."""
+        listed = super().get_changelist_instance(request)
+        sizes = services.sizes([row.pk for row in listed.result_list])
+        alerts = history.alerts(listed.result_list)
+        for row in listed.result_list:
+            row.known_size, row.known_alert = sizes.get(row.pk, 0), alerts.get(row.pk)
+        return listed
+
+    @labelled(
+        "status",
+        {"building": "info", "live": "success", "paused": "warning", "refused": "danger", "deleting": "danger"},
+    )
+    def state(self, row: Audience) -> str:
+        return row.status
+
+    @admin.display(description="members")
+    def size(self, row: Audience) -> str:
+        known = getattr(row, "known_size", None)
+        return f"{services.size(row) if known is None else known:,}"
+
+    @admin.display(description="built")
+    def built(self, row: Audience) -> str:
+        return f"{100 * services.progress([row])[row.pk]:.0f} %"
+
+    @labelled("alert", {}, "pk")
+    def moved(self, row: Audience) -> str | None:
+        """Only where the size moved too far within a day."""
+        alert = getattr(row, "known_alert", None)
+        return None if alert is None else f"{alert.before:,} → {alert.now:,}"
+
+    def get_form(self, request: HttpRequest, obj: Audience | None = None, change: bool = False, **options: Any) -> Any:
+        """The form knows who fills it in."""
+        form = super().get_form(request, obj, change, **options)
+        form.by = request.user.get_username()  # type: ignore[attr-defined]  # each request makes a class of its own
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Audience, form: Any, change: bool) -> None:
+        obj.pk = form.change(obj).pk
+        obj.refresh_from_db()
+
+    @button("Why a user is in it", "help")
+    def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("console:why", object_id)
+
+    @button("Size", "show_chart")
+    def sizes(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("console:audience-size", object_id)
+
+    @button("Versions", "history")
+    def versions(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("console:audience-versions", object_id)
+
+    @confirmed("Delete", "Delete this audience? Platforms are told to remove its members first.", "delete")
+    def remove(self, request: HttpRequest, audience: Audience) -> HttpResponse:
+        try:
+            services.begin_deletion(audience, by=request.user.get_username())
+        except services.AudienceInUseError as error:
+            raise ValidationError(str(error)) from None
+        told = audience.activations.exists()
+        if not told:
+            services.delete_audience(audience)
+        messages.success(request, f"{audience} is deleted{' as soon as its platforms were told' if told else ''}.")
+        return redirect("admin:audiences_audience_changelist")
+
+    @confirmed("Pause", "Freeze this audience? Nobody enters or leaves until it goes on.", "pause", goes_on)
+    def pause(self, request: HttpRequest, audience: Audience) -> str:
+        with _allowed():
+            services.pause_audience(audience, by=request.user.get_username())
+        return f"{audience} is paused."
+
+    @confirmed("Resume", "Let this audience go on? It is built anew from today's profiles.", "play_arrow", is_paused)
+    def resume(self, request: HttpRequest, audience: Audience) -> str:
+        with _allowed():
+            services.resume_audience(audience, by=request.user.get_username())
+        return f"{audience} goes on."

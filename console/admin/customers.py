@@ -1,0 +1,37 @@
+"""Customers in the console."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from console.components import ModelAdmin, stays
+from core.models import Customer
+
+
+@admin.register(Customer)
+class CustomerAdmin(ModelAdmin[Customer]):
+    list_display = ["name", "m", "pixel_count", "audience_count", "created_at"]
+    search_fields = ["name", "m"]
+    fieldsets = [
+        (None, {"fields": ["m", "name"]}),
+        ("Privacy", {"fields": ["consent", "personal_data"]}),
+        ("How long things are kept", {"fields": ["keep_users_days", "keep_activity_days", "keep_logs_days"]}),
+    ]
+    has_delete_permission = stays
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:
+        return ["m"] if obj else []
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        rows = super().get_queryset(request)
+        return rows.annotate(pixel_n=Count("pixels", distinct=True), audience_n=Count("audiences", distinct=True))
+
+    @admin.display(description="pixels", ordering="pixel_n")
+    def pixel_count(self, row: Any) -> int:
+        return int(row.pixel_n)
+
+    @admin.display(description="audiences", ordering="audience_n")
+    def audience_count(self, row: Any) -> int:
+        return int(row.audience_n)

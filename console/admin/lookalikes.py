@@ -1,0 +1,165 @@
+"""Lookalikes in the console: more people like the members of an audience."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from audiences import services
+from audiences.models import Audience
+from console.components import ModelAdmin, TriedFirst, confirmed, labelled, stays
+from console.lookalike_figures import shown
+from lookalikes.models import Lookalike
+from lookalikes.scoring.reach import MOST_PERCENT
+from lookalikes.services import change_lookalike, create_lookalike, train
+
+PERCENT = 5
+TONES = {"building": "info", "live": "success", "paused": "warning", "refused": "danger"}
+
+
+def is_paused(row: Audience) -> bool:
+    return row.status == Audience.Status.PAUSED
+
+
+def goes_on(row: Audience) -> bool:
+    return row.status in (Audience.Status.BUILDING, Audience.Status.LIVE)
+
+
+class LookalikeForm(TriedFirst):
+    percent = forms.FloatField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        help_text=f"The closest so many percent of all profiles, 1 to {MOST_PERCENT}; or else say how many people.",
+    )
+    people = forms.IntegerField(
+        required=False, widget=UnfoldAdminIntegerFieldWidget(), help_text="The closest so many."
+    )
+
+    class Meta:
+        model = Lookalike
+        fields = ["customer", "name", "seed", "retrain_days"]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        reach = self.instance.reach or ({} if self.instance.pk else {"percent": PERCENT})
+        self.initial = {**reach, **self.initial}
+        if "seed" in self.fields:
+            self.fields["seed"].queryset = Audience.objects.filter(kind=Audience.Kind.CUSTOM)  # type: ignore[attr-defined]  # a choice of rows
+            self.fields["seed"].required = True
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        given = {name: values[name] for name in ("percent", "people") if values.get(name) is not None}
+        if len(given) != 1:
+            raise ValidationError({"percent": "Say either a share or how many, one of the two."})
+        self.instance.reach = given
+        return values
+
+    def change(self, row: Lookalike) -> Audience:
+        if row._state.adding:
+            assert row.seed is not None
+            return create_lookalike(row.customer, row.name, row.seed, row.reach, row.retrain_days)
+        saved = Audience.objects.get(pk=row.pk)
+        if row.name != saved.name:
+            saved.name = row.name
+            saved.save(update_fields=["name", "updated_at"])
+        if (row.reach, row.retrain_days) != (saved.reach, saved.retrain_days):
+            change_lookalike(saved, reach=row.reach, retrain_days=row.retrain_days)
+        return saved
+
+    def refused(self, error: Exception) -> bool:
+        if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
+            for name, told in error.message_dict.items():
+                self.add_error("percent" if name == "reach" else name, told)
+            return True
+        return super().refused(error)
+
+
+@admin.register(Lookalike)
+class LookalikeAdmin(ModelAdmin[Lookalike]):
+    form = LookalikeForm
+    change_form_before_template = "console/lookalike.html"
+    list_display = ["name", "id", "customer", "seed", "state", "size", "updated_at"]
+    list_filter = ["status", "customer"]
+    search_fields = ["name", "id"]
+    list_select_related = ["customer", "seed"]
+    actions_detail = ["learn", "pause", "resume", "remove"]
+    readonly_fields = ["state", "size", "version", "updated_at"]
+    has_delete_permission = stays  # a button of its own deletes, since it may be refused
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lookalike]:
+        return super().get_queryset(request).filter(kind=Audience.Kind.LOOKALIKE)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Lookalike | None = None) -> Any:
+        described = (None, {"fields": ["customer", "name", "seed", ("percent", "people"), "retrain_days"]})
+        return [described, ("Now", {"fields": [("state", "size"), ("version", "updated_at")]})] if obj else [described]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Lookalike | None = None) -> list[str]:
+        return [*self.readonly_fields, "customer", "seed"] if obj else self.readonly_fields
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"retrain_days": 7, **super().get_changeform_initial_data(request)}
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        row = self.get_object(request, object_id)
+        told = {} if row is None else shown(row)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **told})
+
+    def get_form(self, request: HttpRequest, obj: Lookalike | None = None, change: bool = False, **options: Any) -> Any:
+        """A point of the curve that was chosen stands in the form."""
+        form = super().get_form(request, obj, change, **options)
+        chosen = request.GET.get("percent", "") if change and request.method == "GET" else ""
+        if not chosen.replace(".", "", 1).isdigit():
+            return form
+
+        class Chosen(form):  # type: ignore[misc, valid-type]  # a form class made at run time
+            def __init__(self, *args: Any, **more: Any) -> None:
+                super().__init__(*args, **more)
+                self.initial |= {"percent": float(chosen), "people": None}
+
+        return Chosen
+
+    @labelled("status", TONES)
+    def state(self, row: Lookalike) -> str:
+        return row.status
+
+    @admin.display(description="members")
+    def size(self, row: Lookalike) -> str:
+        return f"{services.size(row):,}"
+
+    def save_model(self, request: HttpRequest, obj: Lookalike, form: Any, change: bool) -> None:
+        obj.pk = form.change(obj).pk
+        obj.refresh_from_db()
+
+    def response_add(self, request: HttpRequest, obj: Lookalike, post_url_continue: Any = None) -> HttpResponse:
+        messages.success(request, f"{obj} is being learnt: its curve will stand here.")
+        return redirect("admin:lookalikes_lookalike_change", obj.pk)
+
+    @confirmed("Learn anew", "Learn from the seed as it is now? Members change when that is done.", "model_training")
+    def learn(self, request: HttpRequest, row: Lookalike) -> str:
+        train(row)
+        return f"{row} learns anew."
+
+    @confirmed("Pause", "Freeze this lookalike? Nobody enters or leaves until it goes on.", "pause", goes_on)
+    def pause(self, request: HttpRequest, row: Lookalike) -> str:
+        services.pause_audience(row)
+        return f"{row} is paused."
+
+    @confirmed("Resume", "Let this lookalike go on? Everybody is looked at again.", "play_arrow", is_paused)
+    def resume(self, request: HttpRequest, row: Lookalike) -> str:
+        services.resume_audience(row)
+        return f"{row} goes on."
+
+    @confirmed("Delete", "Delete this lookalike and forget who was in it?", "delete")
+    def remove(self, request: HttpRequest, row: Lookalike) -> HttpResponse:
+        try:
+            services.delete_audience(row)
+        except services.AudienceInUseError as error:
+            raise ValidationError(str(error)) from None
+        messages.success(request, f"{row} is deleted.")
+        return redirect("admin:lookalikes_lookalike_changelist")

@@ -1,0 +1,253 @@
+"""What a marketer asks of audiences: live estimates, why a user is in, how the size went, what overlaps."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from audiences import history, overlaps, services, versions
+from audiences.explaining import Explanation, explain
+from audiences.measuring import Estimate, measure
+from audiences.models import Audience, AudienceVersion
+from audiences.rules.errors import RuleError
+from audiences.rules.parse import parse
+from audiences.rules.render import render
+from audiences.schema import names_of, schema_of
+from console.cells import Table, json_text, link, mono, number, state, table, when
+from console.chart import Chart
+from console.components import address, page
+from core.transactions import plain_cursor
+from pipeline.stories import find
+
+HOURS, DAYS = 48, 90
+VIEW, CHANGE = "audiences.view_audience", "audiences.change_audience"
+
+
+@permission_required(VIEW, raise_exception=True)
+def estimate(request: HttpRequest) -> HttpResponse:
+    """A piece of the audience's form: how many the rule that stands there describes, and what saving it would do."""
+    return TemplateResponse(request, "console/estimate.html", _estimated(request.POST))
+
+
+def _estimated(given: Any) -> dict[str, Any]:
+    audience = Audience.objects.filter(pk=given.get("audience") or 0).first()
+    customer = audience.customer_id if audience else given.get("customer")
+    if not customer or not str(customer).isdecimal():
+        return {"waiting": "Choose the customer first."}
+    try:
+        rule = parse(json.loads(given.get("rule") or "null"), schema_of(int(customer)))
+    except RuleError as error:
+        return {"faults": [(fault.place or "rule", fault.message) for fault in error.errors]}
+    except ValueError:
+        return {"faults": [("rule", "is not JSON yet")]}
+    found = measure(int(customer), rule, audience)
+    words = render(rule, names_of(int(customer)))
+    shown: dict[str, Any] = {"words": words, "members": people(found.members, found.exact)}
+    if audience:
+        shown |= {"enter": people(found.enter, found.exact), "leave": people(found.leave, found.exact)}
+    shown["sample"] = [] if audience else found.sample[:5]
+    return shown
+
+
+def people(count: Estimate, exact: bool) -> str:
+    if exact:
+        return number(count.estimate)
+    return f"about {number(count.estimate)} ({number(count.low)} to {number(count.high)})"
+
+
+class WhoForm(forms.Form):
+    id = forms.CharField(
+        max_length=400, label="Any id of the user", widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True})
+    )
+
+
+@permission_required([VIEW, "profiles.view_profile"], raise_exception=True)
+def why(request: HttpRequest, pk: int) -> HttpResponse:
+    audience = get_object_or_404(Audience, pk=pk)
+    form = WhoForm(request.GET) if "id" in request.GET else WhoForm()
+    shown: dict[str, Any] = {"form": form, "audience": audience, "back": address(audience)}
+    if form.is_bound and form.is_valid():
+        users = find(audience.customer_id, form.cleaned_data["id"])
+        told = _explained(audience, users[0]) if users else None
+        shown |= {"searched": True, "told": told, "rows": _parts(told) if told else None}
+    return page(request, "why.html", f"Why a user is in “{audience.name}”", **shown)
+
+
+def _explained(audience: Audience, user: UUID) -> Explanation | None:
+    try:
+        with plain_cursor() as cursor:
+            return explain(cursor, audience, user, names_of(audience.customer_id))
+    except RuleError:
+        return None
+
+
+def _parts(told: Explanation) -> Table:
+    rows = list(_lines(told.tree, 0))
+    if told.expiry:
+        rows.append(_line(told.expiry, 0))
+    return table(["Condition", "Holds", "Found", "Until (by time alone)"], rows)
+
+
+def _lines(part: dict[str, Any], depth: int) -> Any:
+    if "rules" not in part:
+        yield _line(part, depth)
+        return
+    words = {"and": "all of these", "or": "any of these"}[part["combinator"]]
+    title = f"not {words}" if part["not"] else words
+    yield (_indented(title, depth), _holds(part["true"]), "", when(part["until"]))
+    for inner in part["rules"]:
+        yield from _lines(inner, depth + 1)
+
+
+def _line(part: dict[str, Any], depth: int) -> tuple[Any, ...]:
+    return (_indented(part["text"], depth), _holds(part["true"]), json_text(part["found"]), when(part["until"]))
+
+
+def _indented(text: str, depth: int) -> Any:
+    return format_html('<span style="padding-left: {}rem">{}</span>', 1.5 * depth, text)
+
+
+def _holds(truth: bool) -> str:
+    return state("yes" if truth else "no")
+
+
+@permission_required(VIEW, raise_exception=True)
+def size(request: HttpRequest, pk: int) -> HttpResponse:
+    """How the size went, by day or by hour."""
+    audience = get_object_or_404(Audience, pk=pk)
+    step = "hour" if request.GET.get("step") == "hour" else "day"
+    points = history.history(audience, step, HOURS if step == "hour" else DAYS)
+    top = max((point.size for point in points), default=0) or 1
+    label = "%Y-%m-%d %H:%M" if step == "hour" else "%Y-%m-%d"
+    rows = [
+        (f"{point.at:{label}}", number(point.size), number(point.entered), number(point.left))
+        for point in reversed(points)
+    ]
+    shown: dict[str, Any] = {
+        "audience": audience,
+        "step": step,
+        "alert": history.alerts([audience]).get(audience.pk),
+        "chart": Chart([(f"{point.at:{label}}: {number(point.size)} members", point.size / top) for point in points]),
+        "top": number(top),
+        "table": table(["Hour" if step == "hour" else "Day (UTC)", "Members", "Entered", "Left"], rows),
+        "back": address(audience),
+    }
+    return page(request, "audience_size.html", f"Size of “{audience.name}”", **shown)
+
+
+@permission_required(VIEW, raise_exception=True)
+def changes(request: HttpRequest, pk: int) -> HttpResponse:
+    """Its versions, and the way back to one."""
+    audience = get_object_or_404(Audience, pk=pk)
+    rows = AudienceVersion.objects.filter(audience=audience).order_by("-version")[:200]
+    names, schema = names_of(audience.customer_id), schema_of(audience.customer_id)
+    listed = [
+        (row.version, row.change, row.by, when(row.at), _words(row, schema, names), _way_back(audience, row))
+        for row in rows
+    ]
+    headers = ["Version", "Change", "By", "At", "Rule", ""]
+    return page(
+        request,
+        "audience_changes.html",
+        f"Versions of “{audience.name}”",
+        audience=audience,
+        table=table(headers, listed),
+        back=address(audience),
+    )
+
+
+def _words(row: AudienceVersion, schema: Any, names: dict[str, str]) -> str:
+    try:
+        words = render(parse(row.rule, schema), names)
+    except RuleError:
+        words = "(what the rule names is not there any more)"
+    return f"{words}; expires after {row.ttl}" if row.ttl else words
+
+
+def _way_back(audience: Audience, row: AudienceVersion) -> Any:
+    if row.version == audience.version or (row.rule, row.ttl) == (audience.rule, audience.ttl):
+        return "as now"
+    return link(f"go-back/{row.version}/", "Go back to it")
+
+
+@permission_required(CHANGE, raise_exception=True)
+def go_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
+    """Asks first, with what it would do."""
+    audience = get_object_or_404(Audience, pk=pk)
+    try:
+        earlier = versions.of(audience, version)
+        rule = parse(earlier.rule, schema_of(audience.customer_id))
+        if request.method == "POST":
+            services.go_back(audience, version, by=request.user.get_username())
+            return HttpResponse(status=302, headers={"Location": address(audience)})
+    except (versions.NoSuchVersionError, RuleError, services.AudienceInUseError) as error:
+        return page(request, "refused.html", "That version cannot come back", why=str(error), back=address(audience))
+    found = measure(audience.customer_id, rule, audience)
+    question = (
+        f"{people(found.enter, found.exact)} would enter and {people(found.leave, found.exact)} would leave."
+        f" The rule: {render(rule, names_of(audience.customer_id))}"
+    )
+    return page(
+        request,
+        "confirm.html",
+        f"Go back to version {version}",
+        verb="Go back",
+        question=question,
+        row=audience,
+        back=address(audience),
+    )
+
+
+class OverlapForm(forms.Form):
+    ids = forms.ModelMultipleChoiceField(
+        Audience.objects.select_related("customer"), label="Audiences (2 to 10)", widget=forms.SelectMultiple
+    )
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        widget = UnfoldAdminSelectWidget(attrs={"multiple": True, "size": 8})
+        self.fields["ids"].widget.attrs = {**widget.attrs, "multiple": True, "size": 8}
+
+
+@permission_required(VIEW, raise_exception=True)
+def overlap(request: HttpRequest) -> HttpResponse:
+    form = OverlapForm(request.GET) if "ids" in request.GET else OverlapForm()
+    shown: dict[str, Any] = {"form": form}
+    if form.is_bound and form.is_valid():
+        chosen = list(form.cleaned_data["ids"])
+        if not 2 <= len(chosen) <= overlaps.MOST:
+            form.add_error("ids", f"Choose 2 to {overlaps.MOST} audiences.")
+        elif len({one.customer_id for one in chosen}) > 1:
+            form.add_error("ids", "Choose audiences of one customer.")
+        else:
+            shown |= _overlapping(chosen)
+    return page(request, "overlap.html", "Overlap of audiences", **shown)
+
+
+def _overlapping(chosen: list[Audience]) -> dict[str, Any]:
+    found = overlaps.overlap(chosen)
+    of = {(pair.first, pair.second): pair for pair in found.pairs}
+    rows = []
+    for one in chosen:
+        cells: list[Any] = [link(address(one), one.name)]
+        for other in chosen:
+            pair = of.get((one.pk, other.pk)) or of.get((other.pk, one.pk))
+            cells.append(mono(number(found.sizes[one.pk])) if pair is None else _shared(pair))
+        rows.append(cells)
+    figures = [
+        {"title": "In all of them", "value": number(found.all), "hint": "users"},
+        {"title": "In any of them", "value": number(found.any), "hint": "users"},
+        {"title": "Counted", "value": "exactly" if found.exact else "roughly", "hint": "large audiences are sampled"},
+    ]
+    return {"figures": figures, "table": table(["", *(one.name for one in chosen)], rows)}
+
+
+def _shared(pair: overlaps.Pair) -> str:
+    return number(pair.users) if pair.share is None else f"{number(pair.users)} ({100 * pair.share:.1f} %)"

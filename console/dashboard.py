@@ -1,0 +1,66 @@
+"""The console's first page: is it quiet, who is in, who has been told."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from activation import services as activations
+from activation.models import Activation
+from audiences import services as audiences
+from audiences.models import Audience
+from console.cells import Table, link, number, share, state, table
+from console.components import address
+from pipeline import backlog
+
+MOST = 50
+FIGURES = {
+    "inbox": ("Inbox", "accepted, not yet absorbed"),
+    "rechecks_due": ("Rechecks", "memberships that time may have changed"),
+    "building": ("Building", "audiences not yet built"),
+    "deliveries_due": ("Deliveries due", "changes to send, retries included"),
+    "in_flight": ("In flight", "changes being sent"),
+}
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold's DASHBOARD_CALLBACK."""
+    shown: dict[str, Any] = {"figures": figures()}
+    if request.user.has_perm("audiences.view_audience"):
+        shown["audiences"] = _audiences()
+    if request.user.has_perm("activation.view_activation"):
+        shown["activations"] = _activations()
+    return {**context, **shown, "title": "Overview", "most": MOST}
+
+
+def figures() -> list[dict[str, str]]:
+    counts = backlog.counts()
+    return [{"title": title, "value": number(counts[name]), "hint": hint} for name, (title, hint) in FIGURES.items()]
+
+
+def _audiences() -> Table:
+    rows = list(Audience.objects.select_related("customer").order_by("-updated_at")[:MOST])
+    sizes = audiences.sizes([row.pk for row in rows])
+    return table(
+        ["Audience", "Customer", "Members", "Status"],
+        [
+            (link(address(row), row.name), row.customer.name, number(sizes.get(row.pk, 0)), state(row.status))
+            for row in rows
+        ],
+    )
+
+
+def _activations() -> Table:
+    rows = Activation.objects.select_related("audience", "platform").order_by("-created_at")[:MOST]
+    return table(["Activation", "Wanted", "Acknowledged", "", "Status"], map(_activation, rows))
+
+
+def _activation(row: Activation) -> list[Any]:
+    counts = activations.counts(row)
+    wanted, acknowledged = counts["wanted"], counts["acknowledged"]
+    return [
+        link(address(row), row),
+        number(wanted),
+        number(acknowledged),
+        share(acknowledged, wanted),
+        state(row.status),
+    ]

@@ -1,0 +1,71 @@
+"""Exporting and erasing a user from the look-up page, and the proof of those who were erased."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+
+from api.erasures import state_of
+from console.cells import Table, mono, state, table, when
+from console.components import page
+from console.paging import turn
+from integrations.models import Platform
+from pipeline.models import Erasure
+from pipeline.privacy import erasures
+from pipeline.privacy.export import export
+
+QUESTION = (
+    "Erase this user for good: the profile, every id, everything in logs and files? The platforms are told to remove"
+    " the user's ids. It cannot be undone."
+)
+
+
+@permission_required("profiles.view_profile", raise_exception=True)
+def export_user(request: HttpRequest, customer: int, user_id: UUID) -> HttpResponse:
+    found = export(customer, user_id)
+    if found is None:
+        raise Http404
+    answer = JsonResponse(found, json_dumps_params={"indent": 1, "ensure_ascii": False})
+    answer["Content-Disposition"] = f'attachment; filename="user-{user_id}.json"'
+    return answer
+
+
+@permission_required("profiles.delete_profile", raise_exception=True)
+def erase_user(request: HttpRequest, customer: int, user_id: UUID) -> HttpResponse:
+    if request.method != "POST":
+        back = f"{reverse('console:look-up')}?customer={customer}&id={user_id}"
+        return page(request, "confirm.html", "Erase a user", verb="Erase", question=QUESTION, row=user_id, back=back)
+    erasures.request(customer, user_id, f"{request.user.get_username()} in the console")
+    messages.success(request, "The user is being erased; here is how far it has come.")
+    return HttpResponseRedirect(reverse("console:erasures"))
+
+
+@permission_required("profiles.delete_profile", raise_exception=True)
+def erasure_list(request: HttpRequest) -> HttpResponse:
+    rows, ways = turn(request, Erasure.objects.all(), "-requested_at", "-id")
+    return page(request, "log.html", "Erasures", table=_table(rows), ways=ways)
+
+
+def _table(rows: list[Any]) -> Table:
+    names = Platform.objects.in_bulk()
+    headers = ["Requested", "By", "Customer", "State", "Platforms", "Finished", "Proof"]
+    return table(headers, [_cells(row, names) for row in rows])
+
+
+def _cells(row: Erasure, names: dict[int, Platform]) -> list[Any]:
+    told = [
+        f"{names.get(int(platform), platform)}: {', '.join(f'{ids} {what}' for what, ids in sorted(noted.items()))}"
+        for platform, noted in sorted(row.platforms.items())
+    ]
+    return [
+        when(row.requested_at),
+        row.requested_by,
+        row.customer_id,
+        state(state_of(row)),
+        "; ".join(told) or "none had an id",
+        when(row.finished_at),
+        mono(row.id),
+    ]

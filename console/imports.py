@@ -1,0 +1,156 @@
+"""Files of profiles: upload one, see how far it is and what was wrong with it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanWidget
+
+from api.import_upload import FileTooLargeError, kept
+from api.imports import errors_of
+from console.cells import Table, link, number, share, state, table, unbroken, when
+from console.components import page
+from console.paging import turn
+from pipeline.imports import services
+from pipeline.imports.opening import format_of
+from pipeline.imports.row_errors import UnreadableFileError
+from pipeline.models import Import
+from profiles.models import Pixel
+
+Status = Import.Status
+UNDER_WAY = (Status.WAITING, Status.RUNNING)
+CHANGES = {"start": (services.start, "is under way"), "cancel": (services.cancel, "is cancelled")}
+
+
+class UploadForm(forms.Form):
+    pixel = forms.ModelChoiceField(
+        Pixel.objects.select_related("customer"), empty_label=None, widget=UnfoldAdminSelectWidget
+    )
+    file = forms.FileField(
+        label="File: CSV, NDJSON or Parquet, also .gz",
+        widget=forms.ClearableFileInput(
+            attrs={"class": "hub-file", "accept": ".csv,.tsv,.txt,.ndjson,.jsonl,.json,.parquet,.gz"}
+        ),
+    )
+    dry_run = forms.BooleanField(
+        label="Only look: say what would change", required=False, initial=True, widget=UnfoldBooleanWidget
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        try:
+            self.format = format_of(file.name)
+        except UnreadableFileError as error:
+            raise forms.ValidationError(str(error)) from None
+        return file
+
+    def keep(self) -> Import | None:
+        """The import, or None with the fault told at its field."""
+        if not self.is_valid():
+            return None
+        said = self.cleaned_data
+        try:
+            with kept(said["file"].chunks()) as draft:
+                return services.keep_upload(
+                    draft, said["pixel"], said["file"].name, self.format, dry_run=said["dry_run"]
+                )
+        except FileTooLargeError as error:
+            self.add_error("file", str(error.detail))
+            return None
+
+
+@permission_required("pipeline.view_import", raise_exception=True)
+def imports(request: HttpRequest) -> HttpResponse:
+    may_add = request.user.has_perm("pipeline.add_import")
+    form = UploadForm()
+    if request.method == "POST":
+        if not may_add:
+            raise PermissionDenied
+        answer = _change(request) if "change" in request.POST else None
+        form = UploadForm(request.POST, request.FILES)
+        if answer is None and (row := form.keep()) is not None:
+            messages.success(request, f"{row.name} is uploaded.")
+            answer = HttpResponseRedirect(reverse("console:imports"))
+        if answer is not None:
+            return answer
+    rows, ways = turn(request, Import.objects.select_related("pixel__customer"), "-id")
+    busy = any(isinstance(row, Import) and row.status in UNDER_WAY for row in rows)
+    shown: dict[str, Any] = {
+        "form": form,
+        "may_add": may_add,
+        "table": _table(request, rows, may_add=may_add),
+        "ways": ways,
+    }
+    return page(request, "imports.html", "Imports", busy=busy, **shown)
+
+
+@permission_required("pipeline.view_import", raise_exception=True)
+def import_errors(request: HttpRequest, pk: int) -> HttpResponseBase:
+    return errors_of(get_object_or_404(Import, pk=pk))
+
+
+def _change(request: HttpRequest) -> HttpResponse:
+    change, said = CHANGES.get(request.POST["change"], (None, ""))
+    row = get_object_or_404(Import, pk=request.POST.get("import", "0"))
+    if change is not None:
+        try:
+            change(row)
+            messages.success(request, f"The import of {row.name} {said}.")
+        except services.UnsuitableFileError as why:
+            messages.error(request, f"{row.name}: {why}.")
+    return HttpResponseRedirect(request.get_full_path())
+
+
+def _table(request: HttpRequest, rows: list[Any], *, may_add: bool) -> Table:
+    headers = ["Uploaded", "File", "Pixel", "Status", "Progress", "Rows", "Refused", "What came of it", ""]
+    return table(headers, [_cells(request, row, may_add=may_add) for row in rows])
+
+
+def _cells(request: HttpRequest, row: Import, *, may_add: bool) -> list[Any]:
+    refused = link(reverse("console:import-errors", args=[row.pk]), number(row.errors)) if row.errors else "0"
+    changes = _changes(row) if may_add else []
+    buttons = render_to_string("console/import_buttons.html", {"row": row, "changes": changes}, request)
+    return [
+        when(row.created_at),
+        format_html('{}<br><span class="hub-muted text-xs">{}</span>', row.name, row.get_format_display()),
+        str(row.pixel),
+        state(row.status),
+        share(row.read, row.size) if row.status != Status.DONE else share(1, 1),
+        unbroken(f"{number(row.stored)} {'good' if row.dry_run else 'stored'}"),
+        refused,
+        _outcome(row),
+        buttons,
+    ]
+
+
+def _changes(row: Import) -> list[tuple[str, str]]:
+    if row.status in UNDER_WAY:
+        return [("cancel", "Cancel")]
+    if row.dry_run and row.kept and row.status == Status.DONE:
+        return [("start", "Import it"), ("cancel", "Forget it")]
+    return []
+
+
+def _outcome(row: Import) -> SafeString | str:
+    if row.error:
+        return row.error
+    if not row.report:
+        return "a look" if row.dry_run and row.status in UNDER_WAY else ""
+    found = row.report
+    lines = [f"{number(found['new_users'])} new users, {number(found['known_users'])} known"]
+    new = found["new_attributes"]
+    if new:
+        more = f" and {len(new) - 8} more" if len(new) > 8 else ""
+        lines.append(f"new attributes: {', '.join(new[:8])}{more}")
+    if not row.dry_run:
+        lines.insert(0, "a look before said:")
+    return format_html_join(SafeString("<br>"), "{}", [(line,) for line in lines])

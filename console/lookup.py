@@ -1,0 +1,177 @@
+"""Look up one user by any id, and read the whole story."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from activation.models import Activation
+from console.cells import Table, json_text, link, mono, number, state, table, when
+from console.components import page
+from core.models import Customer
+from integrations.models import Platform
+from pipeline.stories import Story, find, story
+from profiles.models import Pixel
+
+KINDS = {"cookie": "cookie", "user": "customer's user id"}
+
+
+class LookUpForm(forms.Form):
+    customer = forms.ModelChoiceField(Customer.objects.all(), empty_label=None, widget=UnfoldAdminSelectWidget)
+    id = forms.CharField(
+        strip=True,
+        max_length=400,
+        label="Any id",
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"placeholder": "our user id, the customer's user id, a device's, a platform's", "autofocus": True}
+        ),
+    )
+
+
+@permission_required("profiles.view_profile", raise_exception=True)
+def look_up(request: HttpRequest) -> HttpResponse:
+    form = LookUpForm(request.GET) if "id" in request.GET else LookUpForm()
+    context: dict[str, Any] = {"form": form}
+    if form.is_bound and form.is_valid():
+        context |= _found(form.cleaned_data["customer"], form.cleaned_data["id"])
+    return page(request, "look_up.html", "Look up a user", **context)
+
+
+def _found(customer: Customer, text: str) -> dict[str, Any]:
+    users = find(customer.pk, text)
+    if len(users) != 1:
+        return {"searched": True, "users": [link(f"?customer={customer.pk}&id={user}", mono(user)) for user in users]}
+    told = story(customer.pk, users[0])
+    return {"searched": True} if told is None else {"searched": True, "story": told, **_shown(told, text)}
+
+
+def _shown(told: Story, text: str) -> dict[str, Any]:
+    return {
+        "facts": _facts(told, text),
+        "sections": [
+            ("Audiences", _audiences(told)),
+            ("Deliveries", _deliveries(told)),
+            ("Identities", _identities(told)),
+            ("Merges: ids that answer with this user", _merges(told)),
+            ("Hot ids: set aside, the user has too many", _set_aside(told)),
+            ("Mappings", _mappings(told)),
+            ("Attributes", _values(told.attributes)),
+            ("Dimensions", _values(told.dimensions)),
+            ("Activity", _activity(told)),
+        ],
+    }
+
+
+def _facts(told: Story, text: str) -> Table:
+    rows: list[tuple[str, Any]] = [("User id", mono(told.user_id)), ("Known since", when(told.created_at))]
+    if _is_another(text, told.user_id):
+        rows.append(("Asked for", mono(f"{text}: merged into this user")))
+    return table([], rows)
+
+
+def _is_another(text: str, user_id: UUID) -> bool:
+    try:
+        return UUID(text) != user_id
+    except ValueError:
+        return False
+
+
+def _audiences(told: Story) -> Table:
+    rows = [(one.name, one.id, when(one.since), when(one.until)) for one in told.audiences]
+    return table(["Audience", "Id", "Since", "Until (by time alone)"], rows)
+
+
+def _deliveries(told: Story) -> Table:
+    names = Activation.objects.select_related("audience", "platform").in_bulk(
+        [one.activation for one in told.deliveries]
+    )
+    return table(
+        ["Activation", "Platform's id", "Wanted", "Acknowledged", "State", "Changed", "Error"],
+        [
+            (
+                names.get(one.activation, one.activation),
+                mono(one.platform_user_id),
+                _in_or_out(one.wanted),
+                _in_or_out(one.acknowledged),
+                state(one.state),
+                when(one.at),
+                one.error[:200],
+            )
+            for one in told.deliveries
+        ],
+    )
+
+
+def _in_or_out(value: bool | None) -> str:
+    return "unknown" if value is None else "in" if value else "out"
+
+
+def _identities(told: Story) -> Table:
+    return table(["Kind", "Id"], [(KINDS.get(one.kind, one.kind), mono(one.value)) for one in told.identities])
+
+
+def _merges(told: Story) -> Table:
+    names = Pixel.objects.in_bulk([one.cause.pixel for one in told.merges if one.cause.pixel])
+    return table(
+        ["Merged", "User", "Into", "Because both were seen with", "By pixel"],
+        [
+            (
+                when(one.at),
+                mono(one.user_id),
+                mono(one.into),
+                mono(f"{KINDS.get(one.cause.kind, one.cause.kind)} {one.cause.value}"),
+                names.get(one.cause.pixel or 0, one.cause.pixel or ""),
+            )
+            for one in told.merges
+        ],
+    )
+
+
+def _set_aside(told: Story) -> Table:
+    return table(
+        ["Kind", "Id", "Times", "First", "Last"],
+        [
+            (KINDS.get(one.kind, one.kind), mono(one.value), number(one.times), when(one.first_at), when(one.last_at))
+            for one in told.set_aside
+        ],
+    )
+
+
+def _mappings(told: Story) -> Table:
+    names = Platform.objects.in_bulk([one.platform for one in told.mappings])
+    return table(
+        ["Platform", "Platform's id", "Synced", "Expires", "Extra"],
+        [
+            (
+                names.get(one.platform, one.platform),
+                mono(one.platform_user_id),
+                when(one.synced_at),
+                when(one.expires_at),
+                json_text(one.extra) if one.extra else "",
+            )
+            for one in told.mappings
+        ],
+    )
+
+
+def _values(values: dict[str, Any]) -> Table:
+    return table(["Name", "Value"], [(name, json_text(value)) for name, value in sorted(values.items())])
+
+
+def _activity(told: Story) -> Table:
+    names = Pixel.objects.in_bulk([int(pixel) for pixel in told.activity if pixel.isdecimal()])
+    return table(
+        ["Pixel", "First", "Last", "Count"],
+        [
+            (
+                names.get(int(pixel), pixel) if pixel.isdecimal() else pixel,
+                when(seen.first),
+                when(seen.last),
+                number(seen.count),
+            )
+            for pixel, seen in told.activity.items()
+        ],
+    )

@@ -1,0 +1,106 @@
+"""The part of a platform's form that follows what is typed: what the connector needs, and what it would send."""
+
+import json
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from console import schema_help
+from integrations import services
+from integrations.connectors.base import Connector
+from integrations.connectors.registry import all_connectors
+from integrations.models import Platform
+from integrations.previews import samples
+from integrations.validation import check_connector
+
+MAY = ("integrations.add_platform", "integrations.change_platform")
+
+
+def preview(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
+    """Of what a form holds now; of a platform that exists, its stored credentials where none are typed.
+
+    Nothing is stored, nothing is sent, and no secret is shown.
+    """
+    kind = _kind(request)
+    if kind is None:
+        return render(request, "console/platform_preview.html", {})
+    context = {**_described(kind), "tables": _tables(kind), **_tried(kind, request, object_id)}
+    return render(request, "console/platform_preview.html", context)
+
+
+def check(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
+    """Ask the platform whether it accepts what the form holds now. Nothing is stored, and nothing changed there."""
+    kind = _kind(request)
+    try:
+        found = None if kind is None else services.ask(_ready(kind, request, object_id))
+    except ValidationError:
+        found = {"ok": False, "error": "the settings do not fit yet"}
+    rows = [(name.replace("_", " "), value) for name, value in (found or {}).items() if name != "ok"]
+    return render(request, "console/platform_check.html", {"found": found, "rows": rows})
+
+
+def _kind(request: HttpRequest) -> type[Connector] | None:
+    if request.method != "POST" or not request.user.has_perms(MAY):
+        raise PermissionDenied
+    return all_connectors().get(request.POST.get("connector", ""))
+
+
+def _ready(kind: type[Connector], request: HttpRequest, object_id: str | None) -> Connector:
+    settings = _typed(request, "settings")
+    credentials = _typed(request, "new_credentials") or _stored(object_id)
+    check_connector(kind.key, settings, credentials)
+    return kind(settings, credentials)
+
+
+def _described(kind: type[Connector]) -> dict[str, Any]:
+    notes = [" ".join(paragraph.split()) for paragraph in kind.notes.split("\n\n")]
+    return {
+        "heading": kind.title,
+        "description": kind.description,
+        "notes": filter(None, notes),
+        "delivers": kind.delivers,
+        "asks": kind.checks is not Connector.checks,
+    }
+
+
+def _tried(kind: type[Connector], request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+    """The requests, or everything that is wrong with the settings."""
+    try:
+        ready = _ready(kind, request, object_id)
+    except ValidationError as wrong:
+        return {"faults": [f"{place}: {fault}" for place, faults in _by_place(wrong) for fault in faults]}
+    return {"samples": list(samples(ready)) if ready.delivers else [], "warnings": ready.warnings()}
+
+
+def _typed(request: HttpRequest, name: str) -> dict[str, Any]:
+    text = request.POST.get(name, "").strip()
+    try:
+        value = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        raise ValidationError({name: ["This is no JSON yet."]}) from None
+    if not isinstance(value, dict):
+        raise ValidationError({name: ["This must be a JSON object."]})
+    return value
+
+
+def _stored(object_id: str | None) -> dict[str, Any]:
+    platform = Platform.objects.filter(pk=object_id).first() if object_id and object_id.isdecimal() else None
+    return dict(platform.credentials) if platform else {}
+
+
+def _by_place(wrong: ValidationError) -> list[tuple[str, list[str]]]:
+    if not hasattr(wrong, "error_dict"):
+        return [("settings", list(wrong.messages))]
+    return [(place.replace("new_credentials", "credentials"), faults) for place, faults in wrong.message_dict.items()]
+
+
+def _tables(kind: type[Connector]) -> list[tuple[str, list[schema_help.Field]]]:
+    schemas = (
+        ("Settings", kind.settings_schema()),
+        ("Credentials", kind.credentials_schema()),
+        ("Settings of each activation", kind.activation_schema()),
+    )
+    found = [(title, schema_help.fields(schema)) for title, schema in schemas]
+    return [(title, fields) for title, fields in found if fields]

@@ -1,0 +1,43 @@
+"""The stages' own database connections.
+
+They pin the planner to index look-ups: a database that has not been analysed yet plans batch look-ups as
+full scans. They read jsonb in the form in which the hub keeps numbers.
+"""
+
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from psycopg.types.json import set_json_loads
+
+from core import arrays
+from core.json_values import loads
+
+OPTIONS = (
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off "
+    "-c idle_in_transaction_session_timeout=30s -c timezone=UTC"
+)
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def connect(*, durable: bool) -> Connection:
+    """A connection in autocommit mode (transactions are asked for by `connection.transaction()`).
+
+    Not `durable`: a commit may be lost when PostgreSQL itself dies, whole, with all that follows it.
+    """
+    database = settings.DATABASES["default"]
+    connection = psycopg.connect(
+        dbname=database["NAME"],
+        user=database["USER"] or None,
+        password=database["PASSWORD"] or None,
+        host=database["HOST"] or None,
+        port=database["PORT"] or None,
+        autocommit=True,
+        application_name="dmphub deliver" if durable else "dmphub absorb",
+        options=f"{OPTIONS} -c synchronous_commit={'on' if durable else 'off'}",
+        connect_timeout=5,
+    )
+    set_json_loads(loads, connection)
+    arrays.register(connection)
+    return connection

@@ -1,0 +1,152 @@
+"""The process environment, read and checked once; every variable is documented in `.env.example`.
+
+Knows nothing of Django, so that the edge, the embedded services and the tests can read it too.
+"""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from environs import Env, EnvValidationError, ValidationError
+
+from core.secret_keys import generated_keys
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_EDGE_URL = "http://127.0.0.1:8001"
+_SMALL_NUMBER = re.compile(r"[0-9]{1,5}")
+
+
+class InvalidEnvironmentError(Exception):
+    """The environment cannot be used; the message names every wrong variable, one a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the environment says; a URL that is None stands for an embedded service."""
+
+    home: Path
+    database_url: str | None = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    edge_url: str
+    secret_keys: tuple[str, ...] = field(repr=False)
+    allow_private_targets: bool
+    insecure_cookies: bool
+    debug: bool
+    metrics_token: str = field(default="", repr=False)
+    tcf_vendor_id: int | None = None
+
+    def derived_secrets(self, purpose: str) -> list[str]:
+        """One secret per key, newest first, that tells nothing about the key or another purpose's secrets."""
+        message = f"dmphub:{purpose}".encode()
+        return [hmac.new(key.encode(), message, hashlib.sha256).hexdigest() for key in self.secret_keys]
+
+
+def read(env_file: Path | None = PROJECT_ROOT / ".env") -> Environment:
+    """Read the variables of this process, then those of `env_file`; an empty one counts as unset.
+
+    Raises InvalidEnvironmentError with all errors at once. Makes the home and, if need be, its keys.
+    """
+    env = Env(eager=False)
+    if env_file is not None and env_file.is_file():
+        env.read_env(env_file, recurse=False)
+    values = _values(env)
+    errors = [*_errors(env), *_missing_keys(values)]
+    if errors:
+        raise InvalidEnvironmentError("\n".join(errors))
+    values["home"] = _home(values["home"])
+    values["secret_keys"] = _split(values["secret_keys"]) or generated_keys(values["home"] / "secret_keys")
+    return Environment(**values)
+
+
+def _values(env: Env) -> dict[str, Any]:
+    return {
+        "home": env.str("DMPHUB_HOME", ""),
+        "database_url": _url(env, "DATABASE_URL", ("postgresql", "postgres")),
+        "redis_url": _url(env, "REDIS_URL", ("redis", "rediss", "unix")),
+        "edge_url": _edge_url(env),
+        "secret_keys": env.str("DMPHUB_SECRET_KEYS", "", validate=_check_secret_keys),
+        "allow_private_targets": _flag(env, "DMPHUB_ALLOW_PRIVATE_TARGETS"),
+        "insecure_cookies": _flag(env, "DMPHUB_INSECURE_COOKIES"),
+        "debug": _flag(env, "DMPHUB_DEBUG"),
+        "metrics_token": env.str("DMPHUB_METRICS_TOKEN", ""),
+        "tcf_vendor_id": _vendor_id(env),
+    }
+
+
+def _flag(env: Env, name: str) -> bool:
+    def check(value: str) -> None:
+        if value not in {"", "0", "1"}:
+            raise ValidationError("must be 1 or 0")
+
+    return env.str(name, "", validate=check) == "1"
+
+
+def _vendor_id(env: Env) -> int | None:
+    def check(value: str) -> None:
+        if value and (not _SMALL_NUMBER.fullmatch(value) or not 0 < int(value) < 2**16):
+            raise ValidationError("must be a number from 1 to 65535")
+
+    text = env.str("DMPHUB_TCF_VENDOR_ID", "", validate=check) or ""
+    return int(text) if _SMALL_NUMBER.fullmatch(text) else None
+
+
+def _url(env: Env, name: str, schemes: tuple[str, ...]) -> str | None:
+    def check(value: str) -> None:
+        if value and urlsplit(value).scheme not in schemes:
+            message = f"must be a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+            raise ValidationError(message)
+
+    return env.str(name, "", validate=check) or None
+
+
+def _edge_url(env: Env) -> str:
+    def check(value: str) -> None:
+        parts = urlsplit(value or DEFAULT_EDGE_URL)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            message = "must be an http:// or https:// address without query"
+            raise ValidationError(message)
+
+    return (env.str("DMPHUB_EDGE_URL", "", validate=check) or DEFAULT_EDGE_URL).rstrip("/")
+
+
+def _check_secret_keys(value: str) -> None:
+    for position, key in enumerate(_split(value), 1):
+        try:
+            Fernet(key)
+        except ValueError:
+            message = f"key {position} is not a Fernet key (32 bytes in URL-safe base64)"
+            raise ValidationError(message) from None
+
+
+def _home(value: str) -> Path:
+    home = (PROJECT_ROOT / (value or "var")).resolve()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidEnvironmentError(f"DMPHUB_HOME: cannot make {home}: {error.strerror}") from None
+    return home
+
+
+def _split(value: str) -> tuple[str, ...]:
+    return tuple(key.strip() for key in value.split(",") if key.strip())
+
+
+def _errors(env: Env) -> list[str]:
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        if isinstance(error.error_messages, list):
+            return error.error_messages
+        return [f"{name}: {'; '.join(errors)}" for name, errors in error.error_messages.items()]
+    return []
+
+
+def _missing_keys(values: dict[str, Any]) -> list[str]:
+    if not values["database_url"] or values["secret_keys"]:
+        return []
+    return ["DMPHUB_SECRET_KEYS: must be set where DATABASE_URL is (every process needs the same keys)"]

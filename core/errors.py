@@ -1,0 +1,69 @@
+"""What can be wrong with what a sender gives.
+
+Doors (edge, API, console) turn these errors into HTTP answers. Nothing below a door knows a status code.
+"""
+
+
+class InputError(Exception):
+    """What was given cannot be used. `message` may be shown to the sender: it never quotes a value."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidParameterError(InputError):
+    """A parameter is missing, repeated or wrong. `parameter` is a name that the hub knows."""
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(f"{parameter} is missing, repeated or wrong")
+        self.parameter = parameter
+
+
+class TooLargeError(InputError):
+    """More bytes, or more lines, than the hub takes."""
+
+    def __init__(self, message: str = "the data is too large") -> None:
+        super().__init__(message)
+
+
+class ConsentDeniedError(InputError):
+    """The consent signals do not allow the data to be kept."""
+
+    def __init__(self) -> None:
+        super().__init__("the consent signals do not allow the data to be kept")
+
+
+class InvalidKeyError(InputError):
+    """There is no valid API key."""
+
+    def __init__(self) -> None:
+        super().__init__("send a valid API key: Authorization: Bearer <key>")
+
+
+class OtherCustomerError(InputError):
+    """The API key belongs to another customer."""
+
+    def __init__(self) -> None:
+        super().__init__("this API key belongs to another customer")
+
+
+class ReadOnlyKeyError(InputError):
+    """The role of the API key does not allow writing."""
+
+    def __init__(self) -> None:
+        super().__init__("this API key may not write")
+
+
+class UnnamedUserError(InputError):
+    """A line of a batch names no user."""
+
+    def __init__(self) -> None:
+        super().__init__("the line names nobody")
+
+
+class MalformedLineError(InputError):
+    """A line of a batch is not a JSON object."""
+
+    def __init__(self) -> None:
+        super().__init__("the line is not a JSON object")

@@ -1,0 +1,77 @@
+"""The inbox: what its rows ask for, and how commands between buckets are appended to it.
+
+A command is an effect on another bucket. It travels as a row of that bucket's inbox, never as a lock.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import IntEnum
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
+
+from core.arrays import Byteas, SmallInts, Times, columns
+
+INSERT = """
+INSERT INTO inbox (bucket, kind, query, body, received_at)
+SELECT * FROM unnest(%s::smallint[], %s::smallint[], %s::bytea[], %s::bytea[], %s::timestamptz[])
+"""
+TYPES = (SmallInts, SmallInts, Byteas, Byteas, Times)
+
+
+class Kind(IntEnum):
+    """Stored in `inbox.kind`: values are for ever."""
+
+    EVENT = 1  # /dp
+    SYNC = 2  # /uid
+    CONFIRM = 3  # a browser came back with the id it was given
+    OPT_OUT = 4  # a browser wants not to be known, anywhere in the hub
+    OPT_IN = 5  # … or to be known again
+    MATCH = 6  # a line of a match table that names the user by another id than ours
+
+    LINK = 20  # an id of a user, told to the id's bucket
+    MEET = 21  # two users are one person: told to the bucket of the second
+    MERGE = 22  # the younger of two is told to give itself up
+    CONTENT = 23  # what the younger one held, told to the older
+    MAPPED = 24  # a platform's id now belongs to this user
+    UNMAPPED = 25  # … and no longer to this one
+    RELEASE = 26  # a user gave up a platform's id: told to the id's bucket
+    HAND_OVER = 27  # … or was merged into another
+    WANT = 28  # what a platform should hold for one of its ids
+    ERASE = 29  # forget a user
+    ERASE_ID = 30  # … and an id of a user, told to the id's bucket
+
+    BUILD = 40  # evaluate every profile of this bucket for one audience
+    BACKFILL = 41  # want every mapped member of this bucket for one activation
+    FORGET = 42  # forget who of this bucket was in an audience that is deleted
+    CONVERT = 45  # bring what this bucket's profiles hold to the types of a customer's attributes
+
+
+BULK = (int(Kind.BUILD), int(Kind.BACKFILL), int(Kind.FORGET), int(Kind.CONVERT))
+"""Commands that go through all of a bucket: they are taken apart from the rows that somebody waits for."""
+
+
+class Command(NamedTuple):
+    """A row to append: `query` is the encoded message of its kind."""
+
+    bucket: int
+    kind: Kind
+    query: bytes
+    received_at: datetime
+    body: bytes | None = None
+
+
+_bucket = attrgetter("bucket")
+
+
+class Cursor(Protocol):
+    """A database cursor, Django's or psycopg's."""
+
+    def execute(self, query: Any, params: Any = None, /) -> Any: ...
+
+
+def append(cursor: Cursor, commands: Sequence[Command]) -> None:
+    """Append the commands, in the caller's transaction, sorted by bucket so that appenders cannot deadlock."""
+    if not commands:
+        return
+    ordered = sorted(commands, key=_bucket)
+    cursor.execute(INSERT, columns(TYPES, [(c.bucket, c.kind, c.query, c.body, c.received_at) for c in ordered]))

@@ -1,0 +1,159 @@
+"""Customers, the API keys that act for them, and the inbox that holds what was accepted for them."""
+
+import secrets
+import uuid
+
+from django.contrib.postgres.functions import RandomUUID
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from core.api_keys import digest
+from core.configuration import Configuration, ConfigurationVersion
+from core.consent_mode import ConsentMode
+from core.inbox import BULK
+
+__all__ = ["ApiKey", "BadRow", "ConfigurationVersion", "Customer", "Inbox"]
+
+
+class Customer(Configuration):
+    """A tenant: everything else belongs to one. Requests name it by `m`."""
+
+    m = models.PositiveIntegerField(
+        "customer id (m)", primary_key=True, help_text="The number that every pixel request carries as “m”."
+    )
+    name = models.CharField(max_length=200)
+    consent = models.CharField(
+        max_length=12,
+        choices=[
+            (ConsentMode.OFF.value, "off: signals are passed on, never judged"),
+            (ConsentMode.WHEN_PRESENT.value, "when present: a signal that denies is obeyed"),
+            (ConsentMode.REQUIRED.value, "required: nothing is kept without a signal that allows"),
+        ],
+        default=ConsentMode.WHEN_PRESENT.value,
+        db_default=ConsentMode.WHEN_PRESENT.value,
+        help_text="How consent signals (TCF, US privacy, GPP, Global Privacy Control) are judged.",
+    )
+    personal_data = models.CharField(
+        max_length=6,
+        choices=[("hash", "hash: it is kept as a salted SHA-256"), ("refuse", "refuse: the sender gets an error")],
+        default="hash",
+        db_default="hash",
+        help_text="What happens to mail addresses, phone, card and account numbers that are sent in clear.",
+    )
+    salt = models.UUIDField(
+        default=uuid.uuid4,
+        db_default=RandomUUID(),
+        editable=False,
+        help_text="Of the hashes that stand for personal data. Never shown, never changed.",
+    )
+    keep_users_days = models.PositiveSmallIntegerField(
+        default=390,
+        db_default=390,
+        validators=[MinValueValidator(1)],
+        help_text="A user who was not seen for so long is erased, and platforms are told. A cookie lives 390 days.",
+    )
+    keep_activity_days = models.PositiveSmallIntegerField(
+        default=180,
+        db_default=180,
+        validators=[MinValueValidator(1), MaxValueValidator(180)],
+        help_text="How many days of activity are kept one by one: rules can look back no further.",
+    )
+    keep_logs_days = models.PositiveSmallIntegerField(
+        default=30,
+        db_default=30,
+        validators=[MinValueValidator(1)],
+        help_text="How long batches, dead letters and bad rows are kept.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "customer"
+        ordering = ["m"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.m})"
+
+
+class ApiKey(Configuration):
+    """A machine's key, stored as a prefix (to find and to recognise it) and a SHA-256 digest.
+
+    The edge knows keys too: it holds them in memory, as configuration.
+    """
+
+    class Role(models.TextChoices):
+        ADMIN = "admin", "admin: everything"
+        MARKETER = "marketer", "marketer: reads and changes a customer's data"
+        ANALYST = "analyst", "analyst: reads"
+
+    name = models.CharField(max_length=200)
+    prefix = models.CharField(max_length=12, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.ADMIN)
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, null=True, blank=True, help_text="Empty: every customer's data."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "api_key"
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @classmethod
+    def issue(cls, name: str, role: str, customer: Customer | None) -> tuple["ApiKey", str]:
+        """A new key: the stored row, and the key itself, which is not kept and is shown only now."""
+        prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+        key = f"{prefix}.{secret}"
+        row = cls.objects.create(name=name, prefix=prefix, digest=digest(key), role=role, customer=customer)
+        return row, key
+
+
+class Inbox(models.Model):
+    """Accepted, not yet absorbed. Deleted by the transaction that absorbs it.
+
+    `query` holds a JSON object (what the request's parameters, or the command, say); `body` holds the
+    raw JSON of `data` as it was sent, where there is one. `id` is a database identity; no order across
+    buckets is read from it.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "id")
+    bucket = models.SmallIntegerField()
+    id = models.BigIntegerField()
+    kind = models.SmallIntegerField()
+    query = models.BinaryField()
+    body = models.BinaryField(null=True)
+    received_at = models.DateTimeField()
+    attempts = models.SmallIntegerField(db_default=0)
+
+    class Meta:
+        db_table = "inbox"
+        # bulk work is found however long the backlog that it waits in
+        indexes = [models.Index(fields=["bucket", "id"], name="inbox_bulk", condition=models.Q(kind__in=BULK))]
+
+    def __str__(self) -> str:
+        return f"{self.bucket}/{self.id}"
+
+
+class BadRow(models.Model):
+    """Accepted but unusable, and why. Kept so that it can be read, mended and replayed."""
+
+    pk = models.CompositePrimaryKey("bucket", "id")
+    bucket = models.SmallIntegerField()
+    id = models.BigIntegerField()
+    customer_id = models.IntegerField(null=True)
+    kind = models.SmallIntegerField()
+    query = models.BinaryField()
+    body = models.BinaryField(null=True)
+    reason = models.TextField()
+    received_at = models.DateTimeField()
+    failed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "bad_row"
+        indexes = [models.Index("customer_id", "failed_at", name="bad_row_by_customer")]
+
+    def __str__(self) -> str:
+        return f"{self.bucket}/{self.id}: {self.reason}"

@@ -1,0 +1,84 @@
+"""Wake-ups: telling a stage that it has work, at most once while it knows already.
+
+A wake-up is a Celery task without a payload, deduplicated by a key in Redis that its worker deletes when it
+goes to sleep. Nothing depends on one: whatever Redis loses, the sweeper finds.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from urllib.parse import urlsplit
+
+import redis
+from celery import Celery
+
+log = logging.getLogger(__name__)
+
+# How long a stage counts as awake after it last said so: a worker that died is missed for no longer.
+AWAKE_SECONDS = 3
+PREFIX = "dmphub:awake:"
+PATIENCE_SECONDS = 0.5
+
+ABSORB, DELIVER = "absorb", "deliver"
+
+
+def celery_url(redis_url: str) -> str:
+    """The same Redis as Celery names it: a socket has a scheme of its own there."""
+    parts = urlsplit(redis_url)
+    return f"redis+socket://{parts.path}" if parts.scheme == "unix" else redis_url
+
+
+class Wakeups:
+    """The wake-ups of one Redis."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = redis.Redis.from_url(
+            redis_url, socket_timeout=PATIENCE_SECONDS, socket_connect_timeout=PATIENCE_SECONDS
+        )
+        self._celery = Celery("wakeups", broker=celery_url(redis_url), set_as_current=False)
+        self._celery.conf.update(
+            task_ignore_result=True,
+            broker_transport_options={
+                "socket_timeout": PATIENCE_SECONDS,
+                "socket_connect_timeout": PATIENCE_SECONDS,
+            },
+        )
+
+    def wake(self, stage: str, *ids: int) -> None:
+        """Have a worker run the stage's task with these ids, unless one is awake for them. Never raises."""
+        try:
+            if self._redis.set(_key(stage, ids), 1, nx=True, ex=AWAKE_SECONDS):
+                self._celery.send_task(stage, args=ids, queue=stage, retry=False)
+        except Exception as away:
+            log.debug("no wake-up: %s", type(away).__name__)
+
+    def stay_awake(self, stage: str, *ids: int) -> None:
+        """Called by a worker now and then while it is at work."""
+        self._say(lambda: self._redis.set(_key(stage, ids), 1, ex=AWAKE_SECONDS))
+
+    def sleep(self, stage: str, *ids: int) -> None:
+        """Called by a worker that found no more work, and that will look once more."""
+        self._say(lambda: self._redis.delete(_key(stage, ids)))
+
+    def is_awake(self, stage: str, *ids: int) -> bool:
+        """Whether a worker said so lately; no, where Redis does not answer."""
+        try:
+            return bool(self._redis.exists(_key(stage, ids)))
+        except redis.RedisError:
+            return False
+
+    def _say(self, command: Callable[[], object]) -> None:
+        try:
+            command()
+        except redis.RedisError as away:
+            log.debug("Redis is away: %s", type(away).__name__)
+
+
+def _key(stage: str, ids: tuple[int, ...]) -> str:
+    return PREFIX + ":".join([stage, *map(str, ids)])
+
+
+@cache
+def wakeups(redis_url: str) -> Wakeups:
+    """This process's wake-ups."""
+    return Wakeups(redis_url)

@@ -1,0 +1,125 @@
+"""One line of a batch: a JSON object that says what a request to `/dp` would say."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from core import buckets, user_ids
+from core.errors import (
+    ConsentDeniedError,
+    InvalidParameterError,
+    MalformedLineError,
+    TooLargeError,
+    UnnamedUserError,
+)
+from core.limits import Limits
+from core.messages import Event, Id, encode
+from core.query import Parameters
+from edge.sections.pixels import CollectingPixel
+from profiles import dimensions, event_data, event_ids, event_times
+from usersync.consent import Judge
+from usersync.platform_ids import is_sound
+
+ROOM = 16 * 1024
+"""Bytes of a line beside its `data`."""
+
+_KNOWN = {"uuid", "user", "at"} | event_ids.PARAMETERS
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_value = msgspec.json.Decoder().decode
+
+
+class Entry(NamedTuple):
+    """A row for the inbox."""
+
+    bucket: int
+    query: bytes
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Reads the lines of one batch. `now`: unix milliseconds."""
+
+    pixel: CollectingPixel
+    judge: Judge
+    limits: Limits
+    now: int
+
+    def read(self, line: bytes) -> Entry:
+        """Raises InputError."""
+        if len(line) > self.limits.body_bytes + ROOM:
+            raise TooLargeError
+        values, raw = _parts(line)
+        if not self.judge.permits(self.pixel.consent, values, gpc=False):
+            raise ConsentDeniedError
+        body, data = self._data(raw)
+        event = self._event(values, data)
+        bucket = user_ids.bucket_of(event.user) if event.user else buckets.of_value(event.ids[0][1])
+        return Entry(bucket, encode(event), body)
+
+    def _data(self, raw: bytes | None) -> tuple[bytes | None, dict[str, Any]]:
+        if raw is None:
+            return None, {}
+        if len(raw) > self.limits.body_bytes:
+            raise TooLargeError
+        try:
+            return self.pixel.protection.data(raw, event_data.parse(raw, self.limits.data_depth))
+        except event_data.BadDataError:
+            raise InvalidParameterError("data") from None
+
+    def _event(self, values: Parameters, data: dict[str, Any]) -> Event:
+        user = _uuid(values)
+        ids = [
+            *self._customers_own(values),
+            *event_ids.user_key(data, self.pixel.user_key, self.limits),
+            *event_ids.of_parameters(values, self.limits),
+        ]
+        ids = list(dict.fromkeys(ids))
+        if user is None and not ids:
+            raise UnnamedUserError
+        at = event_times.own_time(values, self.now)
+        event = Event(self.pixel.customer, self.pixel.id, at, user, user is not None, ids)
+        found = dimensions.of_values(values, self.limits.dimension_bytes)
+        event.dimensions = self.pixel.protection.dimensions(found)
+        return event
+
+    def _customers_own(self, values: Parameters) -> list[Id]:
+        """`user`: the customer's own user id, where the data does not hold it."""
+        user = values.get("user")
+        if not user:
+            return []
+        if not is_sound(user, self.limits.id_bytes):
+            raise InvalidParameterError("user")
+        return [("user", self.pixel.protection.text(user))]
+
+
+def _parts(line: bytes) -> tuple[Parameters, bytes | None]:
+    """The parameters, as text, and the raw `data`. Empty values are as if left out."""
+    try:
+        given = _decode(line)
+        raw = given.pop("data", None)
+        values = {name: _text(name, _decode_value(value)) for name, value in given.items()}
+    except (ValueError, RecursionError):
+        raise MalformedLineError from None
+    data = None if raw is None else bytes(raw).strip()
+    return {name: text for name, text in values.items() if text}, None if data == b"null" else data
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if name in _KNOWN:
+        raise InvalidParameterError(name)
+    return None
+
+
+def _uuid(values: Parameters) -> str | None:
+    if "uuid" not in values:
+        return None
+    user = user_ids.parse(values["uuid"] or "")
+    if user is None:
+        raise InvalidParameterError("uuid")
+    return user

@@ -1,0 +1,171 @@
+"""`GET /uid`: a platform tells us its id for the user in our cookie."""
+
+import hmac
+import re
+import time
+
+from core import buckets, user_ids
+from core.errors import InvalidParameterError
+from core.inbox import Kind
+from core.limits import Limits
+from core.messages import Sync, encode
+from core.query import Query
+from edge import answers
+from edge.answers import Answer, forbidden
+from edge.cookies import CookieJar
+from edge.endpoints.redirects import Redirects
+from edge.group_commit import Inbox, UnavailableError
+from edge.request import Request
+from edge.sections.platforms import Platforms, SyncPlatform
+from edge.snapshot import Section, Snapshot
+from usersync.consent import PARAMETERS, Judge
+from usersync.platform_ids import NO_ID, is_macro, is_sound
+from usersync.signature import ALGORITHMS, is_genuine
+
+CLOCK_SECONDS = 300
+"""How far `ts` may be off."""
+
+_KNOWN = PARAMETERS | {"userid", "pl", "plsec", "plcsec", "ts", "sig", "alg", "dc", "ttl", "uuid", "t", "_ck"}
+_TYPES = frozenset({"gif", "js"})
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+_TTL = re.compile(r"[0-9]{1,4}")
+_DATA_CENTRE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+
+
+class UidRoute:
+    """Answers `/uid` by the contract's table; a mapping is promised when its row is committed."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        snapshot: Snapshot,
+        platforms: Section[Platforms],
+        jar: CookieJar,
+        limits: Limits,
+        judge: Judge,
+        redirects: Redirects,
+    ) -> None:
+        self._inbox = inbox
+        self._snapshot = snapshot
+        self._platforms = platforms
+        self._jar = jar
+        self._limits = limits
+        self._judge = judge
+        self._redirects = redirects
+
+    async def handle(self, request: Request) -> Answer:
+        if request.method != "GET":
+            raise answers.bad_method("GET")
+        if self._snapshot.current is None:
+            raise UnavailableError
+        query = request.query()
+        if query.repeated:
+            _refuse_repeated(query)
+        platform = _platform(query, self._snapshot.current[self._platforms])
+        user_id = self._platform_user_id(query)
+        _authenticate(platform, request, query)
+        ttl = _ttl(query)
+        named = _uuid(query, platform)
+        if query.values.get("t", "gif") not in _TYPES:
+            raise InvalidParameterError("t")
+        if request.opted_out:
+            return _empty(query, "opted-out")
+        if not self._judge.permits(platform.consent, query.values, gpc=request.gpc):
+            return _empty(query, "consent-denied")
+        if user_id in NO_ID:
+            return self._onward(platform, request, query, "no-id")
+        user = named or request.cookie
+        if user is None:
+            return self._check_cookie(request, query)
+        await self._store(platform, user, user_id, ttl, query)
+        return self._onward(platform, request, query, "stored" if user_id else "cleared")
+
+    def _onward(self, platform: SyncPlatform, request: Request, query: Query, name: str) -> Answer:
+        return self._redirects.go_on(request, query.values, platform.pl, name) or _empty(query, name)
+
+    def _platform_user_id(self, query: Query) -> str:
+        user_id = query.values.get("userid")
+        if user_id is None or not is_sound(user_id, self._limits.id_bytes) or is_macro(user_id):
+            raise InvalidParameterError("userid")
+        return user_id
+
+    def _check_cookie(self, request: Request, query: Query) -> Answer:
+        if "_ck" in query.values:
+            return _empty(query, "no-cookie")
+        location = b"/uid?" + request.raw_query + b"&_ck=1"
+        return answers.redirect("cookie-check", location, self._jar.write(buckets.new_user_id()))
+
+    async def _store(self, platform: SyncPlatform, user: str, user_id: str, ttl: int | None, query: Query) -> None:
+        centre = query.values.get("dc")
+        extra = {"dc": centre} if centre and _DATA_CENTRE.fullmatch(centre) else {}
+        now = time.time_ns() // 1_000_000
+        row = Sync(platform.customer, platform.pl, user, user_id, now, ttl, extra)
+        bucket = buckets.of_value(user_id) if user_id else user_ids.bucket_of(user)
+        await self._inbox.append(bucket, Kind.SYNC, encode(row))
+
+
+def _empty(query: Query, name: str) -> Answer:
+    return answers.script(name) if query.values.get("t") == "js" else answers.gif(name)
+
+
+def _refuse_repeated(query: Query) -> None:
+    for name in query.repeated:
+        if name in _KNOWN:
+            raise InvalidParameterError(name)
+
+
+def _platform(query: Query, platforms: Platforms) -> SyncPlatform:
+    platform = platforms.get(query.values.get("pl") or "")
+    if platform is None:
+        raise InvalidParameterError("pl")
+    return platform
+
+
+def _authenticate(platform: SyncPlatform, request: Request, query: Query) -> None:
+    if platform.signed:
+        _check_signature(platform, request, query)
+    else:
+        _check_token(platform, query)
+
+
+def _check_token(platform: SyncPlatform, query: Query) -> None:
+    values = query.values
+    if "plsec" in values and "plcsec" in values:
+        raise InvalidParameterError("plsec")
+    given = (values.get("plsec") or values.get("plcsec") or "").encode()
+    verdicts = [hmac.compare_digest(given, secret.encode()) for secret in platform.secrets]
+    if not any(verdicts):
+        raise forbidden("bad-secret", "plsec is wrong or missing")
+
+
+def _check_signature(platform: SyncPlatform, request: Request, query: Query) -> None:
+    values = query.values
+    moment, signature = values.get("ts") or "", values.get("sig") or ""
+    algorithm = ALGORITHMS.get(values.get("alg", "sha1"))
+    if algorithm is None:
+        raise InvalidParameterError("alg")
+    if not _TIMESTAMP.fullmatch(moment) or not is_genuine(
+        request.method, request.path, request.raw_query, signature, algorithm, platform.secrets
+    ):
+        raise forbidden("bad-signature", "sig or ts is wrong or missing")
+    if abs(time.time() - int(moment)) > CLOCK_SECONDS:
+        raise forbidden("expired", "ts is too far from now")
+
+
+def _ttl(query: Query) -> int | None:
+    if "ttl" not in query.values:
+        return None
+    text = query.values["ttl"] or ""
+    if not _TTL.fullmatch(text) or not 1 <= int(text) <= 3650:
+        raise InvalidParameterError("ttl")
+    return int(text)
+
+
+def _uuid(query: Query, platform: SyncPlatform) -> str | None:
+    """Our user id, from a platform that signs; anybody else could name anybody."""
+    if "uuid" not in query.values:
+        return None
+    user = user_ids.parse(query.values["uuid"] or "")
+    if user is None or not platform.signed:
+        raise InvalidParameterError("uuid")
+    return user

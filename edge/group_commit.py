@@ -1,0 +1,240 @@
+"""Group commit: every request waits for a commit, and shares it with whoever came while the last was made.
+
+A writer commits what is waiting as soon as its previous commit is done, so an idle edge commits at once and a
+busy one commits many at a time. In between, it gathers until enough wait, for four milliseconds at most.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from operator import attrgetter
+
+import psycopg
+
+from edge.writer import ROW_FAULTS, Row, Writer
+
+logger = logging.getLogger(__name__)
+
+OnCommit = Callable[[Collection[int]], None]
+"""Told the buckets that have new rows, after each commit; must not block."""
+
+_TICK = 0.1  # seconds
+# Where several requests come at once but a commit would carry few, it waits up to that long for more: a sender that
+# waits for each answer meets no delay, and a steady stream costs a fraction of the commits.
+_ENOUGH = 16
+_GATHER = 0.004  # seconds
+_GRACE = 0.3  # seconds
+_by_bucket = attrgetter("bucket")
+
+
+class UnavailableError(Exception):
+    """Not committed within the time, as far as we know: the sender shall try again."""
+
+
+class RowRefusedError(Exception):
+    """The database refuses this very row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Per commit, and of all that may wait for one."""
+
+    commit_rows: int = 2_000
+    commit_bytes: int = 8 * 1024 * 1024
+    waiting_rows: int = 20_000
+    waiting_bytes: int = 64 * 1024 * 1024
+    seconds: float = 2.0
+
+
+def ignore(buckets: Collection[int]) -> None:
+    """Nobody is told of commits: the sweeper finds the rows."""
+
+
+class Inbox:
+    """Appends rows; a row's future is done once it is committed."""
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        on_commit: OnCommit = ignore,
+        writers: int = 1,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.on_commit = on_commit
+        self._database_url = database_url
+        self._bounds = bounds or Bounds()
+        self._writers = writers
+        self._waiting: deque[Row] = deque()
+        self._waiting_bytes = 0
+        self._in_flight: dict[Writer, list[Row]] = {}
+        self._wake = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._now = 0.0  # the loop's time, read every tick: cheaper than once a row
+        self._away = True
+        self._closing = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the last attempt to reach the database succeeded."""
+        return not self._away
+
+    def append(self, bucket: int, kind: int, query: bytes, body: bytes | None = None) -> "asyncio.Future[None]":
+        """Await the result: it returns when the row is committed, or raises Unavailable or RowRefused."""
+        size = len(query) if body is None else len(query) + len(body)
+        full = len(self._waiting) >= self._bounds.waiting_rows
+        if self._away or full or self._waiting_bytes + size > self._bounds.waiting_bytes:
+            raise UnavailableError
+        committed = self._loop.create_future()
+        row = Row(bucket, kind, query, body, time.time_ns() // 1000, self._now, committed)
+        self._waiting.append(row)
+        self._waiting_bytes += size
+        self._wake.set()
+        if len(self._waiting) >= _ENOUGH:
+            self._enough.set()
+        return committed
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time()
+        jobs = [self._watch(), *(self._keep_writing() for _ in range(self._writers))]
+        self._tasks = [self._loop.create_task(job) for job in jobs]
+
+    async def close(self) -> None:
+        """Commit what waits, then stop."""
+        self._closing = True
+        self._wake.set()
+        await asyncio.wait(self._tasks[1:], timeout=self._bounds.seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._fail(self._take_all())
+
+    async def _keep_writing(self) -> None:
+        pause = _TICK
+        while not self._closing:
+            try:
+                writer = await Writer.connect(self._database_url, self._bounds.seconds)
+            except (psycopg.Error, OSError) as error:
+                self._lost(error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 1.0)
+            else:
+                pause = _TICK
+                self._away = False
+                await self._use(writer)
+
+    def _lost(self, error: Exception) -> None:
+        if not self._in_flight:
+            if not self._away:
+                logger.warning("the database is away: %s", error)
+            self._away = True
+            self._fail(self._take_all())
+
+    async def _use(self, writer: Writer) -> None:
+        self._in_flight[writer] = []
+        crowd = False
+        try:
+            while not self._closing or self._waiting:
+                await self._await_rows(writer)
+                if crowd:
+                    await self._gather()
+                if rows := self._take():
+                    crowd = len(rows) > 1
+                    self._in_flight[writer] = rows
+                    await self._commit(writer, sorted(rows, key=_by_bucket))
+        except (psycopg.Error, OSError) as error:
+            logger.warning("a commit failed: %s", error)
+        finally:
+            self._fail(self._in_flight.pop(writer))
+            await writer.close()
+
+    async def _await_rows(self, writer: Writer) -> None:
+        """Look after the connection while there is nothing to do, so that its loss costs no request."""
+        while not self._waiting and not self._closing:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(1):
+                    await self._wake.wait()
+            except TimeoutError:
+                writer.began = self._loop.time()
+                await writer.ping()
+                writer.began = None
+
+    async def _gather(self) -> None:
+        if len(self._waiting) >= _ENOUGH or self._closing:
+            return
+        self._enough.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GATHER):
+                await self._enough.wait()
+
+    def _take(self) -> list[Row]:
+        rows: list[Row] = []
+        waiting, room = self._waiting, self._bounds.commit_bytes
+        while waiting and len(rows) < self._bounds.commit_rows and room > 0:
+            row = waiting.popleft()
+            room -= len(row.query) if row.body is None else len(row.query) + len(row.body)
+            rows.append(row)
+        self._waiting_bytes -= self._bounds.commit_bytes - room
+        return rows
+
+    def _take_all(self) -> list[Row]:
+        rows = list(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        return rows
+
+    async def _commit(self, writer: Writer, rows: list[Row]) -> None:
+        writer.began = self._loop.time()
+        try:
+            await writer.insert(rows)
+        except ROW_FAULTS as error:
+            await self._split(writer, rows, error)
+            return
+        finally:
+            writer.began = None
+        for row in rows:
+            if not row.committed.done():
+                row.committed.set_result(None)
+        try:
+            self.on_commit({row.bucket for row in rows})
+        except Exception:  # what is told of a commit cannot undo it
+            logger.exception("on_commit failed")
+
+    async def _split(self, writer: Writer, rows: list[Row], error: Exception) -> None:
+        """A bad row fails alone: halve until it is found."""
+        if len(rows) == 1:
+            logger.warning("the database refuses a row: %s", error)
+            if not rows[0].committed.done():
+                rows[0].committed.set_exception(RowRefusedError())
+            return
+        middle = len(rows) // 2
+        await self._commit(writer, rows[:middle])
+        await self._commit(writer, rows[middle:])
+
+    def _fail(self, rows: list[Row]) -> None:
+        for row in rows:
+            if not row.committed.done():
+                row.committed.set_exception(UnavailableError())
+
+    async def _watch(self) -> None:
+        """Nobody waits longer than the bound; where the database does not end its statement, we do."""
+        while True:
+            await asyncio.sleep(_TICK)
+            self._now = self._loop.time()
+            overdue = self._now - self._bounds.seconds
+            while self._waiting and self._waiting[0].since < overdue:
+                row = self._waiting.popleft()
+                self._waiting_bytes -= len(row.query) + len(row.body or b"")
+                self._fail([row])
+            for writer, rows in self._in_flight.items():
+                self._fail([row for row in rows if row.since < overdue])
+                if writer.began is not None and writer.began < overdue - _GRACE:
+                    writer.abort()

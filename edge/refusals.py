@@ -1,0 +1,61 @@
+"""Which HTTP status and named status an input error gets at this door."""
+
+from functools import cache
+from typing import NamedTuple
+
+from core.errors import (
+    ConsentDeniedError,
+    InputError,
+    InvalidKeyError,
+    InvalidParameterError,
+    MalformedLineError,
+    OtherCustomerError,
+    ReadOnlyKeyError,
+    TooLargeError,
+    UnnamedUserError,
+)
+from edge.answers import Answer, plain
+from profiles.personal.protection import PersonalDataError
+
+
+class Refusal(NamedTuple):
+    """An HTTP status, the named status, and a line of text for the sender."""
+
+    status: int
+    name: str
+    text: str
+
+
+_STATUSES: dict[type[InputError], tuple[int, str]] = {
+    ConsentDeniedError: (200, "consent-denied"),
+    InvalidKeyError: (401, "bad-key"),
+    MalformedLineError: (400, "bad-line"),
+    OtherCustomerError: (403, "other-customer"),
+    PersonalDataError: (400, "personal-data"),
+    ReadOnlyKeyError: (403, "read-only"),
+    TooLargeError: (413, "too-large"),
+    UnnamedUserError: (400, "no-user"),
+}
+_CHALLENGE = (b"www-authenticate", b"Bearer")
+
+UNAVAILABLE = Refusal(503, "unavailable", "try again soon")
+
+
+def refusal_of(error: InputError) -> Refusal:
+    """Raises KeyError for an error that has no status here: that is a fault of the hub, not of the sender."""
+    if isinstance(error, InvalidParameterError):
+        return Refusal(400, f"bad-{error.parameter}", error.message)
+    status, name = _STATUSES[type(error)]
+    text = f"the data {error.message}" if isinstance(error, PersonalDataError) else error.message
+    return Refusal(status, name, text)
+
+
+def answer_to(error: InputError) -> Answer:
+    return _answer(refusal_of(error))
+
+
+@cache
+def _answer(refusal: Refusal) -> Answer:
+    """The texts are few: the names of parameters, and the kinds of personal data."""
+    headers = [_CHALLENGE] if refusal.status == 401 else []
+    return plain(refusal.status, refusal.name, refusal.text, *headers)

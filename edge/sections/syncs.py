@@ -1,0 +1,84 @@
+"""The syncs that pixels start, as the edge holds them in memory."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from core.secrets import KeyRing
+from edge.snapshot import Section
+from integrations.sync_templates import faults
+from usersync.chain import Candidate
+from usersync.sync_secrets import SyncSecrets
+from usersync.sync_urls import SyncAddress
+
+logger = logging.getLogger(__name__)
+
+_DAY = 86_400
+_PLATFORMS = (
+    "SELECT pl, sync_template, sync_interval_days, sync_auth, sync_tag, sync_secrets "
+    "FROM platform WHERE enabled AND sync_template <> ''"
+)
+_INTEGRATIONS = "SELECT pixel_id, platform_id, priority FROM pixel_integration ORDER BY pixel_id, platform_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """`script`: the browser must run what the platform answers, so that no redirect can lead there."""
+
+    address: SyncAddress
+    script: bool
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class Syncs:
+    """`by_pl`: what can be synced at all; `pixels`: whose syncs each pixel starts; `images`: those by redirects."""
+
+    by_pl: Mapping[int, Sync]
+    pixels: Mapping[int, tuple[Candidate, ...]]
+    images: Mapping[int, tuple[Candidate, ...]]
+
+
+def syncs_section(keys: KeyRing, edge_url: str) -> Section[Syncs]:
+    """`edge_url`: the edge's public address, where platforms send browsers back to."""
+    return Section("syncs", _Loader(keys, edge_url).load)
+
+
+class _Loader:
+    def __init__(self, keys: KeyRing, edge_url: str) -> None:
+        self._secrets = SyncSecrets(keys)
+        self._edge_url = edge_url
+
+    async def load(self, connection: AsyncConnection[Any]) -> Syncs:
+        cursor = await connection.execute(_PLATFORMS, binary=True)
+        rows = await cursor.fetchall()
+        secrets = self._secrets.open_all({row[0]: bytes(row[-1]) for row in rows})
+        compiled = {
+            pl: self._sync(pl, template, days, auth, tag, secrets[pl]) for pl, template, days, auth, tag, _ in rows
+        }
+        by_pl = {pl: sync for pl, sync in compiled.items() if sync is not None}
+        cursor = await connection.execute(_INTEGRATIONS, binary=True)
+        pixels = _pixels(await cursor.fetchall(), by_pl)
+        images = {pixel: tuple(one for one in ones if not by_pl[one.pl].script) for pixel, ones in pixels.items()}
+        return Syncs(by_pl, pixels, images)
+
+    def _sync(self, pl: int, template: str, days: int, auth: str, tag: str, secrets: tuple[str, ...]) -> Sync | None:
+        """None, and a line in the log, for what cannot be synced: a template older than its checks, no secret."""
+        wrong = faults(template, auth) or ([] if secrets else ["its secrets cannot be read"])
+        if wrong:
+            logger.warning("platform %s is not synced: its sync template %s", pl, "; ".join(wrong))
+            return None
+        token = None if auth == "signed" else secrets[0]
+        return Sync(SyncAddress(template, self._edge_url, pl, token), tag == "js", max(days, 1) * _DAY)
+
+
+def _pixels(rows: list[tuple[int, int, int]], by_pl: Mapping[int, Sync]) -> dict[int, tuple[Candidate, ...]]:
+    found: defaultdict[int, list[Candidate]] = defaultdict(list)
+    for pixel, pl, priority in rows:
+        if pl in by_pl:
+            found[pixel].append(Candidate(pl, priority, by_pl[pl].interval))
+    return {pixel: tuple(ones) for pixel, ones in found.items()}

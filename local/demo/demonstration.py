@@ -1,0 +1,157 @@
+"""From nothing to the tables at the end, in the order in which it happens."""
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+
+from core.environment import Environment
+from local.demo.api import Api
+from local.demo.configuration import configure
+from local.demo.demo_hub import House, running_house
+from local.demo.display import Display, display_on
+from local.demo.effects import Effects
+from local.demo.expectations import expected_at, histories_of
+from local.demo.pace import Pace
+from local.demo.players import Played, play
+from local.demo.purchases import Purchase, moved_to, read_log
+from local.demo.readiness import wait_for_edge, wait_for_segments
+from local.demo.report import report
+from local.demo.script import Step, steps_of
+from local.demo.third_parties import ThirdParties
+from local.demo.verdict import Verdict, verdict
+from local.demo.visitors import Visitor, visitors_among
+from local.demo.watch import LOOK_SECONDS, Sight, Watch
+
+STALL_SECONDS = 30.0  # without any change, the hub is not going to become quiet
+LONGEST_SECONDS = 300.0  # nor after this
+SETTLING_SECONDS = 10.0  # a window may end just while the platforms are being asked
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`customers`: only so many of the log's, None: all. `rate`: requests a second."""
+
+    log: Path
+    customers: int | None
+    rate: float
+
+
+def demonstrate(environment: Environment, options: Options, console: Console) -> Verdict:
+    """Run everything once, in the environment's home below `demo`; on a terminal, then serve until Ctrl-C."""
+    home = environment.home / "demo"
+    home.mkdir(exist_ok=True)
+    own = replace(environment, home=home, database_url=None, redis_url=None)
+    began = time.monotonic()
+    console.print("Starting a hub of its own: PostgreSQL, Redis, edge, console, workers; and a sandbox …")
+    with running_house(own) as house:
+        _tell(
+            console,
+            f"Ready after {time.monotonic() - began:.1f} s: console={house.console_url} "
+            f"edge={house.edge_url} sandbox={house.sandbox_url}",
+        )
+        found = Demonstration(house, options, console).run()
+        _tell(console, f"The whole demonstration took {time.monotonic() - began:.0f} s.")
+        if console.is_terminal:
+            _serve(house, console)
+    return found
+
+
+class Demonstration:
+    """One play in a running house."""
+
+    def __init__(self, house: House, options: Options, console: Console) -> None:
+        self._house = house
+        self._console = console
+        self._rate = options.rate
+        self._purchases: list[Purchase] = moved_to(read_log(options.log, options.customers), datetime.now(UTC))
+        self._visitors: dict[str, Visitor] = visitors_among(self._purchases)
+        self._third_parties = ThirdParties(house.sandbox_url)
+        self._effects = Effects(self._visitors)
+
+    def run(self) -> Verdict:
+        api = Api(self._house.console_url, self._house.api_key())
+        configuration = configure(api, self._house.sandbox_url)
+        wait_for_edge(self._house.edge_url, configuration)
+        wait_for_segments(self._third_parties)
+        _tell(
+            self._console,
+            "Configured by the REST API: 1 pixel, 3 audiences, each activated on 2 platforms, "
+            "where their segments were created.",
+        )
+        steps = steps_of(self._purchases, self._visitors, configuration)
+        self._tell_what_is_played(steps)
+        played = Played(len(steps))
+        watch = Watch(api, self._third_parties, self._effects, self._visitors, played)
+        display = display_on(self._console, len(steps))
+        try:
+            uvloop.run(self._play(steps, played, watch, display))
+        finally:
+            display.close()
+        return self._judge(watch, played)
+
+    def _tell_what_is_played(self, steps: list[Step]) -> None:
+        first, last = (datetime.fromtimestamp(self._purchases[place].at, UTC).date() for place in (0, -1))
+        customers = len({purchase.customer for purchase in self._purchases})
+        purchases = f"{len(self._purchases):,} purchases of {customers:,} customers, {first} to {last}"
+        _tell(
+            self._console,
+            f"Playing {purchases}; {len(self._visitors):,} of them visit the website: "
+            f"{len(steps):,} requests, up to {self._rate:,.0f} a second.",
+        )
+
+    async def _play(self, steps: list[Step], played: Played, watch: Watch, display: Display) -> None:
+        """Play, then wait until all is quiet or nothing moves any more."""
+        pace = Pace(self._rate)
+        playing = asyncio.create_task(play(steps, self._house.edge_port, pace, self._effects, played))
+        while not playing.done():
+            sight = await watch.look()
+            pace.adapt(sight.pipeline["inbox"])
+            display.show(sight)
+            await asyncio.wait({playing}, timeout=LOOK_SECONDS)
+        playing.result()
+        await _until_quiet(watch, display)
+
+    def _judge(self, watch: Watch, played: Played) -> Verdict:
+        histories = histories_of(self._purchases)
+        give_up_at = time.monotonic() + SETTLING_SECONDS
+        while True:
+            expected = expected_at(histories, self._visitors, time.time())
+            held, sight = self._third_parties.held(), uvloop.run(watch.look())
+            found = verdict(expected, held, sight.sizes)
+            if found.exact or time.monotonic() > give_up_at:
+                break
+            time.sleep(LOOK_SECONDS)
+        report(self._console, played, sight.sizes, expected, sight.changes, found, self._effects)
+        return found
+
+
+async def _until_quiet(watch: Watch, display: Display) -> None:
+    began = changed_at = time.monotonic()
+    seen = None
+    while time.monotonic() < min(changed_at + STALL_SECONDS, began + LONGEST_SECONDS):
+        sight: Sight = await watch.look()
+        display.show(sight)
+        if sight.quiet:
+            return
+        if (now_seen := (sight.pipeline, sight.changes)) != seen:
+            seen, changed_at = now_seen, time.monotonic()
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _serve(house: House, console: Console) -> None:
+    _tell(console, f"\nConsole: {house.console_url}  (log in as admin, password {house.password()})")
+    _tell(console, f"API:     {house.console_url}/api/v1/docs/")
+    _tell(console, f"Sandbox: {house.sandbox_url}/")
+    _tell(console, "Everything keeps running until Ctrl-C.")
+    with suppress(KeyboardInterrupt):
+        house.supervisor.run()
+
+
+def _tell(console: Console, line: str) -> None:
+    console.print(line, soft_wrap=True, markup=False, highlight=False)

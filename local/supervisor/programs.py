@@ -1,0 +1,92 @@
+"""The programs that make up a hub and how each is called."""
+
+import http.client
+import os
+import sys
+from dataclasses import dataclass, replace
+from functools import partial
+
+from core.environment import DEFAULT_EDGE_URL, PROJECT_ROOT, Environment
+from local.supervisor.child import ProcessSpec
+from local.supervisor.ports import HOST
+
+_CELERY = ("-m", "celery", "-A", "dmphub", "worker", "--loglevel", "WARNING")
+_ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers need not know each other
+
+
+@dataclass(frozen=True, slots=True)
+class HubPlan:
+    """A hub's shape, its ports chosen."""
+
+    environment: Environment
+    port: int
+    edge_port: int
+    edge_workers: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class HubPrograms:
+    """`preparing` run to their end before `lasting` start."""
+
+    preparing: list[ProcessSpec]
+    lasting: list[ProcessSpec]
+
+
+def programs_of(plan: HubPlan) -> HubPrograms:
+    preparing = replace(_python(plan, "prepare", "manage.py", "prepare"), stop_seconds=1.0)
+    return HubPrograms([preparing], [*_doors(plan), *_workers(plan)])
+
+
+def _doors(plan: HubPlan) -> list[ProcessSpec]:
+    edge = ("-m", "dmphub.edge_server", "--port", str(plan.edge_port))
+    console = ("-m", "dmphub.console_server", "--port", str(plan.port))
+    edge_ready, console_ready = partial(_healthy, plan.edge_port), partial(_healthy, plan.port)
+    names = [f"edge-{number}" for number in range(1, plan.edge_workers + 1)]
+    return [
+        *(replace(_python(plan, name, *edge), ready=edge_ready) for name in names),
+        replace(_python(plan, "console", *console), ready=console_ready),
+    ]
+
+
+def _workers(plan: HubPlan) -> list[ProcessSpec]:
+    absorb = (*_CELERY, *_ALONE, "--pool", "solo", "-Q", "absorb", "-n")
+    deliver = (*_CELERY, *_ALONE, "--pool", "threads", "--concurrency", "48", "-Q", "deliver", "-n")
+    return [
+        *(
+            _python(plan, f"absorber-{number}", *absorb, f"absorber{number}@%h")
+            for number in range(1, plan.workers + 1)
+        ),
+        _python(plan, "deliverer", *deliver, "deliverer@%h"),
+        _python(plan, "sweeper", "manage.py", "sweep"),
+        _python(plan, "importer", "manage.py", "run_imports"),
+    ]
+
+
+def _python(plan: HubPlan, name: str, *arguments: str) -> ProcessSpec:
+    command = (sys.executable, *arguments)
+    return ProcessSpec(name=name, argv=command, environment=_variables(plan), folder=PROJECT_ROOT)
+
+
+def _variables(plan: HubPlan) -> dict[str, str]:
+    """This process's own, with what was decided since: children must not decide anew."""
+    edge_url = plan.environment.edge_url
+    if edge_url == DEFAULT_EDGE_URL:
+        edge_url = f"http://{HOST}:{plan.edge_port}"
+    decided = {
+        "DMPHUB_HOME": str(plan.environment.home),
+        "DMPHUB_EDGE_URL": edge_url,
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**os.environ, **decided}
+
+
+def _healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=1)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,113 @@
+"""What may be done with a lookalike. All else (pausing, activating, deleting) is done as with any audience."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from audiences import versions
+from audiences.models import Audience, AudienceBucket
+from core import clock
+from core.models import Customer
+from lookalikes.graph import check_seed
+from lookalikes.models import LookalikeRun
+from lookalikes.orders import order_scoring, order_training
+from lookalikes.scoring.reach import read_reach
+from lookalikes.stored import model_of
+from profiles.models import Attribute
+from profiles.paths import split_path
+
+SMALLEST_SEED = 100
+MOST_DAYS = 365
+MOST_STATE = 2**31 - 1
+
+
+def create_lookalike(
+    customer: Customer,
+    name: str,
+    seed: Audience,
+    reach: Any,
+    retrain_days: int = 0,
+    random_state: int = 0,
+    *,
+    by: str = "",
+) -> Audience:
+    """A new lookalike; its model is learnt as soon as a process is free, and it is exact from then on.
+
+    Raises `ValidationError` by field.
+    """
+    _check(customer, seed, reach, retrain_days)
+    with transaction.atomic():
+        audience = Audience.objects.create(
+            customer=customer,
+            name=name,
+            kind=Audience.Kind.LOOKALIKE,
+            seed=seed,
+            reach=reach,
+            retrain_days=retrain_days,
+        )
+        versions.keep(audience, "created", by)
+        LookalikeRun.objects.create(audience=audience, train_at=clock.now(), random_state=random_state)
+    return audience
+
+
+def change_lookalike(audience: Audience, *, reach: Any = None, retrain_days: int | None = None) -> None:
+    """Hold more people or fewer, or learn anew at other times. Raises `ValidationError` by field."""
+    with transaction.atomic():
+        locked = Audience.objects.select_for_update().get(id=audience.id)
+        wanted = locked.reach if reach is None else reach
+        days = locked.retrain_days if retrain_days is None else retrain_days
+        _check_numbers(wanted, days)
+        moved = wanted != locked.reach
+        locked.reach, locked.retrain_days = wanted, days
+        locked.save(update_fields=["reach", "retrain_days", "updated_at"])
+        if moved:
+            order_scoring(locked.id, clock.now())
+    audience.refresh_from_db()
+
+
+def train(audience: Audience, random_state: int | None = None) -> None:
+    """Learn anew from the seed as it is now. Raises `ValidationError` where it is none, or paused."""
+    if audience.kind != Audience.Kind.LOOKALIKE:
+        raise ValidationError("only lookalikes learn: this audience follows its rule")
+    if audience.status == Audience.Status.PAUSED:
+        raise ValidationError("it is paused: let it go on first")
+    order_training([audience.id], clock.now(), random_state)
+
+
+def learn_without(attribute: Attribute) -> None:
+    """Have the models that use the attribute learnt anew, where they may not use it any more."""
+    if attribute.enabled and not attribute.sensitive and not attribute.personal:
+        return
+    name = f"attribute.{split_path(attribute.path)[0]}"
+    order_training(
+        [row.id for row in Audience.objects.filter(customer_id=attribute.customer_id) if _uses(row, name)],
+        clock.now(),
+    )
+
+
+def _uses(audience: Audience, name: str) -> bool:
+    model = model_of(audience.id, audience.model_number) if audience.model_number else None
+    return model is not None and name in model.dependencies
+
+
+def _check(customer: Customer, seed: Audience, reach: Any, retrain_days: int) -> None:
+    if seed.customer_id != customer.m:
+        raise ValidationError({"seed": "belongs to another customer"})
+    try:
+        check_seed(seed)
+    except ValueError as error:
+        raise ValidationError({"seed": str(error)}) from None
+    members = sum(AudienceBucket.objects.filter(audience_id=seed.id).values_list("size", flat=True))
+    if seed.status != Audience.Status.BUILDING and members < SMALLEST_SEED:
+        raise ValidationError({"seed": f"has {members} members; it takes {SMALLEST_SEED} at least"})
+    _check_numbers(reach, retrain_days)
+
+
+def _check_numbers(reach: Any, retrain_days: int) -> None:
+    try:
+        read_reach(reach)
+    except ValueError as error:
+        raise ValidationError({"reach": str(error)}) from None
+    if not 0 <= retrain_days <= MOST_DAYS:
+        raise ValidationError({"retrain_days": f"must be 0 (only when asked to) to {MOST_DAYS}"})

@@ -1,0 +1,224 @@
+"""Erasing users on request: the rows that do it, the search for what they do not reach, and the proof.
+
+What a user is known by goes in the buckets (`pipeline.absorb.erasure`). Texts that happen to hold an id (bad rows,
+excerpts, files) are searched for once no row is under way that was accepted before. The ids that platforms have to
+remove stay until they have done so, or are given up.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from activation import erased_ids
+from activation.erased_ids import Owed
+from core import buckets, clock
+from core.arrays import Texts
+from core.buckets import BUCKETS, try_lock
+from core.database import Connection, connect
+from core.inbox import Command, Kind
+from core.transactions import send
+from integrations.connectors.registry import all_connectors
+from integrations.models import Platform
+from pipeline.absorb.syncs import kind_of
+from pipeline.imports import files
+from pipeline.models import Erasure
+from profiles import erased
+from profiles.merge_resolution import survivor
+from profiles.messages import Erase, encode
+from profiles.models import Attribute, AttributeSighting, Profile
+from profiles.state import COOKIE
+from profiles.store import milliseconds, moment
+from usersync.models import UserMapping
+
+GIVEN_UP_AFTER = timedelta(days=30)
+# workers keep examples of what they saw in memory for so long at most
+LINGER = timedelta(seconds=5)
+AT_ONCE = 500
+OPEN = "open"
+NOBODY = UUID(int=0)
+"""Stands for the erasure where nobody asked for one: the user was not seen for too long."""
+
+Search = Callable[[int, Sequence[str]], object]
+"""Deletes what holds one of the texts, of a customer."""
+
+UNDER_WAY = "SELECT EXISTS (SELECT FROM inbox WHERE received_at <= %s OR kind = ANY(%s::smallint[]))"
+BAD_ROWS = """
+DELETE FROM bad_row WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s
+AND (query LIKE ANY(%s::bytea[]) OR body LIKE ANY(%s::bytea[]) OR reason LIKE ANY(%s))
+"""
+EXCERPTS = """
+UPDATE batch SET request_excerpt = '', response_excerpt = '', error = ''
+WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[]) AND started_at >= %s
+AND (request_excerpt LIKE ANY(%s) OR response_excerpt LIKE ANY(%s) OR error LIKE ANY(%s))
+"""
+ERRORS = """
+UPDATE delivery SET error = '' WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[])
+AND error <> '' AND error LIKE ANY(%s)
+"""
+LETTERS = """
+UPDATE dead_letter SET reason = '', response_excerpt = ''
+WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[])
+AND (reason LIKE ANY(%s) OR response_excerpt LIKE ANY(%s))
+"""
+FORGET_ID = "DELETE FROM identity WHERE bucket = %s AND kind = %s AND value = %s AND user_id IS NULL"
+STILL_OWED = """
+SELECT EXISTS (SELECT FROM delivery WHERE bucket = %s AND platform_id = %s AND user_id = %s AND platform_user_id = %s)
+"""
+
+
+def request(customer: int, user_id: UUID, by: str) -> Erasure:
+    """Erase the user, all that was merged into it and all ids. Also where nobody is known: rows may be under way."""
+    profile = survivor(customer, user_id)
+    users = _users(user_id, profile)
+    with connection.cursor() as cursor:
+        platform_ids = set(erased_ids.ids_of(cursor, users))
+    mappings = UserMapping.objects.filter(
+        bucket__in=map(buckets.of_user, users), user_id__in=users, customer_id=customer
+    )
+    platform_ids |= set(mappings.values_list("platform_id", "platform_user_id"))
+    known = profile.ids if profile else []
+    texts = {*map(str, users), *(value for _, value in known), *(value for _, value in platform_ids)}
+    now = moment(milliseconds(clock.now()))
+    survivor_id = profile.user_id if profile else user_id
+    with transaction.atomic():
+        erasure = Erasure.objects.create(
+            customer_id=customer,
+            mark=erased.marks((customer, erased.USER, str(user_id)))[0],
+            requested_by=by,
+            requested_at=now,
+            traces={"texts": sorted(texts), "since": (profile.created_at if profile else now).isoformat()},
+        )
+        send([_command(customer, user, now, erasure, platform_ids, survivor_id) for user in users])
+    return erasure
+
+
+def _users(user_id: UUID, profile: Profile | None) -> list[UUID]:
+    """Every id of ours that names the user."""
+    if profile is None:
+        return [user_id]
+    cookies = [UUID(value) for kind, value in profile.ids if kind == COOKIE]
+    return list(dict.fromkeys([profile.user_id, user_id, *cookies]))
+
+
+def _command(
+    customer: int, user: UUID, now: datetime, erasure: Erasure, platform_ids: set[tuple[int, str]], survivor_id: UUID
+) -> Command:
+    own = user == survivor_id
+    message = Erase(
+        customer, str(user), milliseconds(now), str(erasure.id), sorted(platform_ids) if own else [], along=not own
+    )
+    return Command(buckets.of_user(user), Kind.ERASE, encode(message), now)
+
+
+def carry_on(searches: Sequence[Search] = ()) -> None:
+    """Go on with every erasure that is not finished: to be called every few seconds."""
+    unfinished = list(Erasure.objects.filter(finished_at=None).order_by("requested_at")[:AT_ONCE])
+    with connect(durable=True) as own:
+        for erasure in unfinished:
+            _carry_on(own, erasure, searches)
+        for row in _owed(own, NOBODY):
+            if row.idle:
+                _forget(own, NOBODY, row)
+
+
+def _carry_on(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> None:
+    if erasure.swept_at is None:
+        if clock.now() - erasure.requested_at < LINGER:
+            return
+        row = own.execute(UNDER_WAY, [erasure.requested_at, [Kind.ERASE, Kind.ERASE_ID]]).fetchone()
+        if row is None or row[0]:
+            return
+        _sweep(own, erasure, searches)
+    if _settle(own, erasure):
+        Erasure.objects.filter(pk=erasure.pk).update(finished_at=clock.now())
+
+
+def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> None:
+    """Look for the ids wherever a text may hold them; then nobody knows any more whom to look for."""
+    traces = erasure.traces
+    texts = [text for text in traces["texts"] if text]
+    patterns = [f"%{_escaped(text)}%" for text in texts]
+    raw = [pattern.encode() for pattern in patterns]
+    platforms = list(Platform.objects.filter(customer_id=erasure.customer_id).values_list("pl", flat=True))
+    every, found = list(range(BUCKETS)), Texts.of(patterns)
+    with own.transaction():
+        own.execute(BAD_ROWS, [every, erasure.customer_id, raw, raw, found])
+        own.execute(EXCERPTS, [every, platforms, datetime.fromisoformat(traces["since"]), found, found, found])
+        own.execute(ERRORS, [every, platforms, found])
+        own.execute(LETTERS, [every, platforms, found, found])
+    AttributeSighting.objects.filter(
+        attribute_id__in=Attribute.objects.filter(customer_id=erasure.customer_id).values("pk")
+    ).update(examples=[])  # whose they were is not known: new ones come with the next data
+    files.forget_ended(erasure.customer_id)
+    for search in searches:
+        search(erasure.customer_id, texts)
+    erasure.traces, erasure.swept_at = None, clock.now()
+    erasure.save(update_fields=["traces", "swept_at"])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _settle(own: Connection, erasure: Erasure) -> bool:
+    """Forget the ids that platforms have removed, or cannot be told to; answers whether none is left."""
+    late = clock.now() - erasure.requested_at > GIVEN_UP_AFTER
+    rows = _owed(own, erasure.id)
+    counted: Counter[tuple[int, str]] = Counter()
+    for row in rows:
+        outcome = _outcome(row, late=late)
+        done = outcome is not None and _forget(own, erasure.id, row)
+        counted[row.platform, outcome if outcome and done else OPEN] += 1
+    if rows:
+        _note(erasure, counted)
+    return len(rows) < AT_ONCE and not any(outcome == OPEN for _, outcome in counted)
+
+
+def _owed(own: Connection, erasure: UUID) -> list[Owed]:
+    with own.cursor(binary=True) as cursor:
+        return erased_ids.owed(cursor, erasure, AT_ONCE)
+
+
+def _outcome(row: Owed, *, late: bool) -> str | None:
+    """What to note of it; None where the platform still has to be told."""
+    if row.acknowledged is False and row.idle:
+        return "acknowledged"
+    if row.idle and not _is_told(row.platform):
+        return "kept"
+    return "given_up" if late else None
+
+
+def _is_told(platform: int) -> bool:
+    """Whether the platform can be told of those who leave."""
+    row = Platform.objects.filter(pl=platform).first()
+    if row is None or row.connector not in all_connectors():
+        return False
+    return all_connectors()[row.connector](row.settings, row.credentials).removal.is_told
+
+
+def _forget(own: Connection, erasure: UUID, row: Owed) -> bool:
+    """Under the id's bucket: the delivery, and the id itself where it is nobody's by now."""
+    with own.transaction(), own.cursor(binary=True) as cursor:
+        if not try_lock(cursor, {row.bucket}):
+            return False
+        erased_ids.forget(cursor, row, erasure)
+        cursor.execute(STILL_OWED, [row.bucket, row.platform, erasure, row.platform_user_id])
+        (owed,) = cursor.fetchone() or (False,)
+        if not owed:
+            cursor.execute(FORGET_ID, [row.bucket, kind_of(row.platform), row.platform_user_id])
+    return True
+
+
+def _note(erasure: Erasure, counted: Counter[tuple[int, str]]) -> None:
+    """Add what is settled; what is open is as it is now."""
+    platforms: dict[str, dict[str, Any]] = erasure.platforms
+    for noted in platforms.values():
+        noted.pop(OPEN, None)
+    for (platform, outcome), ids in counted.items():
+        noted = platforms.setdefault(str(platform), {})
+        noted[outcome] = noted.get(outcome, 0) + ids
+    erasure.save(update_fields=["platforms"])

@@ -1,0 +1,55 @@
+"""Everything that the hub holds on one user, as JSON: what a person may ask for."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+
+from activation.models import DeadLetter, Delivery
+from audiences.models import Audience, Membership
+from core.buckets import BUCKETS
+from profiles.merge_resolution import survivor
+from profiles.models import HotId, Identity, Profile, ProfileMerge
+from usersync.models import UserMapping
+
+LEFT_OUT = {"bucket", "customer_id", "pk"}
+
+
+def export(customer: int, user_id: UUID) -> dict[str, Any] | None:
+    """Of the user, or of the survivor that the user was merged into; None where nobody is known.
+
+    `{"profile": {…}, "identities": […], …}`: a section for each table, a row as it is stored.
+    """
+    profile = survivor(customer, user_id)
+    if profile is None:
+        return None
+    user, bucket = profile.user_id, profile.bucket
+    own = {"bucket": bucket, "customer_id": customer}
+    everywhere = {"bucket__in": range(BUCKETS), "user_id": user}
+    merged = Profile.objects.filter(bucket__in=range(BUCKETS), customer_id=customer, merged_into=user)
+    return {
+        "customer": customer,
+        "profile": _row(profile),
+        "merged_ids": [str(one) for one in merged.values_list("user_id", flat=True)],
+        "merges": _rows(ProfileMerge.objects.filter(**own, winner=user)),
+        "ids_set_aside": _rows(HotId.objects.filter(**own, user_id=user)),
+        "identities": _rows(Identity.objects.filter(bucket__in=range(BUCKETS), customer_id=customer, user_id=user)),
+        "mappings": _rows(UserMapping.objects.filter(**own, user_id=user)),
+        "audiences": _memberships(Membership.objects.filter(**own, user_id=user)),
+        "deliveries": _rows(Delivery.objects.filter(**everywhere)),
+        "dead_letters": _rows(DeadLetter.objects.filter(**everywhere)),
+    }
+
+
+def _rows(rows: QuerySet[Any]) -> list[dict[str, Any]]:
+    return [_row(row) for row in rows]
+
+
+def _row(row: Model) -> dict[str, Any]:
+    names = [field.attname for field in row._meta.concrete_fields]
+    return {name: getattr(row, name) for name in names if name not in LEFT_OUT}
+
+
+def _memberships(rows: QuerySet[Membership]) -> list[dict[str, Any]]:
+    names = dict(Audience.objects.values_list("pk", "name"))
+    return [{"audience": names.get(row.audience_id, ""), **_row(row)} for row in rows]

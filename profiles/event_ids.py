@@ -1,0 +1,67 @@
+"""The ids, other than our own, by which a request names its user."""
+
+import re
+from typing import Any
+
+from core.errors import InvalidParameterError
+from core.limits import Limits
+from core.messages import Id
+from core.query import Parameters
+from usersync.platform_ids import NO_ID, is_macro, is_sound
+
+DEVICES = ("devid_g", "devid_a", "devid_o", "devid_u", "idsha1", "idmd5")
+PARAMETERS = frozenset({"pl", "euid", *DEVICES})
+
+_PLATFORM = re.compile(r"[1-9][0-9]{0,9}")
+_NO_DEVICE = re.compile(r"[0-]*")
+"""Devices that limit tracking all show the same id of zeros: it names nobody."""
+
+
+def user_key(data: dict[str, Any], path: tuple[str, ...], limits: Limits) -> list[Id]:
+    """The customer's own user id inside `data`: a text or an integer, else none."""
+    if not path:
+        return []
+    value = data.get(".".join(path))
+    if value is None and len(path) > 1:
+        value = _descend(data, path)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return []
+    text = str(value)
+    return [("user", text)] if text and is_sound(text, limits.id_bytes) else []
+
+
+def _descend(data: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = data
+    for name in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def of_parameters(values: Parameters, limits: Limits) -> list[Id]:
+    """A platform's id and device ids, in the order of precedence. Refuses what would name many users."""
+    if PARAMETERS.isdisjoint(values):
+        return []
+    found: list[Id] = []
+    if "euid" in values and "pl" in values:
+        platform = values["pl"] or ""
+        if not _PLATFORM.fullmatch(platform):
+            raise InvalidParameterError("pl")
+        found += _named(f"euid:{platform}", "euid", values, limits)
+    for device in DEVICES:
+        if device in values:
+            found += _named(f"device:{device}", device, values, limits)
+    return found
+
+
+def _named(kind: str, parameter: str, values: Parameters, limits: Limits) -> list[Id]:
+    value = values[parameter]
+    if value is None or not is_sound(value, limits.id_bytes) or is_macro(value):
+        raise InvalidParameterError(parameter)
+    return [] if is_nobody(value) else [(kind, value)]
+
+
+def is_nobody(value: str) -> bool:
+    """Whether a platform or a device says by it that it does not know, or does not tell."""
+    return value in NO_ID or _NO_DEVICE.fullmatch(value) is not None

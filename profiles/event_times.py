@@ -1,0 +1,71 @@
+"""When an event happened: what the sender says, else what the browser's clock says, else now.
+
+`at` is the sender's word, in unix seconds: a wrong one is refused. `bdt` and `btzo` are a clock that nobody
+keeps: what is unreadable is ignored, and a clock that is ahead says now.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from core.errors import InvalidParameterError
+from core.query import Parameters
+
+EARLIEST = 946_684_800_000
+"""2000-01-01 in unix milliseconds: an event's own time is not before it, and at most a day ahead of now."""
+
+_DAY = 86_400_000
+_MOMENT = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
+_SECONDS, _MILLISECONDS = re.compile(r"[0-9]{10}"), re.compile(r"[0-9]{13}")
+_MINUTES = re.compile(r"[+-]?[0-9]{1,3}")
+_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+_MOST_MINUTES = 14 * 60
+
+
+def own_time(values: Parameters, now: int) -> int:
+    """The event's own time; unix milliseconds, as `now`. Raises InvalidParameterError for an `at` that is none."""
+    if "at" in values:
+        return _told(values["at"] or "", now)
+    if "bdt" in values:
+        return _by_the_browser(values["bdt"] or "", values.get("btzo") or "", now)
+    return now
+
+
+def _told(text: str, now: int) -> int:
+    if not _MOMENT.fullmatch(text):
+        raise InvalidParameterError("at")
+    at = round(float(text) * 1000)
+    if not EARLIEST <= at <= now + _DAY:
+        raise InvalidParameterError("at")
+    return at
+
+
+def _by_the_browser(date: str, zone: str, now: int) -> int:
+    at = _unix(date, zone)
+    return now if at is None or at < EARLIEST else min(at, now)
+
+
+def _unix(date: str, zone: str) -> int | None:
+    """Milliseconds. A unix time needs no zone, nor does a date that brings its own."""
+    if _MILLISECONDS.fullmatch(date):
+        return int(date)
+    if _SECONDS.fullmatch(date):
+        return int(date) * 1000
+    if not _LOCAL_TIME.fullmatch(date):
+        return None
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:  # a 30th of February
+        return None
+    if moment.tzinfo is None:
+        west = _minutes_west(zone)
+        if west is None:
+            return None
+        moment = moment.replace(tzinfo=UTC) + timedelta(minutes=west)
+    return round(moment.timestamp() * 1000)
+
+
+def _minutes_west(zone: str) -> int | None:
+    """As JavaScript's `getTimezoneOffset()`: UTC minus local time, so −120 for a summer in Berlin."""
+    if not _MINUTES.fullmatch(zone) or abs(int(zone)) > _MOST_MINUTES:
+        return None
+    return int(zone)

@@ -1,2 +1,0 @@
-"""Strict stand-ins for the platforms, written from their documents: `python -m tests.connectors.parties` is the sandbox
-with these beside its own third parties."""

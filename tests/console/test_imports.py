@@ -1,0 +1,85 @@
+"""The console's page of imports: upload, look, import, cancel."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from core.models import Customer, Inbox
+from pipeline.imports import files, services
+from pipeline.models import Import
+from profiles.models import Pixel
+from tests.support.tables import db
+
+__all__ = ["db"]
+
+PEOPLE = b"UserId,<b>City</b>\nC-1,Rome\n,nobody\n"
+
+
+@pytest.fixture
+def pixel(db: None) -> Iterator[Pixel]:
+    shop = Customer.objects.create(m=1, name="Shop")
+    yield Pixel.objects.create(customer=shop, name="Front page", user_key="UserId")
+    User.objects.all().delete()
+    for path in files.folder().iterdir():
+        path.unlink()
+
+
+def upload(console: Client, pixel: Pixel, name: str = "<i>people</i>.csv", **more: Any) -> str:
+    file = SimpleUploadedFile(name, PEOPLE)
+    return console.post("/imports/", {"pixel": pixel.pk, "file": file, **more}, follow=True).content.decode()
+
+
+def test_upload__to_look_at_first__shows_what_would_change_and_then_imports(console: Client, pixel: Pixel) -> None:
+    page = upload(console, pixel, dry_run="on")
+    assert "is uploaded" in page
+    assert 'hx-trigger="every 2s"' in page
+    services.work_off()
+
+    page = console.get("/imports/").content.decode()
+    assert "1 new users" in page
+    assert "&lt;b&gt;City&lt;/b&gt;" in page
+    assert 'hx-trigger="every 2s"' not in page
+    assert not Inbox.objects.exists()
+
+    row = Import.objects.get()
+    page = console.post("/imports/", {"import": row.pk, "change": "start"}, follow=True).content.decode()
+    assert "is under way" in page
+    services.work_off()
+
+    page = console.get("/imports/").content.decode()
+    assert Inbox.objects.count() == 1
+    assert f"/imports/{row.pk}/errors/" in page
+    response: Any = console.get(f"/imports/{row.pk}/errors/")
+    assert b"names nobody" in b"".join(response.streaming_content)
+
+
+def test_import__cancelled_in_the_console__is_cancelled(console: Client, pixel: Pixel) -> None:
+    upload(console, pixel)
+    row = Import.objects.get()
+
+    console.post("/imports/", {"import": row.pk, "change": "cancel"})
+    page = console.post("/imports/", {"import": row.pk, "change": "cancel"}, follow=True).content.decode()
+
+    row.refresh_from_db()
+    assert row.status == "cancelled"
+    assert "it has ended already" in page
+
+
+def test_upload__whose_name_says_nothing__is_told_at_its_field(console: Client, pixel: Pixel) -> None:
+    assert "does not say what it is" in upload(console, pixel, "people.xls")
+    assert not Import.objects.exists()
+
+
+def test_imports__by_one_who_may_only_look__shows_no_form_and_takes_nothing(pixel: Pixel) -> None:
+    guest = User.objects.create(username="guest", is_staff=True)
+    guest.user_permissions.add(Permission.objects.get(codename="view_import"))
+    client = Client()
+    client.force_login(guest)
+
+    assert 'type="file"' not in client.get("/imports/").content.decode()
+    file = SimpleUploadedFile("p.csv", PEOPLE)
+    assert client.post("/imports/", {"pixel": pixel.pk, "file": file}).status_code == 403

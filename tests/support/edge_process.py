@@ -1,0 +1,221 @@
+"""A real edge process on the test database, and the configuration that its tests speak of.
+
+`edge` is what a test asks for: one process serves the whole session, the inbox is empty at the start.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import psycopg
+import pytest
+
+from tests.support.edge_client import COMMON, Client, Reply
+
+ROOT = Path(__file__).resolve().parents[2]
+METRICS_TOKEN = "metrics-token"
+
+CUSTOMER, OTHER_CUSTOMER = 7001, 7002
+PIXEL, NESTED_PIXEL, OTHER_PIXEL = 7101, 7102, 7103
+TOKEN_PLATFORM, SIGNED_PLATFORM, DISABLED_PLATFORM = 7201, 99999, 7203
+TOKENS = ["verysecure", "older-token"]
+SIGNING_SECRETS = ["verysecure", "older-secret"]
+DP = {"m": CUSTOMER, "id": PIXEL}
+KEYS = {
+    "admin": ("admin", None),
+    "marketer": ("marketer", CUSTOMER),
+    "analyst": ("analyst", CUSTOMER),
+    "other": ("marketer", OTHER_CUSTOMER),
+    "revoked": ("admin", None),
+}
+"""API keys by prefix: role and customer. The key itself is `api_key(prefix)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A row of the inbox; `message` is its decoded `query`."""
+
+    bucket: int
+    kind: int
+    message: dict[str, Any]
+    body: bytes | None
+
+
+def api_key(prefix: str) -> str:
+    return f"{prefix}.secret"
+
+
+class EdgeProcess:
+    """One `python -m dmphub.edge_server`; `with` it, on a port of its own unless told."""
+
+    def __init__(self, database_url: str, *, port: int = 0, environment: Mapping[str, str] | None = None) -> None:
+        self.port = port or free_port()
+        self._environment = {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "DMPHUB_SECRET_KEYS": _secret_keys(),
+            "DMPHUB_METRICS_TOKEN": METRICS_TOKEN,
+            **(environment or {}),
+        }
+
+    def __enter__(self) -> "EdgeProcess":
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dmphub.edge_server", "--port", str(self.port)],
+            cwd=ROOT,
+            env=self._environment,
+        )
+        self.client = Client(self.port)
+        until(self.answers)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        finally:
+            self.process.kill()
+
+    def answers(self) -> bool:
+        if self.process.poll() is not None:
+            pytest.fail(f"the edge ended with {self.process.returncode}")
+        try:
+            return self.client.get("/healthz").status == 200
+        except OSError:
+            return False
+
+    def ready(self) -> bool:
+        return self.client.get("/readyz").status == 200
+
+
+class Edge:
+    """The session's edge as a test sees it: send by `client`, look at `rows()`."""
+
+    def __init__(self, process: EdgeProcess, database: psycopg.Connection[Any]) -> None:
+        self.process = process
+        self.client = process.client
+        self.database = database
+
+    def rows(self) -> list[StoredRow]:
+        """What the inbox holds, in the order it came."""
+        found = self.database.execute("SELECT bucket, kind, query, body FROM inbox ORDER BY id").fetchall()
+        return [StoredRow(bucket, kind, msgspec.json.decode(query), body) for bucket, kind, query, body in found]
+
+    def only_row(self) -> StoredRow:
+        (row,) = self.rows()
+        return row
+
+    def check_refused(self, reply: Reply, status: int, name: str) -> None:
+        """A refusal: named, and without any effect."""
+        assert (reply.status, reply.name) == (status, name)
+        assert "set-cookie" not in reply.headers
+        assert "location" not in reply.headers
+        assert COMMON.items() <= reply.headers.items()
+        assert self.rows() == []
+
+
+def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Wait for a condition; fails the test where it does not come true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail("did not come true in time")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def raise_version(database: psycopg.Connection[Any]) -> None:
+    """Tell every edge that the configuration changed; also after another test emptied the table."""
+    database.execute(
+        "INSERT INTO configuration_version (id, version) VALUES (1, %s) "
+        "ON CONFLICT (id) DO UPDATE SET version = configuration_version.version + 1",
+        [time.time_ns()],
+    )
+
+
+def _secret_keys() -> str:
+    from django.conf import settings
+
+    return ",".join(settings.SECRET_KEYS)
+
+
+@pytest.fixture(scope="session")
+def database_url(django_db_setup: None) -> str:
+    """The test database, as psycopg takes it."""
+    from django.db import connection
+
+    parts = connection.settings_dict
+    login = quote(parts["USER"]) + (f":{quote(parts['PASSWORD'])}" if parts["PASSWORD"] else "")
+    place = f"?host={quote(parts['HOST'], safe='')}" + (f"&port={parts['PORT']}" if parts["PORT"] else "")
+    return f"postgresql://{login}@/{quote(parts['NAME'])}{place}"
+
+
+@pytest.fixture(scope="session")
+def database(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def edge_process(database_url: str) -> Iterator[EdgeProcess]:
+    with EdgeProcess(database_url) as process:
+        yield process
+
+
+@pytest.fixture
+def house(db: None, database: psycopg.Connection[Any]) -> None:
+    """The configuration, stored for every edge process to see, and an empty inbox."""
+    if database.execute("SELECT FROM platform WHERE pl = %s", [DISABLED_PLATFORM]).fetchone() is None:
+        with ThreadPoolExecutor(1) as outside_the_transaction_of_the_test:
+            outside_the_transaction_of_the_test.submit(_furnish).result()
+        raise_version(database)
+    database.execute("DELETE FROM inbox")
+
+
+@pytest.fixture
+def edge(house: None, edge_process: EdgeProcess, database: psycopg.Connection[Any]) -> Edge:
+    client = edge_process.client
+    until(edge_process.ready)
+    until(lambda: client.get("/uid", {"pl": TOKEN_PLATFORM, "userid": "null"}).name == "bad-secret")
+    return Edge(edge_process, database)
+
+
+def _furnish() -> None:
+    from django.db import connection
+
+    from core.api_keys import digest
+    from core.models import ApiKey, Customer
+    from integrations.models import Platform
+    from profiles.models import Pixel
+
+    for m in (CUSTOMER, OTHER_CUSTOMER):
+        Customer(m=m, name=f"Customer {m}", personal_data="refuse" if m == OTHER_CUSTOMER else "hash").save()
+    Pixel(id=PIXEL, customer_id=CUSTOMER, name="shop", user_key="UserId").save()
+    Pixel(id=NESTED_PIXEL, customer_id=CUSTOMER, name="account", user_key="Account.Id").save()
+    Pixel(id=OTHER_PIXEL, customer_id=OTHER_CUSTOMER, name="other").save()
+    signed = Platform.SyncAuth.SIGNED
+    common = {"customer_id": CUSTOMER, "connector": "none"}
+    Platform(pl=TOKEN_PLATFORM, name="token", sync_secrets=TOKENS, **common).save()
+    Platform(pl=SIGNED_PLATFORM, name="signed", sync_auth=signed, sync_secrets=SIGNING_SECRETS, **common).save()
+    for prefix, (role, customer) in KEYS.items():
+        revoked = datetime.now(UTC) if prefix == "revoked" else None
+        given = {"role": role, "customer_id": customer, "digest": digest(api_key(prefix)), "revoked_at": revoked}
+        ApiKey.objects.update_or_create(prefix=prefix, defaults={"name": prefix, **given})
+    Platform(pl=DISABLED_PLATFORM, name="off", enabled=False, sync_secrets=TOKENS, **common).save()
+    connection.close()

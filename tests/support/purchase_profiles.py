@@ -1,0 +1,62 @@
+"""The CDNOW log as profiles: what was known after twelve weeks of its customers, and who of them bought again later."""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from audiences.rules.subject import Facts
+from local.demo.purchases import Entry, read_log
+from lookalikes.scoring.fields import Field
+from lookalikes.scoring.reader import DAY_MS, reader
+from lookalikes.training.choosing import Candidates, choose
+from lookalikes.training.rows import Numbers, Rows
+from lookalikes.training.training import Examples
+
+LOG = Path(__file__).parents[2] / "build" / "cdnow" / "CDNOW_master.txt"
+WEEKS = 12
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """`labels`: 1 for those who bought again."""
+
+    profiles: list[Facts]
+    labels: Numbers
+    now_ms: int
+
+    def fields(self) -> tuple[Field, ...]:
+        candidates = Candidates({"spent": "number", "discs": "integer"}, [1], [])
+        return tuple(choose(candidates, self.profiles, self.now_ms).fields)
+
+    def examples(self, fields: tuple[Field, ...]) -> Examples:
+        rows, read = Rows(), reader(fields)
+        for profile in self.profiles:
+            rows.add(read(profile, self.now_ms))
+        return Examples(rows, self.labels, (1.0, 1.0))
+
+
+@lru_cache(maxsize=1)
+def customers() -> Customers:
+    entries = read_log(LOG)
+    cut = (min(entry.day for entry in entries) - EPOCH).days + 7 * WEEKS
+    before: dict[str, list[Entry]] = {}
+    later = set()
+    for entry in entries:
+        if (entry.day - EPOCH).days < cut:
+            before.setdefault(entry.customer, []).append(entry)
+        else:
+            later.add(entry.customer)
+    labels = np.array([int(customer in later) for customer in before])
+    return Customers([_profile(bought) for bought in before.values()], labels, cut * DAY_MS)
+
+
+def _profile(bought: list[Entry]) -> Facts:
+    days = [(entry.day - EPOCH).days for entry in bought]
+    counts = {str(day): days.count(day) for day in days}
+    seen = {"first": min(days) * DAY_MS, "last": max(days) * DAY_MS, "total": len(days), "days": counts}
+    known = {"spent": sum(entry.cents for entry in bought) / 100, "discs": sum(entry.discs for entry in bought)}
+    return Facts(known, {}, {"1": seen})

@@ -1,0 +1,56 @@
+"""A pytest plugin (`-p tests.support.services`): a real PostgreSQL and Redis for the time of the run.
+
+What DATABASE_URL and REDIS_URL of the environment name is used; what they leave out is started in a home
+that is thrown away afterwards. A developer's `.env` and data are never touched.
+"""
+
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from core import environment
+from local import embedded
+
+_stack = ExitStack()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests() -> Generator[None]:
+    """Before pytest-django loads the settings, which read the environment."""
+    # In the background of a script SIGINT is ignored, by all that we start too; tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    home = _throw_away_home()
+    _isolate(home)
+    settings = environment.read(None)
+    _stack.callback(embedded.erase, settings)
+    _stack.enter_context(embedded.session(settings))
+    yield
+
+
+def pytest_unconfigure() -> None:
+    _stack.close()
+
+
+def _throw_away_home() -> Path:
+    home = Path(tempfile.mkdtemp(prefix="dmphub-tests-"))
+    home.chmod(0o755)  # run as root, PostgreSQL switches to an account that must be able to pass
+    _stack.callback(shutil.rmtree, home, ignore_errors=True)
+    return home
+
+
+def _isolate(home: Path) -> None:
+    """Every variable that is not set is set empty, which wins over the developer's `.env`."""
+    example = (environment.PROJECT_ROOT / ".env.example").read_text(encoding="utf-8")
+    for name in re.findall(r"^([A-Z_]+)=", example, re.MULTILINE):
+        os.environ.setdefault(name, "")
+    os.environ["DMPHUB_HOME"] = str(home)
+    if os.environ["DATABASE_URL"] and not os.environ["DMPHUB_SECRET_KEYS"]:
+        os.environ["DMPHUB_SECRET_KEYS"] = Fernet.generate_key().decode()

@@ -1,0 +1,109 @@
+"""How many users each platform knows: counted per bucket by whoever changes mappings, summed when read."""
+
+from collections import defaultdict
+from collections.abc import Collection, Container, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Max, Sum
+from psycopg import Cursor
+
+from core import buckets
+from core.arrays import Ints, SmallInts, Times, Uuids, columns
+from usersync.models import MappedUsers
+from usersync.store import Mapping, UserOnPlatform
+
+LEFT = """
+SELECT k.customer_id, k.user_id, k.platform_id, count(*)
+FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::int[]) AS k (bucket, customer_id, user_id, platform_id)
+JOIN user_mapping m ON m.bucket = k.bucket AND m.user_id = k.user_id AND m.platform_id = k.platform_id
+GROUP BY k.customer_id, k.user_id, k.platform_id
+"""
+COUNT = """
+INSERT INTO mapped_users AS kept (bucket, platform_id, users, newest_sync)
+SELECT bucket, platform_id, change, newest
+FROM unnest(%s::smallint[], %s::int[], %s::int[], %s::timestamptz[]) AS k (bucket, platform_id, change, newest)
+ON CONFLICT (bucket, platform_id) DO UPDATE SET
+    users = kept.users + excluded.users, newest_sync = greatest(kept.newest_sync, excluded.newest_sync)
+"""
+FORGET = "DELETE FROM mapped_users WHERE bucket = %s"
+RECOUNT = """
+INSERT INTO mapped_users (bucket, platform_id, users, newest_sync)
+SELECT bucket, platform_id, count(DISTINCT user_id), max(synced_at) FROM user_mapping
+WHERE bucket = %s GROUP BY bucket, platform_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a batch did: the mappings it saved, the users of those that are new and of those that it deleted.
+
+    `new_users`, as (customer, user), had no mappings before.
+    """
+
+    saved: Collection[Mapping]
+    added: Iterable[UserOnPlatform]
+    removed: Iterable[UserOnPlatform]
+    new_users: Container[tuple[int, UUID]]
+
+
+def count(cursor: Cursor[Any], changes: Changes) -> None:
+    """Count what the changes make of their users: the first id of a user on a platform counts, and the loss of
+    the last."""
+    users = _users(cursor, changes)
+    newest: dict[tuple[int, int], datetime] = {}
+    for mapping in changes.saved:
+        key = buckets.of_user(mapping.user_id), mapping.platform
+        newest[key] = max(mapping.synced_at, newest.get(key, mapping.synced_at))
+    rows = [(*key, users.get(key, 0), newest.get(key)) for key in sorted(users.keys() | newest.keys())]
+    if rows:
+        cursor.execute(COUNT, columns((SmallInts, Ints, Ints, Times), rows))
+
+
+def _users(cursor: Cursor[Any], changes: Changes) -> dict[tuple[int, int], int]:
+    """By how many users each (bucket, platform) has grown."""
+    net: dict[UserOnPlatform, int] = defaultdict(int)
+    for key in changes.added:
+        net[key] += 1
+    for key in changes.removed:
+        net[key] -= 1
+    left = _left(cursor, [key for key, change in net.items() if change and key[:2] not in changes.new_users])
+    grown: dict[tuple[int, int], int] = defaultdict(int)
+    for key, change in net.items():
+        _, user, platform = key
+        ids = change if key[:2] in changes.new_users else left.get(key, 0)
+        grown[buckets.of_user(user), platform] += (ids > 0) - (ids > change)
+    return grown
+
+
+def _left(cursor: Cursor[Any], asked: list[UserOnPlatform]) -> dict[UserOnPlatform, int]:
+    """How many ids they have now."""
+    if not asked:
+        return {}
+    rows = sorted(((buckets.of_user(key[1]), *key) for key in asked), key=_order)
+    cursor.execute(LEFT, columns((SmallInts, Ints, Uuids, Ints), rows))
+    return {(customer, user, platform): ids for customer, user, platform, ids in cursor}
+
+
+def _order(row: tuple[int, int, UUID, int]) -> tuple[int, ...]:
+    return row[0], row[1], row[2].int, row[3]
+
+
+def recount(cursor: Cursor[Any], bucket: int) -> None:
+    """Count anew what was loaded past absorb; the caller holds the bucket."""
+    cursor.execute(FORGET, [bucket])
+    cursor.execute(RECOUNT, [bucket])
+
+
+def mapped_users() -> dict[int, int]:
+    """The number of users by platform."""
+    rows = MappedUsers.objects.values("platform_id").annotate(mapped=Sum("users"))
+    return {row["platform_id"]: row["mapped"] for row in rows}
+
+
+def newest_sync(platform: int) -> datetime | None:
+    """When an id of the platform was matched last."""
+    newest: datetime | None = MappedUsers.objects.filter(platform_id=platform).aggregate(at=Max("newest_sync"))["at"]
+    return newest
