@@ -3,7 +3,6 @@
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -11,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from activation.delivery.lanes import FILES, LANES
 from activation.models import DeadLetter
+from core import clock
 from core.buckets import BUCKETS
 from core.transactions import wake_when_committed
 from core.wakeups import DELIVER
@@ -72,7 +72,7 @@ def _replay(page: Sequence[DeadLetter]) -> int:
         "buckets": [letter.bucket for letter in page],
         "activations": [letter.activation_id for letter in page],
         "ids": [letter.platform_user_id for letter in page],
-        "now": datetime.now(UTC),
+        "now": clock.now(),
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(REVIVE, values)

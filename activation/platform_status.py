@@ -1,12 +1,13 @@
 """How platforms fare, as the API and the console show it."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from activation.delivery import circuit_breaker, platform_client, quotas
 from activation.delivery.circuit_breaker import Condition
 from activation.models import HostKey, Spending
 from activation.previews import bare_cursor
+from core import clock
 from integrations.limits import Limits
 
 Shown = dict[str, Any]
@@ -14,7 +15,7 @@ Shown = dict[str, Any]
 
 def breaker(platform: int, limits: Limits = Limits()) -> Shown | None:  # noqa: B008 (it never changes)
     """What keeps requests back: `state` open, probing, waiting (it asked to wait, or a quota is used up) or slowed."""
-    now = datetime.now(UTC)
+    now = clock.now()
     with bare_cursor() as cursor:
         found = circuit_breaker.read(cursor, platform)
     state = _state(found, now)
@@ -48,6 +49,6 @@ def host_keys(platform: int) -> dict[str, str]:
 
 def spent(platform: int) -> dict[str, int]:
     """What is used up of the present hour's and day's quotas, by limit."""
-    now = datetime.now(UTC)
+    now = clock.now()
     rows = Spending.objects.filter(platform_id=platform).values_list("what", "since", "spent")
     return {what: amount for what, since, amount in rows if since == quotas.period(what, now)}

@@ -1,6 +1,5 @@
 """Looking before sending: the exact next requests."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +14,7 @@ from activation.delivery.claims import Row
 from activation.delivery.members import members_of
 from activation.delivery.targets import segment_of
 from activation.models import Activation, Delivery
-from core import arrays
+from core import arrays, clock
 from core.buckets import BUCKETS
 from integrations.connectors.base import Connector, Member, Operation, Segment, SegmentSource
 from integrations.connectors.files import FileConnector
@@ -42,7 +41,7 @@ def _preview(activation: Activation) -> list[dict[str, Any]]:
     connector = connector_of(activation.platform)
     segment = segment_of(activation)
     if segment.id is None and connector.segment_source is SegmentSource.CREATED:
-        return [shown(connector.creation(segment, int(time.time())))]
+        return [shown(connector.creation(segment, clock.now_seconds()))]
     if isinstance(connector, FileConnector):
         return samples.files(connector, _members(activation, connector, segment, Operation.ADD, SAMPLED))
     requests = []
@@ -51,7 +50,7 @@ def _preview(activation: Activation) -> list[dict[str, Any]]:
             continue
         members = _members(activation, connector, segment, operation, connector.batch_size)
         if members:
-            requests.append(shown(connector.push(operation, members, int(time.time()))))
+            requests.append(shown(connector.push(operation, members, clock.now_seconds())))
     return requests
 
 

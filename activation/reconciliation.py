@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from django.db import connection
 
 from activation.delivery.targets import segment_of
 from activation.models import Activation, Delivery
+from core import clock
 from core.buckets import BUCKETS, of_value
 from integrations.calls import answered
 from integrations.connectors.base import Connector, Segment
@@ -88,7 +88,7 @@ def repair(activation: Activation, found: Difference) -> None:
             for page in _pages(ids):
                 values: dict[str, Any] = {"buckets": [bucket for bucket, _ in page], "ids": [one for _, one in page]}
                 values |= {"activation": activation.id, "platform": activation.platform_id}
-                cursor.execute(statement, {**values, "nobody": NOBODY, "now": datetime.now(UTC)})
+                cursor.execute(statement, {**values, "nobody": NOBODY, "now": clock.now()})
 
 
 def _held(connector: Connector, segment: Segment) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """What may be done with an activation."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,6 +12,7 @@ from activation.models import Activation, Delivery
 from activation.previews import preview
 from activation.test_sends import test
 from audiences.models import Audience
+from core import clock
 from core.buckets import BUCKETS
 from core.transactions import wake_when_committed
 from core.wakeups import DELIVER
@@ -58,7 +58,7 @@ def deactivate(activation: Activation) -> None:
     told = connector_of(activation.platform).removal.is_told and activation.segment_id is not None
     with transaction.atomic():
         with connection.cursor() as cursor:
-            deactivation.unwant(cursor, activation.id, datetime.now(UTC), told=told)
+            deactivation.unwant(cursor, activation.id, clock.now(), told=told)
         _set_status(activation, Activation.Status.ENDING)
 
 
@@ -78,7 +78,7 @@ def resume(activation: Activation) -> None:
 def resync(activation: Activation) -> None:
     """Send the whole wanted state again; where the platform goes by our ids, to those too who were never matched."""
     _refuse_ending(activation)
-    now = datetime.now(UTC)
+    now = clock.now()
     with transaction.atomic():
         if connector_of(activation.platform).own_ids:
             backfills.begin(activation.id)

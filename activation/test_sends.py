@@ -1,7 +1,5 @@
 """One id, sent to see what the platform says."""
 
-import time
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +14,7 @@ from activation.delivery.platform_client import Gate, NotNowError
 from activation.delivery.targets import Target, target
 from activation.models import Activation, Delivery
 from activation.previews import bare_cursor, shown
+from core import clock
 from core.buckets import of_value
 from integrations.connectors.base import Member, Operation, Strategy
 from integrations.errors import IntegrationError
@@ -57,7 +56,7 @@ def _in_lane(
     cursor: psycopg.Cursor[Any], found: Target, bucket: int, requests: list[tuple[Operation, list[Member]]]
 ) -> list[dict[str, Any]]:
     """Nothing else of the id is under way meanwhile."""
-    lease = lanes.lease(cursor, found.platform, lanes.lane_of(bucket), datetime.now(UTC), found.lease_duration)
+    lease = lanes.lease(cursor, found.platform, lanes.lane_of(bucket), clock.now(), found.lease_duration)
     if lease is None:
         raise ValidationError("members are being sent at this moment: try again")
     gate = Gate(connection.connection, cursor, found, lease)
@@ -68,11 +67,11 @@ def _in_lane(
 
 
 def _sent(gate: Gate, operation: Operation, members: list[Member]) -> dict[str, Any]:
-    if not gate.opens(datetime.now(UTC)):
+    if not gate.opens(clock.now()):
         return {"operation": operation, "error": f"the platform is not called now: {gate.condition.reason}"}
     told: dict[str, Any] = {"operation": operation}
     try:
-        request = gate.target.connector.push(operation, members, int(time.time()))
+        request = gate.target.connector.push(operation, members, clock.now_seconds())
         told["request"] = shown(request)
         response = gate.send(request)
         told |= {"status": response.status, "response": response.excerpt}

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
@@ -15,6 +14,7 @@ from rest_framework.request import Request
 
 from api.authentication import customer_of
 from api.body_lines import LONGEST, lines_of
+from core import clock
 from core.inbox import Command
 from core.limits import Limits
 from core.models import Customer
@@ -89,7 +89,7 @@ class Upload:
     def _take_good(self, raw: bytes | None) -> None:
         if raw is None:
             raise BadLineError(f"a line may have {LONGEST} bytes at most")
-        self._rows.append(self.table.read(raw, datetime.now(UTC)))
+        self._rows.append(self.table.read(raw, clock.now()))
         self.counts.stored += 1
         if self.all_lines:
             self._tell(line=self.counts.lines, status="stored")

@@ -19,7 +19,7 @@ from audiences.rules.nodes import Group
 from audiences.rules.sql import SqlTables, to_sql
 from audiences.rules.sql_until import until_sql
 from core.arrays import Uuids
-from profiles.store import milliseconds
+from core.clock import milliseconds
 
 TABLES = SqlTables(membership="membership", mapping="user_mapping")
 ELIGIBLE = "p.confirmed AND p.merged_into IS NULL AND NOT p.opted_out"

@@ -12,8 +12,8 @@ from psycopg import Cursor
 from audiences import store
 from audiences.catalogue import Audiences, CompiledAudience, Selection
 from audiences.store import MembershipState, Standing, Standings
+from core.clock import milliseconds, moment
 from profiles.state import NOTHING, ProfileState
-from profiles.store import milliseconds, moment
 from usersync import store as mappings
 
 

@@ -32,10 +32,11 @@ from audiences.rules.splits import percent, place
 from audiences.rules.subject import Subject
 from audiences.schema import schema_of
 from core import clock
+from core.clock import milliseconds, moment
 from lookalikes.explaining import score_tree
 from lookalikes.graph import learnt_from
 from profiles.state import ProfileState
-from profiles.store import load_profiles, milliseconds, moment
+from profiles.store import load_profiles
 from usersync import store as mappings
 
 WRITTEN = ("field", "operator", "value", "days", "ttl")

@@ -19,8 +19,8 @@ from audiences.rules.sql import to_sql
 from core import clock
 from core.arrays import SmallInts
 from core.buckets import BUCKETS
+from core.clock import milliseconds
 from core.transactions import plain_cursor
-from profiles.store import milliseconds
 from profiles.user_counts import known_users
 
 COUNTED = 20_000  # so many users are counted one and all; of more, about so many are a sample

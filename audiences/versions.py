@@ -1,8 +1,7 @@
 """What an audience was before: every change makes a version, with who made it."""
 
-from datetime import UTC, datetime
-
 from audiences.models import Audience, AudienceVersion
+from core import clock
 
 
 class NoSuchVersionError(ValueError):
@@ -18,7 +17,7 @@ def keep(audience: Audience, change: str, by: str) -> None:
         ttl=audience.ttl,
         change=change,
         by=by[:200],
-        at=datetime.now(UTC),
+        at=clock.now(),
     )
 
 

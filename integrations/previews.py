@@ -2,13 +2,13 @@
 
 import gzip
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
 
+from core import clock
 from integrations.connectors.base import Connector, Member, Operation, Segment, SegmentSource
 from integrations.connectors.files import Change, FileConnector
 from integrations.errors import IntegrationError
@@ -44,7 +44,7 @@ def samples(connector: Connector) -> Iterator[tuple[str, str]]:
 
 def sample_file(connector: FileConnector) -> tuple[str, str]:
     """Name and content of a file with two users, one of whom joins and one of whom leaves a segment."""
-    at = datetime.now(UTC)
+    at = clock.now()
     members = _members(connector)
     name = connector.file_name(connector.partition(members[0]), at, 0)
     content = connector.header(connector.partition(members[0]), name, at)
@@ -75,7 +75,7 @@ def _segment(connector: Connector, *, known: bool) -> Segment:
 
 
 def _now() -> int:
-    return int(datetime.now(UTC).timestamp())
+    return clock.now_seconds()
 
 
 def _tried(make: Any) -> str:

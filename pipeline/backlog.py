@@ -1,8 +1,8 @@
 """Whether all is quiet."""
 
-from datetime import UTC, datetime
-
 from django.db import connection
+
+from core import clock
 
 COUNTS = """
 SELECT (SELECT count(*) FROM inbox),
@@ -24,5 +24,5 @@ def counts() -> dict[str, int]:
     those that wait for a retry; dead and unmapped ones are not due.
     """
     with connection.cursor() as cursor:
-        cursor.execute(COUNTS, {"now": datetime.now(UTC)})
+        cursor.execute(COUNTS, {"now": clock.now()})
         return dict(zip(NAMES, cursor.fetchone(), strict=True))

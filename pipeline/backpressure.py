@@ -1,9 +1,11 @@
 """Bulk work gives way: it adds to the inbox only while little waits there, so that events never stand behind it."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.db import connection
+
+from core import clock
 
 MOST_ROWS = 20_000
 PAUSE_SECONDS = 0.05
@@ -56,6 +58,6 @@ def _is_full() -> bool:
 def _is_absorbed() -> bool:
     """Whether some absorber has begun a batch lately."""
     with connection.cursor() as cursor:
-        cursor.execute(AT_WORK, [datetime.now(UTC) - timedelta(seconds=PATIENCE_SECONDS)])
+        cursor.execute(AT_WORK, [clock.now() - timedelta(seconds=PATIENCE_SECONDS)])
         (found,) = cursor.fetchone()
     return bool(found)

@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.conf import settings
 
 from activation.delivery import creation, files, lane_worker, processing_log, quotas, removals
 from activation.delivery.lanes import CREATION, FILES, LANES, buckets_of
+from core import clock
 from core.database import Connection, connect
 from core.wakeups import DELIVER, wakeups
 from integrations.connectors.files import FileConnector
@@ -48,7 +49,7 @@ def run(platform: int, lane: int) -> None:
     if lane == CREATION:
         for following in range(LANES) if sent else ():
             awake.wake(DELIVER, platform, following)
-    elif sent and is_due(platform, lane, datetime.now(UTC)):
+    elif sent and is_due(platform, lane, clock.now()):
         # came while this worker still counted as awake, or the shift was over
         awake.wake(DELIVER, platform, lane)
 
@@ -83,12 +84,12 @@ def renew() -> None:
         for platform in {platform for platform, _ in lanes()}:
             found = lane_worker.usable(cursor, platform)
             if found is not None:
-                removals.renew(cursor, found, datetime.now(UTC))
+                removals.renew(cursor, found, clock.now())
 
 
 def forget() -> None:
     """Drop what is kept for a while only: quotas of days long past, and what became of old files."""
-    connection, now = _connection(), datetime.now(UTC)
+    connection, now = _connection(), clock.now()
     quotas.forget(connection, now)
     processing_log.forget(connection, now)
 

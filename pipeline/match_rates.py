@@ -1,10 +1,11 @@
 """How well the users of a customer are matched with a platform: now, and at the end of each day."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from django.db import connection
 
+from core import clock
 from integrations.models import Platform
 from profiles.user_counts import known_users
 from usersync.models import MatchDay
@@ -62,4 +63,4 @@ def keep_today() -> None:
 
 
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return clock.now().date()

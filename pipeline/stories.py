@@ -1,13 +1,14 @@
 """One user's story, gathered from every room: what the API answers and what the console shows."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from activation.models import Delivery
 from audiences.models import Audience, Membership
 from core import buckets
+from core.clock import moment
 from core.models import Customer
 from profiles.merge_resolution import survivor
 from profiles.models import HotId, Identity, Profile, ProfileMerge
@@ -161,13 +162,9 @@ def _as_user_id(text: str) -> list[UUID]:
 
 def _activity(profile: Profile) -> dict[str, Activity]:
     return {
-        pixel: Activity(_moment(seen["first"]), _moment(seen["last"]), seen["total"])
+        pixel: Activity(moment(seen["first"]), moment(seen["last"]), seen["total"])
         for pixel, seen in profile.activity.items()
     }
-
-
-def _moment(unix_ms: int) -> datetime:
-    return datetime.fromtimestamp(unix_ms / 1000, UTC)
 
 
 def _identities(profile: Profile) -> list[Known]:

@@ -4,12 +4,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import close_old_connections
 
 from audiences.services import finish_builds
+from core import clock
 from core.wakeups import ABSORB, DELIVER, wakeups
 from pipeline import deletions, deliver
 from pipeline.absorb import stage
@@ -83,7 +84,7 @@ class Sweeper:
             return
         if wakeups(settings.REDIS_URL).is_awake(DELIVER, platform, lane):
             return
-        if deliver.is_due(platform, lane, datetime.now(UTC) - MISSED):
+        if deliver.is_due(platform, lane, clock.now() - MISSED):
             self._running[platform, lane] = self._threads.submit(self._work, platform, lane)
 
     def _work(self, platform: int, lane: int) -> None:

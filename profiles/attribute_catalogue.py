@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from core import clock
+from core.clock import moment
 from profiles.attribute_sampling import EXAMPLES, MARKS, MOST, Noted, Sighting, due
 from profiles.models import Attribute, AttributeSighting, DataSeen
 from profiles.paths import join_path
@@ -85,7 +87,7 @@ def _save_sightings(noted: Mapping[int, tuple[Attribute, Sighting]]) -> None:
     stored = AttributeSighting.objects.in_bulk(list(noted))
     rows = []
     for key, (attribute, sighting) in noted.items():
-        first, last = _moment(sighting.first), _moment(sighting.last)
+        first, last = moment(sighting.first), moment(sighting.last)
         row = stored.get(key) or AttributeSighting(attribute_id=key, first_seen=first, last_seen=last)
         row.first_seen, row.last_seen = min(row.first_seen, first), max(row.last_seen, last)
         row.events += sighting.events
@@ -131,7 +133,7 @@ def _save_total(total: DataSeen, noted: Noted) -> None:
         for mark in noted.marks:
             marks[mark >> 3] |= 1 << (mark & 7)
         total.left_out += noted.left_out
-        total.left_out_marks, total.left_out_at = bytes(marks), datetime.now(UTC)
+        total.left_out_marks, total.left_out_at = bytes(marks), clock.now()
     total.save()
 
 
@@ -139,7 +141,3 @@ def _estimate(marks: bytes) -> int:
     """How many different paths set these marks (linear counting): exact for few, good to some percent for many."""
     free = MARKS - sum(byte.bit_count() for byte in marks)
     return round(-MARKS * math.log(max(free, 1) / MARKS))
-
-
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)

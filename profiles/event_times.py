@@ -7,6 +7,7 @@ keeps: what is unreadable is ignored, and a clock that is ahead says now.
 import re
 from datetime import UTC, datetime, timedelta
 
+from core.clock import milliseconds
 from core.errors import InvalidParameterError
 from core.query import Parameters
 
@@ -61,7 +62,7 @@ def _unix(date: str, zone: str) -> int | None:
         if west is None:
             return None
         moment = moment.replace(tzinfo=UTC) + timedelta(minutes=west)
-    return round(moment.timestamp() * 1000)
+    return milliseconds(moment)
 
 
 def _minutes_west(zone: str) -> int | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from core import buckets, user_ids
+from core.clock import milliseconds
 from core.inbox import Command, Kind
 from core.limits import Limits
 from core.messages import Id, Match, Sync, encode
@@ -67,7 +68,7 @@ class MatchLines:
         self._check_platform_user_id(line.platform_user_id)
         extra = _extra(line)
         _check_ttl(line.ttl)
-        at = round(now.timestamp() * 1000)
+        at = milliseconds(now)
         named = self._named(line)
         if named is None:
             user = _our_id(line.uuid)

@@ -8,9 +8,9 @@ from uuid import UUID
 from psycopg import Cursor
 
 from core.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
+from core.clock import moment
 from profiles.messages import Cause
 from profiles.state import ProfileState
-from profiles.store import moment
 
 MERGE = """
 INSERT INTO profile_merge (bucket, customer_id, winner, loser, kind, value, pixel_id, at)

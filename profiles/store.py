@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from psycopg import Cursor
 
 from core import buckets
 from core.arrays import Bools, Ints, SmallInts, Texts, Times, Uuids, columns
+from core.clock import milliseconds, moment
 from core.json_values import canonical, loads
 from profiles.state import ProfileState
 
@@ -219,15 +220,6 @@ def forget_unconfirmed(cursor: Cursor[Any], in_buckets: Collection[int], before:
     if rows:
         cursor.execute(FORGET_UNCONFIRMED, columns((SmallInts, Ints, Uuids), rows))
     return len(rows)
-
-
-def moment(ms: int) -> datetime:
-    """A unix time in milliseconds as the database takes it."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
 
 
 def fine_milliseconds(moment: datetime) -> float:

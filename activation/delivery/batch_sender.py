@@ -7,7 +7,7 @@ is in flight at a time, and each is sent only while the lane's lease outlasts it
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from activation.delivery import broken, lanes, log, outcomes
 from activation.delivery.claims import Claim, Row, part
@@ -16,6 +16,7 @@ from activation.delivery.members import members_of
 from activation.delivery.platform_client import Gate, NotNowError
 from activation.delivery.quotas import QuotaExhaustedError
 from activation.delivery.retry import MOST_ATTEMPTS, MOST_DEATHS
+from core import clock
 from integrations.connectors.base import Connector, Member
 from integrations.errors import (
     IntegrationError,
@@ -72,7 +73,7 @@ class Work:
         exhausted = [row for row in rows if row.attempts > MOST_ATTEMPTS and row not in killers]
         for found, reason in ((killers, "its sender died each time"), (exhausted, "it was tried too often")):
             if found:
-                outcomes.dead(self.gate.cursor, part(self.claim, found), reason, "", datetime.now(UTC))
+                outcomes.dead(self.gate.cursor, part(self.claim, found), reason, "", clock.now())
                 self._tell(reason)
         left = set(rows).difference(killers, exhausted)
         return [row for row in rows if row in left]
@@ -96,7 +97,7 @@ class Work:
 
     def _request(self, members: list[Member]) -> Request:
         connector = self.gate.target.connector
-        request = connector.push(self.claim.operation, members, int(time.time()))
+        request = connector.push(self.claim.operation, members, clock.now_seconds())
         size = len(request.body or b"")
         if connector.batch_bytes is not None and size > connector.batch_bytes and len(members) > 1:
             raise TooLargeError(f"{size:,} bytes, at most {connector.batch_bytes:,}")
@@ -141,13 +142,13 @@ class Work:
             # the platform may still be working on it: the lane stays leased, nothing newer is sent meanwhile
             self.entry.unanswered = True
             self.goes_on = False
-        elif self.gate.condition.holds_back(datetime.now(UTC)):
+        elif self.gate.condition.holds_back(clock.now()):
             self.goes_on = False
         return []
 
     def _refused_alone(self, rows: list[Row], failure: IntegrationError) -> None:
         """Rows that cannot be told apart any further."""
-        now, claim = datetime.now(UTC), part(self.claim, rows)
+        now, claim = clock.now(), part(self.claim, rows)
         with self.gate.connection.transaction():
             if isinstance(failure, RateLimitedError):
                 outcomes.unsent(
@@ -162,13 +163,13 @@ class Work:
 
     def _limited(self, rows: list[Row], failure: RateLimitedError) -> list[list[Row]]:
         wait = timedelta(seconds=failure.retry_after or 0)
-        outcomes.unsent(self.gate.cursor, part(self.claim, rows), str(failure), datetime.now(UTC), wait)
+        outcomes.unsent(self.gate.cursor, part(self.claim, rows), str(failure), clock.now(), wait)
         self.goes_on = False
         return []
 
     def _broken(self, rows: list[Row], failure: IntegrationError) -> list[list[Row]]:
         """A person has to act: what is due waits, and costs nothing."""
-        outcomes.unsent(self.gate.cursor, part(self.claim, rows), str(failure), datetime.now(UTC))
+        outcomes.unsent(self.gate.cursor, part(self.claim, rows), str(failure), clock.now())
         broken.broke(self.gate.target.platform, sorted({row.activation for row in rows}), str(failure))
         self.goes_on = False
         return []
@@ -176,7 +177,7 @@ class Work:
     def _put_back(self, rows: list[Row]) -> None:
         """Nothing of them was sent."""
         if rows:
-            outcomes.unsent(self.gate.cursor, part(self.claim, rows), "", datetime.now(UTC))
+            outcomes.unsent(self.gate.cursor, part(self.claim, rows), "", clock.now())
 
     def _learn(self, rows: int) -> None:
         self.gate.target.rows = max(1, min(self.gate.target.rows, rows))
@@ -186,7 +187,7 @@ class Work:
         self._finished = time.monotonic()
         if not self.accepted:
             return
-        now, claim = datetime.now(UTC), part(self.claim, self.accepted)
+        now, claim = clock.now(), part(self.claim, self.accepted)
         with self.gate.connection.transaction():
             outcomes.done(self.gate.cursor, claim, now, expiry(self.gate.target.connector, now, added=claim.wanted))
             if self._letters:
@@ -196,7 +197,7 @@ class Work:
 
     def _finish(self) -> None:
         self._flush()
-        log.finish(self.gate.cursor, self.entry, datetime.now(UTC))
+        log.finish(self.gate.cursor, self.entry, clock.now())
 
     def _answered(self, status: int | None, text: str) -> None:
         if status is not None:

@@ -4,9 +4,8 @@ A creation that was cut off may have been applied: the segment is looked up by i
 asked, and else created again, with a note that the platform may hold another.
 """
 
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +21,7 @@ from activation.delivery.platform_client import Gate, NotNowError
 from activation.delivery.retry import FIRST, LONGEST
 from activation.delivery.targets import Target, target
 from activation.models import Activation, Batch
+from core import clock
 from integrations.connectors.base import Connector, Segment, SegmentSource
 from integrations.errors import IntegrationError, MisconfiguredError, UnansweredError, UnauthorizedError
 from integrations.http import Request, Response
@@ -58,7 +58,7 @@ def create_pending(connection: Connection, platform: int) -> int:
         found = _target(cursor, platform)
         if found is None or not (found.pending or found.ending):
             return 0
-        lease = lanes.lease(cursor, platform, lanes.CREATION, datetime.now(UTC), found.lease_duration)
+        lease = lanes.lease(cursor, platform, lanes.CREATION, clock.now(), found.lease_duration)
         if lease is None:
             return 0
         ended = sum(deactivation.end(connection, found, segment) for segment in found.ending)
@@ -84,7 +84,7 @@ def _create_due(gate: Gate, segment: Segment) -> bool:
         given = connector.given_segment(segment.settings)
         _live(segment, _number(gate, connector) if given is None else given)
         return True
-    now = datetime.now(UTC)
+    now = clock.now()
     past = _past(gate, segment)
     return past.is_over(now) and gate.opens(now) and _create(gate, segment, past)
 
@@ -116,7 +116,7 @@ def _create(gate: Gate, segment: Segment, past: _Past) -> bool:
                 return True
         elif past.cut_off:
             _note_orphan(segment, past)
-        request = connector.creation(segment, int(time.time()))
+        request = connector.creation(segment, clock.now_seconds())
         segment_id = connector.segment_id(segment, _logged(gate, segment, "create", request))
     except NotNowError:
         return False
@@ -129,7 +129,7 @@ def _create(gate: Gate, segment: Segment, past: _Past) -> bool:
 
 def _logged(gate: Gate, segment: Segment, operation: str, request: Request) -> Response:
     """Send it, with a line in the log that is there before."""
-    now = datetime.now(UTC)
+    now = clock.now()
     entry = Entry(BUCKET, uuid4(), 0, requests=1, bytes=len(request.body or b""), request_excerpt=excerpt(request))
     log.start(gate.cursor, entry, gate.target.platform, [segment.activation], operation, now)
     try:
@@ -137,15 +137,15 @@ def _logged(gate: Gate, segment: Segment, operation: str, request: Request) -> R
         if operation == "create":
             gate.target.connector.segment_id(segment, response)
     except NotNowError:
-        log.finish(gate.cursor, entry, datetime.now(UTC), Batch.Status.DONE)
+        log.finish(gate.cursor, entry, clock.now(), Batch.Status.DONE)
         raise
     except IntegrationError as failure:
         entry.error, entry.status, entry.response_excerpt = str(failure), failure.status, failure.excerpt
         status = Batch.Status.UNKNOWN if isinstance(failure, UnansweredError) else Batch.Status.FAILED
-        log.finish(gate.cursor, entry, datetime.now(UTC), status)
+        log.finish(gate.cursor, entry, clock.now(), status)
         raise
     entry.status, entry.response_excerpt = response.status, response.excerpt
-    log.finish(gate.cursor, entry, datetime.now(UTC))
+    log.finish(gate.cursor, entry, clock.now())
     return response
 
 

@@ -1,12 +1,13 @@
 """Activations that end: whoever the platform holds is removed, then the activation itself goes."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import psycopg
 
 from activation.delivery.targets import Target
 from activation.models import Activation
+from core import clock
 from core.arrays import SmallInts
 from core.buckets import BUCKETS
 from integrations.connectors.base import Segment
@@ -41,7 +42,7 @@ def end(connection: Connection, target: Target, segment: Segment) -> int:
     """Delete the activation where nothing is left to tell; answers 1 then."""
     told = target.connector.removal.is_told and segment.id is not None
     buckets = SmallInts.of(range(BUCKETS))
-    values = {"buckets": buckets, "activation": segment.activation, "now": datetime.now(UTC), "told": told}
+    values = {"buckets": buckets, "activation": segment.activation, "now": clock.now(), "told": told}
     with connection.transaction():
         connection.execute(UNWANT, values)
         row = connection.execute(LEFT, values).fetchone()

@@ -29,6 +29,7 @@ from activation.delivery.members import members_of
 from activation.delivery.platform_client import Gate, NotNowError
 from activation.delivery.sending_files import Sending
 from activation.delivery.targets import Target
+from core import clock
 from core.buckets import BUCKETS
 from integrations.connectors.base import Member, Operation
 from integrations.connectors.files import Change, Destination, FileConnector
@@ -57,7 +58,7 @@ def drain(connection: Connection, platform: int, keep_on: Callable[[], bool]) ->
         found = usable(cursor, platform)
         if found is None or not isinstance(found.connector, FileConnector) or not keep_on():
             return 0
-        now = datetime.now(UTC)
+        now = clock.now()
         lease = lanes.lease(cursor, platform, lanes.FILES, now, found.lease_duration)
         if lease is None:
             return 0

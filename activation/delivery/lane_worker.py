@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from activation.delivery.lanes import Lease
 from activation.delivery.log import Entry
 from activation.delivery.platform_client import Gate
 from activation.delivery.targets import Target, target
+from core import clock
 from integrations.connectors.base import Strategy
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -35,7 +36,7 @@ def drain(connection: Connection, platform: int, lane: int, keep_on: Callable[[]
         found = usable(cursor, platform)
         if found is None or found.connector.strategy is Strategy.FILE:
             return 0
-        now = datetime.now(UTC)
+        now = clock.now()
         lease = lanes.lease(cursor, platform, lane, now, found.lease_duration)
         if lease is None:
             return 0
@@ -64,7 +65,7 @@ class _Round:
     def run(self, keep_on: Callable[[], bool]) -> int:
         """Removals and additions in turn; a lane without an answer stays leased until its lease has run out."""
         sent = 0
-        while keep_on() and self.gate.opens(datetime.now(UTC)):
+        while keep_on() and self.gate.opens(clock.now()):
             rows = 0
             for wanted in (False, True):
                 work = self._take(wanted=wanted)
@@ -111,7 +112,7 @@ class _Round:
         """Claim rows and log that they are sent, in one transaction, while the lease outlasts what follows."""
         if not self.gate.stays():
             return None
-        now = datetime.now(UTC)
+        now = clock.now()
         with self.gate.connection.transaction():
             claim = claims.claim(self.gate.cursor, self._front(wanted=wanted), uuid4(), now)
             if claim is None:

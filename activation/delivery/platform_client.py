@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -17,6 +17,7 @@ from activation.delivery.quotas import QuotaExhaustedError
 from activation.delivery.rate_limiter import Allowance, Turn, pace
 from activation.delivery.retry import backoff
 from activation.delivery.targets import Target
+from core import clock
 from integrations.calls import answered
 from integrations.errors import IntegrationError, RateLimitedError, RetriableError
 from integrations.http import Request, Response
@@ -59,7 +60,7 @@ class Gate:
     def decline(self) -> None:
         """Nothing is due here: a probe that is this sender's is for somebody who has something to send."""
         if self._probe_ends is not None:
-            circuit_breaker.decline(self.cursor, self.target.platform, datetime.now(UTC), self._probe_ends)
+            circuit_breaker.decline(self.cursor, self.target.platform, clock.now(), self._probe_ends)
 
     @property
     def probing(self) -> bool:
@@ -84,7 +85,7 @@ class Gate:
 
     def stays(self) -> bool:
         """Stretch the lease where it is needed; no, where it is lost."""
-        now = datetime.now(UTC)
+        now = clock.now()
         return self.lease.outlasts(now, self.target.request_duration) or self.lease.renew(
             self.cursor, now, self.target.lease_duration
         )
@@ -107,7 +108,7 @@ class Gate:
 
     def _well(self) -> None:
         if self.condition.is_troubled:
-            circuit_breaker.succeeded(self.cursor, self.target.platform, datetime.now(UTC))
+            circuit_breaker.succeeded(self.cursor, self.target.platform, clock.now())
             self.condition = circuit_breaker.read(self.cursor, self.target.platform)
 
     def _turn(self) -> Turn | None:
@@ -125,7 +126,7 @@ class Gate:
         limits = self.target.limits
         if not quotas.is_limited(limits, quotas.CALLS, quotas.BYTES):
             return
-        now = datetime.now(UTC)
+        now = clock.now()
         amounts = {quotas.CALLS: 1, quotas.BYTES: len(request.body or b"")}
         try:
             with self.connection.transaction():
@@ -139,16 +140,16 @@ class Gate:
         """The lease outlasts whatever the platform does with the request."""
         if not self.stays():
             raise NotNowError
-        if not self.lease.outlasts(datetime.now(UTC), timedelta(seconds=self.target.connector.timeout)):
+        if not self.lease.outlasts(clock.now(), timedelta(seconds=self.target.connector.timeout)):
             raise NotNowError
 
     def _allowance(self) -> Allowance:
         limits = self.target.limits
-        return Allowance(rate(limits, self.condition, datetime.now(UTC)), limits.concurrent)
+        return Allowance(rate(limits, self.condition, clock.now()), limits.concurrent)
 
     def _limited(self, failure: RateLimitedError) -> None:
         """Wait as long as the platform says, and go slower afterwards."""
-        now = datetime.now(UTC)
+        now = clock.now()
         failure.retry_after = wait_of(failure, self.condition.limited)
         until = now + timedelta(seconds=failure.retry_after)
         slowed = max(min(self._rate_of_late(), self._allowance().per_second or float("inf")) / 2, SLOWEST)
@@ -156,7 +157,7 @@ class Gate:
         self.condition = circuit_breaker.read(self.cursor, self.target.platform)
 
     def _failed(self, failure: IntegrationError) -> None:
-        circuit_breaker.failed(self.cursor, self.target.platform, str(failure), datetime.now(UTC))
+        circuit_breaker.failed(self.cursor, self.target.platform, str(failure), clock.now())
         self.condition = circuit_breaker.read(self.cursor, self.target.platform)
 
     def _rate_of_late(self) -> float:

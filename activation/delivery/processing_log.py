@@ -4,7 +4,7 @@ A refused file is fed back to its rows: they are due again, with the platform's 
 break the activations that were in the last of them: a person has to act.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from psycopg import Cursor
 from activation.delivery import broken, lanes
 from activation.delivery.outcomes import stored
 from activation.delivery.targets import Target, target
+from core import clock
 from core.buckets import BUCKETS
 from integrations.calls import answered
 from integrations.connectors.files import Fate, FileConnector, Verdict
@@ -78,7 +79,7 @@ def is_due(connection: Connection, platform: int, now: datetime) -> bool:
 
 def look(connection: Connection, platform: int) -> int:
     """Ask about the platform's files where it is time to; answers of how many it has spoken."""
-    now = datetime.now(UTC)
+    now = clock.now()
     if not is_due(connection, platform, now):
         return 0
     with connection.cursor() as cursor:

@@ -1,11 +1,11 @@
 """What the next file would look like, from a few of its members."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any
 
+from core import clock
 from integrations.connectors.base import Member, Operation
 from integrations.connectors.files import Change, FileConnector
 
@@ -16,7 +16,7 @@ _id = attrgetter("platform_user_id")
 
 def files(connector: FileConnector, members: Iterable[Member]) -> list[dict[str, Any]]:
     """One sample a partition: the file's name, and its text (header, then lines) before it is packed."""
-    now = datetime.now(UTC)
+    now = clock.now()
     partitions: dict[str, list[Member]] = {}
     for member in members:
         partitions.setdefault(connector.partition(member), []).append(member)

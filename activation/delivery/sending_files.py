@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-from django.utils import timezone
+from datetime import timedelta
 
 from activation.delivery import broken, circuit_breaker, file_rows, log, outcomes, processing_log, quotas
 from activation.delivery.batch_sender import expiry
@@ -14,6 +12,7 @@ from activation.delivery.log import Entry
 from activation.delivery.platform_client import Gate, NotNowError
 from activation.delivery.quotas import QuotaExhaustedError
 from activation.models import HostKey
+from core import clock
 from integrations.connectors.files import FileConnector, Sftp
 from integrations.errors import IntegrationError, MisconfiguredError, RetriableError, UnansweredError, UnauthorizedError
 from integrations.uploads.upload import Parcel, upload
@@ -69,7 +68,7 @@ class Sending:
             key = upload(destination, parcel)
         if key and not parcel.known_key:
             HostKey.objects.update_or_create(
-                platform_id=self.gate.target.platform, host=host, defaults={"key": key, "seen_at": timezone.now()}
+                platform_id=self.gate.target.platform, host=host, defaults={"key": key, "seen_at": clock.now()}
             )
 
     def _known_key(self, host: str) -> str:
@@ -83,7 +82,7 @@ class Sending:
     @contextmanager
     def _judged(self) -> Iterator[None]:
         """The breaker hears of it."""
-        gate, now = self.gate, datetime.now(UTC)
+        gate, now = self.gate, clock.now()
         try:
             yield
         except RetriableError as failure:
@@ -93,7 +92,7 @@ class Sending:
             circuit_breaker.succeeded(gate.cursor, gate.target.platform, now)
 
     def _reserve(self, file: Writer) -> None:
-        gate, now = self.gate, datetime.now(UTC)
+        gate, now = self.gate, clock.now()
         if not quotas.is_limited(gate.target.limits, quotas.FILES, quotas.BYTES):
             return
         amounts = {quotas.FILES: 1, quotas.BYTES: file.size}
@@ -106,7 +105,7 @@ class Sending:
             raise
 
     def _done(self, file: Writer) -> None:
-        gate, now = self.gate, datetime.now(UTC)
+        gate, now = self.gate, clock.now()
         processing_log.uploaded(
             gate.cursor, self.connector, gate.target.platform, file.name, file.batch, file.rows, now
         )
@@ -137,4 +136,4 @@ class Sending:
             error=error,
             unanswered=unanswered,
         )
-        log.finish(self.gate.cursor, entry, datetime.now(UTC))
+        log.finish(self.gate.cursor, entry, clock.now())

@@ -66,7 +66,7 @@ def timestamp_text(seconds: Number) -> str:
         return repr(seconds)
 
 
-def milliseconds(seconds: Number) -> int:
+def seconds_to_ms(seconds: Number) -> int:
     """Unix seconds as milliseconds, rounded up, without float arithmetic."""
     if isinstance(seconds, int):
         return seconds * 1000

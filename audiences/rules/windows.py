@@ -8,7 +8,7 @@ so t - d is inside and t itself is not.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from audiences.rules.moments import DAY_MS, announced, milliseconds
+from audiences.rules.moments import DAY_MS, announced, seconds_to_ms
 from audiences.rules.operators import Operator
 from audiences.rules.subject import Json
 
@@ -52,7 +52,7 @@ def in_any_span(spans: Iterable[Span], now: int) -> Verdict:
 def moments_in(value: Json) -> list[int]:
     """The moments a value holds, in milliseconds: its numbers are unix seconds, the rest is no moment."""
     elements = value if isinstance(value, list) else [value]
-    return [milliseconds(element) for element in elements if type(element) in (int, float)]  # type: ignore[arg-type]
+    return [seconds_to_ms(element) for element in elements if type(element) in (int, float)]  # type: ignore[arg-type]
 
 
 def recent_count(activity: Mapping[str, Any] | None, days: int, test: Callable[[int], bool], now: int) -> Verdict:

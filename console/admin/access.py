@@ -7,10 +7,10 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from console.components import ModelAdmin, confirmed, labelled, shown_once, stays
+from core import clock
 from core.models import ApiKey
 
 KEY_HINT = "Send it as “Authorization: Bearer <key>”. Only its digest is stored: copy it now."
@@ -49,7 +49,7 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
 
     @confirmed("Revoke", "Refuse this key from now on? This cannot be undone.", "block")
     def revoke(self, request: HttpRequest, key: ApiKey) -> str:
-        ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+        ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now())
         return f"{key} is revoked."
 
 

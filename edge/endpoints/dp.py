@@ -1,9 +1,8 @@
 """`GET|POST /dp`: data about a user, from a browser's pixel or from a server."""
 
-import time
 from typing import Any
 
-from core import buckets, user_ids
+from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError
 from core.inbox import Kind
 from core.limits import Limits
@@ -62,7 +61,7 @@ class DpRoute:
         pixel = named(query.values, self._snapshot.current[COLLECTION])
         if values.get("t", "js") not in _TYPES:
             raise InvalidParameterError("t")
-        now = time.time_ns() // 1_000_000
+        now = clock.now_ms()
         if request.opted_out:
             return _empty(query, "opted-out")
         if not self._judge.permits(pixel.consent, values, gpc=request.gpc):
@@ -120,7 +119,7 @@ class DpRoute:
         cookie = self._jar.write(new)
         if query.values.get("_nr") == "1":
             return _empty_with_cookie(query, cookie)
-        reference = Reference(event.customer, new, int(time.time()), event.ids)
+        reference = Reference(event.customer, new, clock.now_seconds(), event.ids)
         location = _location(query, self._signer.sign(reference))
         return answers.redirect("cookie-check", location, cookie)
 

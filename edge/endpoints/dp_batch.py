@@ -5,13 +5,13 @@ The lines go through the inbox a few at a time, and the next few when those are 
 """
 
 import asyncio
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from core import clock
 from core.api_keys import check_writer
 from core.errors import InputError, InvalidParameterError, TooLargeError
 from core.inbox import Kind
@@ -76,7 +76,7 @@ class BatchRoute:
         self._under_way += 1
         try:
             lines = _numbered(await request.body(WHOLE))
-            report = await self._take(lines, Lines(pixel, self._judge, self._limits, time.time_ns() // 1_000_000))
+            report = await self._take(lines, Lines(pixel, self._judge, self._limits, clock.now_ms()))
         finally:
             self._under_way -= 1
         return _answer(report, len(lines))

@@ -5,9 +5,8 @@ id that is given here is confirmed by the page it leads to, whose pixel sees the
 """
 
 import re
-import time
 
-from core import buckets
+from core import buckets, clock
 from core.errors import InvalidParameterError
 from core.inbox import Kind
 from core.limits import Limits
@@ -103,7 +102,7 @@ class LinkRoute:
             return False
 
     async def _store(self, platform: SyncPlatform, user: str, contact: str, link: Link) -> None:
-        now = time.time_ns() // 1_000_000
+        now = clock.now_ms()
         extra = {"mailing": link.mailing} if link.mailing else {}
         row = Sync(platform.customer, platform.pl, user, contact, now, None, extra)
         await self._inbox.append(buckets.of_value(contact), Kind.SYNC, encode(row))

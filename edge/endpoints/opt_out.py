@@ -4,9 +4,7 @@ Both may be asked any number of times, by anybody's link or image. Opting out by
 request may do it; opting in needs a person who opens the page.
 """
 
-import time
-
-from core import user_ids
+from core import clock, user_ids
 from core.inbox import Kind
 from core.messages import Choice, encode
 from edge import answers
@@ -47,7 +45,7 @@ class ChoiceRoutes:
     async def _store(self, kind: Kind, request: Request) -> None:
         """For the id that the browser is known by; a browser without one has only its cookie."""
         if request.cookie is not None:
-            choice = Choice(request.cookie, time.time_ns() // 1_000_000)
+            choice = Choice(request.cookie, clock.now_ms())
             await self._inbox.append(user_ids.bucket_of(request.cookie), kind, encode(choice))
 
     def _opt_out_cookies(self) -> list[answers.Header]:

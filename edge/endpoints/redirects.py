@@ -1,8 +1,8 @@
 """Sending a browser on to the platform it is to be matched with next."""
 
-import time
 from dataclasses import dataclass
 
+from core import clock
 from core.query import Parameters
 from edge import answers
 from edge.answers import Answer
@@ -30,7 +30,7 @@ def browser(request: Request, values: Parameters) -> Browser | None:
     signals = passed_on(values)
     if request.cookie is None or signals is None or values.get("_check") == "1":
         return None
-    now = int(time.time())
+    now = clock.now_seconds()
     return Browser(request.cookie, signals, chain.read(request.cookies, now), now)
 
 

@@ -4,7 +4,7 @@ import hmac
 import re
 import time
 
-from core import buckets, user_ids
+from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError
 from core.inbox import Kind
 from core.limits import Limits
@@ -98,7 +98,7 @@ class UidRoute:
     async def _store(self, platform: SyncPlatform, user: str, user_id: str, ttl: int | None, query: Query) -> None:
         centre = query.values.get("dc")
         extra = {"dc": centre} if centre and _DATA_CENTRE.fullmatch(centre) else {}
-        now = time.time_ns() // 1_000_000
+        now = clock.now_ms()
         row = Sync(platform.customer, platform.pl, user, user_id, now, ttl, extra)
         bucket = buckets.of_value(user_id) if user_id else user_ids.bucket_of(user)
         await self._inbox.append(bucket, Kind.SYNC, encode(row))

@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
+from core import clock
 from core.environment import Environment
 from local.demo.api import Api
 from local.demo.configuration import configure
@@ -69,7 +70,7 @@ class Demonstration:
         self._house = house
         self._console = console
         self._rate = options.rate
-        self._purchases: list[Purchase] = moved_to(read_log(options.log, options.customers), datetime.now(UTC))
+        self._purchases: list[Purchase] = moved_to(read_log(options.log, options.customers), clock.now())
         self._visitors: dict[str, Visitor] = visitors_among(self._purchases)
         self._third_parties = ThirdParties(house.sandbox_url)
         self._effects = Effects(self._visitors)

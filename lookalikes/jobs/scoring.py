@@ -10,6 +10,7 @@ from django.db import transaction
 from audiences import versions
 from audiences.models import Audience
 from core.buckets import BUCKETS
+from core.clock import milliseconds
 from lookalikes.jobs import population, readers
 from lookalikes.jobs.moving import move
 from lookalikes.jobs.population import Crowd
@@ -20,7 +21,6 @@ from lookalikes.scoring.model import decode_model
 from lookalikes.scoring.reach import read_reach
 from lookalikes.training.figures import deciles, drift, shares_of, threshold_of
 from lookalikes.training.rows import Numbers
-from profiles.store import milliseconds
 
 UUID_BYTES = 16
 

@@ -14,6 +14,7 @@ from audiences.models import Audience
 from audiences.rules.subject import Facts
 from audiences.schema import schema_of
 from audiences.services import size
+from core.clock import milliseconds
 from lookalikes.graph import hidden_attributes, standings
 from lookalikes.jobs import population, readers
 from lookalikes.jobs.population import Crowd
@@ -28,7 +29,6 @@ from lookalikes.training.influences import influences
 from lookalikes.training.rows import Rows
 from lookalikes.training.training import Examples, Trained, UntrainableError, check_seed, train
 from profiles.models import Attribute, Pixel
-from profiles.store import milliseconds
 from profiles.user_counts import known_users
 
 MOST_MEMBERS = 100_000  # examples of the seed

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from activation import erased_ids
 from core import buckets
+from core.clock import moment
 from core.inbox import Kind
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import Row
@@ -16,7 +17,6 @@ from pipeline.absorb.unit_of_work import Work
 from profiles import erased
 from profiles.messages import Erase, EraseId, decode_erase, decode_erase_id
 from profiles.state import COOKIE, ProfileState
-from profiles.store import moment
 
 __all__ = ["decode_erase", "decode_erase_id"]
 

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from core import buckets
+from core.clock import milliseconds
 from core.inbox import Kind
 from core.json_values import loads
 from core.messages import Confirm, Event, Id, decode_confirm, decode_event, encode
@@ -14,7 +15,7 @@ from profiles.attribute_sampling import seen
 from profiles.erased import USER
 from profiles.messages import Cause, Link, Meet
 from profiles.state import COOKIE, USER_KEY, ProfileState
-from profiles.store import fine_milliseconds, milliseconds
+from profiles.store import fine_milliseconds
 
 __all__ = ["decode_confirm", "decode_event"]
 

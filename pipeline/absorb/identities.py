@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from core import buckets
+from core.clock import milliseconds
 from core.inbox import Kind
 from pipeline.absorb.events import meeting
 from pipeline.absorb.loader import Needs
@@ -30,7 +31,6 @@ from profiles.messages import (
     decode_merge,
 )
 from profiles.state import COOKIE, MOST_IDS, USER_KEY, Held, ProfileState
-from profiles.store import milliseconds
 from usersync.messages import HandOver
 
 __all__ = ["decode_content", "decode_link", "decode_meet", "decode_merge"]

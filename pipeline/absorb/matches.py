@@ -1,12 +1,12 @@
 """Match tables: a line that names its user by another id than ours becomes a sync of the user whom that names."""
 
 from core import buckets
+from core.clock import milliseconds
 from core.inbox import Kind
 from core.messages import Match, Sync, decode_match
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import Row
 from pipeline.absorb.unit_of_work import Work
-from profiles.store import milliseconds
 
 __all__ = ["decode_match"]
 

@@ -15,12 +15,12 @@ from audiences import store as memberships
 from audiences.evaluation import Flip
 from core import buckets, inbox
 from core.buckets import try_lock
+from core.clock import milliseconds
 from core.inbox import Command, Kind
 from core.messages import Sync
 from pipeline import catalogue
 from pipeline.absorb.loader import Loaded
 from pipeline.catalogue import Catalogue
-from profiles.store import milliseconds
 from usersync import store as mappings
 from usersync.store import KnownAs, Mapping
 

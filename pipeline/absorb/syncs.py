@@ -8,6 +8,7 @@ import msgspec
 
 from activation import desired_state
 from core import buckets
+from core.clock import milliseconds, moment
 from core.inbox import Kind
 from core.messages import Match, Sync, decode_sync
 from pipeline.absorb.loader import Needs
@@ -15,7 +16,7 @@ from pipeline.absorb.rows import Row
 from pipeline.absorb.unit_of_work import Work
 from profiles.erased import USER
 from profiles.state import USER_KEY, ProfileState
-from profiles.store import IdentityState, milliseconds, moment
+from profiles.store import IdentityState
 from usersync.messages import (
     HandOver,
     Mapped,

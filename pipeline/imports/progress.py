@@ -1,11 +1,11 @@
 """How far an import is: kept in its row, changed in the transaction that appends the rows it has read."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Cursor
 
+from core import clock
 from core.database import Connection
 from pipeline.imports.row_errors import ImportStoppedError
 
@@ -64,7 +64,7 @@ class Progress:
 
     def end(self, status: str, error: str = "", report: str | None = None) -> None:
         """It is over; on the disk when this returns."""
-        at = datetime.now(UTC)
+        at = clock.now()
         values = {
             "status": status,
             "error": error,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from django.conf import settings
 
+from core.clock import milliseconds
 from core.database import Connection, connect
 from core.wakeups import ABSORB, wakeups
 from pipeline.imports import copying
@@ -21,7 +22,6 @@ from pipeline.imports.rows import Destination
 from pipeline.imports.translation import Faults, Translation
 from pipeline.models import Import
 from profiles.personal.customers import protection_of
-from profiles.store import milliseconds
 
 Status = Import.Status
 

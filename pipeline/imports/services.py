@@ -1,20 +1,21 @@
 """Making imports, starting those that were looked at, cancelling, and working them off one after the other."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import django.db
 import psycopg
 from django.db import transaction
 
+from core import clock
+from core.clock import milliseconds, moment
 from pipeline.backpressure import Pace
 from pipeline.imports import files
 from pipeline.imports.row_errors import ImportStoppedError
 from pipeline.imports.run import run
 from pipeline.models import Import
 from profiles.models import Pixel
-from profiles.store import milliseconds, moment
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def cancel(row: Import) -> None:
     """Read no further; what is in the inbox stays. Raises UnsuitableFileError where it has ended."""
     open_ = Import.objects.filter(pk=row.pk, status__in=(Status.WAITING, Status.RUNNING))
     looked_at = Import.objects.filter(pk=row.pk, dry_run=True, status=Status.DONE)
-    values = {"status": Status.CANCELLED, "finished_at": datetime.now(UTC)}
+    values = {"status": Status.CANCELLED, "finished_at": clock.now()}
     if not (open_.update(**values) or looked_at.update(**values)):
         raise UnsuitableFileError("it has ended already")
     row.refresh_from_db()
@@ -123,10 +124,10 @@ def work_off() -> bool:
 
 def _now() -> datetime:
     """As exactly as the rows of the import will say."""
-    return moment(milliseconds(datetime.now(UTC)))
+    return moment(milliseconds(clock.now()))
 
 
 def _fail(row: Import, reason: str) -> None:
-    values = {"status": Status.FAILED, "finished_at": datetime.now(UTC), "error": f"an error of the hub's: {reason}"}
+    values = {"status": Status.FAILED, "finished_at": clock.now(), "error": f"an error of the hub's: {reason}"}
     Import.objects.filter(pk=row.pk, status__in=(Status.WAITING, Status.RUNNING)).update(**values)
     files.forget_data(row)

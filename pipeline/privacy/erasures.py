@@ -18,6 +18,7 @@ from activation.erased_ids import Owed
 from core import buckets, clock
 from core.arrays import Texts
 from core.buckets import BUCKETS, try_lock
+from core.clock import milliseconds, moment
 from core.database import Connection, connect
 from core.inbox import Command, Kind
 from core.transactions import send
@@ -31,7 +32,6 @@ from profiles.merge_resolution import survivor
 from profiles.messages import Erase, encode
 from profiles.models import Attribute, AttributeSighting, Profile
 from profiles.state import COOKIE
-from profiles.store import milliseconds, moment
 from usersync.models import UserMapping
 
 GIVEN_UP_AFTER = timedelta(days=30)

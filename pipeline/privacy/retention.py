@@ -15,6 +15,7 @@ from psycopg import Cursor
 from core import clock
 from core.arrays import Ints, SmallInts, Texts, Uuids, columns
 from core.buckets import BUCKETS, try_lock
+from core.clock import milliseconds
 from core.database import Connection, connect
 from core.inbox import Command, Kind, append
 from core.models import Customer
@@ -24,7 +25,7 @@ from pipeline.privacy.erasures import NOBODY
 from profiles import erased
 from profiles.messages import Erase, encode
 from profiles.state import DAY_MS, DAYS_KEPT, ProfileState
-from profiles.store import milliseconds, page_of_profiles
+from profiles.store import page_of_profiles
 
 HOUR = 2  # of the UTC day, from which on the night's sweep runs
 BATCH = 500

@@ -23,12 +23,13 @@ from audiences.rules.parse import expiring, parse
 from audiences.rules.sql import to_sql
 from audiences.schema import schema_of
 from core import clock
+from core.clock import milliseconds
 from core.models import Inbox
 from core.transactions import plain_cursor
 from pipeline.absorb.absorber import Absorber
 from pipeline.privacy import erasures
 from profiles.models import Profile
-from profiles.store import load_profiles, milliseconds
+from profiles.store import load_profiles
 from tests.support.shop import Shop, in_bucket
 from tests.support.tables import empty
 from usersync import store as mappings

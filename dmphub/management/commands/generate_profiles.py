@@ -1,12 +1,13 @@
 """`manage.py generate_profiles --customer M --count N [--seed S] [--day YYYY-MM-DD]`"""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from core import clock
 from local.synthetic.generation import generate
 from local.synthetic.seed_customer import UnsuitableCustomerError
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, *, customer: int, count: int, seed: int, day: date | None, **_: Any) -> None:
         if not 0 < customer < 2**31 or not 0 < count < 10**8 or not 0 <= seed < 2**31:
             raise CommandError("--customer, --count and --seed must be sensible positive numbers")
-        end = day or datetime.now(UTC).date() - timedelta(days=1)
+        end = day or clock.now().date() - timedelta(days=1)
         try:
             with _progress() as bar:
                 task = bar.add_task("profiles", total=count)

@@ -2,13 +2,13 @@
 
 import signal
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.core.management.base import BaseCommand
 
 from api import idempotency
 from audiences import history
-from core import collector
+from core import clock, collector
 from core.environment import PROJECT_ROOT
 from lookalikes.jobs.starter import Starter
 from pipeline import deliver
@@ -22,12 +22,12 @@ ANSWERS_KEPT = timedelta(hours=24)
 
 def forget_answers() -> None:
     """A repeated write finds its answer for a day."""
-    idempotency.forget(datetime.now(UTC) - ANSWERS_KEPT)
+    idempotency.forget(clock.now() - ANSWERS_KEPT)
 
 
 def forget_files() -> None:
     """What is left of imports goes after its time."""
-    files.sweep(datetime.now(UTC))
+    files.sweep(clock.now())
 
 
 CHORES = (forget_answers, keep_today, history.note, forget_files, deliver.renew, deliver.forget, retention.sweep)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audiences.rules.dependencies import dependencies
-from audiences.rules.moments import milliseconds, parse_duration, parse_timestamp, seconds_text
+from audiences.rules.moments import parse_duration, parse_timestamp, seconds_text, seconds_to_ms
 from audiences.rules.numbers import canonical_number, exact
 from audiences.rules.render import render
 from audiences.rules.sql import SqlTables, to_sql
@@ -78,7 +78,7 @@ def test_timestamp__iso_8601__is_unix_seconds(text: str, seconds: float) -> None
 @given(st.integers(-(10**15), 10**15))
 def test_moments__milliseconds_as_seconds__come_back_exactly(moment: int) -> None:
     assert Decimal(seconds_text(moment)) * 1000 == moment
-    assert milliseconds(canonical_number(float(Decimal(moment) / 1000))) == moment
+    assert seconds_to_ms(canonical_number(float(Decimal(moment) / 1000))) == moment
 
 
 @given(st.lists(st.text(st.sampled_from("ab.\\é\n"), min_size=1), min_size=1))
