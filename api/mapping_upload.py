@@ -22,7 +22,7 @@ from core.transactions import send
 from integrations.models import Platform
 from pipeline.backpressure import Pace
 from profiles.match_lines import BadLineError, MatchLines
-from profiles.personal.customers import protection_of
+from profiles.personal.protection import Protection
 
 BATCH = 5_000  # lines a commit
 AT_ONCE = 2  # uploads: each keeps one of the console's threads
@@ -107,7 +107,7 @@ class Upload:
 def upload(request: Request) -> FileResponse:
     """Take the table in; the answer has a line for each bad line, and the counts as its last."""
     all_lines = _wants_all(request)
-    protections = {customer.m: protection_of(customer) for customer in Customer.objects.all()}
+    protections = {customer.m: Protection.of_customer(customer) for customer in Customer.objects.all()}
     table = MatchLines(_platforms(request), protections, Limits())
     with a_place():
         answer: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (the response closes it)

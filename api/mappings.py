@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from api.mapping_upload import NDJSON, upload
 from api.resource import Listed
 from core import buckets
-from profiles.event_ids import DEVICES
+from profiles.events.ids import DEVICES
 from usersync.models import UserMapping
 
 

@@ -11,7 +11,7 @@ from audiences.rules.fields import CountField, Field, MomentField, SplitField, o
 from audiences.rules.nodes import Kind, ValueField
 from audiences.rules.operators import Operator
 from audiences.schema import CustomerSchema, labels_of, schema_of
-from profiles.dimensions import DIMENSIONS
+from profiles.events.dimensions import DIMENSIONS
 
 WORDS = {
     Operator.EQUAL: "is",

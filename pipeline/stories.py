@@ -12,8 +12,7 @@ from core.clock import moment
 from core.models import Customer
 from profiles.merge_resolution import survivor
 from profiles.models import HotId, Identity, Profile, ProfileMerge
-from profiles.personal.customers import protection_of
-from profiles.personal.protection import Policy
+from profiles.personal.protection import Policy, Protection
 from usersync.models import UserMapping
 
 MOST_MERGES = 200
@@ -144,7 +143,7 @@ def find(customer: int, text: str) -> list[UUID]:
 
 def _forms(customer: int, text: str) -> set[str]:
     """The id as it is written, and as it is kept where it is personal data in clear."""
-    protection = protection_of(Customer.objects.get(pk=customer))
+    protection = Protection.of_customer(Customer.objects.get(pk=customer))
     return {text, replace(protection, policy=Policy.HASH).text(text)}
 
 

@@ -11,7 +11,7 @@ from core.clock import milliseconds
 from core.inbox import Command, Kind
 from core.limits import Limits
 from core.messages import Id, Match, Sync, encode
-from profiles.event_ids import DEVICES, is_nobody
+from profiles.events.ids import DEVICES, names_nobody
 from profiles.personal.protection import PersonalDataError, Protection
 from profiles.state import USER_KEY
 from usersync.platform_ids import NO_ID, is_macro, is_sound
@@ -110,7 +110,7 @@ class MatchLines:
             return None
         ((name, (kind, value)),) = given.items()
         self._check(name, value)
-        if name != "user" and is_nobody(value):
+        if name != "user" and names_nobody(value):
             raise BadLineError(f"{name}: names nobody")
         if name != "user" and is_macro(value):
             raise BadLineError(f"{name}: a macro that was not filled in")

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from core.json_values import is_empty, same
+from core.json_values import canonical, is_empty, same
 
 DAY_MS = 86_400_000
 DAYS_KEPT = 180
@@ -175,6 +176,12 @@ class Held:
     times: dict[str, Any]
     activity: dict[str, Any]
     ids: list[tuple[str, str]]
+
+
+def receipt_time(received_at: datetime) -> float:
+    """Returns unix milliseconds to the microsecond, so that hardly two rows of a user share one. Whole ones are int."""
+    time: float = canonical(round(received_at.timestamp() * 1000, 3))
+    return time
 
 
 def as_pair(time: Time) -> tuple[float, float]:

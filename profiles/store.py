@@ -12,7 +12,7 @@ from psycopg import Cursor
 from core import buckets
 from core.arrays import Bools, Ints, SmallInts, Texts, Times, Uuids, columns
 from core.clock import milliseconds, moment
-from core.json_values import canonical, loads
+from core.json_values import loads
 from profiles.state import ProfileState
 
 PROFILE = (SmallInts, Ints, Uuids, Times, Texts, Texts, Texts, Texts, Texts, Bools, Uuids, Bools, Texts, Times)
@@ -220,12 +220,6 @@ def forget_unconfirmed(cursor: Cursor[Any], in_buckets: Collection[int], before:
     if rows:
         cursor.execute(FORGET_UNCONFIRMED, columns((SmallInts, Ints, Uuids), rows))
     return len(rows)
-
-
-def fine_milliseconds(moment: datetime) -> float:
-    """To the microsecond, in which hardly two rows of a user are received; an integer where that is exact."""
-    fine: float = canonical(round(moment.timestamp() * 1000, 3))
-    return fine
 
 
 def _profile_key(key: ProfileKey) -> tuple[int, int, UUID]:

@@ -17,14 +17,17 @@ from core.limits import Limits
 from core.messages import Event, Id, encode
 from core.query import Parameters
 from edge.sections.pixels import CollectingPixel
-from profiles import dimensions, event_data, event_ids, event_times
+from profiles.events.data import BadDataError, parse_data
+from profiles.events.dimensions import dimensions_in
+from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
+from profiles.events.times import event_time
 from usersync.consent import Judge
 from usersync.platform_ids import is_sound
 
 ROOM = 16 * 1024
 """Bytes of a line beside its `data`."""
 
-_KNOWN = {"uuid", "user", "at"} | event_ids.PARAMETERS
+_KNOWN = {"uuid", "user", "at"} | ID_PARAMETERS
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_value = msgspec.json.Decoder().decode
 
@@ -64,23 +67,23 @@ class Lines:
         if len(raw) > self.limits.body_bytes:
             raise TooLargeError
         try:
-            return self.pixel.protection.data(raw, event_data.parse(raw, self.limits.data_depth))
-        except event_data.BadDataError:
+            return self.pixel.protection.data(raw, parse_data(raw, self.limits.data_depth))
+        except BadDataError:
             raise InvalidParameterError("data") from None
 
     def _event(self, values: Parameters, data: dict[str, Any]) -> Event:
         user = _uuid(values)
         ids = [
             *self._customers_own(values),
-            *event_ids.user_key(data, self.pixel.user_key, self.limits),
-            *event_ids.of_parameters(values, self.limits),
+            *user_key_in(data, self.pixel.user_key, self.limits),
+            *ids_in(values, self.limits),
         ]
         ids = list(dict.fromkeys(ids))
         if user is None and not ids:
             raise UnnamedUserError
-        at = event_times.own_time(values, self.now)
+        at = event_time(values, self.now)
         event = Event(self.pixel.customer, self.pixel.id, at, user, user is not None, ids)
-        found = dimensions.of_values(values, self.limits.dimension_bytes)
+        found = dimensions_in(values, self.limits.dimension_bytes)
         event.dimensions = self.pixel.protection.dimensions(found)
         return event
 

@@ -18,12 +18,15 @@ from edge.references import Reference, Signer
 from edge.request import Request
 from edge.sections.pixels import COLLECTION, CollectingPixel, named
 from edge.snapshot import Snapshot
-from profiles import dimensions, event_data, event_ids, event_times
+from profiles.events.data import BadDataError, parse_data
+from profiles.events.dimensions import DIMENSIONS, dimensions_in
+from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
+from profiles.events.times import event_time
 from profiles.personal.protection import Protection
 from usersync import consent
 from usersync.consent import Judge
 
-_KNOWN = {"m", "id", "t", "data", "uuid", "at", "_ck", "_nr", "_check"} | event_ids.PARAMETERS | consent.PARAMETERS
+_KNOWN = {"m", "id", "t", "data", "uuid", "at", "_ck", "_nr", "_check"} | ID_PARAMETERS | consent.PARAMETERS
 _TYPES = frozenset({"js", "gif"})
 _NO_DATA: dict[str, Any] = {}
 
@@ -69,12 +72,12 @@ class DpRoute:
         if "_ck" in values:
             return await self._confirm(request, query, pixel, now)
         user = _uuid(query) or request.cookie
-        at = event_times.own_time(values, now)
-        ids = event_ids.of_parameters(values, self._limits)
+        at = event_time(values, now)
+        ids = ids_in(values, self._limits)
         raw, data = await self._data(request, query, pixel.protection)
         ids = self._all_ids(request, pixel, user, data, ids)
         event = Event(pixel.customer, pixel.id, at, user, user is not None, ids)
-        event.dimensions = pixel.protection.dimensions(dimensions.read(query, self._limits.dimension_bytes))
+        event.dimensions = pixel.protection.dimensions(dimensions_in(values, self._limits.dimension_bytes))
         if user is None:
             return await self._meet(event, raw, query)
         await self._inbox.append(user_ids.bucket_of(user), Kind.EVENT, encode(event), raw)
@@ -94,8 +97,8 @@ class DpRoute:
             return None, _NO_DATA
         check_size(len(raw), self._limits)
         try:
-            return protection.data(raw, event_data.parse(raw, self._limits.data_depth))
-        except event_data.BadDataError:
+            return protection.data(raw, parse_data(raw, self._limits.data_depth))
+        except BadDataError:
             raise InvalidParameterError("data") from None
 
     def _all_ids(
@@ -103,7 +106,7 @@ class DpRoute:
     ) -> list[Id]:
         """What else names the user, in the order of precedence."""
         if pixel.user_key and data:
-            ids = event_ids.user_key(data, pixel.user_key, self._limits) + ids
+            ids = user_key_in(data, pixel.user_key, self._limits) + ids
         if request.cookie is not None and request.cookie != user:
             ids = [("cookie", request.cookie), *ids]
         return ids
@@ -143,7 +146,7 @@ class DpRoute:
 
 def _refuse_repeated(query: Query) -> None:
     for name in query.repeated:
-        if name is not None and (name in _KNOWN or name in dimensions.DIMENSIONS):
+        if name is not None and (name in _KNOWN or name in DIMENSIONS):
             raise InvalidParameterError(name)
 
 

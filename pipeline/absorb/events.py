@@ -14,8 +14,7 @@ from pipeline.absorb.unit_of_work import Work
 from profiles.attribute_sampling import seen
 from profiles.erased import USER
 from profiles.messages import Cause, Link, Meet
-from profiles.state import COOKIE, USER_KEY, ProfileState
-from profiles.store import fine_milliseconds
+from profiles.state import COOKIE, USER_KEY, ProfileState, receipt_time
 
 __all__ = ["decode_confirm", "decode_event"]
 
@@ -110,7 +109,7 @@ def _move(work: Work, row: Row, event: Event) -> None:
 
 
 def _apply(work: Work, row: Row, event: Event, profile: ProfileState) -> None:
-    received = fine_milliseconds(row.received_at)
+    received = receipt_time(row.received_at)
     if not event.counted:
         profile.record(event.pixel, event.at)
     if event.dimensions:

@@ -21,14 +21,15 @@ from core.limits import Limits
 from core.messages import Event, Id, encode
 from core.query import Parameters
 from pipeline.imports.row_errors import BadRowError
-from profiles import event_data, event_ids
 from profiles.conversion import UnconvertibleError, convert
-from profiles.event_times import EARLIEST
+from profiles.events.data import BadDataError, parse_data
+from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
+from profiles.events.times import EARLIEST
 from profiles.models import Attribute
 from profiles.paths import split_path
 from profiles.personal.protection import PersonalDataError, Protection
 
-NAMES = frozenset({"uuid", "at"} | event_ids.PARAMETERS)
+NAMES = frozenset({"uuid", "at"} | ID_PARAMETERS)
 """Columns that name the user, or the time; all others are attributes."""
 
 DAY_MS = 86_400_000
@@ -68,8 +69,8 @@ class RowReader:
     def of_line(self, raw: bytes) -> Row:
         """NDJSON. Raises BadRowError."""
         try:
-            found = event_data.parse(raw, LIMITS.data_depth)
-        except event_data.BadDataError:
+            found = parse_data(raw, LIMITS.data_depth)
+        except BadDataError:
             raise BadRowError("is no JSON object that can be kept") from None
         return self._row(found)
 
@@ -87,7 +88,7 @@ class RowReader:
         at = moment(given["at"] or "", self._to.at) if "at" in given else self._to.at
         user = _uuid(given)
         body, data = self._protected(data)
-        ids = [*event_ids.user_key(data, self._to.user_key, LIMITS), *_ids(given)]
+        ids = [*user_key_in(data, self._to.user_key, LIMITS), *_ids(given)]
         if user is None and not ids:
             raise BadRowError("names nobody: it needs a uuid, the pixel's user key, pl and euid, or a device")
         if body and len(body) > LIMITS.body_bytes:
@@ -199,7 +200,7 @@ def _ids(given: Parameters) -> list[Id]:
     if ("euid" in given) != ("pl" in given):
         raise BadRowError("pl and euid go together")
     try:
-        return event_ids.of_parameters(given, LIMITS)
+        return ids_in(given, LIMITS)
     except InvalidParameterError as wrong:
         name = wrong.parameter
         raise BadRowError(f"{name}: is no such id") from None

@@ -21,7 +21,7 @@ from pipeline.imports.row_errors import UnreadableFileError
 from pipeline.imports.rows import Destination
 from pipeline.imports.translation import Faults, Translation
 from pipeline.models import Import
-from profiles.personal.customers import protection_of
+from profiles.personal.protection import Protection
 
 Status = Import.Status
 
@@ -124,4 +124,10 @@ def _rest(batches: Iterator[Batch], position: int) -> Iterator[Batch]:
 def _destination(row: Import) -> Destination:
     user_key = row.pixel.user_key
     path = tuple(user_key.split(".")) if user_key else ()
-    return Destination(row.customer_id, row.pixel_id, path, milliseconds(row.created_at), protection_of(row.customer))
+    return Destination(
+        customer=row.customer_id,
+        pixel=row.pixel_id,
+        user_key=path,
+        at=milliseconds(row.created_at),
+        protection=Protection.of_customer(row.customer),
+    )

@@ -1,16 +1,18 @@
-"""What personal data in clear looks like: mail addresses, card numbers and IBANs anywhere in a text, phone numbers
-where they are all of it. Numbers are checked by their own check digits, so that an order's is not taken for a card's.
+"""What personal data in clear looks like.
+
+Mail addresses, card numbers and IBANs are found anywhere in a text, phone numbers only where they are the whole text.
+Check digits are verified, so that an order number is not taken for a card number.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from profiles.personal import numbers
+from profiles.personal import check_digits
 
 
-class Find(NamedTuple):
-    """Characters `start` to `end` are a `kind` of personal data; `plain` is its one normal form."""
+class Finding(NamedTuple):
+    """Personal data of a `kind`, at characters `start` to `end` of a text; `plain` is its one normal form."""
 
     start: int
     end: int
@@ -44,52 +46,55 @@ _PHONES = {
 _NOT_PHONES = {"os", "app", "device", "type", "site", "web", "version", "model", "brand", "operator", "network"}
 
 
-def find(text: str) -> list[Find]:
-    """All that is found, in order, none overlapping another."""
+def find(text: str) -> list[Finding]:
+    """Returns the personal data in the text, in order and without overlaps."""
     phone = _phone(text, _INTERNATIONAL, _NATIONAL)
     if phone:
         return [phone]
     found = sorted(one for look in _LOOKS for one in look(text))
-    kept: list[Find] = []
+    kept: list[Finding] = []
     for one in found:
         if not kept or one.start >= kept[-1].end:
             kept.append(one)
     return kept
 
 
-def find_named(text: str) -> list[Find]:
-    """As `find`, where the name beside the text says that it is a phone number."""
+def find_named(text: str) -> list[Finding]:
+    """As `find`, for the value of an attribute whose name says that it is a phone number (`names_phone`)."""
     phone = _phone(text, _NAMED)
     return [phone] if phone else find(text)
 
 
 def names_phone(name: str) -> bool:
-    """Whether what stands under the name is a phone number, whatever it looks like."""
+    """Whether the name of an attribute says that its value is a phone number."""
     words = {word.lower() for word in _WORD.findall(name)}
     return not words.isdisjoint(_PHONES) and words.isdisjoint(_NOT_PHONES)
 
 
-def _mails(text: str) -> Iterator[Find]:
+def _mails(text: str) -> Iterator[Finding]:
     for found in _MAIL.finditer(text):
-        yield Find(found.start(), found.end(), MAIL, found[0].replace("%40", "@").lower())
+        yield Finding(found.start(), found.end(), MAIL, found[0].replace("%40", "@").lower())
 
 
-def _cards(text: str) -> Iterator[Find]:
+def _cards(text: str) -> Iterator[Finding]:
     for found in _CARD.finditer(text):
         digits = re.sub(r"[ -]", "", found[0])
-        if numbers.is_card(digits):
-            yield Find(found.start(), found.end(), CARD, digits)
+        if check_digits.is_card(digits):
+            yield Finding(found.start(), found.end(), CARD, digits)
 
 
-def _ibans(text: str) -> Iterator[Find]:
+def _ibans(text: str) -> Iterator[Finding]:
     for found in _IBAN.finditer(text):
-        end, plain = _account(text, found.start(), numbers.IBAN_LENGTHS.get(found[1].upper(), 0))
-        if numbers.is_iban(plain):
-            yield Find(found.start(), end, IBAN, plain)
+        end, plain = _account_at(text, found.start(), check_digits.IBAN_LENGTHS.get(found[1].upper(), 0))
+        if check_digits.is_iban(plain):
+            yield Finding(found.start(), end, IBAN, plain)
 
 
-def _account(text: str, start: int, length: int) -> tuple[int, str]:
-    """As many letters and digits from `start` on, over single blanks and hyphens; where they end."""
+def _account_at(text: str, start: int, length: int) -> tuple[int, str]:
+    """Collects `length` letters and digits from `start` on, over single blanks and hyphens.
+
+    Returns where they end, and the account number (empty if the text goes on with a letter or digit).
+    """
     plain, end = "", start
     while end < len(text) and len(plain) < length:
         if text[end].isascii() and text[end].isalnum():
@@ -100,14 +105,14 @@ def _account(text: str, start: int, length: int) -> tuple[int, str]:
     return (end, "") if end < len(text) and text[end].isalnum() else (end, plain)
 
 
-def _phone(text: str, *patterns: re.Pattern[str]) -> Find | None:
+def _phone(text: str, *patterns: re.Pattern[str]) -> Finding | None:
     bare = text.strip()
     if _DATE.fullmatch(bare) or not any(pattern.fullmatch(bare) for pattern in patterns):
         return None
     digits = re.sub(r"\D", "", bare)
-    return (
-        Find(0, len(text), PHONE, "+" + digits if bare.startswith("+") else digits) if 7 <= len(digits) <= 15 else None
-    )
+    if not 7 <= len(digits) <= 15:
+        return None
+    return Finding(0, len(text), PHONE, "+" + digits if bare.startswith("+") else digits)
 
 
-_LOOKS: tuple[Callable[[str], Iterator[Find]], ...] = (_mails, _ibans, _cards)
+_LOOKS: tuple[Callable[[str], Iterator[Finding]], ...] = (_mails, _ibans, _cards)

@@ -1,7 +1,8 @@
 """A customer's policy for personal data in clear, applied to what comes in before it is kept anywhere.
 
-What is found is hashed: SHA-256 of the customer's salt and the normal form, so that the same mail address is the same
-text wherever it comes from. Or the whole is refused, where the customer wants that.
+Policy `hash` replaces what is found by SHA-256 of the customer's salt and the normal form, so that the same mail
+address becomes the same text wherever it comes from. Policy `refuse` refuses the whole input. The edge uses this
+module on every request, so it must not import Django.
 """
 
 import hashlib
@@ -9,32 +10,33 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from core.errors import InputError
-from profiles.personal import numbers, patterns
-from profiles.personal.patterns import CARD, PHONE, Find
+from profiles.personal import check_digits, patterns
+from profiles.personal.patterns import CARD, PHONE, Finding
 
 Value = TypeVar("Value")
 
+# shapes of the raw bytes: every digit is written as 0, every letter as A
 _LONG_NUMBER = b"0" * 12
-_BANK = b"AA00AAAA0"  # how accounts begin that hold no long number
+_BANK = b"AA00AAAA0"  # the beginning of an IBAN that holds no long number
 _SHAPES = bytes(
     ord("0") if chr(byte).isdigit() and byte < 0x80 else ord("A") if chr(byte).isalpha() and byte < 0x80 else byte
     for byte in range(256)
 )
 _SEPARATORS = b" -"
-# a mail address, a phone number that says so by its sign
+# a mail address; a phone number with a country
 _SIGNS = (b"@", b"+")
-# … a mail address in an address, any sign written as an escape: one byte is found much sooner than several
-_TRACES = ((b"%", b"%40"), (b"\\", b"\\u"))
-# … a phone number by its name
-_NAMES = (b"phone", b"tel", b"fax", b"mobil", b"cell", b"msisdn")
-# … or that is written as at home: postal codes begin alike, but hold no separator
-_AT_HOME = re.compile(rb'"(?:\(|0\d{0,5}[ /-])')
+# a mail address in a page's address; any sign as a JSON escape. A search for one byte is much faster than for several
+_ESCAPES = ((b"%", b"%40"), (b"\\", b"\\u"))
+# an attribute whose name says that it holds a phone number
+_PHONE_NAMES = (b"phone", b"tel", b"fax", b"mobil", b"cell", b"msisdn")
+# a phone number without a country: postal codes begin alike, but hold no separator
+_NATIONAL_PHONE = re.compile(rb'"(?:\(|0\d{0,5}[ /-])')
 _encode = msgspec.json.Encoder().encode
 
 
@@ -44,32 +46,46 @@ class Policy(StrEnum):
 
 
 class PersonalDataError(InputError):
-    """Personal data in clear that the customer does not want: the message says what kind, never the thing itself."""
+    """Personal data in clear that the customer refuses. The message names the kind of data, never the data."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(f"holds what looks like {kind} in clear: leave it out, or hash it")
 
 
+class PersonalDataSettings(Protocol):
+    """What `core.models.Customer` says about personal data."""
+
+    personal_data: str
+    salt: UUID
+
+
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """One customer's."""
+    """Protects one customer's data by the customer's policy and salt."""
 
     policy: Policy
     salt: UUID
 
+    @classmethod
+    def of_customer(cls, customer: PersonalDataSettings) -> "Protection":
+        return cls(Policy(customer.personal_data), customer.salt)
+
     def data(self, raw: bytes, data: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
-        """The data without personal data in clear, and its JSON. Raises PersonalDataError."""
+        """Returns the JSON, and what it says, without personal data in clear. Raises PersonalDataError."""
         if not is_suspicious(raw):
             return raw, data
         protected = self._object(data)
         return (raw, data) if protected is data else (_encode(protected), protected)
 
     def text(self, text: str) -> str:
-        """A text by itself, such as the customer's own user id."""
+        """Returns a single text, such as the customer's own user id, without personal data in clear."""
         return self._replace(text, patterns.find(text)) if is_suspicious(b'"%s"' % text.encode()) else text
 
     def dimensions(self, values: dict[str, Value]) -> dict[str, Value]:
-        """Addresses of pages hold the mail address that somebody typed; nothing else is looked for."""
+        """Returns the dimensions without mail addresses: pages put what somebody typed into their own address.
+
+        Nothing else is looked for.
+        """
         changed: dict[str, Any] = {
             name: self.text(value)
             for name, value in values.items()
@@ -98,14 +114,14 @@ class Protection:
             return _same_if_unchanged(value, [self._value(item) for item in value])
         if isinstance(value, dict):
             return self._object(value)
-        if isinstance(value, int) and value > 10**12 and numbers.is_card(str(value)):
-            return self._number(value, [Find(0, len(str(value)), CARD, str(value))])
+        if isinstance(value, int) and value > 10**12 and check_digits.is_card(str(value)):
+            return self._number(value, [Finding(0, len(str(value)), CARD, str(value))])
         return value
 
-    def _number(self, value: int, found: list[Find]) -> Any:
+    def _number(self, value: int, found: list[Finding]) -> Any:
         return self._replace(str(value), found) if any(one.kind in {CARD, PHONE} for one in found) else value
 
-    def _replace(self, text: str, found: Iterable[Find]) -> str:
+    def _replace(self, text: str, found: Iterable[Finding]) -> str:
         end, parts = 0, []
         for one in found:
             if self.policy is Policy.REFUSE:
@@ -119,30 +135,30 @@ class Protection:
 
 
 def is_suspicious(raw: bytes) -> bool:
-    """A cheap look: whether JSON can hold anything that has to be looked for. Most data cannot."""
+    """Whether JSON can hold personal data at all. This look at the bytes is cheap, and most data ends here."""
     lower = raw.lower()
-    for name in _NAMES:  # a loop: the edge looks at every request, and `any` would double the price
+    for name in _PHONE_NAMES:  # not `any(…)`: it costs twice as much, and the edge does this for every request
         if name in lower:
             return True
     return has_suspicious_values(raw)
 
 
 def has_suspicious_values(raw: bytes) -> bool:
-    """The same, where no name of an attribute says that its value is a phone number. A value has a quote before it."""
+    """As `is_suspicious`, but for values only, without the names of attributes. Every text begins with a quote."""
     for sign in _SIGNS:
         if sign in raw:
             return True
-    for first, trace in _TRACES:
-        if first in raw and trace in raw:
+    for first, escape in _ESCAPES:
+        if first in raw and escape in raw:
             return True
-    if (b'"0' in raw or (b"(" in raw and b'"(' in raw)) and _AT_HOME.search(raw):
+    if (b'"0' in raw or (b"(" in raw and b'"(' in raw)) and _NATIONAL_PHONE.search(raw):
         return True
     shape = raw.translate(_SHAPES, _SEPARATORS)
     return _LONG_NUMBER in shape or _BANK in shape
 
 
 def _same_if_unchanged(old: Any, new: Any) -> Any:
-    """`old` itself where nothing in it was replaced: what was replaced is another object."""
+    """Returns `old` itself if nothing in it was replaced, so that callers can compare by identity."""
     if isinstance(old, dict):
         same = old.keys() == new.keys() and all(old[name] is new[name] for name in old)
     else:

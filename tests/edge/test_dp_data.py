@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.event_data import INTEGERS, BadDataError, parse
+from profiles.events.data import INTEGERS, BadDataError, parse_data
 from tests.support.edge_process import DP, Edge
 
 DEPTH = 32
@@ -79,7 +79,7 @@ def test_dp__good_data__is_accepted(edge: Edge, raw: bytes) -> None:
 
 
 def test_parse__duplicate_keys__the_last_wins() -> None:
-    assert parse(b'{"a": 1, "b": 2, "a": 3}', DEPTH) == {"a": 3, "b": 2}
+    assert parse_data(b'{"a": 1, "b": 2, "a": 3}', DEPTH) == {"a": 3, "b": 2}
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=4) | st.sampled_from(["\0", "\\u0000", "0" * 19])
@@ -108,7 +108,7 @@ def test_parse__any_object__is_taken_exactly_when_it_is_sound(
 ) -> None:
     raw = json.dumps(data, ensure_ascii=ascii_only).encode()
     if _is_sound(data, depth):
-        assert parse(raw, depth) == json.loads(raw)
+        assert parse_data(raw, depth) == json.loads(raw)
     else:
         with pytest.raises(BadDataError):
-            parse(raw, depth)
+            parse_data(raw, depth)

@@ -12,7 +12,7 @@ from core.transactions import send
 from integrations.models import Platform
 from profiles.match_lines import MatchLines
 from profiles.models import Profile
-from profiles.personal.customers import protection_of
+from profiles.personal.protection import Protection
 from tests.support.shop import Shop, rule, somebody
 
 
@@ -24,7 +24,8 @@ def ads(shop: Shop) -> Platform:
 
 def match(shop: Shop, platform: Platform, platform_user_id: str, **named: Any) -> None:
     """As an upload of one line does."""
-    table = MatchLines({platform.pl: shop.customer.m}, {shop.customer.m: protection_of(shop.customer)}, Limits())
+    protections = {shop.customer.m: Protection.of_customer(shop.customer)}
+    table = MatchLines({platform.pl: shop.customer.m}, protections, Limits())
     line = {"platform": platform.pl, "platform_user_id": platform_user_id, **named}
     send([table.read(msgspec.json.encode(line), datetime.now(UTC))])
     shop.absorb()

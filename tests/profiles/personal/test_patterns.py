@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.refusals import refusal_of
-from profiles.personal.numbers import IBAN_LENGTHS, luhn
+from profiles.personal.check_digits import IBAN_LENGTHS, has_luhn_digit
 from profiles.personal.patterns import CARD, IBAN, MAIL, PHONE, find, find_named, names_phone
 from profiles.personal.protection import PersonalDataError, Policy, Protection, is_suspicious
 
@@ -26,7 +26,7 @@ def cards(draw: st.DrawFn) -> str:
     """A number of a known issuer with its right last digit, in one of the usual notations."""
     prefix, length = draw(st.sampled_from([("4", 16), ("4", 13), ("51", 16), ("2221", 16), ("34", 15), ("6011", 16)]))
     free = draw(st.text("0123456789", min_size=length - len(prefix) - 1, max_size=length - len(prefix) - 1))
-    number = next(prefix + free + last for last in "0123456789" if luhn(prefix + free + last))
+    number = next(prefix + free + last for last in "0123456789" if has_luhn_digit(prefix + free + last))
     gap = draw(GAP)
     return gap.join(number[at : at + 4] for at in range(0, length, 4))
 

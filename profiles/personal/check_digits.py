@@ -1,4 +1,4 @@
-"""Numbers that check themselves: cards by Luhn's digit and their issuers' ranges, accounts by ISO 13616."""
+"""Numbers with check digits: card numbers (Luhn, and the ranges of known issuers) and IBANs (ISO 13616)."""
 
 import re
 
@@ -38,17 +38,17 @@ IBAN_LENGTHS = {
 
 
 def is_card(digits: str) -> bool:
-    return _ISSUERS.fullmatch(digits) is not None and luhn(digits)
+    return _ISSUERS.fullmatch(digits) is not None and has_luhn_digit(digits)
 
 
-def luhn(digits: str) -> bool:
-    """Whether the last digit checks the others (ISO/IEC 7812-1)."""
+def has_luhn_digit(digits: str) -> bool:
+    """Whether the last digit is the right check digit of the others (ISO/IEC 7812-1)."""
     doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
 
 
 def is_iban(account: str) -> bool:
-    """`account`: upper-case letters and digits, no blanks."""
+    """Whether it is a valid IBAN. `account` holds upper-case letters and digits only, no blanks."""
     if len(account) != IBAN_LENGTHS.get(account[:2]):
         return False
     return int("".join(str(int(sign, 36)) for sign in account[4:] + account[:4])) % 97 == 1

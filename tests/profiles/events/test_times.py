@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidParameterError
-from profiles.event_times import EARLIEST, own_time
+from profiles.events.times import EARLIEST, event_time
 
 NOW = round(datetime(2024, 5, 1, 12, tzinfo=UTC).timestamp() * 1000)
 MINUTE = 60_000
@@ -30,7 +30,7 @@ MINUTE = 60_000
 def test_time__of_an_event__is_what_is_told_else_what_the_browser_says(
     values: dict[str, str | None], minutes_ago: float
 ) -> None:
-    assert own_time(values, NOW) == NOW - round(minutes_ago * MINUTE)
+    assert event_time(values, NOW) == NOW - round(minutes_ago * MINUTE)
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,15 @@ def test_time__of_an_event__is_what_is_told_else_what_the_browser_says(
     ],
 )
 def test_browsers_clock__that_says_nothing_usable_or_is_ahead__means_now(values: dict[str, str | None]) -> None:
-    assert own_time(values, NOW) == NOW
+    assert event_time(values, NOW) == NOW
 
 
 @pytest.mark.parametrize("at", ["", None, "soon", "-5", "946684799", str(NOW / 1000 + 86_401)])
 def test_at__that_is_no_time_of_an_event__is_refused(at: str | None) -> None:
     with pytest.raises(InvalidParameterError):
-        own_time({"at": at, "bdt": "2024-05-01T11:00:00Z"}, NOW)
+        event_time({"at": at, "bdt": "2024-05-01T11:00:00Z"}, NOW)
 
 
 @given(date=st.text(max_size=30) | st.datetimes().map(datetime.isoformat), zone=st.text(max_size=5))
 def test_browsers_clock__whatever_it_says__gives_a_time_that_can_be(date: str, zone: str) -> None:
-    assert EARLIEST <= own_time({"bdt": date, "btzo": zone}, NOW) <= NOW
+    assert EARLIEST <= event_time({"bdt": date, "btzo": zone}, NOW) <= NOW

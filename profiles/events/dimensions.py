@@ -1,13 +1,13 @@
-"""The dimensions that `/dp` knows beside `data`, and their types."""
+"""The dimensions of an event: the parameters that `/dp` knows beside `data`, and their types."""
 
 import re
 from collections.abc import Callable, Mapping
 
 from core.json_values import canonical
-from core.query import Parameters, Query
+from core.query import Parameters
 
 Dimension = str | int | float
-Reader = Callable[[str], Dimension | None]
+DimensionReader = Callable[[str], Dimension | None]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -26,8 +26,8 @@ def _number(value: str) -> int | float | None:
     return canonical(float(value)) if _NUMBER.fullmatch(value) else None
 
 
-def _degrees(most: int) -> Reader:
-    """Latitudes and longitudes; beyond the poles, or once around, there is nothing."""
+def _degrees(most: int) -> DimensionReader:
+    """Returns a reader of latitudes (at most 90) or longitudes (at most 180)."""
 
     def read(value: str) -> int | float | None:
         number = _number(value)
@@ -42,23 +42,18 @@ _TEXTS = (
 _INTEGERS = "it _devt btzo"
 _NUMBERS = "iv"
 
-DIMENSIONS: Mapping[str, Reader] = {
+DIMENSIONS: Mapping[str, DimensionReader] = {
     **dict.fromkeys(_TEXTS.split(), _text),
     **dict.fromkeys(_INTEGERS.split(), _integer),
     **dict.fromkeys(_NUMBERS.split(), _number),
     "lat": _degrees(90),
     "lon": _degrees(180),
 }
-"""How each is read. Ids of campaigns and the like are text: no coercion ever makes one a number."""
+"""How each dimension is read. Ids of campaigns and the like stay text: none of them is ever turned into a number."""
 
 
-def read(query: Query, limit: int) -> dict[str, Dimension]:
-    """The dimensions a request carries; one that is empty, unreadable or over `limit` bytes is left out."""
-    return of_values(query.values, limit)
-
-
-def of_values(values: Parameters, limit: int) -> dict[str, Dimension]:
-    """As `read`, of parameters that stand elsewhere."""
+def dimensions_in(values: Parameters, limit: int) -> dict[str, Dimension]:
+    """Returns the dimensions among the parameters. One that is empty, unreadable or over `limit` bytes is left out."""
     found: dict[str, Dimension] = {}
     for name, text in values.items():
         reader = DIMENSIONS.get(name)

@@ -1,4 +1,4 @@
-"""The ids, other than our own, by which a request names its user."""
+"""The ids of an event: how a request names its user, beside our own user id."""
 
 import re
 from typing import Any
@@ -10,27 +10,27 @@ from core.query import Parameters
 from usersync.platform_ids import NO_ID, is_macro, is_sound
 
 DEVICES = ("devid_g", "devid_a", "devid_o", "devid_u", "idsha1", "idmd5")
-PARAMETERS = frozenset({"pl", "euid", *DEVICES})
+ID_PARAMETERS = frozenset({"pl", "euid", *DEVICES})
 
 _PLATFORM = re.compile(r"[1-9][0-9]{0,9}")
 _NO_DEVICE = re.compile(r"[0-]*")
 """Devices that limit tracking all show the same id of zeros: it names nobody."""
 
 
-def user_key(data: dict[str, Any], path: tuple[str, ...], limits: Limits) -> list[Id]:
-    """The customer's own user id inside `data`: a text or an integer, else none."""
+def user_key_in(data: dict[str, Any], path: tuple[str, ...], limits: Limits) -> list[Id]:
+    """Returns the customer's own user id inside `data`, if a sound text or integer stands at `path`."""
     if not path:
         return []
     value = data.get(".".join(path))
     if value is None and len(path) > 1:
-        value = _descend(data, path)
+        value = _value_at(data, path)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return []
     text = str(value)
     return [("user", text)] if text and is_sound(text, limits.id_bytes) else []
 
 
-def _descend(data: dict[str, Any], path: tuple[str, ...]) -> Any:
+def _value_at(data: dict[str, Any], path: tuple[str, ...]) -> Any:
     value: Any = data
     for name in path:
         if not isinstance(value, dict):
@@ -39,29 +39,32 @@ def _descend(data: dict[str, Any], path: tuple[str, ...]) -> Any:
     return value
 
 
-def of_parameters(values: Parameters, limits: Limits) -> list[Id]:
-    """A platform's id and device ids, in the order of precedence. Refuses what would name many users."""
-    if PARAMETERS.isdisjoint(values):
+def ids_in(values: Parameters, limits: Limits) -> list[Id]:
+    """Returns the platform's id and the device ids among the parameters, in the order of precedence.
+
+    Raises InvalidParameterError for an id that cannot be kept, or that would name many users.
+    """
+    if ID_PARAMETERS.isdisjoint(values):
         return []
     found: list[Id] = []
     if "euid" in values and "pl" in values:
         platform = values["pl"] or ""
         if not _PLATFORM.fullmatch(platform):
             raise InvalidParameterError("pl")
-        found += _named(f"euid:{platform}", "euid", values, limits)
+        found += _id_of(f"euid:{platform}", "euid", values, limits)
     for device in DEVICES:
         if device in values:
-            found += _named(f"device:{device}", device, values, limits)
+            found += _id_of(f"device:{device}", device, values, limits)
     return found
 
 
-def _named(kind: str, parameter: str, values: Parameters, limits: Limits) -> list[Id]:
+def _id_of(kind: str, parameter: str, values: Parameters, limits: Limits) -> list[Id]:
     value = values[parameter]
     if value is None or not is_sound(value, limits.id_bytes) or is_macro(value):
         raise InvalidParameterError(parameter)
-    return [] if is_nobody(value) else [(kind, value)]
+    return [] if names_nobody(value) else [(kind, value)]
 
 
-def is_nobody(value: str) -> bool:
-    """Whether a platform or a device says by it that it does not know, or does not tell."""
+def names_nobody(value: str) -> bool:
+    """Whether a platform or a device uses this value to say that it does not know, or does not tell, the user."""
     return value in NO_ID or _NO_DEVICE.fullmatch(value) is not None

@@ -1,4 +1,4 @@
-"""What `data` must be: a JSON object that the database, and every rule, can hold."""
+"""The `data` of an event: a JSON object that the database, and every rule, can hold."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ _decode = msgspec.json.Decoder().decode
 
 
 class BadDataError(ValueError):
-    """Not a JSON object, or one that cannot be kept."""
+    """The text is not a JSON object, or it is one that cannot be kept."""
 
 
-def parse(raw: bytes, depth: int) -> dict[str, Any]:
-    """The object; the last of duplicate keys. Raises BadDataError.
+def parse_data(raw: bytes, depth: int) -> dict[str, Any]:
+    """Returns the object; of duplicate keys the last one counts. Raises BadDataError.
 
-    The decoder refuses NaN, infinity, lone surrogates and invalid UTF-8. What it lets pass (NUL, integers
-    beyond 64 bits, any depth) needs a walk through the object, so cheap looks at the bytes say first
-    whether there can be any such thing.
+    The decoder refuses NaN, infinity, lone surrogates and invalid UTF-8. It does not refuse NUL, integers beyond
+    64 bits, or more than `depth` levels: to find these, the object must be walked through. Most data holds no such
+    thing, so cheap looks at the bytes decide first whether the walk is needed.
     """
     try:
         data = _decode(raw)
@@ -28,12 +28,12 @@ def parse(raw: bytes, depth: int) -> dict[str, Any]:
         raise BadDataError from None
     if not isinstance(data, dict):
         raise BadDataError
-    if _is_suspicious(raw, depth):
+    if _needs_walk(raw, depth):
         _walk(data, depth)
     return data
 
 
-def _is_suspicious(raw: bytes, depth: int) -> bool:
+def _needs_walk(raw: bytes, depth: int) -> bool:
     return b"\\u0000" in raw or raw.count(b"{") + raw.count(b"[") > depth or may_hold_long_number(raw)
 
 
@@ -50,6 +50,7 @@ def _walk(data: dict[str, Any], depth: int) -> None:
 
 
 def _children(value: Any) -> Any:
+    """Returns the values inside `value`. Raises BadDataError if `value` itself cannot be kept."""
     if isinstance(value, dict):
         if any("\0" in key for key in value):
             raise BadDataError

@@ -1,7 +1,7 @@
-"""When an event happened: what the sender says, else what the browser's clock says, else now.
+"""The time of an event: what the sender says, else what the browser's clock says, else now.
 
-`at` is the sender's word, in unix seconds: a wrong one is refused. `bdt` and `btzo` are a clock that nobody
-keeps: what is unreadable is ignored, and a clock that is ahead says now.
+`at` is what the sender states, in unix seconds: a wrong one is refused. `bdt` and `btzo` come from the browser's own
+clock, which may be wrong: what is unreadable is ignored, and a clock that is ahead counts as now.
 """
 
 import re
@@ -22,16 +22,16 @@ _LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(
 _MOST_MINUTES = 14 * 60
 
 
-def own_time(values: Parameters, now: int) -> int:
-    """The event's own time; unix milliseconds, as `now`. Raises InvalidParameterError for an `at` that is none."""
+def event_time(values: Parameters, now: int) -> int:
+    """Returns the event's own time in unix milliseconds, as `now` is. Raises InvalidParameterError for a bad `at`."""
     if "at" in values:
-        return _told(values["at"] or "", now)
+        return _stated(values["at"] or "", now)
     if "bdt" in values:
         return _by_the_browser(values["bdt"] or "", values.get("btzo") or "", now)
     return now
 
 
-def _told(text: str, now: int) -> int:
+def _stated(text: str, now: int) -> int:
     if not _MOMENT.fullmatch(text):
         raise InvalidParameterError("at")
     at = round(float(text) * 1000)
@@ -41,12 +41,12 @@ def _told(text: str, now: int) -> int:
 
 
 def _by_the_browser(date: str, zone: str, now: int) -> int:
-    at = _unix(date, zone)
+    at = _browser_time(date, zone)
     return now if at is None or at < EARLIEST else min(at, now)
 
 
-def _unix(date: str, zone: str) -> int | None:
-    """Milliseconds. A unix time needs no zone, nor does a date that brings its own."""
+def _browser_time(date: str, zone: str) -> int | None:
+    """Returns unix milliseconds. A unix time needs no zone, nor does a date that brings its own."""
     if _MILLISECONDS.fullmatch(date):
         return int(date)
     if _SECONDS.fullmatch(date):
@@ -66,7 +66,7 @@ def _unix(date: str, zone: str) -> int | None:
 
 
 def _minutes_west(zone: str) -> int | None:
-    """As JavaScript's `getTimezoneOffset()`: UTC minus local time, so −120 for a summer in Berlin."""
+    """Reads JavaScript's `getTimezoneOffset()`: UTC minus local time, so −120 for a summer in Berlin."""
     if not _MINUTES.fullmatch(zone) or abs(int(zone)) > _MOST_MINUTES:
         return None
     return int(zone)
