@@ -1,6 +1,5 @@
 """`bad-rows/`: what was accepted and cannot be used, and why."""
 
-import re
 from typing import Any
 
 import django_filters
@@ -14,11 +13,8 @@ from rest_framework.response import Response
 from api.authentication import customer_of
 from api.idempotency import once
 from api.resource import Listed
-from core.inbox import Kind
 from core.models import BadRow
 from pipeline import bad_rows
-
-ID = re.compile(r"(\d{1,3})-(\d{1,18})")
 
 
 class BadRowSerializer(serializers.ModelSerializer[BadRow]):
@@ -33,25 +29,16 @@ class BadRowSerializer(serializers.ModelSerializer[BadRow]):
         fields = ["id", "customer", "kind", "reason", "query", "body", "received_at", "failed_at"]
 
     def get_id(self, row: BadRow) -> str:
-        return f"{row.bucket}-{row.id}"
+        return bad_rows.name_of(row)
 
     def get_kind(self, row: BadRow) -> str:
-        return kind_name(row.kind)
+        return bad_rows.kind_of(row)
 
     def get_query(self, row: BadRow) -> str:
-        return text_of(row.query) or ""
+        return bad_rows.text_of(row.query) or ""
 
     def get_body(self, row: BadRow) -> str | None:
-        return text_of(row.body)
-
-
-def kind_name(kind: int) -> str:
-    return Kind(kind).name.lower() if kind in list(Kind) else str(kind)
-
-
-def text_of(raw: bytes | memoryview | None) -> str | None:
-    """Bytes as they were sent, shown as far as they are text."""
-    return None if raw is None else bytes(raw).decode(errors="replace")
+        return bad_rows.text_of(row.body)
 
 
 class BadRowFilter(django_filters.FilterSet):
@@ -65,7 +52,7 @@ class ReplaySerializer(serializers.Serializer[Any]):
     """Some rows, by `ids`; or all of a `customer`, as far as the other fields choose them."""
 
     ids = serializers.ListField(
-        child=serializers.RegexField(ID.pattern + "$"),
+        child=serializers.RegexField(bad_rows.NAME.pattern + "$"),
         allow_empty=False,
         max_length=1000,
         required=False,
@@ -105,16 +92,11 @@ class BadRowViewSet(Listed[BadRow]):
         asked.is_valid(raise_exception=True)
         chosen = asked.validated_data
         if "ids" in chosen:
-            pks = [parse_id(text) for text in chosen["ids"]]
+            pks = [bad_rows.key_of(text) for text in chosen["ids"]]
             return Response({"replayed": bad_rows.replay(_seen(request, pks))})
         if customer_of(request) not in (None, chosen["customer"]):
             raise NotFound
         return Response({"replayed": bad_rows.replay_all(BadRowFilter(chosen, BadRow.objects.all()).qs)})
-
-
-def parse_id(text: str) -> tuple[int, int]:
-    bucket, _, number = text.partition("-")
-    return int(bucket), int(number)
 
 
 def _seen(request: Request, pks: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -27,17 +27,11 @@ class ErasureSerializer(serializers.ModelSerializer[Erasure]):
         fields = ["id", "customer", "requested_by", "requested_at", "state", "platforms", "swept_at", "finished_at"]
 
     def get_state(self, row: Erasure) -> str:
-        return state_of(row)
+        return row.state
 
     @extend_schema_field(serializers.DictField(child=PlatformProofSerializer()))
     def get_platforms(self, row: Erasure) -> dict[str, dict[str, int]]:
         return dict(row.platforms)
-
-
-def state_of(row: Erasure) -> str:
-    if row.finished_at is not None:
-        return "done"
-    return "erasing" if row.swept_at is None else "waiting for platforms"
 
 
 class ErasureFilter(django_filters.FilterSet):

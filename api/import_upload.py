@@ -1,25 +1,21 @@
 """A file of profiles as a request's body, taken in as it arrives and kept until it is imported."""
 
-import os
-import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.request import Request
 
 from api.body_lines import Read, reader
 from api.mapping_upload import a_place
+from core.errors import TooLargeError
 from pipeline.imports import services
-from pipeline.imports.files import folder
+from pipeline.imports.files import draft_of
 from pipeline.imports.opening import format_of
 from pipeline.imports.row_errors import UnreadableFileError
 from pipeline.models import Import
 from profiles.models import Pixel
 
 CHUNK = 256 * 1024
-MOST_BYTES = 16 * 1024**3
 PARAMETERS = {"pixel", "name", "dry_run"}
 FLAGS = {"0": False, "1": True, "false": False, "true": True}
 
@@ -27,33 +23,18 @@ FLAGS = {"0": False, "1": True, "false": False, "true": True}
 class FileTooLargeError(APIException):
     status_code = 413
     default_code = "too_large"
-    default_detail = f"A file may have {MOST_BYTES // 1024**3} GiB at most: send it in parts."
 
 
 def upload(request: Request, pixels: dict[str, Pixel]) -> Import:
     """The import of the body. `pixels`: those the caller may use, by id."""
     pixel, name, format_, dry_run = _asked(request, pixels)
-    with a_place(), kept(_chunks(reader(request))) as draft:
-        if not draft.stat().st_size:
-            raise ValidationError({"body": ErrorDetail("There is no file in the body.", "required")})
-        return services.keep_upload(draft, pixel, name, format_, dry_run=dry_run)
-
-
-@contextmanager
-def kept(chunks: Iterable[bytes]) -> Iterator[Path]:
-    """The content in a file of ours, on the disk; gone afterwards unless it was moved. Raises FileTooLargeError."""
-    draft = folder() / f"{uuid.uuid4()}.draft"
     try:
-        with draft.open("xb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-                if file.tell() > MOST_BYTES:
-                    raise FileTooLargeError
-            file.flush()
-            os.fsync(file.fileno())
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
+        with a_place(), draft_of(_chunks(reader(request))) as draft:
+            if not draft.stat().st_size:
+                raise ValidationError({"body": ErrorDetail("There is no file in the body.", "required")})
+            return services.keep_upload(draft, pixel, name, format_, dry_run=dry_run)
+    except TooLargeError as error:
+        raise FileTooLargeError(error.message) from None
 
 
 def _chunks(read: Read) -> Iterator[bytes]:

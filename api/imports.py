@@ -1,9 +1,8 @@
 """`imports/`: files of profiles, on their way in."""
 
 from collections.abc import Callable
-from typing import Any
 
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -18,8 +17,7 @@ from api.idempotency import once
 from api.import_upload import upload
 from api.mapping_upload import NDJSON
 from api.resource import Readable
-from pipeline.imports import services
-from pipeline.imports.files import errors_file
+from pipeline.imports import files, services
 from pipeline.models import Import
 from profiles.models import Pixel
 
@@ -98,7 +96,9 @@ class ImportViewSet(Readable[Import]):
     @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=[])
     def errors(self, request: Request, pk: str) -> HttpResponseBase:
         """What is wrong with which rows: NDJSON, `{"row", "message"}` a line. Kept for 30 days after the end."""
-        return errors_of(self.get_object())
+        row = self.get_object()
+        file, name = files.open_errors(row), files.errors_name(row)
+        return FileResponse(file, as_attachment=True, filename=name, content_type=NDJSON)
 
     def _do(self, change: Callable[[Import], object]) -> Response:
         row = self.get_object()
@@ -107,13 +107,3 @@ class ImportViewSet(Readable[Import]):
         except services.UnsuitableFileError as why:
             raise ConflictError(str(why)) from None
         return Response(self.get_serializer(row).data)
-
-
-def errors_of(row: Import) -> HttpResponseBase:
-    """The file of errors as a download; an empty one where there is none, or none any more."""
-    path = errors_file(row.pk)
-    name = f"import-{row.pk}-errors.ndjson"
-    if not path.exists():
-        headers: Any = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return HttpResponse(b"", content_type=NDJSON, headers=headers)
-    return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type=NDJSON)

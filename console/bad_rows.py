@@ -11,13 +11,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from api.bad_rows import ID, kind_name, parse_id, text_of
 from console.cells import Table, excerpt, table, when
 from console.components import page
 from console.moments import moment_field
-from console.paging import turn
+from console.paging import paginate
 from core.models import BadRow, Customer
-from pipeline.bad_rows import replay, replay_all
+from pipeline.bad_rows import NAME, key_of, kind_of, name_of, replay, replay_all, text_of
 
 
 class BadRowFilterForm(forms.Form):
@@ -47,7 +46,7 @@ def bad_rows(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _replay(request)
     form = BadRowFilterForm(request.GET)
-    found, ways = turn(request, form.rows(), "-failed_at", "-bucket", "-id")
+    found, ways = paginate(request, form.rows(), "-failed_at", "-bucket", "-id")
     may_replay = request.user.has_perm("core.change_badrow")
     return page(
         request, "log.html", "Bad rows", form=form, table=_table(found), ways=ways, replay=may_replay and bool(found)
@@ -60,7 +59,7 @@ def _replay(request: HttpRequest) -> HttpResponse:
     if "all" in request.POST:
         replayed = replay_all(BadRowFilterForm(request.GET).rows())
     else:
-        replayed = replay(parse_id(text) for text in request.POST.getlist("row") if ID.fullmatch(text))
+        replayed = replay(key_of(text) for text in request.POST.getlist("row") if NAME.fullmatch(text))
     messages.success(request, f"{replayed} rows are back in the inbox." if replayed else "No row was chosen.")
     return HttpResponseRedirect(request.get_full_path())
 
@@ -71,13 +70,13 @@ def _table(rows: list[Any]) -> Table:
 
 
 def _cells(row: BadRow) -> list[Any]:
-    box = '<input type="checkbox" name="row" value="{}-{}" form="replay" aria-label="choose">'
+    box = '<input type="checkbox" name="row" value="{}" form="replay" aria-label="choose">'
     return [
-        format_html(box, row.bucket, row.id),
+        format_html(box, name_of(row)),
         when(row.failed_at),
         when(row.received_at),
         row.customer_id or "",
-        kind_name(row.kind),
+        kind_of(row),
         excerpt(row.reason),
         excerpt(text_of(row.query)),
         excerpt(text_of(row.body)),

@@ -13,7 +13,7 @@ from activation.models import Activation, Batch
 from console.cells import Table, excerpt, mono, number, state, table, unbroken, when
 from console.components import page
 from console.moments import moment_field
-from console.paging import turn
+from console.paging import paginate
 from integrations.models import Platform
 
 ANY = [("", "any")]
@@ -54,7 +54,7 @@ class BatchFilterForm(forms.Form):
 @permission_required("activation.view_batch", raise_exception=True)
 def batches(request: HttpRequest) -> HttpResponse:
     form = BatchFilterForm(request.GET)
-    rows, ways = turn(request, form.rows(), "-started_at", "-bucket", "-id")
+    rows, ways = paginate(request, form.rows(), "-started_at", "-bucket", "-id")
     return page(request, "log.html", "Batches", form=form, table=_table(rows), ways=ways)
 
 

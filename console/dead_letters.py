@@ -15,7 +15,7 @@ from activation import dead_letters as letters
 from activation.models import Activation, DeadLetter
 from console.cells import Table, excerpt, mono, number, table, when
 from console.components import page
-from console.paging import turn
+from console.paging import paginate
 
 
 class DeadLetterFilterForm(forms.Form):
@@ -41,7 +41,7 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _replay(request)
     form = DeadLetterFilterForm(request.GET)
-    found, ways = turn(request, form.rows(), "-died_at", "-bucket", "-activation_id", "-platform_user_id")
+    found, ways = paginate(request, form.rows(), "-died_at", "-bucket", "-activation_id", "-platform_user_id")
     may_replay = request.user.has_perm("activation.change_deadletter")
     return page(
         request,

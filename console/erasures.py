@@ -8,10 +8,9 @@ from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 
-from api.erasures import state_of
 from console.cells import Table, mono, state, table, when
 from console.components import page
-from console.paging import turn
+from console.paging import paginate
 from integrations.models import Platform
 from pipeline.models import Erasure
 from pipeline.privacy import erasures
@@ -45,7 +44,7 @@ def erase_user(request: HttpRequest, customer: int, user_id: UUID) -> HttpRespon
 
 @permission_required("profiles.delete_profile", raise_exception=True)
 def erasure_list(request: HttpRequest) -> HttpResponse:
-    rows, ways = turn(request, Erasure.objects.all(), "-requested_at", "-id")
+    rows, ways = paginate(request, Erasure.objects.all(), "-requested_at", "-id")
     return page(request, "log.html", "Erasures", table=_table(rows), ways=ways)
 
 
@@ -64,7 +63,7 @@ def _cells(row: Erasure, names: dict[int, Platform]) -> list[Any]:
         when(row.requested_at),
         row.requested_by,
         row.customer_id,
-        state(state_of(row)),
+        state(row.state),
         "; ".join(told) or "none had an id",
         when(row.finished_at),
         mono(row.id),

@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from console.cells import link, mono, number, table, when
 from console.components import page
-from console.paging import turn
+from console.paging import paginate
 from core.models import Customer
 from profiles.models import HotId
 
@@ -26,7 +26,7 @@ def hot_ids(request: HttpRequest) -> HttpResponse:
     form = HotIdFilterForm(request.GET)
     customer = form.cleaned_data.get("customer") if form.is_valid() else None
     rows = HotId.objects.all() if customer is None else HotId.objects.filter(customer_id=customer.pk)
-    found, ways = turn(request, rows, "-last_at", "-bucket", "-customer_id", "-user_id", "-kind", "-value")
+    found, ways = paginate(request, rows, "-last_at", "-bucket", "-customer_id", "-user_id", "-kind", "-value")
     headers = ["Customer", "Kind", "Id", "Times", "First", "Last", "User who has too many"]
     return page(
         request, "log.html", "Hot ids", form=form, table=table(headers, [_cells(row) for row in found]), ways=ways

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -15,12 +15,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
-from api.import_upload import FileTooLargeError, kept
-from api.imports import errors_of
 from console.cells import Table, link, number, share, state, table, unbroken, when
 from console.components import page
-from console.paging import turn
-from pipeline.imports import services
+from console.paging import paginate
+from core.errors import TooLargeError
+from pipeline.imports import files, services
 from pipeline.imports.opening import format_of
 from pipeline.imports.row_errors import UnreadableFileError
 from pipeline.models import Import
@@ -59,12 +58,12 @@ class UploadForm(forms.Form):
             return None
         said = self.cleaned_data
         try:
-            with kept(said["file"].chunks()) as draft:
+            with files.draft_of(said["file"].chunks()) as draft:
                 return services.keep_upload(
                     draft, said["pixel"], said["file"].name, self.format, dry_run=said["dry_run"]
                 )
-        except FileTooLargeError as error:
-            self.add_error("file", str(error.detail))
+        except TooLargeError as error:
+            self.add_error("file", error.message)
             return None
 
 
@@ -82,8 +81,8 @@ def imports(request: HttpRequest) -> HttpResponse:
             answer = HttpResponseRedirect(reverse("console:imports"))
         if answer is not None:
             return answer
-    rows, ways = turn(request, Import.objects.select_related("pixel__customer"), "-id")
-    busy = any(isinstance(row, Import) and row.status in UNDER_WAY for row in rows)
+    rows, ways = paginate(request, Import.objects.select_related("pixel__customer"), "-id")
+    busy = any(row.status in UNDER_WAY for row in rows)
     shown: dict[str, Any] = {
         "form": form,
         "may_add": may_add,
@@ -95,7 +94,9 @@ def imports(request: HttpRequest) -> HttpResponse:
 
 @permission_required("pipeline.view_import", raise_exception=True)
 def import_errors(request: HttpRequest, pk: int) -> HttpResponseBase:
-    return errors_of(get_object_or_404(Import, pk=pk))
+    row = get_object_or_404(Import, pk=pk)
+    file, name = files.open_errors(row), files.errors_name(row)
+    return FileResponse(file, as_attachment=True, filename=name, content_type="application/x-ndjson")
 
 
 def _change(request: HttpRequest) -> HttpResponse:

@@ -1,27 +1,25 @@
-"""Pages of a large table: the API's cursors, in the console."""
+"""Pages of a large table in the console: the same cursors as the API's, with links to newer and older rows."""
 
-from types import SimpleNamespace
-from typing import Any
+from typing import TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, QueryDict
-from rest_framework.exceptions import ValidationError
-from rest_framework.request import Request
+from django.http import HttpRequest
 
-from api.pagination import NewestLast
+from core import paging
+from core.paging import InvalidPageError
 
 ROWS = 50
+Row = TypeVar("Row", bound=Model)
 
 
-def turn(request: HttpRequest, rows: QuerySet[Any], *ordering: str) -> tuple[list[Model], dict[str, str | None]]:
-    """The rows of the page that the address names (the first where its cursor is none), and the ways on."""
-    pager = NewestLast()
-    pager.page_size = ROWS
-    view: Any = SimpleNamespace(ordering=ordering)
+def paginate(request: HttpRequest, rows: QuerySet[Row], *ordering: str) -> tuple[list[Row], dict[str, str | None]]:
+    """Return the rows of the page that the address names, and its `newer` and `older` links.
+
+    An address whose cursor is not one of this list shows the first page.
+    """
     try:
-        found = pager.paginate_queryset(rows, Request(request), view)
-    except ValidationError:
-        request.GET = QueryDict()
-        found = pager.paginate_queryset(rows, Request(request), view)
-    ways = pager.get_paginated_response(None).data
-    return found, {"newer": ways["previous"], "older": ways["next"]}
+        page = paging.paginate(rows, ordering, request.GET, size=ROWS)
+    except InvalidPageError:
+        page = paging.paginate(rows, ordering, {}, size=ROWS)
+    older, newer = page.links(request.build_absolute_uri())
+    return page.rows, {"newer": newer, "older": older}

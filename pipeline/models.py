@@ -57,6 +57,13 @@ class Erasure(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
+    @property
+    def state(self) -> str:
+        """How far it has come: erasing, waiting for platforms, or done."""
+        if self.finished_at is not None:
+            return "done"
+        return "erasing" if self.swept_at is None else "waiting for platforms"
+
 
 class RetentionRun(models.Model):
     """How far a night's sweep through the buckets has come."""

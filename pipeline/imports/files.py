@@ -5,19 +5,26 @@ uploads go when their import ends, errors after `ERRORS_KEPT`.
 """
 
 import hashlib
+import os
 import re
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 
+from core.errors import TooLargeError
 from pipeline.models import Import
 
 ERRORS_KEPT = timedelta(days=30)
 DRAFTS_KEPT = timedelta(days=1)  # uploads that broke off
 UNSTARTED_KEPT = timedelta(days=7)  # dry runs that nobody followed by an import
 HEAD = 1024 * 1024
+MOST_BYTES = 16 * 1024**3  # of an upload
 
 Status = Import.Status
 ENDED = (Status.DONE, Status.FAILED, Status.CANCELLED)
@@ -44,6 +51,37 @@ def kept_file(import_id: int) -> Path:
 
 def data_file(row: Import) -> Path:
     return kept_file(row.pk) if row.kept else Path(row.path)
+
+
+def errors_name(row: Import) -> str:
+    """Return the name under which the file of errors is downloaded."""
+    return f"import-{row.pk}-errors.ndjson"
+
+
+def open_errors(row: Import) -> IO[bytes]:
+    """Open the file of errors for reading; an empty one where none was written, or where it is not kept any more."""
+    path = errors_file(row.pk)
+    return path.open("rb") if path.exists() else BytesIO()
+
+
+@contextmanager
+def draft_of(chunks: Iterable[bytes]) -> Iterator[Path]:
+    """Write an upload to a file in `folder()`, down to the disk. The file is deleted afterwards unless it was moved.
+
+    Raises TooLargeError.
+    """
+    draft = folder() / f"{uuid.uuid4()}.draft"
+    try:
+        with draft.open("xb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+                if file.tell() > MOST_BYTES:
+                    raise TooLargeError(f"A file may have {MOST_BYTES // 1024**3} GiB at most: send it in parts.")
+            file.flush()
+            os.fsync(file.fileno())
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def fingerprint(path: Path) -> str:

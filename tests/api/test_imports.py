@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from api import import_upload, mapping_upload
+from api import mapping_upload
 from core.models import ApiKey, Customer, Inbox
 from pipeline.imports import files, services
 from pipeline.models import Import
@@ -143,7 +143,7 @@ def test_upload__empty_or_too_large__leaves_nothing_behind(
     admin: Caller, pixel: Pixel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert upload(admin, b"", "pixel=7&name=p.csv").status == 400
-    monkeypatch.setattr(import_upload, "MOST_BYTES", 10)
+    monkeypatch.setattr(files, "MOST_BYTES", 10)
     assert upload(admin, PEOPLE, "pixel=7&name=p.csv").status == 413
     assert not list(files.folder().iterdir())
     assert not Import.objects.exists()
