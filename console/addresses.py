@@ -5,18 +5,14 @@ from django.urls import path
 
 from console import audiences
 from console.bad_rows import bad_rows
-from console.batches import batches
-from console.connectors import connectors
-from console.dead_letters import dead_letters
+from console.deliveries import batches, dead_letters
 from console.erasures import erase_user, erasure_list, export_user
-from console.hot_ids import hot_ids
 from console.imports import import_errors, imports
-from console.links import links
 from console.lookup import look_up
-from console.match_rate import match_rate
-from console.pipeline import pipeline
-from console.platform_health import platform_health
+from console.overview import pipeline
+from console.platforms import connectors, links, match_rate, platform_health
 from console.rule_fields import rule_fields
+from console.shared_ids import shared_ids
 
 app_name = "console"
 urlpatterns = [
@@ -36,7 +32,7 @@ urlpatterns = [
     path("erasures/", admin.site.admin_view(erasure_list), name="erasures"),
     path("imports/", admin.site.admin_view(imports), name="imports"),
     path("imports/<int:pk>/errors/", admin.site.admin_view(import_errors), name="import-errors"),
-    path("hot-ids/", admin.site.admin_view(hot_ids), name="hot-ids"),
+    path("hot-ids/", admin.site.admin_view(shared_ids), name="shared-ids"),
     path("connectors/", admin.site.admin_view(connectors), name="connectors"),
     path("links/", admin.site.admin_view(links), name="links"),
     path("look-up/", admin.site.admin_view(look_up), name="look-up"),

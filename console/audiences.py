@@ -21,7 +21,7 @@ from audiences.rules.parse import parse
 from audiences.rules.render import render
 from audiences.schema import names_of, schema_of
 from console.cells import Table, json_text, link, mono, number, state, table, when
-from console.chart import Chart
+from console.charts import ShareChart
 from console.components import address, page
 from core.transactions import plain_cursor
 from pipeline.stories import find
@@ -134,7 +134,9 @@ def size(request: HttpRequest, pk: int) -> HttpResponse:
         "audience": audience,
         "step": step,
         "alert": history.alerts([audience]).get(audience.pk),
-        "chart": Chart([(f"{point.at:{label}}: {number(point.size)} members", point.size / top) for point in points]),
+        "chart": ShareChart(
+            [(f"{point.at:{label}}: {number(point.size)} members", point.size / top) for point in points]
+        ),
         "top": number(top),
         "table": table(["Hour" if step == "hour" else "Day (UTC)", "Members", "Entered", "Left"], rows),
         "back": address(audience),

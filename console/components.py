@@ -1,8 +1,7 @@
 """What every room's admin pages are made of: django-unfold's classes, typed, and pages of our own."""
 
 import copy
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -14,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 if TYPE_CHECKING:  # unfold ships no types and its classes are Django's with more on top
     from django.contrib.admin import ModelAdmin, TabularInline
@@ -43,7 +41,6 @@ else:
 
 __all__ = [
     "BaseInlineFormSet",
-    "JsonField",
     "ModelAdmin",
     "ModelForm",
     "TabularInline",
@@ -74,29 +71,6 @@ def shown_once(request: HttpRequest, what: str, secret: str, onward: models.Mode
 def address(row: models.Model) -> str:
     """Of the row's own page in the console."""
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-
-
-class JsonField(forms.JSONField):
-    """A JSON object, written as indented text, in which keys named by `first` come in that order."""
-
-    def __init__(self, *, rows: int = 8, first: Sequence[str] = (), **options: Any) -> None:
-        self.first = {key: place for place, key in enumerate(first)}
-        widget = UnfoldAdminTextareaWidget(attrs={"rows": rows, "class": "hub-code", "spellcheck": "false"})
-        super().__init__(widget=widget, **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        if isinstance(value, str | forms.fields.InvalidJSONInput):
-            return value
-        return "" if value is None else json.dumps(self._ordered(value), indent=2, ensure_ascii=False)
-
-    def _ordered(self, value: Any) -> Any:
-        """PostgreSQL keeps the keys of an object in an order of its own."""
-        if isinstance(value, list):
-            return [self._ordered(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        keys = sorted(value, key=lambda key: self.first.get(key, len(self.first)))
-        return {key: self._ordered(value[key]) for key in keys}
 
 
 class TriedFirst(ModelForm[Any]):

@@ -1,16 +1,18 @@
 """Exporting and erasing a user from the look-up page, and the proof of those who were erased."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 
-from console.cells import Table, mono, state, table, when
+from console.cells import mono, state, when
 from console.components import page
-from console.paging import paginate
+from console.logs import Filter, Log
 from integrations.models import Platform
 from pipeline.models import Erasure
 from pipeline.privacy import erasures
@@ -42,19 +44,16 @@ def erase_user(request: HttpRequest, customer: int, user_id: UUID) -> HttpRespon
     return HttpResponseRedirect(reverse("console:erasures"))
 
 
-@permission_required("profiles.delete_profile", raise_exception=True)
-def erasure_list(request: HttpRequest) -> HttpResponse:
-    rows, ways = paginate(request, Erasure.objects.all(), "-requested_at", "-id")
-    return page(request, "log.html", "Erasures", table=_table(rows), ways=ways)
+def _find_erasures(_: Filter) -> QuerySet[Erasure]:
+    return Erasure.objects.all()
 
 
-def _table(rows: list[Any]) -> Table:
+def _erasure_rows(rows: list[Erasure]) -> Iterator[list[Any]]:
     names = Platform.objects.in_bulk()
-    headers = ["Requested", "By", "Customer", "State", "Platforms", "Finished", "Proof"]
-    return table(headers, [_cells(row, names) for row in rows])
+    return (_erasure_cells(row, names) for row in rows)
 
 
-def _cells(row: Erasure, names: dict[int, Platform]) -> list[Any]:
+def _erasure_cells(row: Erasure, names: dict[int, Platform]) -> list[Any]:
     told = [
         f"{names.get(int(platform), platform)}: {', '.join(f'{ids} {what}' for what, ids in sorted(noted.items()))}"
         for platform, noted in sorted(row.platforms.items())
@@ -68,3 +67,17 @@ def _cells(row: Erasure, names: dict[int, Platform]) -> list[Any]:
         when(row.finished_at),
         mono(row.id),
     ]
+
+
+ERASURES = Log(
+    title="Erasures",
+    headers=["Requested", "By", "Customer", "State", "Platforms", "Finished", "Proof"],
+    ordering=("-requested_at", "-id"),
+    find=_find_erasures,
+    cells=_erasure_rows,
+)
+
+
+@permission_required("profiles.delete_profile", raise_exception=True)
+def erasure_list(request: HttpRequest) -> HttpResponse:
+    return ERASURES.show(request)

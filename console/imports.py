@@ -13,11 +13,12 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldBooleanWidget
 
 from console.cells import Table, link, number, share, state, table, unbroken, when
 from console.components import page
-from console.paging import paginate
+from console.fields import choose_row
+from console.logs import paginate
 from core.errors import TooLargeError
 from pipeline.imports import files, services
 from pipeline.imports.opening import format_of
@@ -31,9 +32,7 @@ CHANGES = {"start": (services.start, "is under way"), "cancel": (services.cancel
 
 
 class UploadForm(forms.Form):
-    pixel = forms.ModelChoiceField(
-        Pixel.objects.select_related("customer"), empty_label=None, widget=UnfoldAdminSelectWidget
-    )
+    pixel = choose_row(Pixel.objects.select_related("customer"))
     file = forms.FileField(
         label="File: CSV, NDJSON or Parquet, also .gz",
         widget=forms.ClearableFileInput(

@@ -6,11 +6,12 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from activation.models import Activation
 from console.cells import Table, json_text, link, mono, number, state, table, when
 from console.components import page
+from console.fields import choose_row
 from core.models import Customer
 from integrations.models import Platform
 from pipeline.stories import Story, find, story
@@ -20,7 +21,7 @@ KINDS = {"cookie": "cookie", "user": "customer's user id"}
 
 
 class LookUpForm(forms.Form):
-    customer = forms.ModelChoiceField(Customer.objects.all(), empty_label=None, widget=UnfoldAdminSelectWidget)
+    customer = choose_row(Customer.objects.all())
     id = forms.CharField(
         strip=True,
         max_length=400,
@@ -56,7 +57,7 @@ def _shown(told: Story, text: str) -> dict[str, Any]:
             ("Deliveries", _deliveries(told)),
             ("Identities", _identities(told)),
             ("Merges: ids that answer with this user", _merges(told)),
-            ("Hot ids: set aside, the user has too many", _set_aside(told)),
+            ("Shared ids: set aside, the user has too many", _set_aside(told)),
             ("Mappings", _mappings(told)),
             ("Attributes", _values(told.attributes)),
             ("Dimensions", _values(told.dimensions)),

@@ -16,7 +16,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             _model("Pixels", "ads_click", "profiles", "pixel"),
             _model("Attributes", "sell", "profiles", "attribute"),
             _page("Imports", "upload_file", "console:imports", "pipeline.view_import"),
-            _page("Hot ids", "local_fire_department", "console:hot-ids", "profiles.view_profile"),
+            _page("Shared ids", "local_fire_department", "console:shared-ids", "profiles.view_profile"),
         ),
         _group(
             "Match",

@@ -158,7 +158,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda _: static("console.css")],
-    "DASHBOARD_CALLBACK": "console.dashboard.dashboard",
+    "DASHBOARD_CALLBACK": "console.overview.dashboard",
     "SIDEBAR": {"show_search": False, "navigation": "console.navigation.navigation"},
 }
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from console.health import healthz, readyz
+from console.overview import healthz, readyz
 
 urlpatterns = [
     path("healthz", healthz),

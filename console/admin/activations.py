@@ -13,7 +13,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from activation import backfills, services
 from activation.models import Activation
-from console.components import JsonField, ModelAdmin, TriedFirst, address, button, confirmed, labelled, page, stays
+from console.components import ModelAdmin, TriedFirst, address, button, confirmed, labelled, page, stays
+from console.fields import JsonField
 
 STATES = {"pending": "info", "live": "success", "paused": "warning", "broken": "danger", "ending": "info"}
 SETTINGS_HELP = (

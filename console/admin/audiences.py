@@ -14,7 +14,8 @@ from audiences.models import Audience
 from audiences.rules.errors import RuleError
 from console.admin.attributes import AttributeAdmin
 from console.admin.lookalikes import LookalikeAdmin, goes_on, is_paused
-from console.components import JsonField, ModelAdmin, TriedFirst, button, confirmed, labelled, stays
+from console.components import ModelAdmin, TriedFirst, button, confirmed, labelled, stays
+from console.fields import JsonField
 
 __all__ = ["AttributeAdmin", "AudienceAdmin", "LookalikeAdmin"]
 

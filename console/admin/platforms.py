@@ -11,7 +11,6 @@ from django.urls import path, reverse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from console.components import (
-    JsonField,
     ModelAdmin,
     ModelForm,
     address,
@@ -21,6 +20,7 @@ from console.components import (
     shown_once,
     stays,
 )
+from console.fields import JsonField
 from console.platform_preview import check, preview
 from integrations import services
 from integrations.connectors.files import FileConnector

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
-from console.chart import Chart
+from console.charts import ShareChart
 from core.models import Customer
 from integrations.models import Platform
 from profiles.models import KnownUsers
@@ -44,8 +44,8 @@ def test_match_rate__of_no_platform__opens(console: Client, query: str) -> None:
 
 
 def test_chart__breaks_its_line_where_there_is_no_share() -> None:
-    chart = Chart([("a", 0.0), ("b", 1.0), ("c", None), ("d", 0.5)])
+    chart = ShareChart([("a", 0.0), ("b", 1.0), ("c", None), ("d", 0.5)])
 
     assert chart.lines == ["0.0,160.0 200.0,0.0", "600.0,80.0"]
     assert chart.dots[-1] == ("600.0", "80.0", "d: 50.0 %")
-    assert Chart([("a", None)]).lines == []
+    assert ShareChart([("a", None)]).lines == []

@@ -1,15 +1,16 @@
-"""The console's first page: is it quiet, who is in, who has been told."""
+"""How the hub is: the console's first page, the page of the pipeline, and the checks of the process."""
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
 
 from activation import services as activations
 from activation.models import Activation
 from audiences import services as audiences
 from audiences.models import Audience
 from console.cells import Table, link, number, share, state, table
-from console.components import address
+from console.components import address, page
 from pipeline import backlog
 
 MOST = 50
@@ -64,3 +65,28 @@ def _activation(row: Activation) -> list[Any]:
         share(acknowledged, wanted),
         state(row.status),
     ]
+
+
+def pipeline(request: HttpRequest) -> HttpResponse:
+    """What is under way, refreshed while it is looked at."""
+    busy = any(backlog.counts().values())
+    return page(request, "pipeline.html", "Pipeline", figures=figures(), busy=busy)
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Whether the console is alive."""
+    return _answer("ok\n", 200)
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Whether the console can work: its database answers."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT version FROM configuration_version")
+    except DatabaseError:
+        return _answer("the database does not answer\n", 503)
+    return _answer("ready\n", 200)
+
+
+def _answer(text: str, status: int) -> HttpResponse:
+    return HttpResponse(text, "text/plain", status, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,148 @@
+"""The delivery log (every request to a platform) and the dead letters (what platforms finally refused)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib.auth.decorators import permission_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from activation import dead_letters as letters
+from activation.conditions import UploadedFile, fates_of
+from activation.models import Activation, Batch, DeadLetter
+from console.cells import excerpt, mono, number, state, unbroken, when
+from console.fields import choose_any, choose_any_row, moment_field, text_field
+from console.logs import Filter, Log, Replay, choice_box, key, where
+from integrations.models import Platform
+
+
+class BatchFilterForm(forms.Form):
+    platform = choose_any_row(Platform.objects.all())
+    activation = choose_any_row(Activation.objects.select_related("audience", "platform"))
+    status = choose_any(Batch.Status.choices)
+    started_after = moment_field("Started after")
+    started_before = moment_field("Started before")
+
+
+def _batches(wanted: Filter) -> QuerySet[Batch]:
+    found = where(
+        Batch.objects.all(),
+        platform_id=key(wanted.get("platform")),
+        status=wanted.get("status"),
+        started_at__gte=wanted.get("started_after"),
+        started_at__lt=wanted.get("started_before"),
+    )
+    activation = wanted.get("activation")
+    if activation is None:
+        return found
+    return found.filter(platform_id=activation.platform_id, activations__contains=activation.pk)
+
+
+def _batch_rows(rows: list[Batch]) -> Iterator[list[Any]]:
+    names = Platform.objects.in_bulk({row.platform_id for row in rows})
+    fates = fates_of(row.id for row in rows)
+    return (_batch_cells(row, names, fates.get(row.id)) for row in rows)
+
+
+def _batch_cells(row: Batch, names: dict[int, Platform], file: UploadedFile | None) -> list[Any]:
+    took = f"{(row.finished_at - row.started_at).total_seconds():.3f} s" if row.finished_at else ""
+    return [
+        when(row.started_at),
+        unbroken(took),
+        names.get(row.platform_id, row.platform_id),
+        row.operation,
+        state(row.status),
+        unbroken(f"{number(row.accepted)} of {number(row.rows)}"),
+        number(row.requests),
+        mono(row.response_status or ""),
+        excerpt(row.request_excerpt),
+        excerpt(f"{_processing(file)}{row.error or row.response_excerpt}"),
+    ]
+
+
+def _processing(file: UploadedFile | None) -> str:
+    """What the platform's processing log says of the batch's file."""
+    if file is None:
+        return ""
+    return f"{file.file_name}: {file.fate}{f' ({file.reason})' if file.reason else ''}\n"
+
+
+BATCHES = Log(
+    title="Batches",
+    headers=[
+        *("Started", "Took", "Platform", "Operation", "Status", "Rows", "Requests", "Answer", "Request", "Response"),
+    ],
+    ordering=("-started_at", "-bucket", "-id"),
+    form=BatchFilterForm,
+    find=_batches,
+    cells=_batch_rows,
+)
+
+
+@permission_required("activation.view_batch", raise_exception=True)
+def batches(request: HttpRequest) -> HttpResponse:
+    return BATCHES.show(request)
+
+
+class DeadLetterFilterForm(forms.Form):
+    activation = choose_any_row(Activation.objects.select_related("audience", "platform"))
+    reason = text_field("Reason contains")
+
+
+def _dead_letters(wanted: Filter) -> QuerySet[DeadLetter]:
+    activation, reason = key(wanted.get("activation")), wanted.get("reason")
+    return where(DeadLetter.objects.all(), activation_id=activation, reason__icontains=reason)
+
+
+def _dead_letter_rows(rows: list[DeadLetter]) -> Iterator[list[Any]]:
+    names = Activation.objects.select_related("audience", "platform").in_bulk({row.activation_id for row in rows})
+    return (_dead_letter_cells(row, names) for row in rows)
+
+
+def _dead_letter_cells(row: DeadLetter, names: dict[int, Activation]) -> list[Any]:
+    return [
+        choice_box(letters.name(row)),
+        when(row.died_at),
+        names.get(row.activation_id, row.activation_id),
+        mono(row.platform_user_id),
+        row.operation,
+        number(row.attempts),
+        excerpt(row.reason),
+        excerpt(row.response_excerpt),
+    ]
+
+
+def _replay_named(names: list[str]) -> int:
+    return letters.replay(letters.named(DeadLetter.objects.all(), list(_keys(names))))
+
+
+def _keys(names: list[str]) -> Iterator[letters.Key]:
+    for name in names:
+        try:
+            yield letters.key(name)
+        except ValueError:
+            continue
+
+
+DEAD_LETTERS = Log(
+    title="Dead letters",
+    headers=["", "Died", "Activation", "Platform's id", "Operation", "Attempts", "Reason", "Response"],
+    ordering=("-died_at", "-bucket", "-activation_id", "-platform_user_id"),
+    form=DeadLetterFilterForm,
+    find=_dead_letters,
+    cells=_dead_letter_rows,
+    replay=Replay(
+        permission="activation.change_deadletter",
+        every=letters.replay,
+        named=_replay_named,
+        done="are sent again, as they are wanted today.",
+        none="None was chosen.",
+    ),
+)
+
+
+@permission_required("activation.view_deadletter", raise_exception=True)
+def dead_letters(request: HttpRequest) -> HttpResponse:
+    """Read why, mend the cause, send it again."""
+    return DEAD_LETTERS.show(request)

@@ -1,0 +1,59 @@
+"""Fields of the console's forms, with unfold's look: choices of rows, texts, moments and JSON."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+
+def choose_row(rows: QuerySet[Any]) -> "forms.ModelChoiceField[Any]":
+    """One of the rows; the first is chosen beforehand."""
+    return forms.ModelChoiceField(rows, empty_label=None, widget=UnfoldAdminSelectWidget)
+
+
+def choose_any_row(rows: QuerySet[Any]) -> "forms.ModelChoiceField[Any]":
+    """One of the rows, or any."""
+    return forms.ModelChoiceField(rows, required=False, empty_label="any", widget=UnfoldAdminSelectWidget)
+
+
+def choose_any(choices: Sequence[tuple[str, Any]]) -> forms.ChoiceField:
+    """One of the choices, or any."""
+    return forms.ChoiceField(choices=[("", "any"), *choices], required=False, widget=UnfoldAdminSelectWidget)
+
+
+def text_field(label: str, **attributes: Any) -> forms.CharField:
+    """A text that may be left empty. `attributes` are those of the HTML element."""
+    return forms.CharField(required=False, label=label, widget=UnfoldAdminTextInputWidget(attrs=attributes))
+
+
+def moment_field(label: str) -> forms.DateTimeField:
+    """A moment to the second, in UTC like all times of the console, typed with the browser's calendar; or empty."""
+    widget = UnfoldAdminTextInputWidget(attrs={"step": 1})
+    widget.input_type = "datetime-local"
+    return forms.DateTimeField(required=False, label=f"{label} (UTC)", widget=widget)
+
+
+class JsonField(forms.JSONField):
+    """A JSON object, written as indented text, in which keys named by `first` come in that order."""
+
+    def __init__(self, *, rows: int = 8, first: Sequence[str] = (), **options: Any) -> None:
+        self.first = {key: place for place, key in enumerate(first)}
+        widget = UnfoldAdminTextareaWidget(attrs={"rows": rows, "class": "hub-code", "spellcheck": "false"})
+        super().__init__(widget=widget, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, str | forms.fields.InvalidJSONInput):
+            return value
+        return "" if value is None else json.dumps(self._ordered(value), indent=2, ensure_ascii=False)
+
+    def _ordered(self, value: Any) -> Any:
+        """PostgreSQL keeps the keys of an object in an order of its own."""
+        if isinstance(value, list):
+            return [self._ordered(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        keys = sorted(value, key=lambda key: self.first.get(key, len(self.first)))
+        return {key: self._ordered(value[key]) for key in keys}
