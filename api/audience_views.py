@@ -32,6 +32,7 @@ from audiences import overlaps, services
 from audiences.explaining import explain
 from audiences.measuring import Measured, measure
 from audiences.models import Audience, AudienceVersion, Membership
+from audiences.references import refuse_cycle
 from audiences.rules.nodes import Group
 from audiences.rules.parse import parse
 from audiences.rules.render import render
@@ -94,7 +95,7 @@ class AudienceViews(Resource[Audience]):
         audience = self.get_object()
         rule = _parsed(audience.customer_id, _read(RuleBody, request)["rule"])
         with refusals():
-            services.refuse_cycle(audience, rule)
+            refuse_cycle(audience, rule)
         found = measure(audience.customer_id, rule, audience)
         return Response({**_counts(found), "exact": found.exact, "text": render(rule, names_of(audience.customer_id))})
 

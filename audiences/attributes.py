@@ -2,16 +2,12 @@
 
 from django.db import transaction
 
-from audiences.models import Audience
-from audiences.rules.dependencies import dependencies
-from audiences.rules.parse import parse
-from audiences.schema import schemas
+from audiences import kinds
+from audiences.references import audiences_using
 from core.inbox import Kind
 from core.transactions import tell_every_bucket
-from lookalikes.services import learn_without
 from profiles.messages import Convert
 from profiles.models import Attribute, AttributeSighting
-from profiles.paths import split_path
 
 
 class AttributeInUseError(ValueError):
@@ -44,7 +40,8 @@ def set_attribute(
         locked.personal = locked.personal if personal is None else personal
         locked.sensitive = locked.sensitive if sensitive is None else sensitive
         locked.save(update_fields=["enabled", "type", "fixed", "personal", "sensitive"])
-        learn_without(locked)
+        for kind in kinds.registered():
+            kind.attribute_changed(locked)
         if locked.personal:
             AttributeSighting.objects.filter(attribute_id=locked.id).update(examples=[])
         if locked.enabled and (enabled or type_ is not None) and locked.type != Attribute.Type.MIXED:
@@ -54,11 +51,3 @@ def set_attribute(
 
 def _convert_what_is_stored(customer: int) -> None:
     tell_every_bucket(Kind.CONVERT, Convert(customer))
-
-
-def audiences_using(attribute: Attribute) -> list[Audience]:
-    """The audiences whose rules ask about the attribute or about one beside it under the same top-level key."""
-    key = f"attribute.{split_path(attribute.path)[0]}"
-    known = schemas(customer_id=attribute.customer_id)(attribute.customer_id)
-    rules = Audience.objects.filter(customer_id=attribute.customer_id, kind=Audience.Kind.CUSTOM)
-    return [audience for audience in rules if key in dependencies(parse(audience.rule, known))]

@@ -14,7 +14,7 @@ from psycopg import Cursor
 
 from audiences.catalogue import CompiledAudience
 from audiences.evaluation import Flip
-from audiences.rules.evaluate import changes_with_time
+from audiences.rules.dependencies import changes_with_time
 from audiences.rules.nodes import Group
 from audiences.rules.sql import SqlTables, to_sql
 from audiences.rules.sql_until import until_sql

@@ -5,8 +5,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from audiences import kinds
+from audiences.kinds import DecidedAudience
 from audiences.models import Audience
-from audiences.rules.dependencies import ANY_PIXEL, dependencies
+from audiences.references import asked_audiences, depths
+from audiences.rules.dependencies import dependencies, with_each_pixel
 from audiences.rules.errors import RuleError
 from audiences.rules.evaluate import Predicate, compile_rule
 from audiences.rules.nodes import Group
@@ -14,7 +17,6 @@ from audiences.rules.parse import expiring, parse
 from audiences.rules.prefilter import Gates
 from audiences.rules.subject import Subject
 from audiences.schema import CustomerSchema, schemas
-from lookalikes.catalogue import Scored, lookalikes_in_force
 
 ANSWERS_KEPT = 10_000
 FROZEN = (Audience.Status.PAUSED, Audience.Status.DELETING)
@@ -101,58 +103,53 @@ class Audiences:
 
 
 def load() -> Audiences:
-    """Read and compile every audience that has a rule, or a model."""
+    """Read and compile every audience that has a rule, or that something else decides."""
     known = schemas()
-    rules, lookalikes = _rules(known), lookalikes_in_force()
-    asks = {key: frozenset(asked_audiences(rule)) for key, (_, rule) in rules.items()}
-    asks |= {key: scored.audiences for key, scored in lookalikes.items()}
-    ranks = rank(asks)
+    rules = _rules(known)
+    decided = {one.row.id: one for kind in kinds.registered() for one in kind.in_force()}
+    asked_by = {key: asked_audiences(rule) for key, (_, rule) in rules.items()}
+    asked_by |= {key: one.audiences for key, one in decided.items()}
+    ranks = depths(asked_by)
     loaded = Audiences()
-    for key in sorted(asks, key=lambda key: ranks[key]):
-        if key in lookalikes:
-            compiled = _compiled_lookalike(lookalikes[key], ranks[key])
+    for key in sorted(asked_by, key=lambda key: ranks[key]):
+        if key in decided:
+            compiled = _without_rule(decided[key], ranks[key])
         else:
-            compiled = _compiled_rule(*rules[key], asks[key], ranks[key])
+            compiled = _compiled(*rules[key], asked_by[key], ranks[key])
         loaded.by_id[key] = compiled
         loaded.by_customer[compiled.customer].append(compiled)
-        for name in _spelled_out(compiled.dependencies, known(compiled.customer)):
+        for name in with_each_pixel(compiled.dependencies, known(compiled.customer).pixels):
             loaded.by_dependency[compiled.customer, name].append(compiled)
     return loaded
 
 
-def _compiled_rule(row: Audience, rule: Group, asked: frozenset[int], rank_: int) -> CompiledAudience:
-    wanted = dependencies(rule)
+def _compiled(row: Audience, rule: Group, asked: frozenset[int], rank: int) -> CompiledAudience:
+    names = dependencies(rule)
     return CompiledAudience(
-        row.id,
-        row.customer_id,
-        row.version,
-        rule,
-        compile_rule(rule),
-        wanted,
-        asked,
-        any(name.startswith("platform.") for name in wanted),
-        rank_,
+        id=row.id,
+        customer=row.customer_id,
+        version=row.version,
+        rule=rule,
+        predicate=compile_rule(rule),
+        dependencies=names,
+        audiences=asked,
+        asks_platforms=any(name.startswith("platform.") for name in names),
+        rank=rank,
     )
 
 
-def _compiled_lookalike(scored: Scored, rank_: int) -> CompiledAudience:
-    row = scored.row
+def _without_rule(decided: DecidedAudience, rank: int) -> CompiledAudience:
     return CompiledAudience(
-        row.id,
-        row.customer_id,
-        row.version,
-        None,
-        scored.predicate,
-        scored.dependencies,
-        scored.audiences,
+        id=decided.row.id,
+        customer=decided.row.customer_id,
+        version=decided.row.version,
+        rule=None,
+        predicate=decided.predicate,
+        dependencies=decided.dependencies,
+        audiences=decided.audiences,
         asks_platforms=False,
-        rank=rank_,
+        rank=rank,
     )
-
-
-def _spelled_out(wanted: frozenset[str], schema: CustomerSchema) -> frozenset[str]:
-    """Any pixel: each of the customer's."""
-    return wanted | {f"pixel.{pixel}" for pixel in schema.pixels} if ANY_PIXEL in wanted else wanted
 
 
 def _rules(known: Callable[[int], CustomerSchema]) -> dict[int, tuple[Audience, Group]]:
@@ -164,22 +161,3 @@ def _rules(known: Callable[[int], CustomerSchema]) -> dict[int, tuple[Audience, 
         except RuleError as broken:
             log.warning("audience %s cannot be evaluated: %s", row.id, broken)
     return rules
-
-
-def asked_audiences(rule: Group) -> set[int]:
-    """The audiences that a rule asks about."""
-    return {int(name.partition(".")[2]) for name in dependencies(rule) if name.startswith("audience.")}
-
-
-def rank(asks: dict[int, frozenset[int]]) -> dict[int, int]:
-    """How deep each audience stands on others. Cycles are refused when rules are saved, so none is left."""
-    ranks: dict[int, int] = {}
-
-    def depth(key: int) -> int:
-        if key not in ranks:
-            ranks[key] = 1 + max((depth(other) for other in asks.get(key, ())), default=-1)
-        return ranks[key]
-
-    for key in asks:
-        depth(key)
-    return ranks

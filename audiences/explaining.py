@@ -8,9 +8,10 @@ from uuid import UUID
 
 from psycopg import Cursor
 
+from audiences import kinds
 from audiences import store as memberships
-from audiences.catalogue import asked_audiences
 from audiences.models import Audience, Membership
+from audiences.references import asked_audiences
 from audiences.rules.evaluate import compile_rule, read_value
 from audiences.rules.moments import DAY_MS
 from audiences.rules.nodes import (
@@ -33,8 +34,6 @@ from audiences.rules.subject import Subject
 from audiences.schema import schema_of
 from core import clock
 from core.clock import milliseconds, moment
-from lookalikes.explaining import score_tree
-from lookalikes.graph import learnt_from
 from profiles.state import ProfileState
 from profiles.store import load_profiles
 from usersync import store as mappings
@@ -67,8 +66,9 @@ def explain(cursor: Cursor[Any], audience: Audience, user: UUID, names: Names | 
         return None
     now_ms = milliseconds(clock.now())
     if audience.seed_id is not None:
-        _fill_in(cursor, profile, learnt_from(audience))
-        return _explanation(audience, profile, score_tree(audience, profile, now_ms), None, None)
+        kind = kinds.kind_of(audience)
+        _fill_in(cursor, profile, kind.asked_audiences(audience))
+        return _explanation(audience, profile, kind.explain(audience, profile, now_ms), None, None)
     rule = parse(audience.rule, schema_of(audience.customer_id))
     _fill_in(cursor, profile, asked_audiences(rule))
     teller = _Teller(profile, now_ms, names or {})

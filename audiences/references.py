@@ -1,29 +1,124 @@
-"""Which audiences name a thing in their rules: it cannot go while they do."""
+"""Which audiences refer to what: to attributes, pixels, platforms and to each other.
 
-from collections.abc import Iterator
-from typing import Any
+Nothing can be taken away that a rule names, no audience may ask about itself, and no lookalike is built on another.
+"""
 
+from collections.abc import Iterable, Iterator, Mapping
+
+from audiences import kinds
 from audiences.models import Audience
+from audiences.rules.dependencies import (
+    AudienceDependencies,
+    audiences_among,
+    dependencies,
+    is_built_on_lookalike,
+)
+from audiences.rules.errors import Fault, RuleError
+from audiences.rules.nodes import Group
+from audiences.rules.parse import parse
+from audiences.schema import SchemaOfSavedRules, schema_of, schemas
+from profiles.models import Attribute
+from profiles.paths import split_path
 
 
 def audiences_naming(customer: int, *, pixel: int | None = None, platform: int | None = None) -> list[Audience]:
-    """The customer's audiences whose rules name the pixel or the platform."""
-    rows = Audience.objects.filter(customer_id=customer).exclude(rule=None)
-    return [row for row in rows if any(_names(rule, pixel, platform) for rule in _conditions(row.rule))]
+    """Returns the customer's audiences whose rules name the pixel or the platform."""
+    named = {f"pixel.{pixel}", f"platform.{platform}"}
+    return [audience for audience, names in _rules_of(customer) if named & names]
 
 
-def _names(rule: dict[str, Any], pixel: int | None, platform: int | None) -> bool:
-    field, value = str(rule.get("field", "")), rule.get("value")
-    if pixel is not None and field.startswith(f"pixel.{pixel}."):
-        return True
-    named = value if isinstance(value, list) else [value]
-    return platform is not None and field == "platform" and platform in named
+def audiences_using(attribute: Attribute) -> list[Audience]:
+    """Returns the audiences whose rules ask about the attribute or about another one under its top-level key."""
+    key = f"attribute.{split_path(attribute.path)[0]}"
+    return [audience for audience, names in _rules_of(attribute.customer_id) if key in names]
 
 
-def _conditions(group: Any) -> Iterator[dict[str, Any]]:
-    """Every condition of a rule that was accepted when it was saved."""
-    for rule in group.get("rules", ()) if isinstance(group, dict) else ():
-        if "rules" in rule:
-            yield from _conditions(rule)
+def _rules_of(customer: int) -> Iterator[tuple[Audience, frozenset[str]]]:
+    """Yields the customer's audiences that have a rule, with what the rule depends on."""
+    schema = SchemaOfSavedRules(schema_of(customer))
+    for audience in Audience.objects.filter(customer_id=customer).exclude(rule=None):
+        try:
+            yield audience, dependencies(parse(audience.rule, schema))
+        except RuleError:
+            continue  # it cannot be evaluated either: its members stay as they are
+
+
+def audiences_asking(audience: Audience) -> list[Audience]:
+    """Returns the audiences whose rules ask about this one. A lookalike's model goes on without it."""
+    asking = [key for key, asked in _asked_by_all().items() if audience.id in asked]
+    return list(Audience.objects.filter(id__in=asking, kind=Audience.Kind.CUSTOM))
+
+
+def asked_audiences(rule: Group) -> frozenset[int]:
+    """Returns the audiences that a rule asks about."""
+    return audiences_among(dependencies(rule))
+
+
+def refuse_cycle(audience: Audience, rule: Group) -> None:
+    """Raises `RuleError` where the audience would ask about itself, directly or through others."""
+    asked_by = {**_asked_by_all(), audience.id: asked_audiences(rule)}
+    pending, reached = list(asked_by[audience.id]), set[int]()
+    while pending:
+        asked = pending.pop()
+        if asked == audience.id:
+            raise RuleError([Fault("", "the audience asks about itself, directly or through other audiences")])
+        if asked not in reached:
+            reached.add(asked)
+            pending.extend(asked_by.get(asked, ()))
+
+
+def _asked_by_all() -> dict[int, frozenset[int]]:
+    """Returns the audiences that each audience looks at: by its rule, or by its model."""
+    known = schemas()
+    return {
+        row.id: kinds.kind_of(row).asked_audiences(row)
+        if row.rule is None
+        else asked_audiences(parse(row.rule, known(row.customer_id)))
+        for row in Audience.objects.all()
+    }
+
+
+def depths(asked_by: Mapping[int, Iterable[int]]) -> dict[int, int]:
+    """Returns how deep each audience is built on others. Cycles are refused when rules are saved, so none is left."""
+    found: dict[int, int] = {}
+
+    def depth(key: int) -> int:
+        if key not in found:
+            found[key] = 1 + max((depth(other) for other in asked_by.get(key, ())), default=-1)
+        return found[key]
+
+    for key in asked_by:
+        depth(key)
+    return found
+
+
+def dependencies_of_audiences(customer: int) -> dict[int, AudienceDependencies]:
+    """Returns what each of the customer's audiences is built on. A rule that cannot work any more counts as nothing."""
+    schema = schema_of(customer)
+    found = {}
+    for row in Audience.objects.filter(customer_id=customer):
+        if row.seed_id is not None:
+            found[row.id] = AudienceDependencies(audiences=frozenset({row.seed_id}), is_lookalike=True)
         else:
-            yield rule
+            try:
+                found[row.id] = AudienceDependencies.of_rule(parse(row.rule, schema))
+            except RuleError:
+                found[row.id] = AudienceDependencies()
+    return found
+
+
+def refuse_lookalike_as_seed(seed: Audience) -> None:
+    """Raises `ValueError` where the audience is a lookalike, or has one beneath it."""
+    if is_built_on_lookalike(seed.id, dependencies_of_audiences(seed.customer_id)):
+        raise ValueError("is a lookalike, or has one beneath it: there is no lookalike of a lookalike")
+
+
+def refuse_lookalike_beneath_seed(audience: Audience, rule: Group) -> None:
+    """Raises `RuleError` where the rule would put a lookalike beneath the seed of another, or beneath itself through
+    an audience from which it learnt.
+    """
+    known = {**dependencies_of_audiences(audience.customer_id), audience.id: AudienceDependencies.of_rule(rule)}
+    for row in Audience.objects.filter(customer_id=audience.customer_id, seed__isnull=False):
+        if row.seed_id is not None and is_built_on_lookalike(row.seed_id, known):
+            message = f"lookalike “{row.name}” has its seed here: there is no lookalike of a lookalike"
+            raise RuleError([Fault("", message)])

@@ -33,6 +33,25 @@ class CustomerSchema:
         return platform in self.platforms
 
 
+@dataclass(frozen=True, slots=True)
+class SchemaOfSavedRules:
+    """Reads rules that were accepted when they were saved, also where something that they name is gone since."""
+
+    known: CustomerSchema
+
+    def attribute_type(self, path: str, /) -> AttributeType:
+        return self.known.attribute_type(path) or "mixed"
+
+    def has_pixel(self, _pixel: int, /) -> bool:
+        return True
+
+    def has_audience(self, _audience: int, /) -> bool:
+        return True
+
+    def has_platform(self, _platform: int, /) -> bool:
+        return True
+
+
 def schemas(**only: int) -> Callable[[int], CustomerSchema]:
     """All customers' schemas (or with `customer_id=…` that one's), looked up by customer."""
     found: dict[int, CustomerSchema] = defaultdict(CustomerSchema)

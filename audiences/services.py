@@ -8,19 +8,16 @@ from django.db import transaction
 from django.db.models import Count, Sum
 
 from audiences import versions
-from audiences.catalogue import asked_audiences
 from audiences.messages import Build, Forget
 from audiences.models import Audience, AudienceBucket
-from audiences.rules.errors import Fault, RuleError
+from audiences.references import audiences_asking, refuse_cycle, refuse_lookalike_beneath_seed
 from audiences.rules.moments import parse_duration
-from audiences.rules.nodes import Group
 from audiences.rules.parse import parse
-from audiences.schema import schema_of, schemas
+from audiences.schema import schema_of
 from core.buckets import BUCKETS
 from core.inbox import Kind
 from core.models import Customer
 from core.transactions import tell_every_bucket
-from lookalikes.graph import check_rule, learnt_from
 
 
 def create_audience(
@@ -49,7 +46,7 @@ def change_rule(
         locked = _locked(audience)
         parsed = parse(rule, schema_of(locked.customer_id))
         refuse_cycle(locked, parsed)
-        check_rule(locked, parsed)
+        refuse_lookalike_beneath_seed(locked, parsed)
         if ttl is not None:
             _check_ttl(ttl)
             locked.ttl = ttl
@@ -88,7 +85,7 @@ def refuse_deletion(audience: Audience) -> None:
     lookalikes = [other.name for other in audience.lookalikes.all()]
     if lookalikes:
         raise AudienceInUseError(f"lookalikes have their seed here: {', '.join(lookalikes)}")
-    askers = [other.name for other in _askers(audience)]
+    askers = [other.name for other in audiences_asking(audience)]
     if askers:
         raise AudienceInUseError(f"other audiences ask about it: {', '.join(askers)}")
 
@@ -174,31 +171,3 @@ def finish_builds() -> int:
 
 def _build(audience: Audience) -> None:
     tell_every_bucket(Kind.BUILD, Build(audience.id, audience.version))
-
-
-def _asks() -> dict[int, set[int]]:
-    """What each audience looks at: by its rule, or by its model."""
-    known = schemas()
-    return {
-        row.id: set(learnt_from(row)) if row.rule is None else asked_audiences(parse(row.rule, known(row.customer_id)))
-        for row in Audience.objects.all()
-    }
-
-
-def _askers(audience: Audience) -> list[Audience]:
-    """Those whose rules ask about it. A model goes on without it."""
-    asking = [key for key, asked in _asks().items() if audience.id in asked]
-    return list(Audience.objects.filter(id__in=asking, kind=Audience.Kind.CUSTOM))
-
-
-def refuse_cycle(audience: Audience, rule: Group) -> None:
-    """An audience cannot ask about itself, neither directly nor through others."""
-    asks = _asks() | {audience.id: asked_audiences(rule)}
-    pending, reached = list(asks[audience.id]), set[int]()
-    while pending:
-        asked = pending.pop()
-        if asked == audience.id:
-            raise RuleError([Fault("", "the audience asks about itself, directly or through other audiences")])
-        if asked not in reached:
-            reached.add(asked)
-            pending.extend(asks.get(asked, ()))

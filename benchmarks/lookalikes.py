@@ -113,6 +113,7 @@ def learn_and_score() -> None:
     began = time.perf_counter()
     from lookalikes.jobs import run as running
     from lookalikes.jobs import scoring, training
+    from pipeline.lookalike_moves import move_members
 
     spent: dict[str, float] = {"importing": time.perf_counter() - began}
     for module, name in (
@@ -126,7 +127,7 @@ def learn_and_score() -> None:
         *((training, "influences"), (scoring, "_score_all"), (scoring, "_move")),
     ):
         setattr(module, name, _timed(getattr(module, name), name.strip("_"), spent))
-    if running.work_off() != 1:
+    if running.run_due_jobs(move_members) != 1:
         raise RuntimeError("nothing was due")
     spent["all"] = time.perf_counter() - began
     print(json.dumps(spent))

@@ -7,15 +7,12 @@ from django.db import transaction
 
 from audiences import versions
 from audiences.models import Audience, AudienceBucket
+from audiences.references import refuse_lookalike_as_seed
 from core import clock
 from core.models import Customer
-from lookalikes.graph import check_seed
 from lookalikes.models import LookalikeRun
 from lookalikes.orders import order_scoring, order_training
 from lookalikes.scoring.reach import read_reach
-from lookalikes.stored import model_of
-from profiles.models import Attribute
-from profiles.paths import split_path
 
 SMALLEST_SEED = 100
 MOST_DAYS = 365
@@ -75,27 +72,11 @@ def train(audience: Audience, random_state: int | None = None) -> None:
     order_training([audience.id], clock.now(), random_state)
 
 
-def learn_without(attribute: Attribute) -> None:
-    """Have the models that use the attribute learnt anew, where they may not use it any more."""
-    if attribute.enabled and not attribute.sensitive and not attribute.personal:
-        return
-    name = f"attribute.{split_path(attribute.path)[0]}"
-    order_training(
-        [row.id for row in Audience.objects.filter(customer_id=attribute.customer_id) if _uses(row, name)],
-        clock.now(),
-    )
-
-
-def _uses(audience: Audience, name: str) -> bool:
-    model = model_of(audience.id, audience.model_number) if audience.model_number else None
-    return model is not None and name in model.dependencies
-
-
 def _check(customer: Customer, seed: Audience, reach: Any, retrain_days: int) -> None:
     if seed.customer_id != customer.m:
         raise ValidationError({"seed": "belongs to another customer"})
     try:
-        check_seed(seed)
+        refuse_lookalike_as_seed(seed)
     except ValueError as error:
         raise ValidationError({"seed": str(error)}) from None
     members = sum(AudienceBucket.objects.filter(audience_id=seed.id).values_list("size", flat=True))

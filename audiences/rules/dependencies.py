@@ -1,4 +1,11 @@
-"""What a rule's answer depends on: only a change of one of these can change it, or time."""
+"""What the answer of a rule depends on: only a change of one of these things, or time, can change it.
+
+A dependency is a name: `attribute.<top-level key>`, `dimension.<name>`, `pixel.<id>`, `audience.<id>`, `platform.<pl>`,
+or `pixel.*` for any pixel. A top-level key stands as the data writes it, unescaped.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from audiences.rules.nodes import (
     Active,
@@ -16,11 +23,7 @@ ANY_PIXEL = "pixel.*"
 
 
 def dependencies(node: Node) -> frozenset[str]:
-    """Keys `attribute.<top-level key>`, `dimension.<name>`, `pixel.<id>`, `audience.<id>`, `platform.<pl>`; `pixel.*`
-    for any pixel. A split depends on nothing: who the user is never changes.
-
-    The top-level key stands as the data writes it, unescaped.
-    """
+    """Returns the names of what a rule depends on. A split depends on nothing: a user's id never changes."""
     match node:
         case Group():
             return frozenset().union(*(dependencies(child) for child in node.children))
@@ -34,3 +37,59 @@ def dependencies(node: Node) -> frozenset[str]:
             return frozenset({ANY_PIXEL})
         case SplitTest():
             return frozenset()
+
+
+def changes_with_time(node: Node) -> bool:
+    """Returns whether the answer may change although nothing happens."""
+    match node:
+        case Group():
+            return any(map(changes_with_time, node.children))
+        case CountTest():
+            return node.days is not None
+        case ValueTest() | Belonging() | SplitTest():
+            return False
+        case ValueWindow() | ActivityWindow() | Active():
+            return True
+
+
+def audiences_among(names: Iterable[str]) -> frozenset[int]:
+    """Returns the ids of the audiences among some dependencies."""
+    return frozenset(int(name.partition(".")[2]) for name in names if name.startswith("audience."))
+
+
+def with_each_pixel(names: frozenset[str], pixels: Iterable[int]) -> frozenset[str]:
+    """Returns the dependencies with `pixel.*` joined by the name of each of these pixels."""
+    return names | {f"pixel.{pixel}" for pixel in pixels} if ANY_PIXEL in names else names
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceDependencies:
+    """What one audience is built on: the dependencies of its rule, and the audiences among them.
+
+    A lookalike has no rule: it is built on its seed.
+    """
+
+    names: frozenset[str] = frozenset()
+    audiences: frozenset[int] = frozenset()
+    is_lookalike: bool = False
+
+    @classmethod
+    def of_rule(cls, rule: Node) -> "AudienceDependencies":
+        names = dependencies(rule)
+        return cls(names, audiences_among(names))
+
+
+def audiences_beneath(audience: int, known: Mapping[int, AudienceDependencies]) -> set[int]:
+    """Returns the audience itself and all audiences on which it is built, at any depth."""
+    reached, pending = set[int](), [audience]
+    while pending:
+        one = pending.pop()
+        if one not in reached:
+            reached.add(one)
+            pending.extend(known[one].audiences if one in known else ())
+    return reached
+
+
+def is_built_on_lookalike(audience: int, known: Mapping[int, AudienceDependencies]) -> bool:
+    """Returns whether the audience is a lookalike, or has one beneath it."""
+    return any(known[one].is_lookalike for one in audiences_beneath(audience, known) if one in known)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from audiences.rules.dependencies import changes_with_time
 from audiences.rules.matching import count_test, value_test
 from audiences.rules.nodes import (
     Active,
@@ -57,18 +58,6 @@ def read_value(field: ValueField) -> Callable[[Subject], Json]:
         return value
 
     return nested
-
-
-def changes_with_time(node: Node) -> bool:
-    match node:
-        case Group():
-            return any(map(changes_with_time, node.children))
-        case CountTest():
-            return node.days is not None
-        case ValueTest() | Belonging() | SplitTest():
-            return False
-        case ValueWindow() | ActivityWindow() | Active():
-            return True
 
 
 def _steady(node: Node) -> _Steady:

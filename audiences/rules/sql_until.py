@@ -5,7 +5,7 @@ window with which it falls below what the test asks. A group holds until the fir
 where a part decides it for good.
 """
 
-from audiences.rules.evaluate import changes_with_time
+from audiences.rules.dependencies import changes_with_time
 from audiences.rules.moments import DAY_MS, END_OF_TIME_MS
 from audiences.rules.nodes import (
     Active,

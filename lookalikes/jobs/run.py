@@ -1,7 +1,11 @@
-"""Everything that is due for lookalikes, done one after the other by one process."""
+"""Runs every lookalike job that is due, one after the other, in one process.
+
+Moving memberships under the locks of buckets belongs to the pipeline, a room above: the caller hands in `MoveMembers`.
+"""
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from audiences.models import Audience
@@ -10,58 +14,66 @@ from core.database import connect
 from lookalikes import orders
 from lookalikes.jobs import readers
 from lookalikes.jobs.readers import Map
-from lookalikes.jobs.scoring import score
+from lookalikes.jobs.scoring import MoveMembers, score
 from lookalikes.jobs.training import learn
 from lookalikes.orders import MOST_ATTEMPTS, Order
 
 LOOKALIKES = 0x646D71  # a class of advisory locks: one process an audience
-MOST_ORDERS = 1_000  # of one process: what it cannot finish is left to the next
+MOST_JOBS = 1_000  # of one process: what it cannot finish is left to the next
 
 log = logging.getLogger(__name__)
 
 
-def work_off(count: int | None = None, keep_on: Callable[[], bool] = lambda: True) -> int:
-    """Do what is due, with so many reading processes (0: in this one); answers how much that was."""
+def run_due_jobs(
+    move_members: MoveMembers, processes: int | None = None, keep_on: Callable[[], bool] = lambda: True
+) -> int:
+    """Run the jobs that are due and return how many that were. `processes` read profiles side by side (0: this one)."""
     done = 0
     try:
         if not orders.due(clock.now()):
             return 0
-        with readers.processes(count) as run:
-            while done < MOST_ORDERS and keep_on() and _carry_out_next(run):
+        with readers.processes(processes) as run:
+            runner = JobRunner(run, move_members)
+            while done < MOST_JOBS and keep_on() and runner.run_next():
                 done += 1
     finally:
         readers.close()
     return done
 
 
-def _carry_out_next(run: Map[Any, Any]) -> bool:
-    """The first that is due and that no other process is at; false where there is none."""
-    return any(_carry_out(order, run) for order in orders.due(clock.now()))
+@dataclass(frozen=True, slots=True)
+class JobRunner:
+    """Runs jobs with a `map` over reading processes and with what moves memberships after a scoring."""
 
+    map: Map[Any, Any]
+    move_members: MoveMembers
 
-def _carry_out(order: Order, run: Map[Any, Any]) -> bool:
-    """Under a lock that goes with its connection, so that a second process does not do the same."""
-    connection = connect(durable=False)
-    try:
-        taken = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOOKALIKES, order.audience]).fetchone()
-        if taken == (True,):
-            _do(order, run)
-        return taken == (True,)
-    finally:
-        connection.close()
+    def run_next(self) -> bool:
+        """Run the first job that is due and that no other process runs; return False where there is none."""
+        return any(self._run_alone(job) for job in orders.due(clock.now()))
 
+    def _run_alone(self, job: Order) -> bool:
+        """Run the job under a lock that ends with its connection, so that no second process runs the same."""
+        connection = connect(durable=False)
+        try:
+            taken = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOOKALIKES, job.audience]).fetchone()
+            if taken == (True,):
+                self._run(job)
+            return taken == (True,)
+        finally:
+            connection.close()
 
-def _do(order: Order, run: Map[Any, Any]) -> None:
-    now = clock.now()
-    if orders.begin(order.audience) >= MOST_ATTEMPTS:
-        orders.give_up(order.audience, f"given up: its process died {MOST_ATTEMPTS} times")
-        return
-    audience = Audience.objects.select_related("seed", "run").get(id=order.audience)
-    try:
-        if order.train:
-            learn(audience, audience.run.random_state, now, run)
-        if Audience.objects.filter(id=audience.id, run__score_at__lte=clock.now()).exists():
-            score(audience, clock.now(), run)
-    except Exception as failure:
-        log.exception("lookalike %s", audience.id)
-        orders.failed(audience.id, now, type(failure).__name__)
+    def _run(self, job: Order) -> None:
+        now = clock.now()
+        if orders.begin(job.audience) >= MOST_ATTEMPTS:
+            orders.give_up(job.audience, f"given up: its process died {MOST_ATTEMPTS} times")
+            return
+        audience = Audience.objects.select_related("seed", "run").get(id=job.audience)
+        try:
+            if job.train:
+                learn(audience, audience.run.random_state, now, self.map)
+            if Audience.objects.filter(id=audience.id, run__score_at__lte=clock.now()).exists():
+                score(audience, clock.now(), self.map, self.move_members)
+        except Exception as failure:
+            log.exception("lookalike %s", audience.id)
+            orders.failed(audience.id, now, type(failure).__name__)

@@ -1,8 +1,9 @@
 """Everybody scored, the threshold set, and whoever stands on the wrong side of it moved."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from django.db import transaction
@@ -12,7 +13,6 @@ from audiences.models import Audience
 from core.buckets import BUCKETS
 from core.clock import milliseconds
 from lookalikes.jobs import population, readers
-from lookalikes.jobs.moving import move
 from lookalikes.jobs.population import Crowd
 from lookalikes.jobs.readers import Map, ScoredBucket, Scoring
 from lookalikes.models import LookalikeModel
@@ -23,6 +23,19 @@ from lookalikes.training.figures import deciles, drift, shares_of, threshold_of
 from lookalikes.training.rows import Numbers
 
 UUID_BYTES = 16
+UsersByBucket = Mapping[int, set[bytes]]
+"""The 16 bytes of each user, by bucket."""
+
+
+class MoveMembers(Protocol):
+    """Brings memberships to what a scoring says, under the locks of the buckets."""
+
+    def __call__(
+        self, audience: Audience, scored_at: datetime, above: UsersByBucket, report: Callable[[int], None], /
+    ) -> int:
+        """Look at all users who are, or may be, on the wrong side of the threshold. `report` takes the number of
+        buckets that are done. Returns how many of those above the threshold are members of the seed.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +46,7 @@ class Everybody:
     scores: Numbers
 
 
-def score(audience: Audience, now: datetime, run: Map[Any, Any]) -> None:
+def score(audience: Audience, now: datetime, run: Map[Any, Any], move_members: MoveMembers) -> None:
     """Score by the newest model; memberships follow."""
     newest = LookalikeModel.objects.filter(audience_id=audience.id, content__isnull=False).first()
     if newest is None or newest.content is None:
@@ -41,7 +54,7 @@ def score(audience: Audience, now: datetime, run: Map[Any, Any]) -> None:
     found = _score_all(audience, bytes(newest.content), now, run)
     threshold = threshold_of(found.scores, read_reach(audience.reach).wanted(len(found.scores)))
     publish(audience, newest.number, threshold)
-    overlap = _move(audience, found, threshold, now)
+    overlap = _move(audience, found, threshold, now, move_members)
     scored(audience.id, now, _figures(audience, newest, found, threshold, now) | {"overlap": overlap})
 
 
@@ -74,10 +87,10 @@ def _score_all(audience: Audience, content: bytes, now: datetime, run: Map[Any, 
     return Everybody(found, np.concatenate([np.zeros(0), *(one.scores for one in found.values())]))
 
 
-def _move(audience: Audience, found: Everybody, threshold: float, since: datetime) -> int:
-    """Let members be those above; answers how many of them are in the seed."""
+def _move(audience: Audience, found: Everybody, threshold: float, since: datetime, move_members: MoveMembers) -> int:
+    """Make members of those above the threshold; return how many of them are in the seed."""
     above = {bucket: _above(one, threshold) for bucket, one in found.buckets.items()}
-    return move(audience, since, above, Progress(audience.id, "moving", BUCKETS).reach)
+    return move_members(audience, since, above, Progress(audience.id, "moving", BUCKETS).reach)
 
 
 def _above(one: ScoredBucket, threshold: float) -> set[bytes]:

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from audiences.models import Audience
+from audiences.references import dependencies_of_audiences
+from audiences.rules.dependencies import with_each_pixel
 from audiences.rules.subject import Facts
 from audiences.schema import schema_of
 from audiences.services import size
 from core.clock import milliseconds
-from lookalikes.graph import hidden_attributes, standings
 from lookalikes.jobs import population, readers
 from lookalikes.jobs.population import Crowd
 from lookalikes.jobs.readers import Map, Reading
@@ -29,6 +30,7 @@ from lookalikes.training.influences import influences
 from lookalikes.training.rows import Rows
 from lookalikes.training.training import Examples, Trained, UntrainableError, check_seed, train
 from profiles.models import Attribute, Pixel
+from profiles.paths import split_path
 from profiles.user_counts import known_users
 
 MOST_MEMBERS = 100_000  # examples of the seed
@@ -72,7 +74,7 @@ def learn(audience: Audience, random_state: int, now: datetime, run: Map[Any, An
 def ground_of(audience: Audience) -> Ground:
     """What may be looked at for this lookalike."""
     customer = audience.customer_id
-    known = standings(customer)
+    known = dependencies_of_audiences(customer)
     sensitive = hidden_attributes(customer)
     answers = defining(audience.seed_id or 0, known)
     usable, audiences_out = telling_audiences(audience.seed_id or 0, known, sensitive)
@@ -81,14 +83,18 @@ def ground_of(audience: Audience) -> Ground:
     excluded |= {_called(name, names): f"it {reason}" for name, reason in sensitive.items()}
     excluded |= {f"audience {names[f'audience.{one}']}": reason for one, reason in audiences_out.items()}
     candidates = Candidates(
-        schema.attributes, sorted(schema.pixels), usable, _spelled_out(answers | sensitive.keys(), schema.pixels)
+        schema.attributes, sorted(schema.pixels), usable, with_each_pixel(answers | sensitive.keys(), schema.pixels)
     )
     return Ground(candidates, names, excluded)
 
 
-def _spelled_out(hidden: frozenset[str], pixels: set[int]) -> frozenset[str]:
-    """Any pixel (`pixel.*`): each of the customer's."""
-    return hidden | {f"pixel.{pixel}" for pixel in pixels} if "pixel.*" in hidden else hidden
+def hidden_attributes(customer: int) -> dict[str, str]:
+    """Returns the dependencies by which nobody is to be judged, with the reason."""
+    rows = Attribute.objects.filter(Q(sensitive=True) | Q(personal=True), customer_id=customer)
+    return {
+        f"attribute.{split_path(row.path)[0]}": "is sensitive" if row.sensitive else "holds personal data"
+        for row in rows
+    }
 
 
 def _is_field(name: str) -> bool:

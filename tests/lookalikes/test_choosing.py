@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from audiences.rules.dependencies import AudienceDependencies, is_built_on_lookalike
 from audiences.rules.subject import Facts
-from lookalikes.scoring.exclusion import Standing, defining, stands_on_lookalike, telling_audiences
+from lookalikes.scoring.exclusion import defining, telling_audiences
 from lookalikes.scoring.fields import Field, Reading, Source
 from lookalikes.scoring.reach import Reach, read_reach
 from lookalikes.scoring.words import category_in_words, member_in_words, range_in_words
@@ -45,17 +46,17 @@ def test_hidden__attributes_dimensions_pixels_and_audiences__are_no_fields() -> 
     assert not choice.fields
 
 
-RULE = Standing(frozenset({"attribute.keen"}), frozenset())
+RULE = AudienceDependencies(frozenset({"attribute.keen"}), frozenset())
 STANDINGS = {
     1: RULE,  # the seed asks 2
-    2: Standing(frozenset({"pixel.7"}), frozenset()),
-    3: Standing(frozenset({"audience.1"}), frozenset({1})),  # follows from the seed
-    4: Standing(frozenset({"pixel.7", "dimension._os"}), frozenset()),  # decides by the same pixel
-    5: Standing(frozenset(), frozenset({1}), lookalike=True),
-    6: Standing(frozenset({"audience.5"}), frozenset({5})),  # stands on a lookalike
-    7: Standing(frozenset({"attribute.faith"}), frozenset()),
-    8: Standing(frozenset({"attribute.city"}), frozenset()),
-} | {1: Standing(frozenset({"attribute.keen", "audience.2"}), frozenset({2}))}
+    2: AudienceDependencies(frozenset({"pixel.7"}), frozenset()),
+    3: AudienceDependencies(frozenset({"audience.1"}), frozenset({1})),  # follows from the seed
+    4: AudienceDependencies(frozenset({"pixel.7", "dimension._os"}), frozenset()),  # decides by the same pixel
+    5: AudienceDependencies(frozenset(), frozenset({1}), is_lookalike=True),
+    6: AudienceDependencies(frozenset({"audience.5"}), frozenset({5})),  # stands on a lookalike
+    7: AudienceDependencies(frozenset({"attribute.faith"}), frozenset()),
+    8: AudienceDependencies(frozenset({"attribute.city"}), frozenset()),
+} | {1: AudienceDependencies(frozenset({"attribute.keen", "audience.2"}), frozenset({2}))}
 
 
 def test_what_defines_the_seed__is_followed_through_audiences() -> None:
@@ -71,7 +72,7 @@ def test_memberships__that_would_give_the_answer_away__are_not_used() -> None:
 
 
 def test_lookalike_beneath__is_found_at_any_depth() -> None:
-    assert [one for one in STANDINGS if stands_on_lookalike(one, STANDINGS)] == [5, 6]
+    assert [one for one in STANDINGS if is_built_on_lookalike(one, STANDINGS)] == [5, 6]
 
 
 @pytest.mark.parametrize("good", [{"percent": 1}, {"percent": 20}, {"percent": 2.5}, {"people": 1}])

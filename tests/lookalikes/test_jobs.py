@@ -17,14 +17,13 @@ from audiences.services import AudienceInUseError
 from core.transactions import plain_cursor
 from lookalikes import orders
 from lookalikes.jobs import run as running
-from lookalikes.jobs.run import work_off
 from lookalikes.models import LookalikeRun
 from lookalikes.scoring.model import decode_model, scorer
 from lookalikes.services import change_lookalike, create_lookalike, train
 from lookalikes.story import story_of
 from profiles.models import Attribute, Profile
 from tests.pipeline.conftest import db, shop
-from tests.support.lookalike_people import PEOPLE, keen, lookalike, settle
+from tests.support.lookalike_people import PEOPLE, keen, lookalike, run_jobs, settle
 from tests.support.shop import Shop, now_ms, rule
 
 __all__ = ["db", "shop"]
@@ -104,7 +103,7 @@ def test_audience_of_a_lookalike__follows_it(shop: Shop, seed: Audience) -> None
     assert shop.members(new) == shop.members(made) - shop.members(seed)
 
     change_lookalike(made, reach={"people": 40})
-    work_off(0)
+    run_jobs()
     assert shop.members(made) == exact_members(shop, Audience.objects.get(id=made.id))
     assert shop.members(new) == shop.members(made) - shop.members(seed)
 
@@ -114,7 +113,7 @@ def test_reach__another_number__moves_members_without_learning(shop: Shop, seed:
     many = shop.members(made)
     change_lookalike(made, reach={"people": 100})
     assert shop.members(made) == many
-    work_off(0)
+    run_jobs()
 
     few = shop.members(made)
     assert few < many
@@ -125,11 +124,11 @@ def test_reach__another_number__moves_members_without_learning(shop: Shop, seed:
 def test_same_number__same_model_and_another_one_after(shop: Shop, seed: Audience) -> None:
     made = lookalike(shop, seed, random_state=5)
     train(made)
-    work_off(0)
+    run_jobs()
     first, again = made.models.order_by("number")
     assert first.content == again.content is not None
     train(made, random_state=6)
-    work_off(0)
+    run_jobs()
 
     first, again, other = made.models.order_by("number")
     assert [first.random_state, again.random_state, other.random_state] == [5, 5, 6]
@@ -148,7 +147,7 @@ def test_night__turns_ages_for_those_whom_nothing_happened_to(shop: Shop, seed: 
     assert timedelta() < before.score_at - datetime.now(UTC) <= timedelta(days=1, minutes=2)
     Profile.objects.update(activity={}, attributes={"city": "Hill"})  # as if much time had gone by
     LookalikeRun.objects.update(score_at=datetime.now(UTC))
-    work_off(0)
+    run_jobs()
 
     story = story_of(Audience.objects.get(id=made.id))
     assert story.scoring is not None
@@ -166,7 +165,7 @@ def test_seed__too_small__is_refused_when_saved_and_when_learnt(shop: Shop) -> N
     with pytest.raises(ValidationError, match="has 99 members; it takes 100 at least"):
         create_lookalike(shop.customer, "like everybody", everybody, {"percent": 5})
 
-    work_off(0)
+    run_jobs()
     made.refresh_from_db()
     newest = story_of(made).newest
     assert made.status == Audience.Status.REFUSED
@@ -191,7 +190,7 @@ def test_sensitive_attribute__is_learnt_without(shop: Shop, seed: Audience) -> N
     made = lookalike(shop, seed)
     set_attribute(Attribute.objects.get(path="age"), sensitive=True)
     set_attribute(Attribute.objects.get(path="born"), personal=True)
-    work_off(0)
+    run_jobs()
 
     story = story_of(Audience.objects.get(id=made.id))
     assert story.model is not None
@@ -258,7 +257,7 @@ def test_process__that_fails_again_and_again__gives_up_and_says_so(
     made = create_lookalike(shop.customer, "like keen", seed, {"percent": 5})
     for _ in range(orders.MOST_ATTEMPTS + 1):
         LookalikeRun.objects.update(train_at=datetime.now(UTC))
-        work_off(0)
+        run_jobs()
     LookalikeRun.objects.update(train_at=datetime.now(UTC))
     assert orders.due(datetime.now(UTC)) == []
     assert "given up" in LookalikeRun.objects.get(audience=made).error
@@ -267,7 +266,7 @@ def test_process__that_fails_again_and_again__gives_up_and_says_so(
 
     monkeypatch.undo()
     train(made)
-    work_off(0)
+    run_jobs()
     audiences.finish_builds()
     made.refresh_from_db()
     assert made.status == Audience.Status.LIVE

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from audiences import services as audiences
 from audiences.models import Audience
-from lookalikes.jobs.run import work_off
+from lookalikes.jobs.run import run_due_jobs
 from lookalikes.services import create_lookalike
+from pipeline.lookalike_moves import move_members
 from profiles.models import Attribute, Profile
 from profiles.user_counts import COUNT
 from tests.support.shop import DAY, Shop, now_ms, rule
@@ -73,10 +74,15 @@ def keen(shop: Shop) -> Audience:
     return seed
 
 
+def run_jobs() -> None:
+    """Run the lookalike jobs that are due, in this process."""
+    run_due_jobs(move_members, processes=0)
+
+
 def lookalike(shop: Shop, seed: Audience, reach: Any = None, **more: Any) -> Audience:
     """Learnt and scored."""
     made = create_lookalike(shop.customer, f"like {seed.name} {uuid.uuid4()}", seed, reach or {"percent": 10}, **more)
-    work_off(0)
+    run_jobs()
     audiences.finish_builds()
     made.refresh_from_db()
     return made

@@ -10,7 +10,8 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_args: object, **_options: object) -> None:
-        from lookalikes.jobs.run import work_off
+        from lookalikes.jobs.run import run_due_jobs
+        from pipeline.lookalike_moves import move_members
 
-        done = work_off()
+        done = run_due_jobs(move_members)
         self.stdout.write(f"{done} done")
