@@ -7,8 +7,8 @@ from psycopg import Cursor
 from activation.messages import Backfill as Command
 from activation.models import Backfill
 from core.buckets import BUCKETS
-from core.inbox import Kind
-from core.transactions import tell_every_bucket
+from core.inbox import InboxKind
+from core.transactions import send_to_every_bucket
 
 DONE = "DELETE FROM activation_backfill WHERE bucket = %s AND activation_id = %s"
 
@@ -17,7 +17,7 @@ def begin(activation: int) -> None:
     """Have every bucket of users looked through, in Django's current transaction."""
     left = [Backfill(bucket=bucket, activation_id=activation) for bucket in range(BUCKETS)]
     Backfill.objects.bulk_create(left, ignore_conflicts=True)
-    tell_every_bucket(Kind.BACKFILL, Command(activation))
+    send_to_every_bucket(InboxKind.BACKFILL, Command(activation))
 
 
 def done(cursor: Cursor[Any], bucket: int, activation: int) -> None:

@@ -4,7 +4,7 @@ from django.db import models
 
 from activation.conditions import Health, HostKey, SegmentNumber, Spending
 from audiences.models import Audience
-from core.configuration import Configuration
+from core.configuration import ConfigurationModel
 from integrations.models import Platform
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-class Activation(Configuration):
+class Activation(ConfigurationModel):
     """An audience sent to a platform, where it lives on as a segment."""
 
     class Status(models.TextChoices):

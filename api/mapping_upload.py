@@ -15,8 +15,8 @@ from rest_framework.request import Request
 from api.authentication import customer_of
 from api.body_lines import LONGEST, lines_of
 from core import clock
-from core.inbox import Command
-from core.limits import Limits
+from core.inbox import InboxCommand
+from core.limits import RequestLimits
 from core.models import Customer
 from core.transactions import send
 from integrations.models import Platform
@@ -61,7 +61,7 @@ class Upload:
     all_lines: bool
     counts: Counts = field(default_factory=Counts)
     pace: Pace = field(default_factory=Pace)
-    _rows: list[Command] = field(default_factory=list)
+    _rows: list[InboxCommand] = field(default_factory=list)
 
     def take(self, lines: Iterator[bytes | None]) -> None:
         """Every line; committed batch by batch. What was committed stays, whatever follows."""
@@ -108,7 +108,7 @@ def upload(request: Request) -> FileResponse:
     """Take the table in; the answer has a line for each bad line, and the counts as its last."""
     all_lines = _wants_all(request)
     protections = {customer.m: Protection.of_customer(customer) for customer in Customer.objects.all()}
-    table = MatchLines(_platforms(request), protections, Limits())
+    table = MatchLines(_platforms(request), protections, RequestLimits())
     with a_place():
         answer: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (the response closes it)
         Upload(table, answer, all_lines).take(lines_of(request))

@@ -3,11 +3,11 @@
 from django.db import models
 
 from audiences.rules.moments import parse_duration
-from core.configuration import Configuration
+from core.configuration import ConfigurationModel
 from core.models import Customer
 
 
-class Audience(Configuration):
+class Audience(ConfigurationModel):
     """A described set of users, kept exact from the moment it is built."""
 
     class Kind(models.TextChoices):

@@ -20,7 +20,7 @@ from benchmarks.shop import CUSTOMER, Shop, open_accounts, open_more_audiences, 
 from benchmarks.usage import postgres_cpu_seconds
 from benchmarks.users import body, user_ids
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.messages import Event, encode
 
 NO_PLATFORM = "http://127.0.0.1:9/segment"
@@ -114,7 +114,7 @@ def fill(database: Database, shop: Shop, count: int, amount: float) -> None:
     with database.cursor().copy(f"COPY inbox {columns} FROM STDIN") as copy:
         for user in user_ids(SEED, count):
             query = encode(Event(CUSTOMER, shop.pixel, at, str(user), confirmed=True)).hex()
-            copy.write(f"{buckets.of_user(user)}\t{int(Kind.EVENT)}\t\\\\x{query}\t{data}\t{moment}\n")
+            copy.write(f"{buckets.of_user(user)}\t{int(InboxKind.EVENT)}\t\\\\x{query}\t{data}\t{moment}\n")
 
 
 def _timed(database: Database, absorb: Callable[[], int], *, profile: bool) -> Cost:

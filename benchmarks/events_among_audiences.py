@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.absorb import Database, drain, measured
 from benchmarks.users import user_ids
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.messages import Event, encode
 
 CUSTOMER = 2
@@ -90,4 +90,4 @@ def _fill(database: Database, pixel: int, count: int, value: int) -> None:
     with database.cursor().copy("COPY inbox (bucket, kind, query, body, received_at) FROM STDIN") as copy:
         for user in user_ids(SEED, count):
             query = encode(Event(CUSTOMER, pixel, at, str(user), confirmed=True)).hex()
-            copy.write(f"{buckets.of_user(user)}\t{int(Kind.EVENT)}\t\\\\x{query}\t{data}\t{moment}\n")
+            copy.write(f"{buckets.of_user(user)}\t{int(InboxKind.EVENT)}\t\\\\x{query}\t{data}\t{moment}\n")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core import collector, environment
+from core import environment, garbage
 from local import embedded
 from local.embedded import Services
 
@@ -46,7 +46,7 @@ def services() -> Iterator[Services]:
 
     with embedded.session(environment.read(None)) as found:
         call_command("migrate", verbosity=0, interactive=False)
-        collector.spare()  # as the hub's processes do: what is measured here is their work
+        garbage.collect_rarely()  # as the hub's processes do: what is measured here is their work
         try:
             yield found
         finally:

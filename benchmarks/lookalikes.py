@@ -164,7 +164,7 @@ def _cost_of_an_event(database: Any, lookalike: int, events: int) -> tuple[float
 
 def _fill(database: Any, events: int, number: int) -> None:
     """One event of each of so many people, which changes what the lookalike looks at."""
-    from core.inbox import Kind
+    from core.inbox import InboxKind
     from core.messages import Event, encode
     from profiles.models import Pixel
 
@@ -177,7 +177,7 @@ def _fill(database: Any, events: int, number: int) -> None:
     with database.cursor().copy("COPY inbox (bucket, kind, query, body, received_at) FROM STDIN") as copy:
         for bucket, user in users:
             query = encode(Event(CUSTOMER, pixel, at, str(user), confirmed=True)).hex()
-            copy.write(f"{bucket}\t{int(Kind.EVENT)}\t\\\\x{query}\t\\\\x{data}\t{moment}\n")
+            copy.write(f"{bucket}\t{int(InboxKind.EVENT)}\t\\\\x{query}\t\\\\x{data}\t{moment}\n")
 
 
 def _result(

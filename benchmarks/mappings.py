@@ -14,7 +14,7 @@ from benchmarks.home import services
 from benchmarks.many_mappings import known_as, load, user
 from benchmarks.shop import CUSTOMER, Shop, open_shop, settle_down
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.messages import Sync, encode
 
 SMALL, LARGE, QUICK = 100_000, 10_000_000, 1_000_000
@@ -160,7 +160,7 @@ class _Bench:
                 platform_user_id = known_as(number)
                 sync = Sync(CUSTOMER, self._shop.platform, str(user(number)), platform_user_id, at)
                 query = encode(sync).hex()
-                copy.write(f"{buckets.of_value(platform_user_id)}\t{int(Kind.SYNC)}\t\\\\x{query}\t{moment}\n")
+                copy.write(f"{buckets.of_value(platform_user_id)}\t{int(InboxKind.SYNC)}\t\\\\x{query}\t{moment}\n")
         return lambda: drain(self._absorber.absorb)
 
     def _match_rate_ms(self) -> float:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from benchmarks.absorb import Database
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.messages import Event, encode
 
 HANDFUL = 20
@@ -36,10 +36,10 @@ class Probes:
         return time.perf_counter() - began
 
     def builds_left(self) -> bool:
-        (left,) = self._database.execute(BUILDS, [int(Kind.BUILD)]).fetchone() or (False,)
+        (left,) = self._database.execute(BUILDS, [int(InboxKind.BUILD)]).fetchone() or (False,)
         return bool(left)
 
     def _append(self, user: UUID) -> int:
         event = Event(self._customer, self._pixel, time.time_ns() // 1_000_000, str(user), confirmed=True)
-        found = self._database.execute(APPEND, [buckets.of_user(user), int(Kind.EVENT), encode(event)]).fetchone()
+        found = self._database.execute(APPEND, [buckets.of_user(user), int(InboxKind.EVENT), encode(event)]).fetchone()
         return int(found[0]) if found else 0

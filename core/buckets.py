@@ -1,14 +1,13 @@
 """Buckets: the hub's one unit of order, parallelism and distribution.
 
-A user id's bucket is its last byte; any other id's bucket is a stable hash of its value. Both are
-plain Python and must never change: rows already stored are found by them.
+A user id's bucket is its last byte; any other id's bucket is a stable hash of its value. Both are plain Python and
+must never change, because the rows that are already stored are found by them.
 
 Each bucket has one writer at a time: the holder of its advisory lock. A lock is taken in a statement of its own, and
 what it protects is read afterwards. In READ COMMITTED every statement sees the database as of its own start, so a read
 that shares a statement with the lock can miss what the last holder committed.
 """
 
-import os
 import uuid
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -18,34 +17,27 @@ from psycopg import Cursor
 
 BUCKETS = 256
 
-BUCKET_LOCKS = 0x646D70  # the hub's own class of advisory locks
+BUCKET_LOCKS = 0x646D70
+"""The hub's own class of advisory locks."""
 
-TRY = "SELECT bucket FROM unnest(%s::int[]) AS bucket WHERE pg_try_advisory_xact_lock(%s, bucket)"
+TRY_LOCK = "SELECT bucket FROM unnest(%s::int[]) AS bucket WHERE pg_try_advisory_xact_lock(%s, bucket)"
 
 _HASH = blake2b(digest_size=1)
 
 
 def of_user(user_id: uuid.UUID) -> int:
-    """The bucket of one of our own user ids: its last byte."""
+    """Returns the bucket of one of our own user ids: its last byte."""
     return user_id.int & 0xFF
 
 
 def of_value(value: str) -> int:
-    """The bucket of any other id (a platform's, a customer's, a device's)."""
-    one = _HASH.copy()  # sooner made than a hash with a digest of its size
+    """Returns the bucket of any other id (a platform's, a customer's, a device's)."""
+    one = _HASH.copy()  # faster than making a hash with a digest of this size
     one.update(value.encode())
     return one.digest()[0]
 
 
-def new_user_id(bucket: int | None = None) -> uuid.UUID:
-    """A random user id (uuid4); inside `bucket` where one is given."""
-    raw = bytearray(os.urandom(16))
-    if bucket is not None:
-        raw[15] = bucket
-    return uuid.UUID(bytes=bytes(raw), version=4)
-
-
 def try_lock(cursor: Cursor[Any], buckets: Iterable[int]) -> set[int]:
-    """Lock as many of these buckets as are free, until the transaction ends; answers those."""
-    cursor.execute(TRY, [sorted(buckets), BUCKET_LOCKS])
+    """Lock as many of these buckets as are free, until the transaction ends. Returns the locked ones; does not wait."""
+    cursor.execute(TRY_LOCK, [sorted(buckets), BUCKET_LOCKS])
     return {bucket for (bucket,) in cursor}

@@ -61,7 +61,7 @@ class ConfigurationManager(models.Manager[Row_co]):
         return ConfigurationQuerySet(self.model, using=self._db)
 
 
-class Configuration(models.Model):
+class ConfigurationModel(models.Model):
     """A small table that edges and workers hold in memory."""
 
     objects = ConfigurationManager()

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from environs import Env, EnvValidationError, ValidationError
 
-from core.secret_keys import generated_keys
+from core.keys import generated_keys
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_EDGE_URL = "http://127.0.0.1:8001"

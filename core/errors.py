@@ -20,7 +20,7 @@ class InvalidParameterError(InputError):
         self.parameter = parameter
 
 
-class TooLargeError(InputError):
+class InputTooLargeError(InputError):
     """More bytes, or more lines, than the hub takes."""
 
     def __init__(self, message: str = "the data is too large") -> None:

@@ -18,7 +18,7 @@ SELECT * FROM unnest(%s::smallint[], %s::smallint[], %s::bytea[], %s::bytea[], %
 TYPES = (SmallInts, SmallInts, Byteas, Byteas, Times)
 
 
-class Kind(IntEnum):
+class InboxKind(IntEnum):
     """Stored in `inbox.kind`: values are for ever."""
 
     EVENT = 1  # /dp
@@ -46,15 +46,15 @@ class Kind(IntEnum):
     CONVERT = 45  # bring what this bucket's profiles hold to the types of a customer's attributes
 
 
-BULK = (int(Kind.BUILD), int(Kind.BACKFILL), int(Kind.FORGET), int(Kind.CONVERT))
+BULK = (int(InboxKind.BUILD), int(InboxKind.BACKFILL), int(InboxKind.FORGET), int(InboxKind.CONVERT))
 """Commands that go through all of a bucket: they are taken apart from the rows that somebody waits for."""
 
 
-class Command(NamedTuple):
+class InboxCommand(NamedTuple):
     """A row to append: `query` is the encoded message of its kind."""
 
     bucket: int
-    kind: Kind
+    kind: InboxKind
     query: bytes
     received_at: datetime
     body: bytes | None = None
@@ -63,13 +63,13 @@ class Command(NamedTuple):
 _bucket = attrgetter("bucket")
 
 
-class Cursor(Protocol):
+class AnyCursor(Protocol):
     """A database cursor, Django's or psycopg's."""
 
     def execute(self, query: Any, params: Any = None, /) -> Any: ...
 
 
-def append(cursor: Cursor, commands: Sequence[Command]) -> None:
+def append(cursor: AnyCursor, commands: Sequence[InboxCommand]) -> None:
     """Append the commands, in the caller's transaction, sorted by bucket so that appenders cannot deadlock."""
     if not commands:
         return

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-NUL_AND_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
-
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """Bytes, levels and seconds; the defaults are the contract's."""
 
     body_bytes: int = 256 * 1024

@@ -8,14 +8,14 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from core.api_keys import digest
-from core.configuration import Configuration, ConfigurationVersion
+from core.configuration import ConfigurationModel, ConfigurationVersion
 from core.consent_mode import ConsentMode
 from core.inbox import BULK
 
 __all__ = ["ApiKey", "BadRow", "ConfigurationVersion", "Customer", "Inbox"]
 
 
-class Customer(Configuration):
+class Customer(ConfigurationModel):
     """A tenant: everything else belongs to one. Requests name it by `m`."""
 
     m = models.PositiveIntegerField(
@@ -74,7 +74,7 @@ class Customer(Configuration):
         return f"{self.name} ({self.m})"
 
 
-class ApiKey(Configuration):
+class ApiKey(ConfigurationModel):
     """A machine's key, stored as a prefix (to find and to recognise it) and a SHA-256 digest.
 
     The edge knows keys too: it holds them in memory, as configuration.

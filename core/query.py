@@ -7,7 +7,7 @@ Parameters = dict[str, str | None]
 _ASCII = bytes(range(0x80)).decode()
 
 
-class Query:
+class QueryString:
     """The parameters of a query string.
 
     `values` holds the first value of each name, decoded (`+` is a space; a `%` that begins no escape

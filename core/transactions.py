@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from core import arrays, clock, inbox
 from core.buckets import BUCKETS
-from core.inbox import Command, Kind
+from core.inbox import InboxCommand, InboxKind
 from core.wakeups import ABSORB, wakeups
 
 
@@ -24,17 +24,17 @@ def plain_cursor() -> Iterator[psycopg.Cursor[Any]]:
             yield cursor
 
 
-def send(messages: Sequence[Command]) -> None:
+def send(messages: Sequence[InboxCommand]) -> None:
     """Append commands to the inbox in Django's current transaction, and wake absorb once it is committed."""
     with plain_cursor() as cursor:
         inbox.append(cursor, messages)
         wake_when_committed(ABSORB, 0)
 
 
-def tell_every_bucket(kind: Kind, message: msgspec.Struct) -> None:
+def send_to_every_bucket(kind: InboxKind, message: msgspec.Struct) -> None:
     """Send every bucket the same command."""
     now, encoded = clock.now(), msgspec.json.encode(message)
-    send([Command(bucket, kind, encoded, now) for bucket in range(BUCKETS)])
+    send([InboxCommand(bucket, kind, encoded, now) for bucket in range(BUCKETS)])
 
 
 def wake_when_committed(stage: str, *ids: int) -> None:

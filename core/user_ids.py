@@ -1,17 +1,40 @@
-"""Our own user ids as text: the one form in which they are stored and sent."""
+"""Our own user ids (uuid4), and their text form: the one form in which they are stored and sent."""
 
+import os
 import re
+import uuid
+
+from core.errors import InvalidParameterError
+from core.query import Parameters
 
 LENGTH = 36
 _USER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
+def new(bucket: int | None = None) -> uuid.UUID:
+    """Make a random user id; one that falls into `bucket` if that is given."""
+    raw = bytearray(os.urandom(16))
+    if bucket is not None:
+        raw[15] = bucket
+    return uuid.UUID(bytes=bytes(raw), version=4)
+
+
 def parse(text: str) -> str | None:
-    """`text` in the form that user ids are stored in, or None if it is not a uuid4."""
+    """Returns the stored form of `text`, or None if it is not a uuid4."""
     lower = text.lower()
     return lower if _USER_ID.fullmatch(lower) else None
 
 
+def of_parameter(values: Parameters) -> str | None:
+    """Returns the user id of the parameter `uuid`, or None if there is none. Raises InvalidParameterError."""
+    if "uuid" not in values:
+        return None
+    user = parse(values["uuid"] or "")
+    if user is None:
+        raise InvalidParameterError("uuid")
+    return user
+
+
 def bucket_of(user: str) -> int:
-    """The bucket of a user id in the stored form: as `buckets.of_user`, without making a UUID of it."""
+    """Returns the bucket of a user id in its stored form: as `buckets.of_user`, without making a UUID of it."""
     return int(user[-2:], 16)

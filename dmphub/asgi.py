@@ -4,9 +4,8 @@ import os
 
 from core import environment as environments
 from core.environment import Environment
-from core.limits import Limits
-from core.secrets import KeyRing
-from core.tokens import Tokens
+from core.keys import KeyRing, TokenSigner
+from core.limits import RequestLimits
 from core.wakeups import wakeups
 from edge.application import Edge, Handler
 from edge.cookies import CookieJar
@@ -45,11 +44,11 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
     redirects = Redirects(snapshot, syncs, jar)
     signer = Signer(environment.derived_secrets("cookie-check"))
     metrics = Metrics(os.environ.get("DMPHUB_METRICS_TOKEN", ""))
-    limits = Limits()
+    limits = RequestLimits()
     judge = Judge(environment.tcf_vendor_id)
     sync_tag = SyncTagRoute(snapshot, redirects, judge)
     choice = ChoiceRoutes(inbox, jar)
-    tokens = Tokens(environment.derived_secrets(links.PURPOSE))
+    tokens = TokenSigner(environment.derived_secrets(links.PURPOSE))
     link = LinkRoute(inbox, snapshot, platforms, tokens, jar, limits, judge)
     routes: dict[str, Handler] = {
         "/dp": DpRoute(inbox, snapshot, signer, jar, limits, judge, redirects).handle,

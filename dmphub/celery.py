@@ -4,7 +4,7 @@ import os
 
 from celery import Celery, signals
 
-from core import collector
+from core import garbage
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dmphub.settings")
 
@@ -15,6 +15,6 @@ app.autodiscover_tasks(["pipeline"])
 
 @signals.worker_process_init.connect
 @signals.worker_ready.connect
-def _spare_the_collector(**_: object) -> None:
+def _collect_rarely(**_: object) -> None:
     """Whichever kind of pool works: each child, and the worker itself."""
-    collector.spare()
+    garbage.collect_rarely()

@@ -14,7 +14,7 @@ import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from core import collector
+from core import garbage
 from dmphub.asgi import make_edge
 
 BACKLOG = 1024
@@ -54,7 +54,7 @@ async def _serve(host: str, port: int) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    collector.spare()
+    garbage.collect_rarely()
     await server.serve()
 
 

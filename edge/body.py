@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from core.errors import InvalidParameterError, TooLargeError
-from core.limits import Limits
+from core.errors import InputTooLargeError, InvalidParameterError
+from core.limits import RequestLimits
 from edge import answers
 from edge.answers import RequestRefusedError
 
@@ -19,7 +19,7 @@ class DisconnectedError(Exception):
     """The sender went away before its body was complete."""
 
 
-async def read(receive: Receive, length: int, limits: Limits) -> bytes:
+async def read(receive: Receive, length: int, limits: RequestLimits) -> bytes:
     """The whole body, of `length` bytes or of unknown length (-1).
 
     Refuses what is larger, or slower, than the limits.
@@ -34,7 +34,7 @@ async def read(receive: Receive, length: int, limits: Limits) -> bytes:
         raise RequestRefusedError(answers.TOO_SLOW) from None
 
 
-async def _read_on(message: dict[str, Any], receive: Receive, limits: Limits) -> bytes:
+async def _read_on(message: dict[str, Any], receive: Receive, limits: RequestLimits) -> bytes:
     body = bytearray()
     while True:
         if message["type"] != "http.request":
@@ -46,13 +46,13 @@ async def _read_on(message: dict[str, Any], receive: Receive, limits: Limits) ->
         message = await receive()
 
 
-def check_size(size: int, limits: Limits) -> None:
-    """Raises TooLargeError for more bytes than the limit."""
+def check_size(size: int, limits: RequestLimits) -> None:
+    """Raises InputTooLargeError for more bytes than the limit."""
     if size > limits.body_bytes:
-        raise TooLargeError
+        raise InputTooLargeError
 
 
-def gunzip(packed: bytes, limits: Limits) -> bytes:
+def gunzip(packed: bytes, limits: RequestLimits) -> bytes:
     """What was packed: one gzip member or several, up to 100. Stops at the limit, however much more there is."""
     unpacked = b""
     for _ in range(_MOST_MEMBERS):

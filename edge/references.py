@@ -4,8 +4,8 @@ import time
 
 import msgspec
 
+from core.keys import TokenSigner
 from core.messages import Id
-from core.tokens import Tokens
 
 MAX_AGE = 86_400  # seconds: data kept under an id that is not confirmed goes after a day
 
@@ -23,7 +23,7 @@ class Signer:
     """Signs with the newest of its secrets, reads what any of them signed."""
 
     def __init__(self, secrets: list[str]) -> None:
-        self._tokens = Tokens(secrets)
+        self._tokens = TokenSigner(secrets)
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Reference).decode
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from core.errors import (
     ConsentDeniedError,
     InputError,
+    InputTooLargeError,
     InvalidKeyError,
     InvalidParameterError,
     MalformedLineError,
     OtherCustomerError,
     ReadOnlyKeyError,
-    TooLargeError,
     UnnamedUserError,
 )
 from edge.answers import Answer, plain
@@ -33,7 +33,7 @@ _STATUSES: dict[type[InputError], tuple[int, str]] = {
     OtherCustomerError: (403, "other-customer"),
     PersonalDataError: (400, "personal-data"),
     ReadOnlyKeyError: (403, "read-only"),
-    TooLargeError: (413, "too-large"),
+    InputTooLargeError: (413, "too-large"),
     UnnamedUserError: (400, "no-user"),
 }
 _CHALLENGE = (b"www-authenticate", b"Bearer")

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from core.errors import InvalidParameterError
-from core.limits import Limits
-from core.query import Query
+from core.limits import RequestLimits
+from core.query import QueryString
 from edge import body as bodies
 from edge import cookies
 from edge.body import Receive
@@ -56,8 +56,8 @@ class Request:
             elif name == b"sec-gpc":
                 self.gpc = value == b"1"
 
-    def query(self) -> Query:
-        return Query(self.raw_query)
+    def query(self) -> QueryString:
+        return QueryString(self.raw_query)
 
     @property
     def raw_path(self) -> bytes:
@@ -68,7 +68,7 @@ class Request:
         """A header that few routes ask for; empty where there is none. `name` is lower-case."""
         return next((bytes(value) for found, value in self._scope["headers"] if found == name), b"")
 
-    async def body(self, limits: Limits) -> bytes:
+    async def body(self, limits: RequestLimits) -> bytes:
         """The body, unpacked; empty where there is none. Raises InputError, RequestRefusedError, DisconnectedError."""
         if self._length == 0:
             return b""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import models
 
-from core.secrets import KeyRing
+from core.keys import KeyRing
 
 if TYPE_CHECKING:
     _BinaryField = models.BinaryField[Any, Any]

@@ -4,7 +4,7 @@ import secrets
 
 from django.db import models
 
-from core.configuration import Configuration
+from core.configuration import ConfigurationModel
 from core.models import Customer
 from integrations.fields import SecretField
 
@@ -13,7 +13,7 @@ def new_secret() -> list[str]:
     return [secrets.token_urlsafe(24)]
 
 
-class Platform(Configuration):
+class Platform(ConfigurationModel):
     """A third party that audiences are sent to, and whose ids our users are matched with."""
 
     class SyncAuth(models.TextChoices):

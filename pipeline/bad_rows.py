@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.models import BadRow
 from core.transactions import wake_when_committed
 from core.wakeups import ABSORB
@@ -38,7 +38,7 @@ def key_of(name: str) -> tuple[int, int]:
 
 def kind_of(row: BadRow) -> str:
     """Return the name of the row's kind; the number where no kind has it any more."""
-    return Kind(row.kind).name.lower() if row.kind in list(Kind) else str(row.kind)
+    return InboxKind(row.kind).name.lower() if row.kind in list(InboxKind) else str(row.kind)
 
 
 def text_of(raw: bytes | memoryview | None) -> str | None:

@@ -8,8 +8,8 @@ import msgspec
 
 from core import buckets, user_ids
 from core.clock import milliseconds
-from core.inbox import Command, Kind
-from core.limits import Limits
+from core.inbox import InboxCommand, InboxKind
+from core.limits import RequestLimits
 from core.messages import Id, Match, Sync, encode
 from profiles.events.ids import DEVICES, names_nobody
 from profiles.personal.protection import PersonalDataError, Protection
@@ -51,12 +51,14 @@ class MatchLines:
     """Reads lines by the rules of `/uid` and `/dp`. `platforms`: the customer of each platform that may be named,
     `protections`: each customer's, from personal data in clear."""
 
-    def __init__(self, platforms: Mapping[int, int], protections: Mapping[int, Protection], limits: Limits) -> None:
+    def __init__(
+        self, platforms: Mapping[int, int], protections: Mapping[int, Protection], limits: RequestLimits
+    ) -> None:
         self._platforms = platforms
         self._protections = protections
         self._limit = limits.id_bytes
 
-    def read(self, raw: bytes, now: datetime) -> Command:
+    def read(self, raw: bytes, now: datetime) -> InboxCommand:
         """The inbox row that the line asks for. Raises BadLineError."""
         try:
             line = _decode(raw)
@@ -73,10 +75,10 @@ class MatchLines:
         if named is None:
             user = _our_id(line.uuid)
             sync = Sync(customer, line.platform, user, line.platform_user_id, at, line.ttl, extra)
-            return Command(buckets.of_value(line.platform_user_id), Kind.SYNC, encode(sync), now)
+            return InboxCommand(buckets.of_value(line.platform_user_id), InboxKind.SYNC, encode(sync), now)
         named = self._protected(named, customer)
         match = Match(customer, line.platform, line.platform_user_id, named, at, line.ttl, extra)
-        return Command(buckets.of_value(named[1]), Kind.MATCH, encode(match), now)
+        return InboxCommand(buckets.of_value(named[1]), InboxKind.MATCH, encode(match), now)
 
     def _protected(self, named: Id, customer: int) -> Id:
         """The customer's own id as `/dp` keeps it: hashed where it is a mail address."""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import idna
 import msgspec
 
-from core.tokens import Tokens
+from core.keys import TokenSigner
 
 PURPOSE = "links"
 """What the secrets of the tokens are derived for."""
@@ -58,7 +58,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Link).decode
 
 
-def make_link(tokens: Tokens, edge_url: str, platform: int, kind: LinkKind, target: str, mailing: str) -> str:
+def make_link(tokens: TokenSigner, edge_url: str, platform: int, kind: LinkKind, target: str, mailing: str) -> str:
     """The address to put into the mailing, without the reader's id. Raises BadLinkError."""
     if len(mailing) > MAX_MAILING or _CONTROL.search(mailing):
         raise BadLinkError("mailing", f"must have at most {MAX_MAILING} characters, none of them a control character")
@@ -66,7 +66,7 @@ def make_link(tokens: Tokens, edge_url: str, platform: int, kind: LinkKind, targ
     return f"{edge_url}{PATHS[kind]}{tokens.sign(_encode(link)).decode()}"
 
 
-def read_link(tokens: Tokens, token: str) -> Link | None:
+def read_link(tokens: TokenSigner, token: str) -> Link | None:
     """None for what we did not sign."""
     content = tokens.open(token)
     return None if content is None else _decode(content)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from cryptography.fernet import InvalidToken
 
-from core.secrets import KeyRing
+from core.keys import KeyRing
 
 logger = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ import msgspec
 from core import buckets, user_ids
 from core.errors import (
     ConsentDeniedError,
+    InputTooLargeError,
     InvalidParameterError,
     MalformedLineError,
-    TooLargeError,
     UnnamedUserError,
 )
-from core.limits import Limits
+from core.limits import RequestLimits
 from core.messages import Event, Id, encode
 from core.query import Parameters
 from edge.sections.pixels import CollectingPixel
@@ -46,13 +46,13 @@ class Lines:
 
     pixel: CollectingPixel
     judge: Judge
-    limits: Limits
+    limits: RequestLimits
     now: int
 
     def read(self, line: bytes) -> Entry:
         """Raises InputError."""
         if len(line) > self.limits.body_bytes + ROOM:
-            raise TooLargeError
+            raise InputTooLargeError
         values, raw = _parts(line)
         if not self.judge.permits(self.pixel.consent, values, gpc=False):
             raise ConsentDeniedError
@@ -65,14 +65,14 @@ class Lines:
         if raw is None:
             return None, {}
         if len(raw) > self.limits.body_bytes:
-            raise TooLargeError
+            raise InputTooLargeError
         try:
             return self.pixel.protection.data(raw, parse_data(raw, self.limits.data_depth))
         except BadDataError:
             raise InvalidParameterError("data") from None
 
     def _event(self, values: Parameters, data: dict[str, Any]) -> Event:
-        user = _uuid(values)
+        user = user_ids.of_parameter(values)
         ids = [
             *self._customers_own(values),
             *user_key_in(data, self.pixel.user_key, self.limits),
@@ -117,12 +117,3 @@ def _text(name: str, value: Any) -> str | None:
     if name in _KNOWN:
         raise InvalidParameterError(name)
     return None
-
-
-def _uuid(values: Parameters) -> str | None:
-    if "uuid" not in values:
-        return None
-    user = user_ids.parse(values["uuid"] or "")
-    if user is None:
-        raise InvalidParameterError("uuid")
-    return user

@@ -4,10 +4,10 @@ from typing import Any
 
 from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError
-from core.inbox import Kind
-from core.limits import Limits
+from core.inbox import InboxKind
+from core.limits import RequestLimits
 from core.messages import Confirm, Event, Id, encode
-from core.query import Query
+from core.query import QueryString
 from edge import answers
 from edge.answers import Answer
 from edge.body import check_size
@@ -40,7 +40,7 @@ class DpRoute:
         snapshot: Snapshot,
         signer: Signer,
         jar: CookieJar,
-        limits: Limits,
+        limits: RequestLimits,
         judge: Judge,
         redirects: Redirects,
     ) -> None:
@@ -71,7 +71,7 @@ class DpRoute:
             return _empty(query, "consent-denied")
         if "_ck" in values:
             return await self._confirm(request, query, pixel, now)
-        user = _uuid(query) or request.cookie
+        user = user_ids.of_parameter(values) or request.cookie
         at = event_time(values, now)
         ids = ids_in(values, self._limits)
         raw, data = await self._data(request, query, pixel.protection)
@@ -80,11 +80,11 @@ class DpRoute:
         event.dimensions = pixel.protection.dimensions(dimensions_in(values, self._limits.dimension_bytes))
         if user is None:
             return await self._meet(event, raw, query)
-        await self._inbox.append(user_ids.bucket_of(user), Kind.EVENT, encode(event), raw)
+        await self._inbox.append(user_ids.bucket_of(user), InboxKind.EVENT, encode(event), raw)
         return self._synced(request, query, pixel, "accepted")
 
     async def _data(
-        self, request: Request, query: Query, protection: Protection
+        self, request: Request, query: QueryString, protection: Protection
     ) -> tuple[bytes | None, dict[str, Any]]:
         """The JSON and what it says, without personal data in clear; None and nothing for a page view."""
         raw = await request.body(self._limits)
@@ -111,14 +111,14 @@ class DpRoute:
             ids = [("cookie", request.cookie), *ids]
         return ids
 
-    async def _meet(self, event: Event, raw: bytes | None, query: Query) -> Answer:
+    async def _meet(self, event: Event, raw: bytes | None, query: QueryString) -> Answer:
         """The first we hear of a browser, or a server: keep the data, hand out an id."""
-        new = str(buckets.new_user_id())
+        new = str(user_ids.new())
         if event.ids:
             bucket = buckets.of_value(event.ids[0][1])
         else:
             bucket, event.user = user_ids.bucket_of(new), new
-        await self._inbox.append(bucket, Kind.EVENT, encode(event), raw)
+        await self._inbox.append(bucket, InboxKind.EVENT, encode(event), raw)
         cookie = self._jar.write(new)
         if query.values.get("_nr") == "1":
             return _empty_with_cookie(query, cookie)
@@ -126,7 +126,7 @@ class DpRoute:
         location = _location(query, self._signer.sign(reference))
         return answers.redirect("cookie-check", location, cookie)
 
-    async def _confirm(self, request: Request, query: Query, pixel: CollectingPixel, now: int) -> Answer:
+    async def _confirm(self, request: Request, query: QueryString, pixel: CollectingPixel, now: int) -> Answer:
         """The second half of a cookie check: did the browser keep the id it was given?"""
         reference = self._signer.read(query.values["_ck"] or "")
         if reference is None or reference.customer != pixel.customer:
@@ -134,42 +134,33 @@ class DpRoute:
         if request.cookie != reference.user:
             return _empty(query, "no-cookie")
         row = Confirm(pixel.customer, reference.user, now, reference.ids)
-        await self._inbox.append(user_ids.bucket_of(reference.user), Kind.CONFIRM, encode(row))
+        await self._inbox.append(user_ids.bucket_of(reference.user), InboxKind.CONFIRM, encode(row))
         return self._synced(request, query, pixel, "confirmed")
 
-    def _synced(self, request: Request, query: Query, pixel: CollectingPixel, name: str) -> Answer:
+    def _synced(self, request: Request, query: QueryString, pixel: CollectingPixel, name: str) -> Answer:
         """What was kept, answered; an image on its way through the syncs that are due."""
         if query.values.get("t") != "gif":
             return answers.script(name)
         return self._redirects.start(request, query.values, pixel.id, name) or answers.gif(name)
 
 
-def _refuse_repeated(query: Query) -> None:
+def _refuse_repeated(query: QueryString) -> None:
     for name in query.repeated:
         if name is not None and (name in _KNOWN or name in DIMENSIONS):
             raise InvalidParameterError(name)
 
 
-def _uuid(query: Query) -> str | None:
-    if "uuid" not in query.values:
-        return None
-    user = user_ids.parse(query.values["uuid"] or "")
-    if user is None:
-        raise InvalidParameterError("uuid")
-    return user
-
-
-def _empty(query: Query, name: str) -> Answer:
+def _empty(query: QueryString, name: str) -> Answer:
     return answers.gif(name) if query.values.get("t") == "gif" else answers.script(name)
 
 
-def _empty_with_cookie(query: Query, cookie: bytes) -> Answer:
+def _empty_with_cookie(query: QueryString, cookie: bytes) -> Answer:
     if query.values.get("t") == "gif":
         return answers.gif_with_cookie("accepted", cookie)
     return answers.script_with_cookie("accepted", cookie)
 
 
-def _location(query: Query, reference: bytes) -> bytes:
+def _location(query: QueryString, reference: bytes) -> bytes:
     values = query.values
     kind = values.get("t") or "js"
     address = f"/dp?m={values['m']}&id={values['id']}&t={kind}".encode()

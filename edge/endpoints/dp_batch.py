@@ -13,9 +13,9 @@ import msgspec
 
 from core import clock
 from core.api_keys import check_writer
-from core.errors import InputError, InvalidParameterError, TooLargeError
-from core.inbox import Kind
-from core.limits import Limits
+from core.errors import InputError, InputTooLargeError, InvalidParameterError
+from core.inbox import InboxKind
+from core.limits import RequestLimits
 from edge import answers
 from edge.answers import Answer
 from edge.endpoints.batch_lines import Lines
@@ -28,7 +28,7 @@ from edge.snapshot import Snapshot
 from usersync.consent import Judge
 
 MOST_LINES = 10_000
-WHOLE = Limits(body_bytes=16 * 1024 * 1024, body_seconds=60.0)
+WHOLE = RequestLimits(body_bytes=16 * 1024 * 1024, body_seconds=60.0)
 AT_ONCE = 2
 CHUNK_LINES, CHUNK_BYTES = 200, 256 * 1024
 
@@ -60,7 +60,7 @@ class Report:
 class BatchRoute:
     """Answers 200 with the lines that were not accepted; all others are committed."""
 
-    def __init__(self, inbox: Inbox, snapshot: Snapshot, limits: Limits, judge: Judge) -> None:
+    def __init__(self, inbox: Inbox, snapshot: Snapshot, limits: RequestLimits, judge: Judge) -> None:
         self._inbox = inbox
         self._snapshot = snapshot
         self._limits = limits
@@ -115,7 +115,7 @@ class BatchRoute:
         for number, line in chunk:
             try:
                 entry = reader.read(line)
-                waiting.append((number, self._inbox.append(entry.bucket, Kind.EVENT, entry.query, entry.body)))
+                waiting.append((number, self._inbox.append(entry.bucket, InboxKind.EVENT, entry.query, entry.body)))
             except InputError as error:
                 report.refuse(number, refusal_of(error))
             except UnavailableError:
@@ -144,7 +144,7 @@ def _numbered(body: bytes) -> list[Numbered]:
     """The lines that hold something, and their numbers."""
     lines = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
     if len(lines) > MOST_LINES:
-        raise TooLargeError(f"more than {MOST_LINES} lines")
+        raise InputTooLargeError(f"more than {MOST_LINES} lines")
     return lines
 
 

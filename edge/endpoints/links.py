@@ -6,13 +6,13 @@ id that is given here is confirmed by the page it leads to, whose pixel sees the
 
 import re
 
-from core import buckets, clock
+from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError
-from core.inbox import Kind
-from core.limits import Limits
+from core.inbox import InboxKind
+from core.keys import TokenSigner
+from core.limits import RequestLimits
 from core.messages import Sync, encode
-from core.query import Query
-from core.tokens import Tokens
+from core.query import QueryString
 from edge import answers
 from edge.answers import Answer
 from edge.cookies import CookieJar
@@ -39,9 +39,9 @@ class LinkRoute:
         inbox: Inbox,
         snapshot: Snapshot,
         platforms: Section[Platforms],
-        tokens: Tokens,
+        tokens: TokenSigner,
         jar: CookieJar,
-        limits: Limits,
+        limits: RequestLimits,
         judge: Judge,
     ) -> None:
         self._inbox = inbox
@@ -60,14 +60,14 @@ class LinkRoute:
         link = read_link(self._tokens, token.decode("latin-1"))
         if link is None or link.kind != _PATHS.get(request.path[:_PREFIX]):
             return _BAD_TOKEN
-        query = Query(tail + b"&" + request.raw_query)  # a mailing that appends `&u=` to a link without query
+        query = QueryString(tail + b"&" + request.raw_query)  # a mailing that appends `&u=` to a link without query
         try:
             name, cookies = await self._match(link, query, request)
         except (UnavailableError, RowRefusedError):
             name, cookies = "unavailable", []
         return answers.redirect(name, link.target.encode("ascii"), *cookies)
 
-    async def _match(self, link: Link, query: Query, request: Request) -> tuple[str, list[bytes]]:
+    async def _match(self, link: Link, query: QueryString, request: Request) -> tuple[str, list[bytes]]:
         if request.opted_out:
             return "opted-out", []
         contact = self._contact(query)
@@ -80,11 +80,11 @@ class LinkRoute:
             return "no-platform", []
         if not self._permitted(platform, query, request):
             return "consent-denied", []
-        user = request.cookie or str(buckets.new_user_id())
+        user = request.cookie or str(user_ids.new())
         await self._store(platform, user, contact, link)
         return _DONE[link.kind], [] if request.cookie else [self._jar.write(user)]
 
-    def _contact(self, query: Query) -> str | None:
+    def _contact(self, query: QueryString) -> str | None:
         """The contact's id on the platform; None where the mailing system did not fill in one."""
         contact = query.values.get("u")
         if not contact or contact in NO_ID or "u" in query.repeated:
@@ -93,7 +93,7 @@ class LinkRoute:
             return None
         return contact
 
-    def _permitted(self, platform: SyncPlatform, query: Query, request: Request) -> bool:
+    def _permitted(self, platform: SyncPlatform, query: QueryString, request: Request) -> bool:
         """A signal that is repeated or unreadable permits nothing, but keeps nobody from the target."""
         try:
             unambiguous = PARAMETERS.isdisjoint(query.repeated)
@@ -105,4 +105,4 @@ class LinkRoute:
         now = clock.now_ms()
         extra = {"mailing": link.mailing} if link.mailing else {}
         row = Sync(platform.customer, platform.pl, user, contact, now, None, extra)
-        await self._inbox.append(buckets.of_value(contact), Kind.SYNC, encode(row))
+        await self._inbox.append(buckets.of_value(contact), InboxKind.SYNC, encode(row))

@@ -5,8 +5,8 @@ request may do it; opting in needs a person who opens the page.
 """
 
 from core import clock, user_ids
-from core.inbox import Kind
-from core.messages import Choice, encode
+from core.inbox import InboxKind
+from core.messages import OptOutChoice, encode
 from edge import answers
 from edge.answers import Answer
 from edge.cookies import CookieJar
@@ -28,7 +28,7 @@ class ChoiceRoutes:
     async def opt_out(self, request: Request) -> Answer:
         """Stored before it is answered; a browser that has no such cookie yet comes back once, to show it."""
         _check_method(request)
-        await self._store(Kind.OPT_OUT, request)
+        await self._store(InboxKind.OPT_OUT, request)
         if request.opted_out:
             return opt_out_pages.opted_out(*self._opt_out_cookies())
         if b"_ck" in request.raw_query:
@@ -39,13 +39,13 @@ class ChoiceRoutes:
         _check_method(request)
         if request.header(b"sec-fetch-dest") not in _OPENED or b"prefetch" in request.header(b"sec-purpose"):
             return opt_out_pages.NOT_OPENED
-        await self._store(Kind.OPT_IN, request)
+        await self._store(InboxKind.OPT_IN, request)
         return opt_out_pages.opted_in((b"set-cookie", self._jar.opt_in))
 
-    async def _store(self, kind: Kind, request: Request) -> None:
+    async def _store(self, kind: InboxKind, request: Request) -> None:
         """For the id that the browser is known by; a browser without one has only its cookie."""
         if request.cookie is not None:
-            choice = Choice(request.cookie, clock.now_ms())
+            choice = OptOutChoice(request.cookie, clock.now_ms())
             await self._inbox.append(user_ids.bucket_of(request.cookie), kind, encode(choice))
 
     def _opt_out_cookies(self) -> list[answers.Header]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from core.errors import InvalidParameterError
-from core.query import Query
+from core.query import QueryString
 from edge import answers
 from edge.answers import Answer
 from edge.endpoints.redirects import Redirects, browser
@@ -52,7 +52,7 @@ class SyncTagRoute:
         due = [(pl, "script" if sync.script else "img") for pl, sync in self._redirects.due(found, pixel.id)]
         return answers.running("due" if due else "none-due", b"dmpsync(" + msgspec.json.encode(due) + b")")
 
-    def _why_not(self, request: Request, query: Query, pixel: CollectingPixel) -> str:
+    def _why_not(self, request: Request, query: QueryString, pixel: CollectingPixel) -> str:
         """Why this browser must not be synced; empty where it may."""
         if request.opted_out:
             return "opted-out"
@@ -60,7 +60,7 @@ class SyncTagRoute:
             return "consent-denied"
         return "no-cookie" if request.cookie is None else ""
 
-    def _pixel(self, request: Request, query: Query) -> CollectingPixel:
+    def _pixel(self, request: Request, query: QueryString) -> CollectingPixel:
         if request.method != "GET":
             raise answers.bad_method("GET")
         if self._snapshot.current is None:
@@ -71,5 +71,5 @@ class SyncTagRoute:
         return named(query.values, self._snapshot.current[COLLECTION])
 
 
-def _nothing(query: Query, name: str) -> Answer:
+def _nothing(query: QueryString, name: str) -> Answer:
     return answers.gif(name) if "pl" in query.values else answers.running(name, b"dmpsync([])")

@@ -6,10 +6,10 @@ import time
 
 from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError
-from core.inbox import Kind
-from core.limits import Limits
+from core.inbox import InboxKind
+from core.limits import RequestLimits
 from core.messages import Sync, encode
-from core.query import Query
+from core.query import QueryString
 from edge import answers
 from edge.answers import Answer, forbidden
 from edge.cookies import CookieJar
@@ -41,7 +41,7 @@ class UidRoute:
         snapshot: Snapshot,
         platforms: Section[Platforms],
         jar: CookieJar,
-        limits: Limits,
+        limits: RequestLimits,
         judge: Judge,
         redirects: Redirects,
     ) -> None:
@@ -80,55 +80,57 @@ class UidRoute:
         await self._store(platform, user, user_id, ttl, query)
         return self._onward(platform, request, query, "stored" if user_id else "cleared")
 
-    def _onward(self, platform: SyncPlatform, request: Request, query: Query, name: str) -> Answer:
+    def _onward(self, platform: SyncPlatform, request: Request, query: QueryString, name: str) -> Answer:
         return self._redirects.go_on(request, query.values, platform.pl, name) or _empty(query, name)
 
-    def _platform_user_id(self, query: Query) -> str:
+    def _platform_user_id(self, query: QueryString) -> str:
         user_id = query.values.get("userid")
         if user_id is None or not is_sound(user_id, self._limits.id_bytes) or is_macro(user_id):
             raise InvalidParameterError("userid")
         return user_id
 
-    def _check_cookie(self, request: Request, query: Query) -> Answer:
+    def _check_cookie(self, request: Request, query: QueryString) -> Answer:
         if "_ck" in query.values:
             return _empty(query, "no-cookie")
         location = b"/uid?" + request.raw_query + b"&_ck=1"
-        return answers.redirect("cookie-check", location, self._jar.write(buckets.new_user_id()))
+        return answers.redirect("cookie-check", location, self._jar.write(user_ids.new()))
 
-    async def _store(self, platform: SyncPlatform, user: str, user_id: str, ttl: int | None, query: Query) -> None:
+    async def _store(
+        self, platform: SyncPlatform, user: str, user_id: str, ttl: int | None, query: QueryString
+    ) -> None:
         centre = query.values.get("dc")
         extra = {"dc": centre} if centre and _DATA_CENTRE.fullmatch(centre) else {}
         now = clock.now_ms()
         row = Sync(platform.customer, platform.pl, user, user_id, now, ttl, extra)
         bucket = buckets.of_value(user_id) if user_id else user_ids.bucket_of(user)
-        await self._inbox.append(bucket, Kind.SYNC, encode(row))
+        await self._inbox.append(bucket, InboxKind.SYNC, encode(row))
 
 
-def _empty(query: Query, name: str) -> Answer:
+def _empty(query: QueryString, name: str) -> Answer:
     return answers.script(name) if query.values.get("t") == "js" else answers.gif(name)
 
 
-def _refuse_repeated(query: Query) -> None:
+def _refuse_repeated(query: QueryString) -> None:
     for name in query.repeated:
         if name in _KNOWN:
             raise InvalidParameterError(name)
 
 
-def _platform(query: Query, platforms: Platforms) -> SyncPlatform:
+def _platform(query: QueryString, platforms: Platforms) -> SyncPlatform:
     platform = platforms.get(query.values.get("pl") or "")
     if platform is None:
         raise InvalidParameterError("pl")
     return platform
 
 
-def _authenticate(platform: SyncPlatform, request: Request, query: Query) -> None:
+def _authenticate(platform: SyncPlatform, request: Request, query: QueryString) -> None:
     if platform.signed:
         _check_signature(platform, request, query)
     else:
         _check_token(platform, query)
 
 
-def _check_token(platform: SyncPlatform, query: Query) -> None:
+def _check_token(platform: SyncPlatform, query: QueryString) -> None:
     values = query.values
     if "plsec" in values and "plcsec" in values:
         raise InvalidParameterError("plsec")
@@ -138,7 +140,7 @@ def _check_token(platform: SyncPlatform, query: Query) -> None:
         raise forbidden("bad-secret", "plsec is wrong or missing")
 
 
-def _check_signature(platform: SyncPlatform, request: Request, query: Query) -> None:
+def _check_signature(platform: SyncPlatform, request: Request, query: QueryString) -> None:
     values = query.values
     moment, signature = values.get("ts") or "", values.get("sig") or ""
     algorithm = ALGORITHMS.get(values.get("alg", "sha1"))
@@ -152,7 +154,7 @@ def _check_signature(platform: SyncPlatform, request: Request, query: Query) -> 
         raise forbidden("expired", "ts is too far from now")
 
 
-def _ttl(query: Query) -> int | None:
+def _ttl(query: QueryString) -> int | None:
     if "ttl" not in query.values:
         return None
     text = query.values["ttl"] or ""
@@ -161,11 +163,9 @@ def _ttl(query: Query) -> int | None:
     return int(text)
 
 
-def _uuid(query: Query, platform: SyncPlatform) -> str | None:
+def _uuid(query: QueryString, platform: SyncPlatform) -> str | None:
     """Our user id, from a platform that signs; anybody else could name anybody."""
-    if "uuid" not in query.values:
-        return None
-    user = user_ids.parse(query.values["uuid"] or "")
-    if user is None or not platform.signed:
+    user = user_ids.of_parameter(query.values)
+    if user is not None and not platform.signed:
         raise InvalidParameterError("uuid")
     return user

@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from core.consent_mode import ConsentMode
-from core.secrets import KeyRing
+from core.keys import KeyRing
 from edge.snapshot import Section
 from usersync.sync_secrets import SyncSecrets
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from core.secrets import KeyRing
+from core.keys import KeyRing
 from edge.snapshot import Section
 from integrations.sync_templates import faults
 from usersync.chain import Candidate

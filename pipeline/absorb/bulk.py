@@ -15,7 +15,7 @@ from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
 from audiences.evaluation import Task, together
 from audiences.messages import Build, decode_build, decode_forget
-from core.inbox import Kind
+from core.inbox import InboxKind
 from pipeline.absorb import bulk_builds
 from pipeline.absorb.rows import Row
 from pipeline.absorb.unit_of_work import Work
@@ -56,11 +56,11 @@ def work_off(work: Work, rows: list[Row]) -> list[Row]:
     for row in rows:
         if spent.rows >= BUDGET or time.monotonic() >= end:
             break
-        if row.kind == Kind.BUILD:
+        if row.kind == InboxKind.BUILD:
             _build(work, row, decode_build(row.query), spent)
-        elif row.kind == Kind.CONVERT:
+        elif row.kind == InboxKind.CONVERT:
             _convert(work, row, decode_convert(row.query), spent)
-        elif row.kind == Kind.FORGET:
+        elif row.kind == InboxKind.FORGET:
             memberships.forget_audience(work.cursor, row.bucket, decode_forget(row.query).audience)
         else:
             _backfill(work, row, decode_backfill(row.query), spent)
@@ -82,7 +82,7 @@ def _build(work: Work, row: Row, build: Build, spent: Spent) -> None:
         page = bulk_builds.build(work, audience, row.bucket, after)
         last = None if page.is_last else page.upto
     if last is not None:
-        work.send(row.bucket, Kind.BUILD, Build(build.audience, build.version, str(last)))
+        work.send(row.bucket, InboxKind.BUILD, Build(build.audience, build.version, str(last)))
     else:
         memberships.built(work.cursor, row.bucket, build.audience, build.version)
 
@@ -114,7 +114,7 @@ def _convert(work: Work, row: Row, convert: Convert, spent: Spent) -> None:
     save_profiles(work.cursor, converted, work.now)
     spent.rows += len(page)
     if len(page) == PAGE:
-        work.send(row.bucket, Kind.CONVERT, Convert(convert.customer, str(page[-1].user_id)))
+        work.send(row.bucket, InboxKind.CONVERT, Convert(convert.customer, str(page[-1].user_id)))
 
 
 def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:
@@ -133,6 +133,6 @@ def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:
         work.introduce(customer, user, platform, found)
     spent.rows += len(page)
     if len(page) == PAGE:
-        work.send(row.bucket, Kind.BACKFILL, Backfill(backfill.activation, str(page[-1][0])))
+        work.send(row.bucket, InboxKind.BACKFILL, Backfill(backfill.activation, str(page[-1][0])))
     else:
         backfills.done(work.cursor, row.bucket, backfill.activation)

@@ -9,7 +9,7 @@ from uuid import UUID
 from activation import erased_ids
 from core import buckets
 from core.clock import moment
-from core.inbox import Kind
+from core.inbox import InboxKind
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import Row
 from pipeline.absorb.syncs import kind_of
@@ -53,12 +53,12 @@ def _erase_ids(work: Work, profile: ProfileState, erase: Erase) -> None:
 
 def _pass_on(work: Work, erase: Erase, user: str, *, along: bool) -> None:
     message = Erase(erase.customer, user, erase.at, erase.erasure, along=along)
-    work.send(buckets.of_user(UUID(user)), Kind.ERASE, message)
+    work.send(buckets.of_user(UUID(user)), InboxKind.ERASE, message)
 
 
 def _send(work: Work, erase: Erase, kind: str, value: str) -> None:
     message = EraseId(erase.customer, kind, value, [erase.user], erase.at, erase.erasure)
-    work.send(buckets.of_value(value), Kind.ERASE_ID, message)
+    work.send(buckets.of_value(value), InboxKind.ERASE_ID, message)
 
 
 def needs_erase_id(erase: EraseId, needs: Needs) -> None:

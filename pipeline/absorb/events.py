@@ -5,7 +5,7 @@ from uuid import UUID
 
 from core import buckets
 from core.clock import milliseconds
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.json_values import loads
 from core.messages import Confirm, Event, Id, decode_confirm, decode_event, encode
 from pipeline.absorb.loader import Needs
@@ -98,14 +98,14 @@ def _user(work: Work, event: Event) -> UUID:
 def _forward(work: Work, row: Row, event: Event, user_id: UUID) -> None:
     event.user, event.forwarded = str(user_id), True
     event.confirmed = event.confirmed or bool(event.ids)
-    work.send(buckets.of_user(user_id), Kind.EVENT, event, row.body, row.received_at)
+    work.send(buckets.of_user(user_id), InboxKind.EVENT, event, row.body, row.received_at)
 
 
 def _move(work: Work, row: Row, event: Event) -> None:
     """The browser logged in as somebody else than the profile's user: the two are not melted, the event goes there."""
     event.user = None
     event.ids.sort(key=lambda one: one[0] != USER_KEY)
-    work.send(buckets.of_value(event.ids[0][1]), Kind.EVENT, event, row.body, row.received_at)
+    work.send(buckets.of_value(event.ids[0][1]), InboxKind.EVENT, event, row.body, row.received_at)
 
 
 def _apply(work: Work, row: Row, event: Event, profile: ProfileState) -> None:
@@ -151,7 +151,7 @@ def link(work: Work, profile: ProfileState, ids: list[Id], pixel: int = 0) -> No
 def _tell(work: Work, profile: ProfileState, kind: str, value: str, pixel: int) -> None:
     if kind == COOKIE:
         if value != str(profile.user_id):
-            work.send(buckets.of_user(UUID(value)), Kind.MEET, meeting(profile, value, Cause(kind, value, pixel)))
+            work.send(buckets.of_user(UUID(value)), InboxKind.MEET, meeting(profile, value, Cause(kind, value, pixel)))
         return
     identity = work.identity(profile.customer, kind, value)
     if identity is None or identity.user_id != profile.user_id:
@@ -165,7 +165,7 @@ def _tell(work: Work, profile: ProfileState, kind: str, value: str, pixel: int) 
             len(profile.ids),
             pixel,
         )
-        work.send(buckets.of_value(value), Kind.LINK, message)
+        work.send(buckets.of_value(value), InboxKind.LINK, message)
 
 
 def meeting(profile: ProfileState, user: str, cause: Cause) -> Meet:
@@ -189,7 +189,7 @@ def absorb_confirm(work: Work, row: Row, confirm: Confirm) -> None:
         _with_login(profile, confirm.ids, confirm.at)
     if profile.merged_into is not None:
         confirm.user, confirm.forwarded = str(profile.merged_into), True
-        work.send(buckets.of_user(profile.merged_into), Kind.CONFIRM, confirm)
+        work.send(buckets.of_user(profile.merged_into), InboxKind.CONFIRM, confirm)
         return
     profile.confirm()
     if not profile.is_another_than(key_of(confirm.ids)):

@@ -12,7 +12,7 @@ import msgspec
 
 from core import buckets
 from core.clock import milliseconds
-from core.inbox import Kind
+from core.inbox import InboxKind
 from pipeline.absorb.events import meeting
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.opt_out import opt_out
@@ -51,7 +51,7 @@ def absorb_link(work: Work, row: Row, link: Link) -> None:
     elif identity.user_id != user:
         cause = Cause(link.kind, link.value, link.pixel)
         meet = Meet(link.customer, str(identity.user_id), link.user, link.created_at, cause, link.key, link.ids)
-        work.send(buckets.of_user(identity.user_id), Kind.MEET, meet)
+        work.send(buckets.of_user(identity.user_id), InboxKind.MEET, meet)
 
 
 def needs_meet(meet: Meet, needs: Needs) -> None:
@@ -72,13 +72,13 @@ def absorb_meet(work: Work, row: Row, meet: Meet) -> None:
     if profile.merged_into is not None:
         if profile.merged_into != other:
             meet.user = str(profile.merged_into)
-            work.send(buckets.of_user(profile.merged_into), Kind.MEET, meet)
+            work.send(buckets.of_user(profile.merged_into), InboxKind.MEET, meet)
     elif user == other or profile.is_another_than(meet.other_key):
         return
     elif (profile.created_at, user) < (meet.other_created_at, other):
         _let_in(work, profile, meet)
     else:
-        work.send(buckets.of_user(other), Kind.MEET, meeting(profile, meet.other, meet.cause))
+        work.send(buckets.of_user(other), InboxKind.MEET, meeting(profile, meet.other, meet.cause))
 
 
 def _let_in(work: Work, profile: ProfileState, meet: Meet) -> None:
@@ -92,7 +92,7 @@ def _let_in(work: Work, profile: ProfileState, meet: Meet) -> None:
     if meet.other_key is not None and profile.key is None:
         profile.add_id(USER_KEY, meet.other_key)
     merge = Merge(meet.customer, meet.other, meet.user, profile.created_at, meet.cause, profile.key, len(profile.ids))
-    work.send(buckets.of_user(UUID(meet.other)), Kind.MERGE, merge)
+    work.send(buckets.of_user(UUID(meet.other)), InboxKind.MERGE, merge)
 
 
 def needs_merge(merge: Merge, needs: Needs) -> None:
@@ -118,11 +118,11 @@ def absorb_merge(work: Work, row: Row, merge: Merge) -> None:
                 merge.winner_key,
                 merge.winner_ids,
             )
-            work.send(buckets.of_user(profile.merged_into), Kind.MEET, meet)
+            work.send(buckets.of_user(profile.merged_into), InboxKind.MEET, meet)
     elif profile.key in (None, merge.winner_key):
         give_up(work, profile, winner, merge.cause)
     elif merge.winner_key is None:
-        work.send(buckets.of_user(winner), Kind.MEET, meeting(profile, merge.winner, merge.cause))
+        work.send(buckets.of_user(winner), InboxKind.MEET, meeting(profile, merge.winner, merge.cause))
 
 
 def give_up(work: Work, profile: ProfileState, winner: UUID, cause: Cause) -> None:
@@ -141,7 +141,7 @@ def give_up(work: Work, profile: ProfileState, winner: UUID, cause: Cause) -> No
         cause,
         work.now_ms,
     )
-    work.send(buckets.of_user(winner), Kind.CONTENT, content)
+    work.send(buckets.of_user(winner), InboxKind.CONTENT, content)
     _hand_over(work, profile, winner)
     work.forget_memberships(profile)
     profile.attributes, profile.dimensions, profile.times, profile.activity = {}, {}, {}, {}
@@ -163,7 +163,7 @@ def _hand_over(work: Work, profile: ProfileState, winner: UUID) -> None:
             expires_at,
             msgspec.json.decode(mapping.extra),
         )
-        work.send(buckets.of_value(mapping.platform_user_id), Kind.HAND_OVER, message)
+        work.send(buckets.of_value(mapping.platform_user_id), InboxKind.HAND_OVER, message)
 
 
 def needs_content(content: Content, needs: Needs) -> None:
@@ -180,7 +180,7 @@ def absorb_content(work: Work, row: Row, content: Content) -> None:
         profile = work.new_profile(content.customer, winner, milliseconds(row.received_at))
     if profile.merged_into is not None:
         content.winner = str(profile.merged_into)
-        work.send(buckets.of_user(profile.merged_into), Kind.CONTENT, content)
+        work.send(buckets.of_user(profile.merged_into), InboxKind.CONTENT, content)
         return
     work.catalogue.conversions.convert_kept(content.customer, content.attributes)  # the loser's may not be yet
     held = Held(content.attributes, content.dimensions, content.times, content.activity, content.ids)

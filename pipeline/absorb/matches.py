@@ -2,7 +2,7 @@
 
 from core import buckets
 from core.clock import milliseconds
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.messages import Match, Sync, decode_match
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import Row
@@ -43,4 +43,4 @@ def absorb_match(work: Work, row: Row, match: Match) -> None:
         match.extra,
         resolved=True,
     )
-    work.send(buckets.of_value(match.platform_user_id), Kind.SYNC, sync)
+    work.send(buckets.of_value(match.platform_user_id), InboxKind.SYNC, sync)

@@ -16,7 +16,7 @@ from audiences.evaluation import Flip
 from core import buckets, inbox
 from core.buckets import try_lock
 from core.clock import milliseconds
-from core.inbox import Command, Kind
+from core.inbox import InboxCommand, InboxKind
 from core.messages import Sync
 from pipeline import catalogue
 from pipeline.absorb.loader import Loaded
@@ -45,7 +45,7 @@ class Telling(Loaded):
         self.now = now
         self.now_ms = milliseconds(now)
         self.touched = Touched()
-        self._outbox: list[Command] = []
+        self._outbox: list[InboxCommand] = []
         self._wants: list[tuple[int, Want]] = []
 
     def configure(self) -> None:
@@ -57,13 +57,13 @@ class Telling(Loaded):
     def send(
         self,
         bucket: int,
-        kind: Kind,
+        kind: InboxKind,
         message: msgspec.Struct,
         body: bytes | None = None,
         at: datetime | None = None,
     ) -> None:
         """An effect on a bucket, this one too: a row of its inbox, received `at` (now, where left out)."""
-        self._outbox.append(Command(bucket, kind, msgspec.json.encode(message), at or self.now, body))
+        self._outbox.append(InboxCommand(bucket, kind, msgspec.json.encode(message), at or self.now, body))
         self.touched.buckets.add(bucket)
 
     def want(self, m: KnownAs, activation: int, wanted: bool, version: int) -> None:
@@ -85,7 +85,7 @@ class Telling(Loaded):
         own = str(user_id)
         ids = {m.platform_user_id for m in known[customer, user_id] if m.platform == platform}
         if platform in self.catalogue.activations.own and own not in ids:
-            self.send(buckets.of_value(own), Kind.SYNC, Sync(customer, platform, own, own, self.now_ms))
+            self.send(buckets.of_value(own), InboxKind.SYNC, Sync(customer, platform, own, own, self.now_ms))
 
     def want_for_flips(self, flips: Sequence[Flip]) -> None:
         """Those who entered or left an audience that is sent somewhere enter or leave there too."""
@@ -127,5 +127,5 @@ class Telling(Loaded):
         if len(here) < len(self._wants):
             for bucket, want in self._wants:
                 if bucket not in self.held:
-                    self.send(bucket, Kind.WANT, want)
+                    self.send(bucket, InboxKind.WANT, want)
         self._wants.clear()

@@ -9,7 +9,7 @@ import msgspec
 from activation import desired_state
 from core import buckets
 from core.clock import milliseconds, moment
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.messages import Match, Sync, decode_sync
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import Row
@@ -77,7 +77,7 @@ def absorb_sync(work: Work, row: Row, sync: Sync) -> None:
         inherited,
         sync.resolved,
     )
-    work.send(buckets.of_user(owner), Kind.MAPPED, mapped)
+    work.send(buckets.of_user(owner), InboxKind.MAPPED, mapped)
 
 
 def _clear(work: Work, sync: Sync) -> None:
@@ -86,7 +86,7 @@ def _clear(work: Work, sync: Sync) -> None:
         return
     if profile.merged_into is not None:
         sync.user = str(profile.merged_into)
-        work.send(buckets.of_user(profile.merged_into), Kind.SYNC, sync)
+        work.send(buckets.of_user(profile.merged_into), InboxKind.SYNC, sync)
         return
     release_mappings(work, profile, {sync.platform})
 
@@ -96,7 +96,7 @@ def release_mappings(work: Work, profile: ProfileState, platforms: Container[int
     for mapping in work.mappings_of(profile):
         if platforms is None or mapping.platform in platforms:
             release = Release(profile.customer, mapping.platform, mapping.platform_user_id, str(profile.user_id))
-            work.send(buckets.of_value(mapping.platform_user_id), Kind.RELEASE, release)
+            work.send(buckets.of_value(mapping.platform_user_id), InboxKind.RELEASE, release)
 
 
 def _tell_former_owner(
@@ -104,7 +104,7 @@ def _tell_former_owner(
 ) -> None:
     if identity.user_id is not None:
         unmapped = Unmapped(customer, platform, platform_user_id, str(identity.user_id), identity.epoch)
-        work.send(buckets.of_user(identity.user_id), Kind.UNMAPPED, unmapped)
+        work.send(buckets.of_user(identity.user_id), InboxKind.UNMAPPED, unmapped)
 
 
 def _disown(work: Work, platform: int, platform_user_id: str, identity: IdentityState) -> None:
@@ -157,7 +157,7 @@ def absorb_hand_over(work: Work, row: Row, hand_over: HandOver) -> None:
         inherited=True,
         resolved=True,
     )
-    work.send(buckets.of_user(winner), Kind.MAPPED, mapped)
+    work.send(buckets.of_user(winner), InboxKind.MAPPED, mapped)
 
 
 def needs_mapped(mapped: Mapped, needs: Needs) -> None:
@@ -170,7 +170,7 @@ def absorb_mapped(work: Work, row: Row, mapped: Mapped) -> None:
     profile = work.profile(mapped.customer, user_id)
     if work.has_opted_out(profile, user_id) or work.was_erased((mapped.customer, USER, mapped.user), row.received_at):
         release = Release(mapped.customer, mapped.platform, mapped.platform_user_id, mapped.user)
-        work.send(buckets.of_value(mapped.platform_user_id), Kind.RELEASE, release)
+        work.send(buckets.of_value(mapped.platform_user_id), InboxKind.RELEASE, release)
         return
     if profile is None:
         profile = work.new_profile(mapped.customer, user_id, milliseconds(row.received_at))
@@ -207,7 +207,7 @@ def _match_login(work: Work, mapped: Mapped, login: str) -> None:
         days,
         mapped.extra,
     )
-    work.send(buckets.of_value(login), Kind.MATCH, match)
+    work.send(buckets.of_value(login), InboxKind.MATCH, match)
 
 
 def _pass_on(work: Work, mapped: Mapped, profile: ProfileState) -> None:
@@ -222,7 +222,7 @@ def _pass_on(work: Work, mapped: Mapped, profile: ProfileState) -> None:
         mapped.expires_at,
         mapped.extra,
     )
-    work.send(buckets.of_value(mapped.platform_user_id), Kind.HAND_OVER, hand_over)
+    work.send(buckets.of_value(mapped.platform_user_id), InboxKind.HAND_OVER, hand_over)
 
 
 def needs_unmapped(unmapped: Unmapped, needs: Needs) -> None:

@@ -11,7 +11,7 @@ from psycopg import Cursor
 
 from audiences import store as memberships
 from audiences.evaluation import Evaluation, Flip
-from core import buckets
+from core import buckets, user_ids
 from pipeline.absorb.outbox import Telling
 from pipeline.absorb.rows import Row
 from profiles import erased, merges
@@ -71,7 +71,7 @@ class Work(Telling):
 
     def new_user(self, customer: int, bucket: int) -> UUID:
         """An id that nobody has had: there is no profile to look for."""
-        user_id = buckets.new_user_id(bucket)
+        user_id = user_ids.new(bucket)
         self._looked_for.add((customer, user_id))
         return user_id
 

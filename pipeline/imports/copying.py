@@ -9,7 +9,7 @@ from functools import cache
 from struct import Struct
 
 from core.database import Connection
-from core.inbox import Kind
+from core.inbox import InboxKind
 from pipeline.imports.octets import octets
 
 COPY = "COPY inbox (bucket, kind, query, body, received_at) FROM STDIN (FORMAT binary)"
@@ -55,4 +55,4 @@ def length(size: int) -> str:
 
 
 def _front(bucket: int, size: int) -> bytes:
-    return _FRONT(5, 2, bucket, 2, Kind.EVENT, size)
+    return _FRONT(5, 2, bucket, 2, InboxKind.EVENT, size)

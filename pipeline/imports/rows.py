@@ -17,7 +17,7 @@ import msgspec
 
 from core import buckets, user_ids
 from core.errors import InvalidParameterError
-from core.limits import Limits
+from core.limits import RequestLimits
 from core.messages import Event, Id, encode
 from core.query import Parameters
 from pipeline.imports.row_errors import BadRowError
@@ -33,7 +33,7 @@ NAMES = frozenset({"uuid", "at"} | ID_PARAMETERS)
 """Columns that name the user, or the time; all others are attributes."""
 
 DAY_MS = 86_400_000
-LIMITS = Limits()
+LIMITS = RequestLimits()
 _SECONDS = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
 
 

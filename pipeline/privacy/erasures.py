@@ -20,7 +20,7 @@ from core.arrays import Texts
 from core.buckets import BUCKETS, try_lock
 from core.clock import milliseconds, moment
 from core.database import Connection, connect
-from core.inbox import Command, Kind
+from core.inbox import InboxCommand, InboxKind
 from core.transactions import send
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
@@ -106,12 +106,12 @@ def _users(user_id: UUID, profile: Profile | None) -> list[UUID]:
 
 def _command(
     customer: int, user: UUID, now: datetime, erasure: Erasure, platform_ids: set[tuple[int, str]], survivor_id: UUID
-) -> Command:
+) -> InboxCommand:
     own = user == survivor_id
     message = Erase(
         customer, str(user), milliseconds(now), str(erasure.id), sorted(platform_ids) if own else [], along=not own
     )
-    return Command(buckets.of_user(user), Kind.ERASE, encode(message), now)
+    return InboxCommand(buckets.of_user(user), InboxKind.ERASE, encode(message), now)
 
 
 def carry_on(searches: Sequence[Search] = ()) -> None:
@@ -129,7 +129,7 @@ def _carry_on(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> 
     if erasure.swept_at is None:
         if clock.now() - erasure.requested_at < LINGER:
             return
-        row = own.execute(UNDER_WAY, [erasure.requested_at, [Kind.ERASE, Kind.ERASE_ID]]).fetchone()
+        row = own.execute(UNDER_WAY, [erasure.requested_at, [InboxKind.ERASE, InboxKind.ERASE_ID]]).fetchone()
         if row is None or row[0]:
             return
         _sweep(own, erasure, searches)

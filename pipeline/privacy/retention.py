@@ -17,7 +17,7 @@ from core.arrays import Ints, SmallInts, Texts, Uuids, columns
 from core.buckets import BUCKETS, try_lock
 from core.clock import milliseconds
 from core.database import Connection, connect
-from core.inbox import Command, Kind, append
+from core.inbox import InboxCommand, InboxKind, append
 from core.models import Customer
 from integrations.models import Platform
 from pipeline.models import RetentionRun
@@ -97,9 +97,9 @@ def _forget_users(connection: Connection, bucket: int, customer: Customer, now: 
         after = users[-1]
 
 
-def _erase(customer: int, bucket: int, user: UUID, now: datetime) -> Command:
+def _erase(customer: int, bucket: int, user: UUID, now: datetime) -> InboxCommand:
     message = Erase(customer, str(user), milliseconds(now), str(NOBODY))
-    return Command(bucket, Kind.ERASE, encode(message), now)
+    return InboxCommand(bucket, InboxKind.ERASE, encode(message), now)
 
 
 def _forget_days(connection: Connection, bucket: int, customer: Customer, now: datetime) -> bool:

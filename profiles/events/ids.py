@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from core.errors import InvalidParameterError
-from core.limits import Limits
+from core.limits import RequestLimits
 from core.messages import Id
 from core.query import Parameters
 from usersync.platform_ids import NO_ID, is_macro, is_sound
@@ -17,7 +17,7 @@ _NO_DEVICE = re.compile(r"[0-]*")
 """Devices that limit tracking all show the same id of zeros: it names nobody."""
 
 
-def user_key_in(data: dict[str, Any], path: tuple[str, ...], limits: Limits) -> list[Id]:
+def user_key_in(data: dict[str, Any], path: tuple[str, ...], limits: RequestLimits) -> list[Id]:
     """Returns the customer's own user id inside `data`, if a sound text or integer stands at `path`."""
     if not path:
         return []
@@ -39,7 +39,7 @@ def _value_at(data: dict[str, Any], path: tuple[str, ...]) -> Any:
     return value
 
 
-def ids_in(values: Parameters, limits: Limits) -> list[Id]:
+def ids_in(values: Parameters, limits: RequestLimits) -> list[Id]:
     """Returns the platform's id and the device ids among the parameters, in the order of precedence.
 
     Raises InvalidParameterError for an id that cannot be kept, or that would name many users.
@@ -58,7 +58,7 @@ def ids_in(values: Parameters, limits: Limits) -> list[Id]:
     return found
 
 
-def _id_of(kind: str, parameter: str, values: Parameters, limits: Limits) -> list[Id]:
+def _id_of(kind: str, parameter: str, values: Parameters, limits: RequestLimits) -> list[Id]:
     value = values[parameter]
     if value is None or not is_sound(value, limits.id_bytes) or is_macro(value):
         raise InvalidParameterError(parameter)

@@ -2,11 +2,11 @@
 
 from django.db import models
 
-from core.configuration import Configuration
+from core.configuration import ConfigurationModel
 from core.models import Customer
 
 
-class Attribute(Configuration):
+class Attribute(ConfigurationModel):
     """A path seen in, or declared for, the data; usable for audiences once enabled."""
 
     class Type(models.TextChoices):

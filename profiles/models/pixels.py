@@ -2,12 +2,12 @@
 
 from django.db import models
 
-from core.configuration import Configuration
+from core.configuration import ConfigurationModel
 from core.models import Customer
 from integrations.models import Platform
 
 
-class Pixel(Configuration):
+class Pixel(ConfigurationModel):
     """A collection point: requests name it by `id`."""
 
     id = models.AutoField("pixel id", primary_key=True)
@@ -30,7 +30,7 @@ class Pixel(Configuration):
         return f"{self.name} ({self.id})"
 
 
-class PixelIntegration(Configuration):
+class PixelIntegration(ConfigurationModel):
     """A platform whose user sync a pixel starts."""
 
     pixel = models.ForeignKey(Pixel, models.CASCADE)

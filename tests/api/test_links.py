@@ -3,8 +3,8 @@
 import pytest
 from django.conf import settings
 
+from core.keys import TokenSigner
 from core.models import ApiKey, Customer
-from core.tokens import Tokens
 from integrations.models import Platform
 from tests.support.api_caller import Caller, caller
 from usersync.links import PURPOSE, Link, LinkKind, read_link
@@ -20,7 +20,7 @@ def test_links__asked_for__answer_an_address_that_the_edge_understands(
     assert answer.status == 200
     place, _, token = answer.body["url"].rpartition("/")
     assert place == f"{settings.EDGE_URL}/{kind[0]}"
-    tokens = Tokens(settings.ENVIRONMENT.derived_secrets(PURPOSE))
+    tokens = TokenSigner(settings.ENVIRONMENT.derived_secrets(PURPOSE))
     assert read_link(tokens, token) == Link(LinkKind(kind), platform.pk, BODY["target"], "spring")
 
 

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from api import mapping_upload
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.models import Customer, Inbox
 from integrations.models import Platform
 from tests.support.api_caller import BASE, Caller, caller
@@ -54,9 +54,9 @@ def table(*lines: Any) -> bytes:
     return b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
 
 
-def stored() -> list[tuple[int, Kind, dict[str, Any]]]:
+def stored() -> list[tuple[int, InboxKind, dict[str, Any]]]:
     rows = Inbox.objects.order_by("id")
-    return [(row.bucket, Kind(row.kind), json.loads(bytes(row.query))) for row in rows]
+    return [(row.bucket, InboxKind(row.kind), json.loads(bytes(row.query))) for row in rows]
 
 
 def test_line__with_our_user_id__is_a_sync_as_the_edge_writes_it(
@@ -70,7 +70,7 @@ def test_line__with_our_user_id__is_a_sync_as_the_edge_writes_it(
     assert answer.results == [{"lines": 1, "stored": 1, "errors": 0}]
     ((bucket, kind, message),) = stored()
     at = message.pop("at")
-    assert (bucket, kind) == (buckets.of_value("é x"), Kind.SYNC)
+    assert (bucket, kind) == (buckets.of_value("é x"), InboxKind.SYNC)
     assert message == {
         "customer": shop.m,
         "platform": platform.pl,
@@ -98,7 +98,7 @@ def test_line__with_another_id__goes_to_the_bucket_of_that_id(
     upload(admin, table({"platform": platform.pl, "platform_user_id": "x", **named}))
 
     ((bucket, kind, message),) = stored()
-    assert (bucket, kind, message["id"]) == (buckets.of_value(as_id[1]), Kind.MATCH, as_id)
+    assert (bucket, kind, message["id"]) == (buckets.of_value(as_id[1]), InboxKind.MATCH, as_id)
 
 
 BAD_LINES: list[tuple[Any, str]] = [

@@ -9,7 +9,7 @@ import pytest
 from activation.models import Activation, Batch, Delivery
 from audiences.models import Audience, Membership
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.models import BadRow, Customer
 from integrations.models import Platform
 from profiles.models import HotId, Identity, Profile, ProfileMerge
@@ -190,7 +190,7 @@ def test_bad_rows__replayed__are_back_in_the_inbox(admin: Caller, shop: Customer
             bucket=number,
             id=number + 1,
             customer_id=customer.m,
-            kind=Kind.EVENT,
+            kind=InboxKind.EVENT,
             query=b'{"customer":1}',
             body=b"\xff",
             reason="broken",
@@ -216,7 +216,7 @@ def test_bad_rows__of_a_customer_and_a_reason__are_found_and_replayed_together(
             bucket=number,
             id=number,
             customer_id=customer.m,
-            kind=Kind.EVENT,
+            kind=InboxKind.EVENT,
             query=b"{}",
             reason=reason,
             received_at=NOW,

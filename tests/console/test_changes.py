@@ -8,7 +8,7 @@ from django.test import Client
 
 from activation.models import Activation
 from audiences.models import Audience
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.models import ApiKey, Customer, Inbox
 from integrations.models import Platform
 from profiles.models import Attribute, Pixel
@@ -49,7 +49,7 @@ def new_platform(console: Client, **more: str) -> str:
 
 def test_audience__saved__is_built_by_its_service(audience: Audience) -> None:
     assert audience.status == Audience.Status.BUILDING
-    assert Inbox.objects.filter(kind=Kind.BUILD).count() == 256
+    assert Inbox.objects.filter(kind=InboxKind.BUILD).count() == 256
 
 
 def test_audience__changed__has_a_new_version_once(console: Client, audience: Audience, pixel: Pixel) -> None:
@@ -108,7 +108,7 @@ def test_activation__saved__is_activated_by_its_service(console: Client, audienc
 
     submit(console, "/activation/activation/add/", **typed, settings='{"segment_id": 4711}')
     assert Activation.objects.get().settings == {"segment_id": 4711}
-    assert Inbox.objects.filter(kind=Kind.BACKFILL).count() == 256
+    assert Inbox.objects.filter(kind=InboxKind.BACKFILL).count() == 256
 
 
 def test_activation__previewed__sends_nothing(console: Client, audience: Audience) -> None:

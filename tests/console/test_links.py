@@ -4,8 +4,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from core.keys import TokenSigner
 from core.models import Customer
-from core.tokens import Tokens
 from integrations.models import Platform
 from usersync.links import PURPOSE, Link, LinkKind, read_link
 
@@ -25,7 +25,7 @@ def test_links__asked_for__are_shown_signed(console: Client, platform: Platform)
     page = _page(console, platform, "https://shop.example/?a=1&b=2")
     url = page.partition('id="link">')[2].partition("<")[0]
     assert url.startswith(f"{settings.EDGE_URL}/v/")
-    tokens = Tokens(settings.ENVIRONMENT.derived_secrets(PURPOSE))
+    tokens = TokenSigner(settings.ENVIRONMENT.derived_secrets(PURPOSE))
     expected = Link(LinkKind.VIEW, platform.pk, "https://shop.example/?a=1&b=2", "spring")
     assert read_link(tokens, url.rpartition("/")[2]) == expected
 

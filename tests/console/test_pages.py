@@ -10,7 +10,7 @@ from django.test import Client
 from activation.models import Activation, Batch, DeadLetter
 from audiences.models import Audience
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.models import ApiKey, BadRow, Customer, Inbox
 from integrations.models import Platform
 from profiles.models import Attribute, Identity, Pixel, PixelIntegration, Profile
@@ -68,7 +68,7 @@ def furnished(db: None) -> Customer:
         bucket=3,
         id=4,
         customer_id=1,
-        kind=Kind.EVENT,
+        kind=InboxKind.EVENT,
         query=b"{}",
         body=b"<script>alert(2)</script>",
         reason="broken",

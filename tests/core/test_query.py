@@ -3,7 +3,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.query import Query, pairs, unquote
+from core.query import QueryString, pairs, unquote
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
@@ -29,7 +29,7 @@ def _strict(text: str) -> str | None:
 
 
 def test_query__repeated__keeps_the_first_and_says_so() -> None:
-    query = Query(b"a=1&b=2&a=3&%61=4&c")
+    query = QueryString(b"a=1&b=2&a=3&%61=4&c")
     assert query.values == {"a": "1", "b": "2", "c": ""}
     assert query.repeated == {"a"}
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from core.errors import TooLargeError
-from core.limits import Limits
+from core.errors import InputTooLargeError
+from core.limits import RequestLimits
 from edge import body as bodies
 from edge.answers import RequestRefusedError
 
-LIMITS = Limits(body_bytes=10, body_seconds=0.05)
+LIMITS = RequestLimits(body_bytes=10, body_seconds=0.05)
 
 
 def _read(messages: Sequence[dict[str, Any]], length: int) -> bytes:
@@ -40,7 +40,7 @@ def test_read__in_pieces__is_put_together(length: int) -> None:
 
 
 def test_read__longer_than_the_limit__stops_there() -> None:
-    with pytest.raises(TooLargeError):
+    with pytest.raises(InputTooLargeError):
         _read([_part(b"123456"), _part(b"123456")], -1)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from django.test import override_settings
 
-from core.inbox import Kind
+from core.inbox import InboxKind
 from profiles.models import Pixel
 from profiles.tags import tag
 from tests.support.browser import Browser, Site, find_browser
@@ -50,7 +50,7 @@ def test_page__with_the_tag__matches_five_platforms_one_after_another_once_it_ha
     asked = _answered(sites, "/sync")
     sites.sandbox.faults(target=f"sync/{platforms[0]}", delay=0.5)  # whoever does not wait for it comes first
     with Site(_tag(sites, pixel)) as site, Browser(site.url):
-        until(lambda: len(sites.stored(Kind.CONFIRM)) == 1, SECONDS)
+        until(lambda: len(sites.stored(InboxKind.CONFIRM)) == 1, SECONDS)
         until(lambda: ("interactive", "dmpsync") in site.told[:-4], SECONDS)
         assert _answered(sites, "/sync") == asked
         site.release()
@@ -58,13 +58,13 @@ def test_page__with_the_tag__matches_five_platforms_one_after_another_once_it_ha
         until(lambda: ("complete", "dmpsync") in site.told, SECONDS)
         assert {names for _, names in site.told} <= {"", "dmpsync"}
 
-        (user,) = {row["user"] for row in sites.stored(Kind.CONFIRM)}
+        (user,) = {row["user"] for row in sites.stored(InboxKind.CONFIRM)}
         mapped = sites.mapped()
         assert next(iter(mapped)) == platforms[0]
         assert set(mapped) == set(platforms[:5])
         assert {owner for owner, _ in mapped.values()} == {user}
         assert mapped[platforms[0]][1] in sites.sandbox.state()["sync"][str(platforms[0])]["ids"]
-        (extra,) = [row["extra"] for row in sites.stored(Kind.SYNC) if "extra" in row]
+        (extra,) = [row["extra"] for row in sites.stored(InboxKind.SYNC) if "extra" in row]
         assert extra == {"dc": "ewr"}
 
         site.reload()
@@ -110,6 +110,6 @@ def test_page__third_party_cookies_blocked__ends_in_no_cookie_and_leaves_no_prof
         site.release()
         until(lambda: _answered(sites, "/sync", "no-cookie") == before[1] + 1, SECONDS)
     assert _answered(sites, "/dp", "no-cookie") == before[0] + 1
-    assert sites.stored(Kind.SYNC) == sites.stored(Kind.CONFIRM) == []
-    assert not any(row.get("confirmed") for row in sites.stored(Kind.EVENT))
+    assert sites.stored(InboxKind.SYNC) == sites.stored(InboxKind.CONFIRM) == []
+    assert not any(row.get("confirmed") for row in sites.stored(InboxKind.EVENT))
     assert sites.sandbox.state()["sync"] == {}

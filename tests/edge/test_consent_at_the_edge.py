@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from core.consent_mode import ConsentMode
-from core.inbox import Kind
+from core.inbox import InboxKind
 from edge.answers import GIF
 from tests.support.consent_modes import SYNC, USER, customer_wants
 from tests.support.consent_strings import tcf
@@ -100,7 +100,7 @@ def _check_consent_travels(edge: Edge) -> None:
     assert edge.client.get("/dp", back.query, cookie=first.cookie).name == "confirmed"
     first = _send(edge, "/uid", {**SYNC, **consent})
     assert edge.client.get("/uid", urlsplit(first.headers["location"]).query, cookie=first.cookie).name == "stored"
-    assert [row.kind for row in edge.rows()] == [Kind.EVENT, Kind.CONFIRM, Kind.SYNC]
+    assert [row.kind for row in edge.rows()] == [InboxKind.EVENT, InboxKind.CONFIRM, InboxKind.SYNC]
 
 
 def test_edge__consent_off__judges_nothing(edge: Edge) -> None:

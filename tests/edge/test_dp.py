@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from edge.answers import GIF
 from tests.support.edge_client import COMMON
 from tests.support.edge_process import CUSTOMER, DP, OTHER_PIXEL, PIXEL, Edge, StoredRow
@@ -46,7 +46,7 @@ def test_dp__with_cookie__is_accepted_and_answers_as_t_says(
     assert COMMON.items() <= reply.headers.items()
     assert "set-cookie" not in reply.headers
     row = edge.only_row()
-    assert (row.bucket, row.kind, row.body) == (buckets.of_user(uuid.UUID(USER)), Kind.EVENT, b'{"a": 1}')
+    assert (row.bucket, row.kind, row.body) == (buckets.of_user(uuid.UUID(USER)), InboxKind.EVENT, b'{"a": 1}')
     assert abs(row.message.pop("at") / 1000 - time.time()) < 60
     assert row.message == {"customer": CUSTOMER, "pixel": PIXEL, "user": USER, "confirmed": True}
 

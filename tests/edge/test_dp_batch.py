@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from edge.endpoints.dp_batch import AT_ONCE, CHUNK_LINES, MOST_LINES, WHOLE
 from tests.support.edge_client import COMMON, Reply, target
 from tests.support.edge_process import CUSTOMER, DP, OTHER_PIXEL, PIXEL, Edge, api_key, until
@@ -66,7 +66,7 @@ def test_batch__every_line_is_committed_as_dp_would_store_it(edge: Edge) -> None
     assert "set-cookie" not in reply.headers
 
     rows = {row.message.get("user") or row.message["ids"][0][1]: row for row in edge.rows()}
-    assert {row.kind for row in rows.values()} == {Kind.EVENT}
+    assert {row.kind for row in rows.values()} == {InboxKind.EVENT}
     first = rows[USER]
     assert first.body == b'{"a": {"b": [1, 2]}, "UserId": 7}'
     assert first.bucket == buckets.of_user(uuid.UUID(USER))

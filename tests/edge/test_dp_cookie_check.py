@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from edge.answers import GIF
 from tests.support.edge_process import CUSTOMER, DP, OTHER_CUSTOMER, OTHER_PIXEL, PIXEL, Edge, EdgeProcess, until
 
@@ -29,7 +29,7 @@ def test_dp__nobody_known__keeps_the_data_under_a_new_id_and_confirms_it_when_it
     confirmed = edge.client.send("GET", location, cookie=reply.cookie)
     assert (confirmed.status, confirmed.name, confirmed.body) == (200, "confirmed", GIF)
     confirm = edge.rows()[1]
-    assert (confirm.kind, confirm.bucket, confirm.body) == (Kind.CONFIRM, row.bucket, None)
+    assert (confirm.kind, confirm.bucket, confirm.body) == (InboxKind.CONFIRM, row.bucket, None)
     del confirm.message["at"]
     assert confirm.message == {"customer": CUSTOMER, "user": reply.cookie}
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.inbox import Kind
+from core.inbox import InboxKind
 from tests.support.edge_client import Client, Reply
 from tests.support.edge_process import DP, PIXEL, SIGNED_PLATFORM, TOKEN_PLATFORM, TOKENS, Edge
 
@@ -59,7 +59,7 @@ def neighbour(edge: Edge) -> Iterator["Neighbour"]:
     sender.start()
     yield sender
     sender.stop()
-    kept = sum(row.message.get("user") == NEIGHBOUR for row in edge.rows() if row.kind == Kind.EVENT)
+    kept = sum(row.message.get("user") == NEIGHBOUR for row in edge.rows() if row.kind == InboxKind.EVENT)
     assert sender.refused == []
     assert kept == sender.accepted > 0
 

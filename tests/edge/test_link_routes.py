@@ -6,8 +6,8 @@ import pytest
 
 from core import buckets
 from core.consent_mode import ConsentMode
-from core.inbox import Kind
-from core.tokens import Tokens
+from core.inbox import InboxKind
+from core.keys import TokenSigner
 from tests.support.consent_modes import USER, customer_wants
 from tests.support.consent_strings import tcf
 from tests.support.edge_client import COMMON, Reply
@@ -28,7 +28,7 @@ def link(kind: LinkKind = LinkKind.CLICK, platform: int = TOKEN_PLATFORM, mailin
     """The path of a link that the edge of the tests has signed."""
     from django.conf import settings
 
-    tokens = Tokens(settings.ENVIRONMENT.derived_secrets(PURPOSE))
+    tokens = TokenSigner(settings.ENVIRONMENT.derived_secrets(PURPOSE))
     return make_link(tokens, "", platform, kind, TARGET, mailing)
 
 
@@ -49,7 +49,7 @@ def test_link__browser_that_is_known__is_matched(edge: Edge, kind: LinkKind, nam
     _check_led(reply, name)
     assert "set-cookie" not in reply.headers
     row = edge.only_row()
-    assert (row.kind, row.bucket) == (Kind.SYNC, buckets.of_value(CONTACT))
+    assert (row.kind, row.bucket) == (InboxKind.SYNC, buckets.of_value(CONTACT))
     del row.message["at"]
     assert row.message == {
         "customer": CUSTOMER,
@@ -116,7 +116,7 @@ def test_link__forged__leads_nowhere(edge: Edge, click: str) -> None:
     forged += [
         click.replace("/c/", "/c//"),
         click + "/",
-        make_link(Tokens(["another"]), "", 1, LinkKind.CLICK, TARGET, ""),
+        make_link(TokenSigner(["another"]), "", 1, LinkKind.CLICK, TARGET, ""),
     ]
     for path in forged:
         reply = edge.client.get(path, {"u": CONTACT}, cookie=USER)

@@ -9,7 +9,7 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_o
 import pytest
 
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from tests.support.consent_modes import SYNC, USER
 from tests.support.edge_client import COMMON
 from tests.support.edge_process import DP, Edge, EdgeProcess, until
@@ -58,7 +58,11 @@ def test_opt_out__browser_that_is_known__is_forgotten_everywhere_until_it_opts_i
         assert (name, browser.cookies) == ("opted-out", {"dmpopt": "1"})
         assert "You have opted out" in page
         row = edge.only_row()
-        assert (row.kind, row.bucket, row.message["user"]) == (Kind.OPT_OUT, buckets.of_user(uuid.UUID(user)), user)
+        assert (row.kind, row.bucket, row.message["user"]) == (
+            InboxKind.OPT_OUT,
+            buckets.of_user(uuid.UUID(user)),
+            user,
+        )
         assert abs(row.message["at"] / 1000 - time.time()) < 60
 
         for again in ("/opt-out", page_view, f"/uid?userid=a&pl={SYNC['pl']}&plsec={SYNC['plsec']}"):
@@ -104,7 +108,7 @@ def test_opt_in__known_browser__is_stored_before_the_answer(edge: Edge) -> None:
     assert (reply.status, reply.name) == (200, "opted-in")
     assert reply.headers["set-cookie"] == f"dmpopt=; Path=/; Max-Age=0; {SECURE}"
     row = edge.only_row()
-    assert (row.kind, row.bucket, row.message["user"]) == (Kind.OPT_IN, buckets.of_user(uuid.UUID(USER)), USER)
+    assert (row.kind, row.bucket, row.message["user"]) == (InboxKind.OPT_IN, buckets.of_user(uuid.UUID(USER)), USER)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from core.inbox import Kind
+from core.inbox import InboxKind
 from edge.answers import GIF
 from tests.support.edge_client import COMMON
 from tests.support.sync_sites import CUSTOMER, Hop, Sites, Visitor
@@ -52,7 +52,7 @@ def test_dp__first_visit__syncs_once_the_cookie_is_confirmed(sites: Sites) -> No
     pixel = sites.pixel(sites.platform(), sites.platform())
     hops = Visitor().open(sites.address("/dp", pixel, "&t=gif"))
     assert _names(hops) == ["cookie-check", "confirmed", "stored", "stored"]
-    (event,) = sites.stored(Kind.EVENT)
+    (event,) = sites.stored(InboxKind.EVENT)
     assert {user for user, _ in sites.mapped().values()} == {event["user"]}
 
 
@@ -93,7 +93,7 @@ def test_chain__platform_that_needs_a_script__is_left_to_the_script(sites: Sites
     hops = _known(sites).open(sites.address("/dp", pixel, "&t=gif"))
     assert _names(hops) == ["accepted", "stored"]
     assert not any("/sync/js" in hop.url for hop in hops)
-    (row,) = sites.stored(Kind.SYNC)
+    (row,) = sites.stored(InboxKind.SYNC)
     assert (row["platform"], row["extra"]) == (image, {"dc": "ewr"})
 
 

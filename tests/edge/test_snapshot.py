@@ -2,7 +2,7 @@
 
 import time
 
-from core.secrets import KeyRing
+from core.keys import KeyRing
 from tests.support.edge_process import (
     CUSTOMER,
     DP,

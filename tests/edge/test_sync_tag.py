@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from core.inbox import Kind
+from core.inbox import InboxKind
 from tests.support.edge_client import COMMON, Reply
 from tests.support.sync_sites import CUSTOMER, Sites, Visitor, running_sites, sites
 
@@ -124,4 +124,4 @@ def test_sync__platform_that_the_pixel_does_not_have__leads_nowhere(sites: Sites
 def test_sync__disabled_or_without_template__is_not_due(sites: Sites) -> None:
     pixel = sites.pixel(sites.platform(enabled=False), sites.platform(""), sites.platform("https://x.example/?u=old"))
     assert _due(sites.edge.client.get("/sync", {"m": CUSTOMER, "id": pixel}, cookie=USER)) == []
-    assert sites.stored(Kind.SYNC) == []
+    assert sites.stored(InboxKind.SYNC) == []

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from edge.answers import GIF
 from tests.support.edge_client import COMMON
 from tests.support.edge_process import CUSTOMER, DISABLED_PLATFORM, TOKEN_PLATFORM, TOKENS, Edge
@@ -30,7 +30,7 @@ def test_uid__token_right__is_stored(edge: Edge, parameter: str, token: str) -> 
     assert reply.headers["content-type"] == "image/gif"
     assert COMMON.items() <= reply.headers.items()
     row = edge.only_row()
-    assert (row.bucket, row.kind, row.body) == (buckets.of_value("abcdef123"), Kind.SYNC, None)
+    assert (row.bucket, row.kind, row.body) == (buckets.of_value("abcdef123"), InboxKind.SYNC, None)
     at = row.message.pop("at")
     assert abs(at / 1000 - _received_at(edge)) < 1
     assert row.message == {

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.messages import Event
 from core.models import BadRow, Inbox
 from pipeline.bad_rows import replay
@@ -15,25 +15,25 @@ from tests.support.shop import Shop, somebody
 EVENT = b'{"customer":1,"pixel":1,"at":1700000000000,"user":"00000000-0000-4000-8000-000000000042"}'
 
 POISON: dict[str, tuple[int, bytes, bytes | None]] = {
-    "bytes that are no JSON": (Kind.EVENT, b"\xff\x00{", None),
-    "a message of another shape": (Kind.EVENT, b'{"customer":"one"}', None),
-    "a user id that is none": (Kind.EVENT, b'{"customer":1,"pixel":1,"at":1,"user":"nobody"}', None),
-    "an event of nobody": (Kind.EVENT, b'{"customer":1,"pixel":1,"at":1}', None),
-    "a customer beyond the column": (Kind.EVENT, EVENT.replace(b'r":1', b'r":99999999999'), None),
+    "bytes that are no JSON": (InboxKind.EVENT, b"\xff\x00{", None),
+    "a message of another shape": (InboxKind.EVENT, b'{"customer":"one"}', None),
+    "a user id that is none": (InboxKind.EVENT, b'{"customer":1,"pixel":1,"at":1,"user":"nobody"}', None),
+    "an event of nobody": (InboxKind.EVENT, b'{"customer":1,"pixel":1,"at":1}', None),
+    "a customer beyond the column": (InboxKind.EVENT, EVENT.replace(b'r":1', b'r":99999999999'), None),
     "a kind that nobody knows": (77, b"{}", None),
-    "a body that is no JSON": (Kind.EVENT, EVENT, b'{"a":'),
-    "a body that is no object": (Kind.EVENT, EVENT, b"[1, 2]"),
-    "a body that the database refuses": (Kind.EVENT, EVENT, b'{"a":"\\u0000"}'),
-    "a key that the database refuses": (Kind.EVENT, EVENT, b'{"\\u0000":1}'),
-    "a lone surrogate": (Kind.EVENT, EVENT, b'{"a":"\\ud800"}'),
-    "a body too deep to read": (Kind.EVENT, EVENT, b'{"a":' * 20_000 + b"1" + b"}" * 20_000),
-    "a sync of nobody": (Kind.SYNC, b'{"customer":1,"platform":1,"user":"","platform_user_id":"x","at":1}', None),
+    "a body that is no JSON": (InboxKind.EVENT, EVENT, b'{"a":'),
+    "a body that is no object": (InboxKind.EVENT, EVENT, b"[1, 2]"),
+    "a body that the database refuses": (InboxKind.EVENT, EVENT, b'{"a":"\\u0000"}'),
+    "a key that the database refuses": (InboxKind.EVENT, EVENT, b'{"\\u0000":1}'),
+    "a lone surrogate": (InboxKind.EVENT, EVENT, b'{"a":"\\ud800"}'),
+    "a body too deep to read": (InboxKind.EVENT, EVENT, b'{"a":' * 20_000 + b"1" + b"}" * 20_000),
+    "a sync of nobody": (InboxKind.SYNC, b'{"customer":1,"platform":1,"user":"","platform_user_id":"x","at":1}', None),
     "a want of no user": (
-        Kind.WANT,
+        InboxKind.WANT,
         b'{"customer":1,"activation":1,"platform":1,"platform_user_id":"x","user":"","epoch":0,"version":0,"wanted":true}',
         None,
     ),
-    "a build of nothing": (Kind.BUILD, b"null", None),
+    "a build of nothing": (InboxKind.BUILD, b"null", None),
 }
 
 
@@ -57,7 +57,7 @@ def test_row_that_cannot_be_absorbed__ends_alone_among_the_bad_rows(
 
 
 def test_bad_row__says_why_and_whose_it_is(shop: Shop) -> None:
-    shop.append(0x42, Kind.EVENT, EVENT, b"nonsense")
+    shop.append(0x42, InboxKind.EVENT, EVENT, b"nonsense")
     shop.absorb()
 
     (bad,) = shop.bad_rows()
@@ -68,7 +68,7 @@ def test_bad_row__says_why_and_whose_it_is(shop: Shop) -> None:
 
 rows = st.lists(
     st.tuples(
-        st.sampled_from([*map(int, Kind), 0, 99]),
+        st.sampled_from([*map(int, InboxKind), 0, 99]),
         st.one_of(st.binary(max_size=40), st.sampled_from([EVENT, b"{}", b"null", b'{"customer":1}'])),
         st.one_of(st.none(), st.binary(max_size=40), st.text(max_size=20).map(lambda text: text.encode())),
     ),

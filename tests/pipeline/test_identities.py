@@ -3,7 +3,7 @@
 import pytest
 
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.models import Inbox
 from profiles.models import HotId, Profile, ProfileMerge
 from profiles.state import MOST_IDS
@@ -297,7 +297,7 @@ def test_same_ids_of_two_customers__name_different_users(shop: Shop) -> None:
     shop.event(user, {"a": 1})
     shop.absorb()
     query = f'{{"customer":2,"pixel":99,"at":{now_ms()},"user":"{user}","confirmed":true}}'
-    shop.append(buckets.of_user(user), Kind.EVENT, query.encode(), b'{"b": 2}')
+    shop.append(buckets.of_user(user), InboxKind.EVENT, query.encode(), b'{"b": 2}')
     shop.absorb()
 
     attributes = {one.customer_id: one.attributes for one in Profile.objects.filter(user_id=user)}

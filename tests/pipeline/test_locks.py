@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg import Cursor
 
-from core import buckets, database
-from core.buckets import BUCKET_LOCKS, TRY, try_lock
+from core import buckets, database, user_ids
+from core.buckets import BUCKET_LOCKS, TRY_LOCK, try_lock
 from pipeline.absorb import absorber as absorbing
 from pipeline.absorb import loader, rows
 from pipeline.absorb.absorber import Absorber
@@ -116,7 +116,7 @@ def test_lock_and_read_in_one_statement__would_absorb_twice(
 
 
 def test_lock_statement__touches_no_table() -> None:
-    tables = re.findall(r"(?:FROM|JOIN)\s+(\w+)", TRY)
+    tables = re.findall(r"(?:FROM|JOIN)\s+(\w+)", TRY_LOCK)
     assert tables == ["unnest"]
 
 
@@ -144,8 +144,8 @@ def test_bucket__that_became_free_while_profiles_were_loaded__is_not_taken_for_l
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who was out of reach a moment ago is not somebody new: nothing of theirs is overwritten."""
-    far = buckets.new_user_id(7)
-    older, merged = buckets.new_user_id(7), buckets.new_user_id(9)
+    far = user_ids.new(7)
+    older, merged = user_ids.new(7), user_ids.new(9)
     shop.event(far, {"kept": 1}, ids=[("device:devid_g", "g")])
     shop.event(older, ids=[("device:devid_a", "a")])
     shop.absorb()

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import buckets
-from core.inbox import Kind
-from core.messages import Choice, encode
+from core.inbox import InboxKind
+from core.messages import OptOutChoice, encode
 from core.models import Customer
 from integrations.models import Platform
 from profiles.user_counts import known_users
@@ -54,8 +54,8 @@ def without_zeros(counts: dict[int, int]) -> dict[int, int]:
     return {key: count for key, count in counts.items() if count}
 
 
-def choose(shop: Shop, kind: Kind, user: Any) -> None:
-    shop.append(buckets.of_user(user), kind, encode(Choice(str(user), now_ms())))
+def choose(shop: Shop, kind: InboxKind, user: Any) -> None:
+    shop.append(buckets.of_user(user), kind, encode(OptOutChoice(str(user), now_ms())))
 
 
 def run_out(shop: Shop) -> None:
@@ -85,7 +85,7 @@ def test_counters__after_any_history__equal_a_real_count(
         elif step == "event":
             shop.event(user, confirmed=bool(place))
         elif step in {"out", "in"}:
-            choose(shop, Kind.OPT_OUT if step == "out" else Kind.OPT_IN, user)
+            choose(shop, InboxKind.OPT_OUT if step == "out" else InboxKind.OPT_IN, user)
         elif step == "expire":
             run_out(shop)
         else:
@@ -123,8 +123,8 @@ def test_user__new_to_one_customer_and_known_to_another__counts_for_both(shop: S
     shop.sync(user, ads, "x-1")
     shop.absorb()
 
-    shop.append(buckets.of_user(user), Kind.MAPPED, encode(Mapped(1, ads.pl, "x-2", str(user), 1, now_ms())))
-    shop.append(buckets.of_user(user), Kind.MAPPED, encode(Mapped(2, theirs.pl, "y", str(user), 1, now_ms())))
+    shop.append(buckets.of_user(user), InboxKind.MAPPED, encode(Mapped(1, ads.pl, "x-2", str(user), 1, now_ms())))
+    shop.append(buckets.of_user(user), InboxKind.MAPPED, encode(Mapped(2, theirs.pl, "y", str(user), 1, now_ms())))
     shop.absorb()
 
     assert mapped_users() == counted(MAPPED) == {ads.pl: 1, theirs.pl: 1}

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from core.limits import Limits
+from core.limits import RequestLimits
 from core.transactions import send
 from integrations.models import Platform
 from profiles.match_lines import MatchLines
@@ -25,7 +25,7 @@ def ads(shop: Shop) -> Platform:
 def match(shop: Shop, platform: Platform, platform_user_id: str, **named: Any) -> None:
     """As an upload of one line does."""
     protections = {shop.customer.m: Protection.of_customer(shop.customer)}
-    table = MatchLines({platform.pl: shop.customer.m}, protections, Limits())
+    table = MatchLines({platform.pl: shop.customer.m}, protections, RequestLimits())
     line = {"platform": platform.pl, "platform_user_id": platform_user_id, **named}
     send([table.read(msgspec.json.encode(line), datetime.now(UTC))])
     shop.absorb()

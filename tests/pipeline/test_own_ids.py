@@ -5,8 +5,8 @@ import pytest
 from activation import services as activations
 from activation.models import Activation
 from core import buckets
-from core.inbox import Kind
-from core.messages import Choice, encode
+from core.inbox import InboxKind
+from core.messages import OptOutChoice, encode
 from integrations.models import Platform
 from tests.support.shop import Shop, now_ms, rule, somebody
 
@@ -57,11 +57,11 @@ def test_opted_out__is_removed_and_comes_back_when_opted_in(shop: Shop, buyers: 
     user = somebody()
     shop.event(user, {"amount": 150})
     shop.absorb()
-    shop.append(buckets.of_user(user), Kind.OPT_OUT, encode(Choice(str(user), now_ms())))
+    shop.append(buckets.of_user(user), InboxKind.OPT_OUT, encode(OptOutChoice(str(user), now_ms())))
     shop.absorb()
     assert shop.wanted(buyers) == set()
 
-    shop.append(buckets.of_user(user), Kind.OPT_IN, encode(Choice(str(user), now_ms())))
+    shop.append(buckets.of_user(user), InboxKind.OPT_IN, encode(OptOutChoice(str(user), now_ms())))
     shop.event(user, {"amount": 150})
     shop.absorb()
     assert shop.wanted(buyers) == {str(user)}

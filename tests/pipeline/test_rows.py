@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 
 from core.buckets import BUCKETS
-from core.inbox import Kind
+from core.inbox import InboxKind
 from pipeline.absorb.rows import PEEK, TAKE
 from tests.support.shop import Shop
 
@@ -21,8 +21,8 @@ def _cost(database: psycopg.Connection[Any], statement: str, values: list[Any]) 
 
 
 def test_looking_for_bulk_work__reads_nothing_of_a_long_backlog(shop: Shop, database: psycopg.Connection[Any]) -> None:
-    database.execute(BACKLOG, [BUCKETS, int(Kind.EVENT)])
-    for kind in (Kind.BUILD, Kind.CONVERT):
+    database.execute(BACKLOG, [BUCKETS, int(InboxKind.EVENT)])
+    for kind in (InboxKind.BUILD, InboxKind.CONVERT):
         shop.append(200, kind, b"")
 
     for statement, values in ((PEEK[True], [0, BUCKETS - 1, 16]), (TAKE[True], [list(range(BUCKETS)), 16])):

@@ -6,7 +6,7 @@ import pytest
 from activation.messages import Want
 from activation.models import Activation, Delivery
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from integrations.models import Platform
 from tests.support.shop import Shop, now_ms, rule, somebody
 from usersync.models import UserMapping
@@ -36,7 +36,7 @@ def want(shop: Shop, activation: Activation, platform_user_id: str, wanted: bool
         version,
         wanted,
     )
-    shop.append(buckets.of_value(platform_user_id), Kind.WANT, msgspec.json.encode(message))
+    shop.append(buckets.of_value(platform_user_id), InboxKind.WANT, msgspec.json.encode(message))
     shop.absorb()
 
 

@@ -17,7 +17,7 @@ import psycopg
 django.setup()
 
 from core import database
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.models import Inbox
 from pipeline.absorb import stage
 from pipeline.absorb.handlers import HANDLERS
@@ -40,7 +40,7 @@ def main() -> None:
 def _meet(mark: str | None, number: signal.Signals) -> None:
     if not mark:
         return
-    known = HANDLERS[Kind.EVENT]
+    known = HANDLERS[InboxKind.EVENT]
     met = False
 
     def handle(work: Any, row: Any, message: Any) -> None:
@@ -50,7 +50,7 @@ def _meet(mark: str | None, number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
         known.handle(work, row, message)
 
-    HANDLERS[Kind.EVENT] = replace(known, handle=handle)
+    HANDLERS[InboxKind.EVENT] = replace(known, handle=handle)
 
 
 if __name__ == "__main__":

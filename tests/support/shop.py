@@ -17,7 +17,7 @@ from audiences import services as audiences
 from audiences.attributes import set_attribute
 from audiences.models import Audience, Membership
 from core import buckets
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.messages import Confirm, Event, Id, Sync
 from core.models import BadRow, Customer, Inbox
 from integrations.models import Platform
@@ -87,17 +87,17 @@ class Shop:
         bucket = buckets.of_user(user) if user is not None else buckets.of_value(ids[0][1])
         body = data if isinstance(data, bytes | None) else json.dumps(data).encode()
         moment = None if received is None else datetime.fromtimestamp(received / 1000, UTC)
-        return self.append(bucket, Kind.EVENT, msgspec.json.encode(message), body, moment)
+        return self.append(bucket, InboxKind.EVENT, msgspec.json.encode(message), body, moment)
 
     def confirm(self, user: UUID, ids: Sequence[Id] = ()) -> None:
         message = Confirm(self.customer.m, str(user), now_ms(), list(ids))
-        self.append(buckets.of_user(user), Kind.CONFIRM, msgspec.json.encode(message))
+        self.append(buckets.of_user(user), InboxKind.CONFIRM, msgspec.json.encode(message))
 
     def sync(self, user: UUID, platform: Platform, platform_user_id: str, **more: Any) -> None:
         """What `/uid` stores; an empty id clears."""
         message = Sync(self.customer.m, platform.pl, str(user), platform_user_id, now_ms(), **more)
         bucket = buckets.of_value(platform_user_id) if platform_user_id else buckets.of_user(user)
-        self.append(bucket, Kind.SYNC, msgspec.json.encode(message))
+        self.append(bucket, InboxKind.SYNC, msgspec.json.encode(message))
 
     def absorb(self) -> int:
         """Absorb until nothing waits; answers how many rows that took."""

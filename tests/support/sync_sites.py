@@ -16,7 +16,7 @@ import requests
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from core.inbox import Kind
+from core.inbox import InboxKind
 from tests.support.edge_process import EdgeProcess, free_port, raise_version, until
 from tests.support.sandbox_process import SandboxProcess
 
@@ -118,12 +118,14 @@ class Sites:
 
     def mapped(self) -> dict[int, tuple[str, str]]:
         """What `/uid` has stored: our user and the platform's id, by platform."""
-        rows = self._database.execute("SELECT query FROM inbox WHERE kind = %s ORDER BY id", [Kind.SYNC]).fetchall()
+        rows = self._database.execute(
+            "SELECT query FROM inbox WHERE kind = %s ORDER BY id", [InboxKind.SYNC]
+        ).fetchall()
         found = [msgspec.json.decode(query) for (query,) in rows]
         assert len({row["platform"] for row in found}) == len(found), "a platform was synced twice"
         return {row["platform"]: (row["user"], row["platform_user_id"]) for row in found}
 
-    def stored(self, kind: Kind) -> list[dict[str, Any]]:
+    def stored(self, kind: InboxKind) -> list[dict[str, Any]]:
         rows = self._database.execute("SELECT query FROM inbox WHERE kind = %s ORDER BY id", [kind]).fetchall()
         return [msgspec.json.decode(query) for (query,) in rows]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.consent_mode import ConsentMode
 from core.errors import InvalidParameterError
-from core.query import Parameters, Query
+from core.query import Parameters, QueryString
 from tests.support.consent_strings import gpp, tcf, us_section
 from usersync import consent
 from usersync import gpp as gpp_format
@@ -33,7 +33,7 @@ IAB_TCF_NO_PURPOSE = "CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA"
 
 
 def _outcome(strictness: ConsentMode, query: str, *, gpc: bool = False) -> str:
-    return _judged(Judge(VENDOR), strictness, Query(query.encode()).values, gpc=gpc)
+    return _judged(Judge(VENDOR), strictness, QueryString(query.encode()).values, gpc=gpc)
 
 
 def _judged(judge: Judge, strictness: ConsentMode, values: Parameters, *, gpc: bool = False) -> str:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.tokens import Tokens
+from core.keys import TokenSigner
 from usersync.links import MAX_TARGET, BadLinkError, Link, LinkKind, clean_target, make_link, read_link
 
-TOKENS = Tokens(["key"])
+TOKENS = TokenSigner(["key"])
 EDGE = "https://hub.example"
 TARGET = "https://shop.example/spring?a=1&b=%20#top"
 
@@ -132,8 +132,8 @@ def test_link__any_one_byte_changed_added_or_taken_away__is_refused() -> None:
 
 
 def test_link__after_the_keys_were_rotated__is_still_read() -> None:
-    assert read_link(Tokens(["newer", "key"]), TOKEN) is not None
-    assert read_link(Tokens(["newer"]), TOKEN) is None
+    assert read_link(TokenSigner(["newer", "key"]), TOKEN) is not None
+    assert read_link(TokenSigner(["newer"]), TOKEN) is None
 
 
 @pytest.mark.parametrize("mailing", ["x" * 201, "a\nb", "\x00", "\ud800"])

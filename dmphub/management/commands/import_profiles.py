@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from core import collector
+from core import garbage
 from pipeline.backpressure import AtOnce, Pace
 from pipeline.imports import files, services
 from pipeline.imports.opening import format_of
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         errors: Path | None,
         **_: Any,
     ) -> None:
-        collector.spare()
+        garbage.collect_rarely()
         row = _import(file, pixel, format, dry_run=dry_run)
         if row.position:
             self.stderr.write(f"going on after row {row.position:,}")

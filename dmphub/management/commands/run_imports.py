@@ -6,7 +6,7 @@ import time
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from core import collector
+from core import garbage
 from pipeline.imports import services
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     help = "Works off uploaded files of profiles, one after the other. Needs no broker; may be killed at any time."
 
     def handle(self, *_args: object, **_options: object) -> None:
-        collector.spare()
+        garbage.collect_rarely()
         while True:
             if not self._worked():
                 time.sleep(EVERY_SECONDS)

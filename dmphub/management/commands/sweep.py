@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from api import idempotency
 from audiences import history
-from core import clock, collector
+from core import clock, garbage
 from core.environment import PROJECT_ROOT
 from lookalikes.jobs.starter import Starter
 from pipeline import deliver
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         learning = Starter([sys.executable, "manage.py", "lookalikes"], PROJECT_ROOT)
-        collector.spare()
+        garbage.collect_rarely()
         try:
             Sweeper(CHORES, SEARCHES, [learning.tend]).run(lambda: not stopped)
         finally:
