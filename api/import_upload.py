@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from api.body_lines import Read, reader
 from api.mapping_upload import a_place
-from core.errors import TooLargeError
+from core.errors import InputTooLargeError
 from pipeline.imports import services
 from pipeline.imports.files import draft_of
 from pipeline.imports.opening import format_of
@@ -33,7 +33,7 @@ def upload(request: Request, pixels: dict[str, Pixel]) -> Import:
             if not draft.stat().st_size:
                 raise ValidationError({"body": ErrorDetail("There is no file in the body.", "required")})
             return services.keep_upload(draft, pixel, name, format_, dry_run=dry_run)
-    except TooLargeError as error:
+    except InputTooLargeError as error:
         raise FileTooLargeError(error.message) from None
 
 

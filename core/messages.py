@@ -13,7 +13,7 @@ Id = tuple[str, str]
 
 
 class Event(msgspec.Struct, omit_defaults=True):
-    """`inbox.query` of a `InboxKind.EVENT`; `inbox.body` holds the raw `data`, or nothing.
+    """`inbox.query` of an `InboxKind.EVENT`; `inbox.body` holds the raw `data`, or nothing.
 
     `user` is our own user id, where the request carried one or was given a new one; it decides the row's
     bucket, else the first of `ids` does. `confirmed`: the id is known to stick (the browser brought it
@@ -34,7 +34,7 @@ class Event(msgspec.Struct, omit_defaults=True):
 
 
 class Confirm(msgspec.Struct, omit_defaults=True):
-    """`inbox.query` of a `InboxKind.CONFIRM`, in the bucket of `user`: the browser kept the id it was given.
+    """`inbox.query` of an `InboxKind.CONFIRM`, in the bucket of `user`: the browser kept the id it was given.
 
     `ids` are the ids that the first request named, and under which its data was kept. `forwarded`: as of an event.
     """
@@ -47,7 +47,7 @@ class Confirm(msgspec.Struct, omit_defaults=True):
 
 
 class Sync(msgspec.Struct, omit_defaults=True):
-    """`inbox.query` of a `InboxKind.SYNC`: in the bucket of `platform_user_id`, or of `user` where that is empty.
+    """`inbox.query` of an `InboxKind.SYNC`: in the bucket of `platform_user_id`, or of `user` where that is empty.
 
     An empty `platform_user_id` removes the user's mapping on the platform. `resolved`: `user` is the profile that
     is meant, not a browser that may belong to another by now.
@@ -64,7 +64,7 @@ class Sync(msgspec.Struct, omit_defaults=True):
 
 
 class Match(msgspec.Struct, omit_defaults=True):
-    """`inbox.query` of a `InboxKind.MATCH`, in the bucket of the value of `id`: a platform's id of the user it names."""
+    """`inbox.query` of an `InboxKind.MATCH`, in the bucket of the value of `id`: a platform's id of that user."""
 
     customer: int
     platform: int
@@ -76,7 +76,7 @@ class Match(msgspec.Struct, omit_defaults=True):
 
 
 class OptOutChoice(msgspec.Struct):
-    """`inbox.query` of a `InboxKind.OPT_OUT` or `InboxKind.OPT_IN`, in the bucket of `user`; for every customer."""
+    """`inbox.query` of an `InboxKind.OPT_OUT` or `InboxKind.OPT_IN`, in the bucket of `user`; for every customer."""
 
     user: str
     at: int

@@ -17,7 +17,7 @@ from typing import IO
 
 from django.conf import settings
 
-from core.errors import TooLargeError
+from core.errors import InputTooLargeError
 from pipeline.models import Import
 
 ERRORS_KEPT = timedelta(days=30)
@@ -68,7 +68,7 @@ def open_errors(row: Import) -> IO[bytes]:
 def draft_of(chunks: Iterable[bytes]) -> Iterator[Path]:
     """Write an upload to a file in `folder()`, down to the disk. The file is deleted afterwards unless it was moved.
 
-    Raises TooLargeError.
+    Raises InputTooLargeError.
     """
     draft = folder() / f"{uuid.uuid4()}.draft"
     try:
@@ -76,7 +76,7 @@ def draft_of(chunks: Iterable[bytes]) -> Iterator[Path]:
             for chunk in chunks:
                 file.write(chunk)
                 if file.tell() > MOST_BYTES:
-                    raise TooLargeError(f"A file may have {MOST_BYTES // 1024**3} GiB at most: send it in parts.")
+                    raise InputTooLargeError(f"A file may have {MOST_BYTES // 1024**3} GiB at most: send it in parts.")
             file.flush()
             os.fsync(file.fileno())
         yield draft
