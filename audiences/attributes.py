@@ -4,8 +4,8 @@ from django.db import transaction
 
 from audiences import kinds
 from audiences.references import audiences_using
-from core.inbox import Kind
-from core.transactions import tell_every_bucket
+from core.inbox import InboxKind
+from core.transactions import send_to_every_bucket
 from profiles.messages import Convert
 from profiles.models import Attribute, AttributeSighting
 
@@ -50,4 +50,4 @@ def set_attribute(
 
 
 def _convert_what_is_stored(customer: int) -> None:
-    tell_every_bucket(Kind.CONVERT, Convert(customer))
+    send_to_every_bucket(InboxKind.CONVERT, Convert(customer))

@@ -15,9 +15,9 @@ from audiences.rules.moments import parse_duration
 from audiences.rules.parse import parse
 from audiences.schema import schema_of
 from core.buckets import BUCKETS
-from core.inbox import Kind
+from core.inbox import InboxKind
 from core.models import Customer
-from core.transactions import tell_every_bucket
+from core.transactions import send_to_every_bucket
 
 
 def create_audience(
@@ -135,7 +135,7 @@ def delete_audience(audience: Audience) -> None:
         raise AudienceInUseError("it is still activated: delete its activations first")
     refuse_deletion(audience)
     with transaction.atomic():
-        tell_every_bucket(Kind.FORGET, Forget(audience.id))
+        send_to_every_bucket(InboxKind.FORGET, Forget(audience.id))
         audience.delete()
 
 
@@ -170,4 +170,4 @@ def finish_builds() -> int:
 
 
 def _build(audience: Audience) -> None:
-    tell_every_bucket(Kind.BUILD, Build(audience.id, audience.version))
+    send_to_every_bucket(InboxKind.BUILD, Build(audience.id, audience.version))

@@ -19,7 +19,7 @@ from console.cells import Table, link, number, share, state, table, unbroken, wh
 from console.components import page
 from console.fields import choose_row
 from console.logs import paginate
-from core.errors import TooLargeError
+from core.errors import InputTooLargeError
 from pipeline.imports import files, services
 from pipeline.imports.opening import format_of
 from pipeline.imports.row_errors import UnreadableFileError
@@ -61,7 +61,7 @@ class UploadForm(forms.Form):
                 return services.keep_upload(
                     draft, said["pixel"], said["file"].name, self.format, dry_run=said["dry_run"]
                 )
-        except TooLargeError as error:
+        except InputTooLargeError as error:
             self.add_error("file", error.message)
             return None
 
