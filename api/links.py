@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from api.resource import Resource
 from integrations.models import Platform
 from usersync.links import MAX_MAILING, BadLinkError, LinkKind
-from usersync.mailing_links import link_for
+from usersync.services import link_for
 
 
 class LinkSerializer(serializers.Serializer[Any]):

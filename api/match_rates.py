@@ -14,7 +14,7 @@ from api.authentication import customer_of
 from integrations.models import Platform
 from pipeline import match_rates
 from pipeline.match_rates import Rate
-from usersync.user_counts import newest_sync
+from usersync.services import newest_sync
 
 DAYS, MOST_DAYS = 90, 3660
 SHARE = serializers.FloatField(allow_null=True, help_text="mapped / known, 0 to 1; null where nobody is known.")

@@ -166,7 +166,7 @@ class _Bench:
     def _match_rate_ms(self) -> float:
         from integrations.models import Platform
         from pipeline import match_rates
-        from usersync.user_counts import newest_sync
+        from usersync.services import newest_sync
 
         platform = Platform.objects.get(pl=self._shop.platform)
         match_rates.rate(platform)

@@ -21,8 +21,7 @@ from integrations.models import Platform
 from pipeline import match_rates
 from pipeline.match_rates import Day, Rate
 from usersync.links import MAX_MAILING, BadLinkError
-from usersync.mailing_links import link_for
-from usersync.user_counts import newest_sync
+from usersync.services import link_for, newest_sync
 
 RATE_DAYS = 90
 RATE_ROWS = 14

@@ -28,7 +28,7 @@ from edge.snapshot import Snapshot
 from edge.waker import Waker
 from local import embedded
 from usersync import links
-from usersync.consent import Judge
+from usersync.consent import ConsentJudge
 
 
 def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | None = None) -> Edge:
@@ -45,7 +45,7 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
     signer = Signer(environment.derived_secrets("cookie-check"))
     metrics = Metrics(os.environ.get("DMPHUB_METRICS_TOKEN", ""))
     limits = RequestLimits()
-    judge = Judge(environment.tcf_vendor_id)
+    judge = ConsentJudge(environment.tcf_vendor_id)
     sync_tag = SyncTagRoute(snapshot, redirects, judge)
     choice = ChoiceRoutes(inbox, jar)
     tokens = TokenSigner(environment.derived_secrets(links.PURPOSE))

@@ -85,10 +85,6 @@ def plain(status: int, name: str, text: str, *headers: Header) -> Answer:
     return Answer(status, name, body=f"{text}\n".encode(), headers=headers)
 
 
-def forbidden(name: str, text: str) -> RequestRefusedError:
-    return RequestRefusedError(plain(403, name, text))
-
-
 def bad_method(*allowed: str) -> RequestRefusedError:
     methods = ", ".join(allowed)
     return RequestRefusedError(plain(405, "bad-method", f"use {methods}", (b"allow", methods.encode())))

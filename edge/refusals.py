@@ -16,6 +16,7 @@ from core.errors import (
 )
 from edge.answers import Answer, plain
 from profiles.personal.protection import PersonalDataError
+from usersync.authentication import ExpiredSignatureError, WrongSignatureError, WrongTokenError
 
 
 class Refusal(NamedTuple):
@@ -28,6 +29,7 @@ class Refusal(NamedTuple):
 
 _STATUSES: dict[type[InputError], tuple[int, str]] = {
     ConsentDeniedError: (200, "consent-denied"),
+    ExpiredSignatureError: (403, "expired"),
     InvalidKeyError: (401, "bad-key"),
     MalformedLineError: (400, "bad-line"),
     OtherCustomerError: (403, "other-customer"),
@@ -35,6 +37,8 @@ _STATUSES: dict[type[InputError], tuple[int, str]] = {
     ReadOnlyKeyError: (403, "read-only"),
     InputTooLargeError: (413, "too-large"),
     UnnamedUserError: (400, "no-user"),
+    WrongSignatureError: (403, "bad-signature"),
+    WrongTokenError: (403, "bad-secret"),
 }
 _CHALLENGE = (b"www-authenticate", b"Bearer")
 

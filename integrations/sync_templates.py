@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import unquote
 
-from integrations.user_id_macros import holds_macro
+from integrations.platform_user_ids import holds_macro
 
 MOST_CHARACTERS = 2000
 USER_ID = "[[USERID]]"

@@ -9,7 +9,7 @@ from core import clock
 from integrations.models import Platform
 from profiles.user_counts import known_users
 from usersync.models import MatchDay
-from usersync.user_counts import mapped_users, newest_sync
+from usersync.services import mapped_users, newest_sync
 
 KEEP = """
 INSERT INTO match_day (platform_id, day, known, mapped, newest_sync)

@@ -9,12 +9,12 @@ import msgspec
 from core import buckets, user_ids
 from core.clock import milliseconds
 from core.inbox import InboxCommand, InboxKind
-from core.limits import RequestLimits
+from core.limits import RequestLimits, is_sound_id
 from core.messages import Id, Match, Sync, encode
+from integrations.platform_user_ids import NO_ID, is_macro
 from profiles.events.ids import DEVICES, names_nobody
 from profiles.personal.protection import PersonalDataError, Protection
 from profiles.state import USER_KEY
-from usersync.platform_ids import NO_ID, is_macro, is_sound
 
 MOST_DAYS = 3650
 _DATA_CENTRE = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -100,7 +100,7 @@ class MatchLines:
     def _check(self, name: str, value: str) -> None:
         if not value:
             raise BadLineError(f"{name}: is empty")
-        if not is_sound(value, self._limit):
+        if not is_sound_id(value, self._limit):
             raise BadLineError(f"{name}: has more than {self._limit} bytes, or control characters")
 
     def _named(self, line: Line) -> Id | None:

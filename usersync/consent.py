@@ -11,7 +11,7 @@ Each says yes, no or nothing; one no is enough. An empty one is none.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,42 +21,59 @@ from core.query import Parameters
 from usersync import gpp, tcf
 from usersync.bits import UnreadableSignalError
 
-PARAMETERS = frozenset({"gdpr", "gdpr_consent", "us_privacy", "gpp", "gpp_sid"})
+CONSENT_PARAMETERS = frozenset({"gdpr", "gdpr_consent", "us_privacy", "gpp", "gpp_sid"})
 
-_NAMES = frozenset(name.encode() for name in PARAMETERS)
+_ORDERED = tuple(sorted(CONSENT_PARAMETERS))
+_ENCODED = frozenset(name.encode() for name in CONSENT_PARAMETERS)
 _US_PRIVACY = re.compile(r"1[YN-]{3}", re.IGNORECASE)
 _SECTION_ID = re.compile(r"-1|[0-9]{1,3}")
 _MOST_SECTIONS = 2
 
+MOST_CHARACTERS = 4000
+"""Of all signals together: they go out twice, and with more the address outgrows what servers take."""
+
 T = TypeVar("T")
+Signals = Mapping[str, str]
+_NONE: Signals = {}
 Verdict = bool | None
 """Yes, no, or nothing said."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class ConsentJudge:
     """`vendor`: our id in the TCF's list of vendors, which its strings are asked for; None: purposes only."""
 
     vendor: int | None = None
 
-    def permits(self, strictness: ConsentMode, values: Parameters, *, gpc: bool) -> bool:
+    def permits(self, mode: ConsentMode, values: Parameters, *, gpc: bool) -> bool:
         """Whether data may be kept. Raises InvalidParameterError for an unreadable signal where consent is required."""
-        if strictness is ConsentMode.OFF:
+        if mode is ConsentMode.OFF:
             return True
-        required = strictness is ConsentMode.REQUIRED
-        if PARAMETERS.isdisjoint(values):
+        required = mode is ConsentMode.REQUIRED
+        if CONSENT_PARAMETERS.isdisjoint(values):
             return not gpc and not required
-        verdict = _Signals(values, required, self.vendor).verdict()
+        verdict = _SignalReader(values, required, self.vendor).verdict()
         return not gpc and verdict is not False and (verdict is True or not required)
 
 
+def passed_on(values: Parameters) -> Signals | None:
+    """Returns the signals of a request as they came, or None where they cannot be passed on unmodified."""
+    found = {name: values[name] for name in _ORDERED if name in values}
+    if not found:
+        return _NONE
+    texts = {name: value for name, value in found.items() if value is not None}
+    if len(texts) < len(found) or sum(map(len, texts.values())) > MOST_CHARACTERS:
+        return None
+    return texts
+
+
 def carried(raw_query: bytes) -> bytes:
-    """The signals of a query string as they came, each behind an `&`: for the next address of a redirect."""
-    return b"".join(b"&" + part for part in raw_query.split(b"&") if part.partition(b"=")[0] in _NAMES)
+    """Returns the signals of a query string as they came, each after an `&`: for the next address of a redirect."""
+    return b"".join(b"&" + part for part in raw_query.split(b"&") if part.partition(b"=")[0] in _ENCODED)
 
 
 @dataclass(frozen=True, slots=True)
-class _Signals:
+class _SignalReader:
     values: Parameters
     required: bool
     vendor: int | None

@@ -45,7 +45,7 @@ class BadLinkError(ValueError):
         super().__init__(message)
 
 
-class Link(msgspec.Struct, array_like=True, frozen=True):
+class MailingLink(msgspec.Struct, array_like=True, frozen=True):
     """What a token says."""
 
     kind: LinkKind
@@ -55,18 +55,18 @@ class Link(msgspec.Struct, array_like=True, frozen=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Link).decode
+_decode = msgspec.msgpack.Decoder(MailingLink).decode
 
 
 def make_link(tokens: TokenSigner, edge_url: str, platform: int, kind: LinkKind, target: str, mailing: str) -> str:
     """The address to put into the mailing, without the reader's id. Raises BadLinkError."""
     if len(mailing) > MAX_MAILING or _CONTROL.search(mailing):
         raise BadLinkError("mailing", f"must have at most {MAX_MAILING} characters, none of them a control character")
-    link = Link(kind, platform, clean_target(target), mailing)
+    link = MailingLink(kind, platform, clean_target(target), mailing)
     return f"{edge_url}{PATHS[kind]}{tokens.sign(_encode(link)).decode()}"
 
 
-def read_link(tokens: TokenSigner, token: str) -> Link | None:
+def read_link(tokens: TokenSigner, token: str) -> MailingLink | None:
     """None for what we did not sign."""
     content = tokens.open(token)
     return None if content is None else _decode(content)

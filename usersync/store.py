@@ -53,7 +53,7 @@ MAPPING = (SmallInts, Uuids, Ints, Texts, Ints, Ints, Texts, Times, Times)
 
 
 @dataclass(frozen=True, slots=True)
-class KnownAs:
+class MappedId:
     """A platform's id of a user, whose `epoch`-th owner that is."""
 
     user_id: UUID
@@ -68,7 +68,7 @@ class KnownAs:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping(KnownAs):
+class FullMapping(MappedId):
     """With what came along. `extra` is a JSON object."""
 
     extra: str
@@ -76,26 +76,26 @@ class Mapping(KnownAs):
     expires_at: datetime | None
 
 
-def of_users(cursor: Cursor[Any], users: Collection[tuple[int, UUID]]) -> dict[tuple[int, UUID], list[KnownAs]]:
+def of_users(cursor: Cursor[Any], users: Collection[tuple[int, UUID]]) -> dict[tuple[int, UUID], list[MappedId]]:
     """All ids of these (customer, user)s."""
-    found: dict[tuple[int, UUID], list[KnownAs]] = {key: [] for key in users}
+    found: dict[tuple[int, UUID], list[MappedId]] = {key: [] for key in users}
     if not users:
         return found
     ordered = sorted(((buckets.of_user(user), user, customer) for customer, user in users), key=_order)
     cursor.execute(OF_USERS, columns((SmallInts, Uuids, Ints), ordered))
     for row in cursor:
-        known = KnownAs(*row)
+        known = MappedId(*row)
         found[known.customer, known.user_id].append(known)
     return found
 
 
-def of_user(cursor: Cursor[Any], customer: int, user: UUID) -> list[Mapping]:
+def of_user(cursor: Cursor[Any], customer: int, user: UUID) -> list[FullMapping]:
     """All mappings of one user, whole."""
     cursor.execute(WHOLE, columns((SmallInts, Uuids, Ints), [(buckets.of_user(user), user, customer)]))
-    return [Mapping(*row) for row in cursor]
+    return [FullMapping(*row) for row in cursor]
 
 
-def save(cursor: Cursor[Any], mappings: Iterable[Mapping]) -> list[UserOnPlatform]:
+def save(cursor: Cursor[Any], mappings: Iterable[FullMapping]) -> list[UserOnPlatform]:
     """Keep these; each key at most once, and never over one with a later owner. Answers whose are new."""
     rows = sorted(((*m.key, m.customer, m.epoch, m.extra, m.synced_at, m.expires_at) for m in mappings), key=_order)
     if not rows:

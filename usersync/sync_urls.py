@@ -6,11 +6,11 @@ from secrets import token_hex
 from urllib.parse import quote
 
 from integrations.sync_templates import CALLBACKS, Macro, Name, Part, parse
-from usersync.signals import Signals
+from usersync.consent import Signals
 
 
 @dataclass(frozen=True, slots=True)
-class Going:
+class SyncUrlContext:
     """What an address is filled with. `suffix`: the signals as they follow the callback's own parameters."""
 
     user: str
@@ -18,10 +18,10 @@ class Going:
     suffix: str
 
 
-Render = Callable[[Going], str]
+Render = Callable[[SyncUrlContext], str]
 
 
-class SyncAddress:
+class SyncUrl:
     """A platform's template with everything filled in but what each request brings."""
 
     __slots__ = ("_parts",)
@@ -33,8 +33,8 @@ class SyncAddress:
     def of(self, user: str, signals: Signals) -> bytes:
         """The address for one user; `signals` are passed on unmodified, to the platform and to our callback."""
         suffix = "".join(f"&{name}={_encoded(value)}" for name, value in signals.items())
-        going = Going(user, signals, suffix)
-        return "".join([part if isinstance(part, str) else part(going) for part in self._parts]).encode("ascii")
+        context = SyncUrlContext(user, signals, suffix)
+        return "".join([part if isinstance(part, str) else part(context) for part in self._parts]).encode("ascii")
 
 
 class _Compiler:
@@ -58,9 +58,9 @@ class _Compiler:
         if macro.name in CALLBACKS:
             return self._callback(macro)
         if macro.name is Name.SIGNAL:
-            return [lambda going: _encoded(going.signals.get(macro.argument, ""))]
+            return [lambda context: _encoded(context.signals.get(macro.argument, ""))]
         if macro.name is Name.USER:
-            return [lambda going: going.user]
+            return [lambda context: context.user]
         if macro.name is Name.CACHEBUSTER:
             return [lambda _: token_hex(6)]
         if macro.name is Name.PLATFORM:
@@ -90,12 +90,12 @@ def _is_encoded(before: str) -> bool:
     return before.lower().endswith("%3d")
 
 
-def _suffix(going: Going) -> str:
-    return going.suffix
+def _suffix(context: SyncUrlContext) -> str:
+    return context.suffix
 
 
-def _suffix_encoded(going: Going) -> str:
-    return _encoded(going.suffix)
+def _suffix_encoded(context: SyncUrlContext) -> str:
+    return _encoded(context.suffix)
 
 
 def _encoded(text: str) -> str:

@@ -7,13 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Sum
 from psycopg import Cursor
 
 from core import buckets
 from core.arrays import Ints, SmallInts, Times, Uuids, columns
-from usersync.models import MappedUsers
-from usersync.store import Mapping, UserOnPlatform
+from usersync.store import FullMapping, UserOnPlatform
 
 LEFT = """
 SELECT k.customer_id, k.user_id, k.platform_id, count(*)
@@ -37,19 +35,19 @@ WHERE bucket = %s GROUP BY bucket, platform_id
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class MappingChanges:
     """What a batch did: the mappings it saved, the users of those that are new and of those that it deleted.
 
     `new_users`, as (customer, user), had no mappings before.
     """
 
-    saved: Collection[Mapping]
+    saved: Collection[FullMapping]
     added: Iterable[UserOnPlatform]
     removed: Iterable[UserOnPlatform]
     new_users: Container[tuple[int, UUID]]
 
 
-def count(cursor: Cursor[Any], changes: Changes) -> None:
+def count(cursor: Cursor[Any], changes: MappingChanges) -> None:
     """Count what the changes make of their users: the first id of a user on a platform counts, and the loss of
     the last."""
     users = _users(cursor, changes)
@@ -62,7 +60,7 @@ def count(cursor: Cursor[Any], changes: Changes) -> None:
         cursor.execute(COUNT, columns((SmallInts, Ints, Ints, Times), rows))
 
 
-def _users(cursor: Cursor[Any], changes: Changes) -> dict[tuple[int, int], int]:
+def _users(cursor: Cursor[Any], changes: MappingChanges) -> dict[tuple[int, int], int]:
     """By how many users each (bucket, platform) has grown."""
     net: dict[UserOnPlatform, int] = defaultdict(int)
     for key in changes.added:
@@ -95,15 +93,3 @@ def recount(cursor: Cursor[Any], bucket: int) -> None:
     """Count anew what was loaded past absorb; the caller holds the bucket."""
     cursor.execute(FORGET, [bucket])
     cursor.execute(RECOUNT, [bucket])
-
-
-def mapped_users() -> dict[int, int]:
-    """The number of users by platform."""
-    rows = MappedUsers.objects.values("platform_id").annotate(mapped=Sum("users"))
-    return {row["platform_id"]: row["mapped"] for row in rows}
-
-
-def newest_sync(platform: int) -> datetime | None:
-    """When an id of the platform was matched last."""
-    newest: datetime | None = MappedUsers.objects.filter(platform_id=platform).aggregate(at=Max("newest_sync"))["at"]
-    return newest

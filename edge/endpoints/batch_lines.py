@@ -13,7 +13,7 @@ from core.errors import (
     MalformedLineError,
     UnnamedUserError,
 )
-from core.limits import RequestLimits
+from core.limits import RequestLimits, is_sound_id
 from core.messages import Event, Id, encode
 from core.query import Parameters
 from edge.sections.pixels import CollectingPixel
@@ -21,8 +21,7 @@ from profiles.events.data import BadDataError, parse_data
 from profiles.events.dimensions import dimensions_in
 from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
 from profiles.events.times import event_time
-from usersync.consent import Judge
-from usersync.platform_ids import is_sound
+from usersync.consent import ConsentJudge
 
 ROOM = 16 * 1024
 """Bytes of a line beside its `data`."""
@@ -45,7 +44,7 @@ class Lines:
     """Reads the lines of one batch. `now`: unix milliseconds."""
 
     pixel: CollectingPixel
-    judge: Judge
+    judge: ConsentJudge
     limits: RequestLimits
     now: int
 
@@ -92,7 +91,7 @@ class Lines:
         user = values.get("user")
         if not user:
             return []
-        if not is_sound(user, self.limits.id_bytes):
+        if not is_sound_id(user, self.limits.id_bytes):
             raise InvalidParameterError("user")
         return [("user", self.pixel.protection.text(user))]
 

@@ -24,9 +24,9 @@ from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
 from profiles.events.times import event_time
 from profiles.personal.protection import Protection
 from usersync import consent
-from usersync.consent import Judge
+from usersync.consent import ConsentJudge
 
-_KNOWN = {"m", "id", "t", "data", "uuid", "at", "_ck", "_nr", "_check"} | ID_PARAMETERS | consent.PARAMETERS
+_KNOWN = {"m", "id", "t", "data", "uuid", "at", "_ck", "_nr", "_check"} | ID_PARAMETERS | consent.CONSENT_PARAMETERS
 _TYPES = frozenset({"js", "gif"})
 _NO_DATA: dict[str, Any] = {}
 
@@ -41,7 +41,7 @@ class DpRoute:
         signer: Signer,
         jar: CookieJar,
         limits: RequestLimits,
-        judge: Judge,
+        judge: ConsentJudge,
         redirects: Redirects,
     ) -> None:
         self._inbox = inbox

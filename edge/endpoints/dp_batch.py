@@ -25,7 +25,7 @@ from edge.request import Request
 from edge.sections.api_keys import API_KEYS
 from edge.sections.pixels import COLLECTION, CollectingPixel, named
 from edge.snapshot import Snapshot
-from usersync.consent import Judge
+from usersync.consent import ConsentJudge
 
 MOST_LINES = 10_000
 WHOLE = RequestLimits(body_bytes=16 * 1024 * 1024, body_seconds=60.0)
@@ -60,7 +60,7 @@ class Report:
 class BatchRoute:
     """Answers 200 with the lines that were not accepted; all others are committed."""
 
-    def __init__(self, inbox: Inbox, snapshot: Snapshot, limits: RequestLimits, judge: Judge) -> None:
+    def __init__(self, inbox: Inbox, snapshot: Snapshot, limits: RequestLimits, judge: ConsentJudge) -> None:
         self._inbox = inbox
         self._snapshot = snapshot
         self._limits = limits

@@ -10,7 +10,7 @@ from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError
 from core.inbox import InboxKind
 from core.keys import TokenSigner
-from core.limits import RequestLimits
+from core.limits import RequestLimits, is_sound_id
 from core.messages import Sync, encode
 from core.query import QueryString
 from edge import answers
@@ -20,9 +20,9 @@ from edge.group_commit import Inbox, RowRefusedError, UnavailableError
 from edge.request import Request
 from edge.sections.platforms import Platforms, SyncPlatform
 from edge.snapshot import Section, Snapshot
-from usersync.consent import PARAMETERS, Judge
-from usersync.links import Link, LinkKind, read_link
-from usersync.platform_ids import NO_ID, is_macro, is_sound
+from integrations.platform_user_ids import NO_ID, is_macro
+from usersync.consent import CONSENT_PARAMETERS, ConsentJudge
+from usersync.links import LinkKind, MailingLink, read_link
 
 _DONE = {LinkKind.CLICK: "clicked", LinkKind.VIEW: "viewed"}
 _PATHS = {"/c/": LinkKind.CLICK, "/v/": LinkKind.VIEW}
@@ -42,7 +42,7 @@ class LinkRoute:
         tokens: TokenSigner,
         jar: CookieJar,
         limits: RequestLimits,
-        judge: Judge,
+        judge: ConsentJudge,
     ) -> None:
         self._inbox = inbox
         self._snapshot = snapshot
@@ -67,7 +67,7 @@ class LinkRoute:
             name, cookies = "unavailable", []
         return answers.redirect(name, link.target.encode("ascii"), *cookies)
 
-    async def _match(self, link: Link, query: QueryString, request: Request) -> tuple[str, list[bytes]]:
+    async def _match(self, link: MailingLink, query: QueryString, request: Request) -> tuple[str, list[bytes]]:
         if request.opted_out:
             return "opted-out", []
         contact = self._contact(query)
@@ -89,19 +89,19 @@ class LinkRoute:
         contact = query.values.get("u")
         if not contact or contact in NO_ID or "u" in query.repeated:
             return None
-        if _UNEXPANDED.search(contact) or is_macro(contact) or not is_sound(contact, self._limits.id_bytes):
+        if _UNEXPANDED.search(contact) or is_macro(contact) or not is_sound_id(contact, self._limits.id_bytes):
             return None
         return contact
 
     def _permitted(self, platform: SyncPlatform, query: QueryString, request: Request) -> bool:
         """A signal that is repeated or unreadable permits nothing, but keeps nobody from the target."""
         try:
-            unambiguous = PARAMETERS.isdisjoint(query.repeated)
+            unambiguous = CONSENT_PARAMETERS.isdisjoint(query.repeated)
             return unambiguous and self._judge.permits(platform.consent, query.values, gpc=request.gpc)
         except InvalidParameterError:
             return False
 
-    async def _store(self, platform: SyncPlatform, user: str, contact: str, link: Link) -> None:
+    async def _store(self, platform: SyncPlatform, user: str, contact: str, link: MailingLink) -> None:
         now = clock.now_ms()
         extra = {"mailing": link.mailing} if link.mailing else {}
         row = Sync(platform.customer, platform.pl, user, contact, now, None, extra)

@@ -13,7 +13,7 @@ from edge.cookies import CookieJar
 from edge.endpoints import opt_out_pages
 from edge.group_commit import Inbox
 from edge.request import Request
-from usersync import chain
+from usersync import sync_cookie
 
 _BACK = b"/opt-out?_ck=1"
 _OPENED = frozenset({b"", b"document"})
@@ -49,7 +49,7 @@ class ChoiceRoutes:
             await self._inbox.append(user_ids.bucket_of(request.cookie), kind, encode(choice))
 
     def _opt_out_cookies(self) -> list[answers.Header]:
-        written = (self._jar.opt_out, self._jar.forget, self._jar.drop(chain.COOKIE))
+        written = (self._jar.opt_out, self._jar.forget, self._jar.drop(sync_cookie.COOKIE_NAME))
         return [(b"set-cookie", cookie) for cookie in written]
 
 

@@ -10,9 +10,9 @@ from edge.cookies import CookieJar
 from edge.request import Request
 from edge.sections.syncs import Sync, Syncs
 from edge.snapshot import Section, Snapshot
-from usersync import chain
-from usersync.chain import Candidate, Chain, State
-from usersync.signals import Signals, passed_on
+from usersync import sync_cookie
+from usersync.consent import Signals, passed_on
+from usersync.sync_cookie import SyncCandidate, SyncChain, SyncCookie
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Browser:
 
     user: str
     signals: Signals
-    state: State
+    state: SyncCookie
     now: int
 
 
@@ -31,7 +31,7 @@ def browser(request: Request, values: Parameters) -> Browser | None:
     if request.cookie is None or signals is None or values.get("_check") == "1":
         return None
     now = clock.now_seconds()
-    return Browser(request.cookie, signals, chain.read(request.cookies, now), now)
+    return Browser(request.cookie, signals, sync_cookie.read(request.cookies, now), now)
 
 
 class Redirects:
@@ -51,7 +51,7 @@ class Redirects:
 
     def go_on(self, request: Request, values: Parameters, pl: int, name: str) -> Answer | None:
         """To the next platform of the chain that led to `pl`; None: there is no such chain."""
-        if not chain.may_be_under_way(request.cookies):
+        if not sync_cookie.may_be_under_way(request.cookies):
             return None
         found = browser(request, values)
         if found is None or found.state.chain is None:
@@ -60,18 +60,18 @@ class Redirects:
         if all(one.pl != pl for one in self._syncs.images.get(pixel, ())):
             return None
         onward = self._next(found, pixel, name)
-        return onward or answers.gif_with_cookie(name, self._cookie(State(found.state.tried)))
+        return onward or answers.gif_with_cookie(name, self._cookie(SyncCookie(found.state.tried)))
 
     def due(self, found: Browser, pixel: int) -> list[tuple[int, Sync]]:
         """The platforms a page may sync, with their `pl`, in order."""
         candidates = self._syncs.pixels.get(pixel, ())
-        ordered = chain.due(candidates, found.state, found.user, found.now)
-        return [(one.pl, self._syncs.by_pl[one.pl]) for one in ordered[: chain.MOST_SYNCS]]
+        ordered = sync_cookie.due(candidates, found.state, found.user, found.now)
+        return [(one.pl, self._syncs.by_pl[one.pl]) for one in ordered[: sync_cookie.MOST_SYNCS]]
 
     def to(self, found: Browser, pixel: int, pl: str, name: str) -> Answer | None:
         """To one platform of the pixel, and no further; None: it is not due, or not the pixel's."""
         candidates = [one for one in self._syncs.pixels.get(pixel, ()) if str(one.pl) == pl]
-        ordered = chain.due(candidates, found.state, found.user, found.now)
+        ordered = sync_cookie.due(candidates, found.state, found.user, found.now)
         return self._redirect(found, ordered[0], None, name) if ordered else None
 
     @property
@@ -82,16 +82,16 @@ class Redirects:
         return current[self._section]
 
     def _next(self, found: Browser, pixel: int, name: str) -> Answer | None:
-        ordered = chain.due(self._syncs.images.get(pixel, ()), found.state, found.user, found.now)
+        ordered = sync_cookie.due(self._syncs.images.get(pixel, ()), found.state, found.user, found.now)
         if not ordered:
             return None
-        under_way = chain.following(found.state, pixel, found.now) if len(ordered) > 1 else None
+        under_way = sync_cookie.following(found.state, pixel, found.now) if len(ordered) > 1 else None
         return self._redirect(found, ordered[0], under_way, name)
 
-    def _redirect(self, found: Browser, to: Candidate, under_way: Chain | None, name: str) -> Answer:
+    def _redirect(self, found: Browser, to: SyncCandidate, under_way: SyncChain | None, name: str) -> Answer:
         location = self._syncs.by_pl[to.pl].address.of(found.user, found.signals)
-        state = chain.tried(found.state, to.pl, found.now, under_way)
+        state = sync_cookie.tried(found.state, to.pl, found.now, under_way)
         return answers.redirect(name, location, self._cookie(state))
 
-    def _cookie(self, state: State) -> bytes:
-        return self._jar.keep(chain.COOKIE, chain.write(state))
+    def _cookie(self, state: SyncCookie) -> bytes:
+        return self._jar.keep(sync_cookie.COOKIE_NAME, sync_cookie.write(state))

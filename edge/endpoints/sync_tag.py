@@ -18,18 +18,18 @@ from edge.group_commit import UnavailableError
 from edge.request import Request
 from edge.sections.pixels import COLLECTION, CollectingPixel, named
 from edge.snapshot import Snapshot
-from usersync.consent import PARAMETERS, Judge
+from usersync.consent import CONSENT_PARAMETERS, ConsentJudge
 
 SCRIPT = answers.running("script", (Path(__file__).parent / "sync_tag.js").read_bytes())
 """The same for all: it takes the pixel, and the consent signals that a page adds, from its own address."""
 
-_KNOWN = {"m", "id", "pl", "_check"} | PARAMETERS
+_KNOWN = {"m", "id", "pl", "_check"} | CONSENT_PARAMETERS
 
 
 class SyncTagRoute:
     """Reads the configuration in memory and the browser's cookies; stores nothing but the attempt, there."""
 
-    def __init__(self, snapshot: Snapshot, redirects: Redirects, judge: Judge) -> None:
+    def __init__(self, snapshot: Snapshot, redirects: Redirects, judge: ConsentJudge) -> None:
         self._snapshot = snapshot
         self._redirects = redirects
         self._judge = judge

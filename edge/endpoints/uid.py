@@ -1,33 +1,27 @@
 """`GET /uid`: a platform tells us its id for the user in our cookie."""
 
-import hmac
 import re
-import time
 
 from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError
 from core.inbox import InboxKind
-from core.limits import RequestLimits
+from core.limits import RequestLimits, is_sound_id
 from core.messages import Sync, encode
 from core.query import QueryString
 from edge import answers
-from edge.answers import Answer, forbidden
+from edge.answers import Answer
 from edge.cookies import CookieJar
 from edge.endpoints.redirects import Redirects
 from edge.group_commit import Inbox, UnavailableError
 from edge.request import Request
 from edge.sections.platforms import Platforms, SyncPlatform
 from edge.snapshot import Section, Snapshot
-from usersync.consent import PARAMETERS, Judge
-from usersync.platform_ids import NO_ID, is_macro, is_sound
-from usersync.signature import ALGORITHMS, is_genuine
+from integrations.platform_user_ids import NO_ID, is_macro
+from usersync.authentication import check_signature, check_token
+from usersync.consent import CONSENT_PARAMETERS, ConsentJudge
 
-CLOCK_SECONDS = 300
-"""How far `ts` may be off."""
-
-_KNOWN = PARAMETERS | {"userid", "pl", "plsec", "plcsec", "ts", "sig", "alg", "dc", "ttl", "uuid", "t", "_ck"}
+_KNOWN = CONSENT_PARAMETERS | {"userid", "pl", "plsec", "plcsec", "ts", "sig", "alg", "dc", "ttl", "uuid", "t", "_ck"}
 _TYPES = frozenset({"gif", "js"})
-_TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _TTL = re.compile(r"[0-9]{1,4}")
 _DATA_CENTRE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
@@ -42,7 +36,7 @@ class UidRoute:
         platforms: Section[Platforms],
         jar: CookieJar,
         limits: RequestLimits,
-        judge: Judge,
+        judge: ConsentJudge,
         redirects: Redirects,
     ) -> None:
         self._inbox = inbox
@@ -85,7 +79,7 @@ class UidRoute:
 
     def _platform_user_id(self, query: QueryString) -> str:
         user_id = query.values.get("userid")
-        if user_id is None or not is_sound(user_id, self._limits.id_bytes) or is_macro(user_id):
+        if user_id is None or not is_sound_id(user_id, self._limits.id_bytes) or is_macro(user_id):
             raise InvalidParameterError("userid")
         return user_id
 
@@ -125,33 +119,9 @@ def _platform(query: QueryString, platforms: Platforms) -> SyncPlatform:
 
 def _authenticate(platform: SyncPlatform, request: Request, query: QueryString) -> None:
     if platform.signed:
-        _check_signature(platform, request, query)
+        check_signature(request.method, request.path, query, platform.secrets, clock.now_seconds())
     else:
-        _check_token(platform, query)
-
-
-def _check_token(platform: SyncPlatform, query: QueryString) -> None:
-    values = query.values
-    if "plsec" in values and "plcsec" in values:
-        raise InvalidParameterError("plsec")
-    given = (values.get("plsec") or values.get("plcsec") or "").encode()
-    verdicts = [hmac.compare_digest(given, secret.encode()) for secret in platform.secrets]
-    if not any(verdicts):
-        raise forbidden("bad-secret", "plsec is wrong or missing")
-
-
-def _check_signature(platform: SyncPlatform, request: Request, query: QueryString) -> None:
-    values = query.values
-    moment, signature = values.get("ts") or "", values.get("sig") or ""
-    algorithm = ALGORITHMS.get(values.get("alg", "sha1"))
-    if algorithm is None:
-        raise InvalidParameterError("alg")
-    if not _TIMESTAMP.fullmatch(moment) or not is_genuine(
-        request.method, request.path, request.raw_query, signature, algorithm, platform.secrets
-    ):
-        raise forbidden("bad-signature", "sig or ts is wrong or missing")
-    if abs(time.time() - int(moment)) > CLOCK_SECONDS:
-        raise forbidden("expired", "ts is too far from now")
+        check_token(query.values, platform.secrets)
 
 
 def _ttl(query: QueryString) -> int | None:

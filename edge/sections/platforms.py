@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from core.consent_mode import ConsentMode
 from core.keys import KeyRing
 from edge.snapshot import Section
-from usersync.sync_secrets import SyncSecrets
+from usersync.authentication import SyncSecrets
 
 
 @dataclass(frozen=True, slots=True)

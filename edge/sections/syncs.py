@@ -11,9 +11,9 @@ from psycopg import AsyncConnection
 from core.keys import KeyRing
 from edge.snapshot import Section
 from integrations.sync_templates import faults
-from usersync.chain import Candidate
-from usersync.sync_secrets import SyncSecrets
-from usersync.sync_urls import SyncAddress
+from usersync.authentication import SyncSecrets
+from usersync.sync_cookie import SyncCandidate
+from usersync.sync_urls import SyncUrl
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _INTEGRATIONS = "SELECT pixel_id, platform_id, priority FROM pixel_integration O
 class Sync:
     """`script`: the browser must run what the platform answers, so that no redirect can lead there."""
 
-    address: SyncAddress
+    address: SyncUrl
     script: bool
     interval: int
 
@@ -39,8 +39,8 @@ class Syncs:
     """`by_pl`: what can be synced at all; `pixels`: whose syncs each pixel starts; `images`: those by redirects."""
 
     by_pl: Mapping[int, Sync]
-    pixels: Mapping[int, tuple[Candidate, ...]]
-    images: Mapping[int, tuple[Candidate, ...]]
+    pixels: Mapping[int, tuple[SyncCandidate, ...]]
+    images: Mapping[int, tuple[SyncCandidate, ...]]
 
 
 def syncs_section(keys: KeyRing, edge_url: str) -> Section[Syncs]:
@@ -73,12 +73,12 @@ class _Loader:
             logger.warning("platform %s is not synced: its sync template %s", pl, "; ".join(wrong))
             return None
         token = None if auth == "signed" else secrets[0]
-        return Sync(SyncAddress(template, self._edge_url, pl, token), tag == "js", max(days, 1) * _DAY)
+        return Sync(SyncUrl(template, self._edge_url, pl, token), tag == "js", max(days, 1) * _DAY)
 
 
-def _pixels(rows: list[tuple[int, int, int]], by_pl: Mapping[int, Sync]) -> dict[int, tuple[Candidate, ...]]:
-    found: defaultdict[int, list[Candidate]] = defaultdict(list)
+def _pixels(rows: list[tuple[int, int, int]], by_pl: Mapping[int, Sync]) -> dict[int, tuple[SyncCandidate, ...]]:
+    found: defaultdict[int, list[SyncCandidate]] = defaultdict(list)
     for pixel, pl, priority in rows:
         if pl in by_pl:
-            found[pixel].append(Candidate(pl, priority, by_pl[pl].interval))
+            found[pixel].append(SyncCandidate(pl, priority, by_pl[pl].interval))
     return {pixel: tuple(ones) for pixel, ones in found.items()}

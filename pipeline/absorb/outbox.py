@@ -22,7 +22,7 @@ from pipeline import catalogue
 from pipeline.absorb.loader import Loaded
 from pipeline.catalogue import Catalogue
 from usersync import store as mappings
-from usersync.store import KnownAs, Mapping
+from usersync.store import FullMapping, MappedId
 
 VERSION = "SELECT version FROM configuration_version"
 
@@ -66,7 +66,7 @@ class Telling(Loaded):
         self._outbox.append(InboxCommand(bucket, kind, msgspec.json.encode(message), at or self.now, body))
         self.touched.buckets.add(bucket)
 
-    def want(self, m: KnownAs, activation: int, wanted: bool, version: int) -> None:
+    def want(self, m: MappedId, activation: int, wanted: bool, version: int) -> None:
         """Whether the platform should hold this id, as of the user's `version`-th entry or exit."""
         want = Want(m.customer, activation, m.platform, m.platform_user_id, str(m.user_id), m.epoch, version, wanted)
         self.pass_want(want)
@@ -76,7 +76,7 @@ class Telling(Loaded):
         self._wants.append((buckets.of_value(want.platform_user_id), want))
 
     def introduce(
-        self, customer: int, user_id: UUID, platform: int, known: dict[tuple[int, UUID], list[KnownAs]]
+        self, customer: int, user_id: UUID, platform: int, known: dict[tuple[int, UUID], list[MappedId]]
     ) -> None:
         """Match a member, where the platform knows users by our own ids, as if it had been synced under its own.
 
@@ -100,7 +100,7 @@ class Telling(Loaded):
                 if flip.member:
                     self.introduce(flip.customer, flip.user, platform, known)
 
-    def want_for_mappings(self, kept: Collection[tuple[Mapping, bool]]) -> None:
+    def want_for_mappings(self, kept: Collection[tuple[FullMapping, bool]]) -> None:
         """An id that was just matched, or inherited, is wanted wherever its user is a member already."""
         activated = self.catalogue.activations.by_platform
         users = {mapping.user_id for mapping, _ in kept}

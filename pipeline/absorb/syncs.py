@@ -27,7 +27,7 @@ from usersync.messages import (
     decode_release,
     decode_unmapped,
 )
-from usersync.store import Mapping
+from usersync.store import FullMapping
 
 __all__ = ["decode_hand_over", "decode_mapped", "decode_release", "decode_sync", "decode_unmapped"]
 
@@ -182,7 +182,7 @@ def absorb_mapped(work: Work, row: Row, mapped: Mapped) -> None:
         return
     profile.confirm()
     expires_at = None if mapped.expires_at is None else moment(mapped.expires_at)
-    mapping = Mapping(
+    mapping = FullMapping(
         user_id,
         mapped.platform,
         mapped.platform_user_id,

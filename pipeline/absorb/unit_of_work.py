@@ -22,8 +22,8 @@ from profiles.state import ProfileState
 from profiles.store import IdentityKey, IdentityState, ProfileKey
 from profiles.user_counts import count as count_known
 from usersync import store as mappings
-from usersync.store import Mapping
-from usersync.user_counts import Changes
+from usersync.store import FullMapping
+from usersync.user_counts import MappingChanges
 from usersync.user_counts import count as count_mapped
 
 
@@ -42,7 +42,7 @@ class Work(Telling):
     def __init__(self, cursor: Cursor[Any], held: set[int], now: datetime) -> None:
         super().__init__(cursor, held, now)
         self.refused: list[Refused] = []
-        self._kept: dict[tuple[int, UUID, int, str], tuple[Mapping, bool]] = {}
+        self._kept: dict[tuple[int, UUID, int, str], tuple[FullMapping, bool]] = {}
         self._forgotten: set[tuple[int, UUID, int, str, int]] = set()
         self._erased_profiles: list[ProfileState] = []
         self._erased_identities: set[IdentityKey] = set()
@@ -55,7 +55,7 @@ class Work(Telling):
         left = memberships.forget(self.cursor, profile.customer, profile.user_id)
         memberships.count(self.cursor, {(profile.bucket, audience): (0, 1) for audience in left})
 
-    def mappings_of(self, profile: ProfileState) -> list[Mapping]:
+    def mappings_of(self, profile: ProfileState) -> list[FullMapping]:
         """The user's mappings as the batch has left them so far."""
         stored = mappings.of_user(self.cursor, profile.customer, profile.user_id)
         forgotten = {key[:4] for key in self._forgotten}
@@ -97,7 +97,7 @@ class Work(Telling):
         self._erased_identities.add(key)
         self._identities.pop(key, None)
 
-    def keep_mapping(self, profile: ProfileState, mapping: Mapping, *, inherited: bool) -> None:
+    def keep_mapping(self, profile: ProfileState, mapping: FullMapping, *, inherited: bool) -> None:
         """The user is known by this id; audiences that ask so, and activations, take note.
 
         Told twice in one batch, it is inherited if it was so either time: the former owner's wants stand until
@@ -141,7 +141,7 @@ class Work(Telling):
         removed = mappings.delete(self.cursor, self._forgotten)
         kept = [mapping for mapping, _ in self._kept.values()]
         added = mappings.save(self.cursor, kept)
-        count_mapped(self.cursor, Changes(kept, added, removed, self._new_users))
+        count_mapped(self.cursor, MappingChanges(kept, added, removed, self._new_users))
         self.evaluate(lambda evaluation: evaluation.of_changes(self._profiles.values()))
         self.want_for_mappings(self._kept.values())
 

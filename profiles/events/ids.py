@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 from core.errors import InvalidParameterError
-from core.limits import RequestLimits
+from core.limits import RequestLimits, is_sound_id
 from core.messages import Id
 from core.query import Parameters
-from usersync.platform_ids import NO_ID, is_macro, is_sound
+from integrations.platform_user_ids import NO_ID, is_macro
 
 DEVICES = ("devid_g", "devid_a", "devid_o", "devid_u", "idsha1", "idmd5")
 ID_PARAMETERS = frozenset({"pl", "euid", *DEVICES})
@@ -27,7 +27,7 @@ def user_key_in(data: dict[str, Any], path: tuple[str, ...], limits: RequestLimi
     if isinstance(value, bool) or not isinstance(value, str | int):
         return []
     text = str(value)
-    return [("user", text)] if text and is_sound(text, limits.id_bytes) else []
+    return [("user", text)] if text and is_sound_id(text, limits.id_bytes) else []
 
 
 def _value_at(data: dict[str, Any], path: tuple[str, ...]) -> Any:
@@ -60,7 +60,7 @@ def ids_in(values: Parameters, limits: RequestLimits) -> list[Id]:
 
 def _id_of(kind: str, parameter: str, values: Parameters, limits: RequestLimits) -> list[Id]:
     value = values[parameter]
-    if value is None or not is_sound(value, limits.id_bytes) or is_macro(value):
+    if value is None or not is_sound_id(value, limits.id_bytes) or is_macro(value):
         raise InvalidParameterError(parameter)
     return [] if names_nobody(value) else [(kind, value)]
 

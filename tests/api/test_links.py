@@ -7,7 +7,7 @@ from core.keys import TokenSigner
 from core.models import ApiKey, Customer
 from integrations.models import Platform
 from tests.support.api_caller import Caller, caller
-from usersync.links import PURPOSE, Link, LinkKind, read_link
+from usersync.links import PURPOSE, LinkKind, MailingLink, read_link
 
 BODY = {"kind": "click", "target": "https://shop.example/spring", "mailing": "spring"}
 
@@ -21,7 +21,7 @@ def test_links__asked_for__answer_an_address_that_the_edge_understands(
     place, _, token = answer.body["url"].rpartition("/")
     assert place == f"{settings.EDGE_URL}/{kind[0]}"
     tokens = TokenSigner(settings.ENVIRONMENT.derived_secrets(PURPOSE))
-    assert read_link(tokens, token) == Link(LinkKind(kind), platform.pk, BODY["target"], "spring")
+    assert read_link(tokens, token) == MailingLink(LinkKind(kind), platform.pk, BODY["target"], "spring")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from django.test import Client
 from core.keys import TokenSigner
 from core.models import Customer
 from integrations.models import Platform
-from usersync.links import PURPOSE, Link, LinkKind, read_link
+from usersync.links import PURPOSE, LinkKind, MailingLink, read_link
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_links__asked_for__are_shown_signed(console: Client, platform: Platform)
     url = page.partition('id="link">')[2].partition("<")[0]
     assert url.startswith(f"{settings.EDGE_URL}/v/")
     tokens = TokenSigner(settings.ENVIRONMENT.derived_secrets(PURPOSE))
-    expected = Link(LinkKind.VIEW, platform.pk, "https://shop.example/?a=1&b=2", "spring")
+    expected = MailingLink(LinkKind.VIEW, platform.pk, "https://shop.example/?a=1&b=2", "spring")
     assert read_link(tokens, url.rpartition("/")[2]) == expected
 
 

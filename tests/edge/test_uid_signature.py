@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.query import pairs
 from tests.support.edge_process import SIGNED_PLATFORM, Edge
-from usersync.signature import canonical, is_genuine, sign
+from usersync.authentication import is_genuine, sign, string_to_sign
 
 VECTORS = [
     (
@@ -31,7 +31,7 @@ values = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max
 
 @pytest.mark.parametrize(("parameters", "text", "signature"), VECTORS)
 def test_vector__signed__is_the_contract_s(parameters: dict[str, str], text: str, signature: str) -> None:
-    assert canonical("GET", "/uid", parameters.items()) == text
+    assert string_to_sign("GET", "/uid", parameters.items()) == text
     assert sign("verysecure", text) == signature
 
 
@@ -47,7 +47,7 @@ def test_vector__however_encoded__is_genuine(
 
 
 def _signed_query(secret: str, parameters: dict[str, str], algorithm: str = "sha1") -> str:
-    signature = sign(secret, canonical("GET", "/uid", parameters.items()), algorithm)
+    signature = sign(secret, string_to_sign("GET", "/uid", parameters.items()), algorithm)
     return urlencode({**parameters, "sig": signature})
 
 

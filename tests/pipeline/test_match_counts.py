@@ -16,7 +16,7 @@ from profiles.user_counts import known_users
 from profiles.user_counts import recount as recount_users
 from tests.support.shop import Shop, now_ms, somebody
 from usersync.messages import Mapped
-from usersync.user_counts import mapped_users
+from usersync.services import mapped_users
 from usersync.user_counts import recount as recount_mapped
 
 USERS, IDS = 5, 4

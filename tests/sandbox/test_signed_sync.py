@@ -8,8 +8,8 @@ import requests
 
 from sandbox.signed_sync import canonical
 from tests.support.sandbox_process import SandboxProcess
-from usersync.signature import canonical as ours
-from usersync.signature import sign
+from usersync.authentication import sign
+from usersync.authentication import string_to_sign as ours
 
 OUT = "https://hub.example/uid?userid=[[USERID]]&pl=99999&gpp=a%26b"
 

@@ -1,4 +1,4 @@
-"""Another strictness for the customer of the edge's tests, for as long as a test needs it."""
+"""Another consent mode for the customer of the edge's tests, for as long as a test needs it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,18 +17,18 @@ _SEEN_AS = {
 
 
 @contextmanager
-def customer_wants(edge: Edge, strictness: ConsentMode) -> Iterator[None]:
+def customer_wants(edge: Edge, mode: ConsentMode) -> Iterator[None]:
     try:
-        _change(edge, strictness)
+        _change(edge, mode)
         yield
     finally:
         _change(edge, ConsentMode.WHEN_PRESENT)
 
 
-def _change(edge: Edge, strictness: ConsentMode) -> None:
-    edge.database.execute("UPDATE customer SET consent = %s WHERE m = %s", [strictness, CUSTOMER])
+def _change(edge: Edge, mode: ConsentMode) -> None:
+    edge.database.execute("UPDATE customer SET consent = %s WHERE m = %s", [mode, CUSTOMER])
     raise_version(edge.database)
-    until(lambda: _seen(edge) == _SEEN_AS[strictness])
+    until(lambda: _seen(edge) == _SEEN_AS[mode])
     edge.database.execute("DELETE FROM inbox")
 
 

@@ -1,4 +1,4 @@
-"""What each consent signal says, and what a customer's strictness makes of it."""
+"""What each consent signal says, and what a customer's consent mode makes of it."""
 
 import time
 
@@ -14,7 +14,7 @@ from usersync import consent
 from usersync import gpp as gpp_format
 from usersync import tcf as tcf_format
 from usersync.bits import MAX_CHARACTERS, UnreadableSignalError
-from usersync.consent import Judge
+from usersync.consent import ConsentJudge
 
 VENDOR = 812
 YES = tcf([1, 3], [VENDOR])
@@ -32,13 +32,13 @@ IAB_TCF = (
 IAB_TCF_NO_PURPOSE = "CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA"
 
 
-def _outcome(strictness: ConsentMode, query: str, *, gpc: bool = False) -> str:
-    return _judged(Judge(VENDOR), strictness, QueryString(query.encode()).values, gpc=gpc)
+def _outcome(mode: ConsentMode, query: str, *, gpc: bool = False) -> str:
+    return _judged(ConsentJudge(VENDOR), mode, QueryString(query.encode()).values, gpc=gpc)
 
 
-def _judged(judge: Judge, strictness: ConsentMode, values: Parameters, *, gpc: bool = False) -> str:
+def _judged(judge: ConsentJudge, mode: ConsentMode, values: Parameters, *, gpc: bool = False) -> str:
     try:
-        return "yes" if judge.permits(strictness, values, gpc=gpc) else "no"
+        return "yes" if judge.permits(mode, values, gpc=gpc) else "no"
     except InvalidParameterError as refusal:
         return f"bad-{refusal.parameter}"
 
@@ -109,7 +109,7 @@ def test_consent__signals__are_judged_by_strictness(query: str, present: str, re
 
 @pytest.mark.parametrize("query", ["", "gdpr=0", f"gdpr_consent={YES}", "us_privacy=1YNN"])
 def test_consent__global_privacy_control__is_a_no_unless_nothing_is_judged(query: str) -> None:
-    assert [_outcome(strictness, query, gpc=True) for strictness in (OFF, PRESENT, REQUIRED)] == ["yes", "no", "no"]
+    assert [_outcome(mode, query, gpc=True) for mode in (OFF, PRESENT, REQUIRED)] == ["yes", "no", "no"]
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_tcf__cut_short__never_says_yes(text: str) -> None:
 
 @given(text=st.text("ABCYZabz019_-.~", max_size=200) | st.text(max_size=50), vendor=st.none() | st.integers(1, 65535))
 def test_consent__anything__is_read_or_unreadable(text: str, vendor: int | None) -> None:
-    judge = Judge(vendor)
-    for name in consent.PARAMETERS:
+    judge = ConsentJudge(vendor)
+    for name in consent.CONSENT_PARAMETERS:
         assert judge.permits(PRESENT, {name: text}, gpc=False) in {True, False}
         assert _judged(judge, REQUIRED, {name: text}) in {"yes", "no", f"bad-{name}"}
 
@@ -182,7 +182,7 @@ def test_consent__strings_made_to_keep_us_busy__cost_little() -> None:
     began = time.process_time()
     for text in hostile:
         for name in ("gdpr_consent", "gpp"):
-            Judge(VENDOR).permits(PRESENT, {name: text}, gpc=False)
+            ConsentJudge(VENDOR).permits(PRESENT, {name: text}, gpc=False)
     assert time.process_time() - began < 0.2
 
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.keys import TokenSigner
-from usersync.links import MAX_TARGET, BadLinkError, Link, LinkKind, clean_target, make_link, read_link
+from usersync.links import MAX_TARGET, BadLinkError, LinkKind, MailingLink, clean_target, make_link, read_link
 
 TOKENS = TokenSigner(["key"])
 EDGE = "https://hub.example"
@@ -109,7 +109,7 @@ def test_link__made__leads_to_its_target_and_nowhere_else(target: str, mailing: 
         return
     assert url.startswith("https://hub.example/v/")
     link = read_link(TOKENS, url.rpartition("/")[2])
-    assert link == Link(LinkKind.VIEW, 7, clean_target(target), mailing)
+    assert link == MailingLink(LinkKind.VIEW, 7, clean_target(target), mailing)
 
 
 TOKEN = make_link(TOKENS, EDGE, 7, LinkKind.CLICK, TARGET, "spring").rpartition("/")[2]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usersync.signals import NAMES, passed_on
-from usersync.sync_urls import SyncAddress
+from usersync.consent import CONSENT_PARAMETERS, passed_on
+from usersync.sync_urls import SyncUrl
 
 EDGE = "https://hub.example"
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
@@ -21,7 +21,7 @@ TOKEN = "verysecure"
 
 
 def _of(template: str, token: str | None = TOKEN, **signals: str) -> str:
-    return SyncAddress(template, EDGE, 99999, token).of(USER, signals).decode()
+    return SyncUrl(template, EDGE, 99999, token).of(USER, signals).decode()
 
 
 def _callback(address: str, parameter: str = "r") -> dict[str, str]:
@@ -111,7 +111,11 @@ def test_address__callback_written_out__carries_the_signals_too() -> None:
     }
 
 
-@given(st.dictionaries(st.sampled_from(NAMES), st.text(st.characters(exclude_categories=["Cs"]), min_size=1)))
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(CONSENT_PARAMETERS)), st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+    )
+)
 def test_address__whatever_the_signals_say__stays_one_address(signals: dict[str, str]) -> None:
     address = _of("https://a.example/s?g=${GPP_STRING_1}&r={{callback}}", **signals)
     assert address.isascii()

@@ -19,7 +19,7 @@ from profiles.user_counts import known_users
 from tests.support.shop import Shop, rule
 from tests.support.tables import db
 from usersync.models import UserMapping
-from usersync.user_counts import mapped_users
+from usersync.services import mapped_users
 
 __all__ = ["db"]
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 
-COOKIE = b"dmpsync="
+COOKIE_NAME = b"dmpsync="
 MOST_SYNCS = 5
 """In one chain, and in one page."""
 CHAIN_SECONDS = 60
@@ -24,7 +24,7 @@ _FIRST_HEX = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SyncCandidate:
     """A platform of a pixel. `interval`: seconds between two attempts at one browser."""
 
     pl: int
@@ -33,7 +33,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class SyncChain:
     """Syncs that follow each other by redirects: `count` have been started since `start` (unix seconds)."""
 
     pixel: int
@@ -45,46 +45,46 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SyncCookie:
     """What a browser remembers. `tried`: when each platform was last tried."""
 
     tried: Mapping[int, int]
-    chain: Chain | None = None
+    chain: SyncChain | None = None
 
 
-EMPTY = State({})
+EMPTY_COOKIE = SyncCookie({})
 
 
-def read(header: bytes, now: int) -> State:
+def read(header: bytes, now: int) -> SyncCookie:
     """The state in a `Cookie` header; EMPTY where there is none, or one that we did not write so."""
-    for part in header.split(b";") if COOKIE in header else ():
+    for part in header.split(b";") if COOKIE_NAME in header else ():
         pair = part.strip()
-        if pair.startswith(COOKIE):
-            return _read(pair[len(COOKIE) :].decode("latin-1"), now)
-    return EMPTY
+        if pair.startswith(COOKIE_NAME):
+            return _read(pair[len(COOKIE_NAME) :].decode("latin-1"), now)
+    return EMPTY_COOKIE
 
 
 def may_be_under_way(header: bytes) -> bool:
     """A cheap look at a `Cookie` header: no, where no chain can be under way."""
-    _, found, rest = header.partition(COOKIE)
+    _, found, rest = header.partition(COOKIE_NAME)
     return bool(found) and b"_" in rest.partition(b";")[0]
 
 
-def _read(text: str, now: int) -> State:
+def _read(text: str, now: int) -> SyncCookie:
     sound = _SOUND.fullmatch(text)
     if sound is None:
-        return EMPTY
+        return EMPTY_COOKIE
     entries = [entry.split("-") for entry in sound[1].split(".")[1:]]
     tried = {int(pl, 16): int(when, 16) for pl, when in entries}
     if any(when > now + SKEW_SECONDS for when in tried.values()):
-        return EMPTY
+        return EMPTY_COOKIE
     if sound[2] is None:
-        return State(tried)
-    chain = Chain(*(int(number, 16) for number in sound[2].split("-")))
-    return State(tried, chain if chain.is_alive(now) else None)
+        return SyncCookie(tried)
+    chain = SyncChain(*(int(number, 16) for number in sound[2].split("-")))
+    return SyncCookie(tried, chain if chain.is_alive(now) else None)
 
 
-def write(state: State) -> bytes:
+def write(state: SyncCookie) -> bytes:
     """The cookie's value."""
     newest = sorted(state.tried.items(), key=itemgetter(1), reverse=True)[:REMEMBERED]
     entries = "".join([f".{pl:x}-{when:08x}" for pl, when in newest])
@@ -93,7 +93,7 @@ def write(state: State) -> bytes:
     return f"1{entries}{under_way}".encode()
 
 
-def due(candidates: Collection[Candidate], state: State, user: str, now: int) -> list[Candidate]:
+def due(candidates: Collection[SyncCandidate], state: SyncCookie, user: str, now: int) -> list[SyncCandidate]:
     """The platforms to try, in order.
 
     A platform that waits since its interval has passed once more goes before one that waits since a shorter
@@ -113,16 +113,16 @@ def due(candidates: Collection[Candidate], state: State, user: str, now: int) ->
     return [one for _, one in sorted(found, key=itemgetter(0))]
 
 
-def tried(state: State, pl: int, now: int, chain: Chain | None) -> State:
+def tried(state: SyncCookie, pl: int, now: int, chain: SyncChain | None) -> SyncCookie:
     """The state once the browser is sent to a platform, with the chain that goes on from there."""
-    return State({**state.tried, pl: now}, chain)
+    return SyncCookie({**state.tried, pl: now}, chain)
 
 
-def following(state: State, pixel: int, now: int) -> Chain | None:
+def following(state: SyncCookie, pixel: int, now: int) -> SyncChain | None:
     """The chain with one more sync of `pixel`; None where that sync is the chain's last.
 
     A pixel that a browser calls while a chain is under way joins that chain.
     """
     chain = state.chain
     count, start = (chain.count + 1, chain.start) if chain else (1, now)
-    return Chain(pixel, count, start) if count < MOST_SYNCS else None
+    return SyncChain(pixel, count, start) if count < MOST_SYNCS else None
