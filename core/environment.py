@@ -6,6 +6,7 @@ Knows nothing of Django, so that the edge, the embedded services and the tests c
 import hashlib
 import hmac
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,13 @@ from environs import Env, EnvValidationError, ValidationError
 
 from core.keys import generated_keys
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+CODE_ROOT = Path(__file__).resolve().parent.parent
+"""The folder of the packages and the templates: a checkout, or the site-packages of an installation."""
+IS_CHECKOUT = (CODE_ROOT / "manage.py").is_file()
+PROJECT_ROOT = CODE_ROOT if IS_CHECKOUT else Path.cwd()
+"""The folder of `.env` and `var`, in which the hub's processes work: a checkout, or else the working folder."""
+HUB_COMMAND = (sys.executable, "-m", "dmphub")
+"""How one process of the hub starts another; a command's name follows, then its arguments."""
 DEFAULT_EDGE_URL = "http://127.0.0.1:8001"
 _SMALL_NUMBER = re.compile(r"[0-9]{1,5}")
 

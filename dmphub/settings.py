@@ -1,6 +1,5 @@
 """Django's settings: everything that varies comes from `core.environment`."""
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -9,7 +8,6 @@ from django.templatetags.static import static
 from core import environment
 from local import embedded
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = environment.read()
 SERVICES = embedded.addresses(ENVIRONMENT)
 
@@ -64,7 +62,7 @@ WSGI_APPLICATION = "dmphub.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [environment.CODE_ROOT / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -5,13 +5,16 @@ import contextlib
 import signal
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from sandbox.app import Sandbox
-from sandbox.sftp import SftpDoor
+
+if TYPE_CHECKING:
+    from sandbox.sftp import SftpDoor
 
 STOP_WITHIN = 1.0
 PROBE_EVERY = 0.02
@@ -40,7 +43,7 @@ def _available(host: str, port: int) -> int:
 
 async def _serve(host: str, port: int, sftp_port: int | None) -> None:
     sandbox = Sandbox()
-    door = None if sftp_port is None else SftpDoor(sandbox.intake(asyncio.get_running_loop()), host, sftp_port)
+    door = None if sftp_port is None else _sftp_door(sandbox, host, sftp_port)
     sandbox.controls.sftp = None if door is None else door.told
     server = Server(
         sandbox,
@@ -67,7 +70,14 @@ async def _serve(host: str, port: int, sftp_port: int | None) -> None:
             task.result()
 
 
-async def _until(stopped: asyncio.Event, host: str, port: int, door: SftpDoor | None) -> None:
+def _sftp_door(sandbox: Sandbox, host: str, port: int) -> "SftpDoor":
+    """Raises ModuleNotFoundError where paramiko, which is optional, is not installed."""
+    from sandbox.sftp import SftpDoor
+
+    return SftpDoor(sandbox.intake(asyncio.get_running_loop()), host, port)
+
+
+async def _until(stopped: asyncio.Event, host: str, port: int, door: "SftpDoor | None") -> None:
     await _announce(host, port, "" if door is None else f" sftp={_shown(host)}:{door.address[1]}")
     await stopped.wait()
 

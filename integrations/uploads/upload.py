@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import extras
 from integrations.connectors.files import Destination, Folder, Sftp
-from integrations.uploads import folder, s3, sftp
+from integrations.errors import RetriableError
+from integrations.uploads import folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,12 @@ def upload(destination: Destination, parcel: Parcel) -> str:
     Raises `integrations.errors`: `Unauthorized` for a refused log-in or another host key, `Unanswered` where the file
     may be there.
     """
-    if isinstance(destination, Sftp):
-        return sftp.upload(destination, parcel.path, parcel.name, parcel.known_key, parcel.alive, parcel.seconds)
     if isinstance(destination, Folder):
         folder.upload(destination, parcel.path, parcel.name)
-    else:
-        s3.upload(destination, parcel.path, parcel.name, parcel.alive, parcel.seconds)
+        return ""
+    with extras.explained(RetriableError):  # the rows wait until somebody has installed the extra
+        from integrations.uploads import s3, sftp
+    if isinstance(destination, Sftp):
+        return sftp.upload(destination, parcel.path, parcel.name, parcel.known_key, parcel.alive, parcel.seconds)
+    s3.upload(destination, parcel.path, parcel.name, parcel.alive, parcel.seconds)
     return ""

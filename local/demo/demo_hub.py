@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from core.environment import PROJECT_ROOT, Environment
+from core.environment import HUB_COMMAND, IS_CHECKOUT, PROJECT_ROOT, Environment
 from local import embedded
 from local.supervisor.child import ProcessSpec
 from local.supervisor.ports import HOST, PortTakenError, choose_ports
@@ -53,7 +53,7 @@ class House:
         return self._manage("shell", "--no-imports", "-c", FIRST_LOGIN)
 
     def _manage(self, *arguments: str) -> str:
-        command = [sys.executable, "manage.py", *arguments]
+        command = [*HUB_COMMAND, *arguments]
         done = subprocess.run(
             command, cwd=PROJECT_ROOT, env=self.variables, stdout=subprocess.PIPE, text=True, check=True
         )
@@ -113,6 +113,7 @@ def _variables(home: Path) -> dict[str, str]:
         "DMPHUB_ALLOW_PRIVATE_TARGETS": "1",
         "DMPHUB_INSECURE_COOKIES": "1",
         "PYTHONUNBUFFERED": "1",
+        **({} if IS_CHECKOUT else {"PYTHONSAFEPATH": "1"}),
     }
 
 
@@ -120,7 +121,7 @@ def _hub(home: Path, port: int, edge_port: int, variables: dict[str, str]) -> Pr
     doors = [(port, "/readyz"), (edge_port, "/readyz")]
     return ProcessSpec(
         name="hub",
-        argv=(sys.executable, "manage.py", "up", "--port", str(port), "--edge-port", str(edge_port)),
+        argv=(*HUB_COMMAND, "up", "--port", str(port), "--edge-port", str(edge_port)),
         environment=variables,
         folder=PROJECT_ROOT,
         log=home / "hub.log",

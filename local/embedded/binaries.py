@@ -8,6 +8,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from core import extras
+from core.extras import MissingExtraError
 from local.embedded.account import can_reach
 from local.embedded.places import shared_folder
 from local.supervisor.child import Account
@@ -36,7 +38,7 @@ def _binaries_in(site_packages: Path) -> Path:
 def _package_folder(name: str) -> Path:
     spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise FileNotFoundError(f"the package {name} is not installed; run `make setup`")
+        raise MissingExtraError(extras.sentence(name))
     return Path(spec.origin).parent
 
 

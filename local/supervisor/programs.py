@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 from functools import partial
 
-from core.environment import DEFAULT_EDGE_URL, PROJECT_ROOT, Environment
+from core.environment import DEFAULT_EDGE_URL, IS_CHECKOUT, PROJECT_ROOT, Environment
 from local.supervisor.child import ProcessSpec
 from local.supervisor.ports import HOST
 
@@ -34,7 +34,7 @@ class HubPrograms:
 
 
 def programs_of(plan: HubPlan) -> HubPrograms:
-    preparing = replace(_python(plan, "prepare", "manage.py", "prepare"), stop_seconds=1.0)
+    preparing = replace(_python(plan, "prepare", "-m", "dmphub", "prepare"), stop_seconds=1.0)
     return HubPrograms([preparing], [*_doors(plan), *_workers(plan)])
 
 
@@ -58,8 +58,8 @@ def _workers(plan: HubPlan) -> list[ProcessSpec]:
             for number in range(1, plan.workers + 1)
         ),
         _python(plan, "deliverer", *deliver, "deliverer@%h"),
-        _python(plan, "sweeper", "manage.py", "sweep"),
-        _python(plan, "importer", "manage.py", "run_imports"),
+        _python(plan, "sweeper", "-m", "dmphub", "sweep"),
+        _python(plan, "importer", "-m", "dmphub", "run_imports"),
     ]
 
 
@@ -78,6 +78,8 @@ def _variables(plan: HubPlan) -> dict[str, str]:
         "DMPHUB_EDGE_URL": edge_url,
         "PYTHONUNBUFFERED": "1",
     }
+    if not IS_CHECKOUT:  # a folder of the working folder must not stand in for a package that is installed
+        decided["PYTHONSAFEPATH"] = "1"
     return {**os.environ, **decided}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from core import extras
 from pipeline.imports.files import folder
 from pipeline.imports.octets import is_utf8, octets, text_of
 from pipeline.imports.opening import Opened, seekable
@@ -220,8 +221,9 @@ class ParquetFile:
         self._opening = opening
 
     def batches(self) -> Iterator[Batch]:
-        import pyarrow
-        import pyarrow.parquet
+        with extras.explained(UnreadableFileError):
+            import pyarrow
+            import pyarrow.parquet
 
         try:
             with seekable(self._opening, folder()) as file:

@@ -87,7 +87,7 @@ FAULTS = {
     "secrets": ("/{path}", "/{path}?t={self.credentials.token}"),
     "members": ("for member in members]\n", "for member in members[:1]]\n"),
     "creation": ("except msgspec.DecodeError", "except ZeroDivisionError"),
-    "failures": ("def _request", "def failure(self, response):\n        return Refused('no')\n\n    def _request"),
+    "failures": ("def _request", "def failure(self, response):\n        return RefusedError('no')\n\n    def _request"),
     "answers": ("def _request", "def succeeded(self, response):\n        return True\n\n    def _request"),
     "odd_ids": ("users}", "users} if all(len(u) < 200 for u in users) else 1 / 0"),
 }

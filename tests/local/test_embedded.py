@@ -17,14 +17,14 @@ from core.wakeups import celery_url
 from local import embedded
 from local.embedded.account import service_account
 from local.embedded.services import places_of
-from tests.dmphub.conftest import MakeEnvironment, environment_of
+from tests.local.conftest import MakeEnvironment, environment_of
 from tests.support.processes import eventually, processes_of
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from local import embedded
-from tests.dmphub.conftest import environment_of
+from tests.local.conftest import environment_of
 with embedded.session(environment_of(Path(sys.argv[1]))):
     print('ready', flush=True)
     time.sleep(1000)

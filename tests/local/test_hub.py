@@ -13,7 +13,7 @@ import pytest
 
 from core.environment import PROJECT_ROOT
 from local import embedded
-from tests.dmphub.conftest import MakeEnvironment
+from tests.local.conftest import MakeEnvironment
 from tests.support.processes import alive, eventually, processes_of, recorded, stand_in_hub
 
 

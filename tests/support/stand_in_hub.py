@@ -10,7 +10,7 @@ from core.environment import PROJECT_ROOT
 from local.supervisor.child import ProcessSpec
 from local.supervisor.hub import HubOptions, run_hub
 from local.supervisor.programs import HubPlan, HubPrograms
-from tests.dmphub.conftest import environment_of
+from tests.local.conftest import environment_of
 from tests.support.programs import SLEEP, STUBBORN, WITH_A_CHILD
 
 

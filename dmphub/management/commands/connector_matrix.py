@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core.environment import PROJECT_ROOT
 from integrations import matrix
 
 BEGIN, END = "<!-- matrix: written by manage.py connector_matrix -->\n", "<!-- end of matrix -->\n"
 
 
 def page() -> Path:
-    return Path(settings.BASE_DIR) / "docs" / "connectors" / "README.md"
+    return PROJECT_ROOT / "docs" / "connectors" / "README.md"
 
 
 def renewed(text: str) -> str:
@@ -30,6 +30,8 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="change nothing; fail where the page is out of date")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not page().is_file():
+            raise CommandError(f"there is no {page()}: this command is for a checkout of the source")
         text = page().read_text("utf-8")
         if options["check"] and renewed(text) != text:
             raise SystemExit(f"{page()} is out of date: run manage.py connector_matrix")

@@ -16,6 +16,10 @@ from local.embedded import HomeInUseError
 from local.supervisor.supervisor import StartFailedError
 
 LOG = PROJECT_ROOT / "build" / "cdnow" / "CDNOW_master.txt"
+MISSING_LOG = (
+    "in a checkout, `make data` fetches it; elsewhere, unpack lifetimes/datasets/CDNOW_master.txt of the wheel "
+    "lifetimes 0.11.3 and name it with --log"
+)
 RATE = 1500.0
 PLAIN_WIDTH = 120
 
@@ -34,7 +38,7 @@ class Command(BaseCommand):
 
     def handle(self, *, log: Path, customers: int | None, rate: float, **_: Any) -> None:
         if not log.is_file():
-            raise CommandError(f"there is no {log}: `make data` fetches it")
+            raise CommandError(f"there is no {log}: {MISSING_LOG}")
         if rate <= 0 or (customers is not None and customers < 1):
             raise CommandError("--rate and --customers must be more than 0")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops what was started, as Ctrl-C does

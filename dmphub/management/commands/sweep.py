@@ -1,7 +1,6 @@
 """`manage.py sweep`: the sweeper, in the foreground."""
 
 import signal
-import sys
 from datetime import timedelta
 
 from django.core.management.base import BaseCommand
@@ -9,7 +8,7 @@ from django.core.management.base import BaseCommand
 from api import idempotency
 from audiences import history
 from core import clock, garbage
-from core.environment import PROJECT_ROOT
+from core.environment import HUB_COMMAND, PROJECT_ROOT
 from lookalikes.jobs.starter import Starter
 from pipeline import deliver
 from pipeline.imports import files
@@ -46,7 +45,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        learning = Starter([sys.executable, "manage.py", "lookalikes"], PROJECT_ROOT)
+        learning = Starter([*HUB_COMMAND, "lookalikes"], PROJECT_ROOT)
         garbage.collect_rarely()
         try:
             Sweeper(CHORES, SEARCHES, [learning.tend]).run(lambda: not stopped)

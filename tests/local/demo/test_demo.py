@@ -20,7 +20,7 @@ from local import embedded
 from local.demo.expectations import expected_at, histories_of
 from local.demo.purchases import moved_to, read_log
 from local.demo.visitors import visitors_among
-from tests.dmphub.conftest import MakeEnvironment, environment_of
+from tests.local.conftest import MakeEnvironment, environment_of
 from tests.support.processes import processes_of
 
 CUSTOMERS = 100

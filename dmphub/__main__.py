@@ -1,0 +1,62 @@
+"""Every command of the hub: `dmphub COMMAND`, `python -m dmphub COMMAND` and `manage.py COMMAND` are the same.
+
+A command that needs PostgreSQL or Redis finds them running: those that the environment names, or embedded ones.
+"""
+
+import os
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+from core import environment, extras
+from local import embedded
+
+# these bring their own services, or need none
+ALONE = {
+    "up",
+    "demo",
+    "sandbox",
+    "sweep",
+    "run_imports",
+    "prepare",
+    "help",
+    "-h",
+    "--help",
+    "--version",
+    "collectstatic",
+    "makemigrations",
+}
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dmphub.settings")
+    arguments = _arguments(sys.argv)
+    try:
+        with extras.explained():
+            services = _services(arguments[1] if len(arguments) > 1 else "help")
+            from django.core.management import execute_from_command_line
+
+            with services:
+                execute_from_command_line(arguments)
+    except environment.InvalidEnvironmentError as wrong:
+        sys.exit(f"The environment cannot be used:\n{wrong}")
+    except extras.MissingExtraError as missing:
+        sys.exit(f"A part of dmphub is missing: {missing}")
+
+
+def _arguments(words: list[str]) -> list[str]:
+    """Returns the command line as Django knows it: `create-api-key` is its `create_api_key`."""
+    program, *rest = words
+    if program.endswith("__main__.py"):
+        program = "dmphub"
+    named = 2 if rest[:1] == ["help"] else 1  # `help COMMAND` names a command too
+    names = [word if word.startswith("-") else word.replace("-", "_") for word in rest[:named]]
+    return [program, *names, *rest[named:]]
+
+
+def _services(command: str) -> AbstractContextManager[object]:
+    """What has to run during the command: embedded services where the environment names no others."""
+    return nullcontext() if command in ALONE else embedded.session(environment.read())
+
+
+if __name__ == "__main__":
+    main()
