@@ -15,7 +15,7 @@ from api.resource import Changed, Created, Readable, customer_field
 from api.strict import StrictSerializer
 from audiences.attributes import AttributeInUseError, set_attribute
 from profiles import attribute_catalogue
-from profiles.models import Attribute, AttributeSighting
+from profiles.models import Attribute, AttributeStatistics
 
 FIXED_BY_SERVICE: tuple[str, ...] = ("enabled", "type", "personal", "sensitive")
 
@@ -61,11 +61,11 @@ class AttributeSerializer(StrictSerializer[Attribute]):
         seen = self._sighting(attribute)
         return list(seen.examples) if seen else []
 
-    def _sighting(self, attribute: Attribute) -> AttributeSighting | None:
-        page: dict[int, AttributeSighting] | None = self.context.get("sightings")
+    def _sighting(self, attribute: Attribute) -> AttributeStatistics | None:
+        page: dict[int, AttributeStatistics] | None = self.context.get("sightings")
         if page is not None:
             return page.get(attribute.pk)
-        return AttributeSighting.objects.filter(pk=attribute.pk).first()
+        return AttributeStatistics.objects.filter(pk=attribute.pk).first()
 
     def create(self, validated_data: dict[str, Any]) -> Attribute:
         fixed_by_service = {name: validated_data.pop(name) for name in FIXED_BY_SERVICE if name in validated_data}
@@ -112,7 +112,7 @@ class AttributeViewSet(Created[Attribute], Readable[Attribute], Changed[Attribut
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         page = super().paginate_queryset(queryset)
-        seen = AttributeSighting.objects.in_bulk([row.pk for row in page or ()])
+        seen = AttributeStatistics.objects.in_bulk([row.pk for row in page or ()])
         self.found: dict[str, Any] = {
             "sightings": seen,
             "events": attribute_catalogue.events_by_customer(row.customer_id for row in page or ()),

@@ -18,7 +18,6 @@ from api.strict import IdField, StrictSerializer
 from audiences.references import audiences_naming
 from integrations.models import Platform
 from profiles.models import Pixel, PixelIntegration
-from profiles.tags import tag
 
 
 class TagRenderer(BaseRenderer):
@@ -106,4 +105,4 @@ class PixelViewSet(Created[Pixel], Readable[Pixel], Changed[Pixel], Destroyed[Pi
     @action(detail=True, renderer_classes=[TagRenderer, JSONRenderer])
     def tag(self, request: Request, pk: str) -> Response:
         """The HTML to paste into pages."""
-        return Response(tag(self.get_object()), content_type="text/html; charset=utf-8")
+        return Response(self.get_object().tag, content_type="text/html; charset=utf-8")

@@ -7,7 +7,7 @@ from audiences.references import audiences_using
 from core.inbox import InboxKind
 from core.transactions import send_to_every_bucket
 from profiles.messages import Convert
-from profiles.models import Attribute, AttributeSighting
+from profiles.models import Attribute, AttributeStatistics
 
 
 class AttributeInUseError(ValueError):
@@ -43,11 +43,11 @@ def set_attribute(
         for kind in kinds.registered():
             kind.attribute_changed(locked)
         if locked.personal:
-            AttributeSighting.objects.filter(attribute_id=locked.id).update(examples=[])
+            AttributeStatistics.objects.filter(attribute_id=locked.id).update(examples=[])
         if locked.enabled and (enabled or type_ is not None) and locked.type != Attribute.Type.MIXED:
             _convert_what_is_stored(locked.customer_id)
     attribute.refresh_from_db()
 
 
 def _convert_what_is_stored(customer: int) -> None:
-    send_to_every_bucket(InboxKind.CONVERT, Convert(customer))
+    send_to_every_bucket(InboxKind.CONVERT, Convert(customer=customer))

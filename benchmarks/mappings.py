@@ -114,14 +114,14 @@ class _Bench:
         return range(first, self.mappings)
 
     def _look_up_by_id(self) -> Callable[[], None]:
-        from profiles.store import load_identities
+        from profiles import identities
 
         kind = f"platform:{self._shop.platform}"
         batches = [[(CUSTOMER, kind, known_as(n)) for n in numbers] for numbers in _batches(self._known())]
 
         def work() -> None:
             with self._connection.cursor(binary=True) as cursor:
-                found = sum(len(load_identities(cursor, set(batch))) for batch in batches)
+                found = sum(len(identities.load(cursor, set(batch))) for batch in batches)
             _expect(found, sum(len(set(batch)) for batch in batches))
 
         return work

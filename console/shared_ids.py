@@ -13,18 +13,18 @@ from console.cells import link, mono, number, when
 from console.fields import choose_any_row
 from console.logs import Filter, Log, key, where
 from core.models import Customer
-from profiles.models import HotId
+from profiles.models import SharedId
 
 
 class SharedIdFilterForm(forms.Form):
     customer = choose_any_row(Customer.objects.all())
 
 
-def _find(wanted: Filter) -> QuerySet[HotId]:
-    return where(HotId.objects.all(), customer_id=key(wanted.get("customer")))
+def _find(wanted: Filter) -> QuerySet[SharedId]:
+    return where(SharedId.objects.all(), customer_id=key(wanted.get("customer")))
 
 
-def _cells(rows: list[HotId]) -> Iterator[list[Any]]:
+def _cells(rows: list[SharedId]) -> Iterator[list[Any]]:
     for row in rows:
         story = f"{reverse('console:look-up')}?customer={row.customer_id}&id={row.user_id}"
         seen = [number(row.times), when(row.first_at), when(row.last_at)]

@@ -39,7 +39,7 @@ class Erasure(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     customer_id = models.IntegerField()
-    mark = models.BinaryField()
+    id_hash = models.BinaryField()
     requested_by = models.CharField(max_length=200)
     requested_at = models.DateTimeField()
     traces = SecretField(null=True, editable=False)

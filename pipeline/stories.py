@@ -10,8 +10,8 @@ from audiences.models import Audience, Membership
 from core import buckets
 from core.clock import moment
 from core.models import Customer
-from profiles.merge_resolution import survivor
-from profiles.models import HotId, Identity, Profile, ProfileMerge
+from profiles.merges import surviving_profile
+from profiles.models import Identity, Profile, ProfileMerge, SharedId
 from profiles.personal.protection import Policy, Protection
 from usersync.models import UserMapping
 
@@ -114,7 +114,7 @@ class Story:
 
 def story(customer: int, user_id: UUID) -> Story | None:
     """The story of the user, or of the survivor that the user was merged into."""
-    profile = survivor(customer, user_id)
+    profile = surviving_profile(customer, user_id)
     if profile is None:
         return None
     return Story(
@@ -137,7 +137,7 @@ def find(customer: int, text: str) -> list[UUID]:
     """The users whom an id of any kind names: our user id, the customer's, a device's or a platform's."""
     named = [user for value in _forms(customer, text) for user in _named(customer, value)]
     candidates = [*_as_user_id(text), *named]
-    profiles = [survivor(customer, candidate) for candidate in candidates]
+    profiles = [surviving_profile(customer, candidate) for candidate in candidates]
     return list(dict.fromkeys(profile.user_id for profile in profiles if profile))
 
 
@@ -189,7 +189,7 @@ def _merges(profile: Profile) -> list[Merge]:
 
 
 def _set_aside(profile: Profile) -> list[SetAside]:
-    rows = HotId.objects.filter(bucket=profile.bucket, customer_id=profile.customer_id, user_id=profile.user_id)
+    rows = SharedId.objects.filter(bucket=profile.bucket, customer_id=profile.customer_id, user_id=profile.user_id)
     return [
         SetAside(row.kind, row.value, row.times, row.first_at, row.last_at)
         for row in rows.order_by("-times")[:MOST_MERGES]

@@ -11,7 +11,7 @@ from django.db import transaction
 from core import clock
 from core.clock import moment
 from profiles.attribute_sampling import EXAMPLES, MARKS, MOST, Noted, Sighting, due
-from profiles.models import Attribute, AttributeSighting, DataSeen
+from profiles.models import Attribute, AttributeStatistics, DataStatistics
 from profiles.paths import join_path
 
 LONGEST = 400  # characters of a path: what `Attribute.path` holds
@@ -28,9 +28,9 @@ def flush(customer: int, noted: Noted) -> None:
     """One customer's; those who write for the same customer wait for each other."""
     paths = {join_path(keys): sighting for keys, sighting in noted.sightings.items()}
     fitting = {path: paths[path] for path in sorted(paths) if _fits(path)}
-    DataSeen.objects.get_or_create(customer_id=customer)
+    DataStatistics.objects.get_or_create(customer_id=customer)
     with transaction.atomic():
-        total = DataSeen.objects.select_for_update().get(customer_id=customer)
+        total = DataStatistics.objects.select_for_update().get(customer_id=customer)
         known = _catalogued(customer, fitting)
         for path in fitting.keys() - known.keys():
             noted.leave_out(path, max(1, fitting[path].events))
@@ -52,17 +52,17 @@ class Summary:
 
 
 def summary(customer: int) -> Summary:
-    total = DataSeen.objects.filter(customer_id=customer).first() or DataSeen(customer_id=customer)
+    total = DataStatistics.objects.filter(customer_id=customer).first() or DataStatistics(customer_id=customer)
     catalogued = Attribute.objects.filter(customer_id=customer).count()
     return Summary(total.events, catalogued, MOST, _estimate(bytes(total.left_out_marks)), total.left_out_at)
 
 
 def events_by_customer(customers: Iterable[int]) -> dict[int, int]:
     """The events of which shares are counted."""
-    return dict(DataSeen.objects.filter(customer_id__in=set(customers)).values_list("customer_id", "events"))
+    return dict(DataStatistics.objects.filter(customer_id__in=set(customers)).values_list("customer_id", "events"))
 
 
-def share(sighting: AttributeSighting | None, events: int) -> float | None:
+def share(sighting: AttributeStatistics | None, events: int) -> float | None:
     """Of the customer's events with data, how many held the attribute; None where none was counted."""
     return round(sighting.events / events, 4) if sighting and events else None
 
@@ -84,18 +84,18 @@ def _catalogued(customer: int, noted: Mapping[str, Sighting]) -> dict[str, Attri
 
 
 def _save_sightings(noted: Mapping[int, tuple[Attribute, Sighting]]) -> None:
-    stored = AttributeSighting.objects.in_bulk(list(noted))
+    stored = AttributeStatistics.objects.in_bulk(list(noted))
     rows = []
     for key, (attribute, sighting) in noted.items():
         first, last = moment(sighting.first), moment(sighting.last)
-        row = stored.get(key) or AttributeSighting(attribute_id=key, first_seen=first, last_seen=last)
+        row = stored.get(key) or AttributeStatistics(attribute_id=key, first_seen=first, last_seen=last)
         row.first_seen, row.last_seen = min(row.first_seen, first), max(row.last_seen, last)
         row.events += sighting.events
         row.types = {name: row.types.get(name, 0) + sighting.types[name] for name in row.types.keys() | sighting.types}
         row.examples = [] if attribute.personal else _examples([*row.examples, *sighting.examples])
         rows.append(row)
         _follow(attribute, row.types)
-    AttributeSighting.objects.bulk_create(
+    AttributeStatistics.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["attribute_id"],
@@ -126,7 +126,7 @@ def _examples(values: Iterable[Any]) -> list[Any]:
     return different[:EXAMPLES]
 
 
-def _save_total(total: DataSeen, noted: Noted) -> None:
+def _save_total(total: DataStatistics, noted: Noted) -> None:
     total.events += noted.events
     if noted.left_out:
         marks = bytearray(total.left_out_marks) or bytearray(MARKS // 8)

@@ -1,4 +1,8 @@
-"""Why profiles are what they are: merges and their causes, and ids that were set aside instead of merging."""
+"""Merges of profiles: which profile an id stands for, why two became one, and which ids were not allowed to merge.
+
+The `profile_merge` table keeps the cause of each merge; the `shared_id` table keeps the ids that were set aside
+because with them a user would have more ids than a person has. Whoever writes holds the locks of the buckets.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -7,52 +11,50 @@ from uuid import UUID
 
 from psycopg import Cursor
 
+from core import buckets
 from core.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
 from core.clock import moment
-from profiles.messages import Cause
+from profiles.messages import MergeCause
+from profiles.models import Profile
 from profiles.state import ProfileState
 
-MERGE = """
+SAVE_MERGES = """
 INSERT INTO profile_merge (bucket, customer_id, winner, loser, kind, value, pixel_id, at)
 SELECT * FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::int[],
                      %s::timestamptz[])
 ON CONFLICT (bucket, customer_id, winner, loser) DO NOTHING
 """
-HOT = """
-INSERT INTO hot_id AS kept (bucket, customer_id, user_id, kind, value, times, first_at, last_at)
+SAVE_SHARED_IDS = """
+INSERT INTO shared_id AS kept (bucket, customer_id, user_id, kind, value, times, first_at, last_at)
 SELECT bucket, customer_id, user_id, kind, value, times, %s, %s
 FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::text[], %s::text[], %s::int[])
      AS k (bucket, customer_id, user_id, kind, value, times)
 ON CONFLICT (bucket, customer_id, user_id, kind, value) DO UPDATE SET
     times = kept.times + excluded.times, last_at = excluded.last_at
 """
-
-
-ERASE = (
-    """
+ERASE_MERGES = """
 DELETE FROM profile_merge m USING unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
 WHERE m.bucket = k.bucket AND m.customer_id = k.customer_id AND m.winner = k.user_id
-""",
-    """
-DELETE FROM hot_id h USING unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
-WHERE h.bucket = k.bucket AND h.customer_id = k.customer_id AND h.user_id = k.user_id
-""",
-)
+"""
+ERASE_SHARED_IDS = """
+DELETE FROM shared_id s USING unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
+WHERE s.bucket = k.bucket AND s.customer_id = k.customer_id AND s.user_id = k.user_id
+"""
 
 
-class Merged(NamedTuple):
-    """`loser` gave itself up, at `at` (unix ms), and `winner`, of this bucket, took in what it held."""
+class MergeRecord(NamedTuple):
+    """`winner`, in this bucket, took in what `loser` held. `at`: unix ms of the moment when the loser gave it up."""
 
     bucket: int
     customer: int
     winner: UUID
     loser: UUID
-    cause: Cause
+    cause: MergeCause
     at: int
 
 
-class HotKey(NamedTuple):
-    """An id that the user has no room for."""
+class SharedIdKey(NamedTuple):
+    """An id that was set aside because the user already has as many ids as a person may have."""
 
     bucket: int
     customer: int
@@ -61,25 +63,40 @@ class HotKey(NamedTuple):
     value: str
 
 
-def save_merges(cursor: Cursor[Any], merged: Iterable[Merged]) -> None:
-    by_key = {(m.bucket, m.customer, m.winner.int, m.loser.int): m for m in merged}
+def surviving_profile(customer: int, user_id: UUID) -> Profile | None:
+    """Returns the profile that the user id stands for: its own, or the one that it was merged into in the end."""
+    seen: set[UUID] = set()
+    while user_id not in seen:
+        seen.add(user_id)
+        bucket = buckets.of_user(user_id)
+        profile = Profile.objects.filter(bucket=bucket, customer_id=customer, user_id=user_id).first()
+        if profile is None or profile.merged_into is None:
+            return profile
+        user_id = profile.merged_into
+    return None
+
+
+def save_merges(cursor: Cursor[Any], merges: Iterable[MergeRecord]) -> None:
+    by_key = {(m.bucket, m.customer, m.winner.int, m.loser.int): m for m in merges}
     rows = [
         (m.bucket, m.customer, m.winner, m.loser, m.cause.kind, m.cause.value, m.cause.pixel, moment(m.at))
         for _, m in sorted(by_key.items(), key=lambda item: item[0])
     ]
     if rows:
-        cursor.execute(MERGE, columns((SmallInts, Ints, Uuids, Uuids, Texts, Texts, Ints, Times), rows))
+        cursor.execute(SAVE_MERGES, columns((SmallInts, Ints, Uuids, Uuids, Texts, Texts, Ints, Times), rows))
 
 
-def save_hot_ids(cursor: Cursor[Any], times: Mapping[HotKey, int], now: datetime) -> None:
-    """Count how often each was set aside."""
+def save_shared_ids(cursor: Cursor[Any], times: Mapping[SharedIdKey, int], now: datetime) -> None:
+    """Add to how often each id was set aside."""
     rows = sorted(((*key, count) for key, count in times.items()), key=lambda row: (*row[:2], row[2].int, *row[3:]))
     if rows:
-        cursor.execute(HOT, [now, now, *columns((SmallInts, Ints, Uuids, Texts, Texts, Ints), rows)])
+        cursor.execute(SAVE_SHARED_IDS, [now, now, *columns((SmallInts, Ints, Uuids, Texts, Texts, Ints), rows)])
 
 
 def erase(cursor: Cursor[Any], states: Iterable[ProfileState]) -> None:
-    """Forget what was noted in the buckets of these users, about them."""
+    """Delete the merges and the shared ids of these users."""
     rows = sorted(((s.bucket, s.customer, s.user_id) for s in states), key=lambda row: (*row[:2], row[2].int))
-    for statement in ERASE if rows else ():
-        cursor.execute(statement, columns((SmallInts, Ints, Uuids), rows))
+    if rows:
+        users = columns((SmallInts, Ints, Uuids), rows)
+        cursor.execute(ERASE_MERGES, users)
+        cursor.execute(ERASE_SHARED_IDS, users)

@@ -1,22 +1,25 @@
-"""What buckets tell each other about who is who. Times are unix milliseconds."""
+"""What buckets tell each other about users: inbox rows of links, merges, erasures and conversions.
+
+Times are unix milliseconds. User ids are text.
+"""
 
 from typing import Any
 
 import msgspec
 
 
-class Cause(msgspec.Struct, omit_defaults=True):
-    """How two came to meet: the id that both were seen with, and the pixel that saw it (0: none)."""
+class MergeCause(msgspec.Struct, omit_defaults=True):
+    """Why two users are taken for one: the id that both were seen with, and the pixel that saw it (0: none)."""
 
     kind: str
     value: str
     pixel: int = 0
 
 
-class Link(msgspec.Struct, omit_defaults=True):
-    """To the bucket of an id's value: this id was seen with this user.
+class LinkIdentity(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """`Kind.LINK`, to the bucket of an id's value: this id was seen with this user.
 
-    `key` is the customer's own id of the user, `ids` how many ids the user has.
+    `key` is the customer's own id of the user, `ids` the number of ids that the user has.
     """
 
     customer: int
@@ -29,34 +32,38 @@ class Link(msgspec.Struct, omit_defaults=True):
     pixel: int = 0
 
 
-class Meet(msgspec.Struct, omit_defaults=True):
-    """To the bucket of `user`: `other`, of whom this was known when it was sent, is the same person."""
+class Meet(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """`Kind.MEET`, to the bucket of `user`: `other` is the same person.
+
+    The other fields say what was known of `other` when the message was sent.
+    """
 
     customer: int
     user: str
     other: str
     other_created_at: int
-    cause: Cause
+    cause: MergeCause
     other_key: str | None = None
     other_ids: int = 0
 
 
-class Merge(msgspec.Struct, omit_defaults=True):
-    """To the bucket of `loser`: give yourself up to `winner`, who has made room for you."""
+class Merge(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """`Kind.MERGE`, to the bucket of `loser`: merge into `winner`, which has made room for the loser's ids."""
 
     customer: int
     loser: str
     winner: str
     winner_created_at: int
-    cause: Cause
+    cause: MergeCause
     winner_key: str | None = None
     winner_ids: int = 0
 
 
-class Content(msgspec.Struct):
-    """To the bucket of `winner`: everything that `loser` held, but its mappings.
+class Content(msgspec.Struct, kw_only=True):
+    """`Kind.CONTENT`, to the bucket of `winner`: everything that `loser` held, except its mappings.
 
-    Those are handed over by the buckets of their ids, which know the owners. `at`: when it was given up.
+    Mappings are handed over by the buckets of their platform ids, which know the owners. `at`: when the loser gave
+    its content up.
     """
 
     customer: int
@@ -69,15 +76,16 @@ class Content(msgspec.Struct):
     ids: list[tuple[str, str]]
     confirmed: bool
     opted_out: bool
-    cause: Cause
+    cause: MergeCause
     at: int
 
 
-class Erase(msgspec.Struct, omit_defaults=True):
-    """To the bucket of `user`: forget the user, with all ids. `at`: unix ms; rows accepted up to then are dropped.
+class Erase(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """`Kind.ERASE`, to the bucket of `user`: erase the user with all ids. Rows accepted up to `at` are dropped.
 
-    `erasure`: whose proof notes what becomes of it (none: the user was not seen for too long). `platform_ids`: ids
-    (platform, id) that were the user's once. `along`: the id of a merged profile, erased with the survivor.
+    `erasure`: the erasure whose proof notes the outcome; the zero id if nobody asked, because the user was not seen
+    for too long. `platform_ids`: (platform, id)s that the user had once. `along`: this is a merged profile, erased
+    together with the profile that it was merged into.
     """
 
     customer: int
@@ -88,8 +96,8 @@ class Erase(msgspec.Struct, omit_defaults=True):
     along: bool = False
 
 
-class EraseId(msgspec.Struct, omit_defaults=True):
-    """To the bucket of an id's value: it names nobody any more, if it was one of `users`'."""
+class EraseId(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """`Kind.ERASE_ID`, to the bucket of an id's value: if one of `users` owns the id, it names nobody from now on."""
 
     customer: int
     kind: str
@@ -99,15 +107,18 @@ class EraseId(msgspec.Struct, omit_defaults=True):
     erasure: str
 
 
-class Convert(msgspec.Struct, omit_defaults=True):
-    """To every bucket: bring what its profiles hold, from the one after `after` on, to the types of attributes."""
+class Convert(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """`Kind.CONVERT`, to every bucket: convert its profiles' values to the present types of the attributes.
+
+    `after`: the user id after which to go on; None: from the first.
+    """
 
     customer: int
     after: str | None = None
 
 
 encode = msgspec.json.Encoder().encode
-decode_link = msgspec.json.Decoder(Link).decode
+decode_link = msgspec.json.Decoder(LinkIdentity).decode
 decode_meet = msgspec.json.Decoder(Meet).decode
 decode_merge = msgspec.json.Decoder(Merge).decode
 decode_convert = msgspec.json.Decoder(Convert).decode

@@ -1,4 +1,7 @@
-"""A profile in memory: loaded for a batch, changed by its rows, saved once."""
+"""A profile in memory: loaded for a batch, changed by the batch's rows, saved once.
+
+Nothing here reads or writes the database.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,28 +12,35 @@ from uuid import UUID
 import msgspec
 
 from core.json_values import canonical, is_empty, same
+from profiles.messages import Content
 
 DAY_MS = 86_400_000
 DAYS_KEPT = 180
 
-MOST_IDS = 50  # of one profile: who has more is a shared account, or a device that everybody reports
+MOST_IDS = 50  # of one profile: more ids mean a shared account, or a device id that everybody reports
 
 Time = int | Sequence[float]
 NOTHING: frozenset[int] = frozenset()
 USER_KEY = "user"  # the kind of the customer's own user ids
-COOKIE = "cookie"  # … and of our own: such an id names its profile without an identity row
+COOKIE = "cookie"  # the kind of our own user ids: they name their profile without an identity row
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(slots=True)
 class ProfileState:
-    """One profile; `changed` names what audiences may depend on (`attribute.x`, `pixel.7`, …).
+    """One profile. Shapes:
 
-    `audiences` and `platforms` are filled before rules are evaluated, where some rule needs them.
-    `reconsider` asks for every audience, whatever changed. `counted`: it is one of the customer's known users,
-    as far as those are counted. `login` is the customer user who logged in last with this browser, at `login_at`
-    (unix ms), where that is not the profile's own.
+    - `attributes`, `dimensions`: what was last set; `times`: when, by `a:<attribute>` or `d:<dimension>`, as the
+      event's time in unix ms, or [event's time, receipt] where the two differ.
+    - `activity`: by pixel id `{"first", "last", "total", "days": {<day since 1970>: count}}`.
+    - `ids`: [kind, value] of every id that names the user.
+    - `login`: the customer's user who logged in last with this browser, at `login_at` (unix ms); empty if that is
+      the profile's own user.
+    - `changed`: what audiences may depend on (`attribute.x`, `pixel.7`, …); `reconsider`: evaluate every audience,
+      whatever changed.
+    - `counted`: the stored count of the customer's known users includes this profile.
+    - `audiences`, `platforms`: filled before rules are evaluated, if a rule needs them.
     """
 
     bucket: int
@@ -59,7 +69,7 @@ class ProfileState:
         return self.confirmed and self.merged_into is None and not self.opted_out
 
     def confirm(self) -> None:
-        """The user is known to be real: from now on audiences may hold it."""
+        """Note that the user is real: from now on audiences may hold it."""
         if not self.confirmed:
             self.confirmed = self.reconsider = self.dirty = True
 
@@ -68,11 +78,11 @@ class ProfileState:
 
     @property
     def key(self) -> str | None:
-        """The customer's own id of the user."""
+        """The customer's own id of the user, if one is known."""
         return next((value for kind, value in self.ids if kind == USER_KEY), None)
 
     def is_another_than(self, key: str | None) -> bool:
-        """Whether it belongs to another customer user than the one of that key (None: no telling)."""
+        """Whether the profile belongs to another of the customer's users than `key`. False if either is unknown."""
         return key is not None and self.key is not None and not self.knows(USER_KEY, key)
 
     @property
@@ -84,7 +94,7 @@ class ProfileState:
         self.dirty = True
 
     def log_in(self, key: str, at: int) -> None:
-        """Somebody logs in with the browser whose id the profile bears: the latest counts."""
+        """Note that this user logged in with the browser whose id the profile bears. The latest login counts."""
         if at < self.login_at:
             return
         home = self.merged_into is None and self.key in (None, key)
@@ -93,11 +103,11 @@ class ProfileState:
             self.login, self.login_at, self.dirty = login, at, True
 
     def user_at(self, at: int) -> str:
-        """The customer user to whom the browser belonged then, where that is another than the profile's own."""
+        """Returns the customer's user who was logged in then; empty if that was the profile's own user."""
         return self.login if at >= self.login_at else ""
 
     def record(self, pixel: int, at: int) -> None:
-        """Count one event of a pixel on the event's own UTC day."""
+        """Count one event of a pixel, on the UTC day of `at` (unix ms)."""
         seen = self.activity.get(str(pixel))
         if seen is None:
             seen = self.activity[str(pixel)] = {"first": at, "last": at, "total": 0, "days": {}}
@@ -115,67 +125,60 @@ class ProfileState:
         self._set_all(self.dimensions, "dimension.", "d:", values, at, received)
 
     def _set_all(
-        self, kept: dict[str, Any], changes: str, marks: str, values: dict[str, Any], at: int, received: float
+        self, kept: dict[str, Any], changes: str, prefix: str, values: dict[str, Any], at: int, received: float
     ) -> None:
-        """The latest set wins: by event time, then receipt."""
+        """Set the values that are newer than what is kept, by event time, then by receipt."""
         time: Time = at if at == received else [at, received]
         pair = as_pair(time)
         for name, value in values.items():
-            mark = marks + name
-            if is_empty(value) or not self._is_newer(kept, name, value, pair, mark):
+            time_key = prefix + name
+            if is_empty(value) or not self._is_newer(kept, name, value, pair, time_key):
                 continue
-            self.times[mark] = time
+            self.times[time_key] = time
             self.dirty = True
             if name not in kept or not same(kept[name], value):
                 kept[name] = value
                 self.changed.add(changes + name)
 
-    def _is_newer(self, kept: dict[str, Any], name: str, value: Any, time: tuple[float, float], mark: str) -> bool:
-        """Of two that came in one microsecond the values decide: as good as any, but the same on every route."""
-        last = self.times.get(mark)
+    def _is_newer(self, kept: dict[str, Any], name: str, value: Any, time: tuple[float, float], time_key: str) -> bool:
+        """Whether the value is newer than the kept one.
+
+        If both came in the same microsecond, the larger JSON wins: an arbitrary choice, but the same one in whatever
+        order the values arrive.
+        """
+        last = self.times.get(time_key)
         if last is None or name not in kept:
             return True
         other = as_pair(last)
         return time > other or (time == other and _encode(value) > _encode(kept[name]))
 
-    def take_over(self, other: "Held") -> list[tuple[str, str]]:
-        """Add what a younger profile of the same person held: the latest set wins, activity adds up.
+    def take_over(self, content: Content) -> list[tuple[str, str]]:
+        """Add what a younger profile of the same person held: the value set last wins, activity adds up.
 
-        Answers the ids for which there was no room.
+        Returns the ids for which there was no room.
         """
-        for name, value in other.attributes.items():
-            self._take_value(self.attributes, "attribute.", "a:", name, value, other.times)
-        for name, value in other.dimensions.items():
-            self._take_value(self.dimensions, "dimension.", "d:", name, value, other.times)
-        for pixel, activity in other.activity.items():
+        for name, value in content.attributes.items():
+            self._take_value(self.attributes, "attribute.", "a:", name, value, content.times)
+        for name, value in content.dimensions.items():
+            self._take_value(self.dimensions, "dimension.", "d:", name, value, content.times)
+        for pixel, activity in content.activity.items():
             self.activity[pixel] = add_activity(self.activity.get(pixel), activity)
             self.changed.add(f"pixel.{pixel}")
         self.dirty = True
-        new = [(kind, value) for kind, value in other.ids if not self.knows(kind, value)]
+        new = [(kind, value) for kind, value in content.ids if not self.knows(kind, value)]
         room = max(0, MOST_IDS - len(self.ids))
         self.ids += [[kind, value] for kind, value in new[:room]]
         return new[room:]
 
     def _take_value(
-        self, kept: dict[str, Any], changes: str, marks: str, name: str, value: Any, times: dict[str, Any]
+        self, kept: dict[str, Any], changes: str, prefix: str, name: str, value: Any, times: dict[str, Any]
     ) -> None:
-        mark = marks + name
-        time = times.get(mark, 0)
-        if self._is_newer(kept, name, value, as_pair(time), mark):
+        time_key = prefix + name
+        time = times.get(time_key, 0)
+        if self._is_newer(kept, name, value, as_pair(time), time_key):
             kept[name] = value
-            self.times[mark] = time
+            self.times[time_key] = time
             self.changed.add(changes + name)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What a merged profile brings along (shapes as in `ProfileState`)."""
-
-    attributes: dict[str, Any]
-    dimensions: dict[str, Any]
-    times: dict[str, Any]
-    activity: dict[str, Any]
-    ids: list[tuple[str, str]]
 
 
 def receipt_time(received_at: datetime) -> float:
@@ -185,6 +188,7 @@ def receipt_time(received_at: datetime) -> float:
 
 
 def as_pair(time: Time) -> tuple[float, float]:
+    """Returns (event time, receipt time)."""
     return (time, time) if isinstance(time, int) else (time[0], time[1])
 
 
@@ -199,7 +203,7 @@ def add_activity(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str,
 
 
 def add_days(activity: dict[str, Any], days: dict[str, int]) -> None:
-    """Add daily counts; days that no rule can ask for any more go."""
+    """Add daily counts, and drop the days that are too old for any rule."""
     counts = activity["days"]
     for day, count in days.items():
         counts[day] = counts.get(day, 0) + count

@@ -1,4 +1,8 @@
-"""How many users each customer knows: counted per bucket by whoever saves profiles, summed when read."""
+"""How many users each customer knows (the `known_users` table).
+
+Whoever saves profiles counts them, per bucket, in the same transaction. Readers sum up the buckets, so that no row is
+written by several transactions at once.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -26,7 +30,7 @@ GROUP BY bucket, customer_id
 
 
 def count(cursor: Cursor[Any], saved: Iterable[ProfileState]) -> None:
-    """Count these profiles, which have just been saved, as what they are now."""
+    """Count the profiles that have just been saved, where they became known users or ceased to be."""
     changes: dict[tuple[int, int], int] = defaultdict(int)
     for state in saved:
         if state.counted != state.eligible:
@@ -38,12 +42,12 @@ def count(cursor: Cursor[Any], saved: Iterable[ProfileState]) -> None:
 
 
 def recount(cursor: Cursor[Any], bucket: int) -> None:
-    """Count anew what was loaded past absorb; the caller holds the bucket."""
+    """Count a bucket anew, after profiles were loaded without absorb. The caller holds the bucket's lock."""
     cursor.execute(FORGET, [bucket])
     cursor.execute(RECOUNT, [bucket])
 
 
 def known_users() -> dict[int, int]:
-    """The number of users by customer."""
+    """Returns the number of known users by customer."""
     rows = KnownUsers.objects.values("customer_id").annotate(known=Sum("users"))
     return {row["customer_id"]: row["known"] for row in rows}

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from audiences.attributes import AttributeInUseError, set_attribute
 from console.components import ModelAdmin, TriedFirst, stays
-from profiles.models import Attribute, AttributeSighting, DataSeen
+from profiles.models import Attribute, AttributeStatistics, DataStatistics
 
 
 class AttributeForm(TriedFirst):
@@ -62,7 +62,7 @@ class AttributeAdmin(ModelAdmin[Attribute]):
         return ["customer", "path"] if obj else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attribute]:
-        seen = AttributeSighting.objects.filter(attribute_id=OuterRef("pk"))
+        seen = AttributeStatistics.objects.filter(attribute_id=OuterRef("pk"))
         return (
             super()
             .get_queryset(request)
@@ -70,7 +70,7 @@ class AttributeAdmin(ModelAdmin[Attribute]):
                 seen_at=Subquery(seen.values("last_seen")),
                 seen_as=Subquery(seen.values("examples")),
                 seen_in=Subquery(seen.values("events")),
-                seen_of=Subquery(DataSeen.objects.filter(customer_id=OuterRef("customer_id")).values("events")),
+                seen_of=Subquery(DataStatistics.objects.filter(customer_id=OuterRef("customer_id")).values("events")),
             )
         )
 

@@ -8,7 +8,6 @@ from django.utils.html import escape, format_html
 
 from console.components import BaseInlineFormSet, ModelAdmin, TabularInline, stays
 from profiles.models import Pixel, PixelIntegration
-from profiles.tags import tag
 
 
 class IntegrationFormSet(BaseInlineFormSet[PixelIntegration, Pixel, Any]):
@@ -51,4 +50,4 @@ class PixelAdmin(ModelAdmin[Pixel]):
 
     @admin.display(description="HTML")
     def html(self, pixel: Pixel) -> str:
-        return format_html('<pre class="hub-code hub-block">{}</pre>', escape(tag(pixel)))
+        return format_html('<pre class="hub-code hub-block">{}</pre>', escape(pixel.tag))

@@ -114,7 +114,7 @@ def _convert(work: Work, row: Row, convert: Convert, spent: Spent) -> None:
     save_profiles(work.cursor, converted, work.now)
     spent.rows += len(page)
     if len(page) == PAGE:
-        work.send(row.bucket, InboxKind.CONVERT, Convert(convert.customer, str(page[-1].user_id)))
+        work.send(row.bucket, InboxKind.CONVERT, Convert(customer=convert.customer, after=str(page[-1].user_id)))
 
 
 def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:

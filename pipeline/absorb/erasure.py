@@ -52,12 +52,14 @@ def _erase_ids(work: Work, profile: ProfileState, erase: Erase) -> None:
 
 
 def _pass_on(work: Work, erase: Erase, user: str, *, along: bool) -> None:
-    message = Erase(erase.customer, user, erase.at, erase.erasure, along=along)
+    message = Erase(customer=erase.customer, user=user, at=erase.at, erasure=erase.erasure, along=along)
     work.send(buckets.of_user(UUID(user)), InboxKind.ERASE, message)
 
 
 def _send(work: Work, erase: Erase, kind: str, value: str) -> None:
-    message = EraseId(erase.customer, kind, value, [erase.user], erase.at, erase.erasure)
+    message = EraseId(
+        customer=erase.customer, kind=kind, value=value, users=[erase.user], at=erase.at, erasure=erase.erasure
+    )
     work.send(buckets.of_value(value), InboxKind.ERASE_ID, message)
 
 

@@ -13,7 +13,7 @@ from pipeline.absorb.rows import Row
 from pipeline.absorb.unit_of_work import Work
 from profiles.attribute_sampling import seen
 from profiles.erased import USER
-from profiles.messages import Cause, Link, Meet
+from profiles.messages import LinkIdentity, Meet, MergeCause
 from profiles.state import COOKIE, USER_KEY, ProfileState, receipt_time
 
 __all__ = ["decode_confirm", "decode_event"]
@@ -151,26 +151,36 @@ def link(work: Work, profile: ProfileState, ids: list[Id], pixel: int = 0) -> No
 def _tell(work: Work, profile: ProfileState, kind: str, value: str, pixel: int) -> None:
     if kind == COOKIE:
         if value != str(profile.user_id):
-            work.send(buckets.of_user(UUID(value)), InboxKind.MEET, meeting(profile, value, Cause(kind, value, pixel)))
+            work.send(
+                buckets.of_user(UUID(value)), InboxKind.MEET, meeting(profile, value, MergeCause(kind, value, pixel))
+            )
         return
     identity = work.identity(profile.customer, kind, value)
     if identity is None or identity.user_id != profile.user_id:
-        message = Link(
-            profile.customer,
-            kind,
-            value,
-            str(profile.user_id),
-            profile.created_at,
-            profile.key,
-            len(profile.ids),
-            pixel,
+        message = LinkIdentity(
+            customer=profile.customer,
+            kind=kind,
+            value=value,
+            user=str(profile.user_id),
+            created_at=profile.created_at,
+            key=profile.key,
+            ids=len(profile.ids),
+            pixel=pixel,
         )
         work.send(buckets.of_value(value), InboxKind.LINK, message)
 
 
-def meeting(profile: ProfileState, user: str, cause: Cause) -> Meet:
+def meeting(profile: ProfileState, user: str, cause: MergeCause) -> Meet:
     """What `user`'s bucket is told of the profile."""
-    return Meet(profile.customer, user, str(profile.user_id), profile.created_at, cause, profile.key, len(profile.ids))
+    return Meet(
+        customer=profile.customer,
+        user=user,
+        other=str(profile.user_id),
+        other_created_at=profile.created_at,
+        other_key=profile.key,
+        other_ids=len(profile.ids),
+        cause=cause,
+    )
 
 
 def needs_confirm(confirm: Confirm, needs: Needs) -> None:

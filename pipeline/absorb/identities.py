@@ -20,27 +20,27 @@ from pipeline.absorb.rows import Row
 from pipeline.absorb.unit_of_work import Work
 from profiles.erased import USER
 from profiles.messages import (
-    Cause,
     Content,
-    Link,
+    LinkIdentity,
     Meet,
     Merge,
+    MergeCause,
     decode_content,
     decode_link,
     decode_meet,
     decode_merge,
 )
-from profiles.state import COOKIE, MOST_IDS, USER_KEY, Held, ProfileState
+from profiles.state import COOKIE, MOST_IDS, USER_KEY, ProfileState
 from usersync.messages import HandOver
 
 __all__ = ["decode_content", "decode_link", "decode_meet", "decode_merge"]
 
 
-def needs_link(link: Link, needs: Needs) -> None:
+def needs_link(link: LinkIdentity, needs: Needs) -> None:
     needs.identities.add((link.customer, link.kind, link.value))
 
 
-def absorb_link(work: Work, row: Row, link: Link) -> None:
+def absorb_link(work: Work, row: Row, link: LinkIdentity) -> None:
     """In the id's bucket: the id names the user from now on, or meets the user whom it already names."""
     identity = work.identity(link.customer, link.kind, link.value)
     user = UUID(link.user)
@@ -49,8 +49,15 @@ def absorb_link(work: Work, row: Row, link: Link) -> None:
     elif identity.user_id is None:
         identity.give_to(user)
     elif identity.user_id != user:
-        cause = Cause(link.kind, link.value, link.pixel)
-        meet = Meet(link.customer, str(identity.user_id), link.user, link.created_at, cause, link.key, link.ids)
+        meet = Meet(
+            customer=link.customer,
+            user=str(identity.user_id),
+            other=link.user,
+            other_created_at=link.created_at,
+            other_key=link.key,
+            other_ids=link.ids,
+            cause=MergeCause(link.kind, link.value, link.pixel),
+        )
         work.send(buckets.of_user(identity.user_id), InboxKind.MEET, meet)
 
 
@@ -91,7 +98,15 @@ def _let_in(work: Work, profile: ProfileState, meet: Meet) -> None:
         profile.add_id(COOKIE, meet.other)
     if meet.other_key is not None and profile.key is None:
         profile.add_id(USER_KEY, meet.other_key)
-    merge = Merge(meet.customer, meet.other, meet.user, profile.created_at, meet.cause, profile.key, len(profile.ids))
+    merge = Merge(
+        customer=meet.customer,
+        loser=meet.other,
+        winner=meet.user,
+        winner_created_at=profile.created_at,
+        winner_key=profile.key,
+        winner_ids=len(profile.ids),
+        cause=meet.cause,
+    )
     work.send(buckets.of_user(UUID(meet.other)), InboxKind.MERGE, merge)
 
 
@@ -110,13 +125,13 @@ def absorb_merge(work: Work, row: Row, merge: Merge) -> None:
     if profile.merged_into is not None:
         if profile.merged_into != winner:
             meet = Meet(
-                merge.customer,
-                str(profile.merged_into),
-                merge.winner,
-                merge.winner_created_at,
-                merge.cause,
-                merge.winner_key,
-                merge.winner_ids,
+                customer=merge.customer,
+                user=str(profile.merged_into),
+                other=merge.winner,
+                other_created_at=merge.winner_created_at,
+                other_key=merge.winner_key,
+                other_ids=merge.winner_ids,
+                cause=merge.cause,
             )
             work.send(buckets.of_user(profile.merged_into), InboxKind.MEET, meet)
     elif profile.key in (None, merge.winner_key):
@@ -125,21 +140,21 @@ def absorb_merge(work: Work, row: Row, merge: Merge) -> None:
         work.send(buckets.of_user(winner), InboxKind.MEET, meeting(profile, merge.winner, merge.cause))
 
 
-def give_up(work: Work, profile: ProfileState, winner: UUID, cause: Cause) -> None:
+def give_up(work: Work, profile: ProfileState, winner: UUID, cause: MergeCause) -> None:
     """Become a tombstone: content goes to the winner, mappings are handed over, nobody is told to remove."""
     content = Content(
-        profile.customer,
-        str(winner),
-        str(profile.user_id),
-        profile.attributes,
-        profile.dimensions,
-        dict(profile.times),
-        profile.activity,
-        [(kind, value) for kind, value in profile.ids],
-        profile.confirmed,
-        profile.opted_out,
-        cause,
-        work.now_ms,
+        customer=profile.customer,
+        winner=str(winner),
+        loser=str(profile.user_id),
+        attributes=profile.attributes,
+        dimensions=profile.dimensions,
+        times=dict(profile.times),
+        activity=profile.activity,
+        ids=[(kind, value) for kind, value in profile.ids],
+        confirmed=profile.confirmed,
+        opted_out=profile.opted_out,
+        cause=cause,
+        at=work.now_ms,
     )
     work.send(buckets.of_user(winner), InboxKind.CONTENT, content)
     _hand_over(work, profile, winner)
@@ -183,8 +198,7 @@ def absorb_content(work: Work, row: Row, content: Content) -> None:
         work.send(buckets.of_user(profile.merged_into), InboxKind.CONTENT, content)
         return
     work.catalogue.conversions.convert_kept(content.customer, content.attributes)  # the loser's may not be yet
-    held = Held(content.attributes, content.dimensions, content.times, content.activity, content.ids)
-    for kind, value in profile.take_over(held):
+    for kind, value in profile.take_over(content):
         work.set_aside(profile, kind, value)
     work.note_merge(profile, UUID(content.loser), content.cause, content.at)
     if content.confirmed:

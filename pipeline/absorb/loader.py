@@ -10,10 +10,11 @@ from psycopg import Cursor
 
 from core import buckets
 from core.buckets import try_lock
-from profiles import erased
+from profiles import erased, identities
 from profiles import store as profiles
+from profiles.identities import IdentityKey, IdentityState
 from profiles.state import ProfileState
-from profiles.store import IdentityKey, IdentityState, ProfileKey
+from profiles.store import ProfileKey
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Loaded:
         Their buckets are locked too where they are free, so that most effects need not travel. Nothing
         here looks at the configuration, which has to be read after the last lock.
         """
-        self._identities.update(profiles.load_identities(self.cursor, needs.identities | needs.owners))
+        self._identities.update(identities.load(self.cursor, needs.identities | needs.owners))
         self._erased.update(erased.load(self.cursor, needs.named | needs.owners))
         owners = (self._identities.get(key) for key in needs.owners)
         named = {

@@ -15,8 +15,8 @@ from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import Row
 from pipeline.absorb.unit_of_work import Work
 from profiles.erased import USER
+from profiles.identities import IdentityState
 from profiles.state import USER_KEY, ProfileState
-from profiles.store import IdentityState
 from usersync.messages import (
     HandOver,
     Mapped,

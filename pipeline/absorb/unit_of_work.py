@@ -14,12 +14,13 @@ from audiences.evaluation import Evaluation, Flip
 from core import buckets, user_ids
 from pipeline.absorb.outbox import Telling
 from pipeline.absorb.rows import Row
-from profiles import erased, merges
+from profiles import erased, identities, merges
 from profiles import store as profiles
-from profiles.merges import HotKey, Merged
-from profiles.messages import Cause
+from profiles.identities import IdentityKey, IdentityState
+from profiles.merges import MergeRecord, SharedIdKey
+from profiles.messages import MergeCause
 from profiles.state import ProfileState
-from profiles.store import IdentityKey, IdentityState, ProfileKey
+from profiles.store import ProfileKey
 from profiles.user_counts import count as count_known
 from usersync import store as mappings
 from usersync.store import FullMapping
@@ -46,8 +47,8 @@ class Work(Telling):
         self._forgotten: set[tuple[int, UUID, int, str, int]] = set()
         self._erased_profiles: list[ProfileState] = []
         self._erased_identities: set[IdentityKey] = set()
-        self._merges: list[Merged] = []
-        self._hot_ids: Counter[HotKey] = Counter()
+        self._merges: list[MergeRecord] = []
+        self._shared_ids: Counter[SharedIdKey] = Counter()
         self._new_users: set[ProfileKey] = set()
 
     def forget_memberships(self, profile: ProfileState) -> None:
@@ -115,29 +116,29 @@ class Work(Telling):
         self._forgotten.add((*key, epoch))
         profile.changed.add(f"platform.{platform}")
 
-    def note_merge(self, winner: ProfileState, loser: UUID, cause: Cause, at: int) -> None:
+    def note_merge(self, winner: ProfileState, loser: UUID, cause: MergeCause, at: int) -> None:
         """The winner has taken in what the loser held."""
-        self._merges.append(Merged(winner.bucket, winner.customer, winner.user_id, loser, cause, at))
+        self._merges.append(MergeRecord(winner.bucket, winner.customer, winner.user_id, loser, cause, at))
 
     def set_aside(self, profile: ProfileState, kind: str, value: str) -> None:
         """The profile has no room for what this id would bring."""
-        self._hot_ids[HotKey(profile.bucket, profile.customer, profile.user_id, kind, value)] += 1
+        self._shared_ids[SharedIdKey(profile.bucket, profile.customer, profile.user_id, kind, value)] += 1
 
     def refuse(self, row: Row, customer: int | None, reason: str) -> None:
         self.refused.append(Refused(row, customer, reason))
 
     def flush(self) -> None:
         """Save what changed, evaluate what depends on it, and pass on what follows."""
-        profiles.erase_identities(self.cursor, self._erased_identities)
+        identities.erase(self.cursor, self._erased_identities)
         merges.erase(self.cursor, self._erased_profiles)
         profiles.erase_profiles(self.cursor, self._erased_profiles)
         changed = [s for s in self._profiles.values() if s.dirty]
         profiles.save_profiles(self.cursor, changed, self.now)
         count_known(self.cursor, [*changed, *self._erased_profiles])
         changed_ids = [(key, state) for key, state in self._identities.items() if state.dirty]
-        profiles.save_identities(self.cursor, changed_ids, self.now)
+        identities.save(self.cursor, changed_ids, self.now)
         merges.save_merges(self.cursor, self._merges)
-        merges.save_hot_ids(self.cursor, self._hot_ids, self.now)
+        merges.save_shared_ids(self.cursor, self._shared_ids, self.now)
         removed = mappings.delete(self.cursor, self._forgotten)
         kept = [mapping for mapping, _ in self._kept.values()]
         added = mappings.save(self.cursor, kept)

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
                 ('customer_id', models.IntegerField()),
-                ('mark', models.BinaryField()),
+                ('id_hash', models.BinaryField()),
                 ('requested_by', models.CharField(max_length=200)),
                 ('requested_at', models.DateTimeField()),
                 ('traces', integrations.fields.SecretField(null=True)),

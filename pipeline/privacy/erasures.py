@@ -28,9 +28,9 @@ from pipeline.absorb.syncs import kind_of
 from pipeline.imports import files
 from pipeline.models import Erasure
 from profiles import erased
-from profiles.merge_resolution import survivor
+from profiles.merges import surviving_profile
 from profiles.messages import Erase, encode
-from profiles.models import Attribute, AttributeSighting, Profile
+from profiles.models import Attribute, AttributeStatistics, Profile
 from profiles.state import COOKIE
 from usersync.models import UserMapping
 
@@ -72,7 +72,7 @@ SELECT EXISTS (SELECT FROM delivery WHERE bucket = %s AND platform_id = %s AND u
 
 def request(customer: int, user_id: UUID, by: str) -> Erasure:
     """Erase the user, all that was merged into it and all ids. Also where nobody is known: rows may be under way."""
-    profile = survivor(customer, user_id)
+    profile = surviving_profile(customer, user_id)
     users = _users(user_id, profile)
     with connection.cursor() as cursor:
         platform_ids = set(erased_ids.ids_of(cursor, users))
@@ -87,7 +87,7 @@ def request(customer: int, user_id: UUID, by: str) -> Erasure:
     with transaction.atomic():
         erasure = Erasure.objects.create(
             customer_id=customer,
-            mark=erased.marks((customer, erased.USER, str(user_id)))[0],
+            id_hash=erased.id_hashes((customer, erased.USER, str(user_id)))[0],
             requested_by=by,
             requested_at=now,
             traces={"texts": sorted(texts), "since": (profile.created_at if profile else now).isoformat()},
@@ -109,7 +109,12 @@ def _command(
 ) -> InboxCommand:
     own = user == survivor_id
     message = Erase(
-        customer, str(user), milliseconds(now), str(erasure.id), sorted(platform_ids) if own else [], along=not own
+        customer=customer,
+        user=str(user),
+        at=milliseconds(now),
+        erasure=str(erasure.id),
+        platform_ids=sorted(platform_ids) if own else [],
+        along=not own,
     )
     return InboxCommand(buckets.of_user(user), InboxKind.ERASE, encode(message), now)
 
@@ -150,7 +155,7 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
         own.execute(EXCERPTS, [every, platforms, datetime.fromisoformat(traces["since"]), found, found, found])
         own.execute(ERRORS, [every, platforms, found])
         own.execute(LETTERS, [every, platforms, found, found])
-    AttributeSighting.objects.filter(
+    AttributeStatistics.objects.filter(
         attribute_id__in=Attribute.objects.filter(customer_id=erasure.customer_id).values("pk")
     ).update(examples=[])  # whose they were is not known: new ones come with the next data
     files.forget_ended(erasure.customer_id)

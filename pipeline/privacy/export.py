@@ -8,8 +8,8 @@ from django.db.models import Model, QuerySet
 from activation.models import DeadLetter, Delivery
 from audiences.models import Audience, Membership
 from core.buckets import BUCKETS
-from profiles.merge_resolution import survivor
-from profiles.models import HotId, Identity, Profile, ProfileMerge
+from profiles.merges import surviving_profile
+from profiles.models import Identity, Profile, ProfileMerge, SharedId
 from usersync.models import UserMapping
 
 LEFT_OUT = {"bucket", "customer_id", "pk"}
@@ -20,7 +20,7 @@ def export(customer: int, user_id: UUID) -> dict[str, Any] | None:
 
     `{"profile": {…}, "identities": […], …}`: a section for each table, a row as it is stored.
     """
-    profile = survivor(customer, user_id)
+    profile = surviving_profile(customer, user_id)
     if profile is None:
         return None
     user, bucket = profile.user_id, profile.bucket
@@ -32,7 +32,7 @@ def export(customer: int, user_id: UUID) -> dict[str, Any] | None:
         "profile": _row(profile),
         "merged_ids": [str(one) for one in merged.values_list("user_id", flat=True)],
         "merges": _rows(ProfileMerge.objects.filter(**own, winner=user)),
-        "ids_set_aside": _rows(HotId.objects.filter(**own, user_id=user)),
+        "ids_set_aside": _rows(SharedId.objects.filter(**own, user_id=user)),
         "identities": _rows(Identity.objects.filter(bucket__in=range(BUCKETS), customer_id=customer, user_id=user)),
         "mappings": _rows(UserMapping.objects.filter(**own, user_id=user)),
         "audiences": _memberships(Membership.objects.filter(**own, user_id=user)),

@@ -98,7 +98,7 @@ def _forget_users(connection: Connection, bucket: int, customer: Customer, now: 
 
 
 def _erase(customer: int, bucket: int, user: UUID, now: datetime) -> InboxCommand:
-    message = Erase(customer, str(user), milliseconds(now), str(NOBODY))
+    message = Erase(customer=customer, user=str(user), at=milliseconds(now), erasure=str(NOBODY))
     return InboxCommand(bucket, InboxKind.ERASE, encode(message), now)
 
 

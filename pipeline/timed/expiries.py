@@ -5,32 +5,24 @@ from typing import Any
 from psycopg import Cursor
 
 from core import clock
-from core.buckets import BUCKETS, try_lock
+from core.buckets import try_lock
 from core.database import Connection
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.outbox import Touched
 from pipeline.absorb.syncs import take_back
 from pipeline.absorb.unit_of_work import Work
-from profiles import store as profiles
-from profiles.store import IdentityKey
+from profiles import identities
+from profiles.identities import IdentityKey
 
 LIMIT = 500
-
-WAITING = """
-SELECT DISTINCT bucket FROM (
-    SELECT bucket FROM identity
-    WHERE bucket = ANY(%s::smallint[]) AND expires_at <= %s ORDER BY bucket, expires_at LIMIT %s
-) AS front
-"""
 
 
 def expire(connection: Connection) -> tuple[int, Touched | None]:
     """Take back one batch of what has run out; answers how many ids, and who has something to do now."""
     with connection.transaction(), connection.cursor(binary=True) as cursor:
         now = clock.now()
-        cursor.execute(WAITING, [list(range(BUCKETS)), now, LIMIT])
-        held = try_lock(cursor, [bucket for (bucket,) in cursor])
-        expired = profiles.expired_identities(cursor, held, now, LIMIT) if held else []
+        held = try_lock(cursor, identities.buckets_with_expired(cursor, now, LIMIT))
+        expired = identities.expired(cursor, held, now, LIMIT) if held else []
         if not expired:
             return 0, None
         return len(expired), _take_back(cursor, held, expired)

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='AttributeSighting',
+            name='AttributeStatistics',
             fields=[
                 ('attribute_id', models.BigIntegerField(primary_key=True, serialize=False)),
                 ('first_seen', models.DateTimeField()),
@@ -25,11 +25,11 @@ class Migration(migrations.Migration):
                 ('examples', models.JSONField(default=list)),
             ],
             options={
-                'db_table': 'attribute_sighting',
+                'db_table': 'attribute_statistics',
             },
         ),
         migrations.CreateModel(
-            name='DataSeen',
+            name='DataStatistics',
             fields=[
                 ('customer_id', models.IntegerField(primary_key=True, serialize=False)),
                 ('events', models.BigIntegerField(default=0)),
@@ -38,16 +38,16 @@ class Migration(migrations.Migration):
                 ('left_out_at', models.DateTimeField(null=True)),
             ],
             options={
-                'db_table': 'data_seen',
+                'db_table': 'data_statistics',
             },
         ),
         migrations.CreateModel(
-            name='Erased',
+            name='ErasedId',
             fields=[
-                ('pk', models.CompositePrimaryKey('bucket', 'customer_id', 'mark', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('pk', models.CompositePrimaryKey('bucket', 'customer_id', 'id_hash', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('bucket', models.SmallIntegerField()),
                 ('customer_id', models.IntegerField()),
-                ('mark', models.BinaryField()),
+                ('id_hash', models.BinaryField()),
                 ('at', models.DateTimeField()),
             ],
             options={
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='HotId',
+            name='SharedId',
             fields=[
                 ('pk', models.CompositePrimaryKey('bucket', 'customer_id', 'user_id', 'kind', 'value', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('bucket', models.SmallIntegerField()),
@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                 ('last_at', models.DateTimeField()),
             ],
             options={
-                'db_table': 'hot_id',
+                'db_table': 'shared_id',
             },
         ),
         migrations.CreateModel(

@@ -15,8 +15,8 @@ ALTER TABLE identity SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacu
 ALTER TABLE known_users ADD CONSTRAINT known_users_bucket CHECK (bucket BETWEEN 0 AND 255);
 ALTER TABLE known_users SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 ALTER TABLE profile_merge ADD CONSTRAINT profile_merge_bucket CHECK (bucket BETWEEN 0 AND 255);
-ALTER TABLE hot_id ADD CONSTRAINT hot_id_bucket CHECK (bucket BETWEEN 0 AND 255);
-ALTER TABLE hot_id SET (fillfactor = 70);
+ALTER TABLE shared_id ADD CONSTRAINT shared_id_bucket CHECK (bucket BETWEEN 0 AND 255);
+ALTER TABLE shared_id SET (fillfactor = 70);
 ALTER TABLE erased ADD CONSTRAINT erased_bucket CHECK (bucket BETWEEN 0 AND 255);
 """
 

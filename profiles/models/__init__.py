@@ -1,15 +1,14 @@
 """What we know of a user, and where it is collected."""
 
-from profiles.models.catalogue import Attribute, AttributeSighting, DataSeen
+from profiles.models.catalogue import Attribute, AttributeStatistics, DataStatistics
 from profiles.models.pixels import Pixel, PixelIntegration
-from profiles.models.users import Erased, HotId, Identity, KnownUsers, OptOut, Profile, ProfileMerge
+from profiles.models.users import ErasedId, Identity, KnownUsers, OptOut, Profile, ProfileMerge, SharedId
 
 __all__ = [
     "Attribute",
-    "AttributeSighting",
-    "DataSeen",
-    "Erased",
-    "HotId",
+    "AttributeStatistics",
+    "DataStatistics",
+    "ErasedId",
     "Identity",
     "KnownUsers",
     "OptOut",
@@ -17,4 +16,5 @@ __all__ = [
     "PixelIntegration",
     "Profile",
     "ProfileMerge",
+    "SharedId",
 ]

@@ -44,7 +44,7 @@ class Attribute(ConfigurationModel):
         return self.name or self.path
 
 
-class AttributeSighting(models.Model):
+class AttributeStatistics(models.Model):
     """When an attribute was seen and what it looked like; kept apart from the configuration.
 
     `types` counts its values by type, as they came; `events` the events that held it. `examples` are a few
@@ -59,13 +59,13 @@ class AttributeSighting(models.Model):
     examples = models.JSONField(default=list)
 
     class Meta:
-        db_table = "attribute_sighting"
+        db_table = "attribute_statistics"
 
     def __str__(self) -> str:
         return f"{self.attribute_id} at {self.last_seen}"
 
 
-class DataSeen(models.Model):
+class DataStatistics(models.Model):
     """What one customer's data amounts to, and what of it was too much to catalogue.
 
     `events` of which the catalogue's shares are counted. `left_out` counts the times a path was seen that found no
@@ -79,7 +79,7 @@ class DataSeen(models.Model):
     left_out_at = models.DateTimeField(null=True)
 
     class Meta:
-        db_table = "data_seen"
+        db_table = "data_statistics"
 
     def __str__(self) -> str:
         return f"data of {self.customer_id}"

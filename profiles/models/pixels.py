@@ -1,10 +1,19 @@
-"""Where users are seen: collection points, and the platforms whose sync each starts."""
+"""Where users are seen: collection points, and the platforms whose sync each of them starts."""
 
+from django.conf import settings
 from django.db import models
+from django.utils.html import format_html
 
 from core.configuration import ConfigurationModel
 from core.models import Customer
 from integrations.models import Platform
+
+TAG = """\
+<!-- dmphub: {name} -->
+<script async src="{edge}/dp?m={m}&amp;id={id}&amp;t=js"></script>
+<script async src="{edge}/sync.js?m={m}&amp;id={id}"></script>
+<noscript><img src="{edge}/dp?m={m}&amp;id={id}&amp;t=gif" width="1" height="1" style="display:none" alt=""></noscript>
+"""
 
 
 class Pixel(ConfigurationModel):
@@ -28,6 +37,12 @@ class Pixel(ConfigurationModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"
+
+    @property
+    def tag(self) -> str:
+        """The HTML that a page carries, so that its visitors are counted and synced."""
+        name = self.name.replace("--", "––")  # two hyphens would end the comment
+        return format_html(TAG, name=name, edge=settings.EDGE_URL, m=self.customer_id, id=self.pk)
 
 
 class PixelIntegration(ConfigurationModel):

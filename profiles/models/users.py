@@ -62,13 +62,13 @@ class OptOut(models.Model):
         return f"{self.user_id} since {self.since}"
 
 
-class Erased(models.Model):
+class ErasedId(models.Model):
     """An id, known by a keyed hash only, of somebody who was erased: rows accepted up to `at` are dropped."""
 
-    pk = models.CompositePrimaryKey("bucket", "customer_id", "mark")
+    pk = models.CompositePrimaryKey("bucket", "customer_id", "id_hash")
     bucket = models.SmallIntegerField()
     customer_id = models.IntegerField()
-    mark = models.BinaryField()
+    id_hash = models.BinaryField()
     at = models.DateTimeField()
 
     class Meta:
@@ -143,7 +143,7 @@ class ProfileMerge(models.Model):
         return f"{self.loser} → {self.winner}"
 
 
-class HotId(models.Model):
+class SharedId(models.Model):
     """An id that would have given a user more ids than a person has: set aside, and nothing merged by it.
 
     In the bucket of that user; `times` counts how often.
@@ -160,7 +160,7 @@ class HotId(models.Model):
     last_at = models.DateTimeField()
 
     class Meta:
-        db_table = "hot_id"
+        db_table = "shared_id"
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"

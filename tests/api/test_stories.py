@@ -12,7 +12,7 @@ from core import buckets
 from core.inbox import InboxKind
 from core.models import BadRow, Customer
 from integrations.models import Platform
-from profiles.models import HotId, Identity, Profile, ProfileMerge
+from profiles.models import Identity, Profile, ProfileMerge, SharedId
 from tests.support.api_caller import Caller, caller
 from usersync.models import UserMapping
 
@@ -43,7 +43,7 @@ def told(shop: Customer, audience: Audience, platform: Platform) -> Activation:
     of_user = {"bucket": buckets.of_user(USER), "customer_id": shop.m}
     cause = {"kind": "device:devid_g", "value": "g", "pixel_id": 7}
     ProfileMerge.objects.create(**of_user, winner=USER, loser=MERGED, at=NOW, **cause)
-    HotId.objects.create(**of_user, user_id=USER, kind="user", value="test", times=3, first_at=NOW, last_at=NOW)
+    SharedId.objects.create(**of_user, user_id=USER, kind="user", value="test", times=3, first_at=NOW, last_at=NOW)
     for kind, value in ids:
         Identity.objects.create(
             bucket=buckets.of_value(value), customer_id=shop.m, kind=kind, value=value, user_id=USER, since=NOW

@@ -5,7 +5,6 @@ from django.test import override_settings
 
 from core.inbox import InboxKind
 from profiles.models import Pixel
-from profiles.tags import tag
 from tests.support.browser import Browser, Site, find_browser
 from tests.support.edge_process import METRICS_TOKEN, until
 from tests.support.sync_sites import CUSTOMER, Sites
@@ -28,7 +27,7 @@ def _platform(sites: Sites, template: str = SYNC, **fields: object) -> int:
 
 def _tag(sites: Sites, pixel: int) -> str:
     with override_settings(EDGE_URL=sites.edge_url):
-        return tag(Pixel(id=pixel, customer_id=CUSTOMER, name="shop"))
+        return Pixel(id=pixel, customer_id=CUSTOMER, name="shop").tag
 
 
 def _answered(sites: Sites, route: str, status: str = "") -> int:

@@ -10,7 +10,7 @@ from core.models import BadRow
 from pipeline.absorb import bulk
 from pipeline.bad_rows import replay_all
 from profiles import attribute_catalogue, attribute_sampling
-from profiles.models import Attribute, AttributeSighting
+from profiles.models import Attribute, AttributeStatistics
 from tests.support.shop import Shop, now_ms, rule, somebody
 
 
@@ -24,8 +24,8 @@ def written(shop: Shop, *data: dict[str, Any], at: int | None = None) -> None:
     attribute_sampling.forget()
 
 
-def seen(path: str) -> AttributeSighting:
-    return AttributeSighting.objects.get(attribute_id=Attribute.objects.get(path=path).id)
+def seen(path: str) -> AttributeStatistics:
+    return AttributeStatistics.objects.get(attribute_id=Attribute.objects.get(path=path).id)
 
 
 def type_of(path: str) -> str:

@@ -10,7 +10,7 @@ from core import buckets
 from core.models import Inbox
 from pipeline import catalogue
 from profiles import attribute_sampling
-from profiles.models import Attribute, AttributeSighting, Profile
+from profiles.models import Attribute, AttributeStatistics, Profile
 from tests.support.shop import DAY, Shop, now_ms, somebody
 
 
@@ -186,7 +186,7 @@ def test_discovery__one_path_too_long_for_the_catalogue__does_not_hide_the_other
 
     known = {one.path: one.type for one in Attribute.objects.filter(customer=shop.customer)}
     assert known == {"city": "string", "home.zip": "string"}
-    assert AttributeSighting.objects.filter(last_seen__gt=datetime.now(UTC) - timedelta(minutes=1)).count() == 2
+    assert AttributeStatistics.objects.filter(last_seen__gt=datetime.now(UTC) - timedelta(minutes=1)).count() == 2
 
 
 def test_database_trouble_while_the_configuration_is_read__is_not_the_rows_fault(

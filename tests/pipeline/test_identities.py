@@ -5,7 +5,7 @@ import pytest
 from core import buckets
 from core.inbox import InboxKind
 from core.models import Inbox
-from profiles.models import HotId, Profile, ProfileMerge
+from profiles.models import Profile, ProfileMerge, SharedId
 from profiles.state import MOST_IDS
 from tests.support.shop import Shop, now_ms, rule, somebody
 
@@ -239,7 +239,7 @@ def test_shared_account__takes_in_as_many_as_a_person_has_and_its_id_is_set_asid
     assert merged == MOST_IDS - 1
     apart = [browser for browser in browsers if shop.profile(browser).merged_into is None]
     assert {shop.total(browser) for browser in apart} == {1}
-    (hot,) = HotId.objects.all()
+    (hot,) = SharedId.objects.all()
     assert (hot.kind, hot.value, hot.user_id, hot.times) == ("user", "test", account, len(apart))
 
     shop.event(ids=[("user", "test")], data={"b": 1})
@@ -255,7 +255,7 @@ def test_profile_with_as_many_ids_as_there_may_be__takes_no_more(shop: Shop) -> 
         shop.event(user, ids=[("device:devid_g", f"g-{number}")])
     shop.absorb()
     assert len(shop.profile(user).ids) == MOST_IDS
-    assert HotId.objects.count() == 5
+    assert SharedId.objects.count() == 5
 
     shop.event(other, {"a": 1}, ids=[("device:devid_g", "g-0")])
     shop.absorb()

@@ -11,7 +11,7 @@ from core.models import BadRow, Customer
 from integrations.models import Platform
 from pipeline.models import RetentionRun
 from pipeline.privacy import retention
-from profiles.models import Erased, Profile
+from profiles.models import ErasedId, Profile
 from tests.support.shop import DAY, Shop, now_ms, rule, somebody
 
 
@@ -89,12 +89,12 @@ def test_logs__older_than_is_kept__go(shop: Shop) -> None:
 
 def test_marks_of_erased_ids__go_when_nothing_can_be_under_way(shop: Shop) -> None:
     old = datetime.now(UTC) - retention.MARKS_KEPT - timedelta(days=1)
-    Erased.objects.create(bucket=9, customer_id=shop.customer.m, mark=b"x" * 16, at=old)
-    Erased.objects.create(bucket=9, customer_id=shop.customer.m, mark=b"y" * 16, at=datetime.now(UTC))
+    ErasedId.objects.create(bucket=9, customer_id=shop.customer.m, id_hash=b"x" * 16, at=old)
+    ErasedId.objects.create(bucket=9, customer_id=shop.customer.m, id_hash=b"y" * 16, at=datetime.now(UTC))
 
     sweep(shop, days_later=0)
 
-    assert [bytes(row.mark) for row in Erased.objects.all()] == [b"y" * 16]
+    assert [bytes(row.id_hash) for row in ErasedId.objects.all()] == [b"y" * 16]
 
 
 def test_sweep__stands_back_while_rows_wait__and_goes_on_where_it_was(

@@ -7,6 +7,7 @@ from django.db.models import F
 
 from pipeline.timed import unconfirmed
 from profiles.models import Profile
+from profiles.store import BUCKETS_WITH_UNCONFIRMED
 from tests.support.shop import Shop, somebody
 
 DAY = timedelta(days=1)
@@ -64,9 +65,8 @@ def test_many__go_in_bounded_batches_found_by_an_index(shop: Shop, monkeypatch: 
     let_pass(2 * DAY)
 
     assert shop.absorber.forget_unconfirmed() <= 8
-    shop.absorber._connection.execute(
-        "PREPARE waiting AS " + unconfirmed.WAITING.replace("%s", "$1", 1).replace("%s", "$2", 1).replace("%s", "$3", 1)
-    )
+    statement = BUCKETS_WITH_UNCONFIRMED.replace("%s", "$1", 1).replace("%s", "$2", 1).replace("%s", "$3", 1)
+    shop.absorber._connection.execute("PREPARE waiting AS " + statement)
     plan = shop.absorber._connection.execute("EXPLAIN EXECUTE waiting ('{1,2}', now(), 8)").fetchall()
     assert "profile_unconfirmed" in str(plan)
     assert forget(shop) >= 22

@@ -1,0 +1,126 @@
+"""Identities: which user an id names, and the SQL of the `identity` table.
+
+An identity lives in the bucket of its value. Batches are read and written in the order of their keys, so that two
+of them cannot deadlock. Whoever writes holds the locks of the buckets.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+
+from core import buckets
+from core.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
+from core.buckets import BUCKETS
+
+IdentityKey = tuple[int, str, str]
+"""Customer, kind and value."""
+
+LOAD = """
+SELECT i.customer_id, i.kind, i.value, i.user_id, i.epoch, i.expires_at
+FROM unnest(%s::smallint[], %s::int[], %s::text[], %s::text[]) AS k (bucket, customer_id, kind, value)
+JOIN identity i
+  ON i.bucket = k.bucket AND i.customer_id = k.customer_id AND i.kind = k.kind AND i.value = k.value
+"""
+SAVE = """
+INSERT INTO identity AS kept (bucket, customer_id, kind, value, user_id, epoch, expires_at, since)
+SELECT bucket, customer_id, kind, value, user_id, epoch, expires_at, %s
+FROM unnest(%s::smallint[], %s::int[], %s::text[], %s::text[], %s::uuid[], %s::int[], %s::timestamptz[])
+     AS k (bucket, customer_id, kind, value, user_id, epoch, expires_at)
+ON CONFLICT (bucket, customer_id, kind, value) DO UPDATE SET
+    user_id = excluded.user_id, epoch = excluded.epoch, expires_at = excluded.expires_at,
+    since = CASE WHEN kept.epoch = excluded.epoch THEN kept.since ELSE excluded.since END
+"""
+ERASE = """
+DELETE FROM identity i
+USING unnest(%s::smallint[], %s::int[], %s::text[], %s::text[]) AS k (bucket, customer_id, kind, value)
+WHERE i.bucket = k.bucket AND i.customer_id = k.customer_id AND i.kind = k.kind AND i.value = k.value
+"""
+ERASE_WITHOUT_OWNER = "DELETE FROM identity WHERE bucket = %s AND kind = %s AND value = %s AND user_id IS NULL"
+BUCKETS_WITH_EXPIRED = """
+SELECT DISTINCT bucket FROM (
+    SELECT bucket FROM identity
+    WHERE bucket = ANY(%s::smallint[]) AND expires_at <= %s ORDER BY bucket, expires_at LIMIT %s
+) AS front
+"""
+EXPIRED = """
+SELECT customer_id, kind, value FROM identity
+WHERE bucket = ANY(%s::smallint[]) AND expires_at <= %s
+ORDER BY bucket, expires_at LIMIT %s
+"""
+
+KEY = (SmallInts, Ints, Texts, Texts)
+ROW = (*KEY, Uuids, Ints, Times)
+
+
+@dataclass(slots=True)
+class IdentityState:
+    """The user whom an id names; None after the user gave it up. `epoch` counts the owners.
+
+    At `expires_at` the owner loses the id, unless something renews it before (None: never).
+    """
+
+    user_id: UUID | None
+    epoch: int = 0
+    expires_at: datetime | None = None
+    dirty: bool = False
+
+    def give_to(self, user_id: UUID | None) -> None:
+        self.user_id = user_id
+        self.epoch += 1
+        self.dirty = True
+        if user_id is None:
+            self.expires_at = None
+
+    def expire_at(self, moment: datetime | None) -> None:
+        if moment != self.expires_at:
+            self.expires_at = moment
+            self.dirty = True
+
+
+def load(cursor: Cursor[Any], keys: Collection[IdentityKey]) -> dict[IdentityKey, IdentityState]:
+    if not keys:
+        return {}
+    cursor.execute(LOAD, columns(KEY, _in_order(keys)))
+    return {(row[0], row[1], row[2]): IdentityState(*row[3:]) for row in cursor}
+
+
+def save(cursor: Cursor[Any], states: Iterable[tuple[IdentityKey, IdentityState]], now: datetime) -> None:
+    rows = sorted(
+        (
+            (buckets.of_value(value), customer, kind, value, state.user_id, state.epoch, state.expires_at)
+            for (customer, kind, value), state in states
+        ),
+        key=lambda row: row[:4],
+    )
+    if rows:
+        cursor.execute(SAVE, [now, *columns(ROW, rows)])
+
+
+def erase(cursor: Cursor[Any], keys: Collection[IdentityKey]) -> None:
+    if keys:
+        cursor.execute(ERASE, columns(KEY, _in_order(keys)))
+
+
+def erase_without_owner(cursor: Cursor[Any], kind: str, value: str) -> None:
+    """Delete the id, whatever its customer, unless somebody owns it."""
+    cursor.execute(ERASE_WITHOUT_OWNER, [buckets.of_value(value), kind, value])
+
+
+def buckets_with_expired(cursor: Cursor[Any], now: datetime, limit: int) -> list[int]:
+    """Returns the buckets of the first `limit` expired ids."""
+    cursor.execute(BUCKETS_WITH_EXPIRED, [list(range(BUCKETS)), now, limit])
+    return [bucket for (bucket,) in cursor]
+
+
+def expired(cursor: Cursor[Any], in_buckets: Collection[int], now: datetime, limit: int) -> list[IdentityKey]:
+    """Returns up to `limit` ids whose time has run out, the longest expired of each bucket first."""
+    cursor.execute(EXPIRED, [sorted(in_buckets), now, limit])
+    return cursor.fetchall()
+
+
+def _in_order(keys: Iterable[IdentityKey]) -> list[tuple[int, int, str, str]]:
+    return sorted((buckets.of_value(value), customer, kind, value) for customer, kind, value in keys)
