@@ -41,12 +41,12 @@ def _preview(activation: Activation) -> list[dict[str, Any]]:
     connector = connector_of(activation.platform)
     segment = segment_of(activation)
     if segment.id is None and connector.segment_source is SegmentSource.CREATED:
-        return [shown(connector.creation(segment, clock.now_seconds()))]
+        return [shown(connector.creation_request(segment, clock.now_seconds()))]
     if isinstance(connector, FileConnector):
         return samples.files(connector, _members(activation, connector, segment, Operation.ADD, SAMPLED))
     requests = []
     for operation in Operation:
-        if operation is Operation.REMOVE and not connector.removal.is_told:
+        if operation is Operation.REMOVE and not connector.removal.is_sent:
             continue
         members = _members(activation, connector, segment, operation, connector.batch_size)
         if members:

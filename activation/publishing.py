@@ -6,12 +6,11 @@ from django.core.exceptions import ValidationError
 
 from activation.delivery.targets import segment_of
 from activation.models import Activation
-from integrations.calls import answered
-from integrations.connectors.publishing import Publishing
+from integrations.connectors.base import SegmentPublisher
 from integrations.errors import IntegrationError
 from integrations.http import Request, Response
 from integrations.models import Platform
-from integrations.services import connector_of
+from integrations.services import connector_of, send_request
 
 
 def publication(platform: Platform, kind: str, order: dict[str, Any]) -> Request:
@@ -20,17 +19,18 @@ def publication(platform: Platform, kind: str, order: dict[str, Any]) -> Request
     Raises Django's `ValidationError` for what the platform does not know, or an order that does not fit.
     """
     connector = connector_of(platform)
-    if not isinstance(connector, Publishing):
+    if not isinstance(connector, SegmentPublisher):
         raise ValidationError({"kind": ["segments of this platform need not be published"]})
     if kind not in connector.publishes:
         raise ValidationError({"kind": [f"one of {', '.join(connector.publishes)}"]})
     known = Activation.objects.filter(platform=platform, segment_id__isnull=False).select_related("audience")
     try:
-        return connector.publication(kind, order, [segment_of(activation) for activation in known.order_by("id")])
+        segments = [segment_of(activation) for activation in known.order_by("id")]
+        return connector.publication_request(kind, order, segments)
     except IntegrationError as wrong:
         raise ValidationError({"order": [str(wrong)]}) from None
 
 
 def publish(platform: Platform, request: Request) -> Response:
     """Send it. Not to be called inside a transaction. Raises `IntegrationError` where the platform does not take it."""
-    return answered(connector_of(platform), request)
+    return send_request(connector_of(platform), request)

@@ -12,10 +12,9 @@ from activation.delivery.targets import segment_of
 from activation.models import Activation, Delivery
 from core import clock
 from core.buckets import BUCKETS, of_value
-from integrations.calls import answered
 from integrations.connectors.base import Connector, Segment
 from integrations.errors import IntegrationError
-from integrations.services import connector_of
+from integrations.services import connector_of, send_request
 
 MOST_PAGES = 100_000
 PAGE = 1_000
@@ -63,7 +62,7 @@ def compare(activation: Activation) -> Difference:
     Raises Django's `ValidationError` where it cannot be read back.
     """
     connector, segment = connector_of(activation.platform), segment_of(activation)
-    if segment.id is None or connector.holds(segment, None) is None:
+    if segment.id is None or connector.members_request(segment, None) is None:
         raise ValidationError("this platform cannot be read back" if segment.id else "the segment does not exist yet")
     try:
         held = set(_held(connector, segment))
@@ -82,7 +81,7 @@ def compare(activation: Activation) -> Difference:
 
 def repair(activation: Activation, found: Difference) -> None:
     """Have the missing sent again, and the unexpected removed where the platform can be told."""
-    told = connector_of(activation.platform).removal.is_told
+    told = connector_of(activation.platform).removal.is_sent
     with connection.cursor() as cursor:
         for statement, ids in ((MISSING, found.missing), (UNEXPECTED, found.unexpected if told else [])):
             for page in _pages(ids):
@@ -94,10 +93,10 @@ def repair(activation: Activation, found: Difference) -> None:
 def _held(connector: Connector, segment: Segment) -> Iterator[str]:
     cursor: str | None = None
     for _ in range(MOST_PAGES):
-        request = connector.holds(segment, cursor)
+        request = connector.members_request(segment, cursor)
         if request is None:
             return
-        ids, following = connector.held(answered(connector, request))
+        ids, following = connector.read_members(send_request(connector, request))
         yield from ids
         if following is None or following == cursor:
             return

@@ -55,7 +55,7 @@ def deactivate(activation: Activation) -> None:
 
     Where the platform cannot be told, it goes at once, and the platform keeps what it holds until it forgets.
     """
-    told = connector_of(activation.platform).removal.is_told and activation.segment_id is not None
+    told = connector_of(activation.platform).removal.is_sent and activation.segment_id is not None
     with transaction.atomic():
         with connection.cursor() as cursor:
             deactivation.unwant(cursor, activation.id, clock.now(), told=told)

@@ -34,7 +34,7 @@ def test(activation: Activation, platform_user_id: str) -> list[dict[str, Any]]:
             bucket=of_value(platform_user_id), activation_id=activation.id, platform_user_id=platform_user_id
         ).first()
         operations = list(Operation) if row is None else [Operation.ADD if row.wanted else Operation.REMOVE]
-        told = [one for one in operations if one is Operation.ADD or found.connector.removal.is_told]
+        told = [one for one in operations if one is Operation.ADD or found.connector.removal.is_sent]
         user = NOBODY if row is None else row.user_id
         claimed = [Row(of_value(platform_user_id), activation.id, platform_user_id, user, 0)]
         members = members_of(cursor, found.connector, found.platform, found.segments, claimed)

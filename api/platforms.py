@@ -20,9 +20,10 @@ from api.strict import IdField, ObjectField, StrictSerializer
 from audiences.references import audiences_naming
 from integrations import services
 from integrations.connectors.registry import all_connectors
+from integrations.limits import check as check_limits
 from integrations.models import Platform, new_secret
-from integrations.sync_secrets import check_secret, rotate, switch
-from integrations.validation import check_connector, check_limits, check_sync_template
+from integrations.services import replace_sync_secrets, rotate_sync_secret
+from integrations.validation import check_connector, check_sync_secret, check_sync_template
 
 
 class BreakerSerializer(serializers.Serializer[Any]):
@@ -42,7 +43,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
     sync_secret = serializers.CharField(
         required=False,
         write_only=True,
-        validators=[check_secret],
+        validators=[check_sync_secret],
         help_text="Generated where none is given, and shown in that answer only.",
     )
     breaker = serializers.SerializerMethodField(help_text="What keeps requests back; null: nothing does.")
@@ -107,10 +108,10 @@ class PlatformSerializer(StrictSerializer[Platform]):
         for name, value in validated_data.items():
             setattr(instance, name, value)
         if switched:
-            secret = switch(instance, given)
+            secret = replace_sync_secrets(instance, given)
             instance.generated_secret = None if given else secret  # type: ignore[attr-defined]  # as above
         elif given:
-            rotate(instance, given)
+            rotate_sync_secret(instance, given)
         instance.save()
         return instance
 
@@ -163,7 +164,7 @@ class PlatformViewSet(Created[Platform], Readable[Platform], Changed[Platform], 
     def rotate_secret(self, request: Request, pk: str) -> Response:
         """A new sync secret, shown now only; the one before stays valid until the next rotation."""
         platform = self.get_queryset().select_for_update().filter(pk=pk).first() or self.get_object()
-        secret = rotate(platform)
+        secret = rotate_sync_secret(platform)
         platform.save(update_fields=["sync_secrets"])
         return Response({"sync_secret": secret})
 

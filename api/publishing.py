@@ -14,7 +14,7 @@ from api.resource import Resource
 from api.strict import ObjectField
 from integrations.errors import IntegrationError
 from integrations.models import Platform
-from integrations.previews import shown
+from integrations.previews import request_text
 
 
 class PublishSerializer(serializers.Serializer[Any]):
@@ -53,9 +53,9 @@ class PublishViewSet(Resource[Platform]):
         with refusals():
             made = publication(platform, given["kind"], given["order"])
         if given["preview"]:
-            return Response({"request": shown(made), "status": None, "answer": ""})
+            return Response({"request": request_text(made), "status": None, "answer": ""})
         try:
             answer = publish(platform, made)
         except IntegrationError as failure:
             raise ValidationError({"order": [ErrorDetail(str(failure), "refused")]}) from None
-        return Response({"request": shown(made), "status": answer.status, "answer": answer.excerpt})
+        return Response({"request": request_text(made), "status": answer.status, "answer": answer.excerpt})

@@ -34,7 +34,7 @@ def check(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
     """Ask the platform whether it accepts what the form holds now. Nothing is stored, and nothing changed there."""
     kind = _kind(request)
     try:
-        found = None if kind is None else services.ask(_ready(kind, request, object_id))
+        found = None if kind is None else services.check_credentials(_ready(kind, request, object_id))
     except ValidationError:
         found = {"ok": False, "error": "the settings do not fit yet"}
     rows = [(name.replace("_", " "), value) for name, value in (found or {}).items() if name != "ok"]
@@ -61,7 +61,7 @@ def _described(kind: type[Connector]) -> dict[str, Any]:
         "description": kind.description,
         "notes": filter(None, notes),
         "delivers": kind.delivers,
-        "asks": kind.checks is not Connector.checks,
+        "asks": kind.check_requests is not Connector.check_requests,
     }
 
 

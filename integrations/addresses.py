@@ -1,7 +1,7 @@
-"""Where the hub may go: public addresses only, checked at the moment of connecting.
+"""The addresses that the hub may call: public ones only, checked at the moment of connecting.
 
-A name is resolved once, every address it has is judged, and the connection goes to the judged address itself: what a
-name means a moment later changes nothing.
+A name is resolved once, every address of it is checked, and the connection goes to the checked address itself. A name
+that gets another address a moment later changes nothing.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ from integrations.errors import MisconfiguredError, RetriableError
 PRIVATE = "the address is inside a private network, where the hub does not go"
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# what Python's own list of special ranges leaves out, in some of its versions or altogether
+# ranges that are missing from Python's own list of special ranges, in all or some of its versions
 BLOCKED = tuple(
     map(
         ipaddress.ip_network,
@@ -42,7 +42,7 @@ BLOCKED = tuple(
 
 @lru_cache(maxsize=1024)
 def is_public(text: str) -> bool:
-    """Whether an address in numbers may be called."""
+    """Whether the hub may call a numeric address."""
     address: Address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
@@ -53,10 +53,10 @@ def is_public(text: str) -> bool:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The host's addresses in numbers, all of them public.
+    """Return the numeric addresses of a host. Blocks on the name server.
 
-    Raises `MisconfiguredError` where one is not (unless the hub may call private ones), `RetriableError` where it
-    has none.
+    Raises `MisconfiguredError` if one of them is private (unless the hub may call private ones), `RetriableError` if
+    the host has no address.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -69,7 +69,10 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def connect(host: str, port: int, timeout: float) -> socket.socket:
-    """A connection to one of the host's addresses. Raises like `resolve`, and `RetriableError` where none answers."""
+    """Connect to one of the host's addresses. Raises like `resolve`, and `RetriableError` if none accepts.
+
+    Blocks for `timeout` seconds at most for each address.
+    """
     last: OSError | None = None
     for address in resolve(host, port):
         try:
@@ -80,7 +83,10 @@ def connect(host: str, port: int, timeout: float) -> socket.socket:
 
 
 def check_peer(connected: socket.socket) -> None:
-    """Raise `MisconfiguredError` where a connection that somebody else made leads into a private network."""
+    """Close a connection that leads into a private network and raise `MisconfiguredError`.
+
+    For connections that a library has opened.
+    """
     if not settings.ALLOW_PRIVATE_TARGETS and not is_public(str(connected.getpeername()[0])):
         connected.close()
         raise MisconfiguredError(PRIVATE)

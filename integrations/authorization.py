@@ -1,4 +1,4 @@
-"""OAuth 2 client credentials: a token is fetched when it is needed, kept in memory, and fetched anew on a 401."""
+"""OAuth 2 client credentials. A token is fetched when it is needed and kept in memory; a 401 fetches a new one."""
 
 import hashlib
 import math
@@ -15,9 +15,9 @@ from integrations import http
 from integrations.errors import IntegrationError, RateLimitedError, RefusedError, RetriableError, UnauthorizedError
 from integrations.http import Request, Response
 
-# a token is given up so long before its end: what is sent with it has to arrive in time
+# a token is not used any more this long before its end, because a request has to arrive in time
 EARLY_SECONDS = 30.0
-# of a token whose answer does not say how long it lives
+# the lifetime of a token if the response does not say it
 ASSUMED_SECONDS = 300.0
 LONGEST_SECONDS = 86_400.0
 
@@ -25,25 +25,25 @@ Exchange = Callable[[Request, float], Response]
 
 
 class TokenSource(Protocol):
-    """A platform that gives out tokens (OAuth 2 client credentials): how one is asked for, read, and shown."""
+    """A platform that issues tokens: how to ask for one, read it, and put it on a request."""
 
     @property
     def key(self) -> str:
-        """Names the token in a cache: of one source, and changed with its credentials. Holds no secret."""
+        """The key of the token in a cache. It changes with the credentials and holds no secret."""
 
     def request(self) -> Request:
-        """What asks for a token."""
+        """Return the request for a token."""
 
     def token(self, response: Response) -> tuple[str, float]:
-        """The token and its lifetime in seconds. Raises `UnauthorizedError` or `RefusedError` where there is none."""
+        """Return the token and its lifetime (s). Raises `UnauthorizedError` or `RefusedError` if there is none."""
 
     def sign(self, request: Request, token: str) -> Request:
-        """The request with the token on it."""
+        """Return the request with the token on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """A token endpoint of RFC 6749 § 4.4; the client names itself by basic authentication (§ 2.3.1)."""
+    """A token endpoint of RFC 6749 § 4.4. The client authenticates itself by basic authentication (§ 2.3.1)."""
 
     token_url: str
     client_id: str
@@ -62,8 +62,8 @@ class ClientCredentials:
         return Request("POST", self.token_url, headers, urlencode(given).encode(), basic)
 
     def token(self, response: Response) -> tuple[str, float]:
-        """The token and its lifetime (s). The answer is not quoted in errors: it may hold a token."""
-        document = _document(response)
+        """Return the token and its lifetime (s). Errors do not quote the response, which may hold a token."""
+        document = response.json_object()
         if response.status in {400, 401, 403}:
             reason = document.get("error")
             raise UnauthorizedError(
@@ -84,8 +84,8 @@ class ClientCredentials:
         return replace(request, secret_headers={**request.secret_headers, "Authorization": f"Bearer {token}"})
 
 
-class Tokens:
-    """Tokens by source, as long as they hold. Threads that need the same one wait for one of them to fetch it."""
+class TokenCache:
+    """Keeps valid tokens, by source. If several threads need the same token, one fetches it and the others wait."""
 
     def __init__(self, exchange: Exchange, clock: Callable[[], float] = time.monotonic) -> None:
         self._exchange = exchange
@@ -94,8 +94,11 @@ class Tokens:
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def of(self, source: TokenSource, timeout: float, *, instead_of: str | None = None) -> str:
-        """A token that holds; never `instead_of`, which the platform did not accept. Raises `integrations.errors`."""
+    def get(self, source: TokenSource, timeout: float, *, instead_of: str | None = None) -> str:
+        """Return a valid token, but never `instead_of`, which the platform did not accept.
+
+        May block for `timeout` seconds. Raises `integrations.errors`.
+        """
         with self._lock(source.key):
             token, until = self._kept.get(source.key, ("", 0.0))
             if token and token != instead_of and self._clock() < until:
@@ -109,14 +112,14 @@ class Tokens:
             return self._locks.setdefault(key, threading.Lock())
 
 
-_tokens = Tokens(http.exchange)
+_tokens = TokenCache(http.exchange)
 
 
-def exchange(request: Request, source: TokenSource | None, timeout: float, tokens: Tokens = _tokens) -> Response:
-    """Send with the source's token, and once more with a new one where the platform does not accept it (401).
+def exchange(request: Request, source: TokenSource | None, timeout: float, tokens: TokenCache = _tokens) -> Response:
+    """Send with a token of the source. If the platform does not accept it (401), send once more with a new one.
 
-    All of it, fetching tokens included, takes `timeout` seconds at most. Answers whatever came back; raises
-    `integrations.errors` where nothing did, or where there is no token.
+    Blocks for `timeout` seconds at most, fetching tokens included. Returns the response, whatever its status. Raises
+    `integrations.errors` if no response came, or there is no token.
     """
     if source is None:
         return http.exchange(request, timeout)
@@ -130,36 +133,28 @@ def exchange(request: Request, source: TokenSource | None, timeout: float, token
 
 
 def check(source: TokenSource, timeout: float) -> None:
-    """Fetch a token, whatever is kept. Raises `integrations.errors` where there is none."""
+    """Fetch a token, even if a valid one is kept. Raises `integrations.errors` if the source issues none."""
     source.token(http.exchange(source.request(), timeout))
 
 
 def _left(until: float) -> float:
-    """Seconds; what has been sent so far changed nothing at the platform."""
+    """Return the seconds left. What was sent so far has changed nothing at the platform."""
     left = until - time.monotonic()
     if left <= 0:
         raise RetriableError("no token came in time")
     return left
 
 
-def _token(tokens: Tokens, source: TokenSource, timeout: float, *, instead_of: str | None = None) -> str:
-    """Without a token nothing was sent: whatever went wrong, the platform has applied nothing."""
+def _token(tokens: TokenCache, source: TokenSource, timeout: float, *, instead_of: str | None = None) -> str:
+    """Return a token. Without one nothing was sent, so whatever went wrong, the platform has applied nothing."""
     try:
-        return tokens.of(source, timeout, instead_of=instead_of)
+        return tokens.get(source, timeout, instead_of=instead_of)
     except RateLimitedError:
         raise
     except RetriableError as failure:
         raise RetriableError(f"no token: {failure}") from failure
     except IntegrationError as failure:
         raise UnauthorizedError(f"no token: {failure}") from failure
-
-
-def _document(response: Response) -> dict[str, Any]:
-    try:
-        document = msgspec.json.decode(response.body)
-    except msgspec.DecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _lifetime(given: Any) -> float:

@@ -1,33 +1,41 @@
-"""What went wrong with a third party, named by what to do next. A connector raises nothing else."""
+"""What went wrong with a third party. Each error is named by what to do next; a connector raises nothing else."""
 
 
 class IntegrationError(Exception):
-    """Base; the message is shown to marketers and holds no secret. `status` and `excerpt` of the answer, if any."""
+    """Base of all errors here. Marketers see the message, so it must hold no secret.
+
+    `status` and `excerpt` belong to the platform's response, if there was one.
+    """
 
     status: int | None = None
     excerpt: str = ""
 
 
 class RefusedError(IntegrationError):
-    """The platform said no (a 4xx): sending the same again will not help."""
+    """The platform refused the request (a 4xx). Sending the same request again will not help."""
 
 
-class TooLargeError(RefusedError):
-    """The platform said that the request was too large (413): send fewer rows."""
+class RequestTooLargeError(RefusedError):
+    """The platform refused the request because it was too large (413). Send fewer rows."""
 
 
 class UnauthorizedError(RefusedError):
-    """The platform does not accept the credentials (401, 403): a person has to act."""
+    """The platform does not accept the credentials (401, 403). A person has to act."""
+
+
+class MisconfiguredError(RefusedError):
+    """The request could not be made, because an address, a template or a setting is wrong. A person has to act."""
 
 
 class RetriableError(IntegrationError):
-    """The platform could not (5xx, 408): nothing was applied, or applying it again does no harm."""
+    """The platform failed (5xx, 408). It applied nothing, or applying the request again does no harm."""
 
 
 class RateLimitedError(RetriableError):
-    """The platform asks to wait (429); `retry_after` in seconds where it says how long. Costs no attempt.
+    """The platform asks the hub to wait (429). Waiting costs no attempt.
 
-    `again_after`: how long to wait where it asks once more right after such a wait.
+    `retry_after` is in seconds; None if the platform does not say how long. `again_after` is how long to wait (s) if
+    the platform asks again right after such a wait.
     """
 
     def __init__(self, message: str, retry_after: float | None, again_after: float | None = None) -> None:
@@ -37,8 +45,4 @@ class RateLimitedError(RetriableError):
 
 
 class UnansweredError(RetriableError):
-    """No answer came (time-out, broken connection): the platform may have applied the request."""
-
-
-class MisconfiguredError(RefusedError):
-    """The request could not be made at all: an address, a template or a setting is wrong."""
+    """No response came (time-out, broken connection). The platform may have applied the request."""

@@ -1,7 +1,7 @@
-"""The one way out: guarded HTTP. Connectors describe a request; only this module sends it.
+"""Outgoing HTTP. Connectors describe a request; only this module sends it.
 
-The target's address is checked and pinned (private and loopback ones are refused), redirects are never
-followed, the answer is capped in size and time.
+It must never call a private address: the target's address is checked, and the connection goes to the checked address.
+It never follows redirects. A response is limited in size and time.
 """
 
 import math
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import msgspec
 import requests
 import urllib3
 from django.conf import settings
@@ -25,21 +26,21 @@ from integrations.errors import (
     MisconfiguredError,
     RateLimitedError,
     RefusedError,
+    RequestTooLargeError,
     RetriableError,
-    TooLargeError,
     UnansweredError,
     UnauthorizedError,
 )
 
 CONNECT_SECONDS = 5.0
-MOST_BYTES = 1 << 20
-LONGEST_WAIT_SECONDS = 3_600.0
+MAX_BYTES = 1 << 20
+MAX_WAIT_SECONDS = 3_600.0
 EXCERPT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send. `auth` holds what must not be shown: (user, password), headers or parameters."""
+    """A request to send. `basic` (user, password), `secret_headers` and `secret_query` are never shown to anybody."""
 
     method: str
     url: str
@@ -52,7 +53,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back, at most `MOST_BYTES` of it. Header names in lower case."""
+    """A response: status, headers (names in lower case), and the first `MAX_BYTES` of the body."""
 
     status: int
     headers: dict[str, str]
@@ -60,11 +61,20 @@ class Response:
 
     @property
     def excerpt(self) -> str:
+        """The start of the body, for messages and logs."""
         return self.body[:EXCERPT].decode("utf-8", "replace")
+
+    def json_object(self) -> dict[str, Any]:
+        """Return the body as a JSON object; an empty one if the body is anything else."""
+        try:
+            document = msgspec.json.decode(self.body)
+        except msgspec.DecodeError:
+            return {}
+        return document if isinstance(document, dict) else {}
 
 
 class _Guard(IPFilterAdapter):
-    """Judges the pinned address by our own list, too."""
+    """Also checks the pinned address by the hub's own list."""
 
     def build_connection_pool_key_attributes(self, *given: Any, **more: Any) -> Any:
         host, options = super().build_connection_pool_key_attributes(*given, **more)
@@ -77,7 +87,10 @@ _local = threading.local()
 
 
 def send(request: Request, timeout: float) -> Response:
-    """Send it, for `timeout` seconds at most. Raises `integrations.errors` for anything but a 2xx."""
+    """Send a request and return its 2xx response. Raises an error of `integrations.errors` for anything else.
+
+    Blocks for `timeout` seconds at most.
+    """
     response = exchange(request, timeout)
     if 200 <= response.status < 300:
         return response
@@ -85,7 +98,7 @@ def send(request: Request, timeout: float) -> Response:
 
 
 def _session() -> requests.Session:
-    """This thread's session: its connections are kept alive."""
+    """Return this thread's session, which keeps connections open."""
     session: requests.Session | None = getattr(_local, "session", None)
     if session is None:
         config = Config(
@@ -104,7 +117,10 @@ def _session() -> requests.Session:
 
 
 def exchange(request: Request, timeout: float) -> Response:
-    """Send it and answer whatever came back. Raises `integrations.errors` where nothing did."""
+    """Send a request and return its response, whatever the status. Raises `integrations.errors` if none came.
+
+    Blocks for `timeout` seconds at most.
+    """
     deadline = time.monotonic() + timeout
     try:
         with _session().request(
@@ -116,9 +132,9 @@ def exchange(request: Request, timeout: float) -> Response:
             auth=request.basic,
             timeout=(min(CONNECT_SECONDS, timeout), timeout),
             stream=True,
-        ) as answer:
-            body = _read(answer, deadline)
-            return Response(answer.status_code, {name.lower(): v for name, v in answer.headers.items()}, body)
+        ) as received:
+            headers = {name.lower(): value for name, value in received.headers.items()}
+            return Response(received.status_code, headers, _read(received, deadline))
     except InvalidIPAddress as refused:
         raise MisconfiguredError(PRIVATE) from refused
     except requests.ConnectTimeout as late:
@@ -144,25 +160,25 @@ def _never_connected(broken: requests.ConnectionError) -> bool:
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
-def _read(answer: requests.Response, deadline: float) -> bytes:
-    """As much as came by the deadline; `read1` returns with whatever is there, so nobody can trickle for ever."""
+def _read(received: requests.Response, deadline: float) -> bytes:
+    """Return what came before the deadline. `read1` returns whatever is there, so a slow sender cannot hold us."""
     body = b""
-    while chunk := answer.raw.read1(65_536, decode_content=True):
+    while chunk := received.raw.read1(65_536, decode_content=True):
         body += chunk
-        if len(body) >= MOST_BYTES or time.monotonic() > deadline:
-            answer.close()
+        if len(body) >= MAX_BYTES or time.monotonic() > deadline:
+            received.close()
             break
-    return body[:MOST_BYTES]
+    return body[:MAX_BYTES]
 
 
 def failure(response: Response) -> IntegrationError:
-    """What an answer that is no 2xx usually means."""
+    """Return the error that a response without a 2xx status usually means."""
     message = f"HTTP {response.status}: {response.excerpt}"
     match response.status:
         case 429:
             return RateLimitedError(message, retry_after(response.headers.get("retry-after")))
         case 413:
-            return TooLargeError(message)
+            return RequestTooLargeError(message)
         case 401 | 403:
             return UnauthorizedError(message)
         case 408:
@@ -173,7 +189,10 @@ def failure(response: Response) -> IntegrationError:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header (seconds or a date), capped; None for none or nonsense."""
+    """Return the seconds to wait by a Retry-After header (seconds or a date), at most `MAX_WAIT_SECONDS`.
+
+    None if there is no such header, or it cannot be read.
+    """
     if value is None:
         return None
     try:
@@ -183,4 +202,4 @@ def retry_after(value: str | None) -> float | None:
             seconds = (parsedate_to_datetime(value) - clock.now()).total_seconds()
         except (TypeError, ValueError):
             return None
-    return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), MAX_WAIT_SECONDS) if math.isfinite(seconds) else None

@@ -1,4 +1,4 @@
-"""How much a platform takes: what its connector documents, and what its owner says instead."""
+"""How much the hub may send to a platform: the limits that the platform documents, and those that its owner sets."""
 
 from typing import Any
 
@@ -7,7 +7,10 @@ from django.core.exceptions import ValidationError
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """None: no bound. `per_second` and `concurrent` count requests, `per_day` requests of a UTC day."""
+    """The limits of one platform; None means no limit.
+
+    `per_second`, `concurrent` and `per_day` (a UTC day) count requests.
+    """
 
     per_second: float | None = None
     concurrent: int | None = None
@@ -20,14 +23,14 @@ NAMES = Limits.__struct_fields__
 
 
 def read(limits: dict[str, Any], default: Limits) -> Limits:
-    """A platform's limits, each instead of its connector's. Raises Django's `ValidationError` by `limits.<name>`."""
+    """Return the default limits of a connector, with those replaced that the platform sets. Raises like `check`."""
     check(limits)
     whole = {name: value if name == "per_second" else int(value) for name, value in limits.items()}
     return msgspec.structs.replace(default, **whole)
 
 
 def check(limits: dict[str, Any]) -> None:
-    """Raise Django's `ValidationError` with every fault, by `limits.<name>`."""
+    """Raise Django's `ValidationError` with every error; its keys are `limits.<name>`."""
     errors = {}
     for name, value in limits.items():
         if name not in NAMES:

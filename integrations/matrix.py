@@ -1,4 +1,4 @@
-"""What each connector can do, from the declarations: one table for the documentation and the console."""
+"""The table of what each connector can do, made from their declarations, for documentation and console."""
 
 from collections.abc import Sequence
 
@@ -37,13 +37,13 @@ _LIMITS = {
 
 
 def rows() -> list[tuple[str, ...]]:
-    """A row of `COLUMNS` for each connector, by title; “none” last."""
+    """Return a row of `COLUMNS` for each connector, ordered by title; the connector `none` is last."""
     found = sorted(all_connectors().values(), key=lambda kind: (not kind.delivers, kind.title))
     return [_row(kind) for kind in found]
 
 
 def markdown() -> str:
-    """The table for docs/connectors/README.md."""
+    """Return the table for docs/connectors/README.md."""
     lines = [COLUMNS, ["---"] * len(COLUMNS), *(_linked(row) for row in rows())]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -59,18 +59,18 @@ def _row(kind: type[Connector]) -> tuple[str, ...]:
     return (
         kind.title,
         kind.key,
-        _said(kind, "strategy", _SENDS[kind.strategy]),
-        _said(kind, "batch_size", "any number" if issubclass(kind, FileConnector) else f"{kind.batch_size:,}"),
-        _said(kind, "segment_source", _SEGMENTS[kind.segment_source]),
-        _said(kind, "removal", _REMOVAL[kind.removal]),
-        _said(kind, "own_ids", "our ids" if kind.own_ids else "its own ids"),
+        _unless_set(kind, "strategy", _SENDS[kind.strategy]),
+        _unless_set(kind, "batch_size", "any number" if issubclass(kind, FileConnector) else f"{kind.batch_size:,}"),
+        _unless_set(kind, "segment_source", _SEGMENTS[kind.segment_source]),
+        _unless_set(kind, "removal", _REMOVAL[kind.removal]),
+        _unless_set(kind, "own_ids", "our ids" if kind.own_ids else "its own ids"),
         _limits(kind),
-        "asks" if kind.checks is not Connector.checks else "settings only",
+        "asks" if kind.check_requests is not Connector.check_requests else "settings only",
     )
 
 
-def _said(kind: type[Connector], name: str, value: str) -> str:
-    return AS_SET_UP if name in kind.as_set_up else value
+def _unless_set(kind: type[Connector], name: str, value: str) -> str:
+    return AS_SET_UP if name in kind.set_by_settings else value
 
 
 def _amount(name: str, value: float) -> str:
@@ -79,5 +79,5 @@ def _amount(name: str, value: float) -> str:
 
 def _limits(kind: type[Connector]) -> str:
     known = msgspec.structs.asdict(kind.default_limits)
-    told = [f"{_amount(name, value)} {_LIMITS[name]}" for name, value in known.items() if value is not None]
-    return ", ".join(told) or "none known"
+    texts = [f"{_amount(name, value)} {_LIMITS[name]}" for name, value in known.items() if value is not None]
+    return ", ".join(texts) or "none known"

@@ -1,15 +1,39 @@
-"""Third parties."""
+"""Tables: the platforms of each customer, with their encrypted credentials."""
 
 import secrets
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import models
 
 from core.configuration import ConfigurationModel
+from core.keys import KeyRing
 from core.models import Customer
-from integrations.fields import SecretField
+
+if TYPE_CHECKING:
+    _BinaryField = models.BinaryField[Any, Any]
+else:
+    _BinaryField = models.BinaryField  # generic to the type checker only
+
+
+class SecretField(_BinaryField):
+    """A JSON value that is stored encrypted by the hub's key ring. It cannot be searched or serialised."""
+
+    def get_prep_value(self, value: Any) -> bytes:
+        return KeyRing(settings.SECRET_KEYS).seal(value)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return super().get_db_prep_value(value if prepared else self.get_prep_value(value), connection, prepared=True)
+
+    def from_db_value(self, value: bytes | memoryview | None, *_: Any) -> Any:
+        return None if value is None else KeyRing(settings.SECRET_KEYS).open(bytes(value))
+
+    def value_to_string(self, obj: models.Model) -> str:
+        raise TypeError(f"{self.name} is secret and is not serialised")
 
 
 def new_secret() -> list[str]:
+    """Return the secrets of a new platform: one random text."""
     return [secrets.token_urlsafe(24)]
 
 

@@ -19,7 +19,7 @@ def is_macro(value: str) -> bool:
 
 
 def holds_macro(text: str) -> bool:
-    """Whether a user-id macro stands in the text, raw or percent-encoded once more."""
+    """Whether the text contains a macro that platforms replace by their user id, raw or percent-encoded once more."""
     if _MACRO.search(text):
         return True
     return "%" in text and text.isascii() and _MACRO.search(unquote(text)) is not None

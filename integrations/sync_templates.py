@@ -1,17 +1,18 @@
-"""Sync templates: the address of a platform that a browser is sent to, with macros in it.
+"""Sync templates: the address of a platform to which the hub sends a browser, with macros in it.
 
-    {{callback}}            our address that the platform sends the browser back to, percent-encoded once
-    {{callback_raw}}        the same as it is, the way 001_6c0121e2456e8832.txt writes it
+    {{callback}}            our address, to which the platform sends the browser back; percent-encoded once
+    {{callback_raw}}        the same without encoding, as 001_6c0121e2456e8832.txt writes it
     {{callback:$UID}}       with the platform's own macro for its user id (raw: {{callback_raw:$UID}}), and more
-                            parameters where it fills in more: {{callback:[MM_UUID]&dc=[MT_DC]}}
+                            parameters if it fills in more: {{callback:[MM_UUID]&dc=[MT_DC]}}
     {{user_id}}             our id of the user
     {{cachebuster}}         a random number
     <platformId:integer>, <secureToken:string>
-                            for a callback that is written out, as the document does
+                            for a callback that is written in full, as the document does
     ${GDPR}, ${GDPR_CONSENT_<vendor id>}, ${US_PRIVACY}, ${GPP_STRING_<vendor id>}, ${GPP_SID}
-                            the consent signals of the request; empty where it carried none
+                            the consent signals of the request; empty if the request had none
 
-Everything else is the platform's, its macros among it, and goes out untouched.
+Everything else belongs to the platform, its own macros included, and is sent unchanged.
+This module parses and checks templates. It must not fill them in: `usersync.sync_urls` does that.
 """
 
 import re
@@ -21,12 +22,12 @@ from urllib.parse import unquote
 
 from integrations.platform_user_ids import holds_macro
 
-MOST_CHARACTERS = 2000
+MAX_CHARACTERS = 2000
 USER_ID = "[[USERID]]"
 
 
-class Name(Enum):
-    """What stands in place of a macro."""
+class MacroName(Enum):
+    """The macros of the hub."""
 
     CALLBACK = "{{callback}}"
     CALLBACK_RAW = "{{callback_raw}}"
@@ -40,18 +41,22 @@ class Name(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Macro:
-    """`argument`: what follows `userid=` in a callback; a consent signal's parameter; an unknown one's text."""
+    """One macro of a template.
 
-    name: Name
+    `argument` is, for a callback, what follows `userid=`; for a consent signal, the name of its parameter; for an
+    unknown macro, its text.
+    """
+
+    name: MacroName
     argument: str = ""
 
 
 Part = str | Macro
 
-CALLBACKS = frozenset({Name.CALLBACK, Name.CALLBACK_RAW})
+CALLBACKS = frozenset({MacroName.CALLBACK, MacroName.CALLBACK_RAW})
 
-_OURS = {name.value.strip("{}"): name for name in (Name.CALLBACK, Name.CALLBACK_RAW, Name.USER, Name.CACHEBUSTER)}
-_WRITTEN = {name.value: name for name in (Name.PLATFORM, Name.TOKEN)}
+_CURLY = {name.value.strip("{}"): name for name in MacroName if name.value.startswith("{{")}
+_BRACKETED = {name.value: name for name in (MacroName.PLATFORM, MacroName.TOKEN)}
 _SIGNALS = {
     re.compile("GDPR"): "gdpr",
     re.compile(r"GDPR_CONSENT_\d+"): "gdpr_consent",
@@ -61,14 +66,14 @@ _SIGNALS = {
 }
 _MACRO = re.compile(r"(\{\{(?:[^{}]|\{[^{}]*\})*\}\}|<[^<>]*>|\$\{[^{}]*\})")
 _HOST = re.compile(r"(?:https?:)?//(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?[/?]")
-_STRANGE = re.compile(r"[^A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%{}|]")
+_UNENCODED = re.compile(r"[^A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%{}|]")
 _ARGUMENT = re.compile(r"[^&=#]+(?:&[A-Za-z0-9_]+=[^&=#]*)*")
-_WRITTEN_OUT = re.compile(r"/uid\?")
-_OURS_ALREADY = re.compile(r"&(?:userid|pl|plsec|plcsec|ts|sig|_ck)=")
+_PLAIN_CALLBACK = re.compile(r"/uid\?")
+_REPEATED = re.compile(r"&(?:userid|pl|plsec|plcsec|ts|sig|_ck)=")
 
 
 def parse(template: str) -> list[Part]:
-    """Texts and macros in turn; a macro that nobody knows is `Name.UNKNOWN`."""
+    """Split a template into texts and macros, in order. A macro that the hub does not know is `MacroName.UNKNOWN`."""
     pieces = _MACRO.split(template)
     found: list[Part] = []
     for index, piece in enumerate(pieces):
@@ -79,88 +84,88 @@ def parse(template: str) -> list[Part]:
 
 
 def _macro(text: str) -> Part:
-    if text in _WRITTEN:
-        return Macro(_WRITTEN[text])
+    if text in _BRACKETED:
+        return Macro(_BRACKETED[text])
     if text.startswith("{{"):
         name, colon, argument = text[2:-2].strip().partition(":")
-        known = _OURS.get(name.strip(), Name.UNKNOWN)
-        if known is Name.UNKNOWN or (colon and known not in CALLBACKS):
-            return Macro(Name.UNKNOWN, text)
+        known = _CURLY.get(name.strip(), MacroName.UNKNOWN)
+        if known is MacroName.UNKNOWN or (colon and known not in CALLBACKS):
+            return Macro(MacroName.UNKNOWN, text)
         return Macro(known, argument.strip() if colon else USER_ID) if known in CALLBACKS else Macro(known)
     if text.startswith("${"):
         signal = next((name for pattern, name in _SIGNALS.items() if pattern.fullmatch(text[2:-1])), None)
         if signal is not None:
-            return Macro(Name.SIGNAL, signal)
-        return text if holds_macro(text) else Macro(Name.UNKNOWN, text)
-    return Macro(Name.UNKNOWN, text)
+            return Macro(MacroName.SIGNAL, signal)
+        return text if holds_macro(text) else Macro(MacroName.UNKNOWN, text)
+    return Macro(MacroName.UNKNOWN, text)
 
 
-def faults(template: str, sync_auth: str) -> list[str]:
-    """All that is wrong with a template of a platform whose syncs are authenticated so (`token`, `signed`)."""
+def find_errors(template: str, sync_auth: str) -> list[str]:
+    """Return every error in a template, in words. `sync_auth` is how syncs are authenticated: `token` or `signed`."""
     parts = parse(template)
     names = [part.name for part in parts if isinstance(part, Macro)]
     return [
-        *_address_faults(template),
-        *_text_faults(template, parts),
-        *_macro_faults(parts),
-        *_callback_faults(template, names),
-        *_argument_faults(parts),
-        *_user_id_faults(parts),
-        *_token_faults(template, names, signed=sync_auth == "signed"),
+        *_address_errors(template),
+        *_text_errors(template, parts),
+        *_macro_errors(parts),
+        *_callback_errors(template, names),
+        *_argument_errors(parts),
+        *_user_id_errors(parts),
+        *_token_errors(template, names, signed=sync_auth == "signed"),
     ]
 
 
-def _address_faults(template: str) -> list[str]:
+def _address_errors(template: str) -> list[str]:
     found = []
-    if len(template) > MOST_CHARACTERS:
-        found.append(f"is longer than {MOST_CHARACTERS} characters")
+    if len(template) > MAX_CHARACTERS:
+        found.append(f"is longer than {MAX_CHARACTERS} characters")
     address = _HOST.match(template)
     if address is None or int(address[1] or 443) not in range(1, 65536):
         found.append("must be an address that begins with https://, http:// or //, then a host and / or ?")
     return found
 
 
-def _text_faults(template: str, parts: list[Part]) -> list[str]:
+def _text_errors(template: str, parts: list[Part]) -> list[str]:
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in template):
         return ["must not hold line breaks or other control characters"]
     if any("#" in part for part in parts if isinstance(part, str)):
         return ["must not hold #: what follows it never reaches the platform"]
-    strange = sorted({sign for part in parts if isinstance(part, str) for sign in _STRANGE.findall(part)})
+    strange = sorted({sign for part in parts if isinstance(part, str) for sign in _UNENCODED.findall(part)})
     return [f"holds what must be percent-encoded: {' '.join(map(repr, strange))}"] if strange else []
 
 
-def _macro_faults(parts: list[Part]) -> list[str]:
-    unknown = [part.argument for part in parts if isinstance(part, Macro) and part.name is Name.UNKNOWN]
+def _macro_errors(parts: list[Part]) -> list[str]:
+    unknown = [part.argument for part in parts if isinstance(part, Macro) and part.name is MacroName.UNKNOWN]
     return [f"holds the unknown macro {text}" for text in dict.fromkeys(unknown)]
 
 
-def _callback_faults(template: str, names: list[Name]) -> list[str]:
+def _callback_errors(template: str, names: list[MacroName]) -> list[str]:
     callbacks = sum(name in CALLBACKS for name in names)
     if callbacks > 1:
         return ["must hold one callback, not several"]
     if callbacks:
         return []
     written = unquote(template)
-    if not _WRITTEN_OUT.search(written):
+    if not _PLAIN_CALLBACK.search(written):
         return ["must hold {{callback}}: the address that the platform sends the browser back to"]
-    if f"pl={Name.PLATFORM.value}" not in written:
-        return [f"must hold pl={Name.PLATFORM.value} in a callback that is written out"]
+    if f"pl={MacroName.PLATFORM.value}" not in written:
+        return [f"must hold pl={MacroName.PLATFORM.value} in a callback that is written out"]
     return []
 
 
-def _argument_faults(parts: list[Part]) -> list[str]:
+def _argument_errors(parts: list[Part]) -> list[str]:
     found = []
     for part in parts:
         if not isinstance(part, Macro) or part.name not in CALLBACKS:
             continue
-        if not _ARGUMENT.fullmatch(part.argument) or _STRANGE.search(part.argument):
+        if not _ARGUMENT.fullmatch(part.argument) or _UNENCODED.search(part.argument):
             found.append("names in {{callback:…}} a user-id macro, then further parameters as &name=value")
-        elif _OURS_ALREADY.search(part.argument):
+        elif _REPEATED.search(part.argument):
             found.append("repeats in {{callback:…}} a parameter that the callback has already")
     return found
 
 
-def _user_id_faults(parts: list[Part]) -> list[str]:
+def _user_id_errors(parts: list[Part]) -> list[str]:
     texts = [part if isinstance(part, str) else part.argument for part in parts if _may_hold_user_id(part)]
     if any(holds_macro(text) for text in texts):
         return []
@@ -171,14 +176,14 @@ def _may_hold_user_id(part: Part) -> bool:
     return isinstance(part, str) or part.name in CALLBACKS
 
 
-def _token_faults(template: str, names: list[Name], *, signed: bool) -> list[str]:
-    tokens = names.count(Name.TOKEN)
+def _token_errors(template: str, names: list[MacroName], *, signed: bool) -> list[str]:
+    tokens = names.count(MacroName.TOKEN)
     if signed and tokens:
-        return [f"must not hold {Name.TOKEN.value}: this platform signs its syncs"]
+        return [f"must not hold {MacroName.TOKEN.value}: this platform signs its syncs"]
     if not CALLBACKS.isdisjoint(names):
-        return [f"must not hold {Name.TOKEN.value} outside the callback"] if tokens else []
+        return [f"must not hold {MacroName.TOKEN.value} outside the callback"] if tokens else []
     decoded = unquote(template)
-    given = [f"{name}={Name.TOKEN.value}" in decoded for name in ("plsec", "plcsec")]
-    if signed or not _WRITTEN_OUT.search(decoded) or (any(given) and tokens == 1):
+    given = [f"{name}={MacroName.TOKEN.value}" in decoded for name in ("plsec", "plcsec")]
+    if signed or not _PLAIN_CALLBACK.search(decoded) or (any(given) and tokens == 1):
         return []
-    return [f"must hold plsec={Name.TOKEN.value} once in a callback that is written out"]
+    return [f"must hold plsec={MacroName.TOKEN.value} once in a callback that is written out"]

@@ -1,36 +1,48 @@
-"""What a platform's configuration must be, for everyone who writes it. Raises Django's ValidationError by field."""
+"""Checks of a platform's configuration, for everyone who writes it: API, console and commands.
 
+Each check raises Django's `ValidationError` with every error at once. `integrations.limits` checks the limits.
+"""
+
+import re
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
 from integrations import sync_templates
 from integrations.connectors.registry import all_connectors
-from integrations.limits import check as check_limits
 
-__all__ = ["check_connector", "check_limits", "check_sync_template"]
+SYNC_SECRET = re.compile(r"[!-~]{8,200}")
+
+
+def check_sync_secret(secret: str) -> None:
+    """Refuse a secret that cannot stand in a URL or is easy to guess."""
+    if not SYNC_SECRET.fullmatch(secret):
+        raise ValidationError("must have 8 to 200 characters: letters, digits and signs, no blanks")
 
 
 def check_sync_template(template: str, sync_auth: str) -> None:
-    """Every fault at once; an empty template means no user sync."""
-    wrong = sync_templates.faults(template, sync_auth) if template else []
-    if wrong:
-        raise ValidationError({"sync_template": wrong})
+    """Refuse a sync template with errors. An empty template means that there is no user sync."""
+    errors = sync_templates.find_errors(template, sync_auth) if template else []
+    if errors:
+        raise ValidationError({"sync_template": errors})
 
 
 def check_connector(connector: str, settings: dict[str, Any], credentials: dict[str, Any]) -> None:
-    """That the connector exists and understands its settings and credentials; faults as `settings.<field>`."""
+    """Refuse an unknown connector, or settings and credentials that it does not accept.
+
+    The keys of the errors are `connector`, `settings`, `credentials`, or a path such as `settings.<field>`.
+    """
     known = all_connectors()
     if connector not in known:
         raise ValidationError({"connector": f"There is no such connector; there are {', '.join(sorted(known))}."})
-    errors = _faults("settings", known[connector].validate_settings, settings)
-    if not errors:  # what no credentials mean is known to a connector that is set up
-        errors = _faults("credentials", lambda given: known[connector](settings, given), credentials)
+    errors = _errors_of("settings", known[connector].validate_settings, settings)
+    if not errors:  # only a connector that is set up can judge credentials
+        errors = _errors_of("credentials", lambda given: known[connector](settings, given), credentials)
     if errors:
         raise ValidationError(errors)
 
 
-def _faults(name: str, validate: Any, value: dict[str, Any]) -> dict[str, list[str]]:
+def _errors_of(name: str, validate: Any, value: dict[str, Any]) -> dict[str, list[str]]:
     try:
         validate(value)
     except ValidationError as error:

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from core.models import Customer
-from integrations.fields import SecretField
+from integrations.models import SecretField
 from profiles.models import Pixel
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from secrets import token_hex
 from urllib.parse import quote
 
-from integrations.sync_templates import CALLBACKS, Macro, Name, Part, parse
+from integrations.sync_templates import CALLBACKS, Macro, MacroName, Part, parse
 from usersync.consent import Signals
 
 
@@ -57,13 +57,13 @@ class _Compiler:
     def _filled(self, macro: Macro, before: str) -> list[str | Render]:
         if macro.name in CALLBACKS:
             return self._callback(macro)
-        if macro.name is Name.SIGNAL:
+        if macro.name is MacroName.SIGNAL:
             return [lambda context: _encoded(context.signals.get(macro.argument, ""))]
-        if macro.name is Name.USER:
+        if macro.name is MacroName.USER:
             return [lambda context: context.user]
-        if macro.name is Name.CACHEBUSTER:
+        if macro.name is MacroName.CACHEBUSTER:
             return [lambda _: token_hex(6)]
-        if macro.name is Name.PLATFORM:
+        if macro.name is MacroName.PLATFORM:
             return [str(self._pl)]
         token = _encoded(self._token or "")
         return [_encoded(token) if _is_encoded(before) else token]
@@ -71,7 +71,7 @@ class _Compiler:
     def _callback(self, macro: Macro) -> list[str | Render]:
         token = "" if self._token is None else f"&plsec={_encoded(self._token)}"
         address = f"{self._base}{macro.argument}&pl={self._pl}{token}"
-        if macro.name is Name.CALLBACK_RAW:
+        if macro.name is MacroName.CALLBACK_RAW:
             return [address, _suffix]
         return [_encoded(address), _suffix_encoded]
 
@@ -81,7 +81,7 @@ def _end_of_written_callback(parts: list[Part]) -> int | None:
     names = [None if isinstance(part, str) else part.name for part in parts]
     if not CALLBACKS.isdisjoint(names):
         return None
-    ours = [index for index, name in enumerate(names) if name in {Name.PLATFORM, Name.TOKEN}]
+    ours = [index for index, name in enumerate(names) if name in {MacroName.PLATFORM, MacroName.TOKEN}]
     return ours[-1] if ours else None
 
 

@@ -23,8 +23,8 @@ from integrations.errors import (
     MisconfiguredError,
     RateLimitedError,
     RefusedError,
+    RequestTooLargeError,
     RetriableError,
-    TooLargeError,
     UnansweredError,
     UnauthorizedError,
 )
@@ -100,7 +100,7 @@ class Work:
         request = connector.push(self.claim.operation, members, clock.now_seconds())
         size = len(request.body or b"")
         if connector.batch_bytes is not None and size > connector.batch_bytes and len(members) > 1:
-            raise TooLargeError(f"{size:,} bytes, at most {connector.batch_bytes:,}")
+            raise RequestTooLargeError(f"{size:,} bytes, at most {connector.batch_bytes:,}")
         self.entry.bytes += size
         self.entry.requests += 1
         if not self.entry.request_excerpt:
@@ -127,7 +127,7 @@ class Work:
         match failure:
             case UnauthorizedError() | MisconfiguredError():
                 return self._broken(rows, failure)
-            case TooLargeError() if len(rows) > 1:
+            case RequestTooLargeError() if len(rows) > 1:
                 self._learn(len(rows) // 2)
                 return _halves(rows)
             case RefusedError() if len(rows) > 1:

@@ -108,15 +108,15 @@ def _create(gate: Gate, segment: Segment, past: _Past) -> bool:
     """Look it up where it may exist, else create it."""
     connector = gate.target.connector
     try:
-        asked = connector.lookup(segment) if past.cut_off else None
+        asked = connector.lookup_request(segment) if past.cut_off else None
         if asked is not None:
-            known = connector.found(segment, _logged(gate, segment, "lookup", asked))
+            known = connector.read_lookup(segment, _logged(gate, segment, "lookup", asked))
             if known is not None:
                 _live(segment, known)
                 return True
         elif past.cut_off:
             _note_orphan(segment, past)
-        request = connector.creation(segment, clock.now_seconds())
+        request = connector.creation_request(segment, clock.now_seconds())
         segment_id = connector.segment_id(segment, _logged(gate, segment, "create", request))
     except NotNowError:
         return False

@@ -40,7 +40,7 @@ def unwant(cursor: Any, activation: int, now: datetime, *, told: bool) -> None:
 
 def end(connection: Connection, target: Target, segment: Segment) -> int:
     """Delete the activation where nothing is left to tell; answers 1 then."""
-    told = target.connector.removal.is_told and segment.id is not None
+    told = target.connector.removal.is_sent and segment.id is not None
     buckets = SmallInts.of(range(BUCKETS))
     values = {"buckets": buckets, "activation": segment.activation, "now": clock.now(), "told": told}
     with connection.transaction():

@@ -32,7 +32,7 @@ from activation.delivery.targets import Target
 from core import clock
 from core.buckets import BUCKETS
 from integrations.connectors.base import Member, Operation
-from integrations.connectors.files import Change, Destination, FileConnector
+from integrations.connectors.files import Destination, FileConnector, MemberChange
 from integrations.errors import IntegrationError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -127,7 +127,7 @@ class _Run:
     def _bucket(self, bucket: int, activations: Sequence[int]) -> None:
         """In lists, where the connector takes them and nothing is strange about the ids; else row by row."""
         lists = None
-        if self.connector.lists_ids:
+        if self.connector.has_lines_of_ids:
             lists = file_rows.listed(self.cursor, activations, bucket, self.now)
         if lists is not None and self._write_lists(bucket, lists):
             return
@@ -137,7 +137,7 @@ class _Run:
 
     def _write_lists(self, bucket: int, lists: Sequence[Listed]) -> bool:
         """False, and nothing is written, where the connector has no line for some of it."""
-        texts = [self.connector.listed(one.ids, ADD if one.wanted else REMOVE) for one in lists]
+        texts = [self.connector.lines_of_ids(one.ids, ADD if one.wanted else REMOVE) for one in lists]
         if not all(texts):
             return False
         for one, text in zip(lists, texts, strict=True):
@@ -203,7 +203,7 @@ class _Run:
         """Nothing, where the id cannot stand in the file."""
         if "\n" in together[0][0][2]:
             return b""
-        changes = [Change(member, ADD if due[1] else REMOVE) for due, member in together]
+        changes = [MemberChange(member, ADD if due[1] else REMOVE) for due, member in together]
         try:
             return b"".join(self.connector.lines(changes))
         except (IntegrationError, ValueError, TypeError, KeyError):

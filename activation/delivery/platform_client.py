@@ -18,10 +18,10 @@ from activation.delivery.rate_limiter import Allowance, Turn, pace
 from activation.delivery.retry import backoff
 from activation.delivery.targets import Target
 from core import clock
-from integrations.calls import answered
 from integrations.errors import IntegrationError, RateLimitedError, RetriableError
 from integrations.http import Request, Response
 from integrations.limits import Limits
+from integrations.services import send_request
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -93,7 +93,7 @@ class Gate:
     def _exchange(self, request: Request) -> Response:
         self._sent_at.append(time.monotonic())
         try:
-            response = answered(self.target.connector, request)
+            response = send_request(self.target.connector, request)
         except RateLimitedError as failure:
             self._limited(failure)
             raise

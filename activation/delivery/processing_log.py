@@ -17,9 +17,9 @@ from activation.delivery.outcomes import stored
 from activation.delivery.targets import Target, target
 from core import clock
 from core.buckets import BUCKETS
-from integrations.calls import answered
-from integrations.connectors.files import Fate, FileConnector, Verdict
+from integrations.connectors.files import FileConnector, FileReport, FileStatus
 from integrations.errors import IntegrationError
+from integrations.services import send_request
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -68,8 +68,8 @@ def uploaded(
     cursor: Cursor[Any], connector: FileConnector, platform: int, name: str, batch: UUID, rows: int, now: datetime
 ) -> None:
     """Remember a file, to ask about it where the platform can be asked."""
-    ask_at = None if connector.log(0) is None else now + EVERY
-    cursor.execute(UPLOADED, [platform, name, batch, rows, Fate.WAITING, now, ask_at])
+    ask_at = None if connector.log_request(0) is None else now + EVERY
+    cursor.execute(UPLOADED, [platform, name, batch, rows, FileStatus.WAITING, now, ask_at])
 
 
 def is_due(connection: Connection, platform: int, now: datetime) -> bool:
@@ -102,10 +102,10 @@ def ask(connection: Connection, target: Target, now: datetime) -> int:
     """
     connector = target.connector
     waiting: dict[str, UUID] = dict(connection.execute(WAITING, [target.platform]).fetchall())
-    if not isinstance(connector, FileConnector) or connector.log(0) is None or not waiting:
+    if not isinstance(connector, FileConnector) or connector.log_request(0) is None or not waiting:
         return 0
     error = ""
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, FileReport] = {}
     try:
         verdicts = _verdicts(connector, set(waiting))
     except IntegrationError as failure:
@@ -121,16 +121,16 @@ def forget(cursor: Any, now: datetime) -> None:
     cursor.execute(FORGET, [now - KEPT])
 
 
-def _verdicts(connector: FileConnector, names: set[str]) -> dict[str, Verdict]:
+def _verdicts(connector: FileConnector, names: set[str]) -> dict[str, FileReport]:
     """What the log says of these, page by page, until it has spoken of all or ends."""
-    found: dict[str, Verdict] = {}
+    found: dict[str, FileReport] = {}
     offset = 0
     for _ in range(MOST_PAGES):
-        request = connector.log(offset)
+        request = connector.log_request(offset)
         if request is None:
             break
-        said, entries = connector.verdicts(answered(connector, request))
-        known = {one.file_name: one for one in said if one.file_name in names and one.fate is not Fate.WAITING}
+        said, entries = connector.read_log(send_request(connector, request))
+        known = {one.file_name: one for one in said if one.file_name in names and one.status is not FileStatus.WAITING}
         found |= known
         offset += entries
         if not entries or found.keys() >= names:
@@ -138,11 +138,11 @@ def _verdicts(connector: FileConnector, names: set[str]) -> dict[str, Verdict]:
     return found
 
 
-def _told(connection: Connection, target: Target, batch: UUID, verdict: Verdict, now: datetime) -> None:
+def _told(connection: Connection, target: Target, batch: UUID, verdict: FileReport, now: datetime) -> None:
     reason = stored(verdict.reason)
     with connection.transaction():
-        connection.execute(TOLD, [verdict.fate, reason, target.platform, verdict.file_name])
-        if verdict.fate is Fate.REFUSED:
+        connection.execute(TOLD, [verdict.status, reason, target.platform, verdict.file_name])
+        if verdict.status is FileStatus.REFUSED:
             _refuse(connection, target, batch, f"{verdict.file_name} was refused: {reason or 'no reason given'}", now)
 
 
@@ -154,6 +154,6 @@ def _refuse(connection: Connection, target: Target, batch: UUID, error: str, now
     values = {"activations": activations, "batch": batch, "error": error, "now": now}
     for lane in range(lanes.LANES):
         connection.execute(REFUSED_ROWS, {**values, "buckets": lanes.buckets_of(lane)})
-    last = connection.execute(LAST_FATES, [target.platform, Fate.WAITING, IN_A_ROW]).fetchall()
-    if len(last) == IN_A_ROW and all(fate == Fate.REFUSED for (fate,) in last):
+    last = connection.execute(LAST_FATES, [target.platform, FileStatus.WAITING, IN_A_ROW]).fetchall()
+    if len(last) == IN_A_ROW and all(fate == FileStatus.REFUSED for (fate,) in last):
         broken.broke(target.platform, activations, error)

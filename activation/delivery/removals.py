@@ -29,7 +29,7 @@ REFRESHED_AT = 0.2
 
 def let_go(cursor: Cursor[Any], target: Target, buckets: list[int], now: datetime) -> None:
     """Where the platform cannot be told of leavers, nothing is due for them."""
-    if not target.connector.removal.is_told:
+    if not target.connector.removal.is_sent:
         cursor.execute(LET_GO, _values(target, buckets, now))
 
 

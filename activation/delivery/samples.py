@@ -7,7 +7,7 @@ from typing import Any
 
 from core import clock
 from integrations.connectors.base import Member, Operation
-from integrations.connectors.files import Change, FileConnector
+from integrations.connectors.files import FileConnector, MemberChange
 
 LINES = 1_000
 
@@ -29,8 +29,8 @@ def files(connector: FileConnector, members: Iterable[Member]) -> list[dict[str,
     return samples
 
 
-def _changes(connector: FileConnector, members: list[Member]) -> Iterable[list[Change]]:
+def _changes(connector: FileConnector, members: list[Member]) -> Iterable[list[MemberChange]]:
     if not connector.by_user:
-        return ([Change(member, Operation.ADD)] for member in members)
+        return ([MemberChange(member, Operation.ADD)] for member in members)
     users = groupby(sorted(members, key=_id), key=_id)
-    return ([Change(member, Operation.ADD) for member in theirs] for _, theirs in users)
+    return ([MemberChange(member, Operation.ADD) for member in theirs] for _, theirs in users)

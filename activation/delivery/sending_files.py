@@ -13,9 +13,9 @@ from activation.delivery.platform_client import Gate, NotNowError
 from activation.delivery.quotas import QuotaExhaustedError
 from activation.models import HostKey
 from core import clock
-from integrations.connectors.files import FileConnector, Sftp
+from integrations.connectors.files import FileConnector, SftpDestination
 from integrations.errors import IntegrationError, MisconfiguredError, RetriableError, UnansweredError, UnauthorizedError
-from integrations.uploads.upload import Parcel, upload
+from integrations.uploads.upload import FileUpload, upload
 
 BUCKET = 0
 PAGE = 5_000
@@ -62,8 +62,8 @@ class Sending:
     def _upload(self, file: Writer) -> None:
         self._reserve(file)
         destination = file.destination
-        host = f"{destination.host}:{destination.port}" if isinstance(destination, Sftp) else ""
-        parcel = Parcel(file.path, file.name, self._known_key(host), self._alive, self.connector.timeout)
+        host = f"{destination.host}:{destination.port}" if isinstance(destination, SftpDestination) else ""
+        parcel = FileUpload(file.path, file.name, self._known_key(host), self._alive, self.connector.timeout)
         with self._judged():
             key = upload(destination, parcel)
         if key and not parcel.known_key:

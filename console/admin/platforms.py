@@ -25,10 +25,11 @@ from console.platform_preview import check, preview
 from integrations import services
 from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
+from integrations.limits import check as check_limits
 from integrations.models import Platform
-from integrations.previews import attachment, sample_file
-from integrations.sync_secrets import check_secret, rotate, switch
-from integrations.validation import check_connector, check_limits, check_sync_template
+from integrations.previews import file_content, sample_file
+from integrations.services import replace_sync_secrets, rotate_sync_secret
+from integrations.validation import check_connector, check_sync_secret, check_sync_template
 
 KEEP = "Written, never shown again. Leave it empty to keep what is stored."
 FORMS = ("add", "<path:object_id>/change")
@@ -52,7 +53,7 @@ class PlatformForm(ModelForm[Platform]):
         required=False,
         label="Sync secret",
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        validators=[check_secret],
+        validators=[check_sync_secret],
         help_text="One is generated and shown once where you give none. " + KEEP,
     )
     limits = JsonField(
@@ -168,7 +169,9 @@ class PlatformAdmin(ModelAdmin[Platform]):
         if not isinstance(connector, FileConnector):
             messages.error(request, "This platform takes requests, not files.")
             return HttpResponseRedirect(address(platform))
-        return attachment(*sample_file(connector))
+        name, text = sample_file(connector)
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return HttpResponse(file_content(name, text), content_type="application/octet-stream", headers=headers)
 
     @confirmed(
         "New sync secret",
@@ -176,7 +179,7 @@ class PlatformAdmin(ModelAdmin[Platform]):
         "key",
     )
     def rotate_secret(self, request: HttpRequest, platform: Platform) -> HttpResponse:
-        secret = rotate(platform)
+        secret = rotate_sync_secret(platform)
         platform.save(update_fields=["sync_secrets"])
         return shown_once(request, f"The new sync secret of {platform.name}", secret, platform, SECRET_HINT)
 
@@ -187,10 +190,10 @@ def _settle_secret(platform: Platform, given: str, changed: list[str], *, change
         platform.sync_secrets = [given] if given else platform.sync_secrets
         return None if given else str(platform.sync_secrets[0])
     if "sync_auth" in changed:
-        secret = switch(platform, given or None)
+        secret = replace_sync_secrets(platform, given or None)
         return None if given else secret
     if given:
-        rotate(platform, given)
+        rotate_sync_secret(platform, given)
     return None
 
 

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from core.keys import KeyRing
 from edge.snapshot import Section
-from integrations.sync_templates import faults
+from integrations.sync_templates import find_errors
 from usersync.authentication import SyncSecrets
 from usersync.sync_cookie import SyncCandidate
 from usersync.sync_urls import SyncUrl
@@ -68,7 +68,7 @@ class _Loader:
 
     def _sync(self, pl: int, template: str, days: int, auth: str, tag: str, secrets: tuple[str, ...]) -> Sync | None:
         """None, and a line in the log, for what cannot be synced: a template older than its checks, no secret."""
-        wrong = faults(template, auth) or ([] if secrets else ["its secrets cannot be read"])
+        wrong = find_errors(template, auth) or ([] if secrets else ["its secrets cannot be read"])
         if wrong:
             logger.warning("platform %s is not synced: its sync template %s", pl, "; ".join(wrong))
             return None

@@ -1,7 +1,7 @@
-"""The connector contract: what every platform's folder declares, and what the hub asks of it.
+"""The connector contract: what the folder of each platform declares, and what the hub calls.
 
-A connector says what to send and how to read the answer; it never touches the network, the database or
-the clock. Errors are those of `integrations.errors`.
+A connector builds requests and reads responses. Methods named `…_request` build a request, methods named `read_…` read
+a response. A connector must never use the network, the database or the clock. It raises `integrations.errors` only.
 """
 
 from abc import ABC, abstractmethod
@@ -29,6 +29,7 @@ __all__ = [
     "Operation",
     "Removal",
     "Segment",
+    "SegmentPublisher",
     "SegmentSource",
     "Strategy",
     "TokenSource",
@@ -44,7 +45,7 @@ class Operation(StrEnum):
 
 
 class Strategy(StrEnum):
-    """How members travel (001_6c0121e2456e8832.txt)."""
+    """How members are sent: one a request, many a request, or in files (001_6c0121e2456e8832.txt)."""
 
     NO_BATCH = "no_batch"
     MICRO_BATCH = "micro_batch"
@@ -52,7 +53,7 @@ class Strategy(StrEnum):
 
 
 class Removal(StrEnum):
-    """How members leave: by a request, by an operation in what is sent, by the end of their time, or not at all."""
+    """How a platform removes members: by a request, by a mark in what is sent, when their time is over, or never."""
 
     CALL = "call"
     OPERATION = "operation"
@@ -60,17 +61,17 @@ class Removal(StrEnum):
     NONE = "none"
 
     @property
-    def is_told(self) -> bool:
-        """Whether the platform is told of each one who leaves."""
+    def is_sent(self) -> bool:
+        """Whether the hub sends each removal to the platform."""
         return self in {Removal.CALL, Removal.OPERATION}
 
 
 class SegmentSource(StrEnum):
-    """Where a segment's id comes from."""
+    """Where the id of a segment comes from."""
 
-    CREATED = "created"  # by a request, from the platform's answer
-    GIVEN = "given"  # named in each activation's settings
-    ALLOCATED = "allocated"  # a 32-bit number of the hub's own, unique in `segment_namespace`, never used again
+    CREATED = "created"  # from the response to a request that creates the segment
+    GIVEN = "given"  # from the settings of each activation
+    ALLOCATED = "allocated"  # the hub chooses a 32-bit number: unique in `segment_namespace`, never used twice
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,7 +80,7 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """An activation, as its platform knows it. `id` is None until the platform has given one."""
+    """A segment at the platform: what an activation fills. `id` is None until the segment has one."""
 
     activation: int
     id: Any
@@ -91,10 +92,10 @@ class Segment:
 
 
 class Member(NamedTuple):
-    """One id to add to or remove from a segment.
+    """One user to add to a segment or to remove from it.
 
-    `attributes`: those that the connector wants, by top-level name, where the profile has them. `extra`: what
-    came with the user's match (`{"dc": "ewr"}`).
+    `attributes` holds those of `wanted_attributes` that the profile has. `extra` is what came with the user's match,
+    for example `{"dc": "ewr"}`.
     """
 
     segment: Segment
@@ -105,10 +106,11 @@ class Member(NamedTuple):
 
 
 class Connector(ABC):
-    """One platform, set up. `timeout` (s) bounds a request; a lane waits `linger_ms` for a batch to fill.
+    """One platform, set up with its settings and credentials.
 
-    `own_ids`: the platform knows users by our user ids, so that everybody is matched there. `notes`: what people
-    have to know or do beyond the settings, in paragraphs. `as_set_up`: names of what the settings decide.
+    `timeout` (s) limits one request. `linger_ms` is how long a lane waits for a batch to fill. `own_ids` means that the
+    platform knows users by our user ids, so that everybody is matched. `notes` are paragraphs about what people have to
+    know or do beyond the settings. `set_by_settings` names the declarations that depend on the settings.
     """
 
     key: ClassVar[str]
@@ -118,7 +120,7 @@ class Connector(ABC):
     credentials_type: ClassVar[Any] = Nothing
     activation_type: ClassVar[type[msgspec.Struct]] = Nothing
     notes: ClassVar[str] = ""
-    as_set_up: ClassVar[frozenset[str]] = frozenset()
+    set_by_settings: ClassVar[frozenset[str]] = frozenset()
     default_limits: ClassVar[Limits] = Limits()
     delivers: ClassVar[bool] = True
     timeout: ClassVar[float] = 10.0
@@ -145,37 +147,43 @@ class Connector(ABC):
     # ── segments ─────────────────────────────────────────────────────────────────────────────────────
 
     def given_segment(self, settings: dict[str, Any]) -> Any | None:
-        """The segment's id in an activation's settings (asked where `segment_source` is GIVEN)."""
+        """Return the segment id from an activation's settings. Called if `segment_source` is GIVEN."""
         return settings.get("segment_id")
 
-    def creation(self, segment: Segment, timestamp: int) -> Request:
-        """The request that creates the segment (asked where `segment_source` is CREATED)."""
+    def creation_request(self, segment: Segment, timestamp: int) -> Request:
+        """Return the request that creates the segment. Called if `segment_source` is CREATED.
+
+        `timestamp` is the present time (unix seconds).
+        """
         raise MisconfiguredError("this platform has no request that creates segments")
 
     def segment_id(self, segment: Segment, response: Response) -> Any:
-        """The segment's id from the creation's answer. Raises `Refused` where there is none."""
+        """Return the segment id from the response to the creation. Raises `RefusedError` if there is none."""
         raise MisconfiguredError("this platform has no request that creates segments")
 
-    def lookup(self, segment: Segment) -> Request | None:
-        """The request that finds a segment whose creation was cut off; None where the platform cannot be asked."""
+    def lookup_request(self, segment: Segment) -> Request | None:
+        """Return the request that finds a segment whose creation was cut off; None if the platform has none."""
         return None
 
-    def found(self, segment: Segment, response: Response) -> Any | None:
-        """The id of this segment in the answer to `lookup`; None where it is not there."""
+    def read_lookup(self, segment: Segment, response: Response) -> Any | None:
+        """Return the id of this segment from the response to `lookup_request`; None if it is not there."""
         return None
 
     # ── members ──────────────────────────────────────────────────────────────────────────────────────
 
     @abstractmethod
     def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
-        """The request that adds or removes these members: at most `batch_size`, at least one."""
+        """Return the request that adds or removes these members: from one to `batch_size`.
+
+        `timestamp` is the present time (unix seconds).
+        """
 
     def succeeded(self, response: Response) -> bool:
-        """Whether the platform took the request."""
+        """Whether the platform accepted the request."""
         return 200 <= response.status < 300
 
     def failure(self, response: Response) -> IntegrationError:
-        """What an answer that is no success means for what to do next."""
+        """Return the error for a response that is no success. Its class says what to do next."""
         return http.failure(response)
 
     def outcomes(
@@ -184,43 +192,46 @@ class Connector(ABC):
         members: Sequence[Member],
         response: Response,
     ) -> Sequence[IntegrationError | None]:
-        """Of a request that succeeded: one for each of its members, None where it was accepted.
+        """Return one outcome for each member of a successful request: None if accepted, otherwise the error.
 
-        Raises `IntegrationError` where the answer cannot be read: then that is the outcome of all.
+        Raises `IntegrationError` if the response cannot be read. That is then the outcome of all members.
         """
         return [None] * len(members)
 
-    # ── looking ──────────────────────────────────────────────────────────────────────────────────────
+    # ── checks and reading back ──────────────────────────────────────────────────────────────────────────────────────
 
-    def checks(self) -> list[Request]:
-        """What tells whether the platform knows us, and changes nothing there."""
+    def check_requests(self) -> list[Request]:
+        """Return requests that check the credentials and change nothing at the platform."""
         return []
 
-    def checked(self, responses: Sequence[Response]) -> dict[str, Any]:
-        """What to show of the answers to `checks`, all of which succeeded. Raises `IntegrationError`."""
+    def read_checks(self, responses: Sequence[Response]) -> dict[str, Any]:
+        """Return what to show of the responses to `check_requests`, if all succeeded. Raises `IntegrationError`."""
         return {"asked": len(responses)}
 
     def authorization(self) -> TokenSource | None:
-        """Where the token on every request comes from; None where it carries none."""
+        """Return the source of the token on every request; None if requests carry no token."""
         return None
 
-    def holds(self, segment: Segment, cursor: str | None) -> Request | None:
-        """The request for a page of what a segment holds, the first where `cursor` is None; None: it cannot be read."""
+    def members_request(self, segment: Segment, cursor: str | None) -> Request | None:
+        """Return the request for a page of a segment's members; None if the platform cannot be read.
+
+        `cursor` is None for the first page.
+        """
         return None
 
-    def held(self, response: Response) -> tuple[Sequence[str], str | None]:
-        """The ids of a page that `holds` asked for, and the cursor of the next one (None: it was the last)."""
+    def read_members(self, response: Response) -> tuple[Sequence[str], str | None]:
+        """Return the ids of a page, and the cursor of the next page (None after the last)."""
         raise MisconfiguredError("this platform cannot be read back")
 
     def warnings(self) -> list[str]:
-        """What works, but is hardly meant so."""
+        """Return warnings about settings that work but are probably a mistake."""
         return []
 
     # ── declarations ─────────────────────────────────────────────────────────────────────────────────
 
     @classmethod
     def settings_schema(cls) -> dict[str, Any]:
-        """JSON Schema of the settings."""
+        """Return the JSON Schema of the settings."""
         return msgspec.json.schema(cls.settings_type)
 
     @classmethod
@@ -233,18 +244,34 @@ class Connector(ABC):
 
     @classmethod
     def validate_settings(cls, settings: dict[str, Any]) -> None:
-        """Raise Django's `ValidationError` ({field: [message]}) for settings that cannot work."""
+        """Raise Django's `ValidationError` ({field: [message]}) if the settings cannot work."""
         convert(cls.settings_type, settings, "settings")
 
     def validate_activation(self, settings: dict[str, Any]) -> None:
-        """Raise Django's `ValidationError` for an activation's settings that cannot work."""
+        """Raise Django's `ValidationError` if the settings of an activation cannot work."""
         convert(self.activation_type, settings, "settings")
         if self.segment_source is SegmentSource.GIVEN and self.given_segment(settings) in {None, ""}:
             raise ValidationError({"settings": ["segment_id: needed, as this platform creates no segments"]})
 
 
+class SegmentPublisher(ABC):
+    """An optional capability of a connector: buyers see a segment only after it is published.
+
+    `publishes` maps each kind of publication (a taxonomy, a data segment) to the type of its order.
+    """
+
+    publishes: ClassVar[Mapping[str, type[msgspec.Struct]]]
+
+    @abstractmethod
+    def publication_request(self, kind: str, order: dict[str, Any], segments: Sequence[Segment]) -> Request:
+        """Return the request that publishes these segments; `kind` is a key of `publishes`.
+
+        Raises Django's `ValidationError` if the order does not fit, `IntegrationError` if it cannot be made.
+        """
+
+
 def convert(type_: Any, value: dict[str, Any], name: str) -> Any:
-    """`value` as `type_`; a `ValidationError` says where it does not fit, never what was typed."""
+    """Return `value` as `type_`. A `ValidationError` says where it does not fit; it never quotes the value."""
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as wrong:

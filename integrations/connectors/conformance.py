@@ -1,9 +1,9 @@
-"""What every connector must hold to, in this tree or outside: a test class to inherit from.
+"""The rules that every connector must keep, here or in another distribution: a test class to inherit from.
 
     class TestMine(Conformance):
         example = Example(connector=Mine, settings={…}, credentials={…}, ids=("abc", "def"))
 
-pytest and unittest collect its `test_…` methods. Nothing is sent: requests are looked at, answers are made up.
+pytest and unittest collect its `test_…` methods. Nothing is sent: the tests inspect requests and invent responses.
 """
 
 import copy
@@ -18,7 +18,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 
 from integrations.connectors.base import Connector, Limits, Member, Operation, Segment, SegmentSource
-from integrations.connectors.files import Change, FileConnector
+from integrations.connectors.files import FileConnector, MemberChange
 from integrations.errors import (
     IntegrationError,
     MisconfiguredError,
@@ -30,7 +30,7 @@ from integrations.http import Request, Response
 
 NOW = 1_700_000_000
 USER = UUID("00000000-0000-4000-8000-000000000042")
-# members of credentials that anybody may see
+# fields of credentials that are not secret
 PUBLIC = frozenset({"type", "username", "name", "header", "algorithm", "client_id", "scope", "token_url", "host_key"})
 ODD_BODIES = (
     b"",
@@ -47,14 +47,15 @@ ODD_IDS = ("a b&c=d", "ü/é?#", "100%", "'\"<>", "line\nbreak", "0", "x" * 256)
 
 
 class NonConformanceError(AssertionError):
-    """A connector does not hold to the contract."""
+    """A connector breaks a rule of the contract."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A platform of this connector as it could be set up. `ids`: at least two that the platform would take.
+    """An example of how a platform of this connector may be set up.
 
-    `created`: what the platform answers when a segment is created, where the connector creates segments.
+    `ids` holds at least two ids that the platform would accept. `created` is the platform's response to the creation of
+    a segment, if the connector creates segments.
     """
 
     connector: type[Connector]
@@ -75,23 +76,23 @@ class Example:
         return Segment(1, known, 9, "Größe: “big” & strong", dict(self.activation), 1, 7)
 
     def members(self, *ids: str) -> list[Member]:
-        """Of the `ids` given, or of the example's."""
+        """Return members with these ids, or with those of the example."""
         segment = self.segment()
         return [Member(segment, one, USER, self.attributes) for one in ids or self.ids]
 
     def requests(self) -> Iterator[Request]:
-        """Every kind of request that the connector makes."""
+        """Yield every kind of request that the connector makes."""
         ready = self.ready()
-        yield from ready.checks()
+        yield from ready.check_requests()
         if ready.segment_source is SegmentSource.CREATED:
-            yield ready.creation(self.segment(None), NOW)
+            yield ready.creation_request(self.segment(None), NOW)
         if not isinstance(ready, FileConnector):
             for operation in operations(ready):
                 yield ready.push(operation, self.members()[: ready.batch_size], NOW)
 
 
 def operations(connector: Connector) -> list[Operation]:
-    return list(Operation) if connector.removal.is_told else [Operation.ADD]
+    return list(Operation) if connector.removal.is_sent else [Operation.ADD]
 
 
 def must(holds: object, what: str) -> None:
@@ -152,7 +153,7 @@ class Conformance:
 
     def test_removal__is_possible_exactly_where_it_is_declared(self) -> None:
         ready = self.example.ready()
-        if isinstance(ready, FileConnector) or ready.removal.is_told:
+        if isinstance(ready, FileConnector) or ready.removal.is_sent:
             return
         try:
             ready.push(Operation.REMOVE, self.example.members()[:1], NOW)
@@ -162,12 +163,12 @@ class Conformance:
 
     def test_lists__say_what_the_lines_say(self) -> None:
         ready, members = self.example.ready(), self.example.members()
-        if not isinstance(ready, FileConnector) or not ready.lists_ids:
+        if not isinstance(ready, FileConnector) or not ready.has_lines_of_ids:
             return
         ids = "".join(f"{member.platform_user_id}\n" for member in members)
         for operation in operations(ready):
-            lines = b"".join(line for member in members for line in ready.lines([Change(member, operation)]))
-            must(ready.listed(ids, operation) == lines, "a list of ids makes the lines of its ids")
+            lines = b"".join(line for member in members for line in ready.lines([MemberChange(member, operation)]))
+            must(ready.lines_of_ids(ids, operation) == lines, "a list of ids makes the lines of its ids")
 
     def test_odd_ids__are_sent_safely_or_refused_alone(self) -> None:
         ready = self.example.ready()
@@ -227,8 +228,8 @@ class Conformance:
     def test_checks__read_answers_of_any_shape(self) -> None:
         ready = self.example.ready()
         for body in ODD_BODIES:
-            answers = [Response(200, {}, body) for _ in ready.checks()]
-            only_integration_errors(lambda answers=answers: ready.checked(answers))
+            answers = [Response(200, {}, body) for _ in ready.check_requests()]
+            only_integration_errors(lambda answers=answers: ready.read_checks(answers))
 
     def test_files__are_plain_lines_under_names_of_their_own(self) -> None:
         ready = self.example.ready()
@@ -242,11 +243,11 @@ class Conformance:
         header = ready.header(partition, min(names), at)
         must(not header or header.endswith(b"\n"), "a header ends its line")
         for operation in operations(ready):
-            lines = list(ready.lines([Change(member, operation)]))
+            lines = list(ready.lines([MemberChange(member, operation)]))
             must(lines and all(line.endswith(b"\n") for line in lines), "a line ends with a line feed")
             must(member.platform_user_id.encode() in b"".join(lines), "a line names its user")
         for odd in ODD_IDS:
-            strange = Change(self.example.members(odd)[0], Operation.ADD)
+            strange = MemberChange(self.example.members(odd)[0], Operation.ADD)
             only_integration_errors(lambda strange=strange: one_line_each(ready.lines([strange])))
 
 
@@ -267,7 +268,7 @@ def one_each(outcomes: Sequence[Any], members: int) -> None:
 
 
 def only_integration_errors(read: Any) -> None:
-    """It may fail, but says what to do next."""
+    """Call `read`; the only errors that it may raise are those that say what to do next."""
     try:
         read()
     except IntegrationError:

@@ -1,7 +1,7 @@
-"""The contract of connectors whose platform takes files: what the engine's file strategy asks of them.
+"""The contract of connectors whose platform takes files.
 
-The engine gathers the due changes of a platform every `interval_minutes`, sorts them into files (one for each
-destination and partition), writes each in a stream (gzip) and uploads it under a temporary name.
+The delivery stage gathers the due changes of a platform every `interval_minutes` and sorts them into files, one for
+each destination and partition. It writes each file as a gzip stream and uploads it under a temporary name.
 """
 
 from abc import abstractmethod
@@ -17,8 +17,12 @@ from integrations.http import Request, Response
 
 
 @dataclass(frozen=True, slots=True)
-class Sftp:
-    """`host_key`: an OpenSSH public-key line; empty pins the first one seen. `private_key`: PEM or OpenSSH."""
+class SftpDestination:
+    """A folder on an SFTP server.
+
+    `host_key` is an OpenSSH public-key line; if empty, the first key seen is kept. `private_key` is in PEM or OpenSSH
+    form.
+    """
 
     host: str
     port: int
@@ -30,15 +34,15 @@ class Sftp:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    """A path below the hub's own folder for files; never outside of it."""
+class FolderDestination:
+    """A path below the hub's own folder for files, never outside of it."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class S3:
-    """A bucket of an S3-compatible store. `endpoint`: an https address, empty for Amazon's own."""
+class S3Destination:
+    """A bucket of an S3-compatible store. `endpoint` is an https address; if empty, Amazon's own is used."""
 
     endpoint: str
     bucket: str
@@ -48,38 +52,39 @@ class S3:
     region: str = ""
 
 
-Destination = Sftp | Folder | S3
+Destination = SftpDestination | FolderDestination | S3Destination
 
 
-class Change(NamedTuple):
-    """One line's worth of news."""
+class MemberChange(NamedTuple):
+    """One member to add or to remove."""
 
     member: Member
     operation: Operation
 
 
-class Fate(StrEnum):
-    """What became of a file."""
+class FileStatus(StrEnum):
+    """What the platform did with a file."""
 
     WAITING = "waiting"
     PROCESSED = "processed"
     REFUSED = "refused"
 
 
-class Verdict(NamedTuple):
-    """What the platform's processing log says of one file."""
+class FileReport(NamedTuple):
+    """What the processing log of the platform says about one file."""
 
     file_name: str
-    fate: Fate
+    status: FileStatus
     reason: str
 
 
 class FileConnector(Connector):
-    """`by_user`: `lines` gets all changes of one id at once, across segments; else one change at a time.
+    """A connector whose platform takes files instead of requests.
 
-    `lists_ids`: a line says no more than an id and what happens to it, and the partition follows from the segment;
-    `listed` then makes the lines of many ids at once. A file is closed and the next one begun at `most_lines` or
-    `most_bytes` (compressed).
+    `by_user`: `lines` receives all changes of one id at once, across segments; otherwise one change at a time.
+    `has_lines_of_ids`: a line holds only an id and an operation, and the partition depends on the segment alone;
+    `lines_of_ids` then makes the lines of many ids at once. A file ends at `most_lines` or `most_bytes` (compressed),
+    and the next one begins.
     """
 
     strategy = Strategy.FILE
@@ -88,44 +93,50 @@ class FileConnector(Connector):
 
     interval_minutes: int = 5
     by_user: bool = False
-    lists_ids: bool = False
+    has_lines_of_ids: bool = False
     most_bytes: int = 4_000_000_000
     most_lines: int = 50_000_000
 
     @abstractmethod
     def destination(self) -> Destination:
-        """Where files go."""
+        """Return where files are uploaded."""
 
     def destination_of(self, extra: Mapping[str, str]) -> Destination:
-        """Where the file of a member with this `extra` goes, where that differs."""
+        """Return where the file of a member with this `extra` is uploaded, if it differs."""
         return self.destination()
 
     @abstractmethod
     def partition(self, member: Member) -> str:
-        """Which file a member's line goes into; what must not be mixed has different ones."""
+        """Return the partition of a member's line. Members that must not share a file have different partitions."""
 
     @abstractmethod
     def file_name(self, partition: str, at: datetime, number: int) -> str:
-        """The file's name, without a folder. `number` from 0 tells files of one partition and minute apart."""
+        """Return the name of a file, without a folder.
+
+        `number` (from 0) distinguishes files of the same partition and minute.
+        """
 
     def header(self, partition: str, file_name: str, at: datetime) -> bytes:
-        """What stands before the first line, its own line end included."""
+        """Return what stands before the first line, with its own line end."""
         return b""
 
     @abstractmethod
-    def lines(self, changes: Sequence[Change]) -> Iterator[bytes]:
-        """The lines, with their ends, of all the changes of one id in one partition (one, unless `by_user`)."""
+    def lines(self, changes: Sequence[MemberChange]) -> Iterator[bytes]:
+        """Yield the lines, with line ends, for the changes of one id in one partition: one change unless `by_user`."""
 
-    def listed(self, ids: str, operation: Operation) -> bytes:
-        """As `lines`, of ids without control characters, each with a line end after it. Only where `lists_ids`."""
+    def lines_of_ids(self, ids: str, operation: Operation) -> bytes:
+        """Return the lines of many ids. Called only if `has_lines_of_ids`.
+
+        `ids` is text: ids without control characters, each followed by a line end.
+        """
         raise NotImplementedError
 
-    def log(self, offset: int) -> Request | None:
-        """The request for what the platform says of files, from the `offset`-th entry on; None: it says nothing."""
+    def log_request(self, offset: int) -> Request | None:
+        """Return the request for a page of the processing log, from entry `offset` on; None if there is no log."""
         return None
 
-    def verdicts(self, response: Response) -> tuple[Sequence[Verdict], int]:
-        """What a page of the log says of files, and how many entries it has (0: it was the last)."""
+    def read_log(self, response: Response) -> tuple[Sequence[FileReport], int]:
+        """Return what a page of the log says about files, and how many entries it has (0 after the last page)."""
         raise MisconfiguredError("this platform has no processing log")
 
     def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:

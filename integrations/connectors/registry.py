@@ -1,4 +1,4 @@
-"""Every connector there is: a new one is one line here, or an entry point of a distribution of its own."""
+"""The list of all connectors. A new one is one line here, or an entry point of its own distribution."""
 
 import logging
 from functools import cache
@@ -14,7 +14,7 @@ from integrations.connectors.mediamath_event.connector import MediaMathEvent
 from integrations.connectors.mediamath_s2s.connector import MediaMathS2S
 from integrations.connectors.none.connector import NoneConnector
 
-# the entry-point group in which a distribution outside this tree names its connectors: `<key> = module:class`
+# the entry-point group in which other distributions name their connectors: `<key> = module:class`
 GROUP = "dmphub.connectors"
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @cache
 def all_connectors() -> dict[str, type[Connector]]:
-    """Connectors by key; those of this tree cannot be replaced."""
+    """Return all connectors by key. Another distribution cannot replace a connector of this tree."""
     ours = (
         NoneConnector,
         HttpConnector,
@@ -42,7 +42,7 @@ def all_connectors() -> dict[str, type[Connector]]:
 
 
 def _load(point: EntryPoint) -> type[Connector] | None:
-    """A distribution that is broken takes nothing else with it."""
+    """Return the connector of an entry point; None if it is broken, which must not disturb the others."""
     try:
         connector = point.load()
     except Exception:

@@ -1,1 +1,1 @@
-"""Bringing files to platforms: by SFTP, into a folder of the hub's own, into an S3-compatible store."""
+"""Uploading files to platforms: by SFTP, into a folder of the hub, or into an S3-compatible store."""

@@ -1,4 +1,4 @@
-"""Files in a folder below the hub's own: nothing that is typed leads out of it."""
+"""Writing files below the hub's own folder. No setting may lead out of that folder."""
 
 import os
 import shutil
@@ -6,19 +6,19 @@ from pathlib import Path
 
 from django.conf import settings
 
-from integrations.connectors.files import Folder
+from integrations.connectors.files import FolderDestination
 from integrations.errors import MisconfiguredError, RetriableError
 
 OUTSIDE = "the path leads out of the hub's folder for files"
 
 
 def root() -> Path:
-    """The hub's folder for files."""
+    """Return the hub's folder for files."""
     return Path(settings.FILES_ROOT).resolve()
 
 
-def place(path: str) -> Path:
-    """The folder that a setting names. Raises `MisconfiguredError` for one outside, by links too."""
+def folder_of(path: str) -> Path:
+    """Return the folder that a setting names. Raises `MisconfiguredError` if it is outside, also through a link."""
     if "\0" in path:
         raise MisconfiguredError(OUTSIDE)
     found = (root() / path.lstrip("/")).resolve()
@@ -27,10 +27,11 @@ def place(path: str) -> Path:
     return found
 
 
-def upload(destination: Folder, path: Path, name: str) -> None:
+def upload(destination: FolderDestination, path: Path, name: str) -> None:
+    """Copy the file under a temporary name, then rename it. Raises `integrations.errors`."""
     if Path(name).name != name:
         raise MisconfiguredError(OUTSIDE)
-    folder = place(destination.path)
+    folder = folder_of(destination.path)
     partial = folder / f".{name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,13 @@
-"""An S3-compatible store, by django-storages: explicit credentials only, to a checked address.
+"""Uploading to an S3-compatible store with django-storages: to a checked address, with the given credentials only.
 
-An object appears as a whole when its upload is complete, so a temporary name would gain nothing.
+It must never use credentials of the hub's own environment. An object appears as a whole when its upload is complete, so
+a temporary name is not needed.
 """
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
@@ -15,7 +17,7 @@ from django.core.files.base import File
 from storages.backends.s3 import S3Storage
 
 from integrations import addresses
-from integrations.connectors.files import S3
+from integrations.connectors.files import S3Destination
 from integrations.errors import (
     IntegrationError,
     MisconfiguredError,
@@ -29,46 +31,50 @@ AMAZON = "https://s3.{region}.amazonaws.com"
 DENIED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"})
 
 
-class _Guarded:
-    """A connection that looks where it has come to before anything is said."""
+class _CheckedHttp(AWSHTTPConnection):
+    """A connection whose peer is checked before anything is sent."""
 
     def _new_conn(self) -> Any:
-        connected = super()._new_conn()  # type: ignore[misc]  # a mix-in for urllib3's connections
-        addresses.check_peer(connected)
-        return connected
+        return _checked(super()._new_conn())
 
 
-class _Http(_Guarded, AWSHTTPConnection):
-    pass
+class _CheckedHttps(AWSHTTPSConnection):
+    """The same with TLS."""
+
+    def _new_conn(self) -> Any:
+        return _checked(super()._new_conn())
 
 
-class _Https(_Guarded, AWSHTTPSConnection):
-    pass
+def _checked(connected: socket.socket) -> socket.socket:
+    addresses.check_peer(connected)
+    return connected
 
 
-class _HttpPool(AWSHTTPConnectionPool):
-    ConnectionCls = _Http
+class _CheckedHttpPool(AWSHTTPConnectionPool):
+    ConnectionCls = _CheckedHttp
 
 
-class _HttpsPool(AWSHTTPSConnectionPool):
-    ConnectionCls = _Https
+class _CheckedHttpsPool(AWSHTTPSConnectionPool):
+    ConnectionCls = _CheckedHttps
 
 
-class _Alive(File):  # type: ignore[type-arg]  # its stubs are generic, the class is not
-    """A file that says so whenever a piece of it is read."""
+class _ProgressFile:
+    """A binary file that calls `on_progress` whenever a part of it is read."""
 
-    file: Any
+    def __init__(self, file: BinaryIO, on_progress: Callable[[], None]) -> None:
+        self._file = file
+        self._on_progress = on_progress
 
-    def __init__(self, file: Any, alive: Callable[[], None]) -> None:
-        super().__init__(file)
-        self._alive = alive
+    def read(self, size: int = -1) -> bytes:
+        self._on_progress()
+        return self._file.read(size)
 
-    def read(self, *size: int) -> Any:
-        self._alive()
-        return self.file.read(*size)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
-def upload(to: S3, path: Path, name: str, alive: Callable[[], None], seconds: float) -> None:
+def upload(to: S3Destination, path: Path, name: str, on_progress: Callable[[], None], timeout: float) -> None:
+    """Upload the file. `timeout` (s) limits each step. Raises `integrations.errors`."""
     endpoint = endpoint_of(to)
     parts = urlsplit(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -78,7 +84,7 @@ def upload(to: S3, path: Path, name: str, alive: Callable[[], None], seconds: fl
     addresses.resolve(parts.hostname, parts.port or 443)
     try:
         with path.open("rb") as file:
-            _storage(to, endpoint, seconds).save(name, _Alive(file, alive))
+            _storage(to, endpoint, timeout).save(name, File(cast("IO[Any]", _ProgressFile(file, on_progress))))
     except IntegrationError:
         raise
     except ClientError as refused:
@@ -90,14 +96,15 @@ def upload(to: S3, path: Path, name: str, alive: Callable[[], None], seconds: fl
         raise RetriableError(f"the store could not be reached: {type(broken).__name__}") from broken
 
 
-def endpoint_of(to: S3) -> str:
+def endpoint_of(to: S3Destination) -> str:
+    """Return the address of the store; Amazon's own if none is set."""
     return to.endpoint or AMAZON.format(region=to.region or "us-east-1")
 
 
-def _storage(to: S3, endpoint: str, seconds: float) -> S3Storage:
+def _storage(to: S3Destination, endpoint: str, timeout: float) -> S3Storage:
     config = Config(
         connect_timeout=10,
-        read_timeout=seconds,
+        read_timeout=timeout,
         retries={"max_attempts": 1},
         proxies={},
         signature_version="s3v4",
@@ -118,7 +125,7 @@ def _storage(to: S3, endpoint: str, seconds: float) -> S3Storage:
         session_profile=None,
     )
     manager = storage.connection.meta.client._endpoint.http_session._manager
-    manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    manager.pool_classes_by_scheme = {"http": _CheckedHttpPool, "https": _CheckedHttpsPool}
     return storage
 
 
@@ -132,7 +139,7 @@ def _refusal(refused: ClientError) -> IntegrationError:
 
 
 def _cause(broken: BaseException) -> IntegrationError | None:
-    """What our own guard said, below what botocore made of it."""
+    """Return our own error if it is the cause of botocore's."""
     seen: BaseException | None = broken
     while seen is not None:
         if isinstance(seen, IntegrationError):

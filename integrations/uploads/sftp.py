@@ -1,4 +1,4 @@
-"""SFTP by paramiko: to a checked address, to a server that is known by its key, under a temporary name first."""
+"""Uploading by SFTP: to a checked address, to a server with the expected key, first under a temporary name."""
 
 import io
 import posixpath
@@ -9,36 +9,41 @@ from pathlib import Path
 import paramiko
 
 from integrations import addresses
-from integrations.connectors.files import Sftp
+from integrations.connectors.files import SftpDestination
 from integrations.errors import IntegrationError, MisconfiguredError, RetriableError, UnansweredError, UnauthorizedError
 
 CONNECT_SECONDS = 10.0
 KEY_TYPES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
-TROUBLE = (paramiko.SSHException, OSError, EOFError)
+FAILURES = (paramiko.SSHException, OSError, EOFError)
 
 
-def upload(to: Sftp, path: Path, name: str, known_key: str, alive: Callable[[], None], seconds: float) -> str:
-    """Answers the key line of the server, which is `to.host_key`, `known_key`, or the first one seen."""
-    with _transport(to, seconds) as transport:
+def upload(
+    to: SftpDestination, path: Path, name: str, known_key: str, on_progress: Callable[[], None], timeout: float
+) -> str:
+    """Upload the file. Return the key line of the server: `to.host_key`, `known_key`, or the first key seen.
+
+    `timeout` (s) limits each step. Raises `integrations.errors`.
+    """
+    with _transport(to, timeout) as transport:
         key = _key_line(transport)
         expected = to.host_key or known_key
         if expected and not _same_key(expected, key):
             raise UnauthorizedError(f"the server {to.host} shows another host key than it is known by: {key}")
         _log_in(transport, to)
-        _put(transport, to, path, name, alive, seconds)
+        _put(transport, to, path, name, on_progress, timeout)
         return key
 
 
 @contextmanager
-def _transport(to: Sftp, seconds: float) -> Iterator[paramiko.Transport]:
+def _transport(to: SftpDestination, timeout: float) -> Iterator[paramiko.Transport]:
     connected = addresses.connect(to.host, to.port, CONNECT_SECONDS)
     transport: paramiko.Transport | None = None
     try:
         transport = paramiko.Transport(connected)
-        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = seconds
-        transport.start_client(timeout=seconds)
+        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = timeout
+        transport.start_client(timeout=timeout)
         yield transport
-    except TROUBLE as failure:
+    except FAILURES as failure:
         raise RetriableError(f"SFTP with {to.host}: {type(failure).__name__}") from failure
     finally:
         if transport is not None:
@@ -52,11 +57,11 @@ def _key_line(transport: paramiko.Transport) -> str:
 
 
 def _same_key(expected: str, shown: str) -> bool:
-    """An OpenSSH line may begin with host names and end with a comment."""
+    """Compare key lines. An OpenSSH line may begin with host names and end with a comment."""
     return shown.split()[1] in expected.split()
 
 
-def _log_in(transport: paramiko.Transport, to: Sftp) -> None:
+def _log_in(transport: paramiko.Transport, to: SftpDestination) -> None:
     try:
         if to.private_key:
             transport.auth_publickey(to.username, _private_key(to.private_key, to.password))
@@ -74,22 +79,27 @@ def _private_key(text: str, passphrase: str) -> paramiko.PKey:
 
 
 def _put(
-    transport: paramiko.Transport, to: Sftp, path: Path, name: str, alive: Callable[[], None], seconds: float
+    transport: paramiko.Transport,
+    to: SftpDestination,
+    path: Path,
+    name: str,
+    on_progress: Callable[[], None],
+    timeout: float,
 ) -> None:
     client = paramiko.SFTPClient.from_transport(transport)
     if client is None:
         raise RetriableError(f"the server {to.host} opens no SFTP session")
     channel = client.get_channel()
     if channel is not None:
-        channel.settimeout(seconds)
+        channel.settimeout(timeout)
     target = posixpath.join(to.path or ".", name)
     partial = posixpath.join(to.path or ".", f".{name}.part")
     try:
-        client.put(str(path), partial, callback=lambda _sent, _all: alive(), confirm=True)
+        client.put(str(path), partial, callback=lambda _sent, _all: on_progress(), confirm=True)
     except IntegrationError:
         _remove(client, partial)
         raise
-    except TROUBLE as failure:
+    except FAILURES as failure:
         _remove(client, partial)
         raise _refusal(failure, to) from failure
     try:
@@ -102,20 +112,20 @@ def _put(
         _rename(client, partial, target, to)
 
 
-def _rename(client: paramiko.SFTPClient, partial: str, target: str, to: Sftp) -> None:
-    """Where the server knows only the protocol's own renaming."""
+def _rename(client: paramiko.SFTPClient, partial: str, target: str, to: SftpDestination) -> None:
+    """Rename on a server that knows only the renaming of the protocol itself."""
     try:
         client.rename(partial, target)
-    except TROUBLE as failure:
+    except FAILURES as failure:
         raise _refusal(failure, to) from failure
 
 
 def _remove(client: paramiko.SFTPClient, partial: str) -> None:
-    with suppress(*TROUBLE):
+    with suppress(*FAILURES):
         client.remove(partial)
 
 
-def _refusal(failure: BaseException, to: Sftp) -> IntegrationError:
+def _refusal(failure: BaseException, to: SftpDestination) -> IntegrationError:
     if isinstance(failure, PermissionError | FileNotFoundError):
         return MisconfiguredError(f"the server {to.host} refuses to write to “{to.path}”: {failure.strerror}")
     return RetriableError(f"SFTP with {to.host} broke off: {type(failure).__name__}")

@@ -1,39 +1,42 @@
-"""Any destination, by its kind."""
+"""Uploading a file to any kind of destination."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from core import extras
-from integrations.connectors.files import Destination, Folder, Sftp
+from integrations.connectors.files import Destination, FolderDestination, SftpDestination
 from integrations.errors import RetriableError
 from integrations.uploads import folder
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """A file to upload. `known_key` is the server's, where it was seen before; `alive` is called now and then and may
-    raise; `seconds` bounds each step, not the whole."""
+class FileUpload:
+    """A file to upload under `name`.
+
+    `known_key` is the key of the server if it was seen before, otherwise empty. `on_progress` is called from time to
+    time and may raise an `IntegrationError`, which ends the upload. `timeout` (s) limits each step, not the whole.
+    """
 
     path: Path
     name: str
     known_key: str
-    alive: Callable[[], None]
-    seconds: float
+    on_progress: Callable[[], None]
+    timeout: float
 
 
-def upload(destination: Destination, parcel: Parcel) -> str:
-    """Upload under a temporary name, then rename; answers the server's key, empty where there is none.
+def upload(destination: Destination, file: FileUpload) -> str:
+    """Upload under a temporary name, then rename. Return the key of an SFTP server; empty for other destinations.
 
-    Raises `integrations.errors`: `Unauthorized` for a refused log-in or another host key, `Unanswered` where the file
-    may be there.
+    Raises `integrations.errors`: `UnauthorizedError` for a refused log-in or an unexpected host key, `UnansweredError`
+    if the file may have arrived. Blocks until the upload is done.
     """
-    if isinstance(destination, Folder):
-        folder.upload(destination, parcel.path, parcel.name)
+    if isinstance(destination, FolderDestination):
+        folder.upload(destination, file.path, file.name)
         return ""
     with extras.explained(RetriableError):  # the rows wait until somebody has installed the extra
         from integrations.uploads import s3, sftp
-    if isinstance(destination, Sftp):
-        return sftp.upload(destination, parcel.path, parcel.name, parcel.known_key, parcel.alive, parcel.seconds)
-    s3.upload(destination, parcel.path, parcel.name, parcel.alive, parcel.seconds)
+    if isinstance(destination, SftpDestination):
+        return sftp.upload(destination, file.path, file.name, file.known_key, file.on_progress, file.timeout)
+    s3.upload(destination, file.path, file.name, file.on_progress, file.timeout)
     return ""

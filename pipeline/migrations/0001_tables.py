@@ -2,7 +2,7 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import integrations.fields
+import integrations.models
 import uuid
 from django.db import migrations, models
 
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('id_hash', models.BinaryField()),
                 ('requested_by', models.CharField(max_length=200)),
                 ('requested_at', models.DateTimeField()),
-                ('traces', integrations.fields.SecretField(null=True)),
+                ('traces', integrations.models.SecretField(null=True)),
                 ('platforms', models.JSONField(default=dict)),
                 ('swept_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),

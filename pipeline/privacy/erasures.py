@@ -202,7 +202,7 @@ def _is_told(platform: int) -> bool:
     row = Platform.objects.filter(pl=platform).first()
     if row is None or row.connector not in all_connectors():
         return False
-    return all_connectors()[row.connector](row.settings, row.credentials).removal.is_told
+    return all_connectors()[row.connector](row.settings, row.credentials).removal.is_sent
 
 
 def _forget(own: Connection, erasure: UUID, row: Owed) -> bool:

@@ -15,8 +15,8 @@ from activation.delivery import lanes, platform_client, quotas
 from activation.delivery.circuit_breaker import Condition
 from activation.models import Activation, Delivery, Health, Spending
 from integrations.limits import Limits
+from integrations.limits import check as check_limits
 from integrations.models import Platform
-from integrations.validation import check_limits
 from pipeline import deliver
 from tests.support.edge_process import until
 from tests.support.telling import Telling

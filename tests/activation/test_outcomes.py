@@ -14,7 +14,7 @@ from activation.delivery.platform_client import wait_of
 from activation.models import Activation, Batch, DeadLetter, Health
 from core.configuration import ConfigurationVersion
 from integrations.errors import RateLimitedError
-from integrations.http import LONGEST_WAIT_SECONDS, retry_after
+from integrations.http import MAX_WAIT_SECONDS, retry_after
 from integrations.models import Platform
 from tests.support.telling import Telling, forget_backoff
 
@@ -169,9 +169,9 @@ DATE = format_datetime(datetime.now(UTC) + timedelta(seconds=3000), usegmt=True)
         ("garbage", lambda wait: wait <= 1),
         (None, lambda wait: wait <= 1),
         ("-5", lambda wait: wait == 0),
-        ("1e300", lambda wait: wait == LONGEST_WAIT_SECONDS),
+        ("1e300", lambda wait: wait == MAX_WAIT_SECONDS),
         ("nan", lambda wait: wait <= 1),
-        ("99999999999", lambda wait: wait == LONGEST_WAIT_SECONDS),
+        ("99999999999", lambda wait: wait == MAX_WAIT_SECONDS),
     ],
 )
 def test_429_of_any_kind__is_a_bounded_wait(header: str | None, judged: Callable[[float], bool]) -> None:

@@ -57,7 +57,7 @@ def test_storms__are_survived(world: World) -> None:
 
 def test_check__tells_right_from_wrong_credentials(world: World) -> None:
     assert services.check(world.platform)["ok"]
-    if world.case.connector.checks is Connector.checks:
+    if world.case.connector.check_requests is Connector.check_requests:
         return
     world.platform.credentials = dict.fromkeys(world.case.credentials, "wrong")
     assert not services.check(world.platform)["ok"]

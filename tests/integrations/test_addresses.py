@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from integrations import addresses, http
-from integrations.connectors.files import S3, Sftp
+from integrations.connectors.files import S3Destination, SftpDestination
 from integrations.errors import IntegrationError, MisconfiguredError
 from integrations.http import Request
 from integrations.uploads import s3, sftp
@@ -71,9 +71,9 @@ def test_address_inside__is_refused_on_every_way_out(host: str, tmp_path: Path) 
     with pytest.raises(MisconfiguredError, match="private network"):
         addresses.resolve(host, 22)
     with pytest.raises(MisconfiguredError, match="private network"):
-        sftp.upload(Sftp(host, 22, "", "u", "p"), file, "x", "", lambda: None, 2)
+        sftp.upload(SftpDestination(host, 22, "", "u", "p"), file, "x", "", lambda: None, 2)
     with pytest.raises(MisconfiguredError, match="private network"):
-        s3.upload(S3(f"http://{literal}:9", "bucket", "", "k", "s"), file, "x", lambda: None, 2)
+        s3.upload(S3Destination(f"http://{literal}:9", "bucket", "", "k", "s"), file, "x", lambda: None, 2)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -97,7 +97,7 @@ def test_name_that_means_something_else_by_the_time_of_the_call__is_refused_at_t
     file.write_bytes(b"x")
     port = peer.url.rsplit(":", 1)[1].strip("/")
     with pytest.raises(MisconfiguredError, match="private network"):
-        s3.upload(S3(f"http://rebinding.example:{port}", "bucket", "", "k", "s"), file, "x", lambda: None, 2)
+        s3.upload(S3Destination(f"http://rebinding.example:{port}", "bucket", "", "k", "s"), file, "x", lambda: None, 2)
     assert set(peer.requests) <= {b""}
     peer.close()
 
@@ -107,8 +107,8 @@ def test_answer_that_unpacks_without_end__is_capped(settings: Any, monkeypatch: 
 
     settings.ALLOW_PRIVATE_TARGETS = True
     peer = Peer()
-    packed = gzip.compress(b"\0" * (64 * http.MOST_BYTES))
+    packed = gzip.compress(b"\0" * (64 * http.MAX_BYTES))
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
     peer.answer = plain(head.encode() + packed)
-    assert len(http.send(Request("GET", peer.url), 5).body) == http.MOST_BYTES
+    assert len(http.send(Request("GET", peer.url), 5).body) == http.MAX_BYTES
     peer.close()

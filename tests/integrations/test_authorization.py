@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from integrations import authorization, http
-from integrations.authorization import ClientCredentials, Tokens
+from integrations.authorization import ClientCredentials, TokenCache
 from integrations.errors import RateLimitedError, RefusedError, RetriableError, UnauthorizedError
 from integrations.http import Request, Response
 from tests.activation.conftest import private_targets
@@ -33,8 +33,8 @@ class Endpoint:
         body = {"access_token": f"t{self.asked}", "token_type": "bearer", "expires_in": self.lifetime, "more": [1]}
         return Response(200, {}, msgspec.json.encode(body))
 
-    def tokens(self) -> Tokens:
-        return Tokens(self, lambda: self.now)
+    def tokens(self) -> TokenCache:
+        return TokenCache(self, lambda: self.now)
 
 
 def test_request__is_a_form_with_basic_authentication() -> None:
@@ -53,15 +53,15 @@ def test_token__is_kept_until_shortly_before_its_end() -> None:
     tokens = endpoint.tokens()
     found = []
     for endpoint.now in (0.0, 69.0, 71.0):
-        found.append(tokens.of(SOURCE, 1.0))
+        found.append(tokens.get(SOURCE, 1.0))
     assert found == ["t1", "t1", "t2"]
 
 
 def test_changed_secret__is_another_source() -> None:
     endpoint = Endpoint()
     tokens = endpoint.tokens()
-    tokens.of(SOURCE, 1.0)
-    tokens.of(ClientCredentials(SOURCE.token_url, SOURCE.client_id, "other"), 1.0)
+    tokens.get(SOURCE, 1.0)
+    tokens.get(ClientCredentials(SOURCE.token_url, SOURCE.client_id, "other"), 1.0)
     assert endpoint.asked == 2
 
 
@@ -69,7 +69,7 @@ def test_many_threads__fetch_one_token() -> None:
     endpoint = Endpoint()
     tokens = endpoint.tokens()
     with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(lambda _: tokens.of(SOURCE, 1.0), range(50))) == {"t1"}
+        assert set(pool.map(lambda _: tokens.get(SOURCE, 1.0), range(50))) == {"t1"}
 
 
 @pytest.mark.parametrize("lifetime", [None, "soon", [], -5, float("1e400")])
@@ -109,25 +109,25 @@ def create(sandbox: SandboxProcess) -> Request:
 
 
 def test_sandbox__accepts_its_tokens(sandbox: SandboxProcess, source: Callable[[str], ClientCredentials]) -> None:
-    tokens = Tokens(http.exchange)
+    tokens = TokenCache(http.exchange)
     assert authorization.exchange(create(sandbox), source("a-secret"), 5.0, tokens).status == 200
     basic = base64.b64encode(b"a:a-secret").decode()
-    assert basic not in repr(tokens.of(source("a-secret"), 5.0))
+    assert basic not in repr(tokens.get(source("a-secret"), 5.0))
 
 
 def test_token_that_is_not_accepted__is_fetched_anew_once(
     sandbox: SandboxProcess, source: Callable[[str], ClientCredentials]
 ) -> None:
-    tokens = Tokens(http.exchange)
+    tokens = TokenCache(http.exchange)
     authorization.exchange(create(sandbox), source("a-secret"), 5.0, tokens)
-    first = tokens.of(source("a-secret"), 5.0)
+    first = tokens.get(source("a-secret"), 5.0)
     sandbox.reset()  # also forgets which tokens it gave out
     assert authorization.exchange(create(sandbox), source("a-secret"), 5.0, tokens).status == 200
-    assert tokens.of(source("a-secret"), 5.0) != first
+    assert tokens.get(source("a-secret"), 5.0) != first
 
 
 def test_wrong_secret__needs_a_person(sandbox: SandboxProcess, source: Callable[[str], ClientCredentials]) -> None:
     with pytest.raises(UnauthorizedError):
-        authorization.exchange(create(sandbox), source("wrong"), 5.0, Tokens(http.exchange))
+        authorization.exchange(create(sandbox), source("wrong"), 5.0, TokenCache(http.exchange))
     with pytest.raises(UnauthorizedError):
         authorization.check(source("wrong"), 5.0)

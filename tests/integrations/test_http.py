@@ -17,12 +17,12 @@ from integrations.errors import (
     MisconfiguredError,
     RateLimitedError,
     RefusedError,
+    RequestTooLargeError,
     RetriableError,
-    TooLargeError,
     UnansweredError,
     UnauthorizedError,
 )
-from integrations.http import LONGEST_WAIT_SECONDS, MOST_BYTES, Request, retry_after
+from integrations.http import MAX_BYTES, MAX_WAIT_SECONDS, Request, retry_after
 from tests.support.edge_process import free_port
 
 Answer = Callable[[socket.socket], None]
@@ -85,7 +85,7 @@ def peer(private_targets: Any) -> Iterator[Peer]:
         (404, RefusedError),
         (401, UnauthorizedError),
         (403, UnauthorizedError),
-        (413, TooLargeError),
+        (413, RequestTooLargeError),
         (408, RetriableError),
         (429, RateLimitedError),
         (500, RetriableError),
@@ -111,7 +111,7 @@ def test_retry_after__is_read_however_it_is_written(peer: Peer, name: str) -> No
 @given(st.one_of(st.text(), st.floats().map(str), st.integers().map(str), st.datetimes().map(str)))
 def test_retry_after__whatever_it_says__is_a_bounded_wait_or_none(value: str) -> None:
     wait = retry_after(value)
-    assert wait is None or 0 <= wait <= LONGEST_WAIT_SECONDS
+    assert wait is None or 0 <= wait <= MAX_WAIT_SECONDS
 
 
 def test_retry_after__as_a_date__is_the_time_until_then() -> None:
@@ -134,8 +134,8 @@ def test_answer_that_trickles__is_not_waited_for_for_ever(peer: Peer) -> None:
 
 
 def test_answer_without_end__is_capped(peer: Peer) -> None:
-    peer.answer = plain(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * (2 * MOST_BYTES))
-    assert len(http.send(Request("GET", peer.url), 5).body) == MOST_BYTES
+    peer.answer = plain(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * (2 * MAX_BYTES))
+    assert len(http.send(Request("GET", peer.url), 5).body) == MAX_BYTES
 
 
 def test_compressed_answer__is_read(peer: Peer) -> None:

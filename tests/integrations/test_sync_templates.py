@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations.sync_templates import faults
+from integrations.sync_templates import find_errors
 
 SEED = (
     "https://api.third-party.com/sync?out=https://go.flx1.com/uid?userid=[[USERID]]"
@@ -31,7 +31,7 @@ WRITTEN_SIGNED = "https://a.example/sync?out=https://go.flx1.com/uid?userid=[[US
     ],
 )
 def test_template__sound__has_no_faults(template: str) -> None:
-    assert faults(template, "token") == []
+    assert find_errors(template, "token") == []
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_template__sound__has_no_faults(template: str) -> None:
     ],
 )
 def test_template__with_a_fault__tells_it(template: str, told: str) -> None:
-    found = faults(template, "token")
+    found = find_errors(template, "token")
     assert any(told in fault for fault in found), found
 
 
 def test_template__many_faults__are_told_at_once() -> None:
-    assert len(faults("ftp://a.example/ ?x={{foo}}&y=${BAR}", "token")) == 6
+    assert len(find_errors("ftp://a.example/ ?x={{foo}}&y=${BAR}", "token")) == 6
 
 
 def test_template__of_a_platform_that_signs__holds_no_token() -> None:
-    assert faults(WRITTEN_SIGNED, "signed") == []
-    assert faults("https://a.example/?r={{callback}}", "signed") == []
-    assert "signs" in faults(SEED, "signed")[0]
+    assert find_errors(WRITTEN_SIGNED, "signed") == []
+    assert find_errors("https://a.example/?r={{callback}}", "signed") == []
+    assert "signs" in find_errors(SEED, "signed")[0]

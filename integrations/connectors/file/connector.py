@@ -1,4 +1,4 @@
-"""Semi real-time files: one file a segment every few minutes, one user id a line (001_6c0121e2456e8832.txt)."""
+"""Semi real-time files: a file for each segment every few minutes, a user id a line (001_6c0121e2456e8832.txt)."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,20 @@ import msgspec
 from django.core.exceptions import ValidationError
 
 from integrations.connectors.base import Member, Operation, Removal, SegmentSource
-from integrations.connectors.files import S3, Change, Destination, FileConnector, Folder, Sftp
+from integrations.connectors.files import (
+    Destination,
+    FileConnector,
+    FolderDestination,
+    MemberChange,
+    S3Destination,
+    SftpDestination,
+)
 
 STRANGE = re.compile("[\t\r\n\0]").search
 
 
 class FileSettings(msgspec.Struct, forbid_unknown_fields=True):
-    """Where files go, and what they say. `host` is an SFTP server's, or an S3-compatible store's endpoint."""
+    """Where files are uploaded, and what they hold. `host` is an SFTP server, or the endpoint of a store."""
 
     target: Literal["sftp", "folder", "s3"]
     host: Annotated[str, msgspec.Meta(max_length=253)] = ""
@@ -54,8 +61,8 @@ class FileDrop(FileConnector):
     settings_type = FileSettings
     credentials_type = FileCredentials
     activation_type = FileActivation
-    lists_ids = True
-    as_set_up = frozenset({"segment_source", "removal"})
+    has_lines_of_ids = True
+    set_by_settings = frozenset({"segment_source", "removal"})
     notes = """
         One file a segment every few minutes, with what changed; without an operation column, additions only.
 
@@ -71,7 +78,7 @@ class FileDrop(FileConnector):
         self.ttl_days = given.ttl_days if self.removal is Removal.TTL else None
         self.segment_source = SegmentSource(given.segments)
         self.segment_namespace = "file"
-        self._tells = given.operation_column
+        self._has_operations = given.operation_column
         known: FileCredentials = self.credentials
         if given.target == "sftp" and not (known.username and (known.password or known.private_key)):
             raise ValidationError({"credentials": ["username, and password or private_key, are needed for SFTP"]})
@@ -89,10 +96,11 @@ class FileDrop(FileConnector):
         given: FileSettings = self.settings
         known: FileCredentials = self.credentials
         if given.target == "folder":
-            return Folder(given.path)
+            return FolderDestination(given.path)
         if given.target == "s3":
-            return S3(given.host, given.bucket, given.path.strip("/"), known.username, known.password, given.region)
-        return Sftp(
+            prefix = given.path.strip("/")
+            return S3Destination(given.host, given.bucket, prefix, known.username, known.password, given.region)
+        return SftpDestination(
             given.host, given.port, given.path, known.username, known.password, known.private_key, known.host_key
         )
 
@@ -101,24 +109,26 @@ class FileDrop(FileConnector):
         return str(member.segment.id)
 
     def file_name(self, partition: str, at: datetime, number: int) -> str:
-        """As the document has it; whole numbers, so no zeros in front. A further file of the minute takes a later one:
-        the document knows no other distinction."""
+        """Return the name that the document describes: whole numbers without leading zeros.
+
+        A second file of the same minute takes the next minute: the document has no other distinction.
+        """
         at += timedelta(minutes=number)
         return f"Mapp_dmp_{partition}_{at.year}_{at.month}_{at.day}_{at.hour}_{at.minute}.tsv.gz"
 
-    def lines(self, changes: Sequence[Change]) -> Iterator[bytes]:
-        """An id that would break the line has none."""
+    def lines(self, changes: Sequence[MemberChange]) -> Iterator[bytes]:
+        """Yield the lines. An id that would break its line has no line."""
         for member, operation in changes:
-            known_as = member.platform_user_id
-            if not known_as or STRANGE(known_as):
+            user_id = member.platform_user_id
+            if not user_id or STRANGE(user_id):
                 continue
-            if self._tells:
-                yield f"{known_as}\t{operation}\n".encode()
+            if self._has_operations:
+                yield f"{user_id}\t{operation}\n".encode()
             elif operation is Operation.ADD:
-                yield f"{known_as}\n".encode()
+                yield f"{user_id}\n".encode()
 
-    def listed(self, ids: str, operation: Operation) -> bytes:
-        if self._tells:
+    def lines_of_ids(self, ids: str, operation: Operation) -> bytes:
+        if self._has_operations:
             return ids.replace("\n", f"\t{operation}\n").encode()
         return ids.encode() if operation is Operation.ADD else b""
 

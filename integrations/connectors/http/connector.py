@@ -34,7 +34,7 @@ class HttpConnector(Connector):
     settings_type = HttpSettings
     credentials_type = Credentials
     activation_type = ActivationSettings
-    as_set_up = frozenset({"strategy", "batch_size", "segment_source", "removal", "own_ids"})
+    set_by_settings = frozenset({"strategy", "batch_size", "segment_source", "removal", "own_ids"})
     notes = """
         Placeholders: {{name}} and {{audience_id}} of the audience, {{segment_id}}, {{userid}} (the platform's
         id), {{user_id}} (ours), {{operation}}, {{timestamp}}, {{attribute.<path>}}. In an address they are
@@ -75,7 +75,7 @@ class HttpConnector(Connector):
             return None
         return ClientCredentials(given.token_url, given.client_id, given.client_secret, given.scope)
 
-    def creation(self, segment: Segment, timestamp: int) -> Request:
+    def creation_request(self, segment: Segment, timestamp: int) -> Request:
         if self._create is None:
             raise MisconfiguredError("this platform has no request that creates segments")
         return sign(self._create.request([_values(segment, timestamp)]), self.credentials)
@@ -104,13 +104,13 @@ class HttpConnector(Connector):
         ]
         return sign(call.request(rows), self.credentials)
 
-    def holds(self, segment: Segment, cursor: str | None) -> Request | None:
+    def members_request(self, segment: Segment, cursor: str | None) -> Request | None:
         if self._read is None:
             return None
         asked = {"segment_id": segment.id, "cursor": cursor or ""}
         return sign(self._read.request([_values(segment, 0) | asked]), self.credentials)
 
-    def held(self, response: Response) -> tuple[Sequence[str], str | None]:
+    def read_members(self, response: Response) -> tuple[Sequence[str], str | None]:
         read = self.settings.read
         ids = _search(response, read.ids)
         if not isinstance(ids, list) or not all(isinstance(one, str | int) for one in ids):

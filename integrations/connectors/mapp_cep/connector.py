@@ -88,7 +88,7 @@ class MappCep(Connector):
 
     # ── groups ───────────────────────────────────────────────────────────────────────────────────────
 
-    def creation(self, segment: Segment, timestamp: int) -> Request:
+    def creation_request(self, segment: Segment, timestamp: int) -> Request:
         """Clone the default group. Its name and address hold the moment, for an earlier try may have taken both."""
         made = datetime.fromtimestamp(timestamp, UTC)
         host = urlsplit(self.settings.api_url).hostname or "localhost"
@@ -147,11 +147,11 @@ class MappCep(Connector):
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────
 
-    def checks(self) -> list[Request]:
+    def check_requests(self) -> list[Request]:
         default = {"groupId": self.settings.default_group_id}
         return [self._call("GET", "system/getApiVersion"), self._call("GET", "group/get", default)]
 
-    def checked(self, responses: Sequence[Response]) -> dict[str, Any]:
+    def read_checks(self, responses: Sequence[Response]) -> dict[str, Any]:
         """What CEP says of itself and of the default group. Raises `RefusedError` where that is missing."""
         version, group = responses
         found = _document(group)

@@ -52,7 +52,7 @@ class MappWebhook(Connector):
     segment_source = SegmentSource.CREATED
     removal = Removal.CALL
 
-    def creation(self, segment: Segment, timestamp: int) -> Request:
+    def creation_request(self, segment: Segment, timestamp: int) -> Request:
         audience = {"Name": segment.name, "Customer": segment.customer, "Audience": str(segment.audience)}
         return self._signed("CREATE_AUDIENCE", audience)
 
@@ -89,10 +89,10 @@ class MappWebhook(Connector):
             failure.args = (f"HTTP {response.status}: {reason[:EXCERPT]}",)
         return failure
 
-    def checks(self) -> list[Request]:
+    def check_requests(self) -> list[Request]:
         return [self._signed("VALIDATE", {})]
 
-    def checked(self, responses: Sequence[Response]) -> dict[str, Any]:
+    def read_checks(self, responses: Sequence[Response]) -> dict[str, Any]:
         return {"signature": "accepted"}
 
     def _signed(self, kind: str, body: dict[str, Any]) -> Request:

@@ -22,11 +22,11 @@ USER_ID = re.compile(r"[!-~]{1,256}")
 GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 SEGMENT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
-Segment = int | str
+SegmentId = int | str
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class FileHeader:
     """`user_namespace`: mm, or the partner's, which then has a `user_table_id`."""
 
     file_name: str
@@ -53,7 +53,7 @@ class Header:
         return "".join([*written, "\n"]).encode()
 
 
-def rows(user_id: str, changes: Iterable[tuple[Segment, int]], *, leave_all: bool = False) -> Iterator[bytes]:
+def rows(user_id: str, changes: Iterable[tuple[SegmentId, int]], *, leave_all: bool = False) -> Iterator[bytes]:
     """The line of one user, or as few as hold all that happens to it; each restates the id.
 
     `changes`: segments with the time of joining (unix, or `NOW`) or `LEAVE`. With `leave_all` the user first leaves

@@ -7,10 +7,19 @@ from typing import Any
 import msgspec
 from django.core.exceptions import ValidationError
 
-from integrations.connectors.base import Limits, Member, Operation, Removal, Segment, SegmentSource, convert
-from integrations.connectors.files import Change, Destination, FileConnector, Sftp, Verdict
+from integrations.connectors.base import (
+    Limits,
+    Member,
+    Operation,
+    Removal,
+    Segment,
+    SegmentPublisher,
+    SegmentSource,
+    convert,
+)
+from integrations.connectors.files import Destination, FileConnector, FileReport, MemberChange, SftpDestination
 from integrations.connectors.mediamath_s2s import audience_file, processing_log
-from integrations.connectors.mediamath_s2s.audience_file import GUID, LEAVE, NO_SEGMENT, NOW, USER_ID, Header
+from integrations.connectors.mediamath_s2s.audience_file import GUID, LEAVE, NO_SEGMENT, NOW, USER_ID, FileHeader
 from integrations.connectors.mediamath_s2s.publishing import DataSegment, Taxonomy, data_segment, taxonomy
 from integrations.connectors.mediamath_s2s.settings import (
     S2SActivation,
@@ -19,13 +28,12 @@ from integrations.connectors.mediamath_s2s.settings import (
     faults,
     segment_fault,
 )
-from integrations.connectors.publishing import Publishing
 from integrations.http import Request, Response
 
 GIGABYTE = 10**9
 
 
-class MediaMathS2S(FileConnector, Publishing):
+class MediaMathS2S(FileConnector, SegmentPublisher):
     key = "mediamath_s2s"
     title = "MediaMath S2S"
     description = "Audience files by SFTP: every user with all that changed on one line, additions and removals."
@@ -91,22 +99,22 @@ class MediaMathS2S(FileConnector, Publishing):
 
     # ── what becomes of it ───────────────────────────────────────────────────────────────────────────
 
-    def log(self, offset: int) -> Request | None:
+    def log_request(self, offset: int) -> Request | None:
         if not self.settings.log_url:
             return None
         return processing_log.request(self.settings.log_url, offset, self._user)
 
-    def verdicts(self, response: Response) -> tuple[Sequence[Verdict], int]:
+    def read_log(self, response: Response) -> tuple[Sequence[FileReport], int]:
         return processing_log.read(response)
 
-    def checks(self) -> list[Request]:
-        first = self.log(0)
+    def check_requests(self) -> list[Request]:
+        first = self.log_request(0)
         return [] if first is None else [first]
 
-    def checked(self, responses: Sequence[Response]) -> dict[str, Any]:
-        return {"files_in_the_log": sum(self.verdicts(response)[1] for response in responses)}
+    def read_checks(self, responses: Sequence[Response]) -> dict[str, Any]:
+        return {"files_in_the_log": sum(self.read_log(response)[1] for response in responses)}
 
-    def publication(self, kind: str, order: dict[str, Any], segments: Sequence[Segment]) -> Request:
+    def publication_request(self, kind: str, order: dict[str, Any], segments: Sequence[Segment]) -> Request:
         given = convert(self.publishes[kind], order, "order")
         if isinstance(given, Taxonomy):
             return taxonomy(given, segments, self._user, hashed=self.settings.hash_segments)
@@ -116,7 +124,7 @@ class MediaMathS2S(FileConnector, Publishing):
 
     def header(self, partition: str, file_name: str, at: datetime) -> bytes:
         given: S2SSettings = self.settings
-        return Header(
+        return FileHeader(
             file_name,
             int(at.timestamp()),
             given.segment_namespace,
@@ -126,7 +134,7 @@ class MediaMathS2S(FileConnector, Publishing):
             given.hash_segments,
         ).encode()
 
-    def lines(self, changes: Sequence[Change]) -> Iterator[bytes]:
+    def lines(self, changes: Sequence[MemberChange]) -> Iterator[bytes]:
         """Of one id. What is joined is joined as MediaMath reads it; an id that is none of its own has no line.
 
         A segment stands once on a line: of two activations that name the same one, the one that joins holds.
@@ -142,12 +150,12 @@ class MediaMathS2S(FileConnector, Publishing):
     def _user(self) -> tuple[str, str]:
         return self.credentials.username, self.credentials.password
 
-    def _at(self, host: str) -> Sftp:
+    def _at(self, host: str) -> SftpDestination:
         """A host may bring a port of its own: `host:port`."""
         given, known = self.settings, self.credentials
         name, _, written = host.rpartition(":")
         host, port = (name, int(written)) if name and ":" not in name else (host, given.port)
-        return Sftp(host, port, given.path, known.username, password=known.password, host_key=known.host_key)
+        return SftpDestination(host, port, given.path, known.username, password=known.password, host_key=known.host_key)
 
 
 def _order(statement: tuple[Any, int]) -> tuple[bool, Any]:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from integrations.connectors.files import Fate, Verdict
+from integrations.connectors.files import FileReport, FileStatus
 from integrations.errors import RefusedError
 from integrations.http import Request, Response
 
@@ -30,7 +30,7 @@ def request(url: str, offset: int, credentials: tuple[str, str]) -> Request:
     return Request("GET", f"{url}{'&' if '?' in url else '?'}{urlencode({'offset': offset})}", basic=credentials)
 
 
-def read(response: Response) -> tuple[list[Verdict], int]:
+def read(response: Response) -> tuple[list[FileReport], int]:
     """What the page says of files, and how many entries it has. Raises `RefusedError` where it is no JSON."""
     try:
         document = msgspec.json.decode(response.body)
@@ -48,19 +48,19 @@ def _entries(document: Any) -> list[dict[str, Any]]:
     return [entry for entry in document if isinstance(entry, dict)] if isinstance(document, list) else []
 
 
-def _verdicts(entry: dict[str, Any]) -> Iterator[Verdict]:
+def _verdicts(entry: dict[str, Any]) -> Iterator[FileReport]:
     names = {name for value in entry.values() if isinstance(value, str) for name in FILE_NAME.findall(value)}
     if len(names) == 1:
-        yield Verdict(names.pop(), _fate(entry), "; ".join(_reasons(entry))[:MOST_CHARACTERS])
+        yield FileReport(names.pop(), _fate(entry), "; ".join(_reasons(entry))[:MOST_CHARACTERS])
 
 
-def _fate(entry: dict[str, Any]) -> Fate:
+def _fate(entry: dict[str, Any]) -> FileStatus:
     told = [str(entry[key]) for key in _STATUS if isinstance(entry.get(key), str | bool)]
     if any(_BAD.search(text) for text in told):
-        return Fate.REFUSED
+        return FileStatus.REFUSED
     if any(_GOOD.search(text) and not _UNDECIDED.search(text) for text in told):
-        return Fate.PROCESSED
-    return Fate.WAITING
+        return FileStatus.PROCESSED
+    return FileStatus.WAITING
 
 
 def _reasons(entry: dict[str, Any]) -> Iterator[str]:

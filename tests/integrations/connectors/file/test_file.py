@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Member, Operation, Segment
 from integrations.connectors.conformance import USER, Conformance, Example
 from integrations.connectors.file.connector import FileDrop
-from integrations.connectors.files import S3, Change, Folder, Sftp
+from integrations.connectors.files import FolderDestination, MemberChange, S3Destination, SftpDestination
 from tests.integrations.connectors.payloads import HERE, payload
 
 AT = datetime(2026, 3, 1, 4, 5, tzinfo=UTC)
@@ -24,7 +24,7 @@ def connector(settings: dict[str, Any], credentials: dict[str, Any]) -> FileDrop
 
 def lines(ready: FileDrop, operation: Operation = Operation.ADD) -> bytes:
     members = [Member(Segment(1, 12345, 9, "Big", {}), one, USER) for one in ("abcdef123", "ghjkl1321")]
-    return b"".join(line for member in members for line in ready.lines([Change(member, operation)]))
+    return b"".join(line for member in members for line in ready.lines([MemberChange(member, operation)]))
 
 
 def test_file__is_named_and_filled_as_the_document_says() -> None:
@@ -40,10 +40,10 @@ def test_operation_column__says_who_leaves() -> None:
 
 
 def test_destination__is_what_the_target_says() -> None:
-    assert connector(SFTP, LOG_IN).destination() == Sftp("files.example", 22, "in", "hub", "s3cret")
-    assert connector({"target": "folder", "path": "a"}, {}).destination() == Folder("a")
+    assert connector(SFTP, LOG_IN).destination() == SftpDestination("files.example", 22, "in", "hub", "s3cret")
+    assert connector({"target": "folder", "path": "a"}, {}).destination() == FolderDestination("a")
     store = {"target": "s3", "host": "https://store.example", "bucket": "b", "path": "/p/"}
-    assert connector(store, LOG_IN).destination() == S3("https://store.example", "b", "p", "hub", "s3cret")
+    assert connector(store, LOG_IN).destination() == S3Destination("https://store.example", "b", "p", "hub", "s3cret")
 
 
 @pytest.mark.parametrize("wrong", [{"target": "sftp"}, {**SFTP, "removal": "operation"}, {**SFTP, "removal": "ttl"}])

@@ -60,7 +60,7 @@ def faults(**settings: Any) -> list[str]:
 
 
 def test_creation__is_the_documents() -> None:
-    request = connector().creation(Segment(1, None, 9, "My segment", {}), 0)
+    request = connector().creation_request(Segment(1, None, 9, "My segment", {}), 0)
     assert written(request) == payload("http", "create.txt")
     assert request.basic == ("foo", "bar")
     assert connector().segment_id(Segment(1, None, 9, "My segment", {}), answer("http", "created.json")) == 12345

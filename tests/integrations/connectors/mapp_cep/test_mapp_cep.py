@@ -23,7 +23,7 @@ CONTACT = Member(MADE, "815 +[]", UUID("00000000-0000-4000-8000-000000000042"))
 
 
 def test_group__is_cloned_from_the_default_one() -> None:
-    request = READY.creation(NEW, 1_700_000_000)
+    request = READY.creation_request(NEW, 1_700_000_000)
     assert (request.method, request.url) == ("POST", f"{URL}/group/clone?groupId=4711")
     assert request.body == payload("mapp_cep", "clone.json")
     assert request.basic == ("dmp", "s3cret")
@@ -33,7 +33,7 @@ def test_group__is_cloned_from_the_default_one() -> None:
 @given(st.text(max_size=300) | st.sampled_from(["...", "- Käufer", "x" * 149]), st.integers(1, 10**9))
 def test_group_name__is_short_safe_and_its_own(name: str, activation: int) -> None:
     def named(moment: int) -> str:
-        body = READY.creation(Segment(activation, None, 9, name, {}, 1, 7), moment).body or b""
+        body = READY.creation_request(Segment(activation, None, 9, name, {}, 1, 7), moment).body or b""
         found = re.search(rb'"name":"([^"]*)"', body)
         assert found is not None
         return found[1].decode()
@@ -89,13 +89,13 @@ def test_credentials__that_are_not_accepted_need_a_person(response: Response) ->
 
 
 def test_check__asks_for_version_and_default_group() -> None:
-    version, group = READY.checks()
+    version, group = READY.check_requests()
     assert (version.method, version.url) == ("GET", f"{URL}/system/getApiVersion")
     assert (group.method, group.url) == ("GET", f"{URL}/group/get?groupId=4711")
-    told = READY.checked([Response(200, {}, b'"6.40"'), answer("mapp_cep", "group.json")])
+    told = READY.read_checks([Response(200, {}, b'"6.40"'), answer("mapp_cep", "group.json")])
     assert told == {"api_version": "6.40", "default_group": "DMP default"}
     with pytest.raises(RefusedError, match="no default group 4711"):
-        READY.checked([Response(200, {}, b'"6.40"'), answer("mapp_cep", "no_such_object.json", 400)])
+        READY.read_checks([Response(200, {}, b'"6.40"'), answer("mapp_cep", "no_such_object.json", 400)])
 
 
 def test_malformed_answer__is_a_clear_error() -> None:

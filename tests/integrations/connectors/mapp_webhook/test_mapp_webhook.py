@@ -27,7 +27,7 @@ def signature(request: Request) -> str:
 
 
 def test_messages__are_the_described_ones_and_signed() -> None:
-    create, add = READY.creation(NEW, 0), READY.push(Operation.ADD, MEMBERS, 0)
+    create, add = READY.creation_request(NEW, 0), READY.push(Operation.ADD, MEMBERS, 0)
     assert (create.url, create.body) == (
         "https://hook.example/dmp?type=CREATE_AUDIENCE",
         payload("mapp_webhook", "create.json"),
@@ -35,12 +35,12 @@ def test_messages__are_the_described_ones_and_signed() -> None:
     assert (add.url, add.body) == ("https://hook.example/dmp?type=ADD_TO_AUDIENCE", payload("mapp_webhook", "add.json"))
     remove = READY.push(Operation.REMOVE, MEMBERS, 0)
     assert remove.body == (add.body or b"").replace(b"ADD_TO", b"REMOVE_FROM")
-    for request in (create, add, remove, *READY.checks()):
+    for request in (create, add, remove, *READY.check_requests()):
         assert request.secret_headers == {"X-HMAC": signature(request)}
 
 
 def test_known_signature__is_hex_hmac_sha1() -> None:
-    (validate,) = READY.checks()
+    (validate,) = READY.check_requests()
     assert validate.body == b'{"Type":"VALIDATE"}'
     assert validate.secret_headers["X-HMAC"] == "743d5c4bad44dba8ca86c9a366fe011448d0f9ce"
 

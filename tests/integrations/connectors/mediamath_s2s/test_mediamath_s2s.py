@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from integrations.connectors.base import Limits, Member, Operation, Segment
 from integrations.connectors.conformance import Conformance, Example
-from integrations.connectors.files import Change, Sftp
+from integrations.connectors.files import MemberChange, SftpDestination
 from integrations.connectors.mediamath_s2s import audience_file
-from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NOW, Header
+from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NOW, FileHeader
 from integrations.connectors.mediamath_s2s.connector import MediaMathS2S
 from integrations.connectors.mediamath_s2s.settings import segment_fault
 from tests.integrations.connectors.mediamath_s2s.reader import AudienceFile, read
@@ -34,11 +34,11 @@ def connector(**more: Any) -> MediaMathS2S:
     return MediaMathS2S(given, CREDENTIALS)
 
 
-def change(segment: Any, user: str, operation: Operation = Operation.ADD, **more: Any) -> Change:
-    return Change(Member(Segment(1, segment, 9, "Big", more, 1, 7), user, USER), operation)
+def change(segment: Any, user: str, operation: Operation = Operation.ADD, **more: Any) -> MemberChange:
+    return MemberChange(Member(Segment(1, segment, 9, "Big", more, 1, 7), user, USER), operation)
 
 
-def file_of(ready: MediaMathS2S, changes: Iterable[list[Change]], at: datetime = AT) -> AudienceFile:
+def file_of(ready: MediaMathS2S, changes: Iterable[list[MemberChange]], at: datetime = AT) -> AudienceFile:
     """What stands in the file that holds these changes, given user by user."""
     partition = ready.partition(IDENTITY.member)
     name = ready.file_name(partition, at, 0)
@@ -61,7 +61,7 @@ def test_example_file__is_the_documents_byte_for_byte() -> None:
         audience_file.rows("4a5124c5-aab1-3222-1154-a2d7f2a33ef9", [(10002, NOW)], leave_all=True),
         audience_file.rows("7a513b12-ab1b-3fe2-bc54-a5d7f2a33911", [], leave_all=True),
     ]
-    written = Header(name, 1406761200, "ep").encode() + b"".join(line for lines in rows for line in lines)
+    written = FileHeader(name, 1406761200, "ep").encode() + b"".join(line for lines in rows for line in lines)
     expected = (HERE / "mediamath_s2s" / "ExamplePartner_201407302300.log").read_bytes()
     assert written == expected
 
@@ -162,11 +162,11 @@ def test_data_centre__chooses_the_host() -> None:
         ({}, ready.settings.host),
     ):
         found = ready.destination_of(extra)
-        assert isinstance(found, Sftp)
+        assert isinstance(found, SftpDestination)
         assert (found.host, found.port, found.path, found.username) == (host, 2222, "/in", "ep")
     assert ready.destination() == ready.destination_of({})
     elsewhere = connector(hosts_by_dc={"ewr": "ewr.example:2022"}).destination_of({"dc": "ewr"})
-    assert isinstance(elsewhere, Sftp)
+    assert isinstance(elsewhere, SftpDestination)
     assert (elsewhere.host, elsewhere.port) == ("ewr.example", 2022)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.connectors.files import Fate
+from integrations.connectors.files import FileStatus
 from integrations.connectors.mediamath_s2s import processing_log
 from integrations.connectors.mediamath_s2s.connector import MediaMathS2S
 from integrations.errors import RefusedError
@@ -19,36 +19,36 @@ READY = MediaMathS2S(SETTINGS, {"username": "ep", "password": "s3cret"})
 
 
 def read(document: Any) -> list[tuple[str, str, str]]:
-    found, _ = READY.verdicts(Response(200, {}, json.dumps(document).encode()))
-    return [(verdict.file_name, verdict.fate, verdict.reason) for verdict in found]
+    found, _ = READY.read_log(Response(200, {}, json.dumps(document).encode()))
+    return [(verdict.file_name, verdict.status, verdict.reason) for verdict in found]
 
 
 def test_log__is_asked_with_the_same_user_and_an_offset() -> None:
-    request = READY.log(40)
+    request = READY.log_request(40)
     assert request is not None
     assert (request.method, request.url) == ("GET", "https://log.example/s2s?v=1&offset=40")
     assert request.basic == ("ep", "s3cret")
-    assert MediaMathS2S({**SETTINGS, "log_url": ""}, {"username": "a", "password": "b"}).log(0) is None
+    assert MediaMathS2S({**SETTINGS, "log_url": ""}, {"username": "a", "password": "b"}).log_request(0) is None
 
 
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        ([{"file": NAME, "status": "processed"}], [(NAME, Fate.PROCESSED, "")]),
-        ({"offset": 0, "results": [{"filename": f"/in/{NAME}", "state": "OK"}]}, [(NAME, Fate.PROCESSED, "")]),
+        ([{"file": NAME, "status": "processed"}], [(NAME, FileStatus.PROCESSED, "")]),
+        ({"offset": 0, "results": [{"filename": f"/in/{NAME}", "state": "OK"}]}, [(NAME, FileStatus.PROCESSED, "")]),
         (
             {"data": [{"FileIdentifier": NAME, "status": "REJECTED", "errors": [{"line": 9, "error": "bad id"}, "x"]}]},
-            [(NAME, Fate.REFUSED, "line 9: bad id; x")],
+            [(NAME, FileStatus.REFUSED, "line 9: bad id; x")],
         ),
         (
             {"offset": 0, "total": 1, "results": [{"file": NAME, "status": "refused", "line": 9, "error": "bad id"}]},
-            [(NAME, Fate.REFUSED, "line 9: bad id")],
+            [(NAME, FileStatus.REFUSED, "line 9: bad id")],
         ),
-        ([{"file": NAME, "status": "processed", "line": None, "error": None}], [(NAME, Fate.PROCESSED, "")]),
-        ([{"file": NAME, "success": False, "reason": "no blank line"}], [(NAME, Fate.REFUSED, "no blank line")]),
-        ([{"file": NAME, "status": "processing"}], [(NAME, Fate.WAITING, "")]),
-        ([{"file": NAME}, {"file": "other.txt", "status": "ok"}, 7, None], [(NAME, Fate.WAITING, "")]),
-        ({"file": NAME, "status": "completed", "more": {"x": 1}}, [(NAME, Fate.PROCESSED, "")]),
+        ([{"file": NAME, "status": "processed", "line": None, "error": None}], [(NAME, FileStatus.PROCESSED, "")]),
+        ([{"file": NAME, "success": False, "reason": "no blank line"}], [(NAME, FileStatus.REFUSED, "no blank line")]),
+        ([{"file": NAME, "status": "processing"}], [(NAME, FileStatus.WAITING, "")]),
+        ([{"file": NAME}, {"file": "other.txt", "status": "ok"}, 7, None], [(NAME, FileStatus.WAITING, "")]),
+        ({"file": NAME, "status": "completed", "more": {"x": 1}}, [(NAME, FileStatus.PROCESSED, "")]),
         ([], []),
         ({}, []),
         (7, []),
@@ -60,7 +60,7 @@ def test_log__is_read_leniently(document: Any, expected: list[tuple[str, str, st
 
 def test_log__that_is_no_json_is_a_clear_error() -> None:
     with pytest.raises(RefusedError, match="not JSON"):
-        READY.verdicts(Response(200, {}, b"<html>"))
+        READY.read_log(Response(200, {}, b"<html>"))
 
 
 json_values = st.recursive(

@@ -17,7 +17,7 @@ DATA = {"token": "t0ken", "activation": 2, "provider_id": 15, "advertiser_id": 2
 
 
 def body_of(kind: str, order: dict[str, Any]) -> dict[str, Any]:
-    request = READY.publication(kind, order, SEGMENTS)
+    request = READY.publication_request(kind, order, SEGMENTS)
     assert request.secret_headers == {"Authorization": "Bearer t0ken"}
     assert b"t0ken" not in (request.body or b"")
     found: dict[str, Any] = msgspec.json.decode(request.body or b"")
@@ -35,8 +35,8 @@ def test_taxonomy__holds_every_segment_each_time() -> None:
 
 def test_taxonomy_that_exists__is_replaced_whole() -> None:
     new, old = (
-        READY.publication("taxonomy", TAXONOMY, SEGMENTS),
-        READY.publication("taxonomy", {**TAXONOMY, "id": 5}, []),
+        READY.publication_request("taxonomy", TAXONOMY, SEGMENTS),
+        READY.publication_request("taxonomy", {**TAXONOMY, "id": 5}, []),
     )
     assert new.url == "https://api.mediamath.com/dmp/v2.0/audience_segments"
     assert old.url == f"{new.url}/5"
@@ -56,13 +56,13 @@ def test_data_segment__is_a_pixel_bundle_of_type_data() -> None:
 def test_order__that_does_not_fit_is_refused() -> None:
     for order in ({}, {**TAXONOMY, "more": 1}, {**TAXONOMY, "name": "x" * 256}):
         with pytest.raises(ValidationError):
-            READY.publication("taxonomy", order, SEGMENTS)
+            READY.publication_request("taxonomy", order, SEGMENTS)
     for order in ({**DATA, "agency_id": 1}, {**DATA, "advertiser_id": None}, {**DATA, "activation": 9}):
         with pytest.raises(MisconfiguredError):
-            READY.publication("data_segment", order, SEGMENTS)
+            READY.publication_request("data_segment", order, SEGMENTS)
 
 
 def test_order_without_a_token__is_the_file_users() -> None:
     order = {name: value for name, value in TAXONOMY.items() if name != "token"}
-    request = READY.publication("taxonomy", order, SEGMENTS)
+    request = READY.publication_request("taxonomy", order, SEGMENTS)
     assert (request.basic, request.secret_headers) == (("ep", "s3cret"), {})
