@@ -8,9 +8,7 @@ import pytest
 
 from core.inbox import InboxKind
 from tests.support.edge_client import COMMON, Reply
-from tests.support.sync_sites import CUSTOMER, Sites, Visitor, running_sites, sites
-
-__all__ = ["running_sites", "sites"]
+from tests.support.sync_sites import CUSTOMER, Sites, Visitor
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 MATHTAG = "{sandbox}/mathtag/{account}/sync/js?exsync={{{{callback:[MM_UUID]&dc=[MT_DC]}}}}"

@@ -101,7 +101,7 @@ def _judged(judge: ConsentJudge, mode: ConsentMode, values: Parameters, *, gpc: 
         (f"gpp_sid=27&gpp={gpp(s27=US_NO)}", "yes", "no"),
     ],
 )
-def test_consent__signals__are_judged_by_strictness(query: str, present: str, required: str) -> None:
+def test_consent__signals__are_judged_by_consent_mode(query: str, present: str, required: str) -> None:
     assert _outcome(OFF, query) == "yes"
     assert _outcome(PRESENT, query) == present
     assert _outcome(REQUIRED, query) == required
