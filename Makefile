@@ -13,14 +13,14 @@ LIFETIMES := 0.11.3
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup data lint test run demo bench lock
+.PHONY: help setup data lint format test run demo bench wheel lock
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(STAMP) ## the environment in .venv (quick when it is there)
 
-$(STAMP): requirements.lock
+$(STAMP): requirements-dev.lock
 	@command -v $(PYTHON) >/dev/null || { echo "dmphub needs python3 (3.11 or newer); none was found" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "dmphub needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
@@ -28,7 +28,7 @@ $(STAMP): requirements.lock
 		|| $(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 \
 		|| { command -v virtualenv >/dev/null && virtualenv --quiet --clear --python $(PYTHON) $(VENV); } \
 		|| { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment: install its venv module (on Debian: python3-venv) or virtualenv" >&2; exit 1; }
-	$(PY) -m pip install --quiet --requirement requirements.lock
+	$(PY) -m pip install --quiet --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
 data: $(CDNOW) ## the CDNOW purchase log, which demo and tests play
@@ -47,8 +47,12 @@ lint: setup ## style, types, import rules, missing migrations
 	$(VENV)/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 
-test: setup data lint ## lint and every test, against a real PostgreSQL and Redis
-	$(PY) -m pytest -q
+format: setup ## mend what can be mended of the style
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+test: setup data $(if $(ROOM),,lint) ## lint and every test, on a real PostgreSQL and Redis; ROOM=edge: that room's tests only
+	$(PY) -m pytest -q $(if $(ROOM),tests/$(ROOM))
 
 run: setup ## the hub in the foreground
 	$(PY) manage.py up
@@ -59,5 +63,11 @@ demo: setup data ## a day of real traffic through the whole hub
 bench: setup ## the benchmarks, as ratios to limits measured in the same run
 	$(PY) -m benchmarks
 
-lock: setup ## pin the dependencies anew
-	$(PY) -m piptools compile --quiet --upgrade --output-file requirements.lock pyproject.toml
+wheel: setup ## the distribution, in dist/
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+lock: setup ## pin the dependencies anew, with hashes: for development, and of those what a deployment needs
+	$(PY) -m piptools compile --quiet --upgrade --extra embedded --extra files --extra learning --extra dev \
+		--output-file requirements-dev.lock pyproject.toml
+	cp requirements-dev.lock requirements.lock # the versions are kept where the file is there
+	$(PY) -m piptools compile --quiet --extra files --extra learning --output-file requirements.lock pyproject.toml
