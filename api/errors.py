@@ -40,7 +40,7 @@ def refusals(prefix: str = "") -> Iterator[None]:
         yield
     except RuleError as error:
         raise ValidationError(
-            {at("rule", fault.place): [ErrorDetail(fault.message, "invalid")] for fault in error.errors}
+            {at("rule", fault.path): [ErrorDetail(fault.message, "invalid")] for fault in error.errors}
         ) from None
     except DjangoValidationError as error:
         raise ValidationError(_placed(error, prefix)) from None

@@ -14,7 +14,7 @@ from audiences.rules.errors import RuleError
 from audiences.rules.evaluate import Predicate, compile_rule
 from audiences.rules.nodes import Group
 from audiences.rules.parse import expiring, parse
-from audiences.rules.prefilter import Gates
+from audiences.rules.prefilter import Prefilter
 from audiences.rules.subject import Subject
 from audiences.schema import CustomerSchema, schemas
 
@@ -50,12 +50,12 @@ class Selection:
         self.ids = frozenset(number for audience in self.audiences for number in (audience.id, *audience.audiences))
         self.asks_platforms = any(audience.asks_platforms for audience in self.audiences)
         self._places = {audience.id: place for place, audience in enumerate(self.audiences)}
-        self._gates = Gates(audience.rule for audience in self.audiences)
+        self._prefilter = Prefilter(audience.rule for audience in self.audiences)
 
     def in_question(self, subject: Subject, noted: Iterable[int]) -> Iterable[CompiledAudience]:
         """Those that may hold the subject, now or when time has passed, and those of `noted`, which hold it or wait
         for a moment to look again. All others would say no, and have said so before."""
-        places = self._gates.open_to(subject)
+        places = self._prefilter.may_hold(subject)
         places.update(self._places[audience] for audience in noted if audience in self._places)
         return [self.audiences[place] for place in sorted(places)]
 

@@ -13,15 +13,14 @@ from audiences import store as memberships
 from audiences.models import Audience, Membership
 from audiences.references import asked_audiences
 from audiences.rules.evaluate import compile_rule, read_value
-from audiences.rules.moments import DAY_MS
 from audiences.rules.nodes import (
     Active,
     ActivityWindow,
     Belonging,
+    BelongingKind,
     Condition,
     CountTest,
     Group,
-    Kind,
     Node,
     SplitTest,
     ValueTest,
@@ -31,6 +30,7 @@ from audiences.rules.parse import expiring, parse
 from audiences.rules.render import Names, render
 from audiences.rules.splits import percent, place
 from audiences.rules.subject import Subject
+from audiences.rules.values import DAY_MS
 from audiences.schema import schema_of
 from core import clock
 from core.clock import milliseconds, moment
@@ -145,7 +145,7 @@ class _Teller:
             case SplitTest():
                 return percent(place(node.name, self.subject.user_id))
             case Belonging():
-                held = self.subject.audiences if node.kind is Kind.AUDIENCE else self.subject.platforms
+                held = self.subject.audiences if node.kind is BelongingKind.AUDIENCE else self.subject.platforms
                 return [number for number in node.ids if number in held]
 
     def _count(self, node: CountTest) -> int:

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from audiences.rules.moments import parse_duration
+from audiences.rules.values import parse_duration
 from core.configuration import ConfigurationModel
 from core.models import Customer
 

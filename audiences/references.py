@@ -13,7 +13,7 @@ from audiences.rules.dependencies import (
     dependencies,
     is_built_on_lookalike,
 )
-from audiences.rules.errors import Fault, RuleError
+from audiences.rules.errors import RuleError, RuleFault
 from audiences.rules.nodes import Group
 from audiences.rules.parse import parse
 from audiences.schema import SchemaOfSavedRules, schema_of, schemas
@@ -61,7 +61,7 @@ def refuse_cycle(audience: Audience, rule: Group) -> None:
     while pending:
         asked = pending.pop()
         if asked == audience.id:
-            raise RuleError([Fault("", "the audience asks about itself, directly or through other audiences")])
+            raise RuleError([RuleFault("", "the audience asks about itself, directly or through other audiences")])
         if asked not in reached:
             reached.add(asked)
             pending.extend(asked_by.get(asked, ()))
@@ -121,4 +121,4 @@ def refuse_lookalike_beneath_seed(audience: Audience, rule: Group) -> None:
     for row in Audience.objects.filter(customer_id=audience.customer_id, seed__isnull=False):
         if row.seed_id is not None and is_built_on_lookalike(row.seed_id, known):
             message = f"lookalike “{row.name}” has its seed here: there is no lookalike of a lookalike"
-            raise RuleError([Fault("", message)])
+            raise RuleError([RuleFault("", message)])

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from audiences.models import Audience
-from audiences.rules.schema import AttributeType
+from audiences.rules.operators import AttributeType
 from integrations.models import Platform
 from profiles.models import Attribute, Pixel
 
 
 @dataclass(slots=True)
 class CustomerSchema:
-    """One customer's enabled attributes, pixels, platforms and audiences (`audiences.rules.schema.Schema`)."""
+    """One customer's enabled attributes, pixels, platforms and audiences (`audiences.rules.fields.Schema`)."""
 
     attributes: dict[str, AttributeType] = field(default_factory=dict)
     pixels: set[int] = field(default_factory=set)

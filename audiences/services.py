@@ -11,8 +11,8 @@ from audiences import versions
 from audiences.messages import Build, Forget
 from audiences.models import Audience, AudienceBucket
 from audiences.references import audiences_asking, refuse_cycle, refuse_lookalike_beneath_seed
-from audiences.rules.moments import parse_duration
 from audiences.rules.parse import parse
+from audiences.rules.values import parse_duration
 from audiences.schema import schema_of
 from core.buckets import BUCKETS
 from core.inbox import InboxKind

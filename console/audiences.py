@@ -44,7 +44,7 @@ def _estimated(given: Any) -> dict[str, Any]:
     try:
         rule = parse(json.loads(given.get("rule") or "null"), schema_of(int(customer)))
     except RuleError as error:
-        return {"faults": [(fault.place or "rule", fault.message) for fault in error.errors]}
+        return {"faults": [(fault.path or "rule", fault.message) for fault in error.errors]}
     except ValueError:
         return {"faults": [("rule", "is not JSON yet")]}
     found = measure(int(customer), rule, audience)

@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, JsonResponse
 
-from audiences.rules.errors import Spot
+from audiences.rules.errors import Location
 from audiences.rules.fields import CountField, Field, MomentField, SplitField, operators_of, read_field
-from audiences.rules.nodes import Kind, ValueField
+from audiences.rules.nodes import BelongingKind, ValueField
 from audiences.rules.operators import Operator
 from audiences.schema import CustomerSchema, labels_of, schema_of
 from profiles.events.dimensions import DIMENSIONS
@@ -37,10 +37,10 @@ WORDS = {
     Operator.WITHIN_NEXT: "within the next",
 }
 SPLIT = "split.control"  # a split has any name; this one is as good as any to begin with
-BELONGING = {Kind.AUDIENCE: "audience membership", Kind.PLATFORM: "known on platform"}
+BELONGING = {BelongingKind.AUDIENCE: "audience membership", BelongingKind.PLATFORM: "known on platform"}
 OF_PIXEL = {"count": "how often", "last": "last seen", "first": "first seen"}
 
-Choices = dict[Kind, list[tuple[int, str]]]
+Choices = dict[BelongingKind, list[tuple[int, str]]]
 
 
 @permission_required("audiences.view_audience", raise_exception=True)
@@ -57,8 +57,8 @@ def rule_fields(request: HttpRequest) -> JsonResponse:
 def _groups(customer: int, edited: int) -> list[dict[str, Any]]:
     schema, labels = schema_of(customer), labels_of(customer)
     choices = {
-        Kind.AUDIENCE: _named(schema.audiences - {edited}, Kind.AUDIENCE, labels),
-        Kind.PLATFORM: _named(schema.platforms, Kind.PLATFORM, labels),
+        BelongingKind.AUDIENCE: _named(schema.audiences - {edited}, BelongingKind.AUDIENCE, labels),
+        BelongingKind.PLATFORM: _named(schema.platforms, BelongingKind.PLATFORM, labels),
     }
     offered = {
         "Attributes": [
@@ -91,12 +91,12 @@ def _field(name: str, label: str, schema: CustomerSchema, choices: Choices) -> d
 
     None for what no rule can name.
     """
-    field = read_field(name, schema, Spot("", []))
+    field = read_field(name, schema, Location("", []))
     if field is None:
         return None
     operators = [operator.value for operator in Operator if operator in operators_of(field)]
     told = {"name": name, "label": label, "kind": _kind(field), "operators": operators}
-    return {**told, "choices": choices[field]} if isinstance(field, Kind) else told
+    return {**told, "choices": choices[field]} if isinstance(field, BelongingKind) else told
 
 
 def _kind(field: Field) -> str:
@@ -109,5 +109,5 @@ def _kind(field: Field) -> str:
             return "moment"
         case SplitField():
             return "split"
-        case Kind():
+        case BelongingKind():
             return field.value

@@ -1,4 +1,4 @@
-"""What is wrong with a rule, and where."""
+"""What is wrong with a rule, and where in its JSON."""
 
 import json
 from dataclasses import dataclass
@@ -7,38 +7,38 @@ SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """`place` is a path into the rule's JSON, e.g. `rules[1].rules[0].value`; empty for the rule itself."""
+class RuleFault:
+    """One thing that is wrong. `path` leads into the rule's JSON, e.g. `rules[1].rules[0].value`; empty: the rule."""
 
-    place: str
+    path: str
     message: str
 
 
 class RuleError(ValueError):
-    """The rule is refused; `errors` holds every fault found, in the order of the rule."""
+    """The rule is refused. `errors` holds every fault found, in the order of the rule."""
 
-    def __init__(self, errors: list[Fault]) -> None:
+    def __init__(self, errors: list[RuleFault]) -> None:
         self.errors = tuple(errors)
-        super().__init__("; ".join(f"{fault.place or 'rule'}: {fault.message}" for fault in errors))
+        super().__init__("; ".join(f"{fault.path or 'rule'}: {fault.message}" for fault in errors))
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A place in the rule being read; faults found there are noted, not raised."""
+class Location:
+    """A place in the rule that is being read. Faults found there are collected in `faults`, not raised."""
 
-    place: str
-    faults: list[Fault]
+    path: str
+    faults: list[RuleFault]
 
-    def key(self, name: str) -> "Spot":
-        return Spot(f"{self.place}.{name}" if self.place else name, self.faults)
+    def key(self, name: str) -> "Location":
+        return Location(f"{self.path}.{name}" if self.path else name, self.faults)
 
-    def item(self, index: int) -> "Spot":
-        return Spot(f"{self.place}[{index}]", self.faults)
+    def item(self, index: int) -> "Location":
+        return Location(f"{self.path}[{index}]", self.faults)
 
     def refuse(self, message: str) -> None:
-        self.faults.append(Fault(self.place, message))
+        self.faults.append(RuleFault(self.path, message))
 
 
 def shown(text: str) -> str:
-    """A user's text, safe to repeat in a message: quoted, ASCII, short."""
+    """Returns a user's text in a form that is safe to repeat in a message: quoted, ASCII, short."""
     return json.dumps(text if len(text) <= SHOWN else text[:SHOWN] + "...")

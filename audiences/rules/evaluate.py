@@ -1,4 +1,4 @@
-"""The reading of a rule in process: compiled once into closures, asked many times."""
+"""Reads a rule in process: compiled once into closures, called many times."""
 
 from collections.abc import Callable
 
@@ -8,14 +8,14 @@ from audiences.rules.nodes import (
     Active,
     ActivityWindow,
     Belonging,
+    BelongingKind,
     Combinator,
     CountTest,
     Group,
-    Kind,
     Node,
-    Source,
     SplitTest,
     ValueField,
+    ValueSource,
     ValueTest,
     ValueWindow,
 )
@@ -25,8 +25,8 @@ from audiences.rules.subject import Json, Subject
 from audiences.rules.windows import SPANS, Verdict, in_any_span, moments_in, recent_count
 
 Predicate = Callable[[Subject, int], Verdict]
-"""(subject, now in unix ms) → (truth, until). `until`, in unix ms and later than now, is the earliest moment
-at which the truth may change while nothing happens: never later than it does, perhaps earlier; none: never.
+"""(subject, now in unix ms) → (truth, until). `until`, in unix ms and later than now, is the earliest moment at which
+the truth may change while nothing happens. It is never later than the change, perhaps earlier; None: never.
 """
 
 _Steady = Callable[[Subject], bool]
@@ -34,7 +34,7 @@ _Timed = ValueWindow | ActivityWindow | Active
 
 
 def compile_rule(node: Node) -> Predicate:
-    """The predicate of a rule, or of any part of it."""
+    """Returns the predicate of a rule, or of any part of it."""
     if changes_with_time(node):
         return _timed(node)
     steady = _steady(node)
@@ -42,9 +42,9 @@ def compile_rule(node: Node) -> Predicate:
 
 
 def read_value(field: ValueField) -> Callable[[Subject], Json]:
-    """What a subject holds in a field; none where it holds nothing. Lists are not entered."""
+    """Returns a function that reads a field; None: a subject holds nothing there. Lists are not entered."""
     top, *rest = field.keys
-    if field.source is Source.DIMENSION:
+    if field.source is ValueSource.DIMENSION:
         return lambda subject: subject.dimensions.get(top)
     if not rest:
         return lambda subject: subject.attributes.get(top)
@@ -100,7 +100,7 @@ def _value_holds(node: ValueTest) -> _Steady:
 
 def _belongs(node: Belonging) -> _Steady:
     ids = node.ids
-    if node.kind is Kind.AUDIENCE:
+    if node.kind is BelongingKind.AUDIENCE:
         return lambda subject: any(number in subject.audiences for number in ids)
     return lambda subject: any(number in subject.platforms for number in ids)
 

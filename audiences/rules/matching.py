@@ -1,4 +1,4 @@
-"""Values against constants, in process: a table of the positive operators.
+"""Compares values with constants, in process: a table of the positive operators.
 
 One law holds for all of them: a list matches when any of its elements does, anything else stands for
 itself, and a missing value or a JSON null matches nothing. (`contains` reads a list the same way, but
@@ -10,10 +10,10 @@ import operator as python
 from collections.abc import Callable
 from typing import Any
 
-from audiences.rules.nodes import Operand, Scalar
-from audiences.rules.numbers import Number, exact
+from audiences.rules.nodes import Operand
 from audiences.rules.operators import Operator
 from audiences.rules.subject import Json
+from audiences.rules.values import Number, exact
 
 Test = Callable[[Json], bool]
 Comparison = Callable[[Any, Any], bool]
@@ -68,12 +68,12 @@ def _among(constants: Any) -> Test:
     flags = frozenset(constant for constant in constants if isinstance(constant, bool))
     numbers = frozenset(exact(c) for c in constants if not isinstance(c, str | bool))
 
-    def holds(value: Json) -> bool:
+    def holds(value: Any) -> bool:
         kind = type(value)
         if kind is str:
             return value in texts
         if kind is float:
-            return exact(value) in numbers  # type: ignore[arg-type]  # a float, by its exact type
+            return exact(value) in numbers
         return value in numbers if kind is int else kind is bool and value in flags
 
     return holds
@@ -86,7 +86,7 @@ def _text(method: Callable[[str, str], bool]) -> Callable[[Any], Test]:
     return with_constant
 
 
-def _contains(constant: Scalar) -> Test:
+def _contains(constant: Any) -> Test:
     equal = _compared(python.eq)(constant)
 
     def holds(value: Json) -> bool:
@@ -116,10 +116,9 @@ _ELEMENT_TESTS: dict[Operator, Callable[[Any], Test]] = {
 
 
 def value_test(positive: Operator, operand: Operand) -> Test:
-    """Whether a whole value matches, by a positive operator."""
+    """Returns the test of a whole value, by a positive operator."""
     if positive is Operator.CONTAINS:
-        assert operand is not None
-        return _contains(operand)  # type: ignore[arg-type]  # and `contains` a single one
+        return _contains(operand)
     return any_element(_ELEMENT_TESTS[positive](operand))
 
 
@@ -134,6 +133,6 @@ _COUNT_TESTS: dict[Operator, Comparison] = {
 
 
 def count_test(positive: Operator, operand: int | tuple[int, int]) -> Callable[[int], bool]:
-    """Whether a count matches, by a positive operator."""
+    """Returns the test of a count, by a positive operator."""
     comparison = _COUNT_TESTS[positive]
     return lambda count: comparison(count, operand)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from audiences.rules.numbers import Number
-from audiences.rules.operators import Operator
-from audiences.rules.schema import AttributeType
+from audiences.rules.operators import AttributeType, Operator
+from audiences.rules.values import Number
 
 Scalar = str | bool | Number
 Operand = Scalar | tuple[Scalar, ...] | None
@@ -16,7 +15,7 @@ class Combinator(StrEnum):
     OR = "or"
 
 
-class Source(StrEnum):
+class ValueSource(StrEnum):
     ATTRIBUTE = "attribute"
     DIMENSION = "dimension"
 
@@ -26,7 +25,7 @@ class Moment(StrEnum):
     LAST = "last"
 
 
-class Kind(StrEnum):
+class BelongingKind(StrEnum):
     AUDIENCE = "audience"
     PLATFORM = "platform"
 
@@ -35,7 +34,7 @@ class Kind(StrEnum):
 class ValueField:
     """A place in a profile's attributes (`keys` from the top) or a dimension (one key)."""
 
-    source: Source
+    source: ValueSource
     keys: tuple[str, ...]
     type: AttributeType
 
@@ -84,7 +83,7 @@ class ActivityWindow:
 class Belonging:
     """Member of any of these audiences, or known on any of these platforms."""
 
-    kind: Kind
+    kind: BelongingKind
     operator: Operator
     ids: tuple[int, ...]
 

@@ -1,8 +1,12 @@
-"""The operators, and which fit what. A negative operator is the negation of its positive, nothing else."""
+"""The operators, the types of attributes, and which operators fit what.
+
+A negative operator is the negation of its positive, nothing else.
+"""
 
 from enum import StrEnum
+from typing import Literal
 
-from audiences.rules.schema import AttributeType
+AttributeType = Literal["string", "number", "integer", "boolean", "time", "mixed"]
 
 
 class Operator(StrEnum):

@@ -1,4 +1,4 @@
-"""From react-querybuilder's JSON to the tree, or to every fault in it at once.
+"""Reads react-querybuilder's JSON into the tree, or reports every fault in it at once.
 
 A group is `{"combinator": "and"|"or", "not": bool, "rules": […]}`, a rule `{"field", "operator", "value"}`
 (`pixel.<id>.count` also takes `days`). Of the other keys that react-querybuilder documents, these say
@@ -9,17 +9,17 @@ combinators and `match` among them. The value of `null` and `notNull` is ignored
 whatever stood there.
 """
 
-from audiences.rules.errors import Fault, RuleError, Spot, shown
-from audiences.rules.fields import CountField, Field, MomentField, SplitField, operators_of, read_field
+from audiences.rules.errors import Location, RuleError, RuleFault, shown
+from audiences.rules.fields import CountField, Field, MomentField, Schema, SplitField, operators_of, read_field
 from audiences.rules.nodes import (
     Active,
     ActivityWindow,
     Belonging,
+    BelongingKind,
     Combinator,
     Condition,
     CountTest,
     Group,
-    Kind,
     Node,
     SplitTest,
     ValueField,
@@ -36,7 +36,6 @@ from audiences.rules.operands import (
     read_percents,
 )
 from audiences.rules.operators import PRESENCE, WINDOWS, Operator, polarity
-from audiences.rules.schema import Schema
 from audiences.rules.splits import places
 
 MOST_DEPTH = 10
@@ -48,16 +47,16 @@ _RULE_KEYS = _EDITOR_KEYS | {"field", "operator", "value", "valueSource", "days"
 
 
 def parse(rule_json: object, schema: Schema) -> Group:
-    """The tree of a rule. RuleError with every fault and its place; the root group is at depth 1."""
-    faults: list[Fault] = []
-    root = _Parser(schema).group(rule_json, Spot("", faults), depth=1)
+    """Returns the tree of a rule; the root group is at depth 1. Raises `RuleError` with every fault and its place."""
+    faults: list[RuleFault] = []
+    root = _Parser(schema).group(rule_json, Location("", faults), depth=1)
     if faults or root is None:
         raise RuleError(faults)
     return root
 
 
 def expiring(rule: Group, ttl_ms: int | None) -> Group:
-    """The rule of an audience whose members leave `ttl_ms` after the last event that found them in it."""
+    """Returns the rule of an audience whose members leave `ttl_ms` after the last event that found them in it."""
     return rule if ttl_ms is None else Group(Combinator.AND, False, (rule, Active(ttl_ms)))
 
 
@@ -66,119 +65,119 @@ class _Parser:
         self.schema = schema
         self.conditions = 0
 
-    def group(self, value: object, spot: Spot, depth: int) -> Group | None:
+    def group(self, value: object, at: Location, depth: int) -> Group | None:
         if not isinstance(value, dict) or "rules" not in value:
-            spot.refuse("must be a group: an object with combinator and rules")
+            at.refuse("must be a group: an object with combinator and rules")
             return None
         if depth > MOST_DEPTH:
-            spot.refuse(f"must not be nested deeper than {MOST_DEPTH} groups")
+            at.refuse(f"must not be nested deeper than {MOST_DEPTH} groups")
             return None
-        _check_keys(value, _GROUP_KEYS, spot)
-        combinator = _combinator(value.get("combinator"), spot.key("combinator"))
+        _check_keys(value, _GROUP_KEYS, at)
+        combinator = _combinator(value.get("combinator"), at.key("combinator"))
         negated = value.get("not", False)
         if not isinstance(negated, bool):
-            spot.key("not").refuse("must be true or false")
-        children = self.children(value["rules"], spot.key("rules"), depth)
+            at.key("not").refuse("must be true or false")
+        children = self.children(value["rules"], at.key("rules"), depth)
         if combinator is None or not isinstance(negated, bool):
             return None
         return Group(combinator, negated, children)
 
-    def children(self, value: object, spot: Spot, depth: int) -> tuple[Node, ...]:
+    def children(self, value: object, at: Location, depth: int) -> tuple[Node, ...]:
         if not isinstance(value, list) or not value:
-            spot.refuse("must be a list with at least one rule or group")
+            at.refuse("must be a list with at least one rule or group")
             return ()
-        nodes = [self.node(child, spot.item(index), depth) for index, child in enumerate(value)]
+        nodes = [self.node(child, at.item(index), depth) for index, child in enumerate(value)]
         return tuple(node for node in nodes if node is not None)
 
-    def node(self, value: object, spot: Spot, depth: int) -> Node | None:
+    def node(self, value: object, at: Location, depth: int) -> Node | None:
         if isinstance(value, dict) and ("rules" in value or "combinator" in value):
-            return self.group(value, spot, depth + 1)
+            return self.group(value, at, depth + 1)
         self.conditions += 1
         if self.conditions > MOST_CONDITIONS:
             if self.conditions == MOST_CONDITIONS + 1:
-                spot.refuse(f"is one condition too many: at most {MOST_CONDITIONS}")
+                at.refuse(f"is one condition too many: at most {MOST_CONDITIONS}")
             return None
-        return self.rule(value, spot)
+        return self.rule(value, at)
 
-    def rule(self, value: object, spot: Spot) -> Condition | None:
+    def rule(self, value: object, at: Location) -> Condition | None:
         if not isinstance(value, dict):
-            spot.refuse("must be a rule or a group: an object")
+            at.refuse("must be a rule or a group: an object")
             return None
-        _check_keys(value, _RULE_KEYS, spot)
+        _check_keys(value, _RULE_KEYS, at)
         if value.get("valueSource", "value") not in ("value", None):
-            spot.key("valueSource").refuse("must be value: comparing with another field is not supported")
-        field = read_field(value.get("field"), self.schema, spot.key("field"))
-        operator = _operator(value.get("operator"), field, spot.key("operator"))
+            at.key("valueSource").refuse("must be value: comparing with another field is not supported")
+        field = read_field(value.get("field"), self.schema, at.key("field"))
+        operator = _operator(value.get("operator"), field, at.key("operator"))
         if "days" in value and field is not None and not isinstance(field, CountField):
-            spot.key("days").refuse("must only stand beside pixel.<id>.count")
+            at.key("days").refuse("must only stand beside pixel.<id>.count")
         if field is None or operator is None:
             return None
-        return self.condition(field, operator, value, spot)
+        return self.condition(field, operator, value, at)
 
-    def condition(self, field: Field, operator: Operator, rule: dict[str, object], spot: Spot) -> Condition | None:
-        value, place = rule.get("value"), spot.key("value")
+    def condition(self, field: Field, operator: Operator, rule: dict[str, object], at: Location) -> Condition | None:
+        value, value_at = rule.get("value"), at.key("value")
         match field:
             case ValueField():
-                return _value_condition(field, operator, value, place)
+                return _value_condition(field, operator, value, value_at)
             case CountField():
-                return _count_condition(field, operator, rule, spot)
+                return _count_condition(field, operator, rule, at)
             case MomentField():
-                length = read_duration(value, place)
+                length = read_duration(value, value_at)
                 return None if length is None else ActivityWindow(field.pixel, field.moment, operator, length)
             case SplitField():
-                return _split_condition(field, operator, value, place)
-            case Kind():
-                exists = self.schema.has_audience if field is Kind.AUDIENCE else self.schema.has_platform
-                ids = read_ids(value, place, exists, field)
+                return _split_condition(field, operator, value, value_at)
+            case BelongingKind():
+                exists = self.schema.has_audience if field is BelongingKind.AUDIENCE else self.schema.has_platform
+                ids = read_ids(value, value_at, exists, field)
                 return None if ids is None else Belonging(field, operator, ids)
 
 
-def _check_keys(value: dict[str, object], known: set[str], spot: Spot) -> None:
+def _check_keys(value: dict[str, object], known: set[str], at: Location) -> None:
     for key in value:
         if key not in known:
-            spot.refuse(f"has an unknown key: {shown(key)}")
+            at.refuse(f"has an unknown key: {shown(key)}")
     if value.get("muted", False) is not False:
-        spot.key("muted").refuse("must be false: leave a muted part out of the rule")
+        at.key("muted").refuse("must be false: leave a muted part out of the rule")
 
 
-def _combinator(value: object, spot: Spot) -> Combinator | None:
+def _combinator(value: object, at: Location) -> Combinator | None:
     if not isinstance(value, str) or value not in set(Combinator):
-        spot.refuse("must be and or or")
+        at.refuse("must be and or or")
         return None
     return Combinator(value)
 
 
-def _operator(value: object, field: Field | None, spot: Spot) -> Operator | None:
+def _operator(value: object, field: Field | None, at: Location) -> Operator | None:
     if not isinstance(value, str) or value not in set(Operator):
-        spot.refuse(f"is not an operator: {shown(value)}" if isinstance(value, str) else "must be an operator")
+        at.refuse(f"is not an operator: {shown(value)}" if isinstance(value, str) else "must be an operator")
         return None
     operator = Operator(value)
     if field is not None and operator not in operators_of(field):
         fitting = " ".join(known for known in Operator if known in operators_of(field))
-        spot.refuse(f"does not fit this field: {value} (fitting: {fitting})")
+        at.refuse(f"does not fit this field: {value} (fitting: {fitting})")
         return None
     return operator
 
 
-def _value_condition(field: ValueField, operator: Operator, value: object, spot: Spot) -> Condition | None:
+def _value_condition(field: ValueField, operator: Operator, value: object, at: Location) -> Condition | None:
     if operator in PRESENCE:
         return ValueTest(field, operator, None)
     if operator in WINDOWS:
-        length = read_duration(value, spot)
+        length = read_duration(value, at)
         return None if length is None else ValueWindow(field, operator, length)
-    operand = READERS[polarity(operator)[0]](value, field.type, spot)
+    operand = READERS[polarity(operator)[0]](value, field.type, at)
     return None if operand is None else ValueTest(field, operator, operand)
 
 
-def _split_condition(field: SplitField, operator: Operator, value: object, spot: Spot) -> Condition | None:
+def _split_condition(field: SplitField, operator: Operator, value: object, at: Location) -> Condition | None:
     positive, _ = polarity(operator)
-    percents = read_percents(value, positive, spot)
+    percents = read_percents(value, positive, at)
     return None if percents is None else SplitTest(field.name, operator, *places(positive, percents), percents)
 
 
-def _count_condition(field: CountField, operator: Operator, rule: dict[str, object], spot: Spot) -> Condition | None:
+def _count_condition(field: CountField, operator: Operator, rule: dict[str, object], at: Location) -> Condition | None:
     days: int | None = None
     if "days" in rule:
-        days = read_integer(rule["days"], spot.key("days"), least=1, most=MOST_DAYS)
-    operand = read_count(rule.get("value"), operator, spot.key("value"))
+        days = read_integer(rule["days"], at.key("days"), least=1, most=MOST_DAYS)
+    operand = read_count(rule.get("value"), operator, at.key("value"))
     return None if operand is None else CountTest(field.pixel, days, operator, operand)

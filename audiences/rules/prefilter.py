@@ -1,8 +1,8 @@
-"""Which of many rules can be true for a profile at all: most are ruled out by one look at one value.
+"""Rules out, before they are evaluated, the rules that cannot be true for a profile: most by one look at one value.
 
-A rule's gate is a few conditions of which at least one holds wherever the rule is true, or may become true by time
-alone. Gates that compare the same field with constants are found by looking its value up, however many there are;
-so what an event costs does not grow with the rules that it leaves false.
+The necessary conditions of a rule are a few conditions of which at least one holds wherever the rule is true, or may
+become true by time alone. Those that compare the same field with constants are found by looking the value up, however
+many there are: the cost of an event does not grow with the rules that it leaves false.
 """
 
 from bisect import bisect_left, bisect_right
@@ -17,7 +17,7 @@ from audiences.rules.nodes import Combinator, CountTest, Group, Node, ValueField
 from audiences.rules.operators import Operator, polarity
 from audiences.rules.subject import Json, Subject
 
-Gate = tuple[ValueTest | CountTest, ...]
+Conditions = tuple[ValueTest | CountTest, ...]
 
 _LIKELIHOOD: dict[Operator, int] = {
     operator: place
@@ -43,54 +43,57 @@ _FROM = (Operator.MORE, Operator.MORE_OR_EQUAL)
 _UP_TO = (Operator.LESS, Operator.LESS_OR_EQUAL)
 
 
-def gate(node: Node) -> Gate | None:
-    """Where none of these conditions holds, the node is false and stays so until something happens. None: it has
-    no such conditions, and has to be asked each time."""
+def necessary_conditions(node: Node) -> Conditions | None:
+    """Returns conditions without which the node is false, and stays false until something happens.
+
+    None: it has no such conditions, and has to be evaluated each time.
+    """
     match node:
         case ValueTest() | CountTest(days=None) if not polarity(node.operator)[1]:
             return (node,)
         case Group(negated=False, combinator=Combinator.AND):
-            found = [one for one in map(gate, node.children) if one is not None]
+            found = [one for one in map(necessary_conditions, node.children) if one is not None]
             return min(found, key=_likelihood) if found else None
         case Group(negated=False, combinator=Combinator.OR):
-            gates = [gate(child) for child in node.children]
-            return sum((one for one in gates if one), ()) if all(gates) else None
+            of_each = [necessary_conditions(child) for child in node.children]
+            return sum((one for one in of_each if one), ()) if all(of_each) else None
     return None
 
 
-def _likelihood(of: Gate) -> tuple[int, int]:
+def _likelihood(of: Conditions) -> tuple[int, int]:
     return max(_LIKELIHOOD[condition.operator] for condition in of), len(of)
 
 
-class Gates:
-    """The gates of some rules (None: one that has to be asked each time), which answer to their places."""
+class Prefilter:
+    """The necessary conditions of some rules, each known by its place. A rule that is None is evaluated each time."""
 
     def __init__(self, rules: Iterable[Node | None]) -> None:
-        fields: dict[ValueField | int, _Field] = {}
-        self._open: list[int] = []
+        fields: dict[ValueField | int, _FieldConditions] = {}
+        self._always: list[int] = []
         for place, rule in enumerate(rules):
-            conditions = None if rule is None else gate(rule)
+            conditions = None if rule is None else necessary_conditions(rule)
             if conditions is None:
-                self._open.append(place)
+                self._always.append(place)
             for condition in conditions or ():
                 key = condition.field if isinstance(condition, ValueTest) else condition.pixel
                 if key not in fields:
-                    fields[key] = _Field(_reader(condition))
+                    fields[key] = _FieldConditions(_reader(condition))
                 fields[key].add(condition, place)
         self._fields = tuple(one.sorted() for one in fields.values())
 
-    def open_to(self, subject: Subject) -> set[int]:
-        """The places of the rules that may be true for the subject; the others are false until something happens."""
-        found = set(self._open)
+    def may_hold(self, subject: Subject) -> set[int]:
+        """Returns the places of the rules that may be true; the others are false until something happens."""
+        found = set(self._always)
         for one in self._fields:
-            one.let_in(one.read(subject), found)
+            one.add_matching(one.read(subject), found)
         return found
 
 
 @dataclass(slots=True)
 class _Constants:
-    """What a field is compared with, of one kind (text, or numbers as floats: exact comparisons round to these, so
-    none is missed)."""
+    """What a field is compared with, of one kind: text, or numbers as floats (exact comparisons round to these, so
+    none is missed).
+    """
 
     equal: dict[Any, list[int]] = field(default_factory=lambda: defaultdict(list))
     from_: list[tuple[Any, int]] = field(default_factory=list)
@@ -104,7 +107,7 @@ class _Constants:
         self.lows, self.low_places = _unzipped(sorted(self.from_))
         self.highs, self.high_places = _unzipped(sorted(self.up_to))
 
-    def let_in(self, value: Any, found: set[int]) -> None:
+    def add_matching(self, value: Any, found: set[int]) -> None:
         if value in self.equal:
             found.update(self.equal[value])
         if self.lows:
@@ -117,8 +120,8 @@ def _unzipped(pairs: Sequence[tuple[Any, int]]) -> tuple[list[Any], list[int]]:
     return [constant for constant, _ in pairs], [place for _, place in pairs]
 
 
-class _Field:
-    """All gates that ask about one field."""
+class _FieldConditions:
+    """All necessary conditions that ask about one field."""
 
     def __init__(self, read: Callable[[Subject], Json]) -> None:
         self.read = read
@@ -146,21 +149,22 @@ class _Field:
         else:
             kind.equal[kept].append(place)
 
-    def sorted(self) -> "_Field":
+    def sorted(self) -> "_FieldConditions":
         self._texts.sort()
         self._numbers.sort()
         self._tested = tuple(self._tests.values())
         return self
 
-    def let_in(self, value: Json, found: set[int]) -> None:
+    def add_matching(self, value: Json, found: set[int]) -> None:
         if value is None:
             return
-        for element in value if type(value) is list else (value,):
+        elements: Any = value if type(value) is list else (value,)
+        for element in elements:
             kind = type(element)
             if kind is str:
-                self._texts.let_in(element, found)
+                self._texts.add_matching(element, found)
             elif kind is int or kind is float:
-                self._numbers.let_in(float(element), found)  # type: ignore[arg-type]  # a number, by its exact type
+                self._numbers.add_matching(float(element), found)
         for test, places in self._tested:
             if test(value):
                 found.update(places)

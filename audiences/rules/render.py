@@ -3,15 +3,14 @@
 import json
 from collections.abc import Mapping
 
-from audiences.rules.moments import timestamp_text
 from audiences.rules.nodes import (
     Active,
     ActivityWindow,
     Belonging,
+    BelongingKind,
     Condition,
     CountTest,
     Group,
-    Kind,
     Node,
     Scalar,
     SplitTest,
@@ -20,6 +19,7 @@ from audiences.rules.nodes import (
     ValueWindow,
 )
 from audiences.rules.operators import Operator, polarity
+from audiences.rules.values import timestamp_text
 from profiles.paths import join_path
 
 Names = Mapping[str, str]
@@ -57,13 +57,13 @@ _COUNT_PHRASES = {
     Operator.MORE_OR_EQUAL: "at least {}",
     Operator.BETWEEN: "between {} and {}",
 }
-_BELONGING_PHRASES = {Kind.AUDIENCE: "in audience {}", Kind.PLATFORM: "known on platform {}"}
+_BELONGING_PHRASES = {BelongingKind.AUDIENCE: "in audience {}", BelongingKind.PLATFORM: "known on platform {}"}
 _UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000), ("millisecond", 1))
 
 
 def render(node: Node, names: Names | None = None) -> str:
-    """The rule in words. `names` gives what people call a thing, by `attribute.<path>`, `dimension.<name>`,
-    `pixel.<id>`, `audience.<id>` or `platform.<pl>`; without one its path or id stands.
+    """Returns the rule in words. `names` gives what people call a thing, by `attribute.<path>`, `dimension.<name>`,
+    `pixel.<id>`, `audience.<id>` or `platform.<pl>`; a thing without a name is called by its path or id.
     """
     known = names or {}
     if not isinstance(node, Group):
@@ -79,26 +79,27 @@ def _bracketed(child: Node, names: Names, *, alone: bool) -> str:
     return text if plain else f"({text})"
 
 
-def _condition(node: Condition, names: Names) -> str:  # noqa: PLR0911 (one for each kind of condition)
+def _condition(node: Condition, names: Names) -> str:
     match node:
         case ValueTest():
-            return f"{_field(node.field, names)} {_tested(node)}"
+            text = f"{_field(node.field, names)} {_tested(node)}"
         case ValueWindow():
-            return f"{_field(node.field, names)} is {_window(node.operator, node.length_ms)}"
+            text = f"{_field(node.field, names)} is {_window(node.operator, node.length_ms)}"
         case CountTest():
-            return f"{_named('pixel', node.pixel, names)} {_counted(node)}"
+            text = f"{_named('pixel', node.pixel, names)} {_counted(node)}"
         case ActivityWindow():
             pixel, window = _named("pixel", node.pixel, names), _window(node.operator, node.length_ms)
-            return f"{pixel} {node.moment} seen {window}"
+            text = f"{pixel} {node.moment} seen {window}"
         case Belonging():
             ids = [names.get(f"{node.kind}.{number}", str(number)) for number in node.ids]
             phrase = _BELONGING_PHRASES[node.kind].format(_either(ids))
-            return f"not {phrase}" if polarity(node.operator)[1] else phrase
+            text = f"not {phrase}" if polarity(node.operator)[1] else phrase
         case SplitTest():
             percents = [f"{percent} %" for percent in node.percents]
-            return f"place in split {node.name} {_VALUE_PHRASES[node.operator].format(*percents)}"
+            text = f"place in split {node.name} {_VALUE_PHRASES[node.operator].format(*percents)}"
         case Active():
-            return f"seen {_window(node.operator, node.length_ms)}"
+            text = f"seen {_window(node.operator, node.length_ms)}"
+    return text
 
 
 def _field(field: ValueField, names: Names) -> str:

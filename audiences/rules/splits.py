@@ -10,25 +10,25 @@ from fractions import Fraction
 from hashlib import md5
 from uuid import UUID
 
-from audiences.rules.numbers import Number
 from audiences.rules.operators import Operator
+from audiences.rules.values import Number
 
 PLACES = 2**32
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def place(name: str, user: UUID) -> int:
-    """The user's place, from 0 up to `PLACES`."""
+    """Returns the user's place, from 0 up to `PLACES`."""
     return int.from_bytes(md5(f"{name}:{user}".encode(), usedforsecurity=False).digest()[:4])
 
 
 def percent(of: int) -> float:
-    """A place as percent, for people."""
+    """Returns a place as percent, for people."""
     return round(of * 100 / PLACES, 4)
 
 
 def places(positive: Operator, percents: tuple[Number, ...]) -> tuple[int, int]:
-    """The places, from the first up to but without the second, whose percents match."""
+    """Returns the places, from the first up to but without the second, whose percents match."""
     ends = [Fraction(repr(one)) * PLACES / 100 for one in percents]
     match positive:
         case Operator.LESS:

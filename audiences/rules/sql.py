@@ -4,25 +4,25 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any
 
-from audiences.rules.moments import DAY_MS
 from audiences.rules.nodes import (
     Active,
     ActivityWindow,
     Belonging,
+    BelongingKind,
     Condition,
     CountTest,
     Group,
-    Kind,
     Node,
-    Source,
     SplitTest,
     ValueField,
+    ValueSource,
     ValueTest,
     ValueWindow,
 )
 from audiences.rules.operators import polarity
 from audiences.rules.sql_matching import count_sql, moments_around, value_sql, value_window_sql
 from audiences.rules.sql_text import Sql, compose, integer_value, integers_value, join, text_value
+from audiences.rules.values import DAY_MS
 
 _TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
 
@@ -43,7 +43,7 @@ class SqlTables:
 
 
 def to_sql(node: Node, *, now_ms: int, tables: SqlTables) -> tuple[str, list[Any]]:
-    """An expression, true or false and never NULL, over a profile row `p` (bucket, user_id, attributes,
+    """Returns an expression, true or false and never NULL, over a profile row `p` (bucket, user_id, attributes,
     dimensions, activity), and the values for its `%s`, as psycopg takes them.
     """
     sql = Translator(now_ms, tables).node(node)
@@ -52,7 +52,7 @@ def to_sql(node: Node, *, now_ms: int, tables: SqlTables) -> tuple[str, list[Any
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """One moment's reading; `node` answers the expression of a tree or of a part of it."""
+    """Translates for one moment; `node` returns the expression of a tree or of a part of it."""
 
     now: int
     tables: SqlTables
@@ -60,27 +60,29 @@ class Translator:
     def node(self, node: Node) -> Sql:
         if isinstance(node, Group):
             joined = join(node.combinator.upper(), [self.node(child) for child in node.children])
-            return _turned(joined) if node.negated else joined
+            return _not(joined) if node.negated else joined
         positive = self.condition(node)
-        return _turned(positive) if polarity(node.operator)[1] else compose("({it})", it=positive)
+        return _not(positive) if polarity(node.operator)[1] else compose("({it})", it=positive)
 
-    def condition(self, node: Condition) -> Sql:  # noqa: PLR0911 (one for each kind of condition)
+    def condition(self, node: Condition) -> Sql:
+        """Returns the expression of a condition by its positive operator."""
         positive, _ = polarity(node.operator)
         match node:
             case ValueTest():
-                return value_sql(value_of(node.field), positive, node.operand)
+                found = value_sql(value_of(node.field), positive, node.operand)
             case ValueWindow():
-                return value_window_sql(value_of(node.field), positive, node.length_ms, self.now)
+                found = value_window_sql(value_of(node.field), positive, node.length_ms, self.now)
             case CountTest():
-                return count_sql(self.count(node), positive, node.operand)
+                found = count_sql(self.count(node), positive, node.operand)
             case ActivityWindow():
-                return self.activity_window(node)
+                found = self.activity_window(node)
             case Belonging():
-                return self.belonging(node)
+                found = self.belonging(node)
             case SplitTest():
-                return placed(node)
+                found = split_sql(node)
             case Active():
-                return self.active(node)
+                found = self.active(node)
+        return found
 
     def count(self, node: CountTest) -> Sql:
         activity = key_of(Sql("p.activity"), str(node.pixel))
@@ -116,7 +118,7 @@ class Translator:
 
     def belonging(self, node: Belonging) -> Sql:
         ids = integers_value(node.ids)
-        if node.kind is Kind.AUDIENCE:
+        if node.kind is BelongingKind.AUDIENCE:
             return compose(
                 "EXISTS (SELECT 1 FROM {table} m WHERE m.bucket = p.bucket AND m.audience_id = ANY({ids})"
                 " AND m.user_id = p.user_id AND m.member)",
@@ -131,7 +133,7 @@ class Translator:
         )
 
 
-def placed(node: SplitTest) -> Sql:
+def split_sql(node: SplitTest) -> Sql:
     return compose(
         "(('x' || left(md5({name} || ':' || p.user_id::text), 8))::bit(32)::bigint BETWEEN {low} AND {high})",
         name=text_value(node.name),
@@ -140,17 +142,17 @@ def placed(node: SplitTest) -> Sql:
     )
 
 
-def _turned(sql: Sql) -> Sql:
+def _not(sql: Sql) -> Sql:
     return compose("NOT ({it})", it=sql)
 
 
 def key_of(value: Sql, key: str) -> Sql:
-    """What an object holds under a key; `->` with text, unlike `#>`, enters no list."""
+    """Returns what an object holds under a key; `->` with text, unlike `#>`, enters no list."""
     return compose("({value} -> {key})", value=value, key=text_value(key))
 
 
 def value_of(field: ValueField) -> Sql:
-    value = Sql("p.dimensions" if field.source is Source.DIMENSION else "p.attributes")
+    value = Sql("p.dimensions" if field.source is ValueSource.DIMENSION else "p.attributes")
     for key in field.keys:
         value = key_of(value, key)
     return value

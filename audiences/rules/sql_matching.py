@@ -1,4 +1,4 @@
-"""Values against constants, in SQL: the same table of positive operators as `matching`, the same law of
+"""Compares values with constants, in SQL: the same table of positive operators as `matching`, the same law of
 lists. Every expression is true or false, never NULL.
 
 `jsonb` compares numbers as exact decimals; text is compared in `COLLATE "C"`, which orders UTF-8 by code
@@ -8,7 +8,6 @@ point. `a @> b` with a scalar b holds where a equals b or is a list with that el
 from collections.abc import Callable
 from typing import Any
 
-from audiences.rules.moments import seconds_text
 from audiences.rules.nodes import Operand, Scalar
 from audiences.rules.operators import Operator
 from audiences.rules.sql_text import (
@@ -20,6 +19,7 @@ from audiences.rules.sql_text import (
     json_values,
     text_value,
 )
+from audiences.rules.values import seconds_text
 from audiences.rules.windows import SPANS
 
 Test = Callable[[Sql], Sql]

@@ -16,7 +16,7 @@ class Sql:
 
 
 def compose(template: str, **parts: Sql) -> Sql:
-    """The template with each `{name}` filled by that part, its values in the order of the text."""
+    """Returns the template with each `{name}` filled by that part, its values in the order of the text."""
     text, values = "", list[object]()
     for literal, name, _, _ in Formatter().parse(template):
         text += literal
@@ -27,9 +27,15 @@ def compose(template: str, **parts: Sql) -> Sql:
 
 
 def join(word: str, parts: list[Sql]) -> Sql:
-    """The parts with a word between them, in brackets."""
+    """Returns the parts with a word between them, in brackets."""
     values = tuple(value for part in parts for value in part.values)
     return Sql(f"({f' {word} '.join(part.text for part in parts)})", values)
+
+
+def join_list(parts: list[Sql]) -> Sql:
+    """Returns the parts with commas between them, in brackets."""
+    values = tuple(value for part in parts for value in part.values)
+    return Sql(f"({', '.join(part.text for part in parts)})", values)
 
 
 def text_value(value: str) -> Sql:

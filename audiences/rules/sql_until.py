@@ -1,4 +1,5 @@
-"""Until when the answer of a rule in SQL holds: the moment to look again, as the predicate gives it or earlier.
+"""Translates into SQL until when the answer of a rule holds: the moment to look again, as the predicate gives it or
+earlier.
 
 Windows answer exactly as `windows.in_any_span` does. A count in the last days holds until the day leaves the
 window with which it falls below what the test asks. A group holds until the first of its parts may turn; never,
@@ -6,7 +7,6 @@ where a part decides it for good.
 """
 
 from audiences.rules.dependencies import changes_with_time
-from audiences.rules.moments import DAY_MS, END_OF_TIME_MS
 from audiences.rules.nodes import (
     Active,
     ActivityWindow,
@@ -18,13 +18,14 @@ from audiences.rules.nodes import (
 )
 from audiences.rules.operators import Operator, polarity
 from audiences.rules.sql import SqlTables, Translator, key_of, value_of
-from audiences.rules.sql_text import Sql, compose, integer_value, join, text_value
+from audiences.rules.sql_text import Sql, compose, integer_value, join, join_list, text_value
+from audiences.rules.values import DAY_MS, END_OF_TIME_MS
 
 NEVER = Sql("NULL::bigint")
 
 
 def until_sql(node: Node, *, now_ms: int, tables: SqlTables) -> Sql:
-    """A bigint over a profile row `p`: unix ms later than now, or NULL for never."""
+    """Returns a bigint over a profile row `p`: unix ms later than now, or NULL for never."""
     return _until(node, Translator(now_ms, tables))
 
 
@@ -137,8 +138,3 @@ def _group(group: Group, reading: Translator) -> Sql:
 def _decides(child: Node, decisive: bool, reading: Translator) -> Sql:
     truth = reading.node(child)
     return truth if decisive else compose("NOT ({truth})", truth=truth)
-
-
-def join_list(parts: list[Sql]) -> Sql:
-    values = tuple(value for part in parts for value in part.values)
-    return Sql(f"({', '.join(part.text for part in parts)})", values)

@@ -1,4 +1,4 @@
-"""Whom a rule is asked about."""
+"""The user for whom a rule is evaluated."""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ NOBODY = UUID(int=0)
 
 
 @dataclass(slots=True)
-class Facts:
+class PlainSubject:
     """A subject in plain values."""
 
     attributes: Mapping[str, Json] = field(default_factory=dict)

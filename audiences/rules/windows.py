@@ -1,4 +1,4 @@
-"""Conditions that time alone can turn: each answers true or false, and until when.
+"""Conditions that time alone can turn: each is true or false, and until when.
 
 `now` and the moments returned are unix milliseconds. A moment t lies within the last d where
 0 <= now - t < d, so t itself is inside and t + d is not; within the next d where 0 < t - now <= d,
@@ -8,9 +8,9 @@ so t - d is inside and t itself is not.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from audiences.rules.moments import DAY_MS, announced, seconds_to_ms
 from audiences.rules.operators import Operator
 from audiences.rules.subject import Json
+from audiences.rules.values import DAY_MS, announced, seconds_to_ms
 
 Verdict = tuple[bool, int | None]
 """Truth, and the earliest moment at which it may be another although nothing happened; none: never."""
@@ -51,8 +51,8 @@ def in_any_span(spans: Iterable[Span], now: int) -> Verdict:
 
 def moments_in(value: Json) -> list[int]:
     """The moments a value holds, in milliseconds: its numbers are unix seconds, the rest is no moment."""
-    elements = value if isinstance(value, list) else [value]
-    return [seconds_to_ms(element) for element in elements if type(element) in (int, float)]  # type: ignore[arg-type]
+    elements: list[Any] = value if isinstance(value, list) else [value]
+    return [seconds_to_ms(element) for element in elements if type(element) in (int, float)]
 
 
 def recent_count(activity: Mapping[str, Any] | None, days: int, test: Callable[[int], bool], now: int) -> Verdict:

@@ -59,7 +59,7 @@ class AudienceForm(TriedFirst):
             return super().refused(error)
         self.add_error(
             "rule",
-            [f"{fault.place}: {fault.message}" if fault.place else fault.message for fault in error.errors],
+            [f"{fault.path}: {fault.message}" if fault.path else fault.message for fault in error.errors],
         )
         return True
 

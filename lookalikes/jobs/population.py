@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from audiences.rules.subject import Facts
+from audiences.rules.subject import PlainSubject
 from core.database import Connection
 from core.json_values import loads
 from lookalikes.scoring.fields import Field, Source
@@ -57,21 +57,21 @@ def audiences_of(fields: tuple[Field, ...]) -> tuple[int, ...]:
     return tuple(int(field.keys[0]) for field in fields if field.source is Source.AUDIENCE)
 
 
-def everybody(connection: Connection, crowd: Crowd, bucket: int) -> Iterator[tuple[bytes, Facts]]:
+def everybody(connection: Connection, crowd: Crowd, bucket: int) -> Iterator[tuple[bytes, PlainSubject]]:
     """All the bucket's eligible profiles, by the 16 bytes of the user."""
     return _stream(connection, crowd, bucket, EVERYBODY, {})
 
 
 def members(
     connection: Connection, crowd: Crowd, bucket: int, share: float, random_state: int
-) -> Iterator[tuple[bytes, Facts]]:
+) -> Iterator[tuple[bytes, PlainSubject]]:
     """A share of those in the seed."""
     return _stream(connection, crowd, bucket, MEMBERS, _chosen(share, random_state))
 
 
 def others(
     connection: Connection, crowd: Crowd, bucket: int, share: float, random_state: int
-) -> Iterator[tuple[bytes, Facts]]:
+) -> Iterator[tuple[bytes, PlainSubject]]:
     """A share of those who are not."""
     return _stream(connection, crowd, bucket, OTHERS, _chosen(share, random_state))
 
@@ -87,14 +87,14 @@ def _chosen(share: float, random_state: int) -> dict[str, int]:
 
 def _stream(
     connection: Connection, crowd: Crowd, bucket: int, statement: str, more: dict[str, int]
-) -> Iterator[tuple[bytes, Facts]]:
+) -> Iterator[tuple[bytes, PlainSubject]]:
     values = {"bucket": bucket, "customer": crowd.customer, "seed": crowd.seed, **more}
     with connection.transaction(), connection.cursor(name="people", binary=True) as people:
         belonging = _belonging(connection.cursor(binary=True), crowd, bucket)
         people.itersize = CHUNK
         people.execute(statement, values)
         for user, attributes, dimensions, activity in people:
-            yield user, Facts(loads(attributes), loads(dimensions), _decode(activity), belonging.get(user, ()))
+            yield user, PlainSubject(loads(attributes), loads(dimensions), _decode(activity), belonging.get(user, ()))
 
 
 def _belonging(cursor: psycopg.Cursor[Any], crowd: Crowd, bucket: int) -> dict[bytes, set[int]]:

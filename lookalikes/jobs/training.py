@@ -13,7 +13,7 @@ from django.db.models import Max, Q
 from audiences.models import Audience
 from audiences.references import dependencies_of_audiences
 from audiences.rules.dependencies import with_each_pixel
-from audiences.rules.subject import Facts
+from audiences.rules.subject import PlainSubject
 from audiences.schema import schema_of
 from audiences.services import size
 from core.clock import milliseconds
@@ -120,7 +120,7 @@ def _train(
     now: datetime,
     run: Map[Any, Any],
     figures: dict[str, Any],
-) -> tuple[Trained, Sequence[Facts]]:
+) -> tuple[Trained, Sequence[PlainSubject]]:
     Progress(audience.id, "looking", 1)
     crowd = Crowd(audience.customer_id, audience.seed_id or 0, tuple(ground.candidates.audiences))
     sample = _sample(crowd, sizes, random_state)
@@ -131,10 +131,10 @@ def _train(
     return train(tuple(choice.fields), examples, random_state), sample
 
 
-def _sample(crowd: Crowd, sizes: Sizes, random_state: int) -> list[Facts]:
+def _sample(crowd: Crowd, sizes: Sizes, random_state: int) -> list[PlainSubject]:
     """Some of the seed and some of the others, from as few buckets as hold enough."""
     connection = readers._connection()
-    found: list[Facts] = []
+    found: list[PlainSubject] = []
     for people, there in ((population.members, sizes.members), (population.others, sizes.population - sizes.members)):
         taken = 0
         for bucket in _turned(crowd.customer, random_state):

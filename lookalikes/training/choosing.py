@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from audiences.rules.schema import AttributeType
+from audiences.rules.operators import AttributeType
 from audiences.rules.subject import Subject
 from lookalikes.scoring.fields import Field, Reading, Source, text_of
 from lookalikes.scoring.reader import DAY_MS, numbers_of, values

@@ -14,7 +14,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from audiences.rules.errors import Spot
+from audiences.rules.errors import Location
 from audiences.rules.fields import operators_of, read_field
 from audiences.rules.parse import parse
 from audiences.schema import schema_of
@@ -95,7 +95,7 @@ def test_fields__are_those_that_the_parser_takes__with_its_operators(admin_clien
     assert {"attribute.a.string", "pixel.7.count", "dimension._geo_c", "platform", "split.control"} <= set(fields)
     assert not {"attribute.hidden", "audience"} & set(fields)
     for name, field in fields.items():
-        read = read_field(name, schema_of(1), Spot("", []))
+        read = read_field(name, schema_of(1), Location("", []))
         assert read is not None
         assert set(field["operators"]) == set(operators_of(read)) <= set(told["words"])
     assert fields["platform"]["choices"] == [[9, "Ads <b>"]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from audiences.rules.dependencies import AudienceDependencies, is_built_on_lookalike
-from audiences.rules.subject import Facts
+from audiences.rules.subject import PlainSubject
 from lookalikes.scoring.exclusion import defining, telling_audiences
 from lookalikes.scoring.fields import Field, Reading, Source
 from lookalikes.scoring.reach import Reach, read_reach
@@ -18,9 +18,9 @@ from lookalikes.training.figures import drift, threshold_of
 NOW = 1_700_000_000_000
 
 
-def people(count: int = 200) -> list[Facts]:
+def people(count: int = 200) -> list[PlainSubject]:
     return [
-        Facts({"id": f"u{n}", "city": f"c{n % 4}", "age": n, "kids": n % 3, "code": n % 7}, {"_os": f"o{n % 2}"})
+        PlainSubject({"id": f"u{n}", "city": f"c{n % 4}", "age": n, "kids": n % 3, "code": n % 7}, {"_os": f"o{n % 2}"})
         for n in range(count)
     ]
 

@@ -12,7 +12,7 @@ from audiences.attributes import set_attribute
 from audiences.explaining import explain
 from audiences.models import Audience, Membership
 from audiences.rules.errors import RuleError
-from audiences.rules.subject import Facts
+from audiences.rules.subject import PlainSubject
 from audiences.services import AudienceInUseError
 from core.transactions import plain_cursor
 from lookalikes import orders
@@ -35,7 +35,7 @@ def scores(shop: Shop, audience: Audience) -> dict[UUID, float]:
     assert content is not None
     score, now = scorer(decode_model(bytes(content))), now_ms()
     rows = Profile.objects.filter(customer_id=shop.customer.m, confirmed=True, opted_out=False)
-    return {p.user_id: score(Facts(p.attributes, p.dimensions, p.activity), now) for p in rows}
+    return {p.user_id: score(PlainSubject(p.attributes, p.dimensions, p.activity), now) for p in rows}
 
 
 def exact_members(shop: Shop, audience: Audience) -> set[UUID]:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiences.rules.subject import Facts
+from audiences.rules.subject import PlainSubject
 from lookalikes.scoring.fields import SLOTS, Field, Reading, Source
 from lookalikes.scoring.model import GRAIN, LARGEST, Model, decode_model, encode_model, exact, scorer
 from lookalikes.scoring.reader import DAY_MS, reader
@@ -37,7 +37,7 @@ activities = st.integers(0, NOW).flatmap(
     lambda last: st.integers(1, 9).map(lambda n: {"first": last, "last": last, "total": n, "days": {"1": n}})
 )
 profiles = st.builds(
-    Facts,
+    PlainSubject,
     st.fixed_dictionaries({}, optional=dict.fromkeys(("city", "likes", "age", "born", "address"), values))
     | st.fixed_dictionaries({"address": st.fixed_dictionaries({"zip": values})}),
     st.fixed_dictionaries({}, optional={"_geo_c": scalars}),
@@ -55,7 +55,7 @@ def model_of(found: list[list[int]], weights: list[float]) -> Model:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(profiles, min_size=1, max_size=5), st.lists(st.floats(-50, 50), min_size=1, max_size=7))
-def test_score__of_an_event__is_the_bulk_score(people: list[Facts], weights: list[float]) -> None:
+def test_score__of_an_event__is_the_bulk_score(people: list[PlainSubject], weights: list[float]) -> None:
     read, rows = reader(FIELDS), Rows()
     found = [read(person, NOW) for person in people]
     for slots in found:
@@ -80,7 +80,7 @@ def test_weights__added_in_any_order__give_one_sum(weights: list[float], draw: A
 
 
 def features(*fields: Field, **known: Any) -> set[int]:
-    found = reader(fields)(Facts(known), NOW)
+    found = reader(fields)(PlainSubject(known), NOW)
     assert all(0 <= slot < SLOTS for slot in found)
     assert len(set(found)) == len(found)  # what is known twice counts once
     return set(found)
@@ -109,7 +109,7 @@ def test_edge__belongs_to_the_range_above_it() -> None:
 def test_age__turns_at_midnight_and_only_there() -> None:
     born = Field(Source.ATTRIBUTE, ("born",), Reading.AGE, (1,))
     read, today = reader([born]), NOW // DAY_MS
-    person = Facts({"born": today * 86_400 + 86_399})
+    person = PlainSubject({"born": today * 86_400 + 86_399})
     young = read(person, today * DAY_MS)
     assert read(person, (today + 1) * DAY_MS - 1) == young
     assert read(person, (today + 1) * DAY_MS) != young

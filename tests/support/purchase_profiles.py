@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiences.rules.subject import Facts
+from audiences.rules.subject import PlainSubject
 from local.demo.purchases import Entry, read_log
 from lookalikes.scoring.fields import Field
 from lookalikes.scoring.reader import DAY_MS, reader
@@ -24,7 +24,7 @@ EPOCH = date(1970, 1, 1)
 class Customers:
     """`labels`: 1 for those who bought again."""
 
-    profiles: list[Facts]
+    profiles: list[PlainSubject]
     labels: Numbers
     now_ms: int
 
@@ -54,9 +54,9 @@ def customers() -> Customers:
     return Customers([_profile(bought) for bought in before.values()], labels, cut * DAY_MS)
 
 
-def _profile(bought: list[Entry]) -> Facts:
+def _profile(bought: list[Entry]) -> PlainSubject:
     days = [(entry.day - EPOCH).days for entry in bought]
     counts = {str(day): days.count(day) for day in days}
     seen = {"first": min(days) * DAY_MS, "last": max(days) * DAY_MS, "total": len(days), "days": counts}
     known = {"spent": sum(entry.cents for entry in bought) / 100, "discs": sum(entry.discs for entry in bought)}
-    return Facts(known, {}, {"1": seen})
+    return PlainSubject(known, {}, {"1": seen})

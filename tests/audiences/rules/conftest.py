@@ -12,7 +12,7 @@ from django.db import connection
 from audiences.rules.nodes import Group, Node
 from audiences.rules.sql import SqlTables, to_sql
 from audiences.rules.sql_until import until_sql
-from audiences.rules.subject import Facts
+from audiences.rules.subject import PlainSubject
 from tests.audiences.rules.world import AUDIENCES, PLATFORMS
 
 TABLES = SqlTables(membership="rule_membership", mapping="rule_mapping")
@@ -30,9 +30,9 @@ _CLEAR = "DELETE FROM rule_profile; DELETE FROM rule_membership; DELETE FROM rul
 class Profiles:
     """Keeps subjects as rows and asks rules about them, all in one statement."""
 
-    stored: list[Facts]
+    stored: list[PlainSubject]
 
-    def store(self, subjects: Sequence[Facts]) -> None:
+    def store(self, subjects: Sequence[PlainSubject]) -> None:
         self.stored = [replace(subject, user_id=UUID(int=i)) for i, subject in enumerate(subjects)]
         with connection.cursor() as cursor:
             cursor.execute(_CLEAR)
@@ -77,7 +77,7 @@ class Profiles:
             cursor.execute(f"SELECT {columns} FROM rule_profile p ORDER BY user_id", values)
             return [list(row) for row in cursor.fetchall()]
 
-    def read_back(self, reader: Callable[[str], Any]) -> list[Facts]:
+    def read_back(self, reader: Callable[[str], Any]) -> list[PlainSubject]:
         """The subjects as the database hands them back, through some reader of JSON."""
         with connection.cursor() as cursor:
             cursor.execute(
@@ -87,12 +87,12 @@ class Profiles:
         return [_as_stored(map(reader, row), stored) for row, stored in zip(rows, self.stored, strict=True)]
 
 
-def _as_stored(documents: Iterable[Any], subject: Facts) -> Facts:
+def _as_stored(documents: Iterable[Any], subject: PlainSubject) -> PlainSubject:
     attributes, dimensions, activity = documents
-    return Facts(attributes, dimensions, activity, subject.audiences, subject.platforms, subject.user_id)
+    return PlainSubject(attributes, dimensions, activity, subject.audiences, subject.platforms, subject.user_id)
 
 
-def _documents(subject: Facts) -> list[str]:
+def _documents(subject: PlainSubject) -> list[str]:
     return [json.dumps(document) for document in (subject.attributes, subject.dimensions, subject.activity)]
 
 

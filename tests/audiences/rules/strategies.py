@@ -4,7 +4,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from audiences.rules.numbers import canonical_number
 from audiences.rules.operators import (
     OF_COUNT,
     OF_MOMENT,
@@ -13,11 +12,12 @@ from audiences.rules.operators import (
     PRESENCE,
     TEXT,
     WINDOWS,
+    AttributeType,
     Operator,
     polarity,
 )
-from audiences.rules.schema import AttributeType
-from audiences.rules.subject import Facts
+from audiences.rules.subject import PlainSubject
+from audiences.rules.values import canonical_number
 from tests.audiences.rules.world import (
     ATTRIBUTES,
     AUDIENCES,
@@ -213,7 +213,7 @@ def _keyed(kind: AttributeType) -> st.SearchStrategy[Any]:
 
 
 subjects = st.builds(
-    Facts,
+    PlainSubject,
     attributes=st.fixed_dictionaries(
         {},
         optional={

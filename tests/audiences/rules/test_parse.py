@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from audiences.rules.errors import RuleError
 from audiences.rules.evaluate import compile_rule
-from audiences.rules.nodes import Belonging, CountTest, Group, Kind, ValueTest
+from audiences.rules.nodes import Belonging, BelongingKind, CountTest, Group, ValueTest
 from audiences.rules.operators import Operator
 from audiences.rules.parse import parse
 from tests.audiences.rules import strategies
@@ -19,7 +19,7 @@ from tests.audiences.rules.world import NOW_S, WORLD, RuleJson, group, parsed, r
 def faults_of(rule_json: object) -> list[tuple[str, str]]:
     with pytest.raises(RuleError) as refusal:
         parse(rule_json, WORLD)
-    return [(fault.place, fault.message) for fault in refusal.value.errors]
+    return [(fault.path, fault.message) for fault in refusal.value.errors]
 
 
 @pytest.mark.parametrize(("condition", "part", "word"), REFUSED_CONDITIONS)
@@ -108,7 +108,9 @@ def test_parse__count__takes_whole_floats_and_days() -> None:
 
 
 def test_parse__repeated_ids__are_held_once() -> None:
-    assert parsed(rule("audience", "notIn", [4, 3, 4])).children == (Belonging(Kind.AUDIENCE, Operator.NOT_IN, (4, 3)),)
+    assert parsed(rule("audience", "notIn", [4, 3, 4])).children == (
+        Belonging(BelongingKind.AUDIENCE, Operator.NOT_IN, (4, 3)),
+    )
 
 
 def places_refused(rule_json: object) -> list[str]:
@@ -116,7 +118,7 @@ def places_refused(rule_json: object) -> list[str]:
     try:
         tree = parse(rule_json, WORLD)
     except RuleError as refusal:
-        return [fault.place for fault in refusal.errors] or pytest.fail("refused without a reason")
+        return [fault.path for fault in refusal.errors] or pytest.fail("refused without a reason")
     compile_rule(tree)
     return []
 

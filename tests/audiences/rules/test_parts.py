@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audiences.rules.dependencies import dependencies
-from audiences.rules.moments import parse_duration, parse_timestamp, seconds_text, seconds_to_ms
-from audiences.rules.numbers import canonical_number, exact
 from audiences.rules.render import render
 from audiences.rules.sql import SqlTables, to_sql
+from audiences.rules.values import canonical_number, exact, parse_duration, parse_timestamp, seconds_text, seconds_to_ms
 from profiles.paths import join_path, split_path
 from tests.audiences.rules.strategies import numbers
 from tests.audiences.rules.world import NOW, NOW_S, group, parsed, rule

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from audiences.rules.evaluate import compile_rule
 from audiences.rules.parse import expiring, parse
-from audiences.rules.subject import Facts
+from audiences.rules.subject import PlainSubject
 from core.json_values import loads
 from tests.audiences.rules import strategies
 from tests.audiences.rules.conftest import Profiles
@@ -21,17 +21,17 @@ READERS = (json.loads, loads)
 """Any reader, which hands a large float back as the integer the database writes, and the hub's own."""
 
 
-def holding(field: str, value: object) -> Facts:
+def holding(field: str, value: Any) -> PlainSubject:
     if value is MISSING:
-        return Facts()
+        return PlainSubject()
     if field == "dimension.cpid":
-        return Facts(dimensions={"cpid": value})  # type: ignore[dict-item]  # any JSON
+        return PlainSubject(dimensions={"cpid": value})
     documents: dict[str, dict[str, Any]] = {
         "attribute.any": {"any": value},
         "attribute.deep.er.any": {"deep": {"er": {"any": value}}},
         r"attribute.dot\.ted": {"dot.ted": value},
     }
-    return Facts(attributes=documents[field])
+    return PlainSubject(attributes=documents[field])
 
 
 def named(row: Row) -> str:
@@ -70,12 +70,12 @@ def test_sql__every_operator_and_kind_of_value__is_true_of_those_that_match(prof
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: json.dumps(case.rule))
 def test_predicate__windows_and_counts__is_true_until_the_moment_given(case: Case) -> None:
-    subject = Facts(attributes=case.attributes, activity=case.activity)
+    subject = PlainSubject(attributes=case.attributes, activity=case.activity)
     assert compile_rule(parsed(case.rule))(subject, NOW) == (case.truth, case.until)
 
 
 def test_sql__windows_and_counts__agrees_with_the_corpus(profiles: Profiles) -> None:
-    profiles.store([Facts(attributes=case.attributes, activity=case.activity) for case in CASES])
+    profiles.store([PlainSubject(attributes=case.attributes, activity=case.activity) for case in CASES])
     rows = profiles.ask([parsed(case.rule) for case in CASES], NOW)
     for index, case in enumerate(CASES):
         assert rows[index][index] is case.truth, case
@@ -90,7 +90,7 @@ def test_sql__windows_and_counts__agrees_with_the_corpus(profiles: Profiles) -> 
     now=strategies.nows,
 )
 def test_both_readings__generated_rules_and_profiles__agree(
-    profiles: Profiles, rules: list[Any], subjects: list[Facts], now: int
+    profiles: Profiles, rules: list[Any], subjects: list[PlainSubject], now: int
 ) -> None:
     groups = [parse(rule_json, WORLD) for rule_json in rules]
     predicates = [compile_rule(group) for group in groups]
@@ -110,7 +110,7 @@ def test_both_readings__generated_rules_and_profiles__agree(
     now=strategies.nows,
 )
 def test_sql__looks_again_when_the_predicate_does_or_earlier(
-    profiles: Profiles, rules: list[Any], ttl: int | None, subjects: list[Facts], now: int
+    profiles: Profiles, rules: list[Any], ttl: int | None, subjects: list[PlainSubject], now: int
 ) -> None:
     groups = [expiring(parse(rule_json, WORLD), ttl) for rule_json in rules]
     profiles.store(subjects)
@@ -133,7 +133,7 @@ def test_sql__counts_in_days__look_again_when_the_predicate_does_or_earlier(
     profiles: Profiles, rules: list[Any], activities: list[dict[str, Any]], now: int
 ) -> None:
     groups = [parsed(one) for one in rules]
-    profiles.store([Facts(activity={"12": activity}) for activity in activities])
+    profiles.store([PlainSubject(activity={"12": activity}) for activity in activities])
     for subject, looks in zip(profiles.stored, profiles.ask_until(groups, now), strict=True):
         for group, look in zip(groups, looks, strict=True):
             _, until = compile_rule(group)(subject, now)
@@ -142,7 +142,7 @@ def test_sql__counts_in_days__look_again_when_the_predicate_does_or_earlier(
 
 
 def test_sql__single_windows_and_counts__look_again_exactly_when_the_corpus_says(profiles: Profiles) -> None:
-    profiles.store([Facts(attributes=case.attributes, activity=case.activity) for case in CASES])
+    profiles.store([PlainSubject(attributes=case.attributes, activity=case.activity) for case in CASES])
     rows = profiles.ask_until([parsed(case.rule) for case in CASES], NOW)
     never = 2**60
     late = [case for index, case in enumerate(CASES) if (rows[index][index] or never) > (case.until or never)]

@@ -5,14 +5,14 @@ from hypothesis import given, settings
 from audiences.rules.evaluate import Predicate, compile_rule
 from audiences.rules.operators import Operator, polarity
 from audiences.rules.parse import parse
-from audiences.rules.subject import Facts
+from audiences.rules.subject import PlainSubject
 from tests.audiences.rules import strategies
 from tests.audiences.rules.world import DAY, NOW, TODAY, WORLD, RuleJson, parsed, rule
 
 NEGATIVES = {polarity(operator)[0]: operator for operator in Operator if polarity(operator)[1]}
 
 
-def moments_of_change(subject: Facts, now: int) -> list[int]:
+def moments_of_change(subject: PlainSubject, now: int) -> list[int]:
     """Later moments around which a window of the strategies may begin or end for this subject."""
     starts = [seen[key] for seen in subject.activity.values() for key in ("first", "last")]
     starts += [int(second * 1000) for second in _numbers(subject.attributes) if abs(second) < 1e10]
@@ -34,7 +34,7 @@ def _numbers(value: object) -> list[float]:
 
 @settings(max_examples=300, deadline=None)
 @given(rule_json=strategies.timed_rules, subject=strategies.subjects, now=strategies.nows)
-def test_until__nothing_happens__the_truth_holds_up_to_it(rule_json: RuleJson, subject: Facts, now: int) -> None:
+def test_until__nothing_happens__the_truth_holds_up_to_it(rule_json: RuleJson, subject: PlainSubject, now: int) -> None:
     predicate = compile_rule(parse(rule_json, WORLD))
     for moment in moments_of_change(subject, now):
         truth, until = predicate(subject, now)
@@ -48,7 +48,7 @@ def test_until__nothing_happens__the_truth_holds_up_to_it(rule_json: RuleJson, s
 @settings(max_examples=200, deadline=None)
 @given(rule_json=strategies.pixel_rules(), subject=strategies.subjects, now=strategies.nows)
 def test_until__of_one_pixel_condition__is_the_very_moment_it_turns(
-    rule_json: RuleJson, subject: Facts, now: int
+    rule_json: RuleJson, subject: PlainSubject, now: int
 ) -> None:
     predicate = compile_rule(parsed(rule_json))
     truth, until = predicate(subject, now)
@@ -59,7 +59,7 @@ def test_until__of_one_pixel_condition__is_the_very_moment_it_turns(
 @settings(max_examples=200, deadline=None)
 @given(rule_json=strategies.conditions, subject=strategies.subjects, now=strategies.nows)
 def test_negative_operator__any_condition__turns_the_truth_and_keeps_the_moment(
-    rule_json: RuleJson, subject: Facts, now: int
+    rule_json: RuleJson, subject: PlainSubject, now: int
 ) -> None:
     positive, _ = polarity(Operator(rule_json["operator"]))
     negative = NEGATIVES.get(positive)
@@ -72,7 +72,7 @@ def test_negative_operator__any_condition__turns_the_truth_and_keeps_the_moment(
 @settings(max_examples=200, deadline=None)
 @given(rule_json=strategies.rules, subject=strategies.subjects, now=strategies.nows)
 def test_negated_group__any_rule__turns_the_truth_and_keeps_the_moment(
-    rule_json: RuleJson, subject: Facts, now: int
+    rule_json: RuleJson, subject: PlainSubject, now: int
 ) -> None:
     truth, until = compile_rule(parse(rule_json, WORLD))(subject, now)
     turned = compile_rule(parse(rule_json | {"not": not rule_json["not"]}, WORLD))
@@ -86,7 +86,7 @@ NEVER_TRUE = rule("attribute.text", "=", "x")
 
 def until_of(*rules: RuleJson, combinator: str) -> int | None:
     predicate: Predicate = compile_rule(parsed(*rules, combinator=combinator))
-    return predicate(Facts(activity=RECENT), NOW)[1]
+    return predicate(PlainSubject(activity=RECENT), NOW)[1]
 
 
 def test_until__either_of_two_true_windows__lasts_as_long_as_the_longer() -> None:

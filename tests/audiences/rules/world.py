@@ -3,8 +3,8 @@
 from typing import Any
 
 from audiences.rules.nodes import Group
+from audiences.rules.operators import AttributeType
 from audiences.rules.parse import parse
-from audiences.rules.schema import AttributeType
 
 NOW_S = 1_709_164_800  # 2024-02-29T00:00:00Z, a leap day
 NOW = NOW_S * 1000

@@ -1,8 +1,13 @@
-"""Durations and moments. A moment is unix milliseconds (int); attributes hold unix seconds.
+"""The values that rules hold: numbers, durations and moments, in the form that both readings compare.
 
-A moment given in seconds may be finer than a millisecond; it is rounded *up*, which changes no answer:
-`now` is a whole millisecond, and `t <= now` as well as `t > now` hold for t exactly when they hold for
-t rounded up.
+Numbers stand as profiles keep them. `jsonb` keeps a float as the decimal its shortest repr writes, so an integral float
+beyond 64 bits has two values: Python's, and the integer its repr writes. `exact` gives the second one, the database's.
+All other kept numbers compare natively as their decimals do: shortest reprs keep the order of floats, and that of a
+float which is not integral never reaches an integer.
+
+A moment is unix milliseconds (int); attributes hold unix seconds. A moment given in seconds may be finer than a
+millisecond; it is rounded *up*, which changes no answer: `now` is a whole millisecond, and `t <= now` as well as
+`t > now` hold for t exactly when they hold for t rounded up.
 """
 
 import math
@@ -10,7 +15,31 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from audiences.rules.numbers import Number
+from core.json_values import canonical
+
+Number = int | float
+
+SMALLEST, LARGEST = -(2**63), 2**64 - 1
+
+
+def canonical_number(value: Number) -> Number:
+    """Returns the form in which profiles keep a number. Raises `ValueError` for NaN, infinities and integers that data
+    may not hold either: those beyond 64 bits, signed or not.
+    """
+    if isinstance(value, int) and not SMALLEST <= value <= LARGEST:
+        raise ValueError("an integer beyond 64 bits")
+    if not math.isfinite(value):
+        raise ValueError("not a finite number")
+    kept: Number = canonical(value)
+    return kept
+
+
+def exact(value: Number) -> Number:
+    """Returns the value as the database compares it: an integral float is the integer its repr writes."""
+    if isinstance(value, float) and value.is_integer():
+        return int(Decimal(repr(value)))
+    return value
+
 
 DAY_MS = 86_400_000
 END_OF_TIME_MS = 253_402_300_800_000
@@ -25,7 +54,7 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6})
 
 
 def parse_duration(text: str) -> int:
-    """Milliseconds of an ISO 8601 duration of weeks, days, hours, minutes and seconds, each optional, the
+    """Returns the milliseconds of an ISO 8601 duration of weeks, days, hours, minutes and seconds, each optional, the
     last one with a fraction; a day is 86,400 s. ValueError where it is none, or not above zero.
     """
     if _CALENDAR_UNITS.match(text):
@@ -43,7 +72,7 @@ def parse_duration(text: str) -> int:
 
 
 def parse_timestamp(text: str) -> Number:
-    """Unix seconds of an ISO 8601 date, or date and time; UTC where it names no zone. Int where whole.
+    """Returns the unix seconds of an ISO 8601 date, or date and time; UTC where it names no zone. Int where whole.
     ValueError where it is none.
     """
     if not _TIMESTAMP.fullmatch(text):
@@ -59,7 +88,7 @@ def parse_timestamp(text: str) -> Number:
 
 
 def timestamp_text(seconds: Number) -> str:
-    """ISO 8601 of unix seconds; the number itself where no calendar reaches."""
+    """Returns unix seconds as ISO 8601; the number itself where no calendar reaches."""
     try:
         return (_EPOCH + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
     except OverflowError:

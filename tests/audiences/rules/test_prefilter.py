@@ -1,4 +1,4 @@
-"""What a gate rules out is false, and stays so; and it rules out what a look at one value can."""
+"""What the prefilter rules out is false, and stays so; and it rules out what a look at one value can."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from audiences.rules.evaluate import compile_rule
 from audiences.rules.parse import parse
-from audiences.rules.prefilter import Gates
-from audiences.rules.subject import Facts
+from audiences.rules.prefilter import Prefilter
+from audiences.rules.subject import PlainSubject
 from tests.audiences.rules.strategies import nows, rules, subjects
 from tests.audiences.rules.world import NOW, WORLD, RuleJson, group, parsed, rule
 
@@ -17,12 +17,12 @@ FLAGS_AND_ONES = [group(rule("attribute.any", "contains", value)) for value in (
 
 
 @given(st.lists(rules, min_size=1, max_size=8), subjects, nows)
-@example(FLAGS_AND_ONES, Facts({"any": [True]}), NOW)
-def test_gates__rules_that_are_ruled_out__are_false_and_wait_for_no_moment(
-    written: list[RuleJson], subject: Facts, now: int
+@example(FLAGS_AND_ONES, PlainSubject({"any": [True]}), NOW)
+def test_prefilter__rules_that_are_ruled_out__are_false_and_wait_for_no_moment(
+    written: list[RuleJson], subject: PlainSubject, now: int
 ) -> None:
     nodes = [parse(one, WORLD) for one in written]
-    may_hold = Gates(nodes).open_to(subject)
+    may_hold = Prefilter(nodes).may_hold(subject)
     for place, node in enumerate(nodes):
         if place not in may_hold:
             assert compile_rule(node)(subject, now) == (False, None)
@@ -42,12 +42,13 @@ def test_gates__rules_that_are_ruled_out__are_false_and_wait_for_no_moment(
         (rule("attribute.text", "notNull"), None),
     ],
 )
-def test_gates__a_value_that_does_not_fit__rules_out_all_that_needs_it(condition: RuleJson, value: Any) -> None:
+def test_prefilter__a_value_that_does_not_fit__rules_out_all_that_needs_it(condition: RuleJson, value: Any) -> None:
     window, other = rule("pixel.12.last", "withinLast", "P1D"), rule("attribute.number", "notNull")
     key = condition["field"].removeprefix("attribute.")
     attributes: dict[str, Any] = {"number": 3, "text": "z"} | {key: value}
-    subject = Facts(attributes)
+    subject = PlainSubject(attributes)
     nested = group(window, group(condition, group(condition, combinator="or")))
-    assert Gates([parsed(condition), parse(nested, WORLD)]).open_to(subject) == set()
-    asked = Gates([parsed(condition, other, combinator="or"), parsed(condition, negated=True), None]).open_to(subject)
+    assert Prefilter([parsed(condition), parse(nested, WORLD)]).may_hold(subject) == set()
+    unlikely = [parsed(condition, other, combinator="or"), parsed(condition, negated=True), None]
+    asked = Prefilter(unlikely).may_hold(subject)
     assert asked >= {1, 2}
