@@ -29,15 +29,15 @@ from api.idempotency import once
 from api.resource import Resource
 from audiences import history as histories
 from audiences import overlaps, services
+from audiences.estimates import RuleEstimate, estimate_rule
 from audiences.explaining import explain
-from audiences.measuring import Measured, measure
+from audiences.history import NoSuchVersionError
 from audiences.models import Audience, AudienceVersion, Membership
 from audiences.references import refuse_cycle
 from audiences.rules.nodes import Group
 from audiences.rules.parse import parse
 from audiences.rules.render import render
 from audiences.schema import names_of, schema_of
-from audiences.versions import NoSuchVersionError
 from core.transactions import plain_cursor
 
 STEPS = ("hour", "day")
@@ -84,7 +84,7 @@ class AudienceViews(Resource[Audience]):
         """How many people a rule describes, before there is an audience."""
         body = _read(EstimateBody, request, self.get_serializer_context())
         rule = _parsed(body["customer"].pk, body["rule"])
-        found = measure(body["customer"].pk, rule)
+        found = estimate_rule(body["customer"].pk, rule)
         shown = {**_counts(found)["members"], "exact": found.exact, "sample": found.sample}
         return Response({**shown, "text": render(rule, names_of(body["customer"].pk))})
 
@@ -96,7 +96,7 @@ class AudienceViews(Resource[Audience]):
         rule = _parsed(audience.customer_id, _read(RuleBody, request)["rule"])
         with refusals():
             refuse_cycle(audience, rule)
-        found = measure(audience.customer_id, rule, audience)
+        found = estimate_rule(audience.customer_id, rule, audience)
         return Response({**_counts(found), "exact": found.exact, "text": render(rule, names_of(audience.customer_id))})
 
     @extend_schema(
@@ -167,7 +167,7 @@ def _parsed(customer: int, rule: object) -> Group:
         return parse(rule, schema_of(customer))
 
 
-def _counts(found: Measured) -> dict[str, Any]:
+def _counts(found: RuleEstimate) -> dict[str, Any]:
     parts = {"members": found.members, "enter": found.enter, "leave": found.leave}
     return {name: {"estimate": one.estimate, "low": one.low, "high": one.high} for name, one in parts.items()}
 

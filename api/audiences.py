@@ -15,11 +15,11 @@ from api.lookalikes import LookalikeFields, LookalikeViews
 from api.resource import Changed, Created, Destroyed, Readable, customer_field
 from api.strict import StrictSerializer
 from audiences import history, services
-from audiences.history import Alert
+from audiences.history import SizeAlert
 from audiences.models import Audience
 
 
-class AlertSerializer(serializers.Serializer[Alert]):
+class AlertSerializer(serializers.Serializer[SizeAlert]):
     since = serializers.DateTimeField()
     before = serializers.IntegerField(help_text="The size then.")
     now = serializers.IntegerField()
@@ -60,7 +60,7 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
 
     @extend_schema_field(AlertSerializer(allow_null=True))
     def get_alert(self, audience: Audience) -> Any:
-        page: dict[int, Alert] | None = self.context.get("alerts")
+        page: dict[int, SizeAlert] | None = self.context.get("alerts")
         found = (history.alerts([audience]) if page is None else page).get(audience.pk)
         return None if found is None else AlertSerializer(found).data
 

@@ -1,4 +1,4 @@
-"""Attributes as audiences use them: enabling, typing, and what may not be taken away."""
+"""Changes of attributes that audiences use: enabling, typing, marking. What a rule names cannot be taken away."""
 
 from django.db import transaction
 
@@ -26,7 +26,7 @@ def set_attribute(
 
     Enabling fixes the type, and what is stored is converted to it, bucket by bucket.
 
-    Raises `AttributeInUseError` where a rule would lose what it stands on.
+    Raises `AttributeInUseError` where a rule would lose an attribute that it names.
     """
     with transaction.atomic():
         locked = Attribute.objects.select_for_update().get(id=attribute.id)

@@ -1,7 +1,7 @@
-"""Building in sets: a range of one bucket's users, as the SQL of the rule sees them, minus what is stored.
+"""Builds audiences in bulk: one statement compares what the rule's SQL says of many users with what is stored.
 
-The caller holds the bucket's lock. What a statement writes is what `evaluation` would have written user by
-user: entries and exits counted, the moment to look again wherever time alone may change the answer.
+The caller holds the bucket's lock. A statement writes what `evaluation` would have written user by user: entries and
+exits are counted, and the moment to look again is kept wherever time alone may change the answer.
 """
 
 from collections.abc import Sequence
@@ -68,8 +68,8 @@ LAST = UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """Who entered and who left; the users themselves only where they were asked for."""
+class BuildResult:
+    """How many users entered and left. `flips` names them only where the caller asked for names."""
 
     entered: int
     left: int
@@ -77,8 +77,8 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Users of one customer in one bucket: those after one, up to and with another."""
+class BuildPage:
+    """Users of one customer in one bucket: those after the user `after`, up to and including `upto`."""
 
     bucket: int
     customer: int
@@ -90,15 +90,17 @@ class Page:
         return self.upto == LAST
 
 
-def page(cursor: Cursor[Any], bucket: int, customer: int, after: UUID, size: int) -> Page:
-    """The next `size` users, or as many as there are."""
+def next_page(cursor: Cursor[Any], bucket: int, customer: int, after: UUID, size: int) -> BuildPage:
+    """Returns the page of the next `size` users, or of as many as there are."""
     cursor.execute(END_OF_PAGE, [bucket, customer, after, size - 1])
     found = cursor.fetchone()
-    return Page(bucket, customer, after, LAST if found is None else found[0])
+    return BuildPage(bucket, customer, after, LAST if found is None else found[0])
 
 
-def build(cursor: Cursor[Any], audience: CompiledAudience, of: Page, now: datetime, *, named: bool) -> Built:
-    """Bring the memberships of a page to what the rule says now; `named`: say who flipped."""
+def build_page(
+    cursor: Cursor[Any], audience: CompiledAudience, of: BuildPage, now: datetime, *, named: bool
+) -> BuildResult:
+    """Bring the memberships of a page to what the rule says now. `named`: return who entered and left, by name."""
     values = {"bucket": of.bucket, "after": of.after, "upto": of.upto}
     for setting in HASHED:
         cursor.execute(setting)
@@ -110,25 +112,25 @@ def build(cursor: Cursor[Any], audience: CompiledAudience, of: Page, now: dateti
 
 def build_users(
     cursor: Cursor[Any], audience: CompiledAudience, bucket: int, users: Sequence[UUID], now: datetime
-) -> Built:
-    """The same for some users of a bucket."""
+) -> BuildResult:
+    """Bring the memberships of some users of a bucket to what the rule says now; return who entered and left."""
     ordered = sorted(users, key=lambda user: user.int)
     return _write(cursor, audience, AMONG, {"bucket": bucket, "users": Uuids.of(ordered)}, now, named=True)
 
 
 def _write(
     cursor: Cursor[Any], audience: CompiledAudience, which: str, values: dict[str, Any], now: datetime, *, named: bool
-) -> Built:
+) -> BuildResult:
     assert audience.rule is not None
     text, bound = _statement(audience.rule, which, milliseconds(now))
     everything = {**values, **bound, "customer": audience.customer, "audience": audience.id, "now": now}
     cursor.execute(f"{text} {FLIPS if named else COUNTS}", everything)
     if not named:
         entered, left = cursor.fetchone() or (0, 0)
-        return Built(entered, left)
+        return BuildResult(entered, left)
     flips = [Flip(audience.customer, user, audience.id, member, version) for user, member, version in cursor]
     entered = sum(flip.member for flip in flips)
-    return Built(entered, len(flips) - entered, flips)
+    return BuildResult(entered, len(flips) - entered, flips)
 
 
 def _statement(rule: Group, which: str, now_ms: int) -> tuple[str, dict[str, Any]]:
@@ -150,6 +152,6 @@ def _statement(rule: Group, which: str, now_ms: int) -> tuple[str, dict[str, Any
 
 
 def _named(text: str, names: list[str]) -> str:
-    """Each `%s` by its name: only constants of the translator stand between them."""
+    """Replace each `%s` by its name: only constants of the translator stand between them."""
     first, *rest = text.split("%s")
     return first + "".join(f"%({name})s{part}" for name, part in zip(names, rest, strict=True))

@@ -1,4 +1,4 @@
-"""Every audience of the hub, compiled: read once per configuration version, shared by all batches."""
+"""All audiences of the hub, compiled: read once per configuration version, shared by all batches. Never changed."""
 
 import logging
 from collections import defaultdict
@@ -18,7 +18,7 @@ from audiences.rules.prefilter import Prefilter
 from audiences.rules.subject import Subject
 from audiences.schema import CustomerSchema, schemas
 
-ANSWERS_KEPT = 10_000
+SELECTIONS_KEPT = 10_000
 FROZEN = (Audience.Status.PAUSED, Audience.Status.DELETING)
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CompiledAudience:
-    """`rank` orders audiences so that one comes after those it asks about.
+    """One audience in force. `rank` orders audiences so that one comes after those it asks about.
 
-    Where there is no `rule` that SQL could read, the predicate alone decides, user by user.
+    Without a `rule` that SQL could read, the predicate alone decides, user by user.
     """
 
     id: int
@@ -43,7 +43,7 @@ class CompiledAudience:
 
 
 class Selection:
-    """Audiences in order of rank, to be asked together about many profiles."""
+    """Audiences in order of rank, to be evaluated together for many profiles."""
 
     def __init__(self, audiences: Iterable[CompiledAudience]) -> None:
         self.audiences = tuple(audiences)
@@ -53,16 +53,17 @@ class Selection:
         self._prefilter = Prefilter(audience.rule for audience in self.audiences)
 
     def in_question(self, subject: Subject, noted: Iterable[int]) -> Iterable[CompiledAudience]:
-        """Those that may hold the subject, now or when time has passed, and those of `noted`, which hold it or wait
-        for a moment to look again. All others would say no, and have said so before."""
+        """Returns the audiences that may hold the subject, now or when time has passed, and those of `noted`: they hold
+        it, or wait for a moment to look again. All others would say no, and have said so before.
+        """
         places = self._prefilter.may_hold(subject)
         places.update(self._places[audience] for audience in noted if audience in self._places)
         return [self.audiences[place] for place in sorted(places)]
 
 
 @dataclass(slots=True)
-class Audiences:
-    """Lookups by what an audience depends on."""
+class AudienceCatalogue:
+    """Finds audiences by id, by customer, and by what they depend on."""
 
     by_id: dict[int, CompiledAudience] = field(default_factory=dict)
     by_customer: dict[int, list[CompiledAudience]] = field(default_factory=lambda: defaultdict(list))
@@ -76,19 +77,19 @@ class Audiences:
         return self._all[customer]
 
     def affected(self, customer: int, changed: frozenset[str]) -> Selection:
-        """The audiences whose answer a change of these can change, those that follow from them included.
+        """Returns the audiences whose answer a change of these dependencies can change, at any depth.
 
-        Events change the same few things again and again, so answers are kept.
+        Events change the same few things again and again, so selections are kept.
         """
         known = self._affected.get((customer, changed))
         if known is None:
-            if len(self._affected) >= ANSWERS_KEPT:
+            if len(self._affected) >= SELECTIONS_KEPT:
                 self._affected.clear()
             known = self._affected[customer, changed] = Selection(self._find_affected(customer, changed))
         return known
 
     def asking(self, audience: CompiledAudience) -> Sequence[CompiledAudience]:
-        """The audiences that ask about this one, at any depth, in order of rank."""
+        """Returns the audiences that ask about this one, at any depth, in order of rank."""
         return self.affected(audience.customer, frozenset({f"audience.{audience.id}"})).audiences
 
     def _find_affected(self, customer: int, changed: Iterable[str]) -> list[CompiledAudience]:
@@ -102,7 +103,7 @@ class Audiences:
         return sorted(found.values(), key=lambda audience: audience.rank)
 
 
-def load() -> Audiences:
+def load() -> AudienceCatalogue:
     """Read and compile every audience that has a rule, or that something else decides."""
     known = schemas()
     rules = _rules(known)
@@ -110,7 +111,7 @@ def load() -> Audiences:
     asked_by = {key: asked_audiences(rule) for key, (_, rule) in rules.items()}
     asked_by |= {key: one.audiences for key, one in decided.items()}
     ranks = depths(asked_by)
-    loaded = Audiences()
+    loaded = AudienceCatalogue()
     for key in sorted(asked_by, key=lambda key: ranks[key]):
         if key in decided:
             compiled = _without_rule(decided[key], ranks[key])
@@ -153,7 +154,7 @@ def _without_rule(decided: DecidedAudience, rank: int) -> CompiledAudience:
 
 
 def _rules(known: Callable[[int], CustomerSchema]) -> dict[int, tuple[Audience, Group]]:
-    """The rules in force. One that lost what it stands on keeps its members as they are."""
+    """Returns the rules in force. An audience whose rule cannot work any more keeps its members as they are."""
     rules = {}
     for row in Audience.objects.filter(kind=Audience.Kind.CUSTOM).exclude(status__in=FROZEN):
         try:

@@ -1,4 +1,4 @@
-"""Who enters and who leaves: the affected audiences of changed profiles, and nothing else."""
+"""Decides who enters and who leaves: evaluates the audiences that changed profiles concern, and no others."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,8 +10,8 @@ from uuid import UUID
 from psycopg import Cursor
 
 from audiences import store
-from audiences.catalogue import Audiences, CompiledAudience, Selection
-from audiences.store import MembershipState, Standing, Standings
+from audiences.catalogue import AudienceCatalogue, CompiledAudience, Selection
+from audiences.store import MembershipsByUser, MembershipState, UserMemberships
 from core.clock import milliseconds, moment
 from profiles.state import NOTHING, ProfileState
 from usersync import store as mappings
@@ -28,11 +28,11 @@ class Flip:
     version: int
 
 
-Task = tuple[ProfileState, Selection]
+EvaluationTask = tuple[ProfileState, Selection]
 
 
-def together(asked: Iterable[tuple[ProfileState, Mapping[int, CompiledAudience]]]) -> list[Task]:
-    """A task each, for profiles and the audiences, by id, that are to be asked about them."""
+def group_into_tasks(asked: Iterable[tuple[ProfileState, Mapping[int, CompiledAudience]]]) -> list[EvaluationTask]:
+    """Returns a task for each profile, with the audiences, by id, that are to be evaluated for it."""
     selections: dict[frozenset[int], Selection] = {}
     tasks = []
     for profile, audiences in asked:
@@ -44,65 +44,65 @@ def together(asked: Iterable[tuple[ProfileState, Mapping[int, CompiledAudience]]
 
 
 class Evaluation:
-    """One pass over some profiles; `now` is its one moment."""
+    """One pass over some profiles, all evaluated for the same moment `now`. Loads and saves memberships by `cursor`."""
 
-    def __init__(self, cursor: Cursor[Any], audiences: Audiences, now: datetime) -> None:
+    def __init__(self, cursor: Cursor[Any], audiences: AudienceCatalogue, now: datetime) -> None:
         self._cursor = cursor
         self._audiences = audiences
         self._now = now
         self._now_ms = milliseconds(now)
-        self._standings: Standings = {}
+        self._memberships: MembershipsByUser = {}
         self._moves: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
         self.flips: list[Flip] = []
 
     def of_changes(self, profiles: Iterable[ProfileState]) -> None:
-        """Evaluate, for each profile, the audiences that what changed in it can matter to."""
+        """Evaluate, for each profile, the audiences that depend on what changed in it."""
         self.of_tasks([(profile, self._concerned(profile)) for profile in profiles if profile.eligible])
 
-    def of_tasks(self, tasks: Iterable[Task]) -> None:
-        """Evaluate these audiences for these profiles, and save what came of it."""
+    def of_tasks(self, tasks: Iterable[EvaluationTask]) -> None:
+        """Evaluate these audiences for these profiles, and save the memberships that changed."""
         tasks = [task for task in tasks if task[1].audiences]
         self._load(tasks)
         for profile, selection in tasks:
-            standing = self._standings.setdefault(profile.user_id, {})
-            noted = [key for key, state in standing.items() if state.member or state.look_again_at is not None]
+            held = self._memberships.setdefault(profile.user_id, {})
+            noted = [key for key, state in held.items() if state.member or state.look_again_at is not None]
             for audience in selection.in_question(profile, noted):
-                self._decide(profile, audience, standing)
-        store.save(self._cursor, self._standings)
-        store.count(self._cursor, self._moves)
+                self._decide(profile, audience, held)
+        store.save(self._cursor, self._memberships)
+        store.count_moves(self._cursor, self._moves)
 
     def _concerned(self, profile: ProfileState) -> Selection:
         if profile.reconsider:
             return self._audiences.all_of(profile.customer)
         return self._audiences.affected(profile.customer, frozenset(profile.changed))
 
-    def _load(self, tasks: Sequence[Task]) -> None:
+    def _load(self, tasks: Sequence[EvaluationTask]) -> None:
         distinct = {selection for _, selection in tasks}
         asked = frozenset().union(*(selection.ids for selection in distinct))
-        self._standings = store.load(self._cursor, [profile.user_id for profile, _ in tasks], asked)
+        self._memberships = store.load(self._cursor, [profile.user_id for profile, _ in tasks], asked)
         users = {(p.customer, p.user_id): p for p, selection in tasks if selection.asks_platforms}
         known = mappings.of_users(self._cursor, users)
         for profile, _ in tasks:
-            standing = self._standings.get(profile.user_id)
-            profile.audiences = {key for key, state in standing.items() if state.member} if standing else NOTHING
+            held = self._memberships.get(profile.user_id)
+            profile.audiences = {key for key, state in held.items() if state.member} if held else NOTHING
         for key, profile in users.items():
             profile.platforms = {m.platform for m in known[key]}
 
-    def _decide(self, profile: ProfileState, audience: CompiledAudience, standing: Standing) -> None:
+    def _decide(self, profile: ProfileState, audience: CompiledAudience, held: UserMemberships) -> None:
         member, until_ms = audience.predicate(profile, self._now_ms)
         until = None if until_ms is None else moment(until_ms)
-        state = standing.get(audience.id)
+        state = held.get(audience.id)
         if state is None:
             if not member and until is None:
                 return
-            state = standing[audience.id] = MembershipState(profile.customer, False, self._now, 0, until, dirty=True)
+            state = held[audience.id] = MembershipState(profile.customer, False, self._now, 0, until, dirty=True)
         if state.member != member:
             self._flip(profile, audience.id, state, member)
         if self._sooner(until, state.look_again_at):
             state.look_again_at, state.dirty = until, True
 
     def _sooner(self, until: datetime | None, stored: datetime | None) -> bool:
-        """Whether the stored moment has to change: a later one need not be written, looking early is harmless."""
+        """Returns whether the stored moment has to change. A later one is not written: looking early is harmless."""
         if stored is None or stored <= self._now:
             return until != stored
         return until is not None and until < stored

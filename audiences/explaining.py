@@ -1,4 +1,4 @@
-"""Why a user is in an audience or not: each part of the rule, what was found, whether it holds and until when."""
+"""Explains why a user is in an audience or not: each part of the rule, what was found, whether it holds, until when."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Explanation:
 
 
 def explain(cursor: Cursor[Any], audience: Audience, user: UUID, names: Names | None = None) -> Explanation | None:
-    """Of the user, or of the survivor of a merge; none where the customer knows no such user.
+    """Explain the membership of the user, or of the survivor of a merge. Returns None for an unknown user.
 
     `cursor` is psycopg's own, on a connection that takes arrays. `names` as `render` takes them.
     """
@@ -71,10 +71,10 @@ def explain(cursor: Cursor[Any], audience: Audience, user: UUID, names: Names | 
         return _explanation(audience, profile, kind.explain(audience, profile, now_ms), None, None)
     rule = parse(audience.rule, schema_of(audience.customer_id))
     _fill_in(cursor, profile, asked_audiences(rule))
-    teller = _Teller(profile, now_ms, names or {})
+    explainer = _RuleExplainer(profile, now_ms, names or {})
     _, until = compile_rule(expiring(rule, audience.ttl_ms))(profile, now_ms)
-    expiry = None if audience.ttl_ms is None else teller.condition({"ttl": audience.ttl}, Active(audience.ttl_ms))
-    return _explanation(audience, profile, teller.tree(audience.rule or {}, rule), until, expiry)
+    expiry = None if audience.ttl_ms is None else explainer.condition({"ttl": audience.ttl}, Active(audience.ttl_ms))
+    return _explanation(audience, profile, explainer.tree(audience.rule or {}, rule), until, expiry)
 
 
 def _explanation(
@@ -104,7 +104,7 @@ def _profile(cursor: Cursor[Any], customer: int, user: UUID) -> ProfileState | N
 
 
 def _fill_in(cursor: Cursor[Any], profile: ProfileState, asked: Collection[int]) -> None:
-    """What rules and models ask for beside the profile itself."""
+    """Fill in what rules and models read beside the profile itself: audiences and platforms."""
     standing = memberships.load(cursor, [profile.user_id], asked).get(profile.user_id, {})
     profile.audiences = {audience for audience, state in standing.items() if state.member}
     key = (profile.customer, profile.user_id)
@@ -112,15 +112,15 @@ def _fill_in(cursor: Cursor[Any], profile: ProfileState, asked: Collection[int])
 
 
 @dataclass(frozen=True, slots=True)
-class _Teller:
+class _RuleExplainer:
     subject: Subject
     now: int
     names: Names
 
     def tree(self, written: dict[str, Any], group: Group) -> dict[str, Any]:
-        parts = zip(written["rules"], group.children, strict=True)
-        told = [self.tree(one, node) if isinstance(node, Group) else self.condition(one, node) for one, node in parts]
-        return {"combinator": str(group.combinator), "not": group.negated, **self._answer(group), "rules": told}
+        pairs = zip(written["rules"], group.children, strict=True)
+        parts = [self.tree(one, node) if isinstance(node, Group) else self.condition(one, node) for one, node in pairs]
+        return {"combinator": str(group.combinator), "not": group.negated, **self._answer(group), "rules": parts}
 
     def condition(self, written: dict[str, Any], node: Condition) -> dict[str, Any]:
         kept: dict[str, Any] = {key: written[key] for key in WRITTEN if key in written}

@@ -1,7 +1,7 @@
-"""How an audience's size went, hour by hour and day by day, with entries and exits; and when it moved too far.
+"""What an audience was: its versions, with who made each; and its size by hour and by day, with entries and exits.
 
-Entries and exits are counted per bucket, as sizes are. Once a minute their sums are noted under the present hour,
-so each hour keeps what its last minute said.
+Entries and exits are counted per bucket, as sizes are. Once a minute their sums are noted under the present hour, so
+each hour keeps what its last minute said.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
-from audiences.models import Audience, AudienceHour
+from audiences.models import Audience, AudienceHour, AudienceVersion
 from core import clock
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -40,7 +40,7 @@ WHERE audience_id = ANY(%s) AND hour >= %s AND hour < %s ORDER BY audience_id, h
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class SizePoint:
     """An hour or a day, by its beginning: the size at its end (of the present one: now), who entered and who left."""
 
     at: datetime
@@ -50,7 +50,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class SizeAlert:
     """The size moved by more than the audience's `alert_percent` since a moment, at most a day ago."""
 
     since: datetime
@@ -59,17 +59,42 @@ class Alert:
     percent: float
 
 
-def note() -> None:
-    """Note the present hour of every audience, and keep of old days the last hour only."""
+class NoSuchVersionError(ValueError):
+    """The audience never was in that version, or the hub kept none so old."""
+
+
+def keep_version(audience: Audience, change: str, by: str) -> None:
+    """Store what the audience is now as a version. Called in the transaction that changed the audience."""
+    AudienceVersion.objects.create(
+        audience=audience,
+        version=audience.version,
+        rule=audience.rule,
+        ttl=audience.ttl,
+        change=change,
+        by=by[:200],
+        at=clock.now(),
+    )
+
+
+def version_of(audience: Audience, version: int) -> AudienceVersion:
+    """Returns what the audience was in a version. Raises `NoSuchVersionError`."""
+    found = AudienceVersion.objects.filter(audience=audience, version=version).first()
+    if found is None:
+        raise NoSuchVersionError(f"the audience has no version {version}")
+    return found
+
+
+def note_sizes() -> None:
+    """Note the sizes of all audiences under the present hour; of old days keep only the last hour."""
     now = clock.now()
     with connection.cursor() as cursor:
         cursor.execute(NOTE, [_hour(now)])
         cursor.execute(THIN_OUT, [now - HOURS_KEPT])
 
 
-def history(audience: Audience, step: str, most: int) -> list[Point]:
-    """Up to `most` hours or days (`step`), oldest first, the present one at the end; those without a note are as the
-    one before.
+def history(audience: Audience, step: str, most: int) -> list[SizePoint]:
+    """Returns up to `most` hours or days (`step`), oldest first, the present one at the end. An hour or a day without a
+    note is as the one before it.
     """
     length = DAY if step == "day" else HOUR
     now = clock.now()
@@ -84,8 +109,8 @@ def history(audience: Audience, step: str, most: int) -> list[Point]:
     return _points(noted, before, begin, last, length)
 
 
-def alerts(audiences: Iterable[Audience]) -> dict[int, Alert]:
-    """Which of these audiences moved by more than they may within a day."""
+def alerts(audiences: Iterable[Audience]) -> dict[int, SizeAlert]:
+    """Returns those of the audiences whose size moved by more than their `alert_percent` within a day."""
     watched = {one.pk: one for one in audiences if one.alert_percent is not None and one.status == one.Status.LIVE}
     if not watched:
         return {}
@@ -99,7 +124,7 @@ def alerts(audiences: Iterable[Audience]) -> dict[int, Alert]:
         size = present[key][0]
         moved = 100 * abs(size - before) / max(1, before)
         if moved > (watched[key].alert_percent or 0):
-            found[key] = Alert(hour, before, size, round(moved, 1))
+            found[key] = SizeAlert(hour, before, size, round(moved, 1))
     return found
 
 
@@ -109,11 +134,11 @@ def _points(
     begin: datetime,
     last: datetime,
     length: timedelta,
-) -> list[Point]:
+) -> list[SizePoint]:
     points = []
     while begin <= last:
         size, entered, gone = noted.get(begin, before)
-        points.append(Point(begin, size, entered - before[1], gone - before[2]))
+        points.append(SizePoint(begin, size, entered - before[1], gone - before[2]))
         before = (size, entered, gone)
         begin += length
     return points

@@ -1,21 +1,21 @@
-"""Bulk work on audiences, asked of every bucket."""
+"""Commands about an audience that are sent to every bucket; absorb carries them out under the bucket's lock."""
 
 import msgspec
 
 
-class Build(msgspec.Struct, omit_defaults=True):
-    """Evaluate every profile of the bucket that comes after user `after` for this version of the audience."""
+class BuildAudience(msgspec.Struct, omit_defaults=True):
+    """Evaluate this version of the audience for every profile of the bucket that comes after the user `after`."""
 
     audience: int
     version: int
     after: str | None = None
 
 
-class Forget(msgspec.Struct):
-    """The audience is deleted: nobody of the bucket was ever in it."""
+class ForgetAudience(msgspec.Struct):
+    """The audience is deleted: delete its memberships and counts in the bucket."""
 
     audience: int
 
 
-decode_forget = msgspec.json.Decoder(Forget).decode
-decode_build = msgspec.json.Decoder(Build).decode
+decode_forget_audience = msgspec.json.Decoder(ForgetAudience).decode
+decode_build_audience = msgspec.json.Decoder(BuildAudience).decode

@@ -1,4 +1,4 @@
-"""Who belongs."""
+"""The tables of audiences, their versions, sizes and members."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""How many users several audiences share: counted where the audiences are small, else estimated from buckets."""
+"""Counts the users that several audiences share: exactly where the audiences are small, else estimated from buckets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import combinations
 
 from django.db import connection
 
-from audiences.measuring import ORDER
+from audiences.estimates import ORDER
 from audiences.models import Audience
 from audiences.services import sizes
 from core.buckets import BUCKETS
@@ -24,7 +24,7 @@ SELECT ids, count(*) FROM (
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class OverlapPair:
     """Two audiences, how many users are in both, and what share of the smaller one that is (0 to 1)."""
 
     first: int
@@ -38,14 +38,14 @@ class Overlap:
     """`all`: the users who are in every one of the audiences; `any`: in at least one."""
 
     sizes: dict[int, int]
-    pairs: list[Pair]
+    pairs: list[OverlapPair]
     all: int
     any: int
     exact: bool
 
 
 def overlap(audiences: Sequence[Audience]) -> Overlap:
-    """Of two to ten audiences."""
+    """Returns the overlap of two to ten audiences."""
     ids = [audience.pk for audience in audiences]
     known = sizes(ids)
     rows = max(1, sum(known.values()))
@@ -68,8 +68,10 @@ def _together(part: list[int], ids: list[int]) -> list[tuple[frozenset[int], int
         return [(frozenset(held), count) for held, count in cursor.fetchall()]
 
 
-def _pair(one: int, other: int, groups: list[tuple[frozenset[int], int]], times: float, known: dict[int, int]) -> Pair:
+def _pair(
+    one: int, other: int, groups: list[tuple[frozenset[int], int]], times: float, known: dict[int, int]
+) -> OverlapPair:
     users = round(sum(count for held, count in groups if one in held and other in held) * times)
     smaller = min(known[one], known[other])
     users = min(users, smaller)
-    return Pair(one, other, users, round(users / smaller, 4) if smaller else None)
+    return OverlapPair(one, other, users, round(users / smaller, 4) if smaller else None)

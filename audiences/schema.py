@@ -53,7 +53,7 @@ class SchemaOfSavedRules:
 
 
 def schemas(**only: int) -> Callable[[int], CustomerSchema]:
-    """All customers' schemas (or with `customer_id=…` that one's), looked up by customer."""
+    """Returns a function that gives a customer's schema. `customer_id=…`: read only that customer's."""
     found: dict[int, CustomerSchema] = defaultdict(CustomerSchema)
     for attribute in Attribute.objects.filter(enabled=True, **only):
         found[attribute.customer_id].attributes[attribute.path] = cast("AttributeType", attribute.type)
@@ -67,7 +67,7 @@ def schemas(**only: int) -> Callable[[int], CustomerSchema]:
 
 
 def labels_of(customer: int) -> dict[str, str]:
-    """What people call what rules name: `attribute.<path>`, `pixel.<id>`, `platform.<pl>`, `audience.<id>`."""
+    """Returns the names of what rules refer to: `attribute.<path>`, `pixel.<id>`, `platform.<pl>`, `audience.<id>`."""
     attributes = Attribute.objects.filter(customer_id=customer).exclude(name="").values_list("path", "name")
     pixels = Pixel.objects.filter(customer_id=customer).values_list("id", "name")
     platforms = Platform.objects.filter(customer_id=customer).values_list("pl", "name")
@@ -77,7 +77,7 @@ def labels_of(customer: int) -> dict[str, str]:
 
 
 def names_of(customer: int) -> dict[str, str]:
-    """The same in quotes, as `audiences.rules.render` takes it."""
+    """Returns the same names in quotes, as `audiences.rules.render` takes them."""
     return {key: f"“{label}”" for key, label in labels_of(customer).items()}
 
 

@@ -1,4 +1,4 @@
-"""What may be done with an audience."""
+"""What other rooms may ask of audiences: create, change, pause, delete, and how large they are."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, Sum
 
-from audiences import versions
-from audiences.messages import Build, Forget
+from audiences import history
+from audiences.messages import BuildAudience, ForgetAudience
 from audiences.models import Audience, AudienceBucket
 from audiences.references import audiences_asking, refuse_cycle, refuse_lookalike_beneath_seed
 from audiences.rules.parse import parse
@@ -23,7 +23,7 @@ from core.transactions import send_to_every_bucket
 def create_audience(
     customer: Customer, name: str, rule: Any, *, by: str = "", ttl: str = "", alert_percent: int | None = None
 ) -> Audience:
-    """A new audience; it is built from the profiles that are there, and exact from then on. `by`: who makes it.
+    """Create an audience. It is built from the stored profiles, and exact from then on. `by`: who creates it.
 
     Raises `RuleError` with every place at which the rule cannot work, `ValidationError` for a wrong `ttl`.
     """
@@ -33,7 +33,7 @@ def create_audience(
         audience = Audience.objects.create(
             customer=customer, name=name, rule=rule, ttl=ttl, alert_percent=alert_percent
         )
-        versions.keep(audience, "made", by)
+        history.keep_version(audience, "made", by)
         _build(audience)
     return audience
 
@@ -55,16 +55,17 @@ def change_rule(
         if locked.status == Audience.Status.LIVE:
             locked.status = Audience.Status.BUILDING
         locked.save()
-        versions.keep(locked, change, by)
+        history.keep_version(locked, change, by)
         _build(locked)
     audience.refresh_from_db()
 
 
 def go_back(audience: Audience, version: int, *, by: str = "") -> None:
-    """Give the audience the rule and the `ttl` it had in a version. Raises `NoSuchVersion`, or `RuleError` where that
-    rule cannot work any more.
+    """Give the audience the rule and the `ttl` it had in a version.
+
+    Raises `NoSuchVersionError`, or `RuleError` where that rule cannot work any more.
     """
-    earlier = versions.of(audience, version)
+    earlier = history.version_of(audience, version)
     change_rule(audience, earlier.rule, ttl=earlier.ttl, by=by, change=f"went back to version {version}")
 
 
@@ -91,7 +92,7 @@ def refuse_deletion(audience: Audience) -> None:
 
 
 def begin_deletion(audience: Audience, *, by: str = "") -> None:
-    """Nobody enters or leaves any more; it is forgotten once it is activated nowhere."""
+    """Mark it as being deleted: nobody enters or leaves any more. It is deleted once it is activated nowhere."""
     refuse_deletion(audience)
     _set_status(audience, Audience.Status.DELETING, "deleted", by)
 
@@ -102,12 +103,12 @@ def _set_status(audience: Audience, status: str, change: str, by: str) -> None:
         locked.version += 1
         locked.status = status
         locked.save(update_fields=["status", "version", "updated_at"])
-        versions.keep(locked, change, by)
+        history.keep_version(locked, change, by)
     audience.refresh_from_db()
 
 
 def _locked(audience: Audience) -> Audience:
-    """Raises `AudienceInUseError` for one that is being deleted."""
+    """Returns the audience, its row locked. Raises `AudienceInUseError` where it is being deleted."""
     locked = Audience.objects.select_for_update().get(id=audience.id)
     if locked.status == Audience.Status.DELETING:
         raise AudienceInUseError("it is being deleted")
@@ -123,31 +124,31 @@ def _check_ttl(ttl: str) -> None:
 
 
 class AudienceInUseError(ValueError):
-    """The audience cannot go: something stands on it. The message names what."""
+    """The audience cannot be deleted or changed. The message names what uses it, or says why."""
 
 
 def delete_audience(audience: Audience) -> None:
-    """Forget an audience that is activated nowhere and that no other audience asks about.
+    """Delete an audience that is activated nowhere and that no other audience asks about.
 
-    Who was in it is forgotten by each bucket for itself: a batch under way may still be writing there.
+    Each bucket deletes its members by itself: a batch under way may still be writing there.
     """
     if audience.activations.exists():
         raise AudienceInUseError("it is still activated: delete its activations first")
     refuse_deletion(audience)
     with transaction.atomic():
-        send_to_every_bucket(InboxKind.FORGET, Forget(audience.id))
+        send_to_every_bucket(InboxKind.FORGET, ForgetAudience(audience.id))
         audience.delete()
 
 
 def sizes(ids: Iterable[int]) -> dict[int, int]:
-    """How many members each of these audiences has."""
+    """Returns how many members each of these audiences has."""
     wanted = list(ids)
     counted = AudienceBucket.objects.filter(audience_id__in=wanted).values("audience_id").annotate(n=Sum("size"))
     return dict.fromkeys(wanted, 0) | {row["audience_id"]: row["n"] for row in counted}
 
 
 def progress(audiences: Iterable[Audience]) -> dict[int, float]:
-    """Which share of its buckets holds the members of each audience's present version, 0 to 1."""
+    """Returns the share of buckets, 0 to 1, that hold the members of each audience's present version."""
     rows = AudienceBucket.objects.filter(audience_id__in=[audience.pk for audience in audiences])
     counted = rows.values("audience_id", "version").annotate(n=Count("bucket"))
     built = {(row["audience_id"], row["version"]): row["n"] for row in counted}
@@ -159,7 +160,7 @@ def size(audience: Audience) -> int:
 
 
 def finish_builds() -> int:
-    """Set audiences live whose every bucket holds the members of the present rule; answers how many."""
+    """Set the audiences live that are built in every bucket; return how many."""
     finished = 0
     for audience in Audience.objects.filter(status=Audience.Status.BUILDING):
         built = AudienceBucket.objects.filter(audience_id=audience.id, version=audience.version)
@@ -170,4 +171,4 @@ def finish_builds() -> int:
 
 
 def _build(audience: Audience) -> None:
-    send_to_every_bucket(InboxKind.BUILD, Build(audience.id, audience.version))
+    send_to_every_bucket(InboxKind.BUILD, BuildAudience(audience.id, audience.version))

@@ -1,4 +1,4 @@
-"""Memberships and audience sizes, read and written a batch at a time."""
+"""The SQL of memberships and of audience sizes, a batch at a time. All statements name the bucket first."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ MEMBERSHIP = (SmallInts, Ints, Uuids, Ints, Bools, Times, Ints, Times)
 
 @dataclass(slots=True)
 class MembershipState:
-    """A user's standing in one audience; `look_again_at` is when time alone may change it.
+    """Whether a user is in one audience. `look_again_at` is when time alone may change that.
 
     `version` counts how often the user entered or left.
     """
@@ -85,29 +85,29 @@ class MembershipState:
     dirty: bool = False
 
 
-Standing = dict[int, MembershipState]  # of one user, by audience
-Standings = dict[UUID, Standing]
+UserMemberships = dict[int, MembershipState]  # of one user, by audience
+MembershipsByUser = dict[UUID, UserMemberships]
 
 
-def load(cursor: Cursor[Any], users: Collection[UUID], audiences: Collection[int]) -> Standings:
-    """What is known of these users in these audiences; users of whom nothing is known are left out."""
+def load(cursor: Cursor[Any], users: Collection[UUID], audiences: Collection[int]) -> MembershipsByUser:
+    """Returns the stored memberships of these users in these audiences. Users without any are left out."""
     if not users or not audiences:
         return {}
     ordered = sorted((user.int & 0xFF, user.int, user) for user in users)
     keys = columns((SmallInts, Uuids), [(bucket, user) for bucket, _, user in ordered])
     cursor.execute(LOAD, [*keys, Ints.of(sorted(audiences))])
-    found: Standings = {}
+    found: MembershipsByUser = {}
     for audience, user, *state in cursor:
         found.setdefault(user, {})[audience] = MembershipState(*state)
     return found
 
 
-def save(cursor: Cursor[Any], standings: Standings) -> None:
-    """Write the dirty ones."""
+def save(cursor: Cursor[Any], changed: MembershipsByUser) -> None:
+    """Write the memberships that are dirty."""
     rows = sorted(
         (user.int & 0xFF, audience, user.int, user, state)
-        for user, standing in standings.items()
-        for audience, state in standing.items()
+        for user, held in changed.items()
+        for audience, state in held.items()
         if state.dirty
     )
     if rows:
@@ -118,22 +118,22 @@ def save(cursor: Cursor[Any], standings: Standings) -> None:
         cursor.execute(SAVE, columns(MEMBERSHIP, values))
 
 
-def count(cursor: Cursor[Any], moves: Mapping[tuple[int, int], Sequence[int]]) -> None:
-    """Count how many entered and how many left, by (bucket, audience)."""
+def count_moves(cursor: Cursor[Any], moves: Mapping[tuple[int, int], Sequence[int]]) -> None:
+    """Add to the counts how many users entered and left, by (bucket, audience)."""
     rows = sorted((*key, entered, left) for key, (entered, left) in moves.items() if entered or left)
     if rows:
         cursor.execute(COUNT, columns((SmallInts, Ints, Ints, Ints), rows))
 
 
-def built(cursor: Cursor[Any], bucket: int, audience: int, version: int) -> None:
-    """Note that the bucket's members are those of this version of the audience."""
+def mark_built(cursor: Cursor[Any], bucket: int, audience: int, version: int) -> None:
+    """Record that the bucket's members are those of this version of the audience."""
     cursor.execute(BUILT, [bucket, audience, version])
 
 
 def page_of_members(
     cursor: Cursor[Any], bucket: int, audience: int, after: UUID, size: int
 ) -> list[tuple[UUID, int, int]]:
-    """The next members after a user, as (user, customer, version)."""
+    """Returns the next members after a user, as (user, customer, version)."""
     cursor.execute(PAGE_OF_MEMBERS, [bucket, audience, after, size])
     return cursor.fetchall()
 
@@ -141,25 +141,25 @@ def page_of_members(
 def due(
     cursor: Cursor[Any], in_buckets: Collection[int], now: datetime, limit: int
 ) -> list[tuple[int, int, UUID, int]]:
-    """What time alone may have changed by now, as (bucket, audience, user, customer)."""
+    """Returns the memberships that time alone may have changed by now, as (bucket, audience, user, customer)."""
     cursor.execute(DUE, [sorted(in_buckets), now, limit])
     return cursor.fetchall()
 
 
-def rest(cursor: Cursor[Any], keys: Collection[tuple[int, int, UUID]]) -> None:
-    """Nothing will change these (bucket, audience, user)s by time alone any more."""
+def clear_look_again(cursor: Cursor[Any], keys: Collection[tuple[int, int, UUID]]) -> None:
+    """Record that time alone will not change these memberships (bucket, audience, user) any more."""
     if keys:
         ordered = sorted(keys, key=lambda key: (key[0], key[1], key[2].int))
         cursor.execute(REST, columns((SmallInts, Ints, Uuids), ordered))
 
 
-def forget(cursor: Cursor[Any], customer: int, user: UUID) -> Iterable[int]:
-    """Delete a user's memberships; answers the audiences it was a member of."""
+def delete_of_user(cursor: Cursor[Any], customer: int, user: UUID) -> Iterable[int]:
+    """Delete a user's memberships; return the audiences of which the user was a member."""
     cursor.execute(FORGET, [buckets.of_user(user), user, customer])
     return [audience for audience, member in cursor if member]
 
 
-def forget_audience(cursor: Cursor[Any], bucket: int, audience: int) -> None:
-    """Nobody of the bucket was ever in it."""
+def delete_of_audience(cursor: Cursor[Any], bucket: int, audience: int) -> None:
+    """Delete the audience's memberships and counts in one bucket."""
     for statement in FORGET_AUDIENCE:
         cursor.execute(statement, [bucket, audience])

@@ -76,13 +76,13 @@ def run(options: Options) -> Result:
 
 
 def _estimate(figures: Figures, rule: Rule) -> None:
-    from audiences.measuring import measure
+    from audiences.estimates import estimate_rule
     from audiences.rules.parse import parse
     from audiences.schema import schema_of
 
     for _ in range(ASKED):
         began = time.perf_counter()
-        measure(CUSTOMER, parse(rule, schema_of(CUSTOMER)))
+        estimate_rule(CUSTOMER, parse(rule, schema_of(CUSTOMER)))
         figures.estimates.append(time.perf_counter() - began)
 
 

@@ -12,9 +12,9 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from audiences import history, overlaps, services, versions
+from audiences import history, overlaps, services
+from audiences.estimates import Estimate, estimate_rule
 from audiences.explaining import Explanation, explain
-from audiences.measuring import Estimate, measure
 from audiences.models import Audience, AudienceVersion
 from audiences.rules.errors import RuleError
 from audiences.rules.parse import parse
@@ -47,7 +47,7 @@ def _estimated(given: Any) -> dict[str, Any]:
         return {"faults": [(fault.path or "rule", fault.message) for fault in error.errors]}
     except ValueError:
         return {"faults": [("rule", "is not JSON yet")]}
-    found = measure(int(customer), rule, audience)
+    found = estimate_rule(int(customer), rule, audience)
     words = render(rule, names_of(int(customer)))
     shown: dict[str, Any] = {"words": words, "members": people(found.members, found.exact)}
     if audience:
@@ -184,14 +184,14 @@ def go_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
     """Asks first, with what it would do."""
     audience = get_object_or_404(Audience, pk=pk)
     try:
-        earlier = versions.of(audience, version)
+        earlier = history.version_of(audience, version)
         rule = parse(earlier.rule, schema_of(audience.customer_id))
         if request.method == "POST":
             services.go_back(audience, version, by=request.user.get_username())
             return HttpResponse(status=302, headers={"Location": address(audience)})
-    except (versions.NoSuchVersionError, RuleError, services.AudienceInUseError) as error:
+    except (history.NoSuchVersionError, RuleError, services.AudienceInUseError) as error:
         return page(request, "refused.html", "That version cannot come back", why=str(error), back=address(audience))
-    found = measure(audience.customer_id, rule, audience)
+    found = estimate_rule(audience.customer_id, rule, audience)
     question = (
         f"{people(found.enter, found.exact)} would enter and {people(found.leave, found.exact)} would leave."
         f" The rule: {render(rule, names_of(audience.customer_id))}"
@@ -251,5 +251,5 @@ def _overlapping(chosen: list[Audience]) -> dict[str, Any]:
     return {"figures": figures, "table": table(["", *(one.name for one in chosen)], rows)}
 
 
-def _shared(pair: overlaps.Pair) -> str:
+def _shared(pair: overlaps.OverlapPair) -> str:
     return number(pair.users) if pair.share is None else f"{number(pair.users)} ({100 * pair.share:.1f} %)"

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from audiences import versions
+from audiences import history
 from audiences.models import Audience, AudienceBucket
 from audiences.references import refuse_lookalike_as_seed
 from core import clock
@@ -43,7 +43,7 @@ def create_lookalike(
             reach=reach,
             retrain_days=retrain_days,
         )
-        versions.keep(audience, "created", by)
+        history.keep_version(audience, "created", by)
         LookalikeRun.objects.create(audience=audience, train_at=clock.now(), random_state=random_state)
     return audience
 

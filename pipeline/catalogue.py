@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from activation import desired_state
 from activation.desired_state import Activations
 from audiences import catalogue as audiences
-from audiences.catalogue import Audiences
+from audiences.catalogue import AudienceCatalogue
 from core.models import Customer
 from profiles.conversion import Conversions, load_conversions
 
@@ -14,7 +14,7 @@ from profiles.conversion import Conversions, load_conversions
 class Catalogue:
     version: int
     customers: frozenset[int]
-    audiences: Audiences
+    audiences: AudienceCatalogue
     activations: Activations
     conversions: Conversions
 

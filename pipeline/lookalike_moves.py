@@ -97,7 +97,7 @@ class LookalikeMove:
             users, done = self._take(held)
             _evaluate(work, audience, users)
             for bucket in sorted(done) if audience.version == self.audience.version else ():
-                memberships.built(cursor, bucket, audience.id, audience.version)
+                memberships.mark_built(cursor, bucket, audience.id, audience.version)
             work.finish()
         stage.tell(work.touched)
         if not held:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from django.db import transaction
 
-from audiences import versions
+from audiences import history
 from audiences.models import Audience
 from core.buckets import BUCKETS
 from core.clock import milliseconds
@@ -70,7 +70,7 @@ def publish(audience: Audience, number: int, threshold: float) -> None:
             locked.model_number, locked.threshold = number, threshold
             locked.save()
             if learnt:
-                versions.keep(locked, f"learnt: model {number}", "")
+                history.keep_version(locked, f"learnt: model {number}", "")
     audience.refresh_from_db()
 
 

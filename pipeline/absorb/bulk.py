@@ -13,8 +13,8 @@ from activation import backfills
 from activation.messages import Backfill, decode_backfill
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
-from audiences.evaluation import Task, together
-from audiences.messages import Build, decode_build, decode_forget
+from audiences.evaluation import EvaluationTask, group_into_tasks
+from audiences.messages import BuildAudience, decode_build_audience, decode_forget_audience
 from core.inbox import InboxKind
 from pipeline.absorb import bulk_builds
 from pipeline.absorb.rows import Row
@@ -44,8 +44,8 @@ class Spent:
         self.profiles.setdefault(key, profile)
         self.asked[key] |= {audience.id: audience for audience in audiences}
 
-    def tasks(self) -> list[Task]:
-        return together((self.profiles[key], audiences) for key, audiences in self.asked.items())
+    def tasks(self) -> list[EvaluationTask]:
+        return group_into_tasks((self.profiles[key], audiences) for key, audiences in self.asked.items())
 
 
 def work_off(work: Work, rows: list[Row]) -> list[Row]:
@@ -57,11 +57,11 @@ def work_off(work: Work, rows: list[Row]) -> list[Row]:
         if spent.rows >= BUDGET or time.monotonic() >= end:
             break
         if row.kind == InboxKind.BUILD:
-            _build(work, row, decode_build(row.query), spent)
+            _build(work, row, decode_build_audience(row.query), spent)
         elif row.kind == InboxKind.CONVERT:
             _convert(work, row, decode_convert(row.query), spent)
         elif row.kind == InboxKind.FORGET:
-            memberships.forget_audience(work.cursor, row.bucket, decode_forget(row.query).audience)
+            memberships.delete_of_audience(work.cursor, row.bucket, decode_forget_audience(row.query).audience)
         else:
             _backfill(work, row, decode_backfill(row.query), spent)
         spent.rows += PAGE // 50  # an empty page costs something too
@@ -70,7 +70,7 @@ def work_off(work: Work, rows: list[Row]) -> list[Row]:
     return done
 
 
-def _build(work: Work, row: Row, build: Build, spent: Spent) -> None:
+def _build(work: Work, row: Row, build: BuildAudience, spent: Spent) -> None:
     """One page of users, for an audience and for those that ask about it."""
     audience = work.catalogue.audiences.by_id.get(build.audience)
     if audience is None or audience.version != build.version:
@@ -82,9 +82,9 @@ def _build(work: Work, row: Row, build: Build, spent: Spent) -> None:
         page = bulk_builds.build(work, audience, row.bucket, after)
         last = None if page.is_last else page.upto
     if last is not None:
-        work.send(row.bucket, InboxKind.BUILD, Build(build.audience, build.version, str(last)))
+        work.send(row.bucket, InboxKind.BUILD, BuildAudience(build.audience, build.version, str(last)))
     else:
-        memberships.built(work.cursor, row.bucket, build.audience, build.version)
+        memberships.mark_built(work.cursor, row.bucket, build.audience, build.version)
 
 
 def _ask_page(work: Work, audience: CompiledAudience, bucket: int, after: UUID, spent: Spent) -> UUID | None:

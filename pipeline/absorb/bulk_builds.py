@@ -6,21 +6,21 @@ from uuid import UUID
 
 from audiences import building
 from audiences import store as memberships
-from audiences.building import Built, Page
+from audiences.building import BuildPage, BuildResult
 from audiences.catalogue import CompiledAudience, Selection
-from audiences.evaluation import Flip, Task
+from audiences.evaluation import EvaluationTask, Flip
 from pipeline.absorb.unit_of_work import Work
 from profiles import store as profiles
 
 PAGE = 10_000  # users a statement; a bucket of a few million users is one page
 
 
-def build(work: Work, audience: CompiledAudience, bucket: int, after: UUID) -> Page:
+def build(work: Work, audience: CompiledAudience, bucket: int, after: UUID) -> BuildPage:
     """Build the users that come next, and let the audiences that ask about this one follow."""
-    page = building.page(work.cursor, bucket, audience.customer, after, PAGE)
+    page = building.next_page(work.cursor, bucket, audience.customer, after, PAGE)
     asking = work.catalogue.audiences.asking(audience)
     named = bool(asking) or audience.id in work.catalogue.activations.by_audience
-    built = building.build(work.cursor, audience, page, work.now, named=named)
+    built = building.build_page(work.cursor, audience, page, work.now, named=named)
     _count(work, bucket, audience, built)
     work.want_for_flips(built.flips)
     if built.flips:
@@ -49,7 +49,7 @@ def _one_by_one(work: Work, audience: CompiledAudience, users: set[UUID]) -> Seq
     """By the predicate, where there is no rule that SQL could read."""
     states = profiles.load_profiles(work.cursor, {(audience.customer, user) for user in users}).values()
     selection = Selection((audience,))
-    tasks: list[Task] = [(state, selection) for state in states if state.eligible]
+    tasks: list[EvaluationTask] = [(state, selection) for state in states if state.eligible]
     return work.evaluate(lambda evaluation: evaluation.of_tasks(tasks))
 
 
@@ -58,5 +58,5 @@ def _note(flipped: dict[int, set[UUID]], flips: Iterable[Flip]) -> None:
         flipped[flip.audience].add(flip.user)
 
 
-def _count(work: Work, bucket: int, audience: CompiledAudience, built: Built) -> None:
-    memberships.count(work.cursor, {(bucket, audience.id): (built.entered, built.left)})
+def _count(work: Work, bucket: int, audience: CompiledAudience, built: BuildResult) -> None:
+    memberships.count_moves(work.cursor, {(bucket, audience.id): (built.entered, built.left)})

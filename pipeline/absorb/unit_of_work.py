@@ -53,8 +53,8 @@ class Work(Telling):
 
     def forget_memberships(self, profile: ProfileState) -> None:
         """The user is in no audience any more; the platforms are told, if at all, by what became of the ids."""
-        left = memberships.forget(self.cursor, profile.customer, profile.user_id)
-        memberships.count(self.cursor, {(profile.bucket, audience): (0, 1) for audience in left})
+        left = memberships.delete_of_user(self.cursor, profile.customer, profile.user_id)
+        memberships.count_moves(self.cursor, {(profile.bucket, audience): (0, 1) for audience in left})
 
     def mappings_of(self, profile: ProfileState) -> list[FullMapping]:
         """The user's mappings as the batch has left them so far."""

@@ -8,7 +8,7 @@ from psycopg import Cursor
 
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
-from audiences.evaluation import together
+from audiences.evaluation import group_into_tasks
 from core import clock
 from core.buckets import BUCKETS, try_lock
 from core.database import Connection
@@ -54,8 +54,8 @@ def _look(cursor: Cursor[Any], held: set[int], due: list[Due]) -> Touched:
         else:
             asking = work.catalogue.audiences.asking(audience)
             asked[customer, user] |= {one.id: one for one in (audience, *asking)}
-    memberships.rest(cursor, settled)
-    tasks = together((states[key], audiences) for key, audiences in asked.items())
+    memberships.clear_look_again(cursor, settled)
+    tasks = group_into_tasks((states[key], audiences) for key, audiences in asked.items())
     work.evaluate(lambda evaluation: evaluation.of_tasks(tasks))
     work.finish()
     return work.touched

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from activation.models import Activation
-from audiences import history, measuring, services
+from audiences import estimates, history, services
 from audiences.models import Audience, AudienceBucket, AudienceHour
 from core.models import Customer
 from pipeline import deletions
@@ -60,7 +60,7 @@ def test_estimate__of_many__holds_the_truth_within_its_margin(
     people: People, admin: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop_with(people, range(600))
-    monkeypatch.setattr(measuring, "COUNTED", 100)
+    monkeypatch.setattr(estimates, "COUNTED", 100)
 
     answer = admin.post("audiences/estimate/", {"customer": 1, "rule": one("attribute.amount", "<", 300)}).body
 
@@ -72,7 +72,7 @@ def test_estimate__of_many__holds_the_truth_within_its_margin(
 @pytest.mark.parametrize("seen", [0, 1, 50, 999])
 def test_estimated__margin__never_leaves_what_is_possible(seen: int) -> None:
     for hits in {0, seen // 2, seen}:
-        found = measuring.estimated(hits, seen, 1000)
+        found = estimates.estimate_from_sample(hits, seen, 1000)
         assert hits <= found.low <= found.estimate <= found.high <= 1000 - (seen - hits)
 
 
@@ -195,7 +195,7 @@ def test_note__keeps_the_present_hour_and_of_old_days_the_last(shop: Customer) -
         AudienceBucket.objects.update_or_create(
             bucket=2, audience_id=audience.pk, defaults={"size": size, "entered": 9, "gone": 2}
         )
-        history.note()
+        history.note_sizes()
     kept = AudienceHour.objects.filter(audience=audience).order_by("hour")
     assert [row.size for row in kept] == [5, 30, 4]
 

@@ -1,8 +1,7 @@
-"""How many people a rule describes, and what a change of it would do: counted where they are few, else estimated
-from whole buckets.
+"""Estimates how many users a rule describes, and how many a change of it would move.
 
-Users are spread over buckets by chance, so any buckets are a sample. The same ones are taken each time: of two
-rules the difference is seen, not the luck of the draw.
+Few users are counted one by one; of many, whole buckets are a sample: users are spread over buckets by chance. The same
+buckets are taken each time, so that two rules differ by what they say and not by chance.
 """
 
 import math
@@ -47,7 +46,7 @@ FROM truth
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """So many people, at least `low` and at most `high` 95 times in 100."""
+    """A number of users; the true number lies from `low` to `high` 95 times in 100."""
 
     estimate: int
     low: int
@@ -55,10 +54,10 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What a rule comes to. `enter` and `leave`: those whom it would take in and put out of an audience.
+class RuleEstimate:
+    """How many users a rule describes. `enter` and `leave`: how many would enter and leave an audience by it.
 
-    `sample`: up to ten of those whom it describes.
+    `sample`: up to ten of the users whom it describes.
     """
 
     members: Estimate
@@ -69,19 +68,19 @@ class Measured:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Sampled:
     users: int = 0
     hits: tuple[int, int, int] = (0, 0, 0)
     buckets: int = 0
 
 
-def measure(customer: int, rule: Group, audience: Audience | None = None) -> Measured:
-    """Apply a rule, with the audience's `ttl`, to the customer's users, beside the members that it has now."""
+def estimate_rule(customer: int, rule: Group, audience: Audience | None = None) -> RuleEstimate:
+    """Apply a rule, with the audience's `ttl`, to the customer's users, and compare with the members it has now."""
     rule = expiring(rule, audience.ttl_ms if audience else None)
     known = known_users().get(customer, 0)
     text, values = to_sql(rule, now_ms=milliseconds(clock.now()), tables=TABLES)
     statement = MEASURE.format(member=text, eligible=ELIGIBLE)
-    seen, sample = _Seen(), list[UUID]()
+    seen, sample = _Sampled(), list[UUID]()
     end = time.monotonic() + SECONDS
     with plain_cursor() as cursor:
         for setting in PINNED:
@@ -89,7 +88,7 @@ def measure(customer: int, rule: Group, audience: Audience | None = None) -> Mea
         for part in _parts(known):
             cursor.execute(statement, [*values, audience.pk if audience else 0, SmallInts.of(part), customer])
             users, *hits, found = cursor.fetchone() or (0, 0, 0, 0, None)
-            seen = _Seen(
+            seen = _Sampled(
                 seen.users + users,
                 (seen.hits[0] + hits[0], seen.hits[1] + hits[1], seen.hits[2] + hits[2]),
                 seen.buckets + len(part),
@@ -99,20 +98,20 @@ def measure(customer: int, rule: Group, audience: Audience | None = None) -> Mea
                 break
     exact = seen.buckets == BUCKETS
     total = seen.users if exact else max(known, seen.users)
-    of = [estimated(hits, seen.users, total) for hits in seen.hits]
-    return Measured(of[0], of[1], of[2], exact, sample[:SHOWN])
+    of = [estimate_from_sample(hits, seen.users, total) for hits in seen.hits]
+    return RuleEstimate(of[0], of[1], of[2], exact, sample[:SHOWN])
 
 
 def _parts(known: int) -> Iterator[list[int]]:
-    """All buckets at once where the users are few, else one after the other."""
+    """Yields all buckets at once where the users are few, else one after the other."""
     if known <= COUNTED:
         yield ORDER
     else:
         yield from ([bucket] for bucket in ORDER)
 
 
-def estimated(hits: int, seen: int, total: int) -> Estimate:
-    """Of so many seen so many were hits: what that says of all (Wilson's interval, by which none seen is not none)."""
+def estimate_from_sample(hits: int, seen: int, total: int) -> Estimate:
+    """Returns what `hits` of `seen` users say of all (Wilson's interval: none seen does not mean none)."""
     if seen >= total:
         return Estimate(hits, hits, hits)
     share, weight = hits / seen if seen else 0.0, SIGMAS**2 / max(1, seen)
