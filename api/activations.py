@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,7 +15,7 @@ from activation.models import Activation
 from api.errors import refusals
 from api.idempotency import once
 from api.resource import Created, OwnedField, Readable
-from api.strict import ObjectField, StrictSerializer
+from api.strict import ObjectField, StrictSerializer, read_body
 from audiences.models import Audience
 from integrations.models import Platform
 
@@ -35,7 +35,8 @@ class ReconcileSerializer(serializers.Serializer[Any]):
     repair = serializers.BooleanField(default=False)
 
 
-class DifferenceSerializer(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="Difference")
+class SegmentDifferenceSerializer(serializers.Serializer[Any]):
     held = serializers.IntegerField(help_text="Ids in the platform's segment.")
     missing = serializers.IntegerField(help_text="Confirmed, and not there.")
     unexpected = serializers.IntegerField(help_text="There, and nobody knows why.")
@@ -123,21 +124,19 @@ class ActivationViewSet(Created[Activation], Readable[Activation]):
     @action(detail=True, methods=["post"])
     def test(self, request: Request, pk: str) -> Response:
         """Send one id now and see what the platform says: as it is wanted today, or a stranger's in and out again."""
-        asked = TrialSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = read_body(TrialSerializer, request)
         with refusals():
-            return Response(services.test(self.get_object(), asked.validated_data["platform_user_id"]))
+            return Response(services.test(self.get_object(), asked["platform_user_id"]))
 
-    @extend_schema(request=ReconcileSerializer, responses=DifferenceSerializer)
+    @extend_schema(request=ReconcileSerializer, responses=SegmentDifferenceSerializer)
     @action(detail=True, methods=["post"])
     def reconcile(self, request: Request, pk: str) -> Response:
         """Read the segment back and compare it with what was confirmed; `repair` sends what puts it right."""
-        asked = ReconcileSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = read_body(ReconcileSerializer, request)
         activation = self.get_object()
         with refusals():
             found = reconciliation.compare(activation)
-        if asked.validated_data["repair"]:
+        if asked["repair"]:
             reconciliation.repair(activation, found)
             services.wake(activation.platform_id)
         return Response(found.shown())

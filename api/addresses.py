@@ -15,17 +15,13 @@ from api.bad_rows import BadRowViewSet
 from api.batches import BatchViewSet
 from api.customers import CustomerViewSet
 from api.dead_letters import DeadLetterViewSet
-from api.erasures import ErasureViewSet
-from api.hot_ids import HotIdViewSet
 from api.imports import ImportViewSet
-from api.links import LinkViewSet
 from api.mappings import MappingViewSet
-from api.match_rates import MatchRateView
 from api.pipeline import PipelineView
 from api.pixels import PixelViewSet
+from api.platform_views import LinkViewSet, MatchRateView, PublishViewSet
 from api.platforms import PlatformViewSet
-from api.publishing import PublishViewSet
-from api.users import UserExportView, UserView
+from api.users import ErasureViewSet, HotIdViewSet, UserExportView, UserView
 
 router = SimpleRouter()
 router.register("customers", CustomerViewSet)

@@ -9,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import customer_named
+from api.access import customer_named
 from api.errors import ConflictError, refusals
 from api.resource import Changed, Created, Readable, customer_field
 from api.strict import StrictSerializer

@@ -1,25 +1,14 @@
 """What the calls of `audiences/` beside its rows take and answer."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from api.resource import customer_field
+from api.strict import StrictBody
 from audiences.models import AudienceVersion, Membership
-
-
-class Body(serializers.Serializer[Any]):
-    """Refuses what it does not know."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else ()
-        if unknown:
-            raise ValidationError(dict.fromkeys(map(str, unknown), ErrorDetail("There is no such field.", "unknown")))
-        return super().to_internal_value(data)
 
 
 @extend_schema_field(OpenApiTypes.OBJECT)
@@ -27,7 +16,7 @@ class WrittenRule(serializers.JSONField):
     """The JSON of react-querybuilder."""
 
 
-class RuleBody(Body):
+class RuleBody(StrictBody):
     rule = WrittenRule()
 
 
@@ -35,7 +24,7 @@ class EstimateBody(RuleBody):
     customer = customer_field()
 
 
-class VersionBody(Body):
+class VersionBody(StrictBody):
     version = serializers.IntegerField(min_value=1)
 
 

@@ -1,16 +1,16 @@
 """What can be asked of audiences beside their rows."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
-from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.access import name_of
 from api.audience_shapes import (
     DifferenceSerializer,
     EstimateBody,
@@ -23,10 +23,10 @@ from api.audience_shapes import (
     VersionBody,
     VersionSerializer,
 )
-from api.authentication import name_of
 from api.errors import in_use, refusals
 from api.idempotency import once
 from api.resource import Resource
+from api.strict import count_of, parameters_of, read_body
 from audiences import history as histories
 from audiences import overlaps, services
 from audiences.estimates import RuleEstimate, estimate_rule
@@ -70,7 +70,7 @@ class AudienceViews(Resource[Audience]):
     def go_back(self, request: Request, pk: str) -> Response:
         """Take the rule and the ttl of an earlier version again; answers the version that this makes."""
         audience = self.get_object()
-        version = _read(VersionBody, request)["version"]
+        version = read_body(VersionBody, request)["version"]
         try:
             with refusals(), in_use():
                 services.go_back(audience, version, by=name_of(request))
@@ -82,7 +82,7 @@ class AudienceViews(Resource[Audience]):
     @action(detail=False, methods=["post"])
     def estimate(self, request: Request) -> Response:
         """How many people a rule describes, before there is an audience."""
-        body = _read(EstimateBody, request, self.get_serializer_context())
+        body = read_body(EstimateBody, request, self.get_serializer_context())
         rule = _parsed(body["customer"].pk, body["rule"])
         found = estimate_rule(body["customer"].pk, rule)
         shown = {**_counts(found)["members"], "exact": found.exact, "sample": found.sample}
@@ -93,7 +93,7 @@ class AudienceViews(Resource[Audience]):
     def difference(self, request: Request, pk: str) -> Response:
         """How many would enter and leave if the audience had this rule; nothing is saved."""
         audience = self.get_object()
-        rule = _parsed(audience.customer_id, _read(RuleBody, request)["rule"])
+        rule = _parsed(audience.customer_id, read_body(RuleBody, request)["rule"])
         with refusals():
             refuse_cycle(audience, rule)
         found = estimate_rule(audience.customer_id, rule, audience)
@@ -108,7 +108,7 @@ class AudienceViews(Resource[Audience]):
     def explain(self, request: Request, pk: str) -> Response:
         """Why a user is in it or not: every part of the rule with what was found."""
         audience = self.get_object()
-        user = _user(_only(request, "user_id").get("user_id", ""))
+        user = _user(parameters_of(request, "user_id").get("user_id", ""))
         with refusals(), plain_cursor() as cursor:
             found = explain(cursor, audience, user, names_of(audience.customer_id))
         if found is None:
@@ -127,13 +127,12 @@ class AudienceViews(Resource[Audience]):
     def history(self, request: Request, pk: str) -> Response:
         """Its size, and how many entered and left, hour by hour or day by day; the oldest first."""
         audience = self.get_object()
-        given = _only(request, "step", "last")
-        step, last = given.get("step", "hour"), given.get("last", "48")
+        given = parameters_of(request, "step", "last")
+        step = given.get("step", "hour")
         if step not in STEPS:
             raise ValidationError({"step": "must be hour or day"})
-        if not last.isascii() or not last.isdigit() or not 1 <= int(last[:9]) <= histories.MOST[step]:
-            raise ValidationError({"last": f"must be 1 to {histories.MOST[step]}"})
-        return Response(PointSerializer(histories.history(audience, step, int(last)), many=True).data)
+        points = histories.history(audience, step, count_of(given, "last", 48, histories.MOST[step]))
+        return Response(PointSerializer(points, many=True).data)
 
     @extend_schema(
         responses=OverlapSerializer,
@@ -143,7 +142,7 @@ class AudienceViews(Resource[Audience]):
     @action(detail=False, pagination_class=None)
     def overlap(self, request: Request) -> Response:
         """How many users audiences share, two by two and all together."""
-        ids = _ids(_only(request, "ids").get("ids", ""))
+        ids = _ids(parameters_of(request, "ids").get("ids", ""))
         rows = {row.pk: row for row in self.get_queryset().filter(pk__in=ids)}
         missing = [key for key in ids if key not in rows]
         if missing or len({row.customer_id for row in rows.values()}) > 1:
@@ -155,13 +154,6 @@ class AudienceViews(Resource[Audience]):
         return Response({**shown, "all": found.all, "any": found.any, "exact": found.exact})
 
 
-def _read(shape: Any, request: Request, context: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    body = shape(data=request.data, context=context or {})
-    body.is_valid(raise_exception=True)
-    valid: dict[str, Any] = body.validated_data
-    return valid
-
-
 def _parsed(customer: int, rule: object) -> Group:
     with refusals():
         return parse(rule, schema_of(customer))
@@ -170,14 +162,6 @@ def _parsed(customer: int, rule: object) -> Group:
 def _counts(found: RuleEstimate) -> dict[str, Any]:
     parts = {"members": found.members, "enter": found.enter, "leave": found.leave}
     return {name: {"estimate": one.estimate, "low": one.low, "high": one.high} for name, one in parts.items()}
-
-
-def _only(request: Request, *known: str) -> dict[str, str]:
-    unknown = request.query_params.keys() - set(known)
-    if unknown:
-        message = ErrorDetail(f"There is no such parameter; there are {', '.join(known)}.", "unknown")
-        raise ValidationError(dict.fromkeys(sorted(unknown), message))
-    return request.query_params.dict()
 
 
 def _user(text: str) -> UUID:

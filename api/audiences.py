@@ -8,8 +8,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from api import lookalikes
+from api.access import name_of
 from api.audience_views import AudienceViews
-from api.authentication import name_of
 from api.errors import ConflictError, in_use, refusals
 from api.lookalikes import LookalikeFields, LookalikeViews
 from api.resource import Changed, Created, Destroyed, Readable, customer_field

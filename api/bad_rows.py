@@ -3,16 +3,17 @@
 from typing import Any
 
 import django_filters
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_serializer, inline_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import customer_of
+from api.access import customer_of
 from api.idempotency import once
 from api.resource import Listed
+from api.strict import StrictBody, read_body
 from core.models import BadRow
 from pipeline import bad_rows
 
@@ -48,7 +49,8 @@ class BadRowFilter(django_filters.FilterSet):
     failed_before = django_filters.IsoDateTimeFilter("failed_at", "lt")
 
 
-class ReplaySerializer(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="Replay")
+class BadRowReplaySerializer(StrictBody):
     """Some rows, by `ids`; or all of a `customer`, as far as the other fields choose them."""
 
     ids = serializers.ListField(
@@ -64,9 +66,6 @@ class ReplaySerializer(serializers.Serializer[Any]):
     failed_before = serializers.DateTimeField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        unknown = set(self.initial_data) - set(self.fields)
-        if unknown:
-            raise serializers.ValidationError(dict.fromkeys(sorted(unknown), "There is no such field."), "unknown")
         if "ids" not in attrs and "customer" not in attrs:
             raise serializers.ValidationError({"ids": "Name rows, or a customer."}, "required")
         if "ids" in attrs and len(attrs) > 1:
@@ -81,16 +80,14 @@ class BadRowViewSet(Listed[BadRow]):
     ordering = ("failed_at", "bucket", "id")
 
     @extend_schema(
-        request=ReplaySerializer,
+        request=BadRowReplaySerializer,
         responses=inline_serializer("Replayed", {"replayed": serializers.IntegerField()}),
     )
     @action(detail=False, methods=["post"])
     @once
     def replay(self, request: Request) -> Response:
         """Put rows back into the inbox, to be tried again: those named, or up to 10,000 that fit."""
-        asked = ReplaySerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        chosen = asked.validated_data
+        chosen = read_body(BadRowReplaySerializer, request)
         if "ids" in chosen:
             pks = [bad_rows.key_of(text) for text in chosen["ids"]]
             return Response({"replayed": bad_rows.replay(_seen(request, pks))})

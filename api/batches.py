@@ -9,9 +9,7 @@ from rest_framework import serializers
 
 from activation.conditions import UploadedFile, fates_of
 from activation.models import Batch
-from api.authentication import customer_of
-from api.resource import Listed
-from integrations.models import Platform
+from api.resource import Listed, of_owned_platforms
 
 
 class FileSerializer(serializers.ModelSerializer[UploadedFile]):
@@ -68,8 +66,4 @@ class BatchViewSet(Listed[Batch]):
     ordering = ("-started_at", "-bucket", "-id")
 
     def get_queryset(self) -> QuerySet[Batch]:
-        customer = customer_of(self.request)
-        if customer is None:
-            return Batch.objects.all()
-        platforms = Platform.objects.filter(customer=customer).values_list("pk", flat=True)
-        return Batch.objects.filter(platform_id__in=list(platforms))
+        return of_owned_platforms(self.request, Batch.objects.all())

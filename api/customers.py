@@ -5,9 +5,8 @@ from typing import Any
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.serializers import BaseSerializer
 
-from api.authentication import customer_of
-from api.ids import next_after
-from api.resource import Changed, Created, Readable
+from api.access import customer_of
+from api.resource import Changed, Created, Readable, next_after
 from api.strict import IdField, StrictSerializer
 from core.models import Customer
 

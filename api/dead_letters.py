@@ -4,7 +4,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_serializer, inline_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -13,10 +13,9 @@ from rest_framework.response import Response
 
 from activation import dead_letters
 from activation.models import Activation, DeadLetter
-from api.authentication import customer_of
 from api.idempotency import once
-from api.resource import Listed, OwnedField
-from integrations.models import Platform
+from api.resource import Listed, OwnedField, of_owned_platforms
+from api.strict import StrictBody, read_body
 
 
 class DeadLetterSerializer(serializers.ModelSerializer[DeadLetter]):
@@ -41,7 +40,8 @@ class DeadLetterFilter(django_filters.FilterSet):
     platform = django_filters.NumberFilter("platform_id")
 
 
-class ReplaySerializer(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="Replay")
+class DeadLetterReplaySerializer(StrictBody):
     """Either some, or all of an activation."""
 
     ids = serializers.ListField(
@@ -56,9 +56,6 @@ class ReplaySerializer(serializers.Serializer[Any]):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        unknown = set(self.initial_data) - set(self.fields)
-        if unknown:
-            raise ValidationError({min(unknown): ErrorDetail("There is no such field.", "unknown")})
         if len(attrs) != 1:
             raise ValidationError({"ids": ErrorDetail("Give either ids or an activation.", "invalid")})
         return attrs
@@ -77,30 +74,20 @@ class DeadLetterViewSet(Listed[DeadLetter]):
     ordering = ("died_at", "bucket", "activation_id", "platform_user_id")
 
     def get_queryset(self) -> QuerySet[DeadLetter]:
-        return seen_by(self.request)
+        return of_owned_platforms(self.request, DeadLetter.objects.all())
 
     @extend_schema(
-        request=ReplaySerializer,
+        request=DeadLetterReplaySerializer,
         responses=inline_serializer("ReplayedLetters", {"replayed": serializers.IntegerField()}),
     )
     @action(detail=False, methods=["post"])
     @once
     def replay(self, request: Request) -> Response:
         """Send what is wanted of them today."""
-        asked = ReplaySerializer(data=request.data, context=self.get_serializer_context())
-        asked.is_valid(raise_exception=True)
+        asked = read_body(DeadLetterReplaySerializer, request, self.get_serializer_context())
         letters = self.get_queryset()
-        if "ids" in asked.validated_data:
-            letters = dead_letters.named(letters, asked.validated_data["ids"])
+        if "ids" in asked:
+            letters = dead_letters.named(letters, asked["ids"])
         else:
-            letters = letters.filter(activation_id=asked.validated_data["activation"].pk)
+            letters = letters.filter(activation_id=asked["activation"].pk)
         return Response({"replayed": dead_letters.replay(letters)})
-
-
-def seen_by(request: Request) -> QuerySet[DeadLetter]:
-    """Those that the caller may see."""
-    customer = customer_of(request)
-    if customer is None:
-        return DeadLetter.objects.all()
-    platforms = Platform.objects.filter(customer=customer).values_list("pk", flat=True)
-    return DeadLetter.objects.filter(platform_id__in=list(platforms))

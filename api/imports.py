@@ -1,6 +1,6 @@
 """`imports/`: files of profiles, on their way in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from django.http import FileResponse
 from django.http.response import HttpResponseBase
@@ -8,20 +8,33 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.decorators import action
+from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import customer_of
+from api.access import owned
 from api.errors import ConflictError
 from api.idempotency import once
-from api.import_upload import upload
-from api.mapping_upload import NDJSON
 from api.resource import Readable
+from api.strict import unknown_parameters
+from api.uploads import NDJSON, Read, a_place, reader
+from core.errors import InputTooLargeError
 from pipeline.imports import files, services
+from pipeline.imports.files import draft_of
+from pipeline.imports.opening import format_of
+from pipeline.imports.row_errors import UnreadableFileError
 from pipeline.models import Import
 from profiles.models import Pixel
 
 BODIES = ("text/csv", NDJSON, "application/vnd.apache.parquet", "application/octet-stream")
+CHUNK = 256 * 1024
+PARAMETERS = {"pixel", "name", "dry_run"}
+FLAGS = {"0": False, "1": True, "false": False, "true": True}
+
+
+class FileTooLargeError(APIException):
+    status_code = 413
+    default_code = "too_large"
 
 
 class ImportSerializer(serializers.ModelSerializer[Import]):
@@ -33,22 +46,8 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
     class Meta:
         model = Import
         fields = [
-            "id",
-            "customer",
-            "pixel",
-            "name",
-            "format",
-            "dry_run",
-            "status",
-            "size",
-            "read",
-            "rows",
-            "stored",
-            "refused",
-            "report",
-            "error",
-            "created_at",
-            "finished_at",
+            *("id", "customer", "pixel", "name", "format", "dry_run", "status", "size", "read", "rows", "stored"),
+            *("refused", "report", "error", "created_at", "finished_at"),
         ]
         read_only_fields = fields
 
@@ -71,11 +70,8 @@ class ImportViewSet(Readable[Import]):
     )
     def create(self, request: Request) -> Response:
         """Upload a file, as the body. It is imported once it is here; its progress is to be read at `{id}/`."""
-        pixels = Pixel.objects.all()
-        customer = customer_of(request)
-        if customer is not None:
-            pixels = pixels.filter(customer_id=customer)
-        row = upload(request, {str(pixel.pk): pixel for pixel in pixels})
+        pixels = owned(request, Pixel.objects.all())
+        row = _upload(request, {str(pixel.pk): pixel for pixel in pixels})
         return Response(self.get_serializer(row).data, status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses=ImportSerializer)
@@ -107,3 +103,40 @@ class ImportViewSet(Readable[Import]):
         except services.UnsuitableFileError as why:
             raise ConflictError(str(why)) from None
         return Response(self.get_serializer(row).data)
+
+
+def _upload(request: Request, pixels: dict[str, Pixel]) -> Import:
+    """The import of the body. `pixels`: those the caller may use, by id."""
+    pixel, name, format_, dry_run = _asked(request, pixels)
+    try:
+        with a_place(), draft_of(_chunks(reader(request))) as draft:
+            if not draft.stat().st_size:
+                raise ValidationError({"body": ErrorDetail("There is no file in the body.", "required")})
+            return services.keep_upload(draft, pixel, name, format_, dry_run=dry_run)
+    except InputTooLargeError as error:
+        raise FileTooLargeError(error.message) from None
+
+
+def _chunks(read: Read) -> Iterator[bytes]:
+    while chunk := read(CHUNK):
+        yield chunk
+
+
+def _asked(request: Request, pixels: dict[str, Pixel]) -> tuple[Pixel, str, str, bool]:
+    """Pixel, name and format of the file, and whether it is a dry run. All faults are told at once."""
+    asked = request.query_params
+    faults = unknown_parameters(request, PARAMETERS)
+    pixel = pixels.get(asked.get("pixel", ""))
+    if pixel is None:
+        faults["pixel"] = ErrorDetail("Name a pixel: its user key names the users of the file.", "invalid")
+    name, format_ = asked.get("name", ""), ""
+    try:
+        format_ = format_of(name)
+    except UnreadableFileError as error:
+        faults["name"] = ErrorDetail(f"Name the file: {error}.", "invalid")
+    dry_run = FLAGS.get(asked.get("dry_run", "0").lower())
+    if dry_run is None:
+        faults["dry_run"] = ErrorDetail("must be 1 or 0", "invalid")
+    if faults or pixel is None or dry_run is None:
+        raise ValidationError(faults)
+    return pixel, name, format_, dry_run

@@ -13,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from api.errors import ConflictError, refusals
 from api.resource import OwnedField
+from api.strict import StrictBody, read_body
 from audiences.models import Audience
 from lookalikes import services
 from lookalikes.models import LookalikeModel
@@ -143,14 +144,8 @@ class LookalikeStorySerializer(serializers.Serializer[Story]):
     versions = LookalikeVersionSerializer(many=True, help_text="The last 50, newest first.")
 
 
-class LookalikeTrainSerializer(serializers.Serializer[Any]):
+class LookalikeTrainSerializer(StrictBody):
     random_state = serializers.IntegerField(required=False, min_value=0, max_value=services.MOST_STATE)
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = set(data) - {"random_state"} if isinstance(data, dict) else set()
-        if unknown:
-            raise ValidationError({min(unknown): ErrorDetail("There is no such field.", "unknown")})
-        return super().to_internal_value(data)
 
 
 class LookalikeViews(GenericViewSet[Audience]):
@@ -167,10 +162,9 @@ class LookalikeViews(GenericViewSet[Audience]):
     def train(self, request: Request, pk: str) -> Response:
         """Learn anew from the seed as it is now."""
         audience = self._lookalike()
-        given = LookalikeTrainSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = read_body(LookalikeTrainSerializer, request)
         with refusals():
-            services.train(audience, given.validated_data.get("random_state"))
+            services.train(audience, given.get("random_state"))
         return Response(LookalikeStorySerializer(story_of(audience)).data, status.HTTP_202_ACCEPTED)
 
     def _lookalike(self) -> Audience:

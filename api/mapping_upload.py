@@ -1,19 +1,17 @@
 """`mappings/upload/`: a match table, taken in as it arrives and answered line by line."""
 
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from django.http import FileResponse
-from rest_framework.exceptions import APIException, ErrorDetail, ParseError, ValidationError
+from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.request import Request
 
-from api.authentication import customer_of
-from api.body_lines import LONGEST, lines_of
+from api.access import owned
+from api.uploads import LONGEST, NDJSON, a_place, lines_of
 from core import clock
 from core.inbox import InboxCommand
 from core.limits import RequestLimits
@@ -25,29 +23,18 @@ from profiles.match_lines import BadLineError, MatchLines
 from profiles.personal.protection import Protection
 
 BATCH = 5_000  # lines a commit
-AT_ONCE = 2  # uploads: each keeps one of the console's threads
 IN_MEMORY = 1024 * 1024  # bytes of the answer; the rest waits in a temporary file
-NDJSON = "application/x-ndjson"
-
-_room = threading.BoundedSemaphore(AT_ONCE)
-
-
-class BusyError(APIException):
-    status_code = 503
-    default_code = "busy"
-    default_detail = f"{AT_ONCE} uploads are under way. Try again later."
-    wait = 10  # seconds: becomes Retry-After
 
 
 @dataclass(slots=True)
-class Counts:
+class LineCounts:
     lines: int = 0
     stored: int = 0
     errors: int = 0
 
 
 @dataclass(slots=True)
-class Upload:
+class MappingUpload:
     """One table under way; empty lines are passed over, but counted as lines.
 
     `all_lines`: the answer tells of every line, not only of bad ones.
@@ -59,7 +46,7 @@ class Upload:
     table: MatchLines
     answer: IO[bytes]
     all_lines: bool
-    counts: Counts = field(default_factory=Counts)
+    counts: LineCounts = field(default_factory=LineCounts)
     pace: Pace = field(default_factory=Pace)
     _rows: list[InboxCommand] = field(default_factory=list)
 
@@ -110,21 +97,14 @@ def upload(request: Request) -> FileResponse:
     protections = {customer.m: Protection.of_customer(customer) for customer in Customer.objects.all()}
     table = MatchLines(_platforms(request), protections, RequestLimits())
     with a_place():
-        answer: Any = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (the response closes it)
-        Upload(table, answer, all_lines).take(lines_of(request))
+        answer = _temporary_file()  # the response closes it
+        MappingUpload(table, answer, all_lines).take(lines_of(request))
         answer.seek(0)
         return FileResponse(answer, content_type=NDJSON)
 
 
-@contextmanager
-def a_place() -> Iterator[None]:
-    """For one upload, of whatever kind. Raises BusyError."""
-    if not _room.acquire(blocking=False):
-        raise BusyError
-    try:
-        yield
-    finally:
-        _room.release()
+def _temporary_file() -> Any:
+    return SpooledTemporaryFile(IN_MEMORY)
 
 
 def _wants_all(request: Request) -> bool:
@@ -137,8 +117,4 @@ def _wants_all(request: Request) -> bool:
 
 
 def _platforms(request: Request) -> dict[int, int]:
-    rows = Platform.objects.filter(enabled=True)
-    customer = customer_of(request)
-    if customer is not None:
-        rows = rows.filter(customer_id=customer)
-    return dict(rows.values_list("pl", "customer_id"))
+    return dict(owned(request, Platform.objects.filter(enabled=True)).values_list("pl", "customer_id"))

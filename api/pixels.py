@@ -12,8 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.errors import ConflictError
-from api.ids import keep_ahead
-from api.resource import Changed, Created, Destroyed, OwnedField, Readable, customer_field
+from api.resource import Changed, Created, Destroyed, OwnedField, Readable, customer_field, keep_ahead
 from api.strict import IdField, StrictSerializer
 from audiences.references import audiences_naming
 from integrations.models import Platform

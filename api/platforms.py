@@ -14,8 +14,7 @@ from rest_framework.response import Response
 from activation import platform_status
 from api.errors import ConflictError, refusals
 from api.idempotency import once
-from api.ids import keep_ahead
-from api.resource import Changed, Created, Destroyed, Readable, customer_field
+from api.resource import Changed, Created, Destroyed, Readable, customer_field, keep_ahead
 from api.strict import IdField, ObjectField, StrictSerializer
 from audiences.references import audiences_naming
 from integrations import services
@@ -48,6 +47,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
     )
     breaker = serializers.SerializerMethodField(help_text="What keeps requests back; null: nothing does.")
     host_keys = serializers.SerializerMethodField(help_text="The keys by which its file servers are known.")
+    _generated_secret: str | None = None  # shown by this answer, kept nowhere else
     fixed = ("pl", "customer")
     unique = ("pl",)
 
@@ -69,8 +69,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
 
     def to_representation(self, instance: Platform) -> dict[str, Any]:
         shown = super().to_representation(instance)
-        generated = getattr(instance, "generated_secret", None)
-        return {**shown, "sync_secret": generated} if generated else shown
+        return {**shown, "sync_secret": self._generated_secret} if self._generated_secret else shown
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
@@ -99,7 +98,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
         if "pl" in validated_data:
             keep_ahead(Platform, platform.pk)
         if not given:
-            platform.generated_secret = secrets[0]  # type: ignore[attr-defined]  # shown by this answer, kept nowhere else
+            self._generated_secret = secrets[0]
         return platform
 
     def update(self, instance: Platform, validated_data: dict[str, Any]) -> Platform:
@@ -109,7 +108,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
             setattr(instance, name, value)
         if switched:
             secret = replace_sync_secrets(instance, given)
-            instance.generated_secret = None if given else secret  # type: ignore[attr-defined]  # as above
+            self._generated_secret = None if given else secret
         elif given:
             rotate_sync_secret(instance, given)
         instance.save()

@@ -1,12 +1,13 @@
-"""What every resource of the API has in common."""
+"""What every resource of the API has in common: whose rows they are, how they are listed, made and changed, and ids
+that callers choose."""
 
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import IntegrityError
-from django.db.models import Model, QuerySet
+from django.db import IntegrityError, connection
+from django.db.models import Max, Model, QuerySet
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import (
     CreateModelMixin,
     DestroyModelMixin,
@@ -18,11 +19,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from api.authentication import customer_of
+from api.access import customer_of, owned
 from api.errors import ConflictError
 from api.idempotency import once
-from api.parser import BodyTooLargeError
+from api.strict import BodyTooLargeError, unknown_parameters
 from core.models import Customer
+from integrations.models import Platform
 
 Row = TypeVar("Row", bound=Model)
 PAGING = {"cursor", "page_size", "format"}
@@ -41,8 +43,7 @@ class Resource(GenericViewSet[Row]):
         rows = super().get_queryset()
         if self.request.method in {"PATCH", "DELETE"}:
             rows = rows.select_for_update(of=("self",))
-        customer = customer_of(self.request)
-        return rows if customer is None else rows.filter(**{self.customer_path: customer})
+        return owned(self.request, rows, self.customer_path)
 
     def handle_exception(self, exc: Exception) -> Response:
         for kind, refusal in ((IntegrityError, ConflictError), (RequestDataTooBig, BodyTooLargeError)):
@@ -61,10 +62,8 @@ class Listed(ListModelMixin, Resource[Row]):
     def _check_parameters(self, request: Request) -> None:
         filters = getattr(self, "filterset_class", None)
         known = {*PAGING, *(filters.base_filters if filters else getattr(self, "filterset_fields", ()))}
-        unknown = request.query_params.keys() - known
-        if unknown:
-            message = ErrorDetail(f"There is no such filter; there are {', '.join(sorted(known))}.", "unknown")
-            raise ValidationError(dict.fromkeys(sorted(unknown), message))
+        if faults := unknown_parameters(request, known, "filter"):
+            raise ValidationError(faults)
 
 
 class Readable(RetrieveModelMixin, Listed[Row]):
@@ -101,9 +100,36 @@ class OwnedField(serializers.PrimaryKeyRelatedField[Any]):
     def get_queryset(self) -> Any:
         rows = super().get_queryset()
         request = self.context.get("request")
-        customer = customer_of(request) if request else None
-        return rows if customer is None or rows is None else rows.filter(**{self.customer_path: customer})
+        return rows if request is None or rows is None else owned(request, rows, self.customer_path)
 
 
 def customer_field(**options: Any) -> OwnedField:
     return OwnedField(customer_path="pk", queryset=Customer.objects.all(), **options)
+
+
+def of_owned_platforms(request: Request, rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Return the rows, of a table that names only platforms, that the caller may see."""
+    if customer_of(request) is None:
+        return rows
+    platforms = owned(request, Platform.objects.all()).values_list("pk", flat=True)
+    return rows.filter(platform_id__in=list(platforms))
+
+
+def keep_ahead(model: type[Model], given: int) -> None:
+    """Move the sequence of the model's key behind a given id, so that it is never handed out again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [model._meta.db_table, model._meta.pk.name])
+        (sequence,) = cursor.fetchone()
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [sequence])
+        cursor.execute(
+            f"SELECT setval(%s, %s) FROM {sequence} WHERE %s > last_value",
+            [sequence, given, given],
+        )
+
+
+def next_after(model: type[Model]) -> int:
+    """The id after the highest, for a key without a sequence; one caller at a time until its transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [model._meta.db_table])
+    highest = model._default_manager.aggregate(highest=Max("pk"))["highest"]
+    return int(highest or 0) + 1

@@ -9,6 +9,8 @@ from drf_spectacular.utils import OpenApiParameter
 
 from api.idempotency import HEADER
 
+Extension: Any = OpenApiAuthenticationExtension  # its metaclass has no types
+
 ERRORS = {
     "type": "object",
     "required": ["type", "errors"],
@@ -34,8 +36,8 @@ ERRORS = {
 }
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular leaves its metaclass untyped
-    target_class = "api.authentication.ApiKeyAuthentication"
+class ApiKeyScheme(Extension):
+    target_class = "api.access.ApiKeyAuthentication"
     name = "apiKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

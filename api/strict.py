@@ -1,15 +1,54 @@
-"""Bodies read strictly: what is not understood is refused, never ignored."""
+"""What callers send, read strictly: what is not understood is refused, never ignored.
 
-from collections.abc import Mapping
+JSON bodies, fields and query parameters have one way each; every resource uses these.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, ClassVar, TypeVar
+from typing import IO, Any, ClassVar, NoReturn, TypeVar, cast
 
 from django.db.models import Model
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, ParseError, ValidationError
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
 
 Row = TypeVar("Row", bound=Model)
-MOST = 2**31 - 1
+MOST_BYTES = 2_500_000  # below Django's own limit, which some ways of reading a body meet first
+MOST_ID = 2**31 - 1
+
+
+class BodyTooLargeError(APIException):
+    status_code = 413
+    default_code = "too_large"
+    default_detail = f"A body may have {MOST_BYTES} bytes at most."
+
+
+class StrictJSONParser(JSONParser):
+    """Refuses what PostgreSQL's jsonb cannot hold (NUL, lone surrogates, NaN) before anything reads it."""
+
+    def parse(self, stream: IO[Any], *_: Any, **__: Any) -> Any:
+        raw = stream.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            raise BodyTooLargeError
+        try:
+            value = json.loads(raw, parse_constant=_refuse_constant)
+            json.dumps(value, ensure_ascii=False).encode()
+        except RecursionError:
+            raise ParseError("The JSON is nested too deeply.") from None
+        except ValueError as error:
+            raise ParseError(f"The body is not valid JSON: {error}") from None
+        if b"\\u0000" in raw and _holds_nul(value):
+            raise ParseError("A text in the body holds a NUL character.")
+        return value
+
+
+class StrictBody(serializers.Serializer[Any]):
+    """The body of a call that is no row. Refuses unknown fields."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return _read(super().to_internal_value, data, _unknown_fields(data, self.fields))
 
 
 class StrictSerializer(serializers.ModelSerializer[Row]):
@@ -19,14 +58,8 @@ class StrictSerializer(serializers.ModelSerializer[Row]):
     unique: ClassVar[tuple[str, ...]] = ()
 
     def to_internal_value(self, data: Any) -> Any:
-        errors = self._misread(data) if isinstance(data, Mapping) else {}
-        try:
-            value = super().to_internal_value(data)
-        except ValidationError as error:
-            raise ValidationError({**_as_mapping(error.detail), **errors}) from None
-        if errors:
-            raise ValidationError(errors)
-        return value
+        errors = {**_unknown_fields(data, self.fields), **self._changed_by_caller(data)}
+        return _read(super().to_internal_value, data, errors)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         instance = self.instance if isinstance(self.instance, Model) else None
@@ -36,20 +69,21 @@ class StrictSerializer(serializers.ModelSerializer[Row]):
         self._check_unique(attrs, instance)
         return attrs
 
-    def _misread(self, data: Mapping[Any, Any]) -> dict[str, Any]:
-        fields = self.fields
+    def _changed_by_caller(self, data: Any) -> dict[str, ErrorDetail]:
+        """Read-only fields whose value is not the present one: who sends back what was read may keep them."""
+        if not isinstance(data, Mapping):
+            return {}
         shown = self.to_representation(self.instance) if isinstance(self.instance, Model) else {}
-        errors = {str(name): _unknown(str(name), list(fields)) for name in data if name not in fields}
-        for name, field in fields.items():
-            if field.read_only and name in data and (name not in shown or shown[name] != data[name]):
-                errors[name] = ErrorDetail("is set by the hub and cannot be given", "read_only")
-        return errors
+        fault = ErrorDetail("is set by the hub and cannot be given", "read_only")
+        given = [name for name, field in self.fields.items() if field.read_only and name in data]
+        return {name: fault for name in given if name not in shown or shown[name] != data[name]}
 
     def _check_unique(self, attrs: dict[str, Any], instance: Model | None) -> None:
         named = {name: attrs.get(name, getattr(instance, name, None)) for name in self.unique}
         if not self.unique or not set(self.unique) & attrs.keys():
             return
-        others = self.Meta.model._default_manager.filter(**named)  # type: ignore[attr-defined]  # every subclass has a Meta
+        model = cast("type[Row]", cast("Any", self).Meta.model)
+        others = model._default_manager.filter(**named)
         if others.exclude(pk=instance.pk if instance else None).exists():
             raise ValidationError({self.unique[-1]: ErrorDetail("is taken already", "unique")})
 
@@ -58,7 +92,7 @@ class IdField(serializers.IntegerField):
     """An id that the caller may choose when the row is made."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=1, max_value=MOST, required=False, **options)
+        super().__init__(min_value=1, max_value=MOST_ID, required=False, **options)
 
 
 class ObjectField(serializers.JSONField):
@@ -70,7 +104,58 @@ class ObjectField(serializers.JSONField):
         return super().to_internal_value(data)
 
 
-def _unknown(name: str, known: list[str]) -> ErrorDetail:
+def read_body(
+    shape: Callable[..., serializers.Serializer[Any]], request: Request, context: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the valid fields of the request's body. Raises ValidationError."""
+    body = shape(data=request.data, context=context or {})
+    body.is_valid(raise_exception=True)
+    valid: dict[str, Any] = body.validated_data
+    return valid
+
+
+def unknown_parameters(request: Request, known: Iterable[str], kind: str = "parameter") -> dict[str, ErrorDetail]:
+    """Return a fault for each query parameter that is none of the known ones."""
+    names = sorted(known)
+    fault = ErrorDetail(
+        f"There is no such {kind}; there {'is' if len(names) == 1 else 'are'} {', '.join(names)}.", "unknown"
+    )
+    return dict.fromkeys(sorted(request.query_params.keys() - set(names)), fault)
+
+
+def parameters_of(request: Request, *known: str) -> dict[str, str]:
+    """Return the query parameters. Raises ValidationError where one is unknown."""
+    if faults := unknown_parameters(request, known):
+        raise ValidationError(faults)
+    return request.query_params.dict()
+
+
+def count_of(given: Mapping[str, str], name: str, default: int, most: int) -> int:
+    """Return the parameter as a whole number from 1 to `most`. Raises ValidationError."""
+    text = given.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+        raise ValidationError({name: f"must be 1 to {most}"})
+    return int(text)
+
+
+def _read(read: Callable[[Any], Any], data: Any, faults: Mapping[str, ErrorDetail]) -> Any:
+    """Read the fields; what is wrong with them is refused together with the faults found before."""
+    try:
+        value = read(data)
+    except ValidationError as error:
+        raise ValidationError({**_as_mapping(error.detail), **faults}) from None
+    if faults:
+        raise ValidationError(faults)
+    return value
+
+
+def _unknown_fields(data: Any, known: Iterable[str]) -> dict[str, ErrorDetail]:
+    names = list(known)
+    unknown = [str(name) for name in data if name not in names] if isinstance(data, Mapping) else []
+    return {name: _unknown_field(name, names) for name in unknown}
+
+
+def _unknown_field(name: str, known: list[str]) -> ErrorDetail:
     close = get_close_matches(name, known, 1)
     hint = f" Did you mean “{close[0]}”?" if close else ""
     return ErrorDetail(f"There is no such field.{hint}", "unknown")
@@ -78,3 +163,15 @@ def _unknown(name: str, known: list[str]) -> ErrorDetail:
 
 def _as_mapping(detail: Any) -> dict[str, Any]:
     return dict(detail) if isinstance(detail, Mapping) else {"non_field_errors": detail}
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in key or _holds_nul(held) for key, held in value.items())
+    if isinstance(value, list):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\0" in value

@@ -1,22 +1,28 @@
-"""`users/{user_id}/`: the whole story of one user."""
+"""`users/{user_id}/`: the whole story of one user; `erasures/`: the proof of who was erased, without the data;
+`hot-ids/`: shared ids, which were set aside instead of merging users."""
 
 from typing import Any
 from uuid import UUID
 
+import django_filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.authentication import caller, customer_named
-from api.erasures import ErasureSerializer
+from api.access import caller, customer_named
 from api.idempotency import once
+from api.resource import Listed, Readable
+from pipeline.models import Erasure
 from pipeline.privacy import erasures
 from pipeline.privacy.export import export
 from pipeline.stories import story
+from profiles.models import SharedId
+
+OF_CUSTOMER = OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")
 
 
 class ActivitySerializer(serializers.Serializer[Any]):
@@ -92,10 +98,36 @@ class StorySerializer(serializers.Serializer[Any]):
     deliveries = UserDeliverySerializer(many=True)
 
 
+class PlatformProofSerializer(serializers.Serializer[dict[str, int]]):
+    """Counted in ids of segments."""
+
+    open = serializers.IntegerField(required=False, help_text="The platform still has to remove them.")
+    acknowledged = serializers.IntegerField(required=False, help_text="It said that it has removed them.")
+    kept = serializers.IntegerField(required=False, help_text="It cannot be told.")
+    given_up = serializers.IntegerField(required=False, help_text="It never answered.")
+
+
+class ErasureSerializer(serializers.ModelSerializer[Erasure]):
+    customer = serializers.IntegerField(source="customer_id")
+    state = serializers.SerializerMethodField(help_text="erasing, then waiting for platforms, then done.")
+    platforms = serializers.SerializerMethodField(help_text="By the platform's number.")
+
+    class Meta:
+        model = Erasure
+        fields = ["id", "customer", "requested_by", "requested_at", "state", "platforms", "swept_at", "finished_at"]
+
+    def get_state(self, row: Erasure) -> str:
+        return row.state
+
+    @extend_schema_field(serializers.DictField(child=PlatformProofSerializer()))
+    def get_platforms(self, row: Erasure) -> dict[str, dict[str, int]]:
+        return dict(row.platforms)
+
+
 class UserView(APIView):
     @extend_schema(
         responses=StorySerializer,
-        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+        parameters=[OF_CUSTOMER],
     )
     def get(self, request: Request, user_id: UUID) -> Response:
         """What is known of a user; the id of a merged profile answers with the survivor."""
@@ -107,7 +139,7 @@ class UserView(APIView):
     @extend_schema(
         request=None,
         responses={202: ErasureSerializer},
-        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+        parameters=[OF_CUSTOMER],
     )
     @once
     def delete(self, request: Request, user_id: UUID) -> Response:
@@ -123,7 +155,7 @@ class UserView(APIView):
 class UserExportView(APIView):
     @extend_schema(
         responses=OpenApiTypes.OBJECT,
-        parameters=[OpenApiParameter("customer", OpenApiTypes.INT, description="Needed unless the key has one.")],
+        parameters=[OF_CUSTOMER],
     )
     def get(self, request: Request, user_id: UUID) -> Response:
         """Everything that the hub holds on a user, table by table."""
@@ -131,3 +163,32 @@ class UserExportView(APIView):
         if found is None:
             raise NotFound("This customer has no such user.")
         return Response(found, headers={"Content-Disposition": f'attachment; filename="user-{user_id}.json"'})
+
+
+class ErasureFilter(django_filters.FilterSet):
+    customer = django_filters.NumberFilter("customer_id")
+
+
+class ErasureViewSet(Readable[Erasure]):
+    queryset = Erasure.objects.all()
+    serializer_class = ErasureSerializer
+    filterset_class = ErasureFilter
+    ordering = ("-requested_at", "-id")
+    lookup_value_regex = "[0-9a-f-]{36}"
+
+
+class HotIdSerializer(serializers.ModelSerializer[SharedId]):
+    customer = serializers.IntegerField(source="customer_id")
+
+    class Meta:
+        model = SharedId
+        fields = ["customer", "user_id", "kind", "value", "times", "first_at", "last_at"]
+
+
+class HotIdViewSet(Listed[SharedId]):
+    """Shared ids: with them a user would have more ids than a person has, so they were set aside."""
+
+    queryset = SharedId.objects.all()
+    serializer_class = HotIdSerializer
+    filterset_fields = ["kind"]
+    ordering = ("bucket", "customer_id", "user_id", "kind", "value")

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from api.ids import keep_ahead
+from api.resource import keep_ahead
 from audiences.models import Audience
 from core.models import ApiKey, Customer
 from integrations.models import Platform

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.exceptions import ParseError
 
-from api.body_lines import LONGEST, Unzipped, split
+from api.uploads import LONGEST, Unzipped, split
 
 
 def in_pieces(whole: bytes, sizes: list[int]) -> Callable[[int], bytes]:

@@ -1,6 +1,7 @@
 """The console's page of a lookalike: made there, its curve drawn, a point of it chosen."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -48,7 +49,8 @@ def test_page__makes_a_lookalike_and_shows_that_it_is_under_way(console: Client,
     assert "It learns as soon as" in page
     assert POLLED in page
     assert "<i>Buyers</i>" not in page
-    assert console.get(f"/audiences/audience/{row.pk}/change/").url == f"/lookalikes/lookalike/{row.pk}/change/"  # type: ignore[attr-defined]  # a redirect has it
+    onward: Any = console.get(f"/audiences/audience/{row.pk}/change/")
+    assert onward.url == f"/lookalikes/lookalike/{row.pk}/change/"
     assert "More" in console.get("/lookalikes/lookalike/").content.decode()
 
 

@@ -1,17 +1,40 @@
-"""A request's body read line by line as it arrives, in bounded memory, however long it is."""
+"""Large bodies: read as they arrive, in bounded memory, however long they are; two uploads at a time."""
 
+import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from rest_framework.exceptions import ParseError, UnsupportedMediaType
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 
 CHUNK = 64 * 1024
 LONGEST = 8 * 1024  # bytes of a line
 GZIP_WBITS = 31
+AT_ONCE = 2  # uploads: each keeps one of the console's threads
+NDJSON = "application/x-ndjson"
 
 Read = Callable[[int], bytes]
+_room = threading.BoundedSemaphore(AT_ONCE)
+
+
+class BusyError(APIException):
+    status_code = 503
+    default_code = "busy"
+    default_detail = f"{AT_ONCE} uploads are under way. Try again later."
+    wait = 10  # seconds: becomes Retry-After
+
+
+@contextmanager
+def a_place() -> Iterator[None]:
+    """For one upload, of whatever kind. Raises BusyError."""
+    if not _room.acquire(blocking=False):
+        raise BusyError
+    try:
+        yield
+    finally:
+        _room.release()
 
 
 def lines_of(request: Request) -> Iterator[bytes | None]:

@@ -1,16 +1,23 @@
-"""Who calls: `Authorization: Bearer <key>`; the stored digest is compared in constant time."""
+"""Who calls (`Authorization: Bearer <key>`), what a role may do, and whose data a caller sees."""
 
 from dataclasses import dataclass
 from hmac import compare_digest
+from typing import TYPE_CHECKING, TypeVar
 
+from django.db.models import Model, QuerySet
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, NotFound, ValidationError
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from core.api_keys import digest
 from core.models import ApiKey
 
+if TYPE_CHECKING:  # the settings name this module, and views read the settings while they are imported
+    from rest_framework.views import APIView
+
 NOBODY = digest("")
+Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +45,25 @@ class ApiKeyAuthentication(BaseAuthentication):
         return 'Bearer realm="dmphub"'
 
 
+class RolePermission(BasePermission):
+    """Analysts read, marketers also change a customer's data, admins do everything.
+
+    A view may name `reading_actions` (POSTs that change nothing) and say that its writes are `for_admins`.
+    """
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        key = request.auth
+        if not isinstance(key, ApiKey):
+            return False
+        if request.method in SAFE_METHODS or getattr(view, "action", None) in getattr(view, "reading_actions", ()):
+            return True
+        if key.role == ApiKey.Role.MARKETER:
+            return not getattr(view, "for_admins", False)
+        return key.role == ApiKey.Role.ADMIN
+
+
 def holder(text: str) -> ApiKey | None:
-    """The row of a key as it was shown when it was issued."""
+    """Return the row of a key as it was shown when it was issued. The digest is compared in constant time."""
     prefix = text.partition(".")[0]
     if not text.isascii() or not text.isprintable():
         return None
@@ -56,6 +80,12 @@ def name_of(request: Request) -> str:
 def customer_of(request: Request) -> int | None:
     """The only customer whose data the caller may see; None: every customer's."""
     return request.auth.customer_id if isinstance(request.auth, ApiKey) else None
+
+
+def owned(request: Request, rows: QuerySet[Row], customer_path: str = "customer_id") -> QuerySet[Row]:
+    """Return the rows that the caller may see: `customer_path` leads from a row to its customer's id."""
+    customer = customer_of(request)
+    return rows if customer is None else rows.filter(**{customer_path: customer})
 
 
 def caller(request: Request) -> str:
