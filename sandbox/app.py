@@ -1,108 +1,144 @@
-"""The ASGI application: third parties under their own paths, and the controls that tests and people use."""
+"""The ASGI application: the list of third parties, each under its own paths, and the controls for tests and people.
+
+A new third party is one more line in `THIRD_PARTIES`. The application knows nothing about the hub.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
+from sandbox.cep import Cep
 from sandbox.connection import hang_up
 from sandbox.controls import Controls
-from sandbox.exchange import Answer, RefusedError, Request
-from sandbox.faults import Faults, Verdict
+from sandbox.event import Events
+from sandbox.event_batch import EventBatches
+from sandbox.exchange import RejectedError, SandboxRequest, SandboxResponse
+from sandbox.faults import FaultEffect, Faults
 from sandbox.files import Intake
-from sandbox.page import Recent
+from sandbox.generic import GenericSegments
+from sandbox.mathtag import SyncTag
+from sandbox.page import RecentRequests
 from sandbox.parties import Action, ThirdParty
-from sandbox.registry import third_parties
+from sandbox.s2s import S2sImport
+from sandbox.segment_files import SegmentFiles
+from sandbox.signed_sync import SigningDomain
+from sandbox.sync import CookieDomain
+from sandbox.webhook import Webhook
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Parties = dict[str, ThirdParty[Any]]
 
-LARGEST_BODY = 16 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
+THIRD_PARTIES: tuple[type[ThirdParty[Any]], ...] = (
+    GenericSegments,
+    CookieDomain,
+    SigningDomain,
+    SyncTag,
+    Cep,
+    Webhook,
+    Events,
+    EventBatches,
+    S2sImport,
+    SegmentFiles,
+)
+
+
+def third_parties() -> Parties:
+    """Return new, empty third parties by name. A fault names its target by the same name."""
+    return {kind.name: kind() for kind in THIRD_PARTIES}
 
 
 class Sandbox:
-    """One process's pretend third parties; everything lives in memory and in one event loop."""
+    """The pretend third parties of one process. Everything is in memory and in one event loop."""
 
-    def __init__(self) -> None:
-        self.parties = third_parties()
+    def __init__(self, parties: Parties | None = None) -> None:
+        self.parties = third_parties() if parties is None else parties
         self.faults = Faults()
-        self.recent = Recent()
+        self.recent = RecentRequests()
         self.controls = Controls(self.parties, self.faults, self.recent)
         self._stopping = asyncio.Event()
 
     def intake(self, loop: asyncio.AbstractEventLoop) -> Intake:
-        """Where files go that come by another way than HTTP."""
+        """Return the intake for files that do not arrive by HTTP."""
         return Intake(self.parties, self.faults, self.recent, loop)
 
     def stop(self) -> None:
-        """Hangs up on everyone who waits for a delayed answer."""
+        """Close the connections of all senders that wait for a delayed response."""
         self._stopping.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         try:
-            answer = await self._answer(await _request(scope, receive), receive)
-        except RefusedError as refusal:
-            answer = refusal.answer()
-        if answer is None:
+            response = await self._respond(await _request(scope, receive), receive)
+        except RejectedError as rejection:
+            response = rejection.response()
+        if response is None:
             hang_up((scope["client"][0], int(scope["client"][1])))
             return
-        with suppress(ConnectionError, RuntimeError):  # the caller hung up; nobody is left to be told
-            await _send(answer, send)
+        with suppress(ConnectionError, RuntimeError):  # the sender has closed the connection
+            await _send(response, send)
 
-    async def _answer(self, request: Request, receive: Receive) -> Answer | None:
-        """None: hang up without an answer. Of two that serve a path, the one named later answers."""
+    async def _respond(self, request: SandboxRequest, receive: Receive) -> SandboxResponse | None:
+        """Return the response; None means to close the connection. If two serve a path, the later one responds."""
         for party in reversed(self.parties.values()):
             if party.serves(request.path):
-                return await self._at(party, request, receive)
-        return self.controls.answer(request)
+                return await self._respond_as(party, request, receive)
+        return self.controls.respond(request)
 
-    async def _at(self, party: ThirdParty[Any], request: Request, receive: Receive) -> Answer | None:
+    async def _respond_as(
+        self, party: ThirdParty[Any], request: SandboxRequest, receive: Receive
+    ) -> SandboxResponse | None:
         note = self.recent.note(party.name, request)
         try:
-            name = note.account = party.identify(request)
-            answer = await self._counted(party, name, request, receive)
-        except RefusedError as refusal:
-            answer = refusal.answer()
-        note.answered(answer)
-        return answer
+            note.account = party.identify(request)
+            response = await self._count(party, note.account, request, receive)
+        except RejectedError as rejection:
+            response = rejection.response()
+        note.set_status(response)
+        return response
 
-    async def _counted(self, party: ThirdParty[Any], name: str, request: Request, receive: Receive) -> Answer | None:
+    async def _count(
+        self, party: ThirdParty[Any], name: str, request: SandboxRequest, receive: Receive
+    ) -> SandboxResponse | None:
         tally = party.account(name).tally
         tally.in_progress += 1
+        tally.requests += 1
         try:
-            return await self._for(party, name, request, receive)
+            return await self._process(party, name, request, receive)
         finally:
             tally.in_progress -= 1
 
-    async def _for(self, party: ThirdParty[Any], name: str, request: Request, receive: Receive) -> Answer | None:
+    async def _process(
+        self, party: ThirdParty[Any], name: str, request: SandboxRequest, receive: Receive
+    ) -> SandboxResponse | None:
         account = party.account(name)
-        account.tally.requests += 1
         try:
             action: Action = party.prepare(account, request)
-        except RefusedError as refusal:
+        except RejectedError as rejection:
             account.tally.rejected += 1
-            account.violations.append(refusal.reason)
+            account.violations.append(rejection.reason)
             raise
-        verdict = self.faults.judge(party.name, name, action.concerns)
-        if not verdict.acts:
+        effect = self.faults.effect_on(party.name, name, action.concerns)
+        if not effect.acts:
             return action.apply()
         account.tally.faulted += 1
-        return await self._spoilt(action, verdict, receive)
+        return await self._apply_with_faults(action, effect, receive)
 
-    async def _spoilt(self, action: Action, verdict: Verdict, receive: Receive) -> Answer | None:
-        applied = action.apply() if verdict.applied else None
-        if verdict.delay and await self._cut_short(verdict.delay, receive):
+    async def _apply_with_faults(self, action: Action, effect: FaultEffect, receive: Receive) -> SandboxResponse | None:
+        applied = action.apply() if effect.applied else None
+        if effect.delay and await self._cut_short(effect.delay, receive):
             return None
-        if verdict.spoils:
-            return verdict.answer
+        if effect.spoils:
+            return effect.response
         return applied or action.apply()
 
     async def _cut_short(self, seconds: float, receive: Receive) -> bool:
-        """Waits; True as soon as the caller hangs up or the sandbox stops."""
+        """Wait. Return True as soon as the sender closes the connection or the sandbox stops."""
         ends = {asyncio.ensure_future(receive()), asyncio.ensure_future(self._stopping.wait())}
         done, pending = await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for end in pending:
@@ -110,13 +146,13 @@ class Sandbox:
         return bool(done)
 
 
-async def _request(scope: Scope, receive: Receive) -> Request:
+async def _request(scope: Scope, receive: Receive) -> SandboxRequest:
     try:
         query = scope["query_string"].decode("ascii")
     except UnicodeDecodeError as error:
-        raise RefusedError(400, "the query is not percent-encoded") from error
+        raise RejectedError(400, "the query is not percent-encoded") from error
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    return Request(scope["method"], scope["path"], query, headers, await _body(receive))
+    return SandboxRequest(scope["method"], scope["path"], query, headers, await _body(receive))
 
 
 async def _body(receive: Receive) -> bytes:
@@ -126,14 +162,14 @@ async def _body(receive: Receive) -> bytes:
         message = await receive()
         parts.append(message.get("body", b""))
         size, more = size + len(parts[-1]), message.get("more_body", False)
-        if size > LARGEST_BODY:
-            raise RefusedError(413, f"body over {LARGEST_BODY} bytes")
+        if size > MAX_BODY_BYTES:
+            raise RejectedError(413, f"body over {MAX_BODY_BYTES} bytes")
     return b"".join(parts)
 
 
-async def _send(answer: Answer, send: Send) -> None:
-    headers = list(answer.headers)
-    if b"content-length" not in dict(headers):  # an answer to HEAD tells the length of what it does not carry
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+async def _send(response: SandboxResponse, send: Send) -> None:
+    headers = list(response.headers)
+    if b"content-length" not in dict(headers):  # a response to HEAD states the length of a body that it does not carry
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

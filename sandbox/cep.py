@@ -9,18 +9,25 @@ from collections.abc import Callable
 
 import msgspec
 
-from sandbox.cep_account import CepAccount, Clone, contact_named, contact_told, refused
-from sandbox.credentials import CHALLENGE, basic_account
-from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused, parameters
+from sandbox.authentication import BASIC_CHALLENGE, basic_account
+from sandbox.cep_account import CepAccount, Clone, contact_document, contact_named, rejected
+from sandbox.exchange import (
+    RejectedError,
+    SandboxRequest,
+    SandboxResponse,
+    json_response,
+    method_not_allowed,
+    parameters,
+)
 from sandbox.parties import Action, ThirdParty
 
 BASE = "/cep/api/rest/v6/"
 MAIL_ADDRESS = r"contact\+([1-9]\d{0,8})@example\.com"
 IDENTIFIER = r"contact-([1-9]\d{0,8})"
-NO_CONTENT = Answer(204)
+NO_CONTENT = SandboxResponse(204)
 
 Given = dict[str, str]
-Handler = Callable[[CepAccount, Given, Request], Action]
+Handler = Callable[[CepAccount, Given, SandboxRequest], Action]
 
 
 class Cep(ThirdParty[CepAccount]):
@@ -34,79 +41,78 @@ class Cep(ThirdParty[CepAccount]):
     def serves(self, path: str) -> bool:
         return path.startswith("/cep/")
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         try:
             return basic_account(request.headers.get("authorization", ""))
-        except RefusedError as refusal:
-            denied = refused("PERMISSION_DENIED", refusal.reason, 401)
-            raise RefusedError(401, refusal.reason, headers=CHALLENGE, document=denied.document) from refusal
+        except RejectedError as rejection:
+            denied = rejected("PERMISSION_DENIED", rejection.reason, 401)
+            raise RejectedError(401, rejection.reason, headers=BASIC_CHALLENGE, document=denied.document) from rejection
 
-    def prepare(self, account: CepAccount, request: Request) -> Action:
+    def prepare(self, account: CepAccount, request: SandboxRequest) -> Action:
         if not account.calls.admits():
             raise _exceeded()
         if not request.path.startswith(BASE) or request.path.removeprefix(BASE) not in CALLS:
-            raise refused("NO_SUCH_OBJECT", f"no call {request.path}", 404)
+            raise rejected("NO_SUCH_OBJECT", f"no call {request.path}", 404)
         method, names, handler = CALLS[request.path.removeprefix(BASE)]
         if request.method != method:
-            raise method_refused(method)
+            raise method_not_allowed(method)
         return handler(account, _given(request.query, names), request)
 
 
-def _exceeded() -> RefusedError:
+def _exceeded() -> RejectedError:
     message = "Database Access Limit Exceeded"
-    return RefusedError(500, message, document={"errorActor": "SERVER", "errorCode": "UNKNOWN", "message": message})
+    return RejectedError(500, message, document={"errorActor": "SERVER", "errorCode": "UNKNOWN", "message": message})
 
 
 def _given(query: str, names: frozenset[str]) -> Given:
     if re.search(r"[+\[\]]", query):
-        raise refused("INVALID_PARAMETER", "the query has + or brackets that are not percent-encoded")
+        raise rejected("INVALID_PARAMETER", "the query has + or brackets that are not percent-encoded")
     try:
         given = parameters(query)
-    except RefusedError as refusal:
-        raise refused("INVALID_PARAMETER", refusal.reason) from refusal
+    except RejectedError as rejection:
+        raise rejected("INVALID_PARAMETER", rejection.reason) from rejection
     if names - given.keys():
-        raise refused("MISSING_PARAMETER", f"{', '.join(sorted(names - given.keys()))}")
+        raise rejected("MISSING_PARAMETER", f"{', '.join(sorted(names - given.keys()))}")
     if given.keys() - names:
-        raise refused("INVALID_PARAMETER", f"unexpected {', '.join(sorted(given.keys() - names))}")
+        raise rejected("INVALID_PARAMETER", f"unexpected {', '.join(sorted(given.keys() - names))}")
     return given
 
 
 def _number(given: Given, name: str) -> int:
     if not re.fullmatch(r"\d{1,18}", given[name], re.ASCII):
-        raise refused("INVALID_PARAMETER", f"{name} is not a number")
+        raise rejected("INVALID_PARAMETER", f"{name} is not a number")
     return int(given[name])
 
 
 def _reading(document: object, contact: int | None = None) -> Action:
-    return Action(lambda userid: userid == str(contact), lambda: json_answer(document))
+    return Action(lambda userid: userid == str(contact), lambda: json_response(document))
 
 
-def _version(_: CepAccount, __: Given, ___: Request) -> Action:
+def _version(_: CepAccount, __: Given, ___: SandboxRequest) -> Action:
     return _reading({"apiVersion": "v6"})
 
 
-def _get_group(account: CepAccount, given: Given, _: Request) -> Action:
+def _get_group(account: CepAccount, given: Given, _: SandboxRequest) -> Action:
     number = _number(given, "groupId")
     return _reading(account.group(number).told(number))
 
 
-def _clone_group(account: CepAccount, given: Given, request: Request) -> Action:
+def _clone_group(account: CepAccount, given: Given, request: SandboxRequest) -> Action:
     account.group(_number(given, "groupId"))
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise RefusedError(415, "Content-Type is not application/json")
+    request.require_json()
     try:
         clone = msgspec.json.decode(request.body, type=Clone)
     except msgspec.ValidationError as error:
         missing = "missing required field" in str(error)
-        raise refused("MISSING_PARAMETER" if missing else "INVALID_PARAMETER", str(error)) from error
+        raise rejected("MISSING_PARAMETER" if missing else "INVALID_PARAMETER", str(error)) from error
     except msgspec.DecodeError as error:
-        raise refused("INVALID_PARAMETER", f"not JSON: {error}") from error
+        raise rejected("INVALID_PARAMETER", f"not JSON: {error}") from error
     account.check(clone)
-    return Action(lambda _: False, lambda: json_answer(account.clone(clone)))
+    return Action.without_users(lambda: json_response(account.clone(clone)))
 
 
 def _by_id(given: Given) -> int:
-    return int(contact_told(_number(given, "userId"))["id"])
+    return int(contact_document(_number(given, "userId"))["id"])
 
 
 def _by_email(given: Given) -> int:
@@ -118,21 +124,21 @@ def _by_identifier(given: Given) -> int:
 
 
 def _user(find: Callable[[Given], int]) -> Handler:
-    def handler(_: CepAccount, given: Given, __: Request) -> Action:
+    def handler(_: CepAccount, given: Given, __: SandboxRequest) -> Action:
         contact = find(given)
-        return _reading(contact_told(contact), contact)
+        return _reading(contact_document(contact), contact)
 
     return handler
 
 
 def _subscribe(find: Callable[[Given], int]) -> Handler:
-    def handler(account: CepAccount, given: Given, _: Request) -> Action:
+    def handler(account: CepAccount, given: Given, _: SandboxRequest) -> Action:
         if given["subscriptionMode"] != "OPT_IN":
-            raise refused("INVALID_PARAMETER", "subscriptionMode is not OPT_IN")
+            raise rejected("INVALID_PARAMETER", "subscriptionMode is not OPT_IN")
         number, contact = _number(given, "groupId"), find(given)
         group = account.group(number)
 
-        def apply() -> Answer:
+        def apply() -> SandboxResponse:
             account.subscribe(group, number, contact)
             return NO_CONTENT
 
@@ -142,13 +148,13 @@ def _subscribe(find: Callable[[Given], int]) -> Handler:
 
 
 def _leave(find: Callable[[Given], int], *, mails: bool) -> Handler:
-    def handler(account: CepAccount, given: Given, _: Request) -> Action:
+    def handler(account: CepAccount, given: Given, _: SandboxRequest) -> Action:
         number, contact = _number(given, "groupId"), find(given)
         group = account.group(number)
         if contact not in group.members:
-            raise refused("NO_SUCH_OBJECT", f"user {contact} is not in group {number}")
+            raise rejected("NO_SUCH_OBJECT", f"user {contact} is not in group {number}")
 
-        def apply() -> Answer:
+        def apply() -> SandboxResponse:
             account.unsubscribe(group, number, contact)
             if mails:
                 account.mails += 1

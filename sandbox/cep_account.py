@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from sandbox.exchange import RefusedError
-from sandbox.ledger import Account, Operation, Row
+from sandbox.exchange import RejectedError
+from sandbox.ledger import MemberRow, Operation, PartyAccount
 from sandbox.rates import Window
 
 DEFAULT_GROUP = 4711
@@ -28,9 +28,9 @@ ErrorCode = Literal[
 ]
 
 
-def refused(code: ErrorCode, message: str, status: int = 400) -> RefusedError:
+def rejected(code: ErrorCode, message: str, status: int = 400) -> RejectedError:
     """An error in the documented shape; a missing object is a 400 too."""
-    return RefusedError(status, message, document={"errorActor": "CLIENT", "errorCode": code, "message": message})
+    return RejectedError(status, message, document={"errorActor": "CLIENT", "errorCode": code, "message": message})
 
 
 class Clone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -46,7 +46,7 @@ class Clone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
 
 
 @dataclass(slots=True)
-class Group:
+class ContactGroup:
     name: str
     email: str
     description: str = ""
@@ -56,15 +56,15 @@ class Group:
         return {"id": number, "name": self.name, "description": self.description, "email": self.email}
 
 
-def _first_group() -> dict[int, Group]:
-    return {DEFAULT_GROUP: Group("DMP default", "dmp-default@example.com")}
+def _first_group() -> dict[int, ContactGroup]:
+    return {DEFAULT_GROUP: ContactGroup("DMP default", "dmp-default@example.com")}
 
 
 @dataclass(slots=True)
-class CepAccount(Account):
+class CepAccount(PartyAccount):
     """`mails` counts the contacts that an unsubscription wrote to, which nobody wants."""
 
-    groups: dict[int, Group] = field(default_factory=_first_group)
+    groups: dict[int, ContactGroup] = field(default_factory=_first_group)
     adds: int = 0
     removes: int = 0
     repeats: int = 0
@@ -72,37 +72,37 @@ class CepAccount(Account):
     calls: Window = field(default_factory=lambda: Window(CALLS_A_SECOND))
     ids: "count[int]" = field(default_factory=lambda: count(FIRST_CLONE))
 
-    def group(self, number: int) -> Group:
+    def group(self, number: int) -> ContactGroup:
         if number not in self.groups:
-            raise refused("NO_SUCH_OBJECT", f"no group {number}")
+            raise rejected("NO_SUCH_OBJECT", f"no group {number}")
         return self.groups[number]
 
     def check(self, clone: Clone) -> None:
-        """Refused where the group may not be made."""
+        """`RejectedError` where the group may not be made."""
         if not clone.name.strip() or len(clone.name) > LONGEST_NAME or not clone.name.isprintable():
-            raise refused("INVALID_PARAMETER", f"name: 1 to {LONGEST_NAME} printable characters")
+            raise rejected("INVALID_PARAMETER", f"name: 1 to {LONGEST_NAME} printable characters")
         if len(clone.description) > LONGEST_DESCRIPTION:
-            raise refused("INVALID_PARAMETER", f"description: at most {LONGEST_DESCRIPTION} characters")
+            raise rejected("INVALID_PARAMETER", f"description: at most {LONGEST_DESCRIPTION} characters")
         if not MAIL.fullmatch(clone.email):
-            raise refused("INVALID_PARAMETER", "email is no mail address")
+            raise rejected("INVALID_PARAMETER", "email is no mail address")
         if any(clone.name == group.name for group in self.groups.values()):
-            raise refused("OBJECT_ALREADY_EXISTS", "a group of that name exists")
+            raise rejected("OBJECT_ALREADY_EXISTS", "a group of that name exists")
         if any(clone.email.lower() == group.email.lower() for group in self.groups.values()):
-            raise refused("OBJECT_ALREADY_EXISTS", "a group of that mail address exists")
+            raise rejected("OBJECT_ALREADY_EXISTS", "a group of that mail address exists")
 
     def clone(self, clone: Clone) -> dict[str, Any]:
         """The new group as it is told; members are not copied."""
         number = next(self.ids)
-        self.groups[number] = Group(clone.name, clone.email, clone.description)
+        self.groups[number] = ContactGroup(clone.name, clone.email, clone.description)
         return self.groups[number].told(number)
 
-    def subscribe(self, group: Group, number: int, contact: int) -> None:
+    def subscribe(self, group: ContactGroup, number: int, contact: int) -> None:
         self.adds += 1
         self.repeats += contact in group.members
         group.members.add(contact)
         self._record("add", number, contact)
 
-    def unsubscribe(self, group: Group, number: int, contact: int) -> None:
+    def unsubscribe(self, group: ContactGroup, number: int, contact: int) -> None:
         self.removes += 1
         self.repeats += contact not in group.members
         group.members.discard(contact)
@@ -121,20 +121,20 @@ class CepAccount(Account):
         return [(f"{number} {group.name}", len(group.members)) for number, group in self.groups.items()]
 
     def _record(self, operation: Operation, group: int, contact: int) -> None:
-        self.arrivals.record(operation, [Row(group, str(contact))])
+        self.arrivals.record(operation, [MemberRow(group, str(contact))])
 
 
-def contact_told(number: int) -> dict[str, Any]:
-    """The contact of that number; Refused where there is none."""
+def contact_document(number: int) -> dict[str, Any]:
+    """The contact of that number; `RejectedError` where there is none."""
     if not 1 <= number <= MOST_CONTACTS:
-        raise refused("NO_SUCH_OBJECT", f"no user {number}")
+        raise rejected("NO_SUCH_OBJECT", f"no user {number}")
     mail = {"email": f"contact+{number}@example.com", "identifier": f"contact-{number}"}
     return {"id": number, "mobileNumber": None} | mail
 
 
 def contact_named(pattern: str, name: str) -> int:
-    """The number in a mail address or an identifier; Refused where nobody has it."""
+    """The number in a mail address or an identifier; `RejectedError` where nobody has it."""
     found = re.fullmatch(pattern, name, re.ASCII)
     if found is None:
-        raise refused("NO_SUCH_OBJECT", f"no user {name!r}")
-    return int(contact_told(int(found[1]))["id"])
+        raise rejected("NO_SUCH_OBJECT", f"no user {name!r}")
+    return int(contact_document(int(found[1]))["id"])

@@ -6,7 +6,7 @@ The advertiser (`mt_adid`, in the document's text `mt_aid`) is the account. At m
 import re
 
 from sandbox.event_rules import EventAccount, check_guid
-from sandbox.exchange import Answer, RefusedError, Request, method_refused, parameters
+from sandbox.exchange import RejectedError, SandboxRequest, SandboxResponse, method_not_allowed, parameters
 from sandbox.parties import Action, ThirdParty
 from sandbox.rates import Window
 
@@ -15,7 +15,7 @@ EVENTS_A_SECOND = 1000
 GIF = bytes.fromhex(
     "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
 )  # 1x1, transparent
-SEEN = Answer(200, GIF, ((b"content-type", b"image/gif"),))
+SEEN = SandboxResponse(200, GIF, ((b"content-type", b"image/gif"),))
 
 
 class Events(ThirdParty[EventAccount]):
@@ -31,28 +31,28 @@ class Events(ThirdParty[EventAccount]):
     def serves(self, path: str) -> bool:
         return path == PATH
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         given = parameters(request.query, empty=True)
         named = {given[name] for name in ("mt_adid", "mt_aid") if name in given}
         if len(named) != 1:
-            raise RefusedError(400, "the advertiser is missing, or named twice")
+            raise RejectedError(400, "the advertiser is missing, or named twice")
         advertiser = named.pop()
         if not re.fullmatch(r"\d{1,18}", advertiser, re.ASCII):
-            raise RefusedError(400, "the advertiser is not an integer")
+            raise RejectedError(400, "the advertiser is not an integer")
         return advertiser
 
-    def prepare(self, account: EventAccount, request: Request) -> Action:
+    def prepare(self, account: EventAccount, request: SandboxRequest) -> Action:
         if not self._rate.admits():
-            raise RefusedError(429, f"more than {EVENTS_A_SECOND} events a second")
+            raise RejectedError(429, f"more than {EVENTS_A_SECOND} events a second")
         if request.method != "POST":
-            raise method_refused("POST")
+            raise method_not_allowed("POST")
         event = parameters(request.query, empty=True)
         if event.get("source") != "s2s":
-            raise RefusedError(400, "source is not s2s")
+            raise RejectedError(400, "source is not s2s")
         check_guid(event)
         account.check(event)
 
-        def apply() -> Answer:
+        def apply() -> SandboxResponse:
             account.apply(event)
             return SEEN
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from sandbox.credentials import knows
+from sandbox.authentication import is_secret_of
 from sandbox.event_rules import EventAccount
-from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused
+from sandbox.exchange import RejectedError, SandboxRequest, SandboxResponse, json_response, method_not_allowed
 from sandbox.parties import Action, ThirdParty
 from sandbox.rates import Quota, Window
 
@@ -25,7 +25,7 @@ MOST_EVENTS = 100
 Attributes = Annotated[list[dict[str, str | int | float | None]], msgspec.Meta(min_length=1)]
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EventRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: float
     type: Literal["event"]
     mapping_id: str
@@ -33,8 +33,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attributes: Attributes
 
 
-class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    events: Annotated[list[Record], msgspec.Meta(min_length=1, max_length=MOST_EVENTS)]
+class EventBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    events: Annotated[list[EventRecord], msgspec.Meta(min_length=1, max_length=MOST_EVENTS)]
 
 
 @dataclass(slots=True)
@@ -52,45 +52,45 @@ class EventBatches(ThirdParty[KeyAccount]):
     def serves(self, path: str) -> bool:
         return path in PATHS
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         key = request.headers.get("x-api-key", "")
         account = key.removesuffix("-secret")
-        if not knows(account, key):
+        if not is_secret_of(account, key):
             raise _refused(403, "Forbidden", "x-api-key is missing or invalid")
         return account
 
-    def prepare(self, account: KeyAccount, request: Request) -> Action:
+    def prepare(self, account: KeyAccount, request: SandboxRequest) -> Action:
         if account.tally.in_progress > AT_ONCE or not account.rate.admits() or not account.day.admits():
             raise _refused(429, "Too many requests", "Rate limit exceeded")
         if request.method != "POST":
-            raise method_refused("POST")
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise method_not_allowed("POST")
+        if request.media_type != "application/json":
             raise _refused(415, "Unsupported media type", "Content-Type is not application/json")
         events = _events(account, _records(request))
 
-        def apply() -> Answer:
+        def apply() -> SandboxResponse:
             for event in events:
                 account.apply(event)
-            return json_answer({"code": 200, "message": "Ok", "description": "Event(s) received"})
+            return json_response({"code": 200, "message": "Ok", "description": "Event(s) received"})
 
         return Action(lambda userid: any(event.get("mt_uuid") == userid for event in events), apply)
 
 
-def _refused(status: int, message: str, description: str) -> RefusedError:
+def _refused(status: int, message: str, description: str) -> RejectedError:
     document = {"code": status, "message": message, "description": description}
-    return RefusedError(status, f"{message}: {description}", document=document)
+    return RejectedError(status, f"{message}: {description}", document=document)
 
 
-def _records(request: Request) -> list[Record]:
+def _records(request: SandboxRequest) -> list[EventRecord]:
     try:
         if request.path.endswith("s"):
-            return msgspec.json.decode(request.body, type=Batch).events
-        return [msgspec.json.decode(request.body, type=Record)]
+            return msgspec.json.decode(request.body, type=EventBatch).events
+        return [msgspec.json.decode(request.body, type=EventRecord)]
     except msgspec.DecodeError as error:
         raise _refused(400, "Invalid request body", str(error)) from error
 
 
-def _events(account: KeyAccount, records: list[Record]) -> list[dict[str, Any]]:
+def _events(account: KeyAccount, records: list[EventRecord]) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     for record in records:
         pixel = _mapped(record)
@@ -100,7 +100,7 @@ def _events(account: KeyAccount, records: list[Record]) -> list[dict[str, Any]]:
     return events
 
 
-def _mapped(record: Record) -> str:
+def _mapped(record: EventRecord) -> str:
     """The pixel of the record's mapping."""
     if record.version != 4.0:
         raise _refused(400, "Invalid request body", "version is not 4.0")
@@ -113,7 +113,7 @@ def _mapped(record: Record) -> str:
 def _check(account: KeyAccount, attributes: dict[str, Any], pixel: str) -> None:
     try:
         account.check(attributes)
-    except RefusedError as refusal:
-        raise _refused(400, "Invalid request body", refusal.reason) from refusal
+    except RejectedError as rejection:
+        raise _refused(400, "Invalid request body", rejection.reason) from rejection
     if str(attributes["mt_id"]) != pixel:
         raise _refused(400, "Invalid request body", f"mt_id is not the mapping's pixel {pixel}")

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.exchange import RefusedError
-from sandbox.ledger import Account, Row
+from sandbox.exchange import RejectedError
+from sandbox.ledger import MemberRow, PartyAccount
 
 GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 SHA256 = r"[0-9A-Fa-f]{64}"
@@ -46,7 +46,7 @@ Event = Mapping[str, Any]
 
 
 @dataclass(slots=True)
-class Pixel:
+class EventPixel:
     """`last` has each user's latest attributes."""
 
     events: int = 0
@@ -55,27 +55,27 @@ class Pixel:
 
 
 @dataclass(slots=True)
-class EventAccount(Account):
-    pixels: dict[int, Pixel] = field(default_factory=dict)
+class EventAccount(PartyAccount):
+    pixels: dict[int, EventPixel] = field(default_factory=dict)
 
     def check(self, event: Event) -> None:
-        """Refused (400) names the attribute that breaks a rule."""
+        """`RejectedError` (400) names the attribute that breaks a rule."""
         for name, (form, meaning) in FORMS.items():
             if name in event and not re.fullmatch(form, _text(event[name]), re.ASCII):
-                raise RefusedError(400, f"{name} is not {meaning}")
+                raise RejectedError(400, f"{name} is not {meaning}")
         if "mt_id" not in event:
-            raise RefusedError(400, "mt_id is missing")
+            raise RejectedError(400, "mt_id is missing")
         if not isinstance(event.get("mt_uuid", ""), str):
-            raise RefusedError(400, "mt_uuid is not a text")
+            raise RejectedError(400, "mt_uuid is not a text")
         _check_address(event)
         _check_clear(event)
-        known = self.pixels.get(int(event["mt_id"]), Pixel()).custom
+        known = self.pixels.get(int(event["mt_id"]), EventPixel()).custom
         if len(known | _custom(event)) > MOST_CUSTOM:
-            raise RefusedError(400, f"more than {MOST_CUSTOM} custom attributes of a pixel")
+            raise RejectedError(400, f"more than {MOST_CUSTOM} custom attributes of a pixel")
 
     def apply(self, event: Event) -> None:
         number = int(event["mt_id"])
-        pixel = self.pixels.setdefault(number, Pixel())
+        pixel = self.pixels.setdefault(number, EventPixel())
         pixel.events += 1
         pixel.custom |= _custom(event)
         if event.get("mt_excl") and event.get("mt_exem"):
@@ -83,7 +83,7 @@ class EventAccount(Account):
         userid = event.get("mt_uuid")
         if userid:
             pixel.last[userid] = dict(event)
-            self.arrivals.record("add", [Row(number, userid)])
+            self.arrivals.record("add", [MemberRow(number, userid)])
 
     def holdings(self, *, members: bool) -> dict[str, Any]:
         pixels: dict[str, Any] = {}
@@ -98,28 +98,28 @@ class EventAccount(Account):
 
 
 def check_guid(event: Event) -> None:
-    """Refused unless the user is named by a GUID, or by nothing but an address."""
+    """`RejectedError` unless the user is named by a GUID, or by nothing but an address."""
     if "mt_uuid" in event and not re.fullmatch(GUID, _text(event["mt_uuid"])):
-        raise RefusedError(400, "mt_uuid is not a GUID (8-4-4-4-12)")
+        raise RejectedError(400, "mt_uuid is not a GUID (8-4-4-4-12)")
 
 
 def _check_address(event: Event) -> None:
     if "mt_ip" not in event:
         if not _text(event.get("mt_uuid")):
-            raise RefusedError(400, "mt_uuid is missing, and there is no mt_ip")
+            raise RejectedError(400, "mt_uuid is missing, and there is no mt_ip")
         return
     try:
         address = ipaddress.IPv4Address(_text(event["mt_ip"]))
     except ValueError as error:
-        raise RefusedError(400, "mt_ip is not an IPv4 address") from error
+        raise RejectedError(400, "mt_ip is not an IPv4 address") from error
     if any(address in net for net in PRIVATE):
-        raise RefusedError(400, "mt_ip is not public")
+        raise RejectedError(400, "mt_ip is not public")
 
 
 def _check_clear(event: Event) -> None:
     for name, value in event.items():
         if MAIL.search(_text(value)):
-            raise RefusedError(400, f"{name} has a mail address in clear")
+            raise RejectedError(400, f"{name} has a mail address in clear")
 
 
 def _custom(event: Event) -> set[str]:

@@ -1,4 +1,4 @@
-"""One HTTP exchange as the third parties see it: the request, the answer, and the refusal."""
+"""One HTTP exchange as a pretend third party sees it: the request, the response, and the rejection."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +11,8 @@ JSON_TYPE: Headers = ((b"content-type", b"application/json"),)
 
 
 @dataclass(slots=True, frozen=True)
-class Request:
-    """`query` and `path` are as they came, still percent-encoded; header names are lower-case."""
+class SandboxRequest:
+    """A received request. `query` and `path` are still percent-encoded; header names are in lower case."""
 
     method: str
     path: str
@@ -20,19 +20,29 @@ class Request:
     headers: dict[str, str]
     body: bytes
 
+    @property
+    def media_type(self) -> str:
+        """The Content-Type without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def require_json(self) -> None:
+        """Raise `RejectedError` (415) unless the body is said to be JSON."""
+        if self.media_type != "application/json":
+            raise RejectedError(415, "Content-Type is not application/json")
+
 
 @dataclass(slots=True, frozen=True)
-class Answer:
+class SandboxResponse:
     status: int
     body: bytes = b""
     headers: Headers = ()
 
 
 @dataclass(slots=True)
-class RefusedError(Exception):
-    """What a strict third party answers to a request that breaks its rules; nothing has been applied.
+class RejectedError(Exception):
+    """A request breaks a rule of the third party. Nothing has been applied.
 
-    `document`: the answer's body where the third party's errors have a shape of their own.
+    `document` is the body of the response, if the errors of the third party have their own form.
     """
 
     status: int
@@ -41,32 +51,35 @@ class RefusedError(Exception):
     headers: Headers = ()
     document: dict[str, Any] | None = None
 
-    def answer(self) -> Answer:
+    def response(self) -> SandboxResponse:
         """`{"status":"ERROR","error":…}`, and for batches `"rows":[{"row":<index>,"error":…}]`."""
         if self.document is not None:
-            return json_answer(self.document, self.status, self.headers)
+            return json_response(self.document, self.status, self.headers)
         document: dict[str, Any] = {"status": "ERROR", "error": self.reason}
         if self.rows:
             document["rows"] = self.rows
-        return json_answer(document, self.status, self.headers)
+        return json_response(document, self.status, self.headers)
 
 
-def json_answer(document: object, status: int = 200, headers: Headers = ()) -> Answer:
-    return Answer(status, msgspec.json.encode(document), JSON_TYPE + headers)
+def json_response(document: object, status: int = 200, headers: Headers = ()) -> SandboxResponse:
+    return SandboxResponse(status, msgspec.json.encode(document), JSON_TYPE + headers)
 
 
-def method_refused(allowed: str) -> RefusedError:
-    return RefusedError(405, f"use {allowed}", headers=((b"allow", allowed.encode()),))
+def method_not_allowed(allowed: str) -> RejectedError:
+    return RejectedError(405, f"use {allowed}", headers=((b"allow", allowed.encode()),))
 
 
 def parameters(query: str, *, empty: bool = False) -> dict[str, str]:
-    """The decoded query; Refused (400) when malformed, or when a parameter comes twice, or is empty without leave."""
+    """Return the decoded query. `empty` allows empty values.
+
+    Raises `RejectedError` (400) if the query is malformed, or a parameter comes twice or is empty.
+    """
     found: dict[str, str] = {}
     for name, value in _pairs(query):
         if name in found:
-            raise RefusedError(400, f"parameter {name!r} comes twice")
+            raise RejectedError(400, f"parameter {name!r} comes twice")
         if not value and not empty:
-            raise RefusedError(400, f"parameter {name!r} is empty")
+            raise RejectedError(400, f"parameter {name!r} is empty")
         found[name] = value
     return found
 
@@ -77,4 +90,4 @@ def _pairs(query: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(query, keep_blank_values=True, strict_parsing=True, errors="strict")
     except ValueError as error:
-        raise RefusedError(400, f"the query cannot be read: {error}") from error
+        raise RejectedError(400, f"the query cannot be read: {error}") from error

@@ -1,20 +1,19 @@
-"""Faults on demand: what a third party does wrong although the request was right.
+"""Faults on demand: what a third party does wrong although the request is right.
 
-Only requests that pass every check meet a fault. Several may hold at once: their delays add up, and the
-first that spoils the answer decides it.
+A fault acts only on requests that pass every check. Several faults may be active: their delays add up, and the first
+one that replaces the response decides.
 """
 
 import math
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 
-from sandbox.exchange import JSON_TYPE, Answer, RefusedError, json_answer
+from sandbox.exchange import JSON_TYPE, RejectedError, SandboxResponse, json_response
 from sandbox.parties import ACCOUNT_NAME
+from sandbox.rates import Window
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -23,14 +22,14 @@ class FaultOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     """The body of `POST /faults`.
 
     target: `<third party>` (all its accounts) or `<third party>/<account>`.
-    status: answered instead (with `body`, and `retry_after` seconds where given), nothing applied.
-    drop: the connection is closed without an answer.
-    delay: seconds before processing; a caller that hangs up meanwhile is not processed.
-    rate: calls a second (below 1: one call per 1/rate seconds) beyond which 429 with Retry-After.
-    applied: with status, drop or delay: applied first, spoilt afterwards.
-    times: how many requests it acts on; absent: until cleared.
-    userid: acts only on requests that contain this user id.
-    clear: removes the faults of `target`, or all.
+    status: the response has this status (and `body`, `retry_after` in seconds, if given); nothing is applied.
+    drop: the connection is closed without a response.
+    delay: seconds before processing; if the sender closes the connection meanwhile, nothing is processed.
+    rate: calls a second (below 1: one call in 1/rate seconds); more calls receive 429 with Retry-After.
+    applied: with status, drop or delay: the request is applied before the fault acts.
+    times: the number of requests that it acts on; if absent, until it is cleared.
+    userid: it acts only on requests that contain this user id.
+    clear: remove the faults of `target`, or all faults.
     """
 
     target: Text | None = None
@@ -47,44 +46,37 @@ class FaultOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
 
 @dataclass(slots=True)
-class Fault:
+class ActiveFault:
+    """A fault that acts on requests. `left`: how many requests it still acts on."""
+
     order: FaultOrder
     left: float
-    calls: deque[float] = field(default_factory=deque)
+    window: Window | None = None
 
     def holds_for(self, party: str, account: str, concerns: Callable[[str], bool]) -> bool:
         order = self.order
         return order.target in {party, f"{party}/{account}"} and (order.userid is None or concerns(order.userid))
 
     def acts(self) -> bool:
-        """Whether it acts on this call (a rate only beyond its limit); counts the call."""
-        if self.order.rate is not None and not self._over(self.order.rate):
+        """Count a call. Return whether the fault acts on it; a rate acts only on calls above its limit."""
+        if self.window is not None and self.window.admits():
             return False
         self.left -= 1
         return True
 
-    def _over(self, rate: float) -> bool:
-        now, window = time.monotonic(), max(1.0, 1.0 / rate)
-        while self.calls and self.calls[0] <= now - window:
-            self.calls.popleft()
-        if len(self.calls) >= max(1, int(rate)):
-            return True
-        self.calls.append(now)
-        return False
-
 
 @dataclass(slots=True)
-class Verdict:
-    """What the faults make of one request; `answer` stands instead of the true one."""
+class FaultEffect:
+    """What the faults do to one request. `response` replaces the true response."""
 
     delay: float = 0.0
-    answer: Answer | None = None
+    response: SandboxResponse | None = None
     drop: bool = False
     applied: bool = False
 
     @property
     def spoils(self) -> bool:
-        return self.drop or self.answer is not None
+        return self.drop or self.response is not None
 
     @property
     def acts(self) -> bool:
@@ -92,41 +84,42 @@ class Verdict:
 
 
 class Faults:
-    """The active faults of all third parties, in the order in which they were asked for."""
+    """The active faults of all third parties, in the order in which they were ordered."""
 
     def __init__(self) -> None:
-        self._active: list[Fault] = []
+        self._active: list[ActiveFault] = []
 
-    def judge(self, party: str, account: str, concerns: Callable[[str], bool]) -> Verdict:
-        verdict = Verdict()
+    def effect_on(self, party: str, account: str, concerns: Callable[[str], bool]) -> FaultEffect:
+        effect = FaultEffect()
         for fault in self._active:
-            if verdict.spoils or not fault.holds_for(party, account, concerns) or not fault.acts():
+            if effect.spoils or not fault.holds_for(party, account, concerns) or not fault.acts():
                 continue
-            verdict.delay += fault.order.delay or 0.0
-            verdict.applied |= fault.order.applied
-            verdict.drop = fault.order.drop
-            verdict.answer = _instead(fault.order)
+            effect.delay += fault.order.delay or 0.0
+            effect.applied |= fault.order.applied
+            effect.drop = fault.order.drop
+            effect.response = _instead(fault.order)
         self._active = [fault for fault in self._active if fault.left > 0]
-        return verdict
+        return effect
 
     def order(self, body: bytes, parties: Mapping[str, Any]) -> None:
-        """Obeys one `POST /faults`; Refused 400 says what is wrong with it."""
+        """Add or clear faults as the body of `POST /faults` says. Raises `RejectedError` (400) if it is wrong."""
         try:
             order = msgspec.json.decode(body, type=FaultOrder)
         except msgspec.DecodeError as error:
-            raise RefusedError(400, str(error)) from error
+            raise RejectedError(400, str(error)) from error
         _check_target(order, parties)
         if order.clear:
             self._clear(order)
             return
         _check_effects(order)
-        self._active.append(Fault(order, math.inf if order.times is None else order.times))
+        window = None if order.rate is None else Window(max(1, int(order.rate)), max(1.0, 1.0 / order.rate))
+        self._active.append(ActiveFault(order, math.inf if order.times is None else order.times, window))
 
     def reset(self) -> None:
         self._active.clear()
 
     def listed(self) -> list[dict[str, Any]]:
-        """The orders still active, each with `left` where it is counted."""
+        """Return the active orders, with `left` for those that are counted."""
         return [
             msgspec.to_builtins(fault.order) | ({} if math.isinf(fault.left) else {"left": int(fault.left)})
             for fault in self._active
@@ -134,7 +127,7 @@ class Faults:
 
     def _clear(self, order: FaultOrder) -> None:
         if order != FaultOrder(target=order.target, clear=True):
-            raise RefusedError(400, "clear stands alone, or with target")
+            raise RejectedError(400, "clear stands alone, or with target")
         self._active = [
             fault for fault in self._active if order.target is not None and fault.order.target != order.target
         ]
@@ -144,11 +137,11 @@ def _check_target(order: FaultOrder, parties: Mapping[str, Any]) -> None:
     if order.target is None:
         if order.clear:
             return
-        raise RefusedError(400, "target is missing")
+        raise RejectedError(400, "target is missing")
     party, slash, account = order.target.partition("/")
     if party not in parties or (slash and not ACCOUNT_NAME.fullmatch(account)):
         known = ", ".join(parties)
-        raise RefusedError(400, f"unknown target {order.target!r}: one of {known}, or <one of them>/<account>")
+        raise RejectedError(400, f"unknown target {order.target!r}: one of {known}, or <one of them>/<account>")
 
 
 def _check_effects(order: FaultOrder) -> None:
@@ -165,10 +158,10 @@ def _check_effects(order: FaultOrder) -> None:
     }
     broken = [rule for rule, kept in rules.items() if not kept]
     if broken:
-        raise RefusedError(400, "; ".join(broken))
+        raise RejectedError(400, "; ".join(broken))
 
 
-def _instead(order: FaultOrder) -> Answer | None:
+def _instead(order: FaultOrder) -> SandboxResponse | None:
     status = 429 if order.rate is not None else order.status
     if status is None:
         return None
@@ -177,8 +170,8 @@ def _instead(order: FaultOrder) -> Answer | None:
         wait = math.ceil(1 / order.rate)
     headers = () if wait is None else ((b"retry-after", str(wait).encode()),)
     if status in {204, 304}:
-        return Answer(status, headers=headers)
+        return SandboxResponse(status, headers=headers)
     if order.body is not None:
-        return Answer(status, order.body.encode(), JSON_TYPE + headers)
+        return SandboxResponse(status, order.body.encode(), JSON_TYPE + headers)
     document = {"status": "OK" if status < 300 else "ERROR", "error": f"fault on demand: {status}"}
-    return json_answer(document, status, headers)
+    return json_response(document, status, headers)

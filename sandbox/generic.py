@@ -12,12 +12,18 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from sandbox.authentication import IssuedTokens, basic_account
 from sandbox.batch import read_rows
-from sandbox.credentials import basic_account
-from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused, parameters
-from sandbox.ledger import Account, Operation, Row
+from sandbox.exchange import (
+    RejectedError,
+    SandboxRequest,
+    SandboxResponse,
+    json_response,
+    method_not_allowed,
+    parameters,
+)
+from sandbox.ledger import MemberRow, Operation, PartyAccount
 from sandbox.parties import Action, ThirdParty
-from sandbox.tokens import Tokens
 
 FIRST_SEGMENT_ID = 12345
 PAGE = 1_000
@@ -25,29 +31,29 @@ OPERATIONS: dict[str, Operation] = {"POST": "add", "DELETE": "remove"}
 
 
 @dataclass(slots=True)
-class Segment:
+class HeldSegment:
     title: str
     members: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
-class SegmentAccount(Account):
+class SegmentAccount(PartyAccount):
     """`adds` and `removes` count accepted rows; `repeats` those among them that changed nothing."""
 
-    segments: dict[int, Segment] = field(default_factory=dict)
+    segments: dict[int, HeldSegment] = field(default_factory=dict)
     ids_by_title: dict[str, int] = field(default_factory=dict)
     adds: int = 0
     removes: int = 0
     repeats: int = 0
 
-    def create(self, title: str, ids: Iterator[int]) -> Answer:
+    def create(self, title: str, ids: Iterator[int]) -> SandboxResponse:
         created = title not in self.ids_by_title
         if created:
             self.ids_by_title[title] = next(ids)
-            self.segments[self.ids_by_title[title]] = Segment(title)
-        return json_answer({"status": "OK", "created": created, "segment_id": self.ids_by_title[title]})
+            self.segments[self.ids_by_title[title]] = HeldSegment(title)
+        return json_response({"status": "OK", "created": created, "segment_id": self.ids_by_title[title]})
 
-    def mutate(self, operation: Operation, rows: list[Row]) -> int:
+    def mutate(self, operation: Operation, rows: list[MemberRow]) -> int:
         """Applies every row; the number of rows. Their segments must exist."""
         if operation == "add":
             changed = self._add(rows)
@@ -59,7 +65,7 @@ class SegmentAccount(Account):
         self.arrivals.record(operation, rows)
         return len(rows)
 
-    def _add(self, rows: list[Row]) -> int:
+    def _add(self, rows: list[MemberRow]) -> int:
         changed = 0
         for row in rows:
             members = self.segments[row.segment].members
@@ -68,7 +74,7 @@ class SegmentAccount(Account):
                 changed += 1
         return changed
 
-    def _remove(self, rows: list[Row]) -> int:
+    def _remove(self, rows: list[MemberRow]) -> int:
         changed = 0
         for row in rows:
             members = self.segments[row.segment].members
@@ -100,7 +106,7 @@ class GenericSegments(ThirdParty[SegmentAccount]):
     def __init__(self) -> None:
         super().__init__()
         self._ids = count(FIRST_SEGMENT_ID)
-        self._tokens = Tokens()
+        self._tokens = IssuedTokens()
 
     def new_account(self) -> SegmentAccount:
         return SegmentAccount()
@@ -111,67 +117,67 @@ class GenericSegments(ThirdParty[SegmentAccount]):
     def reset(self) -> None:
         super().reset()
         self._ids = count(FIRST_SEGMENT_ID)
-        self._tokens = Tokens()
+        self._tokens = IssuedTokens()
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         given = request.headers.get("authorization", "")
         if given.lower().startswith("bearer ") and request.path != "/generic/token":
             return self._tokens.account(given[7:].strip())
         return basic_account(given)
 
-    def prepare(self, account: SegmentAccount, request: Request) -> Action:
+    def prepare(self, account: SegmentAccount, request: SandboxRequest) -> Action:
         if request.path == "/generic/token":
             return self._tokens.prepare(self.identify(request), request)
         if request.method == "GET":
             return _read(account, parameters(request.query.removesuffix("&after=")))
         if request.method not in OPERATIONS:
-            raise method_refused("GET, POST, DELETE")
+            raise method_not_allowed("GET, POST, DELETE")
         given = parameters(request.query)
         if given and request.body:
-            raise RefusedError(400, "either parameters or a body, not both")
+            raise RejectedError(400, "either parameters or a body, not both")
         if not given:
             return _batch(account, request)
         if given.keys() == {"title"} and request.method == "POST":
-            return Action(lambda _: False, lambda: account.create(given["title"], self._ids))
+            return Action.without_users(lambda: account.create(given["title"], self._ids))
         return _single(account, OPERATIONS[request.method], given)
 
 
 def _read(account: SegmentAccount, given: dict[str, str]) -> Action:
     """A page of a segment's members, after `after`; the document knows no such call, platforms often do."""
     if not {"id"} <= given.keys() <= {"id", "after"} or not re.fullmatch(r"[0-9]{1,18}", given["id"]):
-        raise RefusedError(400, "expected id, and after for further pages")
+        raise RejectedError(400, "expected id, and after for further pages")
     if int(given["id"]) not in account.segments:
-        raise RefusedError(404, f"no segment {given['id']}")
+        raise RejectedError(404, f"no segment {given['id']}")
 
-    def page() -> Answer:
+    def page() -> SandboxResponse:
         members = sorted(account.segments[int(given["id"])].members)
         found = members[bisect_right(members, given.get("after", "")) :][:PAGE]
-        return json_answer({"status": "OK", "userids": found, "next": found[-1] if len(found) == PAGE else None})
+        return json_response({"status": "OK", "userids": found, "next": found[-1] if len(found) == PAGE else None})
 
-    return Action(lambda _: False, page)
+    return Action.without_users(page)
 
 
 def _single(account: SegmentAccount, operation: Operation, given: dict[str, str]) -> Action:
     if given.keys() != {"id", "userid"}:
-        raise RefusedError(400, f"expected id and userid, or title to create; got {', '.join(sorted(given))}")
+        raise RejectedError(400, f"expected id and userid, or title to create; got {', '.join(sorted(given))}")
     if not re.fullmatch(r"[0-9]{1,18}", given["id"]):
-        raise RefusedError(400, "id is not an integer")
-    row = Row(int(given["id"]), given["userid"])
+        raise RejectedError(400, "id is not an integer")
+    row = MemberRow(int(given["id"]), given["userid"])
     if row.segment not in account.segments:
-        raise RefusedError(404, f"no segment {row.segment}")
+        raise RejectedError(404, f"no segment {row.segment}")
 
-    def apply() -> Answer:
+    def apply() -> SandboxResponse:
         account.mutate(operation, [row])
-        return json_answer({"status": "OK"})
+        return json_response({"status": "OK"})
 
     return Action(lambda userid: userid == row.userid, apply)
 
 
-def _batch(account: SegmentAccount, request: Request) -> Action:
+def _batch(account: SegmentAccount, request: SandboxRequest) -> Action:
     rows = read_rows(request, account.segments.keys())
     operation = OPERATIONS[request.method]
 
-    def apply() -> Answer:
-        return json_answer({"status": "OK", "mutations": account.mutate(operation, rows)})
+    def apply() -> SandboxResponse:
+        return json_response({"status": "OK", "mutations": account.mutate(operation, rows)})
 
     return Action(lambda userid: any(row.userid == userid for row in rows), apply)

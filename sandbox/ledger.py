@@ -18,7 +18,7 @@ KEPT_ARRIVALS = 1_000_000
 KEPT_VIOLATIONS = 50
 
 
-class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class MemberRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One member of a micro-batch: `{"segment":12345,"userid":"abcdef123"}` (001_6c0121e2456e8832.txt)."""
 
     segment: int
@@ -30,7 +30,7 @@ class _Delivery:
     first: int
     at: float
     operation: Operation
-    rows: Sequence[Row]
+    rows: Sequence[MemberRow]
 
 
 class Arrivals:
@@ -42,7 +42,7 @@ class Arrivals:
         self._kept = 0
         self._next = 1
 
-    def record(self, operation: Operation, rows: Sequence[Row]) -> None:
+    def record(self, operation: Operation, rows: Sequence[MemberRow]) -> None:
         self._deliveries.append(_Delivery(self._next, time.time(), operation, rows))
         self._next += len(rows)
         self._kept += len(rows)
@@ -76,7 +76,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Account(ABC):
+class PartyAccount(ABC):
     """What one account of one third party holds; `violations`: the last rules that were broken, in words."""
 
     tally: Tally = field(default_factory=Tally)

@@ -9,7 +9,7 @@ import json
 import re
 from uuid import uuid4
 
-from sandbox.exchange import Answer, RefusedError, Request, method_refused, parameters
+from sandbox.exchange import RejectedError, SandboxRequest, SandboxResponse, method_not_allowed, parameters
 from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
 from sandbox.sync import DEFAULT_ACCOUNT, CookieAccount, escaped, filled, new_cookie, read_cookie
 
@@ -31,28 +31,28 @@ class SyncTag(ThirdParty[CookieAccount]):
     def serves(self, path: str) -> bool:
         return path.startswith("/mathtag/")
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         found = PATH.fullmatch(request.path)
         if found is None:
-            raise RefusedError(404, "no such tag")
+            raise RejectedError(404, "no such tag")
         return found[1] or DEFAULT_ACCOUNT
 
-    def prepare(self, account: CookieAccount, request: Request) -> Action:
+    def prepare(self, account: CookieAccount, request: SandboxRequest) -> Action:
         if request.method != "GET":
-            raise method_refused("GET")
+            raise method_not_allowed("GET")
         kind = request.path.rpartition("/")[2]
         known = read_cookie(request, COOKIE)
         userid = known or str(uuid4())
         address = CENTRE.sub(DATA_CENTRE, filled(_asked(request.query, PARAMETERS[kind]), UUID, userid))
         cookie = () if known else (new_cookie(COOKIE, userid, "/mathtag"),)
 
-        def apply() -> Answer:
+        def apply() -> SandboxResponse:
             account.ids.add(userid)
             if kind == "img":
-                return Answer(302, headers=((b"location", escaped(address)), NO_STORE, *cookie))
+                return SandboxResponse(302, headers=((b"location", escaped(address)), NO_STORE, *cookie))
             code = f"(new Image()).src={json.dumps(escaped(address).decode())};"
             script = (b"content-type", b"text/javascript")
-            return Answer(200, code.encode(), (script, NO_STORE, *cookie))
+            return SandboxResponse(200, code.encode(), (script, NO_STORE, *cookie))
 
         return Action(lambda other: other == userid, apply)
 
@@ -60,5 +60,5 @@ class SyncTag(ThirdParty[CookieAccount]):
 def _asked(query: str, name: str) -> str:
     given = parameters(query)
     if given.keys() != {name}:
-        raise RefusedError(400, f"takes {name}, and nothing else")
+        raise RejectedError(400, f"takes {name}, and nothing else")
     return given[name]

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from sandbox.exchange import Answer, Request
-from sandbox.ledger import Account
+from sandbox.exchange import SandboxRequest, SandboxResponse
+from sandbox.ledger import PartyAccount
 from sandbox.parties import ThirdParty
 
 KEPT_REQUESTS = 50
@@ -25,27 +25,27 @@ _template = Template((Path(__file__).parent / "page.html").read_text(encoding="u
 
 
 @dataclass(slots=True)
-class Note:
+class RequestNote:
     """One request as the page shows it; the body is shortened when shown, never decoded before."""
 
     at: float
     party: str
-    request: Request
+    request: SandboxRequest
     account: str = ""
     status: str = "…"
 
-    def answered(self, answer: Answer | None) -> None:
-        self.status = "hung up" if answer is None else str(answer.status)
+    def set_status(self, response: SandboxResponse | None) -> None:
+        self.status = "hung up" if response is None else str(response.status)
 
 
-class Recent:
+class RecentRequests:
     """The last requests to third parties, newest first."""
 
     def __init__(self) -> None:
-        self.notes: deque[Note] = deque(maxlen=KEPT_REQUESTS)
+        self.notes: deque[RequestNote] = deque(maxlen=KEPT_REQUESTS)
 
-    def note(self, party: str, request: Request) -> Note:
-        note = Note(time.time(), party, request)
+    def note(self, party: str, request: SandboxRequest) -> RequestNote:
+        note = RequestNote(time.time(), party, request)
         self.notes.appendleft(note)
         return note
 
@@ -53,7 +53,7 @@ class Recent:
         self.notes.clear()
 
 
-def page(parties: Mapping[str, ThirdParty[Any]], faults: list[dict[str, Any]], recent: Recent) -> str:
+def page(parties: Mapping[str, ThirdParty[Any]], faults: list[dict[str, Any]], recent: RecentRequests) -> str:
     accounts = (
         row
         for party in parties.values()
@@ -74,14 +74,14 @@ def page(parties: Mapping[str, ThirdParty[Any]], faults: list[dict[str, Any]], r
     )
 
 
-def _account_rows(party: str, name: str, account: Account) -> Iterable[str]:
+def _account_rows(party: str, name: str, account: PartyAccount) -> Iterable[str]:
     tally = account.tally
     counted = (tally.requests, tally.rejected, tally.faulted)
     for label, size in account.sizes() or [("holds nothing", 0)]:
         yield _row(party, name, label, f"{size:,}", *(f"{number:,}" for number in counted))
 
 
-def _request_row(note: Note) -> str:
+def _request_row(note: RequestNote) -> str:
     request = note.request
     clock = time.strftime("%H:%M:%S", time.localtime(note.at)) + f".{int(note.at % 1 * 1000):03d}"
     target = request.path + (f"?{request.query}" if request.query else "")

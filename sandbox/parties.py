@@ -1,4 +1,4 @@
-"""The contract of a pretend third party; `registry` names those there are."""
+"""The contract of a pretend third party. `sandbox.app` lists all of them."""
 
 import re
 from abc import ABC, abstractmethod
@@ -6,27 +6,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sandbox.exchange import Answer, Request
-from sandbox.ledger import Account
+from sandbox.exchange import SandboxRequest, SandboxResponse
+from sandbox.ledger import PartyAccount
 
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
-AccountT = TypeVar("AccountT", bound=Account)
+AccountT = TypeVar("AccountT", bound=PartyAccount)
 
 
 @dataclass(slots=True, frozen=True)
 class Action:
     """A request that passed every check and has changed nothing yet.
 
-    `apply` changes what is held, at once or not at all; `concerns` tells whether a user id is in it.
+    `apply` makes the whole change, or none of it. `concerns` returns whether the request contains a user id.
     """
 
     concerns: Callable[[str], bool]
-    apply: Callable[[], Answer]
+    apply: Callable[[], SandboxResponse]
+
+    @classmethod
+    def without_users(cls, apply: Callable[[], SandboxResponse]) -> "Action":
+        """Return the action of a request that contains no user id."""
+        return cls(lambda _: False, apply)
 
 
 class ThirdParty(ABC, Generic[AccountT]):
-    """One kind of third party; each of its accounts stands for a platform of its own and shares nothing."""
+    """One kind of third party. Each account stands for a platform of its own; accounts share nothing."""
 
     name: ClassVar[str]
 
@@ -35,28 +40,28 @@ class ThirdParty(ABC, Generic[AccountT]):
 
     @abstractmethod
     def new_account(self) -> AccountT:
-        """An account that holds nothing."""
+        """Return an empty account."""
 
     @abstractmethod
     def serves(self, path: str) -> bool:
-        """Whether this third party answers under `path`."""
+        """Whether this third party serves `path`."""
 
     @abstractmethod
-    def identify(self, request: Request) -> str:
-        """The account that the request is for; Refused when it may not come in."""
+    def identify(self, request: SandboxRequest) -> str:
+        """Return the name of the account. Raises `RejectedError` if the sender is not allowed."""
 
     @abstractmethod
-    def prepare(self, account: AccountT, request: Request) -> Action:
-        """The checked request; Refused when it breaks a rule. Changes nothing."""
+    def prepare(self, account: AccountT, request: SandboxRequest) -> Action:
+        """Check a request and change nothing. Raises `RejectedError` if the request breaks a rule."""
 
     def account(self, name: str) -> AccountT:
-        """The account, opened by its first request."""
+        """Return an account. The first request of an account creates it."""
         if name not in self.accounts:
             self.accounts[name] = self.new_account()
         return self.accounts[name]
 
     def peek(self, name: str) -> AccountT:
-        """The account for reading; one that nobody used yet is empty and stays unopened."""
+        """Return an account for reading. An account that nobody has used is empty and is not created."""
         return self.accounts.get(name) or self.new_account()
 
     def state(self, account: str | None, *, members: bool) -> dict[str, Any]:

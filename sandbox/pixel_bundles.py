@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused
+from sandbox.exchange import RejectedError, SandboxRequest, SandboxResponse, json_response, method_not_allowed
 from sandbox.parties import Action
 
 PATH = "/api/v2.0/pixel_bundles"
@@ -33,33 +33,32 @@ class PixelBundles:
     def __init__(self) -> None:
         self.held: dict[str, dict[str, Any]] = {}
 
-    def prepare(self, request: Request) -> Action:
+    def prepare(self, request: SandboxRequest) -> Action:
         number = request.path.removeprefix(PATH).removeprefix("/")
         if number and number not in self.held:
-            raise RefusedError(404, f"no pixel bundle {number}")
+            raise RejectedError(404, f"no pixel bundle {number}")
         if number:
             if request.method != "GET":
-                raise method_refused("GET")
-            return Action(lambda _: False, lambda: json_answer(self.held[number]))
+                raise method_not_allowed("GET")
+            return Action.without_users(lambda: json_response(self.held[number]))
         if request.method != "POST":
-            raise method_refused("POST")
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise RefusedError(415, "Content-Type is not application/json")
+            raise method_not_allowed("POST")
+        request.require_json()
         bundle = self._read(request.body)
-        return Action(lambda _: False, lambda: self._keep(bundle))
+        return Action.without_users(lambda: self._keep(bundle))
 
     def _read(self, body: bytes) -> Bundle:
         try:
             found = msgspec.json.decode(body, type=Bundle)
         except msgspec.DecodeError as error:
-            raise RefusedError(400, str(error)) from error
+            raise RejectedError(400, str(error)) from error
         if (found.advertiser_id is None) == (found.agency_id is None):
-            raise RefusedError(400, "takes one advertiser_id or one agency_id")
+            raise RejectedError(400, "takes one advertiser_id or one agency_id")
         if any((kept["provider_id"], kept["name"]) == (found.provider_id, found.name) for kept in self.held.values()):
-            raise RefusedError(409, f"provider {found.provider_id} has a pixel bundle of that name")
+            raise RejectedError(409, f"provider {found.provider_id} has a pixel bundle of that name")
         return found
 
-    def _keep(self, bundle: Bundle) -> Answer:
+    def _keep(self, bundle: Bundle) -> SandboxResponse:
         key = str(FIRST_BUNDLE + len(self.held))
         self.held[key] = msgspec.to_builtins(bundle)
-        return json_answer({"id": int(key)} | self.held[key], 201)
+        return json_response({"id": int(key)} | self.held[key], 201)

@@ -13,16 +13,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sandbox.credentials import basic_account
-from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused, parameters
-from sandbox.files import TAKEN, FileAccount, FileParty
-from sandbox.ledger import Row
-from sandbox.packed import BadFileError
+from sandbox.authentication import basic_account
+from sandbox.exchange import (
+    RejectedError,
+    SandboxRequest,
+    SandboxResponse,
+    json_response,
+    method_not_allowed,
+    parameters,
+)
+from sandbox.files import ACCEPTED, BadFileError, FileAccount, FileParty
+from sandbox.ledger import MemberRow
 from sandbox.parties import Action
 from sandbox.pixel_bundles import PATH as PIXEL_BUNDLES
 from sandbox.pixel_bundles import PixelBundles
 from sandbox.rates import Quota
-from sandbox.s2s_file import NOWHERE, REMOVE, AudienceFile, Load, read_file
+from sandbox.s2s_file import NOWHERE, REMOVE, AudienceFile, UserRow, read_file
 from sandbox.taxonomies import PATH as TAXONOMIES
 from sandbox.taxonomies import Taxonomies
 
@@ -43,12 +49,11 @@ class S2sAccount(FileAccount):
     users: dict[tuple[str, bool], Users] = field(default_factory=dict)
     taxonomies: Taxonomies = field(default_factory=Taxonomies)
     pixel_bundles: PixelBundles = field(default_factory=PixelBundles)
-    log: list[dict[str, Any]] = field(default_factory=list)
     files: Quota = field(default_factory=lambda: Quota(FILES_AN_HOUR, 3600))
     bytes: Quota = field(default_factory=lambda: Quota(BYTES_A_DAY, 86_400))
 
     def check_quotas(self, name: str, size: int) -> None:
-        """BadFile where the file is one too many, or its name was used; counts it otherwise."""
+        """`BadFileError` where the file is one too many, or its name was used; counts it otherwise."""
         if size > LARGEST_FILE:
             raise BadFileError(f"larger than {LARGEST_FILE} bytes")
         if not self.files.admits():
@@ -72,19 +77,14 @@ class S2sAccount(FileAccount):
                     held[segment] = timestamp or now
             self._record(load)
 
-    def _record(self, load: Load) -> None:
+    def _record(self, load: UserRow) -> None:
         for segment, timestamp in load.segments:
             if segment.isdecimal():
-                self.arrivals.record("remove" if timestamp == REMOVE else "add", [Row(int(segment), load.userid)])
+                self.arrivals.record("remove" if timestamp == REMOVE else "add", [MemberRow(int(segment), load.userid)])
 
     def note(self, name: str, size: int, rows: int, error: BadFileError | None) -> None:
         entry = {"id": len(self.log) + 1, "file": name, "received": int(time.time()), "bytes": size, "rows": rows}
-        told = {"line": error and error.line, "error": error and error.reason}
-        self.log.append(entry | {"status": "refused" if error else "processed"} | told)
-        if error is not None:
-            self.tally.rejected += 1
-            where = f", line {error.line}" if error.line else ""
-            self.violations.append(f"{name}{where}: {error.reason}")
+        self.log_file(name, entry, error)
 
     def segments(self, *, mobile: bool) -> dict[str, dict[str, list[str]]]:
         """Namespace, segment id, and who is in it by now."""
@@ -140,55 +140,55 @@ class S2sImport(FileParty[S2sAccount]):
     def serves(self, path: str) -> bool:
         return path.startswith(("/mediamath/s2s/", TAXONOMIES, PIXEL_BUNDLES))
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         return basic_account(request.headers.get("authorization", ""))
 
-    def prepare(self, account: S2sAccount, request: Request) -> Action:
+    def prepare(self, account: S2sAccount, request: SandboxRequest) -> Action:
         if request.path.startswith(TAXONOMIES):
             return account.taxonomies.prepare(request)
         if request.path.startswith(PIXEL_BUNDLES):
             return account.pixel_bundles.prepare(request)
         if request.path != LOG_PATH:
-            raise RefusedError(404, f"nothing at {request.path}")
+            raise RejectedError(404, f"nothing at {request.path}")
         if request.method != "GET":
-            raise method_refused("GET")
+            raise method_not_allowed("GET")
         given = parameters(request.query)
         offset = given.pop("offset", "0")
         if given or not re.fullmatch(r"\d{1,9}", offset, re.ASCII):
-            raise RefusedError(400, "takes offset, a count, and nothing else")
-        return Action(lambda _: False, lambda: _page(account, int(offset)))
+            raise RejectedError(400, "takes offset, a count, and nothing else")
+        return Action.without_users(lambda: _page(account, int(offset)))
 
     def take(self, account: S2sAccount, path: str, content: bytes) -> Action:
         name = posixpath.basename(path)
         try:
             file = read_file(name, content)
         except BadFileError as error:
-            return Action(lambda _: False, partial(_refuse, account, name, content, error))
+            return Action.without_users(partial(_refuse, account, name, content, error))
         return Action(
             lambda userid: any(load.userid == userid for load in file.loads),
             lambda: _process(account, name, content, file),
         )
 
 
-def _page(account: S2sAccount, offset: int) -> Answer:
+def _page(account: S2sAccount, offset: int) -> SandboxResponse:
     results = account.log[offset : offset + LOG_PAGE]
-    return json_answer({"offset": offset, "total": len(account.log), "results": results})
+    return json_response({"offset": offset, "total": len(account.log), "results": results})
 
 
-def _process(account: S2sAccount, name: str, content: bytes, file: AudienceFile) -> Answer:
+def _process(account: S2sAccount, name: str, content: bytes, file: AudienceFile) -> SandboxResponse:
     try:
         account.check_quotas(name, len(content))
     except BadFileError as error:
         account.note(name, len(content), 0, error)
-        return Answer(400)
+        return SandboxResponse(400)
     account.apply(file)
     account.note(name, len(content), len(file.loads), None)
-    return TAKEN
+    return ACCEPTED
 
 
-def _refuse(account: S2sAccount, name: str, content: bytes, broken: BadFileError) -> Answer:
+def _refuse(account: S2sAccount, name: str, content: bytes, broken: BadFileError) -> SandboxResponse:
     """A bad file counts as sent; that it is bad is told before a quota it breaks."""
     account.files.admits()
     account.bytes.admits(len(content))
     account.note(name, len(content), 0, broken)
-    return Answer(400)
+    return SandboxResponse(400)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sandbox.packed import BadFileError, lines_of
+from sandbox.files import BadFileError, lines_of
 
 NAME = re.compile(r"[A-Za-z0-9-]+(?:_[A-Za-z0-9-]+){0,2}_(\d{12})\.log\.gz", re.ASCII)
 GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -30,7 +30,7 @@ OPTIONAL = {"UserTableId"}
 
 
 @dataclass(slots=True, frozen=True)
-class Load:
+class UserRow:
     """One row: `clear` takes the user out of all segments first; a timestamp 0 is now, -1 removes."""
 
     userid: str
@@ -42,11 +42,11 @@ class Load:
 class AudienceFile:
     namespace: str
     mobile: bool
-    loads: list[Load]
+    loads: list[UserRow]
 
 
 def read_file(name: str, content: bytes) -> AudienceFile:
-    """The file, every rule kept; BadFile otherwise. `name` is without folders."""
+    """The file, every rule kept; `BadFileError` otherwise. `name` is without folders."""
     _check_name(name)
     lines = lines_of(content)
     end = lines.index("") if "" in lines else len(lines)
@@ -54,7 +54,7 @@ def read_file(name: str, content: bytes) -> AudienceFile:
     if end == len(lines):
         raise BadFileError("no blank line after the header", end)
     _check_header(header, name)
-    reader = _Rows(own_ids=header["UserNamespace"] == "mm", hashed=header["HashSegments"] == "1")
+    reader = _RowReader(own_ids=header["UserNamespace"] == "mm", hashed=header["HashSegments"] == "1")
     loads = [reader.read(number, line) for number, line in enumerate(lines[end + 1 :], end + 2)]
     return AudienceFile(header["SegmentNamespace"], header["Mobile"] == "1", loads)
 
@@ -64,7 +64,7 @@ def _check_name(name: str) -> None:
     if found is None:
         raise BadFileError("the name is not AgencyName_PartnerName_YYYYMMDDHHMM.log.gz")
     try:
-        datetime.strptime(found[1], "%Y%m%d%H%M")  # noqa: DTZ007 - only whether it is a time
+        datetime.strptime(f"{found[1]}+0000", "%Y%m%d%H%M%z")
     except ValueError as error:
         raise BadFileError("the name has no time YYYYMMDDHHMM") from error
 
@@ -93,7 +93,7 @@ def _check_header(header: dict[str, str], name: str) -> None:
         raise BadFileError("UserTableId goes with a namespace other than mm", list(header).index("UserTableId") + 1)
 
 
-class _Rows:
+class _RowReader:
     """Reads row by row; knows how long the last line of every user was."""
 
     def __init__(self, *, own_ids: bool, hashed: bool) -> None:
@@ -101,7 +101,7 @@ class _Rows:
         self._hashed = hashed
         self._lengths: dict[str, int] = {}
 
-    def read(self, number: int, line: str) -> Load:
+    def read(self, number: int, line: str) -> UserRow:
         if len(line) >= LINE_LIMIT:
             raise BadFileError(f"{len(line)} characters: a line has fewer than {LINE_LIMIT}", number)
         userid, *tokens = line.split(" ")
@@ -113,7 +113,7 @@ class _Rows:
             raise BadFileError("no segment (removal from all names one that does not exist)", number)
         if len({segment for segment, _ in loads}) < len(loads):
             raise BadFileError("the same segment twice", number)
-        return Load(userid, clear, tuple(loads))
+        return UserRow(userid, clear, tuple(loads))
 
     def _check_id(self, number: int, userid: str) -> None:
         if self._own_ids and not GUID.fullmatch(userid):

@@ -5,13 +5,14 @@ import contextlib
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from sandbox.app import Sandbox
+from sandbox.app import Parties, Sandbox
 
 if TYPE_CHECKING:
     from sandbox.sftp import SftpDoor
@@ -21,19 +22,21 @@ PROBE_EVERY = 0.02
 PROBES = 500
 
 
-def serve(port: int = 8090, host: str = "127.0.0.1", sftp_port: int | None = None) -> None:
-    """Serves until SIGTERM or SIGINT; prints `ready sandbox=<url>` once it answers. Port 0 picks a free one.
+def serve(
+    port: int = 8090, host: str = "127.0.0.1", sftp_port: int | None = None, parties: Parties | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT. Print `ready sandbox=<url>` when the sandbox responds. Port 0 picks a free one.
 
-    With `sftp_port` by SFTP too, and the line goes on ` sftp=<host>:<port>`. To be called from the main thread.
-    Raises OSError when a port is taken.
+    With `sftp_port` it serves SFTP too, and the line continues with ` sftp=<host>:<port>`. `parties` replaces the usual
+    third parties. Call it from the main thread. Raises OSError if a port is taken.
     """
-    uvloop.run(_serve(host, _available(host, port), sftp_port))
+    uvloop.run(_serve(Sandbox(parties), host, _available(host, port), sftp_port))
 
 
 def _available(host: str, port: int) -> int:
-    """The port, or a free one for 0.
+    """Return the port, or a free one for 0. Raises OSError if the port is taken.
 
-    Granian listens with SO_REUSEPORT, so two sandboxes would share a port unseen: taken means OSError here.
+    Granian listens with SO_REUSEPORT, so without this check two sandboxes could share a port unnoticed.
     """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -41,10 +44,9 @@ def _available(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-async def _serve(host: str, port: int, sftp_port: int | None) -> None:
-    sandbox = Sandbox()
+async def _serve(sandbox: Sandbox, host: str, port: int, sftp_port: int | None) -> None:
     door = None if sftp_port is None else _sftp_door(sandbox, host, sftp_port)
-    sandbox.controls.sftp = None if door is None else door.told
+    sandbox.controls.sftp = None if door is None else door.description
     server = Server(
         sandbox,
         address=host,
@@ -63,7 +65,8 @@ async def _serve(host: str, port: int, sftp_port: int | None) -> None:
     sandbox.stop()
     if door:
         door.close()
-    server.stop()  # type: ignore[no-untyped-call] # granian leaves it unannotated
+    stop: Callable[[], None] = server.stop  # granian does not annotate this method
+    stop()
     await asyncio.wait({serving}, timeout=STOP_WITHIN)
     for task in (stopping, serving):
         if task.done():

@@ -1,8 +1,8 @@
-"""The SFTP door: password accounts, a host key of this start, files in memory.
+"""The SFTP server of the sandbox: accounts with passwords, a new host key at each start, files in memory.
 
-A file is taken when it is closed, or renamed to a name of its own: `*.gz` without a dot before. A fault's
-`status` fails the renaming; where a file was written under its own name it breaks the connection, since the
-protocol's library cannot refuse a close.
+A file is processed when it is closed, or renamed to its final name: `*.gz` without a dot before it. The `status` of a
+fault lets the renaming fail. If a file was written under its final name, the fault breaks the connection, because the
+library cannot refuse a close.
 """
 
 import logging
@@ -18,20 +18,20 @@ import paramiko
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEEDED
 from paramiko.sftp import SFTP_FAILURE, SFTP_NO_SUCH_FILE, SFTP_OK, SFTP_PERMISSION_DENIED
 
-from sandbox.credentials import knows
+from sandbox.authentication import is_secret_of
 from sandbox.files import Folder, Intake, is_finished
 from sandbox.s2s import LARGEST_FILE
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # callers that hang up are no news
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # senders that close the connection are not worth a message
 
 BACKLOG = 50
 
 
 class SftpDoor:
-    """Listens at once; OSError where the port is taken. Port 0 picks a free one."""
+    """Listens from the start. Raises OSError if the port is taken. Port 0 picks a free one."""
 
     def __init__(self, intake: Intake, host: str, port: int) -> None:
         self._intake = intake
@@ -42,8 +42,8 @@ class SftpDoor:
         Thread(target=self._accept, name="sftp", daemon=True).start()
 
     @property
-    def told(self) -> dict[str, str | int]:
-        """What a client has to know: `{"host", "port", "host_key"}`, the key as OpenSSH writes it."""
+    def description(self) -> dict[str, str | int]:
+        """What a client needs: `{"host", "port", "host_key"}`. The key is an OpenSSH line."""
         key = f"{self._key.get_name()} {self._key.get_base64()}"
         return {"host": self.address[0], "port": self.address[1], "host_key": key}
 
@@ -64,19 +64,19 @@ class SftpDoor:
     def _serve(self, connection: socket.socket) -> None:
         transport = paramiko.Transport(connection)
         transport.add_server_key(self._key)
-        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files)
+        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _FolderInterface)
         self._transports = [*filter(paramiko.Transport.is_active, self._transports), transport]
-        transport.start_server(event=None, server=_Login(self._intake, transport))
+        transport.start_server(event=None, server=_LoginInterface(self._intake, transport))
 
 
-class _Login(paramiko.ServerInterface):
+class _LoginInterface(paramiko.ServerInterface):
     def __init__(self, intake: Intake, transport: paramiko.Transport) -> None:
         self.intake = intake
         self.transport = transport
         self.account = ""
 
     def check_auth_password(self, username: str, password: str) -> int:
-        if not knows(username, password):
+        if not is_secret_of(username, password):
             return AUTH_FAILED
         self.account = username
         return AUTH_SUCCESSFUL
@@ -88,10 +88,10 @@ class _Login(paramiko.ServerInterface):
         return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
 
-class _Open(paramiko.SFTPHandle):
-    """An open file; `changed` once something may have been written."""
+class _OpenFile(paramiko.SFTPHandle):
+    """An open file. `changed` means that it may have been written to."""
 
-    def __init__(self, files: "_Files", path: str, flags: int) -> None:
+    def __init__(self, files: "_FolderInterface", path: str, flags: int) -> None:
         super().__init__(flags)
         self._files = files
         self.path = path
@@ -123,12 +123,12 @@ class _Open(paramiko.SFTPHandle):
 
     def close(self) -> None:
         super().close()
-        if self.changed and is_finished(self.path) and self._files.taken(self.path) != SFTP_OK:
+        if self.changed and is_finished(self.path) and self._files.process(self.path) != SFTP_OK:
             self._files.hang_up()
 
 
-class _Files(paramiko.SFTPServerInterface):
-    def __init__(self, server: _Login) -> None:
+class _FolderInterface(paramiko.SFTPServerInterface):
+    def __init__(self, server: _LoginInterface) -> None:
         super().__init__(server)
         self._login = server
 
@@ -139,17 +139,17 @@ class _Files(paramiko.SFTPServerInterface):
     def hang_up(self) -> None:
         self._login.transport.close()
 
-    def taken(self, path: str) -> int:
-        """Hands the file over; SFTP_FAILURE where a fault was asked for that spoils it."""
+    def process(self, path: str) -> int:
+        """Process a finished file. Return SFTP_FAILURE if a fault acts on it."""
         folder = self.folder
         with folder.lock:
             content = bytes(folder.files.get(path, b""))
-        verdict = self._login.intake.finished(self._login.account, path, content)
-        if verdict.drop:
+        effect = self._login.intake.finished(self._login.account, path, content)
+        if effect.drop:
             self.hang_up()
-        return SFTP_FAILURE if verdict.spoils else SFTP_OK
+        return SFTP_FAILURE if effect.spoils else SFTP_OK
 
-    def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> "_Open | int":
+    def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> "_OpenFile | int":
         path, folder = _absolute(path), self.folder
         with folder.lock:
             if path in folder.folders or posixpath.dirname(path) not in folder.folders:
@@ -160,7 +160,7 @@ class _Files(paramiko.SFTPServerInterface):
                 return SFTP_FAILURE
             if path not in folder.files or flags & os.O_TRUNC:
                 folder.files[path] = bytearray()
-        return _Open(self, path, flags)
+        return _OpenFile(self, path, flags)
 
     def stat(self, path: str) -> paramiko.SFTPAttributes | int:
         path, folder = _absolute(path), self.folder
@@ -206,7 +206,7 @@ class _Files(paramiko.SFTPServerInterface):
             folder.files[new] = folder.files.pop(old)
         if not is_finished(new) or is_finished(old):
             return SFTP_OK
-        outcome = self.taken(new)
+        outcome = self.process(new)
         if outcome != SFTP_OK:
             with folder.lock:
                 folder.files[old] = folder.files.pop(new)

@@ -8,7 +8,8 @@ import hmac
 import time
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from sandbox.exchange import RefusedError, Request
+from sandbox.authentication import secret_of
+from sandbox.exchange import RejectedError, SandboxRequest
 from sandbox.parties import ACCOUNT_NAME
 from sandbox.sync import CookieDomain, escaped
 
@@ -21,10 +22,10 @@ class SigningDomain(CookieDomain):
     def serves(self, path: str) -> bool:
         return path.startswith("/signed-sync/")
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         account = request.path.removeprefix("/signed-sync/")
         if not ACCOUNT_NAME.fullmatch(account):
-            raise RefusedError(404, "no such platform")
+            raise RejectedError(404, "no such platform")
         return account
 
     def complete(self, out: str, account: str) -> bytes:
@@ -32,14 +33,10 @@ class SigningDomain(CookieDomain):
         given = parse_qsl(parts.query, keep_blank_values=True)
         foreign = FOREIGN & {name for name, _ in given}
         if foreign:
-            raise RefusedError(400, f"out carries {', '.join(sorted(foreign))}, but this platform signs")
+            raise RejectedError(400, f"out carries {', '.join(sorted(foreign))}, but this platform signs")
         signed = [*given, ("ts", str(int(time.time())))]
-        signature = hmac.new(secret(account).encode(), canonical(parts.path, signed).encode(), "sha1").hexdigest()
+        signature = hmac.new(secret_of(account).encode(), canonical(parts.path, signed).encode(), "sha1").hexdigest()
         return escaped(f"{parts.scheme}://{parts.netloc}{parts.path}?") + _query([*signed, ("sig", signature)]).encode()
-
-
-def secret(account: str) -> str:
-    return f"{account}-secret"
 
 
 def canonical(path: str, parameters: list[tuple[str, str]]) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
-from sandbox.exchange import Answer, RefusedError, Request, method_refused, parameters
-from sandbox.ledger import Account
+from sandbox.exchange import RejectedError, SandboxRequest, SandboxResponse, method_not_allowed, parameters
+from sandbox.ledger import PartyAccount
 from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
 
 COOKIE = "sbxid"
@@ -27,7 +27,7 @@ URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%"
 
 
 @dataclass(slots=True)
-class CookieAccount(Account):
+class CookieAccount(PartyAccount):
     ids: set[str] = field(default_factory=set)
 
     def holdings(self, *, members: bool) -> dict[str, Any]:
@@ -49,15 +49,15 @@ class CookieDomain(ThirdParty[CookieAccount]):
     def serves(self, path: str) -> bool:
         return path == "/sync" or path.startswith("/sync/")
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         account = request.path.removeprefix("/sync").removeprefix("/") or DEFAULT_ACCOUNT
         if not ACCOUNT_NAME.fullmatch(account):
-            raise RefusedError(404, "no such cookie domain")
+            raise RejectedError(404, "no such cookie domain")
         return account
 
-    def prepare(self, account: CookieAccount, request: Request) -> Action:
+    def prepare(self, account: CookieAccount, request: SandboxRequest) -> Action:
         if request.method != "GET":
-            raise method_refused("GET")
+            raise method_not_allowed("GET")
         out, forced = _asked(request.query)
         name = COOKIE if request.path.rstrip("/") == "/sync" else f"{COOKIE}-{self.identify(request)}"
         known = forced or read_cookie(request, name)
@@ -65,9 +65,9 @@ class CookieDomain(ThirdParty[CookieAccount]):
         location = self.complete(filled(out, MACRO, userid), self.identify(request))
         cookie = () if known else (new_cookie(name, userid, "/sync"),)
 
-        def apply() -> Answer:
+        def apply() -> SandboxResponse:
             account.ids.add(userid)
-            return Answer(302, headers=((b"location", location), (b"cache-control", b"no-store"), *cookie))
+            return SandboxResponse(302, headers=((b"location", location), (b"cache-control", b"no-store"), *cookie))
 
         return Action(lambda other: other == userid, apply)
 
@@ -88,20 +88,20 @@ def _asked(query: str) -> tuple[str, str | None]:
 def _encoded(given: dict[str, str]) -> tuple[str, str | None]:
     strange = given.keys() - {"out", "as"} - CONSENT
     if strange:
-        raise RefusedError(400, f"unexpected parameter {', '.join(sorted(strange))}")
+        raise RejectedError(400, f"unexpected parameter {', '.join(sorted(strange))}")
     if "out" not in given:
-        raise RefusedError(400, "out is missing")
+        raise RejectedError(400, "out is missing")
     return given["out"], given.get("as")
 
 
 def filled(out: str, macro: re.Pattern[str], userid: str) -> str:
-    """`out` with the user id in place of the macro. Refused where it is no address, or lacks the macro."""
+    """`out` with the user id in place of the macro. `RejectedError` where it is no address, or lacks the macro."""
     parts = urlsplit(out)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise RefusedError(400, "out is not an http address")
+        raise RejectedError(400, "out is not an http address")
     address, replaced = macro.subn(quote(userid, safe=""), out)
     if not replaced:
-        raise RefusedError(400, "out lacks the macro for the user id")
+        raise RejectedError(400, "out lacks the macro for the user id")
     return address
 
 
@@ -110,7 +110,7 @@ def escaped(address: str) -> bytes:
     return quote(address, safe=URL_CHARACTERS).encode("ascii")
 
 
-def read_cookie(request: Request, name: str) -> str | None:
+def read_cookie(request: SandboxRequest, name: str) -> str | None:
     try:
         found = SimpleCookie(request.headers.get("cookie", "")).get(name)
     except CookieError:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused
+from sandbox.exchange import RejectedError, SandboxRequest, SandboxResponse, json_response, method_not_allowed
 from sandbox.parties import Action
 
 PATH = "/dmp/v2.0/audience_segments"
@@ -19,7 +19,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Ids = list[Annotated[int, msgspec.Meta(ge=1)]]
 
 
-class Permissions(msgspec.Struct, forbid_unknown_fields=True):
+class TaxonomyPermissions(msgspec.Struct, forbid_unknown_fields=True):
     """All empty: the taxonomy is global."""
 
     advertisers: Ids = []
@@ -27,19 +27,19 @@ class Permissions(msgspec.Struct, forbid_unknown_fields=True):
     organizations: Ids = []
 
 
-class Node(msgspec.Struct):
+class TaxonomyNode(msgspec.Struct):
     name: Name
     code: str | int | None = None
     buyable: bool = False
     description: str | None = None
     id: int | None = None
-    children: list["Node"] = []
+    children: list["TaxonomyNode"] = []
 
 
-class Taxonomy(msgspec.Struct, forbid_unknown_fields=True):
+class TaxonomyDocument(msgspec.Struct, forbid_unknown_fields=True):
     audience_vendor_id: int
-    permissions: Permissions
-    taxonomy: Node
+    permissions: TaxonomyPermissions
+    taxonomy: TaxonomyNode
     use_hash: bool = False
 
 
@@ -49,47 +49,46 @@ class Taxonomies:
     def __init__(self) -> None:
         self.held: dict[str, dict[str, Any]] = {}
 
-    def prepare(self, request: Request) -> Action:
+    def prepare(self, request: SandboxRequest) -> Action:
         rest = request.path.removeprefix(PATH)
         number = rest.removeprefix("/")
         if rest and number not in self.held:
-            raise RefusedError(404, f"no taxonomy {number}")
+            raise RejectedError(404, f"no taxonomy {number}")
         if request.method == "GET" and number:
-            return Action(lambda _: False, lambda: json_answer(self.held[number]))
+            return Action.without_users(lambda: json_response(self.held[number]))
         if request.method != "POST":
-            raise method_refused("POST")
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise RefusedError(415, "Content-Type is not application/json")
+            raise method_not_allowed("POST")
+        request.require_json()
         document = read_taxonomy(request.body)
-        return Action(lambda _: False, lambda: self._keep(number, document))
+        return Action.without_users(lambda: self._keep(number, document))
 
-    def _keep(self, number: str, document: dict[str, Any]) -> Answer:
+    def _keep(self, number: str, document: dict[str, Any]) -> SandboxResponse:
         key = number or str(FIRST_TAXONOMY + len(self.held))
         self.held[key] = document
-        return json_answer({"id": int(key)} | document, 202 if number else 201)
+        return json_response({"id": int(key)} | document, 202 if number else 201)
 
 
 def read_taxonomy(body: bytes) -> dict[str, Any]:
-    """The taxonomy as a document; Refused (400) where it breaks a rule."""
+    """The taxonomy as a document; `RejectedError` (400) where it breaks a rule."""
     try:
-        found = msgspec.json.decode(body, type=Taxonomy)
+        found = msgspec.json.decode(body, type=TaxonomyDocument)
     except msgspec.DecodeError as error:
-        raise RefusedError(400, str(error)) from error
+        raise RejectedError(400, str(error)) from error
     codes: set[str] = set()
     _check(found.taxonomy, codes, hashed=found.use_hash)
     document: dict[str, Any] = msgspec.to_builtins(found)
     return document
 
 
-def _check(node: Node, codes: set[str], *, hashed: bool) -> None:
+def _check(node: TaxonomyNode, codes: set[str], *, hashed: bool) -> None:
     if node.buyable and node.code is None:
-        raise RefusedError(400, f"{node.name}: buyable without a code")
+        raise RejectedError(400, f"{node.name}: buyable without a code")
     if node.code is not None:
         code = str(node.code)
         if code in codes:
-            raise RefusedError(400, f"the code {code} comes twice")
+            raise RejectedError(400, f"the code {code} comes twice")
         if not hashed and not (code.isascii() and code.isdecimal() and int(code) <= LARGEST_SEGMENT):
-            raise RefusedError(400, f"the code {code} is no segment id (use_hash is false)")
+            raise RejectedError(400, f"the code {code} is no segment id (use_hash is false)")
         codes.add(code)
     for child in node.children:
         _check(child, codes, hashed=hashed)

@@ -1,7 +1,7 @@
 """A receiver of Mapp's webhook: `/mapp-webhook`, or `/mapp-webhook/<account>`.
 
 `X-HMAC` is the hex HMAC-SHA1 of the body as it came, under `<account>-secret` (`default-secret` without an
-account). Where the protocol is silent: the same `Audience` created again keeps its id; a platform is a number
+account). Where the protocol is silent: the same `HeldAudience` created again keeps its id; a platform is a number
 or a text; of a message that names one unknown audience nothing is applied.
 """
 
@@ -14,9 +14,16 @@ from uuid import UUID
 
 import msgspec
 
-from sandbox.credentials import secret
-from sandbox.exchange import Answer, RefusedError, Request, json_answer, method_refused, parameters
-from sandbox.ledger import Account, Operation, Row
+from sandbox.authentication import secret_of
+from sandbox.exchange import (
+    RejectedError,
+    SandboxRequest,
+    SandboxResponse,
+    json_response,
+    method_not_allowed,
+    parameters,
+)
+from sandbox.ledger import MemberRow, Operation, PartyAccount
 from sandbox.parties import ACCOUNT_NAME, Action, ThirdParty
 from sandbox.sync import DEFAULT_ACCOUNT
 
@@ -27,11 +34,11 @@ MOST_MUTATIONS = 100
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class Validate(msgspec.Struct, forbid_unknown_fields=True):
+class ValidateMessage(msgspec.Struct, forbid_unknown_fields=True):
     Type: Literal["VALIDATE"] = "VALIDATE"
 
 
-class Create(msgspec.Struct, forbid_unknown_fields=True):
+class CreateMessage(msgspec.Struct, forbid_unknown_fields=True):
     Type: Literal["CREATE_AUDIENCE"]
     Name: Text
     Customer: int
@@ -46,42 +53,42 @@ class Mutation(msgspec.Struct, forbid_unknown_fields=True):
     External_user_id: Text
 
 
-class Change(msgspec.Struct, forbid_unknown_fields=True):
+class ChangeMessage(msgspec.Struct, forbid_unknown_fields=True):
     Type: Literal["ADD_TO_AUDIENCE", "REMOVE_FROM_AUDIENCE"]
     Mutations: Annotated[list[Mutation], msgspec.Meta(min_length=1, max_length=MOST_MUTATIONS)]
 
 
 OPERATIONS: dict[str, Operation] = {"ADD_TO_AUDIENCE": "add", "REMOVE_FROM_AUDIENCE": "remove"}
-MessageT = TypeVar("MessageT", Validate, Create, Change)
+MessageT = TypeVar("MessageT", ValidateMessage, CreateMessage, ChangeMessage)
 
 
 @dataclass(slots=True)
-class Audience:
+class HeldAudience:
     title: str
     own: str
     members: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
-class WebhookAccount(Account):
+class WebhookAccount(PartyAccount):
     """`audiences` by the ids that it gave them; `own` is the sender's."""
 
-    audiences: dict[str, Audience] = field(default_factory=dict)
+    audiences: dict[str, HeldAudience] = field(default_factory=dict)
     ids: "count[int]" = field(default_factory=lambda: count(FIRST_ID))
     adds: int = 0
     removes: int = 0
     repeats: int = 0
 
-    def create(self, message: Create) -> Answer:
+    def create(self, message: CreateMessage) -> SandboxResponse:
         for key, audience in self.audiences.items():
             if audience.own == message.Audience:
                 audience.title = message.Name
-                return json_answer({"id": key})
+                return json_response({"id": key})
         key = str(next(self.ids))
-        self.audiences[key] = Audience(message.Name, message.Audience)
-        return json_answer({"id": key})
+        self.audiences[key] = HeldAudience(message.Name, message.Audience)
+        return json_response({"id": key})
 
-    def change(self, operation: Operation, mutations: list[Mutation]) -> Answer:
+    def change(self, operation: Operation, mutations: list[Mutation]) -> SandboxResponse:
         for mutation in mutations:
             members, userid = self.audiences[mutation.Audience].members, mutation.External_user_id
             self.repeats += (userid in members) == (operation == "add")
@@ -91,8 +98,8 @@ class WebhookAccount(Account):
             else:
                 members.discard(userid)
                 self.removes += 1
-        self.arrivals.record(operation, [Row(int(one.Audience), one.External_user_id) for one in mutations])
-        return json_answer({})
+        self.arrivals.record(operation, [MemberRow(int(one.Audience), one.External_user_id) for one in mutations])
+        return json_response({})
 
     def holdings(self, *, members: bool) -> dict[str, Any]:
         audiences: dict[str, Any] = {}
@@ -115,41 +122,41 @@ class Webhook(ThirdParty[WebhookAccount]):
     def serves(self, path: str) -> bool:
         return path == PATH or path.startswith(f"{PATH}/")
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         account = request.path.removeprefix(PATH).removeprefix("/") or DEFAULT_ACCOUNT
         if not ACCOUNT_NAME.fullmatch(account):
-            raise RefusedError(404, "no such webhook")
-        expected = hmac.new(secret(account).encode(), request.body, "sha1").hexdigest()
+            raise RejectedError(404, "no such webhook")
+        expected = hmac.new(secret_of(account).encode(), request.body, "sha1").hexdigest()
         given = request.headers.get("x-hmac", "")
         if not hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode()):
-            raise RefusedError(401, "X-HMAC is not the hex HMAC-SHA1 of the body")
+            raise RejectedError(401, "X-HMAC is not the hex HMAC-SHA1 of the body")
         return account
 
-    def prepare(self, account: WebhookAccount, request: Request) -> Action:
+    def prepare(self, account: WebhookAccount, request: SandboxRequest) -> Action:
         if request.method != "POST":
-            raise method_refused("POST")
+            raise method_not_allowed("POST")
         given = parameters(request.query)
         if given.keys() != {"type"} or given["type"] not in KINDS:
-            raise RefusedError(400, f"takes type, one of {', '.join(KINDS)}")
+            raise RejectedError(400, f"takes type, one of {', '.join(KINDS)}")
         return KINDS[given["type"]](account, given["type"], request.body)
 
 
 def _validate(_: WebhookAccount, kind: str, body: bytes) -> Action:
     if body:
-        _message(Validate, kind, body)
-    return Action(lambda _: False, lambda: json_answer({}))
+        _message(ValidateMessage, kind, body)
+    return Action.without_users(lambda: json_response({}))
 
 
 def _create(account: WebhookAccount, kind: str, body: bytes) -> Action:
-    message = _message(Create, kind, body)
-    return Action(lambda _: False, lambda: account.create(message))
+    message = _message(CreateMessage, kind, body)
+    return Action.without_users(lambda: account.create(message))
 
 
 def _change(account: WebhookAccount, kind: str, body: bytes) -> Action:
-    mutations = _message(Change, kind, body).Mutations
+    mutations = _message(ChangeMessage, kind, body).Mutations
     unknown = sorted({one.Audience for one in mutations} - account.audiences.keys())
     if unknown:
-        raise RefusedError(400, f"no audience {', '.join(unknown)}")
+        raise RejectedError(400, f"no audience {', '.join(unknown)}")
     return Action(
         lambda userid: any(one.External_user_id == userid for one in mutations),
         lambda: account.change(OPERATIONS[kind], mutations),
@@ -160,9 +167,9 @@ def _message(shape: type[MessageT], kind: str, body: bytes) -> MessageT:
     try:
         message = msgspec.json.decode(body, type=shape)
     except msgspec.DecodeError as error:
-        raise RefusedError(400, str(error)) from error
+        raise RejectedError(400, str(error)) from error
     if message.Type != kind:
-        raise RefusedError(400, f"Type is {message.Type}, but the address says {kind}")
+        raise RejectedError(400, f"Type is {message.Type}, but the address says {kind}")
     return message
 
 

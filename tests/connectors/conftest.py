@@ -5,20 +5,20 @@ import pytest
 from tests.activation.conftest import private_targets, telling
 from tests.pipeline.conftest import shop
 from tests.support.sandbox_process import SandboxProcess
-from tests.support.street import Street
+from tests.support.street import SandboxWithStandIns
 from tests.support.tables import db
 
 __all__ = ["db", "private_targets", "shop", "telling"]
 
 
 @pytest.fixture(scope="session")
-def running_street() -> Iterator[Street]:
-    with Street() as street:
+def running_street() -> Iterator[SandboxWithStandIns]:
+    with SandboxWithStandIns() as street:
         yield street
 
 
 @pytest.fixture
-def sandbox(running_street: Street) -> SandboxProcess:
+def sandbox(running_street: SandboxWithStandIns) -> SandboxProcess:
     """The sandbox with the stand-ins of this folder, empty."""
     running_street.reset()
     return running_street

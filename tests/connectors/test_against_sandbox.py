@@ -11,7 +11,7 @@ from activation.models import Activation
 from activation.publishing import publication, publish
 from integrations.errors import RefusedError
 from integrations.models import Platform
-from tests.support.s2s_uploads import Files
+from tests.support.s2s_uploads import S2sPlatform
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.shop import Shop
 from tests.support.telling import Telling
@@ -25,7 +25,7 @@ def door() -> Iterator[SandboxProcess]:
         yield sandbox
 
 
-class SandboxFiles(Files):
+class SandboxFiles(S2sPlatform):
     """Files that go to the sandbox."""
 
     def __init__(self, telling: Telling, sandbox: SandboxProcess) -> None:

@@ -10,7 +10,7 @@ from integrations.connectors.http.connector import HttpConnector
 from integrations.errors import RetriableError
 from integrations.models import Platform
 from tests.support.shop import somebody
-from tests.support.storms import Storm
+from tests.support.storms import PlatformTrouble
 from tests.support.telling import Telling
 
 
@@ -26,7 +26,7 @@ def oauth(telling: Telling, given: str = "a-secret") -> Platform:
     return platform
 
 
-def filled(telling: Telling, platform: Platform) -> Storm:
+def filled(telling: Telling, platform: Platform) -> PlatformTrouble:
     telling.activation(telling.audience(), platform)
     users = {name: telling.user(name, platform) for name in ("stays", "leaves")}
     telling.user("poor", platform, amount=5)
@@ -35,7 +35,7 @@ def filled(telling: Telling, platform: Platform) -> Storm:
     telling.change(users["leaves"], 1)
     telling.tell_all(platform)
     assert telling.held() == {"stays"}
-    return Storm(telling, platform, "generic/a", telling.held)
+    return PlatformTrouble(telling, platform, "generic/a", telling.held)
 
 
 def test_members__arrive_leave_and_outlast_every_storm(telling: Telling) -> None:

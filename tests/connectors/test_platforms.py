@@ -13,20 +13,22 @@ from integrations.connectors.base import Connector
 from integrations.connectors.mapp_webhook.connector import MappWebhook
 from integrations.connectors.mediamath_batch.connector import MediaMathBatch
 from integrations.models import Platform
-from tests.support.connector_worlds import CASES, World
-from tests.support.storms import Storm
-from tests.support.street import Street
+from tests.support.connector_worlds import CASES, ConnectorWorld
+from tests.support.storms import PlatformTrouble
+from tests.support.street import SandboxWithStandIns
 from tests.support.telling import Telling, forget_backoff
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.connector.key)
-def world(request: Any, telling: Telling, sandbox: Street, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(
+    request: Any, telling: Telling, sandbox: SandboxWithStandIns, monkeypatch: pytest.MonkeyPatch
+) -> ConnectorWorld:
     monkeypatch.setattr(MediaMathBatch, "linger_ms", 0)
     monkeypatch.setattr(MappWebhook, "linger_ms", 0)
-    return World(telling, sandbox, request.param)
+    return ConnectorWorld(telling, sandbox, request.param)
 
 
-def test_members__arrive_and_leavers_leave_or_are_shown_as_kept(world: World) -> None:
+def test_members__arrive_and_leavers_leave_or_are_shown_as_kept(world: ConnectorWorld) -> None:
     activation = world.activate()
     joined = [world.joins() for _ in range(6)]
     world.telling.user(world.case.an_id(99), world.platform, amount=5)
@@ -43,9 +45,9 @@ def test_members__arrive_and_leavers_leave_or_are_shown_as_kept(world: World) ->
     assert world.rejected() == 0
 
 
-def test_storms__are_survived(world: World) -> None:
+def test_storms__are_survived(world: ConnectorWorld) -> None:
     world.activate()
-    storm = Storm(world.telling, world.platform, f"{world.case.party}/{world.case.account}", world.held)
+    storm = PlatformTrouble(world.telling, world.platform, f"{world.case.party}/{world.case.account}", world.held)
     _, first = world.joins()
     storm.busy({first})
     _, second = world.joins()
@@ -55,7 +57,7 @@ def test_storms__are_survived(world: World) -> None:
     assert world.platform.activations.get().status == "live"
 
 
-def test_check__tells_right_from_wrong_credentials(world: World) -> None:
+def test_check__tells_right_from_wrong_credentials(world: ConnectorWorld) -> None:
     assert services.check(world.platform)["ok"]
     if world.case.connector.check_requests is Connector.check_requests:
         return
@@ -64,7 +66,7 @@ def test_check__tells_right_from_wrong_credentials(world: World) -> None:
 
 
 @pytest.mark.parametrize("world", CASES[2:], indirect=True, ids=lambda case: case.connector.key)
-def test_mathtag__is_told_mapped_attributes_and_nothing_personal(world: World) -> None:
+def test_mathtag__is_told_mapped_attributes_and_nothing_personal(world: ConnectorWorld) -> None:
     world.activate()
     _, an_id = world.joins(sku="A 7", mail="jane@example.com", secret="x")
     bad = world.telling.user("no-guid", world.platform)
@@ -79,7 +81,7 @@ def test_mathtag__is_told_mapped_attributes_and_nothing_personal(world: World) -
 
 
 @pytest.mark.parametrize("world", [CASES[3]], indirect=True)
-def test_batches__are_full_when_there_is_work(world: World) -> None:
+def test_batches__are_full_when_there_is_work(world: ConnectorWorld) -> None:
     world.activate()
     ids = {world.joins()[1] for _ in range(450)}
     world.telling.tell_all(world.platform)
@@ -88,7 +90,7 @@ def test_batches__are_full_when_there_is_work(world: World) -> None:
 
 
 @pytest.mark.parametrize("world", [CASES[3]], indirect=True)
-def test_unknown_mapping__is_a_dead_letter_and_no_neighbour_suffers(world: World) -> None:
+def test_unknown_mapping__is_a_dead_letter_and_no_neighbour_suffers(world: ConnectorWorld) -> None:
     world.activate()
     telling = world.telling
     other = activations.activate(
@@ -104,7 +106,7 @@ def test_unknown_mapping__is_a_dead_letter_and_no_neighbour_suffers(world: World
 
 
 @pytest.mark.parametrize("world", [CASES[1]], indirect=True)
-def test_contact_that_is_gone__cannot_be_added_and_need_not_be_removed(world: World) -> None:
+def test_contact_that_is_gone__cannot_be_added_and_need_not_be_removed(world: ConnectorWorld) -> None:
     activation = world.activate()
     user = world.telling.user("1000000000", world.platform)
     world.telling.tell_all(world.platform)
@@ -117,7 +119,7 @@ def test_contact_that_is_gone__cannot_be_added_and_need_not_be_removed(world: Wo
 
 
 @pytest.mark.parametrize("world", [CASES[1]], indirect=True)
-def test_group__that_cannot_be_made_is_told_and_tried_again(world: World) -> None:
+def test_group__that_cannot_be_made_is_told_and_tried_again(world: ConnectorWorld) -> None:
     platform: Platform = world.platform
     platform.settings = {**platform.settings, "default_group_id": 9}
     platform.save()
@@ -129,7 +131,7 @@ def test_group__that_cannot_be_made_is_told_and_tried_again(world: World) -> Non
 
 
 @pytest.mark.parametrize("world", [CASES[1]], indirect=True)
-def test_overload__that_comes_again_is_given_a_quarter_of_an_hour(world: World) -> None:
+def test_overload__that_comes_again_is_given_a_quarter_of_an_hour(world: ConnectorWorld) -> None:
     world.activate()
     world.joins()
     world.sandbox.faults(target="cep/a", status=500, body=world.case.overload)

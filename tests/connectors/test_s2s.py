@@ -14,14 +14,14 @@ from activation.models import Activation, Batch
 from integrations import services
 from integrations.models import Platform
 from tests.support.edge_process import EdgeProcess, until
-from tests.support.s2s_uploads import Files
+from tests.support.s2s_uploads import S2sPlatform
 from tests.support.sftp_server import PASSWORD, USER, SftpServer
-from tests.support.street import Street
+from tests.support.street import SandboxWithStandIns
 from tests.support.telling import Telling
 
 
 @pytest.fixture
-def server(sandbox: Street) -> Iterator[SftpServer]:
+def server(sandbox: SandboxWithStandIns) -> Iterator[SftpServer]:
     folder = sandbox.files / USER
     folder.mkdir()
     with SftpServer(folder) as server:
@@ -29,11 +29,11 @@ def server(sandbox: Street) -> Iterator[SftpServer]:
 
 
 @pytest.fixture
-def files(telling: Telling, sandbox: Street, server: SftpServer) -> Files:
-    return Files(telling, sandbox, server)
+def files(telling: Telling, sandbox: SandboxWithStandIns, server: SftpServer) -> S2sPlatform:
+    return S2sPlatform(telling, sandbox, server)
 
 
-def test_members__arrive_and_leave_one_line_a_user(files: Files) -> None:
+def test_members__arrive_and_leave_one_line_a_user(files: S2sPlatform) -> None:
     platform = files.platform()
     big, huge = files.activate(platform), files.activate(platform, "huge", 1000)
     assert big.segment_id != huge.segment_id
@@ -54,7 +54,7 @@ def test_members__arrive_and_leave_one_line_a_user(files: Files) -> None:
     assert activations.counts(big)["acknowledged"] == 1
 
 
-def test_refused_file__comes_back_to_its_rows_and_is_shown(files: Files) -> None:
+def test_refused_file__comes_back_to_its_rows_and_is_shown(files: S2sPlatform) -> None:
     platform = files.platform()
     activation = files.activate(platform)
     _, guilty = files.joins(platform, an_id="beef0000-0000-4000-8000-000000000000")
@@ -76,7 +76,7 @@ def test_refused_file__comes_back_to_its_rows_and_is_shown(files: Files) -> None
     assert activations.counts(activation)["acknowledged"] == 2
 
 
-def test_three_refused_files__need_a_person(files: Files) -> None:
+def test_three_refused_files__need_a_person(files: S2sPlatform) -> None:
     platform = files.platform()
     activation = files.activate(platform)
     files.joins(platform, an_id="dead0000-0000-4000-8000-000000000000")
@@ -89,13 +89,13 @@ def test_three_refused_files__need_a_person(files: Files) -> None:
     assert len(files.texts()) == 3
 
 
-def test_given_segment__is_used_and_not_allocated(files: Files) -> None:
+def test_given_segment__is_used_and_not_allocated(files: S2sPlatform) -> None:
     platform = files.platform()
     assert files.activate(platform, "two", 2, segment_id=2).segment_id == 2
     assert [files.activate(platform, name, above).segment_id for name, above in (("a", 10), ("b", 20))] == [1, 3]
 
 
-def test_private_data__have_files_with_the_clients_name(files: Files) -> None:
+def test_private_data__have_files_with_the_clients_name(files: S2sPlatform) -> None:
     platform = files.platform()
     public, private = files.activate(platform), files.activate(platform, "huge", 1000, client="Acme")
     _, rich = files.joins(platform, 5000)
@@ -105,7 +105,7 @@ def test_private_data__have_files_with_the_clients_name(files: Files) -> None:
     assert files.held(public) == files.held(private) == {rich}
 
 
-def test_data_centre__chooses_the_server(files: Files) -> None:
+def test_data_centre__chooses_the_server(files: S2sPlatform) -> None:
     platform = files.platform(hosts_by_dc={"ams": "localhost"}, interval_minutes=2)
     activation = files.activate(platform)
     _, near = files.joins(platform)
@@ -117,7 +117,7 @@ def test_data_centre__chooses_the_server(files: Files) -> None:
     assert files.held(activation) == {near, far}
 
 
-def test_log_in_refused__stops_the_activation_and_loses_nothing(files: Files) -> None:
+def test_log_in_refused__stops_the_activation_and_loses_nothing(files: S2sPlatform) -> None:
     platform = files.platform(password="wrong")
     activation = files.activate(platform)
     _, an_id = files.joins(platform)
@@ -137,7 +137,7 @@ def test_log_in_refused__stops_the_activation_and_loses_nothing(files: Files) ->
 @pytest.mark.parametrize(
     "fault", [{"status": 500}, {"status": 403}, {"status": 429}, {"status": 200, "body": "<html>"}]
 )
-def test_log__that_cannot_be_read_is_told_and_asked_again(files: Files, fault: dict[str, Any]) -> None:
+def test_log__that_cannot_be_read_is_told_and_asked_again(files: S2sPlatform, fault: dict[str, Any]) -> None:
     platform = files.platform()
     activation = files.activate(platform)
     _, an_id = files.joins(platform)
@@ -161,7 +161,7 @@ amounts = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([1, 500, 5000]))
 @given(rounds=st.lists(amounts, min_size=1, max_size=4))
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_history__ends_with_exactly_the_members(
-    files: Files, rounds: list[list[tuple[int, int]]], make_world: Callable[[], tuple[Platform, list[Activation]]]
+    files: S2sPlatform, rounds: list[list[tuple[int, int]]], make_world: Callable[[], tuple[Platform, list[Activation]]]
 ) -> None:
     platform, (big, huge) = make_world()
     users = [files.joins(platform, 1) for _ in range(4)]
@@ -179,14 +179,14 @@ def test_any_history__ends_with_exactly_the_members(
 
 
 @pytest.fixture
-def make_world(files: Files) -> Callable[[], tuple[Platform, list[Activation]]]:
+def make_world(files: S2sPlatform) -> Callable[[], tuple[Platform, list[Activation]]]:
     """The same platform for all examples: what was before must not matter."""
     platform = files.platform(limits={"files_per_hour": 1000})
     made = [files.activate(platform), files.activate(platform, "huge", 1000)]
     return lambda: (platform, made)
 
 
-def test_quota_of_files__is_kept_and_nothing_is_lost(files: Files) -> None:
+def test_quota_of_files__is_kept_and_nothing_is_lost(files: S2sPlatform) -> None:
     platform = files.platform(limits={"files_per_hour": 1})
     activation = files.activate(platform)
     files.joins(platform)
@@ -199,7 +199,7 @@ def test_quota_of_files__is_kept_and_nothing_is_lost(files: Files) -> None:
     assert "1 files an hour are used up" in Batch.objects.exclude(error="").get().error
 
 
-def test_pixel_and_sync_tag__from_the_edge_to_the_platform(files: Files, edge_process: EdgeProcess) -> None:
+def test_pixel_and_sync_tag__from_the_edge_to_the_platform(files: S2sPlatform, edge_process: EdgeProcess) -> None:
     """The whole way: a browser is synced with its data centre, and what it buys puts it into a file."""
     platform = files.platform()
     activation = files.activate(platform)

@@ -18,7 +18,7 @@ BOOLEANS = {
 CLONE = {"name": "Buyers", "description": "", "email": "buyers@example.com"} | BOOLEANS
 
 
-class Cep:
+class CepCaller:
     """A caller that keeps to the limit of calls, unless told otherwise."""
 
     def __init__(self, sandbox: SandboxProcess) -> None:
@@ -33,11 +33,11 @@ class Cep:
 
 
 @pytest.fixture
-def cep(sandbox: SandboxProcess) -> Cep:
-    return Cep(sandbox)
+def cep(sandbox: SandboxProcess) -> CepCaller:
+    return CepCaller(sandbox)
 
 
-def test_clone__then_subscribe_and_delete__holds_the_member_until_then(cep: Cep) -> None:
+def test_clone__then_subscribe_and_delete__holds_the_member_until_then(cep: CepCaller) -> None:
     assert cep.call("GET", "system/getApiVersion").status_code == 200
     told = cep.call("POST", f"group/clone?groupId={GROUP}", CLONE)
     assert told.json() == {"id": 5001, "name": "Buyers", "description": "", "email": "buyers@example.com"}
@@ -58,7 +58,7 @@ def test_clone__then_subscribe_and_delete__holds_the_member_until_then(cep: Cep)
 @pytest.mark.parametrize(
     "query", ["get?userId=17", "getByEmail?email=contact%2B17%40example.com", "getByIdentifier?identifier=contact-17"]
 )
-def test_user__found_by_any_name__is_told(cep: Cep, query: str) -> None:
+def test_user__found_by_any_name__is_told(cep: CepCaller, query: str) -> None:
     told = cep.call("GET", f"user/{query}").json()
     assert told == {
         "id": 17,
@@ -84,7 +84,7 @@ def test_user__found_by_any_name__is_told(cep: Cep, query: str) -> None:
         ("DELETE membership/delete?userId=1&groupId=4711&silent=1", "INVALID_PARAMETER"),
     ],
 )
-def test_call__breaks_a_rule__is_400_in_the_documented_shape(cep: Cep, call: str, code: str) -> None:
+def test_call__breaks_a_rule__is_400_in_the_documented_shape(cep: CepCaller, call: str, code: str) -> None:
     method, path = call.split()
     answer = cep.call(method, path)
     assert answer.status_code == 400
@@ -105,24 +105,24 @@ def test_call__breaks_a_rule__is_400_in_the_documented_shape(cep: Cep, call: str
         ({"members": []}, "INVALID_PARAMETER"),
     ],
 )
-def test_clone__breaks_a_rule__makes_no_group(cep: Cep, change: dict[str, object], code: str) -> None:
+def test_clone__breaks_a_rule__makes_no_group(cep: CepCaller, change: dict[str, object], code: str) -> None:
     answer = cep.call("POST", f"group/clone?groupId={GROUP}", CLONE | change)
     assert (answer.status_code, answer.json()["errorCode"]) == (400, code)
     assert cep.held()["groups"].keys() == {str(GROUP)}
 
 
 @pytest.mark.parametrize("name", BOOLEANS)
-def test_clone__without_one_of_the_booleans__is_missing_a_parameter(cep: Cep, name: str) -> None:
+def test_clone__without_one_of_the_booleans__is_missing_a_parameter(cep: CepCaller, name: str) -> None:
     body = {key: value for key, value in CLONE.items() if key != name}
     assert cep.call("POST", f"group/clone?groupId={GROUP}", body).json()["errorCode"] == "MISSING_PARAMETER"
 
 
-def test_credentials__wrong__are_401_and_open_no_account(sandbox: SandboxProcess, cep: Cep) -> None:
+def test_credentials__wrong__are_401_and_open_no_account(sandbox: SandboxProcess, cep: CepCaller) -> None:
     assert cep.call("GET", "system/getApiVersion", account="bar").status_code == 401
     assert sandbox.state()["cep"] == {}
 
 
-def test_calls__beyond_ten_a_second__meet_the_500_of_the_platform(cep: Cep) -> None:
+def test_calls__beyond_ten_a_second__meet_the_500_of_the_platform(cep: CepCaller) -> None:
     before = time.monotonic()
     answers = [cep.call("GET", "system/getApiVersion") for _ in range(11)]
     while time.monotonic() - before < 1 and answers[-1].status_code == 200:
@@ -135,7 +135,7 @@ def test_calls__beyond_ten_a_second__meet_the_500_of_the_platform(cep: Cep) -> N
     assert time.monotonic() - before > 1 or late
 
 
-def test_unsubscribe__mails_the_contact__is_a_violation(cep: Cep) -> None:
+def test_unsubscribe__mails_the_contact__is_a_violation(cep: CepCaller) -> None:
     cep.call("POST", f"membership/subscribe?userId=17&groupId={GROUP}&subscriptionMode=OPT_IN")
     assert cep.call("POST", f"membership/unsubscribe?userId=17&groupId={GROUP}").status_code == 204
     held = cep.held()
@@ -143,7 +143,7 @@ def test_unsubscribe__mails_the_contact__is_a_violation(cep: Cep) -> None:
     assert held["violations"] == ["unsubscribe mailed contact 17: use membership/delete"]
 
 
-def test_fault__for_one_contact__spoils_only_theirs(sandbox: SandboxProcess, cep: Cep) -> None:
+def test_fault__for_one_contact__spoils_only_theirs(sandbox: SandboxProcess, cep: CepCaller) -> None:
     sandbox.faults(target="cep/foo", status=403, userid="17")
     join = "membership/subscribe?userId={}&groupId=4711&subscriptionMode=OPT_IN"
     assert [cep.call("POST", join.format(contact)).status_code for contact in (17, 18)] == [403, 204]

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from sandbox.packed import BadFileError
-from sandbox.s2s_file import Load, read_file
+from sandbox.files import BadFileError
+from sandbox.s2s_file import UserRow, read_file
 from tests.support.sandbox_uploads import EXAMPLE, example, s2s_text
 
 NAME = "Agency_Partner_202601022359.log.gz"
@@ -19,7 +19,7 @@ def refused(text: str, name: str = NAME) -> BadFileError:
     return caught.value
 
 
-def read(rows: str, **header: str) -> list[Load]:
+def read(rows: str, **header: str) -> list[UserRow]:
     return read_file(NAME, gzip.compress(s2s_text(NAME, rows, **header).encode())).loads
 
 
@@ -64,7 +64,7 @@ def test_row__breaks_a_rule__is_refused_with_its_line(row: str) -> None:
 
 
 def test_row__largest_segment__is_read() -> None:
-    assert read(f"{ONE} 2147483647:0\n") == [Load(ONE, False, (("2147483647", 0),))]
+    assert read(f"{ONE} 2147483647:0\n") == [UserRow(ONE, False, (("2147483647", 0),))]
 
 
 def test_segments__hashed__may_be_words_only_where_the_header_says_so() -> None:

@@ -13,14 +13,14 @@ from integrations.connectors.mapp_webhook.connector import MappWebhook
 from integrations.connectors.mediamath_batch.connector import MediaMathBatch
 from integrations.connectors.mediamath_event.connector import MediaMathEvent
 from tests.support.edge_process import until
-from tests.support.street import Street
+from tests.support.street import SandboxWithStandIns
 from tests.support.telling import Telling
 
 MAPPING = [{"from": "sku", "to": "product_id", "type": "String"}, {"from": "mail", "to": "mt_exem", "type": "String"}]
 
 
 @dataclass(frozen=True)
-class Case:
+class ConnectorCase:
     """`title`: what the platform calls the audience. `an_id`: one that the platform takes."""
 
     connector: type[Connector]
@@ -43,7 +43,7 @@ def guid(_: int) -> str:
 
 
 CASES = [
-    Case(
+    ConnectorCase(
         MappWebhook,
         "mapp-webhook",
         lambda url: {"url": f"{url}/mapp-webhook/a"},
@@ -52,7 +52,7 @@ CASES = [
         "big",
         lambda number: f"abc{number}",
     ),
-    Case(
+    ConnectorCase(
         MappCep,
         "cep",
         lambda url: {"api_url": f"{url}/cep/api/rest/v6", "default_group_id": 4711},
@@ -61,7 +61,7 @@ CASES = [
         "big - DMP",
         lambda number: str(800 + number),
     ),
-    Case(
+    ConnectorCase(
         MediaMathEvent,
         "mediamath-event",
         lambda url: {"url": f"{url}/mediamath/event/img", "advertiser_id": 23, "mapping": MAPPING},
@@ -72,7 +72,7 @@ CASES = [
         removes=False,
         account="23",
     ),
-    Case(
+    ConnectorCase(
         MediaMathBatch,
         "mediamath-batch",
         lambda url: {"url": f"{url}/mediamath/v1", "advertiser_id": 23, "mapping": MAPPING},
@@ -85,10 +85,10 @@ CASES = [
 ]
 
 
-class World:
+class ConnectorWorld:
     """One platform of a case, with an audience on its way to it."""
 
-    def __init__(self, telling: Telling, sandbox: Street, case: Case) -> None:
+    def __init__(self, telling: Telling, sandbox: SandboxWithStandIns, case: ConnectorCase) -> None:
         self.telling, self.sandbox, self.case = telling, sandbox, case
         self.platform = telling.shop.platform(
             "a",

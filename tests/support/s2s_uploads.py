@@ -14,16 +14,16 @@ from integrations.models import Platform
 from pipeline import deliver
 from tests.support.sftp_server import PASSWORD, USER, SftpServer
 from tests.support.storms import forget_waits
-from tests.support.street import Street
+from tests.support.street import SandboxWithStandIns
 from tests.support.telling import Telling
 
 AGAIN = "UPDATE lane SET leased_until = NULL; UPDATE uploaded_file SET ask_at = now() WHERE ask_at IS NOT NULL"
 
 
-class Files:
+class S2sPlatform:
     """A platform that takes files; `write` makes the next ones, `ask` looks into the log."""
 
-    def __init__(self, telling: Telling, sandbox: Street, server: SftpServer) -> None:
+    def __init__(self, telling: Telling, sandbox: SandboxWithStandIns, server: SftpServer) -> None:
         self.telling, self.sandbox, self.server = telling, sandbox, server
 
     def platform(self, **more: Any) -> Platform:

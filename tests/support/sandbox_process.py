@@ -16,7 +16,7 @@ TIMEOUT = 30.0
 PAGE = 50_000
 
 State = dict[str, dict[str, dict[str, Any]]]
-"""Third party, account, and what it holds (`sandbox.ledger.Account.state`)."""
+"""Third party, account, and what it holds (`sandbox.ledger.PartyAccount.state`)."""
 
 
 class SandboxProcess:

@@ -45,7 +45,7 @@ class SftpServer:
                 return
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.key)
-            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files, self, transport)
+            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _ServedFolder, self, transport)
             try:
                 transport.start_server(server=_Account())
             except (paramiko.SSHException, EOFError, OSError):
@@ -64,7 +64,7 @@ class _Account(paramiko.ServerInterface):
         return OPEN_SUCCEEDED
 
 
-class _Files(paramiko.SFTPServerInterface):
+class _ServedFolder(paramiko.SFTPServerInterface):
     def __init__(self, server: Any, owner: SftpServer, transport: paramiko.Transport) -> None:
         super().__init__(server)
         self._owner, self._transport = owner, transport

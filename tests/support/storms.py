@@ -19,7 +19,7 @@ def forget_waits() -> None:
         cursor.execute(FORGET)
 
 
-class Storm:
+class PlatformTrouble:
     """A platform under faults of `target`; `held()` is what it has."""
 
     def __init__(self, telling: Telling, platform: Platform, target: str, held: Callable[[], set[str]]) -> None:

@@ -11,7 +11,7 @@ from tests.support.parties.s2s import FOLDER
 from tests.support.sandbox_process import SandboxProcess
 
 
-class Street(SandboxProcess):
+class SandboxWithStandIns(SandboxProcess):
     """`files`: what is uploaded by SFTP, a folder for each user."""
 
     def __init__(self) -> None:

@@ -5,12 +5,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.exchange import RefusedError, Request
-from sandbox.ledger import Account
+from sandbox.exchange import RejectedError, SandboxRequest
+from sandbox.ledger import PartyAccount
 
 
 @dataclass(slots=True)
-class Held(Account):
+class StandInAccount(PartyAccount):
     """`titles`: of segments; `notes`: what else a test wants to see."""
 
     members: dict[str, set[str]] = field(default_factory=dict)
@@ -29,15 +29,15 @@ class Held(Account):
         return [(key, len(ids)) for key, ids in self.members.items()]
 
 
-def account_in_path(request: Request, pattern: str) -> str:
+def account_in_path(request: SandboxRequest, pattern: str) -> str:
     """The first group of the path's pattern; Refused (404) where it does not match."""
     found = re.fullmatch(pattern, request.path)
     if found is None:
-        raise RefusedError(404, "nothing here")
+        raise RejectedError(404, "nothing here")
     return found[1]
 
 
-def basic(request: Request) -> tuple[str, str]:
+def basic(request: SandboxRequest) -> tuple[str, str]:
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return "", ""

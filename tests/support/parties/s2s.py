@@ -8,43 +8,45 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sandbox.exchange import RefusedError, Request, json_answer, method_refused, parameters
+from sandbox.exchange import RejectedError, SandboxRequest, json_response, method_not_allowed, parameters
 from sandbox.parties import Action, ThirdParty
-from tests.integrations.connectors.mediamath_s2s.reader import UnreadableFileError, read
-from tests.support.parties.held import Held, account_in_path, basic
+from tests.integrations.connectors.mediamath_s2s.reader import BrokenRuleError, read
+from tests.support.parties.held import StandInAccount, account_in_path, basic
 
 PAGE = 2
 FOLDER = "S2S_FOLDER"
 
 
-class AudienceFiles(ThirdParty[Held]):
+class AudienceFiles(ThirdParty[StandInAccount]):
     name = "s2s"
 
     def __init__(self) -> None:
         super().__init__()
         self._forgiven: set[str] = set()
 
-    def new_account(self) -> Held:
-        return Held()
+    def new_account(self) -> StandInAccount:
+        return StandInAccount()
 
     def serves(self, path: str) -> bool:
         return path.startswith("/s2s/")
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         account = account_in_path(request, r"/s2s/([a-z]+)/log")
         if basic(request) != (account, f"{account}-secret"):
-            raise RefusedError(401, "the SFTP user, please")
+            raise RejectedError(401, "the SFTP user, please")
         return account
 
-    def prepare(self, account: Held, request: Request) -> Action:
+    def prepare(self, account: StandInAccount, request: SandboxRequest) -> Action:
         if request.method != "GET":
-            raise method_refused("GET")
+            raise method_not_allowed("GET")
         offset = int(parameters(request.query).get("offset", "0"))
         self._process(account, request.path.split("/")[2])
         page = account.notes[offset : offset + PAGE]
-        return Action(lambda _: False, lambda: json_answer({"total": len(account.notes), "results": page, "more": {}}))
+        return Action(
+            lambda _: False, lambda: json_response({"total": len(account.notes), "results": page, "more": {}})
+        )
 
-    def _process(self, account: Held, name: str) -> None:
+    def _process(self, account: StandInAccount, name: str) -> None:
         """Files not looked at yet, in the order of their names."""
         seen = {entry["file"] for entry in account.notes}
         held: dict[str, set[str]] = {}
@@ -62,7 +64,7 @@ class AudienceFiles(ThirdParty[Held]):
     def _read(self, path: Path, held: dict[str, set[str]]) -> dict[str, Any]:
         try:
             file = read(path.name, path.read_bytes())
-        except UnreadableFileError as wrong:
+        except BrokenRuleError as wrong:
             return {"file": path.name, "status": "rejected", "errors": [{"line": 0, "message": str(wrong)}]}
         strangers = {row.user for row in file.rows if row.user.startswith(("dead", "beef"))} - self._forgiven
         self._forgiven |= {user for user in strangers if user.startswith("beef")}

@@ -18,17 +18,17 @@ FIELDS = (
 MOST = 2_147_483_647
 
 
-class UnreadableFileError(ValueError):
+class BrokenRuleError(ValueError):
     """The file breaks a rule; the message names it."""
 
 
 def rule(holds: object, broken: str) -> None:
     if not holds:
-        raise UnreadableFileError(broken)
+        raise BrokenRuleError(broken)
 
 
 @dataclass
-class Row:
+class ParsedRow:
     """`statements`: (segment, when) in order; a segment of None stands for all of them."""
 
     user: str
@@ -36,9 +36,9 @@ class Row:
 
 
 @dataclass
-class AudienceFile:
+class ParsedFile:
     header: dict[str, str]
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ParsedRow] = field(default_factory=list)
 
     def replay(self, held: dict[str, set[str]]) -> None:
         """Do to `held` (user → segments) what MediaMath would do as it processes the file."""
@@ -53,21 +53,21 @@ class AudienceFile:
                     segments.add(segment)
 
 
-def read(name: str, compressed: bytes) -> AudienceFile:
+def read(name: str, compressed: bytes) -> ParsedFile:
     """The file, every rule of the document checked."""
     rule(len(compressed) <= 4 * 10**9, "larger than 4 GB")
     rule(NAME.fullmatch(name), f"name {name}")
     try:
         text = gzip.decompress(compressed).decode("ascii")
     except (OSError, EOFError, UnicodeDecodeError) as wrong:
-        raise UnreadableFileError(f"not gzip of ASCII: {wrong}") from wrong
+        raise BrokenRuleError(f"not gzip of ASCII: {wrong}") from wrong
     rule("\r" not in text, "line ends other than LF")
     rule(text.endswith("\n"), "the last line has no end")
     head, blank, rest = text.partition("\n\n")
     rule(blank, "no blank line after the header")
     header = _header(head, name)
     hashed = header["HashSegments"] == "1"
-    return AudienceFile(header, _rows(rest.splitlines(keepends=True), hashed))
+    return ParsedFile(header, _rows(rest.splitlines(keepends=True), hashed))
 
 
 def _header(head: str, name: str) -> dict[str, str]:
@@ -86,8 +86,8 @@ def _header(head: str, name: str) -> dict[str, str]:
     return header
 
 
-def _rows(lines: list[str], hashed: bool) -> list[Row]:
-    rows: list[Row] = []
+def _rows(lines: list[str], hashed: bool) -> list[ParsedRow]:
+    rows: list[ParsedRow] = []
     lengths: dict[str, int] = {}
     for line in lines:
         rule(len(line) - 1 < 8000, "a line of 8,000 characters or more")
@@ -98,7 +98,7 @@ def _rows(lines: list[str], hashed: bool) -> list[Row]:
             rule(lengths[user] + shortest >= 8_000, f"{user} on two lines where one would hold it")
         lengths[user] = len(line) - 1
         rule(len({one.partition(":")[0] for one in statements}) == len(statements), "a segment twice on a line")
-        rows.append(Row(user, [_statement(text, place, hashed) for place, text in enumerate(statements)]))
+        rows.append(ParsedRow(user, [_statement(text, place, hashed) for place, text in enumerate(statements)]))
     return rows
 
 

@@ -18,7 +18,7 @@ from integrations.connectors.mediamath_s2s import audience_file
 from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NOW, FileHeader
 from integrations.connectors.mediamath_s2s.connector import MediaMathS2S
 from integrations.connectors.mediamath_s2s.settings import segment_fault
-from tests.integrations.connectors.mediamath_s2s.reader import AudienceFile, read
+from tests.integrations.connectors.mediamath_s2s.reader import ParsedFile, read
 from tests.integrations.connectors.payloads import HERE
 
 USER = UUID("00000000-0000-4000-8000-000000000042")
@@ -38,7 +38,7 @@ def change(segment: Any, user: str, operation: Operation = Operation.ADD, **more
     return MemberChange(Member(Segment(1, segment, 9, "Big", more, 1, 7), user, USER), operation)
 
 
-def file_of(ready: MediaMathS2S, changes: Iterable[list[MemberChange]], at: datetime = AT) -> AudienceFile:
+def file_of(ready: MediaMathS2S, changes: Iterable[list[MemberChange]], at: datetime = AT) -> ParsedFile:
     """What stands in the file that holds these changes, given user by user."""
     partition = ready.partition(IDENTITY.member)
     name = ready.file_name(partition, at, 0)

@@ -9,47 +9,39 @@ import posixpath
 import re
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from sandbox.batch import UNEXPANDED
-from sandbox.exchange import Answer, Request
-from sandbox.files import TAKEN, FileAccount, FileParty, is_finished
-from sandbox.ledger import Operation, Row
-from sandbox.objects import PREFIX, prepare_object
-from sandbox.packed import BadFileError, lines_of
+from sandbox.exchange import SandboxRequest, SandboxResponse
+from sandbox.files import ACCEPTED, BadFileError, FileAccount, FileParty, is_finished, lines_of
+from sandbox.ledger import MemberRow, Operation
+from sandbox.object_store import PREFIX, prepare_object
 from sandbox.parties import Action
 from sandbox.sigv4 import signer
 
 NAME = re.compile(r"Mapp_dmp_(\d{1,18})_(\d{4})_(\d{1,2})_(\d{1,2})_(\d{1,2})_(\d{1,2})\.tsv\.gz", re.ASCII)
 OPERATIONS: dict[str, Operation] = {"add": "add", "remove": "remove"}
 
-Change = tuple[Operation, str]
+Mutation = tuple[Operation, str]
 
 
 @dataclass(slots=True)
-class TableAccount(FileAccount):
+class SegmentFileAccount(FileAccount):
     members: dict[int, set[str]] = field(default_factory=dict)
-    log: list[dict[str, Any]] = field(default_factory=list)
 
-    def apply(self, segment: int, changes: list[Change]) -> None:
+    def apply(self, segment: int, changes: list[Mutation]) -> None:
         members = self.members.setdefault(segment, set())
         for operation, userid in changes:
             if operation == "add":
                 members.add(userid)
             else:
                 members.discard(userid)
-            self.arrivals.record(operation, [Row(segment, userid)])
+            self.arrivals.record(operation, [MemberRow(segment, userid)])
 
     def note(self, name: str, rows: int, error: BadFileError | None) -> None:
-        told = {"line": error and error.line, "error": error and error.reason}
-        entry = {"file": name, "received": int(time.time()), "rows": rows}
-        self.log.append(entry | {"status": "refused" if error else "processed"} | told)
-        if error is not None:
-            self.tally.rejected += 1
-            where = f", line {error.line}" if error.line else ""
-            self.violations.append(f"{name}{where}: {error.reason}")
+        self.log_file(name, {"file": name, "received": int(time.time()), "rows": rows}, error)
 
     def holdings(self, *, members: bool) -> dict[str, Any]:
         segments: dict[str, Any] = {}
@@ -61,51 +53,52 @@ class TableAccount(FileAccount):
         return [(str(number), len(held)) for number, held in self.members.items()]
 
 
-class TableFiles(FileParty[TableAccount]):
+class SegmentFiles(FileParty[SegmentFileAccount]):
     name = "files"
 
-    def new_account(self) -> TableAccount:
-        return TableAccount()
+    def new_account(self) -> SegmentFileAccount:
+        return SegmentFileAccount()
 
     def serves(self, path: str) -> bool:
         return path.startswith(PREFIX)
 
-    def identify(self, request: Request) -> str:
+    def identify(self, request: SandboxRequest) -> str:
         return signer(request)
 
-    def prepare(self, account: TableAccount, request: Request) -> Action:
+    def prepare(self, account: SegmentFileAccount, request: SandboxRequest) -> Action:
         return prepare_object(account.folder, partial(self._arrival, account), request)
 
-    def _arrival(self, account: TableAccount, path: str, content: bytes) -> Action:
-        return self.take(account, path, content) if is_finished(path) else Action(lambda _: False, lambda: TAKEN)
+    def _arrival(self, account: SegmentFileAccount, path: str, content: bytes) -> Action:
+        return self.take(account, path, content) if is_finished(path) else Action.without_users(lambda: ACCEPTED)
 
-    def take(self, account: TableAccount, path: str, content: bytes) -> Action:
+    def take(self, account: SegmentFileAccount, path: str, content: bytes) -> Action:
         name = posixpath.basename(path)
         try:
             segment, changes = read_table(name, content)
         except BadFileError as error:
-            return Action(lambda _: False, partial(_refuse, account, name, error))
+            return Action.without_users(partial(_refuse, account, name, error))
 
-        def apply() -> Answer:
+        def apply() -> SandboxResponse:
             account.apply(segment, changes)
             account.note(name, len(changes), None)
-            return TAKEN
+            return ACCEPTED
 
         return Action(lambda other: any(userid == other for _, userid in changes), apply)
 
 
-def _refuse(account: TableAccount, name: str, broken: BadFileError) -> Answer:
+def _refuse(account: SegmentFileAccount, name: str, broken: BadFileError) -> SandboxResponse:
     account.note(name, 0, broken)
-    return Answer(400)
+    return SandboxResponse(400)
 
 
-def read_table(name: str, content: bytes) -> tuple[int, list[Change]]:
-    """The segment, and its changes in order; BadFile where a rule is broken. `name` is without folders."""
+def read_table(name: str, content: bytes) -> tuple[int, list[Mutation]]:
+    """The segment, and its changes in order; `BadFileError` where a rule is broken. `name` is without folders."""
     found = NAME.fullmatch(name)
     if found is None:
         raise BadFileError("the name is not Mapp_dmp_<segmentId>_<year>_<month>_<day>_<hour>_<minute>.tsv.gz")
     try:
-        datetime(*map(int, found.groups()[1:]))  # type: ignore[arg-type] # noqa: DTZ001 - only whether it is a time
+        year, month, day, hour, minute = map(int, found.groups()[1:])
+        datetime(year, month, day, hour, minute, tzinfo=UTC)
     except ValueError as error:
         raise BadFileError("the name has no time <year>_<month>_<day>_<hour>_<minute>") from error
     lines = lines_of(content)
@@ -113,7 +106,7 @@ def read_table(name: str, content: bytes) -> tuple[int, list[Change]]:
     return int(found[1]), [_change(number, line, columns) for number, line in enumerate(lines, 1)]
 
 
-def _change(number: int, line: str, columns: int) -> Change:
+def _change(number: int, line: str, columns: int) -> Mutation:
     userid, *rest = line.split("\t")
     if len(rest) > 1 or len(rest) + 1 != columns:
         raise BadFileError("one column, or two: all lines of a file alike", number)
