@@ -25,7 +25,3 @@ class Backfill(msgspec.Struct, omit_defaults=True):
 
     activation: int
     after: str | None = None
-
-
-decode_want = msgspec.json.Decoder(Want).decode
-decode_backfill = msgspec.json.Decoder(Backfill).decode

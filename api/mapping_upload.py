@@ -18,7 +18,7 @@ from core.limits import RequestLimits
 from core.models import Customer
 from core.transactions import send
 from integrations.models import Platform
-from pipeline.backpressure import Pace
+from pipeline.backlog import Backpressure
 from profiles.match_lines import BadLineError, MatchLines
 from profiles.personal.protection import Protection
 
@@ -47,7 +47,7 @@ class MappingUpload:
     answer: IO[bytes]
     all_lines: bool
     counts: LineCounts = field(default_factory=LineCounts)
-    pace: Pace = field(default_factory=Pace)
+    backpressure: Backpressure = field(default_factory=Backpressure)
     _rows: list[InboxCommand] = field(default_factory=list)
 
     def take(self, lines: Iterator[bytes | None]) -> None:
@@ -83,7 +83,7 @@ class MappingUpload:
 
     def _commit(self) -> None:
         if self._rows:
-            self.pace.wait()
+            self.backpressure.wait()
             send(self._rows)
             self._rows = []
 

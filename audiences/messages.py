@@ -15,7 +15,3 @@ class ForgetAudience(msgspec.Struct):
     """The audience is deleted: delete its memberships and counts in the bucket."""
 
     audience: int
-
-
-decode_forget_audience = msgspec.json.Decoder(ForgetAudience).decode
-decode_build_audience = msgspec.json.Decoder(BuildAudience).decode

@@ -83,8 +83,3 @@ class OptOutChoice(msgspec.Struct):
 
 
 encode = msgspec.json.Encoder().encode
-decode_event = msgspec.json.Decoder(Event).decode
-decode_confirm = msgspec.json.Decoder(Confirm).decode
-decode_opt_out = msgspec.json.Decoder(OptOutChoice).decode
-decode_sync = msgspec.json.Decoder(Sync).decode
-decode_match = msgspec.json.Decoder(Match).decode

@@ -1,15 +1,22 @@
-"""Bad rows: their names and texts as people read them, and their way back to the inbox once the cause is mended."""
+"""Bad rows: rows of the inbox that could not be used, kept where people can read, correct and replay them."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
 
+import msgspec
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from psycopg import Cursor
 
+from core import clock
 from core.inbox import InboxKind
 from core.models import BadRow
 from core.transactions import wake_when_committed
 from core.wakeups import ABSORB
+from pipeline.absorb.rows import InboxRow, delete
 
 MOST = 10_000
 """Rows that one call puts back."""
@@ -17,6 +24,11 @@ MOST = 10_000
 NAME = re.compile(r"(\d{1,3})-(\d{1,18})")
 """How a bad row is named outside: bucket and id."""
 
+KEEP = """
+INSERT INTO bad_row (bucket, id, customer_id, kind, query, body, reason, received_at, failed_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (bucket, id) DO UPDATE SET reason = excluded.reason, failed_at = excluded.failed_at
+"""
 REPLAY = """
 WITH mended AS (
     DELETE FROM bad_row USING unnest(%s::smallint[], %s::bigint[]) AS k (bucket, id)
@@ -24,6 +36,49 @@ WITH mended AS (
     RETURNING bad_row.bucket, kind, query, body, received_at)
 INSERT INTO inbox (bucket, kind, query, body, received_at) SELECT * FROM mended
 """
+LONGEST_REASON = 1_000
+
+
+class BadPart(NamedTuple):
+    """A part of a row that could not be used, and why. The row holds what is to be replayed."""
+
+    row: InboxRow
+    customer: int | None
+    reason: str
+
+
+class _CustomerOf(msgspec.Struct):
+    customer: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] | None = None
+
+
+def move(cursor: Cursor[Any], row: InboxRow, reason: str) -> None:
+    """Move a row from the inbox to the bad rows. The caller holds its bucket."""
+    _keep(cursor, row, _customer(row), reason, clock.now())
+    delete(cursor, [row])
+
+
+def keep_parts(cursor: Cursor[Any], parts: Iterable[BadPart], now: datetime) -> None:
+    """Keep a copy of each row of which some part could not be used, with all its reasons."""
+    reasons: dict[InboxRow, list[str]] = defaultdict(list)
+    customers: dict[InboxRow, int | None] = {}
+    for part in parts:
+        reasons[part.row].append(part.reason)
+        customers[part.row] = part.customer
+    for row, found in reasons.items():
+        _keep(cursor, row, customers[row], "; ".join(found), now)
+
+
+def _keep(cursor: Cursor[Any], row: InboxRow, customer: int | None, reason: str, now: datetime) -> None:
+    text = reason[:LONGEST_REASON].replace("\0", "")
+    values = [row.bucket, row.id, customer, row.kind, row.query, row.body, text, row.received_at, now]
+    cursor.execute(KEEP, values)
+
+
+def _customer(row: InboxRow) -> int | None:
+    try:
+        return msgspec.json.decode(row.query, type=_CustomerOf).customer
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def name_of(row: BadRow) -> str:
@@ -47,7 +102,7 @@ def text_of(raw: bytes | memoryview | None) -> str | None:
 
 
 def replay(keys: Iterable[tuple[int, int]]) -> int:
-    """Put these (bucket, id)s back into the inbox. Returns how many there were."""
+    """Put these (bucket, id)s back into the inbox; returns how many there were."""
     rows = sorted(keys)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(REPLAY, [[bucket for bucket, _ in rows], [row for _, row in rows]])
@@ -57,5 +112,5 @@ def replay(keys: Iterable[tuple[int, int]]) -> int:
 
 
 def replay_all(rows: QuerySet[BadRow]) -> int:
-    """Put these back, oldest first and up to `MOST`. Returns how many: call it again while it returns `MOST`."""
+    """Put these back, oldest first and up to `MOST`; returns how many. Call it again while it returns `MOST`."""
     return replay(rows.order_by("failed_at", "bucket", "id").values_list("bucket", "id")[:MOST])

@@ -1,6 +1,5 @@
-"""The deliver stage as its runners see it."""
+"""The deliver stage as its runners see it: which lanes have work, and one holder's time in a lane."""
 
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -10,10 +9,11 @@ from django.conf import settings
 from activation.delivery import creation, files, lane_worker, processing_log, quotas, removals
 from activation.delivery.lanes import CREATION, FILES, LANES, buckets_of
 from core import clock
-from core.database import Connection, connect
+from core.database import connect
 from core.wakeups import DELIVER, wakeups
 from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
+from pipeline.per_thread import PerThread
 
 # how long one task keeps to its lane before others may have the thread
 SHIFT_SECONDS = 5.0
@@ -28,20 +28,21 @@ WHERE a.platform_id = %(platform)s AND a.status IN ('live', 'ending') LIMIT 1
 PENDING = "SELECT 1 FROM activation WHERE platform_id = %s AND status IN ('pending', 'broken', 'ending') LIMIT 1"
 PLATFORMS = "SELECT pl, connector FROM platform WHERE enabled"
 
-_local = threading.local()
+# durable: what was sent must not be forgotten
+connections = PerThread(lambda: connect(durable=True))
 
 
 def run(platform: int, lane: int) -> None:
     """Run one lane of a platform until nothing is due there, or the shift is over."""
     awake = wakeups(settings.REDIS_URL)
     end = time.monotonic() + SHIFT_SECONDS
-    said = [time.monotonic()]
+    reported = [time.monotonic()]
 
     def keep_on() -> bool:
         now = time.monotonic()
-        if now - said[0] >= 1:
+        if now - reported[0] >= 1:
             awake.stay_awake(DELIVER, platform, lane)
-            said[0] = now
+            reported[0] = now
         return now < end
 
     sent = work(platform, lane, keep_on)
@@ -55,22 +56,19 @@ def run(platform: int, lane: int) -> None:
 
 
 def work(platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
-    """One holder's time in a lane; answers how many rows (or segments) it took on."""
-    try:
+    """One holder's time in a lane; returns how many rows (or segments) it took on."""
+    with connections.dropped_on_error() as connection:
         if lane == CREATION:
-            return creation.create_pending(_connection(), platform) + processing_log.look(_connection(), platform)
+            return creation.create_pending(connection, platform) + processing_log.look(connection, platform)
         if lane == FILES:
-            return files.drain(_connection(), platform, keep_on)
-        return lane_worker.drain(_connection(), platform, lane, keep_on)
-    except Exception:
-        _forget()
-        raise
+            return files.drain(connection, platform, keep_on)
+        return lane_worker.drain(connection, platform, lane, keep_on)
 
 
 def lanes() -> list[tuple[int, int]]:
-    """The (platform, lane)s in which there may be work."""
+    """Returns the (platform, lane)s in which there may be work."""
     found = []
-    for platform, connector in _connection().execute(PLATFORMS):
+    for platform, connector in connections.get().execute(PLATFORMS):
         kind = all_connectors().get(connector)
         takes_files = kind is not None and issubclass(kind, FileConnector)
         found += [(platform, lane) for lane in (CREATION, *((FILES,) if takes_files else range(LANES)))]
@@ -78,8 +76,8 @@ def lanes() -> list[tuple[int, int]]:
 
 
 def renew() -> None:
-    """Have those sent again whom their platform would forget."""
-    connection = _connection()
+    """Have ids sent again that their platform would forget after a while."""
+    connection = connections.get()
     with connection.cursor(binary=True) as cursor:
         for platform in {platform for platform, _ in lanes()}:
             found = lane_worker.usable(cursor, platform)
@@ -88,31 +86,16 @@ def renew() -> None:
 
 
 def forget() -> None:
-    """Drop what is kept for a while only: quotas of days long past, and what became of old files."""
-    connection, now = _connection(), clock.now()
+    """Delete what is kept for a while only: quotas of past days, and the processing log of old files."""
+    connection, now = connections.get(), clock.now()
     quotas.forget(connection, now)
     processing_log.forget(connection, now)
 
 
 def is_due(platform: int, lane: int, now: datetime) -> bool:
-    """Whether the lane has something to send, or the creation lane a segment to create or a file to ask about."""
+    """Returns whether the lane has something to send; the creation lane, a segment to create or a file to check."""
     if lane == CREATION:
-        pending = _connection().execute(PENDING, [platform]).fetchone() is not None
-        return pending or processing_log.is_due(_connection(), platform, now)
+        pending = connections.get().execute(PENDING, [platform]).fetchone() is not None
+        return pending or processing_log.is_due(connections.get(), platform, now)
     values = {"platform": platform, "buckets": buckets_of(lane), "now": now}
-    return _connection().execute(DUE, values).fetchone() is not None
-
-
-def _connection() -> Connection:
-    """This thread's connection; durable: what is sent is never forgotten."""
-    found: Connection | None = getattr(_local, "connection", None)
-    if found is None or found.closed:
-        found = _local.connection = connect(durable=True)
-    return found
-
-
-def _forget() -> None:
-    found: Connection | None = getattr(_local, "connection", None)
-    if found is not None:
-        _local.connection = None
-        found.close()
+    return connections.get().execute(DUE, values).fetchone() is not None

@@ -22,7 +22,7 @@ from core import clock
 from core.buckets import BUCKETS, try_lock
 from core.database import Connection, connect
 from pipeline.absorb import stage
-from pipeline.absorb.unit_of_work import Work
+from pipeline.absorb.unit_of_work import UnitOfWork
 from profiles import store as profiles
 
 PROFILES_A_TRANSACTION = 500
@@ -88,18 +88,17 @@ class LookalikeMove:
         """Run one transaction on those of the buckets that are free; return the buckets that are done."""
         with self.connection.transaction(), self.connection.cursor(binary=True) as cursor:
             held = try_lock(cursor, left)
-            work = Work(cursor, held, clock.now())
-            work.configure()
-            audience = work.catalogue.audiences.by_id.get(self.audience.id)
+            unit = UnitOfWork(cursor, held, clock.now())
+            audience = unit.catalogue.audiences.by_id.get(self.audience.id)
             if audience is None:
                 return left  # paused or deleted meanwhile
             self.waiting |= self._to_look_at(cursor, held - self.waiting.keys(), audience)
             users, done = self._take(held)
-            _evaluate(work, audience, users)
+            _evaluate(unit, audience, users)
             for bucket in sorted(done) if audience.version == self.audience.version else ():
                 memberships.mark_built(cursor, bucket, audience.id, audience.version)
-            work.finish()
-        stage.tell(work.touched)
+            touched = unit.finish()
+        stage.wake_deliverers(touched)
         if not held:
             time.sleep(PAUSE_SECONDS)
         return done
@@ -133,9 +132,9 @@ def _users(cursor: Cursor[Any], statement: str, values: Sequence[Any]) -> dict[i
     return found
 
 
-def _evaluate(work: Work, audience: CompiledAudience, users: Collection[UUID]) -> None:
+def _evaluate(unit: UnitOfWork, audience: CompiledAudience, users: Collection[UUID]) -> None:
     """Evaluate the audience, and those that ask about it, for these users."""
-    states = profiles.load_profiles(work.cursor, {(audience.customer, user) for user in users})
-    selection = Selection((audience, *work.catalogue.audiences.asking(audience)))
+    states = profiles.load_profiles(unit.cursor, {(audience.customer, user) for user in users})
+    selection = Selection((audience, *unit.catalogue.audiences.asking(audience)))
     eligible = [state for state in states.values() if state.eligible]
-    work.evaluate(lambda evaluation: evaluation.of_tasks([(state, selection) for state in eligible]))
+    unit.memberships.evaluate(lambda evaluation: evaluation.of_tasks([(state, selection) for state in eligible]))

@@ -1,4 +1,7 @@
-"""The sweeper needs no broker: every second it finds what is due and, where nobody is awake for it, does it."""
+"""The sweeper: every second it finds what is due and, where no worker is awake for it, does it.
+
+It needs no broker: whatever Redis and Celery lose, it finds.
+"""
 
 import logging
 import time
@@ -9,10 +12,13 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import close_old_connections
 
-from audiences.services import finish_builds
+from activation.models import Activation
+from activation.services import deactivate
+from audiences.models import Audience
+from audiences.services import delete_audience, finish_builds
 from core import clock
 from core.wakeups import ABSORB, DELIVER, wakeups
-from pipeline import deletions, deliver
+from pipeline import deliver
 from pipeline.absorb import stage
 from pipeline.privacy import erasures
 from pipeline.privacy.erasures import Search
@@ -64,9 +70,9 @@ class Sweeper:
         if not wakeups(settings.REDIS_URL).is_awake(ABSORB, 0):
             stage.sweep(lambda: time.monotonic() < end)
         else:
-            stage.look_at_the_clock()
+            stage.work_due()
         finish_builds()
-        deletions.go_on()
+        finish_deletions()
         erasures.carry_on(self._searches)
         for tend in self._tended:
             tend()
@@ -101,3 +107,18 @@ class Sweeper:
         if told != self._last_error:
             self._last_error = told
             log.warning("%s", told)
+
+
+def finish_deletions() -> int:
+    """End the activations of audiences that are being deleted, then delete those with none left; returns how many.
+
+    Platforms are told first: an audience is deleted once its last activation has ended.
+    """
+    deleted = 0
+    for audience in Audience.objects.filter(status=Audience.Status.DELETING):
+        for activation in audience.activations.exclude(status=Activation.Status.ENDING):
+            deactivate(activation)
+        if not audience.activations.exists():
+            delete_audience(audience)
+            deleted += 1
+    return deleted

@@ -118,10 +118,3 @@ class Convert(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 encode = msgspec.json.Encoder().encode
-decode_link = msgspec.json.Decoder(LinkIdentity).decode
-decode_meet = msgspec.json.Decoder(Meet).decode
-decode_merge = msgspec.json.Decoder(Merge).decode
-decode_convert = msgspec.json.Decoder(Convert).decode
-decode_content = msgspec.json.Decoder(Content).decode
-decode_erase = msgspec.json.Decoder(Erase).decode
-decode_erase_id = msgspec.json.Decoder(EraseId).decode

@@ -56,7 +56,3 @@ class HandOver(msgspec.Struct):
 
 
 encode = msgspec.json.Encoder().encode
-decode_mapped = msgspec.json.Decoder(Mapped).decode
-decode_unmapped = msgspec.json.Decoder(Unmapped).decode
-decode_hand_over = msgspec.json.Decoder(HandOver).decode
-decode_release = msgspec.json.Decoder(Release).decode

@@ -1,4 +1,8 @@
-"""The absorber: takes what waits, a batch at a time, until nothing does."""
+"""The absorber: takes what waits in the inbox, a batch and a transaction at a time.
+
+A row never takes its neighbours down: when a batch fails, its rows are tried apart, and the one that fails alone
+becomes a bad row.
+"""
 
 import logging
 import random
@@ -9,19 +13,14 @@ import django.db
 import psycopg
 from psycopg import Cursor
 
-from core import clock
 from core.buckets import BUCKETS, try_lock
 from core.database import connect
 from core.inbox import BULK
-from pipeline.absorb import set_aside
-from pipeline.absorb.bulk import work_off
-from pipeline.absorb.handlers import HANDLERS
+from pipeline import bad_rows
+from pipeline.absorb.batch import absorb_rows
 from pipeline.absorb.journal import Journal, finish
-from pipeline.absorb.loader import Needs
-from pipeline.absorb.outbox import Touched
-from pipeline.absorb.rows import DEADLY, SIZES, Row, delete, lock_waiting, take
-from pipeline.absorb.unit_of_work import Work
-from pipeline.timed import expiries, rechecks, unconfirmed
+from pipeline.absorb.rows import DEADLY, SIZES, InboxRow, lock_waiting, take
+from pipeline.timed import TimedWork
 from profiles import attribute_catalogue
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,6 @@ log = logging.getLogger(__name__)
 BULK_BUCKETS = 16  # at most, so that other workers find some of their own
 PASSED_OVER = 3  # full batches after which bulk work has its turn all the same
 
-Step = tuple[Callable[[Work, Row, Any], None], Row, Any]
 # the database's own trouble: the rows are not to blame, and are taken again
 PASSING = (
     psycopg.OperationalError,
@@ -38,19 +36,26 @@ PASSING = (
     django.db.InterfaceError,
 )
 
+Lock = Callable[[Cursor[Any]], set[int]]
+
 
 class Absorber:
-    """One worker's hands: two connections and a rotating start. `touched` is told after each commit."""
+    """One worker, with two connections and a rotating start. Not for use by several threads.
 
-    def __init__(self, touched: Callable[[Touched], None]) -> None:
+    `on_commit` is called after each commit with the (platform, bucket)s in which something is to be delivered. `timed`
+    does what time alone asks for, over the same connection.
+    """
+
+    def __init__(self, on_commit: Callable[[set[tuple[int, int]]], None]) -> None:
         self._connection = connect(durable=False)
         self._journal = Journal(connect(durable=False))
-        self._touched = touched
+        self._on_commit = on_commit
         self._starts = {bulk: random.randrange(BUCKETS) for bulk in (False, True)}
         self._passed_over = 0
+        self.timed = TimedWork(self._connection, on_commit)
 
     def absorb(self) -> int:
-        """Absorb one batch; answers how many rows it took off the inbox (0: nothing waits that is free).
+        """Absorb one batch; returns how many rows it took off the inbox (0: nothing waits that is free).
 
         Bulk work follows in a transaction of its own, unless more rows wait than one batch takes.
         """
@@ -63,34 +68,20 @@ class Absorber:
         attribute_catalogue.flush_if_due()
         return done
 
-    def _waiting(self, limit: int, *, bulk: bool) -> Callable[[Cursor[Any]], set[int]]:
-        return lambda cursor: lock_waiting(cursor, self._starts[bulk], limit, bulk=bulk)
-
-    def recheck(self) -> int:
-        """Look again at what time alone may have changed; answers at how many memberships."""
-        done, touched = rechecks.recheck(self._connection)
-        if touched is not None:
-            self._touched(touched)
-        return done
-
-    def expire(self) -> int:
-        """Take back platforms' ids whose time has run out; answers how many."""
-        done, touched = expiries.expire(self._connection)
-        if touched is not None:
-            self._touched(touched)
-        return done
-
-    def forget_unconfirmed(self) -> int:
-        """Delete profiles of ids that never came back; answers how many."""
-        return unconfirmed.forget(self._connection)
-
     def close(self) -> None:
         self._connection.close()
         self._journal.close()
 
-    def _attempt(self, lock: Callable[[Cursor[Any]], set[int]], limit: int, *, bulk: bool) -> int:
+    @property
+    def closed(self) -> bool:
+        return self._connection.closed
+
+    def _waiting(self, limit: int, *, bulk: bool) -> Lock:
+        return lambda cursor: lock_waiting(cursor, self._starts[bulk], limit, bulk=bulk)
+
+    def _attempt(self, lock: Lock, limit: int, *, bulk: bool) -> int:
         """One transaction. When it fails, its rows are tried bucket by bucket, then row by row."""
-        rows: list[Row] = []
+        rows: list[InboxRow] = []
         run = None
         try:
             with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
@@ -103,10 +94,10 @@ class Absorber:
                     return 0
                 self._starts[bulk] = (rows[-1].bucket + 1) % BUCKETS
                 if len(rows) == 1 and rows[0].attempts >= DEADLY:
-                    set_aside.whole(cursor, rows[0], f"its worker died {rows[0].attempts} times")
+                    bad_rows.move(cursor, rows[0], f"its worker died {rows[0].attempts} times")
                     return 1
                 run = self._journal.note(rows)
-                done, touched = _absorb(cursor, held, rows)
+                done, touched = absorb_rows(cursor, held, rows)
                 finish(cursor, run)
         except PASSING:
             raise
@@ -114,12 +105,12 @@ class Absorber:
             if run is not None:
                 self._journal.drop(run)
             return self._isolate(rows, failure)
-        self._touched(touched)
+        self._on_commit(touched)
         return done
 
-    def _isolate(self, rows: list[Row], failure: Exception) -> int:
+    def _isolate(self, rows: list[InboxRow], failure: Exception) -> int:
         if len(rows) == 1:
-            return self._refuse(rows[0], failure)
+            return self._move_to_bad_rows(rows[0], failure)
         log.warning("a batch of %s rows failed (%s): trying them apart", len(rows), type(failure).__name__)
         bulk = bool(rows) and rows[0].kind in BULK
         by_bucket = {bucket: sum(row.bucket == bucket for row in rows) for bucket in {row.bucket for row in rows}}
@@ -127,42 +118,13 @@ class Absorber:
             return sum(self._attempt(_locking(bucket), count, bulk=bulk) for bucket, count in by_bucket.items())
         return sum(self._attempt(_locking(row.bucket), 1, bulk=bulk) for row in rows)
 
-    def _refuse(self, row: Row, failure: Exception) -> int:
+    def _move_to_bad_rows(self, row: InboxRow, failure: Exception) -> int:
         with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
             if not try_lock(cursor, {row.bucket}):
                 return 0
-            set_aside.whole(cursor, row, f"{type(failure).__name__}: {failure}")
+            bad_rows.move(cursor, row, f"{type(failure).__name__}: {failure}")
         return 1
 
 
-def _locking(bucket: int) -> Callable[[Cursor[Any]], set[int]]:
+def _locking(bucket: int) -> Lock:
     return lambda cursor: try_lock(cursor, {bucket})
-
-
-def _absorb(cursor: Cursor[Any], held: set[int], rows: list[Row]) -> tuple[int, Touched]:
-    """The work itself, under the locks."""
-    work = Work(cursor, held, clock.now())
-    plain = [row for row in rows if row.kind not in BULK]
-    steps = _prepare(work, plain)
-    work.configure()
-    for handle, row, message in steps:
-        handle(work, row, message)
-    work.flush()
-    done = plain + work_off(work, [row for row in rows if row.kind in BULK])
-    work.finish()
-    set_aside.parts(cursor, work.refused, work.now)
-    delete(cursor, done)
-    return len(done), work.touched
-
-
-def _prepare(work: Work, rows: list[Row]) -> list[Step]:
-    """Read the rows and load all that they will look at."""
-    needs = Needs()
-    steps: list[Step] = []
-    for row in rows:
-        handler = HANDLERS[row.kind]
-        message = handler.decode(row.query)
-        handler.needs(message, needs)
-        steps.append((handler.handle, row, message))
-    work.load(needs)
-    return steps

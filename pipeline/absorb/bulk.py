@@ -1,45 +1,76 @@
 """Bulk commands: a page of a bucket at a time, in transactions of their own, giving way to events.
 
-What SQL can read is built in sets (`sets`); what it cannot, user by user.
+What SQL can read is built in whole pages (`bulk_builds`); what it cannot, user by user.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
+from psycopg import Cursor
+
 from activation import backfills
-from activation.messages import Backfill, decode_backfill
+from activation.messages import Backfill
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
 from audiences.evaluation import EvaluationTask, group_into_tasks
-from audiences.messages import BuildAudience, decode_build_audience, decode_forget_audience
+from audiences.messages import BuildAudience, ForgetAudience
 from core.inbox import InboxKind
 from pipeline.absorb import bulk_builds
-from pipeline.absorb.rows import Row
-from pipeline.absorb.unit_of_work import Work
-from profiles.messages import Convert, decode_convert
+from pipeline.absorb.desired_state import DesiredState
+from pipeline.absorb.memberships import BatchMemberships
+from pipeline.absorb.outbox import Outbox
+from pipeline.absorb.rows import InboxRow
+from pipeline.catalogue import Catalogue
+from profiles.messages import Convert
 from profiles.state import ProfileState
 from profiles.store import ProfileKey, page_of_profiles, save_profiles
 from usersync import store as mappings
 
 PAGE = 1_000
 BUDGET = 2_000  # profiles a transaction that are looked at one by one
-SECONDS = 0.1  # of sets: nothing else happens to their buckets meanwhile
+SECONDS = 0.1  # of builds in pages: nothing else happens to their buckets meanwhile
 FIRST = UUID(int=0)
 
 
+class BulkScope(Protocol):
+    """What bulk commands may read and change. They read pages of tables themselves, with `cursor`."""
+
+    cursor: Cursor[Any]
+    now: datetime
+    catalogue: Catalogue
+    memberships: BatchMemberships
+    desired: DesiredState
+    outbox: Outbox
+
+
 @dataclass(slots=True)
-class Spent:
-    """What the transaction takes on. A profile that several commands ask about is looked at once, for all of them:
-    one answer may stand on another."""
+class BulkPass:
+    """The profiles that the bulk commands of one transaction look at one by one.
+
+    A profile that several commands ask about is evaluated once, for all their audiences: the result for one audience
+    may depend on another. `rows` counts what was read, up to `BUDGET`; `end` is when no further command may begin.
+    """
 
     profiles: dict[ProfileKey, ProfileState] = field(default_factory=dict)
     asked: dict[ProfileKey, dict[int, CompiledAudience]] = field(default_factory=lambda: defaultdict(dict))
     rows: int = 0
+    end: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+
+    @property
+    def is_over(self) -> bool:
+        return self.rows >= BUDGET or time.monotonic() >= self.end
+
+    def count_command(self) -> None:
+        """Even an empty page costs something."""
+        self.rows += PAGE // 50
 
     def ask(self, profile: ProfileState, audiences: Iterable[CompiledAudience]) -> None:
+        """Have these audiences evaluated for the profile."""
         key = (profile.customer, profile.user_id)
         self.profiles.setdefault(key, profile)
         self.asked[key] |= {audience.id: audience for audience in audiences}
@@ -48,91 +79,77 @@ class Spent:
         return group_into_tasks((self.profiles[key], audiences) for key, audiences in self.asked.items())
 
 
-def work_off(work: Work, rows: list[Row]) -> list[Row]:
-    """Do as many of these bulk commands as the transaction has room for; answers those done."""
-    spent = Spent()
-    done = []
-    end = time.monotonic() + SECONDS
-    for row in rows:
-        if spent.rows >= BUDGET or time.monotonic() >= end:
-            break
-        if row.kind == InboxKind.BUILD:
-            _build(work, row, decode_build_audience(row.query), spent)
-        elif row.kind == InboxKind.CONVERT:
-            _convert(work, row, decode_convert(row.query), spent)
-        elif row.kind == InboxKind.FORGET:
-            memberships.delete_of_audience(work.cursor, row.bucket, decode_forget_audience(row.query).audience)
-        else:
-            _backfill(work, row, decode_backfill(row.query), spent)
-        spent.rows += PAGE // 50  # an empty page costs something too
-        done.append(row)
-    work.evaluate(lambda evaluation: evaluation.of_tasks(spent.tasks()))
-    return done
-
-
-def _build(work: Work, row: Row, build: BuildAudience, spent: Spent) -> None:
+def build(unit: BulkScope, row: InboxRow, build: BuildAudience, bulk: BulkPass) -> None:
     """One page of users, for an audience and for those that ask about it."""
-    audience = work.catalogue.audiences.by_id.get(build.audience)
+    audience = unit.catalogue.audiences.by_id.get(build.audience)
     if audience is None or audience.version != build.version:
         return
     after = FIRST if build.after is None else UUID(build.after)
     if audience.rule is None:
-        last = _ask_page(work, audience, row.bucket, after, spent)
+        last = _ask_page(unit, audience, row.bucket, after, bulk)
     else:
-        page = bulk_builds.build(work, audience, row.bucket, after)
+        page = bulk_builds.build(unit, audience, row.bucket, after)
         last = None if page.is_last else page.upto
     if last is not None:
-        work.send(row.bucket, InboxKind.BUILD, BuildAudience(build.audience, build.version, str(last)))
+        following = BuildAudience(audience=build.audience, version=build.version, after=str(last))
+        unit.outbox.send(row.bucket, InboxKind.BUILD, following)
     else:
-        memberships.mark_built(work.cursor, row.bucket, build.audience, build.version)
+        memberships.mark_built(unit.cursor, row.bucket, build.audience, build.version)
 
 
-def _ask_page(work: Work, audience: CompiledAudience, bucket: int, after: UUID, spent: Spent) -> UUID | None:
-    """Have a page of profiles looked at; answers where the next one begins after."""
-    page = page_of_profiles(work.cursor, bucket, audience.customer, after, PAGE)
-    asked = (audience, *work.catalogue.audiences.asking(audience))
+def _ask_page(unit: BulkScope, audience: CompiledAudience, bucket: int, after: UUID, bulk: BulkPass) -> UUID | None:
+    """Have a page of profiles evaluated; returns the user after whom the next page begins, None after the last page."""
+    page = page_of_profiles(unit.cursor, bucket, audience.customer, after, PAGE)
+    asked = (audience, *unit.catalogue.audiences.asking(audience))
     for profile in page:
         if profile.eligible:
-            spent.ask(profile, asked)
-    spent.rows += len(page)
+            bulk.ask(profile, asked)
+    bulk.rows += len(page)
     return page[-1].user_id if len(page) == PAGE else None
 
 
-def _convert(work: Work, row: Row, convert: Convert, spent: Spent) -> None:
+def convert(unit: BulkScope, row: InboxRow, convert: Convert, bulk: BulkPass) -> None:
     """Bring one page of profiles to the types that attributes have now, and ask the audiences that this concerns."""
     after = FIRST if convert.after is None else UUID(convert.after)
-    page = page_of_profiles(work.cursor, row.bucket, convert.customer, after, PAGE)
+    page = page_of_profiles(unit.cursor, row.bucket, convert.customer, after, PAGE)
     converted = []
     for state in page:
-        profile = spent.profiles.setdefault((state.customer, state.user_id), state)
-        names = work.catalogue.conversions.convert_kept(convert.customer, profile.attributes)
+        profile = bulk.profiles.setdefault((state.customer, state.user_id), state)
+        names = unit.catalogue.conversions.convert_kept(convert.customer, profile.attributes)
         if names:
             converted.append(profile)
             if profile.eligible:
                 dependencies = frozenset(f"attribute.{name}" for name in names)
-                spent.ask(profile, work.catalogue.audiences.affected(convert.customer, dependencies).audiences)
-    save_profiles(work.cursor, converted, work.now)
-    spent.rows += len(page)
+                bulk.ask(profile, unit.catalogue.audiences.affected(convert.customer, dependencies).audiences)
+    save_profiles(unit.cursor, converted, unit.now)
+    bulk.rows += len(page)
     if len(page) == PAGE:
-        work.send(row.bucket, InboxKind.CONVERT, Convert(customer=convert.customer, after=str(page[-1].user_id)))
+        following = Convert(customer=convert.customer, after=str(page[-1].user_id))
+        unit.outbox.send(row.bucket, InboxKind.CONVERT, following)
 
 
-def _backfill(work: Work, row: Row, backfill: Backfill, spent: Spent) -> None:
+def backfill(unit: BulkScope, row: InboxRow, backfill: Backfill, bulk: BulkPass) -> None:
     """Want one page of members for an activation."""
-    known = work.catalogue.activations.by_id.get(backfill.activation)
-    if known is None:
+    activation = unit.catalogue.activations.by_id.get(backfill.activation)
+    if activation is None:
         return
-    audience, platform = known
+    audience, platform = activation
     after = FIRST if backfill.after is None else UUID(backfill.after)
-    page = memberships.page_of_members(work.cursor, row.bucket, audience, after, PAGE)
-    found = mappings.of_users(work.cursor, {(customer, user) for user, customer, _ in page})
+    page = memberships.page_of_members(unit.cursor, row.bucket, audience, after, PAGE)
+    known = mappings.of_users(unit.cursor, {(customer, user) for user, customer, _ in page})
     for user, customer, version in page:
-        for mapping in found[customer, user]:
+        for mapping in known[customer, user]:
             if mapping.platform == platform:
-                work.want(mapping, backfill.activation, True, version)
-        work.introduce(customer, user, platform, found)
-    spent.rows += len(page)
+                unit.desired.want(mapping, backfill.activation, True, version)
+        unit.desired.introduce(customer, user, platform, known)
+    bulk.rows += len(page)
     if len(page) == PAGE:
-        work.send(row.bucket, InboxKind.BACKFILL, Backfill(backfill.activation, str(page[-1][0])))
+        following = Backfill(activation=backfill.activation, after=str(page[-1][0]))
+        unit.outbox.send(row.bucket, InboxKind.BACKFILL, following)
     else:
-        backfills.done(work.cursor, row.bucket, backfill.activation)
+        backfills.done(unit.cursor, row.bucket, backfill.activation)
+
+
+def forget(unit: BulkScope, row: InboxRow, forget: ForgetAudience, bulk: BulkPass) -> None:
+    """Delete who of the bucket was in an audience that is deleted."""
+    memberships.delete_of_audience(unit.cursor, row.bucket, forget.audience)

@@ -1,41 +1,78 @@
-"""What each kind of row does. A handler declares what it will look at, then changes the batch in memory."""
+"""What each kind of inbox row does: one declaration a kind, and the only place where messages are decoded.
+
+To add a kind, give it a number in `core.inbox.InboxKind`, write its message type in the `messages` of its room, and
+declare its handler here. `Handler` says what it needs loaded before it is applied; `BulkHandler` reads pages itself.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
+import msgspec
+
+from activation.messages import Backfill, Want
+from audiences.messages import BuildAudience, ForgetAudience
 from core.inbox import InboxKind
-from pipeline.absorb import deliveries, erasure, events, identities, matches, opt_out, syncs
+from core.messages import Confirm, Event, Match, OptOutChoice, Sync
+from pipeline.absorb import bulk, desired_state, erasure, events, identities, opt_out, platform_ids, syncs
+from pipeline.absorb.bulk import BulkPass
 from pipeline.absorb.loader import Needs
-from pipeline.absorb.rows import Row
-from pipeline.absorb.unit_of_work import Work
+from pipeline.absorb.rows import InboxRow
+from pipeline.absorb.unit_of_work import UnitOfWork
+from profiles.messages import Content, Convert, Erase, EraseId, LinkIdentity, Meet, Merge
+from usersync.messages import HandOver, Mapped, Release, Unmapped
+
+Message = TypeVar("Message", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
-class Handler:
-    """`decode(query)` → message; `needs(message, needs)` adds its keys; `handle(work, row, message)`."""
+class Handler(Generic[Message]):
+    """`needs` adds the keys that a message will look at; `apply` changes the batch in memory."""
 
-    decode: Callable[[bytes], Any]
-    needs: Callable[[Any, Needs], None]
-    handle: Callable[[Work, Row, Any], None]
+    message: type[Message]
+    needs: Callable[[Message, Needs], None]
+    apply: Callable[[UnitOfWork, InboxRow, Message], None]
+    decode: Callable[[bytes], Message] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decode", msgspec.json.Decoder(self.message).decode)
 
 
-HANDLERS: dict[int, Handler] = {
-    InboxKind.EVENT: Handler(events.decode_event, events.needs_event, events.absorb_event),
-    InboxKind.CONFIRM: Handler(events.decode_confirm, events.needs_confirm, events.absorb_confirm),
-    InboxKind.OPT_OUT: Handler(opt_out.decode_opt_out, opt_out.needs_choice, opt_out.absorb_opt_out),
-    InboxKind.OPT_IN: Handler(opt_out.decode_opt_out, opt_out.needs_choice, opt_out.absorb_opt_in),
-    InboxKind.MATCH: Handler(matches.decode_match, matches.needs_match, matches.absorb_match),
-    InboxKind.LINK: Handler(identities.decode_link, identities.needs_link, identities.absorb_link),
-    InboxKind.MEET: Handler(identities.decode_meet, identities.needs_meet, identities.absorb_meet),
-    InboxKind.MERGE: Handler(identities.decode_merge, identities.needs_merge, identities.absorb_merge),
-    InboxKind.CONTENT: Handler(identities.decode_content, identities.needs_content, identities.absorb_content),
-    InboxKind.SYNC: Handler(syncs.decode_sync, syncs.needs_sync, syncs.absorb_sync),
-    InboxKind.MAPPED: Handler(syncs.decode_mapped, syncs.needs_mapped, syncs.absorb_mapped),
-    InboxKind.UNMAPPED: Handler(syncs.decode_unmapped, syncs.needs_unmapped, syncs.absorb_unmapped),
-    InboxKind.RELEASE: Handler(syncs.decode_release, syncs.needs_release, syncs.absorb_release),
-    InboxKind.HAND_OVER: Handler(syncs.decode_hand_over, syncs.needs_hand_over, syncs.absorb_hand_over),
-    InboxKind.ERASE: Handler(erasure.decode_erase, erasure.needs_erase, erasure.absorb_erase),
-    InboxKind.ERASE_ID: Handler(erasure.decode_erase_id, erasure.needs_erase_id, erasure.absorb_erase_id),
-    InboxKind.WANT: Handler(deliveries.decode_want, deliveries.needs_want, deliveries.absorb_want),
+@dataclass(frozen=True, slots=True)
+class BulkHandler(Generic[Message]):
+    """`apply` does one page. Profiles that it wants evaluated one by one it adds to the `BulkPass`."""
+
+    message: type[Message]
+    apply: Callable[[UnitOfWork, InboxRow, Message, BulkPass], None]
+    decode: Callable[[bytes], Message] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decode", msgspec.json.Decoder(self.message).decode)
+
+
+HANDLERS: dict[int, Handler[Any]] = {
+    InboxKind.EVENT: Handler(Event, events.needs_event, events.absorb_event),
+    InboxKind.CONFIRM: Handler(Confirm, events.needs_confirm, events.absorb_confirm),
+    InboxKind.OPT_OUT: Handler(OptOutChoice, opt_out.needs_choice, opt_out.absorb_opt_out),
+    InboxKind.OPT_IN: Handler(OptOutChoice, opt_out.needs_choice, opt_out.absorb_opt_in),
+    InboxKind.SYNC: Handler(Sync, syncs.needs_sync, syncs.absorb_sync),
+    InboxKind.MATCH: Handler(Match, syncs.needs_match, syncs.absorb_match),
+    InboxKind.LINK: Handler(LinkIdentity, identities.needs_link, identities.absorb_link),
+    InboxKind.MEET: Handler(Meet, identities.needs_meet, identities.absorb_meet),
+    InboxKind.MERGE: Handler(Merge, identities.needs_merge, identities.absorb_merge),
+    InboxKind.CONTENT: Handler(Content, identities.needs_content, identities.absorb_content),
+    InboxKind.MAPPED: Handler(Mapped, platform_ids.needs_mapped, platform_ids.absorb_mapped),
+    InboxKind.UNMAPPED: Handler(Unmapped, platform_ids.needs_unmapped, platform_ids.absorb_unmapped),
+    InboxKind.RELEASE: Handler(Release, platform_ids.needs_release, platform_ids.absorb_release),
+    InboxKind.HAND_OVER: Handler(HandOver, platform_ids.needs_hand_over, platform_ids.absorb_hand_over),
+    InboxKind.ERASE: Handler(Erase, erasure.needs_erase, erasure.absorb_erase),
+    InboxKind.ERASE_ID: Handler(EraseId, erasure.needs_erase_id, erasure.absorb_erase_id),
+    InboxKind.WANT: Handler(Want, desired_state.needs_want, desired_state.absorb_want),
+}
+
+BULK_HANDLERS: dict[int, BulkHandler[Any]] = {
+    InboxKind.BUILD: BulkHandler(BuildAudience, bulk.build),
+    InboxKind.CONVERT: BulkHandler(Convert, bulk.convert),
+    InboxKind.FORGET: BulkHandler(ForgetAudience, bulk.forget),
+    InboxKind.BACKFILL: BulkHandler(Backfill, bulk.backfill),
 }

@@ -12,7 +12,7 @@ from psycopg import Cursor
 
 from core import clock
 from core.database import Connection
-from pipeline.absorb.rows import Row
+from pipeline.absorb.rows import InboxRow
 
 NOTE = "INSERT INTO absorb_run (id, buckets, last_ids, started_at) VALUES (%s, %s, %s, %s)"
 LEFT_BEHIND = "SELECT id FROM absorb_run WHERE buckets && %s::smallint[]"
@@ -29,7 +29,7 @@ class Journal:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def note(self, rows: list[Row]) -> UUID:
+    def note(self, rows: list[InboxRow]) -> UUID:
         """Note, and commit, that these rows are being worked on."""
         last = {row.bucket: row.id for row in rows}
         run = uuid4()

@@ -1,58 +1,76 @@
-"""What people decide about being known at all: it holds for the whole hub."""
+"""Opt-out and opt-in: what people decide about being known at all. A choice holds for every customer of the hub."""
 
+from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from core import buckets
 from core.inbox import InboxKind
-from core.messages import OptOutChoice, decode_opt_out
+from core.messages import OptOutChoice
 from pipeline.absorb.loader import Needs
-from pipeline.absorb.rows import Row
-from pipeline.absorb.syncs import release_mappings
-from pipeline.absorb.unit_of_work import Work
-from profiles import store as profiles
+from pipeline.absorb.mappings import BatchMappings
+from pipeline.absorb.memberships import BatchMemberships
+from pipeline.absorb.outbox import Outbox
+from pipeline.absorb.people import BatchProfiles
+from pipeline.absorb.platform_ids import release_mappings
+from pipeline.absorb.rows import InboxRow
+from pipeline.catalogue import Catalogue
 from profiles.state import ProfileState
 
-__all__ = ["decode_opt_out"]
+
+class ChoiceScope(Protocol):
+    """What the handlers of choices may read and change."""
+
+    now: datetime
+    catalogue: Catalogue
+    profiles: BatchProfiles
+    mappings: BatchMappings
+    memberships: BatchMemberships
+    outbox: Outbox
+
+
+class LeaveScope(Protocol):
+    """What changes when one profile opts out."""
+
+    mappings: BatchMappings
+    memberships: BatchMemberships
+    outbox: Outbox
 
 
 def needs_choice(choice: OptOutChoice, needs: Needs) -> None:
-    """Choices are rare and touch all customers: their profiles are looked up one by one."""
+    """Nothing: choices are rare and touch all customers, so their profiles are looked up one by one."""
 
 
-def absorb_opt_out(work: Work, row: Row, choice: OptOutChoice) -> None:
+def absorb_opt_out(unit: ChoiceScope, row: InboxRow, choice: OptOutChoice) -> None:
     """Remember it, leave every audience, give up every id; survivors of merges do the same."""
     user = UUID(choice.user)
-    profiles.opt_out(work.cursor, user, work.now)
-    for profile in work.profiles_of(user, work.catalogue.customers):
+    unit.profiles.opt_out(user, unit.now)
+    for profile in unit.profiles.of_user(user, unit.catalogue.customers):
         if profile.merged_into is not None:
-            work.send(
-                buckets.of_user(profile.merged_into),
-                InboxKind.OPT_OUT,
-                OptOutChoice(str(profile.merged_into), choice.at),
-            )
+            _pass_on(unit, InboxKind.OPT_OUT, profile.merged_into, choice)
         elif not profile.opted_out:
-            opt_out(work, profile)
+            opt_out(unit, profile)
 
 
-def opt_out(work: Work, profile: ProfileState) -> None:
+def opt_out(unit: LeaveScope, profile: ProfileState) -> None:
     """One customer's profile: it stays, as the memory of the choice, and nothing changes it any more."""
-    release_mappings(work, profile)
-    work.forget_memberships(profile)
+    release_mappings(unit, profile)
+    unit.memberships.forget(profile)
     profile.opted_out = profile.dirty = True
     profile.changed.clear()
 
 
-def absorb_opt_in(work: Work, row: Row, choice: OptOutChoice) -> None:
+def absorb_opt_in(unit: ChoiceScope, row: InboxRow, choice: OptOutChoice) -> None:
     """The user may be known again: audiences are decided anew, ids are matched anew."""
     user = UUID(choice.user)
-    profiles.opt_in(work.cursor, user)
-    for profile in work.profiles_of(user, work.catalogue.customers):
+    unit.profiles.opt_in(user)
+    for profile in unit.profiles.of_user(user, unit.catalogue.customers):
         if profile.merged_into is not None:
-            work.send(
-                buckets.of_user(profile.merged_into),
-                InboxKind.OPT_IN,
-                OptOutChoice(str(profile.merged_into), choice.at),
-            )
+            _pass_on(unit, InboxKind.OPT_IN, profile.merged_into, choice)
         elif profile.opted_out:
             profile.opted_out = False
             profile.reconsider = profile.dirty = True
+
+
+def _pass_on(unit: ChoiceScope, kind: InboxKind, survivor: UUID, choice: OptOutChoice) -> None:
+    unit.outbox.send(buckets.of_user(survivor), kind, OptOutChoice(user=str(survivor), at=choice.at))

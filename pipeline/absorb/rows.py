@@ -41,7 +41,7 @@ SIZES = (1000, 32, 1)
 DEADLY = 5
 
 
-class Row(NamedTuple):
+class InboxRow(NamedTuple):
     """One inbox row."""
 
     bucket: int
@@ -68,22 +68,22 @@ def lock_waiting(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool) -> 
     return set(held)
 
 
-def take(cursor: Cursor[Any], buckets: set[int], start: int, limit: int, *, bulk: bool) -> list[Row]:
+def take(cursor: Cursor[Any], buckets: set[int], start: int, limit: int, *, bulk: bool) -> list[InboxRow]:
     """The first rows of these buckets, which the caller has locked, from `start` on and around.
 
     Where a worker died over a row, few are taken with it, and at last it is taken alone.
     """
-    rows: list[Row] = []
+    rows: list[InboxRow] = []
     for part in ([b for b in buckets if b >= start], [b for b in buckets if b < start]):
         if part and len(rows) < limit:
             cursor.execute(TAKE[bulk], [sorted(part), limit - len(rows)])
-            rows += [Row(*row) for row in cursor]
+            rows += [InboxRow(*row) for row in cursor]
     if rows and rows[0].attempts:
         return rows[: SIZES[min(rows[0].attempts, len(SIZES) - 1)]]
     return list(takewhile(lambda row: not row.attempts, rows))
 
 
-def delete(cursor: Cursor[Any], rows: Sequence[Row]) -> None:
+def delete(cursor: Cursor[Any], rows: Sequence[InboxRow]) -> None:
     buckets, ids = {row.bucket for row in rows}, [row.id for row in rows]
     cursor.execute(DELETE, [SmallInts.of(sorted(buckets)), BigInts.of(sorted(ids))])
 

@@ -1,16 +1,15 @@
-"""The absorb stage as its runners see it: drain what waits, tell the next stage."""
+"""The absorb stage as its runners see it: absorb what waits, then wake the next stage."""
 
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.conf import settings
 
 from activation.delivery.lanes import lanes_of
 from core.wakeups import ABSORB, DELIVER, wakeups
 from pipeline.absorb.absorber import Absorber
-from pipeline.absorb.outbox import Touched
 from pipeline.absorb.rows import SIZES
+from pipeline.per_thread import PerThread
 
 # a drained inbox is looked at again this often, and this long, before the worker goes to sleep
 PAUSE_SECONDS = 0.01
@@ -18,36 +17,35 @@ LINGER_SECONDS = 0.3
 # how many workers may be woken for one backlog
 SLOTS = 8
 
-_local = threading.local()
 
-
-def tell(touched: Touched) -> None:
-    """After a commit: the lanes that have something to send."""
-    for platform, lane in lanes_of(touched.deliveries):
+def wake_deliverers(touched: Collection[tuple[int, int]]) -> None:
+    """Called after a commit with the (platform, bucket)s in which something is to be delivered. Must not block."""
+    for platform, lane in lanes_of(touched):
         wakeups(settings.REDIS_URL).wake(DELIVER, platform, lane)
 
 
-def absorber() -> Absorber:
-    """This thread's absorber. A broken one is replaced (`forget`)."""
-    found: Absorber | None = getattr(_local, "absorber", None)
-    if found is None:
-        found = _local.absorber = Absorber(tell)
-    return found
+absorbers = PerThread(lambda: Absorber(wake_deliverers))
 
 
-def forget() -> None:
-    found: Absorber | None = getattr(_local, "absorber", None)
-    if found is not None:
-        _local.absorber = None
-        found.close()
+def absorb_once() -> int:
+    """Absorb one batch; returns how many rows."""
+    with absorbers.dropped_on_error() as absorber:
+        return absorber.absorb()
+
+
+def work_due() -> int:
+    """Do a batch of each kind of work that time alone asks for; returns how much there was to do."""
+    with absorbers.dropped_on_error() as absorber:
+        timed = absorber.timed
+        return timed.recheck() + timed.expire() + timed.delete_unconfirmed()
 
 
 def drain(slot: int) -> None:
     """Absorb until nothing waits, then linger: under load nobody has to be woken."""
     awake = wakeups(settings.REDIS_URL)
-    idle_since = said = time.monotonic()
+    idle_since = reported = time.monotonic()
     while True:
-        done = _absorb_once()
+        done = absorb_once()
         now = time.monotonic()
         if done >= SIZES[0] and slot + 1 < SLOTS:
             awake.wake(ABSORB, slot + 1)
@@ -57,31 +55,14 @@ def drain(slot: int) -> None:
             break
         else:
             time.sleep(PAUSE_SECONDS)
-        if now - said >= 1:
+        if now - reported >= 1:
             awake.stay_awake(ABSORB, slot)
-            said = now
+            reported = now
     awake.sleep(ABSORB, slot)
-    _absorb_once()
+    absorb_once()
 
 
 def sweep(keep_on: Callable[[], bool]) -> None:
     """Absorb what waits and do what time asks for, one batch after the other, as long as `keep_on()`."""
-    while keep_on() and (_absorb_once() or look_at_the_clock()):
+    while keep_on() and (absorb_once() or work_due()):
         pass
-
-
-def look_at_the_clock() -> int:
-    """What time alone asks for, a batch of each: memberships to look at again, matches and unconfirmed ids that end."""
-    try:
-        return absorber().recheck() + absorber().expire() + absorber().forget_unconfirmed()
-    except Exception:
-        forget()
-        raise
-
-
-def _absorb_once() -> int:
-    try:
-        return absorber().absorb()
-    except Exception:
-        forget()
-        raise

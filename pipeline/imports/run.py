@@ -27,7 +27,7 @@ Status = Import.Status
 
 
 class Pace(Protocol):
-    """Waits while others have more right to the inbox (`pipeline.backpressure`)."""
+    """Waits while others have more right to the inbox (`pipeline.backlog`)."""
 
     def wait(self) -> None: ...
 

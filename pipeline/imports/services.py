@@ -10,7 +10,7 @@ from django.db import transaction
 
 from core import clock
 from core.clock import milliseconds, moment
-from pipeline.backpressure import Pace
+from pipeline.backlog import Backpressure
 from pipeline.imports import files
 from pipeline.imports.row_errors import ImportStoppedError
 from pipeline.imports.run import run
@@ -110,7 +110,7 @@ def work_off() -> bool:
     waiting = Import.objects.filter(kept=True, status__in=(Status.RUNNING, Status.WAITING)).order_by("id")
     for row in waiting.select_related("pixel"):
         try:
-            run(row, Pace(as_long_as_absorbed=True))
+            run(row, Backpressure(as_long_as_absorbed=True))
         except ImportStoppedError:
             continue
         except PASSING:

@@ -24,7 +24,7 @@ from core.inbox import InboxCommand, InboxKind
 from core.transactions import send
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
-from pipeline.absorb.syncs import kind_of
+from pipeline.absorb.platform_ids import identity_kind
 from pipeline.imports import files
 from pipeline.models import Erasure
 from profiles import erased
@@ -214,7 +214,7 @@ def _forget(own: Connection, erasure: UUID, row: Owed) -> bool:
         cursor.execute(STILL_OWED, [row.bucket, row.platform, erasure, row.platform_user_id])
         (owed,) = cursor.fetchone() or (False,)
         if not owed:
-            cursor.execute(FORGET_ID, [row.bucket, kind_of(row.platform), row.platform_user_id])
+            cursor.execute(FORGET_ID, [row.bucket, identity_kind(row.platform), row.platform_user_id])
     return True
 
 

@@ -194,7 +194,7 @@ def in_lane(platform: Platform, lane: int) -> Callable[[], None]:
         try:
             deliver.work(platform.pl, lane, lambda: True)
         finally:
-            deliver._forget()
+            deliver.connections.drop()
 
     return work
 

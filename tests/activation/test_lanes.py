@@ -131,7 +131,7 @@ def test_many_senders_at_once__send_each_change_once(telling: Telling) -> None:
     def send() -> None:
         for lane in range(lanes.LANES):
             deliver.work(ads.pl, lane, lambda: True)
-        deliver._forget()
+        deliver.connections.drop()
 
     threads = [threading.Thread(target=send) for _ in range(6)]
     for thread in threads:

@@ -60,7 +60,7 @@ def test_ten_calls_a_second__are_never_more_at_the_receiver_with_eight_workers_a
         while not over.is_set():
             for lane in range(lanes.LANES):
                 deliver.work(ads.pl, (lane + first) % lanes.LANES, lambda: not over.is_set())
-        deliver._forget()
+        deliver.connections.drop()
 
     workers = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for worker in workers:
@@ -89,7 +89,7 @@ def test_calls_at_once__are_bounded_over_all_lanes(telling: Telling) -> None:
     def work(lane: int) -> None:
         while deliver.is_due(ads.pl, lane, datetime.now(UTC)):
             deliver.work(ads.pl, lane, lambda: True)
-        deliver._forget()
+        deliver.connections.drop()
 
     began = time.monotonic()
     workers = [threading.Thread(target=work, args=(lane,)) for lane in range(lanes.LANES)]

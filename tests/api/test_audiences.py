@@ -11,7 +11,7 @@ from activation.models import Activation
 from audiences import estimates, history, services
 from audiences.models import Audience, AudienceBucket, AudienceHour
 from core.models import Customer
-from pipeline import deletions
+from pipeline.sweeper import finish_deletions
 from tests.support.api_caller import Caller
 from tests.support.shop import Shop as People
 from tests.support.shop import now_ms, somebody
@@ -232,7 +232,7 @@ def test_deletion__third_parties_are_told_first(people: People, admin: Caller) -
     people.deliver_in_mind()
 
     assert admin.delete(f"audiences/{big.pk}/").status == 204
-    deletions.go_on()
+    finish_deletions()
 
     assert people.due() == {("x", False)}
     assert admin.get(f"audiences/{big.pk}/").body["status"] == "deleting"
@@ -241,7 +241,7 @@ def test_deletion__third_parties_are_told_first(people: People, admin: Caller) -
     people.event(user, {"amount": 0}, at=now_ms() + 1000)
     people.absorb()  # nothing evaluates it any more
     Activation.objects.all().delete()
-    assert deletions.go_on() == 1
+    assert finish_deletions() == 1
     assert admin.get(f"audiences/{big.pk}/").status == 404
 
 

@@ -113,7 +113,7 @@ def test_cancel__in_the_middle__stops_before_the_next_batch(
         if waited == 2:
             services.cancel(Import.objects.get(pk=row))
 
-    monkeypatch.setattr("pipeline.backpressure.Pace.wait", wait)
+    monkeypatch.setattr("pipeline.backlog.Backpressure.wait", wait)
     services.work_off()
 
     assert (Import.objects.get(pk=row).status, Inbox.objects.count()) == ("cancelled", 1)

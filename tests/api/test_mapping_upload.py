@@ -22,7 +22,7 @@ USER = "5b0d4c3e-9f63-4d25-8c0e-30f2a6c1d7aa"
 @pytest.fixture(autouse=True)
 def _nobody_absorbs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here waits for room in the inbox."""
-    monkeypatch.setattr("pipeline.backpressure.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("pipeline.backlog.PATIENCE_SECONDS", 0.0)
 
 
 @dataclass(frozen=True, slots=True)

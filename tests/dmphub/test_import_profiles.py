@@ -67,7 +67,7 @@ def test_command__interrupted_and_given_again__goes_on_where_it_was(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as interrupted:
-        interrupted.setattr("pipeline.backpressure.Pace.wait", interrupt)
+        interrupted.setattr("pipeline.backlog.Backpressure.wait", interrupt)
         with pytest.raises(CommandError, match="the same command goes on"):
             import_profiles(people, shop)
     assert Inbox.objects.count() == 1

@@ -7,8 +7,7 @@ import pytest
 from activation.models import Activation
 from core import buckets
 from integrations.models import Platform
-from pipeline import backlog
-from pipeline.timed import expiries
+from pipeline import backlog, timed
 from profiles.models import Identity
 from tests.support.shop import Shop, rule, somebody
 from usersync.models import UserMapping
@@ -27,7 +26,7 @@ def buyers(shop: Shop, ads: Platform) -> Activation:
 
 def expire(shop: Shop) -> int:
     done = 0
-    while took := shop.absorber.expire():
+    while took := shop.absorber.timed.expire():
         done += took
     shop.absorb()
     return done
@@ -53,7 +52,7 @@ def test_match__whose_time_is_over__is_forgotten_and_the_platform_told(
     assert shop.mappings(user) == {(ads.pl, "longer"), (ads.pl, "for ever")}
     assert shop.named(f"platform:{ads.pl}", "brief") is None
     assert shop.due() == {("brief", False)}
-    assert any((ads.pl, buckets.of_value("brief")) in touched.deliveries for touched in shop.touched[told:])
+    assert any((ads.pl, buckets.of_value("brief")) in touched for touched in shop.touched[told:])
     assert backlog.counts()["rechecks_due"] == 0
     assert expire(shop) == 0
 
@@ -85,9 +84,9 @@ def test_match__synced_again_while_it_ends__is_there_again(shop: Shop, ads: Plat
         if sync_first:
             shop.sync(user, ads, platform_user_id, ttl_days=2)
             shop.absorber.absorb()
-            shop.absorber.expire()
+            shop.absorber.timed.expire()
         else:
-            shop.absorber.expire()
+            shop.absorber.timed.expire()
             shop.sync(user, ads, platform_user_id, ttl_days=2)
         shop.absorb()
 
@@ -114,13 +113,13 @@ def test_match__that_changed_hands__ends_when_the_new_owners_does(
 def test_matches_that_end_together__are_taken_back_in_bounded_batches(
     shop: Shop, ads: Platform, buyers: Activation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expiries, "LIMIT", 8)
+    monkeypatch.setattr(timed, "EXPIRIES", 8)
     for number in range(30):
         shop.sync(somebody(), ads, f"x-{number}", ttl_days=1)
     shop.absorb()
     shop.let_pass(2)
 
-    assert shop.absorber.expire() <= 8
+    assert shop.absorber.timed.expire() <= 8
     assert expire(shop) >= 22
     assert not UserMapping.objects.exists()
     assert not Identity.objects.filter(expires_at__lt=datetime.now(UTC)).exists()

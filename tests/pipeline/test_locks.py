@@ -18,7 +18,7 @@ from core.buckets import BUCKET_LOCKS, TRY_LOCK, try_lock
 from pipeline.absorb import absorber as absorbing
 from pipeline.absorb import loader, rows
 from pipeline.absorb.absorber import Absorber
-from pipeline.absorb.rows import Row
+from pipeline.absorb.rows import InboxRow
 from tests.support.edge_process import until
 from tests.support.shop import Shop, somebody
 
@@ -94,17 +94,17 @@ def test_lock_and_read_in_one_statement__would_absorb_twice(
     shop: Shop, late: Absorber, gate: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same interleaving finds out a lock that is read with: the test above is able to fail."""
-    read: list[Row] = []
+    read: list[InboxRow] = []
     behind_the_gate = late._connection
 
     def lock_and_read(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool) -> set[int]:
         if bulk or cursor.connection is not behind_the_gate:
             return rows.lock_waiting(cursor, start, limit, bulk=bulk)
         cursor.execute(TOGETHER, [list(range(256)), BUCKET_LOCKS])
-        read.extend(Row(*row) for row in cursor)
+        read.extend(InboxRow(*row) for row in cursor)
         return {row.bucket for row in read}
 
-    def already_read(cursor: Cursor[Any], held: set[int], start: int, limit: int, *, bulk: bool) -> list[Row]:
+    def already_read(cursor: Cursor[Any], held: set[int], start: int, limit: int, *, bulk: bool) -> list[InboxRow]:
         if bulk or cursor.connection is not behind_the_gate:
             return rows.take(cursor, held, start, limit, bulk=bulk)
         return read

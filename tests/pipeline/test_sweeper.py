@@ -14,7 +14,7 @@ from pipeline.sweeper import Sweeper
 from tests.support.edge_process import until
 from tests.support.shop import Shop, now_ms, rule, somebody
 
-LOSE_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dmphub pipeline'"
+LOSE_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dmphub %'"
 
 
 @pytest.fixture

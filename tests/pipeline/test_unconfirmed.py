@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db.models import F
 
-from pipeline.timed import unconfirmed
+from pipeline import timed
 from profiles.models import Profile
 from profiles.store import BUCKETS_WITH_UNCONFIRMED
 from tests.support.shop import Shop, somebody
@@ -19,7 +19,7 @@ def let_pass(time: timedelta) -> None:
 
 def forget(shop: Shop) -> int:
     done = 0
-    while took := shop.absorber.forget_unconfirmed():
+    while took := shop.absorber.timed.delete_unconfirmed():
         done += took
     return done
 
@@ -58,13 +58,13 @@ def test_id_that_comes_back_after_it_went__begins_anew(shop: Shop) -> None:
 
 
 def test_many__go_in_bounded_batches_found_by_an_index(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unconfirmed, "LIMIT", 8)
+    monkeypatch.setattr(timed, "UNCONFIRMED", 8)
     for _ in range(30):
         shop.event(somebody(), confirmed=False)
     shop.absorb()
     let_pass(2 * DAY)
 
-    assert shop.absorber.forget_unconfirmed() <= 8
+    assert shop.absorber.timed.delete_unconfirmed() <= 8
     statement = BUCKETS_WITH_UNCONFIRMED.replace("%s", "$1", 1).replace("%s", "$2", 1).replace("%s", "$3", 1)
     shop.absorber._connection.execute("PREPARE waiting AS " + statement)
     plan = shop.absorber._connection.execute("EXPLAIN EXECUTE waiting ('{1,2}', now(), 8)").fetchall()

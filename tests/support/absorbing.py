@@ -30,7 +30,7 @@ def main() -> None:
     absorbed = 0
     while Inbox.objects.exists():
         try:
-            absorbed += stage._absorb_once()
+            absorbed += stage.absorb_once()
         except psycopg.Error as lost:
             print(type(lost).__name__)
         time.sleep(0.001)
@@ -43,14 +43,14 @@ def _meet(mark: str | None, number: signal.Signals) -> None:
     known = HANDLERS[InboxKind.EVENT]
     met = False
 
-    def handle(work: Any, row: Any, message: Any) -> None:
+    def apply(unit: Any, row: Any, message: Any) -> None:
         nonlocal met
         if not met and row.body and mark.encode() in row.body:
             met = True
             os.kill(os.getpid(), number)
-        known.handle(work, row, message)
+        known.apply(unit, row, message)
 
-    HANDLERS[InboxKind.EVENT] = replace(known, handle=handle)
+    HANDLERS[InboxKind.EVENT] = replace(known, apply=apply)
 
 
 if __name__ == "__main__":

@@ -61,9 +61,9 @@ def running(platforms: list[Platform], absorbers: int = 2) -> Iterator[None]:
     def lane_worker(platform: int, lane: int) -> Callable[[], object]:
         return lambda: deliver.work(platform, lane, lambda: not over.is_set())
 
-    threads = [threading.Thread(target=keep, args=(stage._absorb_once, stage.forget)) for _ in range(absorbers)]
+    threads = [threading.Thread(target=keep, args=(stage.absorb_once, stage.absorbers.drop)) for _ in range(absorbers)]
     threads += [
-        threading.Thread(target=keep, args=(lane_worker(platform.pl, lane), deliver._forget))
+        threading.Thread(target=keep, args=(lane_worker(platform.pl, lane), deliver.connections.drop))
         for platform in platforms
         for lane in (CREATION, *range(LANES))
     ]

@@ -22,7 +22,6 @@ from core.messages import Confirm, Event, Id, Sync
 from core.models import BadRow, Customer, Inbox
 from integrations.models import Platform
 from pipeline.absorb.absorber import Absorber
-from pipeline.absorb.outbox import Touched
 from profiles.models import Attribute, Identity, Pixel, Profile
 from usersync.models import UserMapping
 
@@ -44,12 +43,13 @@ def rule(field: str, operator: str, value: Any, **more: Any) -> Rule:
 
 
 class Shop:
-    """`pixel` knows its users by `UserId`. `touched` collects what the absorber told after each commit."""
+    """`pixel` knows its users by `UserId`. `touched` collects, for each commit, the
+    (platform, bucket)s in which something is to be delivered."""
 
     def __init__(self) -> None:
         self.customer = Customer.objects.create(m=1, name="Shop")
         self.pixel = Pixel.objects.create(customer=self.customer, name="front page", user_key="UserId")
-        self.touched: list[Touched] = []
+        self.touched: list[set[tuple[int, int]]] = []
         self.absorber = Absorber(self.touched.append)
 
     # ── what happens ─────────────────────────────────────────────────────────────────────────────────

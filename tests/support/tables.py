@@ -38,8 +38,8 @@ def db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[No
     with django_db_blocker.unblock():
         empty()
         yield
-        stage.forget()
-        deliver._forget()
+        stage.absorbers.drop()
+        deliver.connections.drop()
         empty()
 
 

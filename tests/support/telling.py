@@ -113,7 +113,7 @@ class Telling:
 
     def connection(self) -> psycopg.Connection[Any]:
         """The connection that this thread sends with."""
-        return deliver._connection()
+        return deliver.connections.get()
 
 
 def forget_backoff() -> None:

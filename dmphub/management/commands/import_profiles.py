@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from core import garbage
-from pipeline.backpressure import AtOnce, Pace
+from pipeline.backlog import Backpressure, NoBackpressure
 from pipeline.imports import files, services
 from pipeline.imports.opening import format_of
 from pipeline.imports.row_errors import ImportStoppedError, UnreadableFileError
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         if row.position:
             self.stderr.write(f"going on after row {row.position:,}")
         try:
-            _run(row, AtOnce() if at_once else Pace(as_long_as_absorbed=True))
+            _run(row, NoBackpressure() if at_once else Backpressure(as_long_as_absorbed=True))
         except ImportStoppedError:
             raise CommandError("it was cancelled, or another process is at it") from None
         except KeyboardInterrupt:
@@ -90,7 +90,7 @@ def _import(file: Path, pixel: int, format_: str | None, *, dry_run: bool) -> Im
         raise CommandError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _run(row: Import, pace: Pace | AtOnce) -> None:
+def _run(row: Import, backpressure: Backpressure) -> None:
     shown = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -100,5 +100,5 @@ def _run(row: Import, pace: Pace | AtOnce) -> None:
     )
     with Progress(*shown, console=Console(stderr=True)) as bar:
         task = bar.add_task("looking" if row.dry_run else "importing", total=row.size, completed=row.read)
-        run(row, pace, lambda read: bar.update(task, completed=read))
+        run(row, backpressure, lambda read: bar.update(task, completed=read))
         bar.update(task, completed=row.size)

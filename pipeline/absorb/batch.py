@@ -1,0 +1,63 @@
+"""One batch: rows already taken and locked are decoded, applied and deleted, in the caller's transaction."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from psycopg import Cursor
+
+from core import clock
+from core.inbox import BULK
+from pipeline import bad_rows
+from pipeline.absorb.bulk import BulkPass
+from pipeline.absorb.handlers import BULK_HANDLERS, HANDLERS
+from pipeline.absorb.loader import Needs
+from pipeline.absorb.rows import InboxRow, delete
+from pipeline.absorb.unit_of_work import UnitOfWork
+
+Step = tuple[Callable[[UnitOfWork, InboxRow, Any], None], InboxRow, Any]
+
+
+def absorb_rows(cursor: Cursor[Any], held: set[int], rows: Sequence[InboxRow]) -> tuple[int, set[tuple[int, int]]]:
+    """Absorb the rows of buckets that are held; bulk commands only as many as one transaction has room for.
+
+    Returns how many rows were absorbed, and the (platform, bucket)s in which something is to be delivered after the
+    commit. Raises whatever a row's handler raises: then the transaction must be rolled back.
+    """
+    now = clock.now()
+    plain = [row for row in rows if row.kind not in BULK]
+    steps, needs = _decode(plain)
+    unit = UnitOfWork(cursor, held, now, needs)
+    for apply, row, message in steps:
+        apply(unit, row, message)
+    unit.save()
+    done = plain + _absorb_bulk(unit, [row for row in rows if row.kind in BULK])
+    touched = unit.finish()
+    bad_rows.keep_parts(cursor, unit.bad_parts, now)
+    delete(cursor, done)
+    return len(done), touched
+
+
+def _decode(rows: Sequence[InboxRow]) -> tuple[list[Step], Needs]:
+    needs = Needs()
+    steps: list[Step] = []
+    for row in rows:
+        handler = HANDLERS[row.kind]
+        message = handler.decode(row.query)
+        handler.needs(message, needs)
+        steps.append((handler.apply, row, message))
+    return steps, needs
+
+
+def _absorb_bulk(unit: UnitOfWork, rows: Sequence[InboxRow]) -> list[InboxRow]:
+    """Do as many of these bulk commands as the transaction has room for; returns those done."""
+    bulk = BulkPass()
+    done = []
+    for row in rows:
+        if bulk.is_over:
+            break
+        handler = BULK_HANDLERS[row.kind]
+        handler.apply(unit, row, handler.decode(row.query), bulk)
+        bulk.count_command()
+        done.append(row)
+    unit.memberships.evaluate(lambda evaluation: evaluation.of_tasks(bulk.tasks()))
+    return done

@@ -1,0 +1,140 @@
+"""What platforms should hold after a batch: applied in the buckets of their ids, or sent there.
+
+A want names one id of one platform and one activation. It is applied with all others of the batch at its end.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from psycopg import Cursor
+
+from activation import desired_state, erased_ids
+from activation.desired_state import Activations
+from activation.messages import Want
+from audiences import store as memberships
+from audiences.evaluation import Flip
+from core import buckets
+from core.buckets import try_lock
+from core.clock import milliseconds
+from core.inbox import InboxKind
+from core.messages import Sync
+from pipeline.absorb.loader import Needs
+from pipeline.absorb.outbox import Outbox
+from pipeline.absorb.rows import InboxRow
+from usersync import store as mappings
+from usersync.store import FullMapping, MappedId
+
+
+class DesiredState:
+    """The wants of the batch. `touched`: the (platform, bucket)s in which something is to be delivered now."""
+
+    __slots__ = ("_activations", "_cursor", "_held", "_now", "_now_ms", "_outbox", "_wants", "touched")
+
+    def __init__(
+        self, cursor: Cursor[Any], held: set[int], activations: Activations, outbox: Outbox, now: datetime
+    ) -> None:
+        self._cursor = cursor
+        self._held = held
+        self._activations = activations
+        self._outbox = outbox
+        self._now = now
+        self._now_ms = milliseconds(now)
+        self._wants: list[tuple[int, Want]] = []
+        self.touched: set[tuple[int, int]] = set()
+
+    def want(self, m: MappedId, activation: int, wanted: bool, version: int) -> None:
+        """Whether the platform should hold this id, as of the user's `version`-th entry or exit."""
+        self.add(Want(m.customer, activation, m.platform, m.platform_user_id, str(m.user_id), m.epoch, version, wanted))
+
+    def add(self, want: Want) -> None:
+        """Add a want, made in this bucket or received from another."""
+        self._wants.append((buckets.of_value(want.platform_user_id), want))
+
+    def introduce(
+        self, customer: int, user_id: UUID, platform: int, known: dict[tuple[int, UUID], list[MappedId]]
+    ) -> None:
+        """Match a member, where the platform knows users by our own ids, as if it had been synced under its own id.
+
+        From then on it is an id like any other: it has an owner, survives merges, and goes when the user does.
+        """
+        own = str(user_id)
+        ids = {m.platform_user_id for m in known[customer, user_id] if m.platform == platform}
+        if platform in self._activations.own and own not in ids:
+            sync = Sync(customer=customer, platform=platform, user=own, platform_user_id=own, at=self._now_ms)
+            self._outbox.send(buckets.of_value(own), InboxKind.SYNC, sync)
+
+    def want_flips(self, flips: Sequence[Flip]) -> None:
+        """Users who entered or left an audience enter or leave the segments of its activations."""
+        activated = self._activations.by_audience
+        sent = [flip for flip in flips if flip.audience in activated]
+        known = mappings.of_users(self._cursor, {(f.customer, f.user) for f in sent})
+        for flip in sent:
+            for activation, platform in activated[flip.audience]:
+                for m in known[flip.customer, flip.user]:
+                    if m.platform == platform:
+                        self.want(m, activation, flip.member, flip.version)
+                if flip.member:
+                    self.introduce(flip.customer, flip.user, platform, known)
+
+    def want_mappings(self, kept: Collection[tuple[FullMapping, bool]]) -> None:
+        """An id that was just matched, or inherited, is wanted wherever its user is a member already."""
+        activated = self._activations.by_platform
+        users = {mapping.user_id for mapping, _ in kept}
+        asked = {audience for mapping, _ in kept for _, audience in activated.get(mapping.platform, ())}
+        standings = memberships.load(self._cursor, users, asked)
+        for mapping, inherited in kept:
+            for activation, audience in activated.get(mapping.platform, ()):
+                state = standings.get(mapping.user_id, {}).get(audience)
+                if inherited or (state and state.member):
+                    self.want(mapping, activation, bool(state and state.member), state.version if state else 0)
+
+    def disown(self, platform: int, platform_user_id: str, epoch: int) -> None:
+        """The id has no owner from this epoch on: nothing is wanted for it. The caller holds the id's bucket."""
+        desired_state.disown(self._cursor, platform_user_id, self._of(platform), epoch, self._now)
+        self.touched.add((platform, buckets.of_value(platform_user_id)))
+
+    def take_back(self, platform: int, platform_user_id: str, users: Sequence[UUID], erasure: UUID, epoch: int) -> bool:
+        """Have the platform remove the id of erased users; returns False where it never had to hold the id.
+
+        The deliveries bear the erasure's id from now on. The caller holds the id's bucket.
+        """
+        bucket = buckets.of_value(platform_user_id)
+        owed = erased_ids.take_back(
+            self._cursor, bucket, self._of(platform), platform_user_id, users, erasure, epoch, self._now
+        )
+        if owed:
+            self.touched.add((platform, bucket))
+        return bool(owed)
+
+    def _of(self, platform: int) -> list[int]:
+        return [activation for activation, _ in self._activations.by_platform.get(platform, ())]
+
+    def apply(self) -> None:
+        """Apply the wants of the buckets that are held or free; send the others to their buckets."""
+        others = {bucket for bucket, _ in self._wants} - self._held
+        if others:
+            self._held |= try_lock(self._cursor, others)
+        here = [(bucket, want) for bucket, want in self._wants if bucket in self._held]
+        self.touched |= desired_state.settle(self._cursor, here, self._now)
+        if len(here) < len(self._wants):
+            for bucket, want in self._wants:
+                if bucket not in self._held:
+                    self._outbox.send(bucket, InboxKind.WANT, want)
+        self._wants.clear()
+
+
+class WantScope(Protocol):
+    """What the handler of wants may change."""
+
+    desired: DesiredState
+
+
+def needs_want(want: Want, needs: Needs) -> None:
+    """Nothing: all wants of the batch are applied together, by statements of their own."""
+
+
+def absorb_want(unit: WantScope, row: InboxRow, want: Want) -> None:
+    """In the bucket of the platform's id."""
+    unit.desired.add(want)

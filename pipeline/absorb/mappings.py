@@ -1,0 +1,69 @@
+"""The match table of a batch, seen from the users: what they are called on the platforms."""
+
+from collections.abc import Collection, Container
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+
+from profiles.state import ProfileState
+from profiles.store import ProfileKey
+from usersync import store, user_counts
+from usersync.store import FullMapping
+from usersync.user_counts import MappingChanges
+
+
+class BatchMappings:
+    """The mappings that the batch keeps and forgets. A profile whose mappings change is noted as changed."""
+
+    __slots__ = ("_cursor", "_forgotten", "_kept")
+
+    def __init__(self, cursor: Cursor[Any]) -> None:
+        self._cursor = cursor
+        self._kept: dict[tuple[int, UUID, int, str], tuple[FullMapping, bool]] = {}
+        self._forgotten: set[tuple[int, UUID, int, str, int]] = set()
+
+    @property
+    def kept(self) -> Collection[tuple[FullMapping, bool]]:
+        """The mappings to save, each with whether it was inherited from another owner."""
+        return self._kept.values()
+
+    def of(self, profile: ProfileState) -> list[FullMapping]:
+        """Returns the user's mappings as the batch has left them so far. Reads the database."""
+        stored = store.of_user(self._cursor, profile.customer, profile.user_id)
+        forgotten = {key[:4] for key in self._forgotten}
+        current = {m.key: m for m in stored if m.key not in forgotten}
+        current.update({key: m for key, (m, _) in self._kept.items() if m.user_id == profile.user_id})
+        return list(current.values())
+
+    def keep(self, profile: ProfileState, mapping: FullMapping, *, inherited: bool) -> None:
+        """The user is known by this id; audiences and activations that ask for it follow.
+
+        A mapping that is kept twice in a batch is inherited if it was so either time: what the former owner wanted
+        stands until this owner is evaluated.
+        """
+        earlier = self._kept.get(mapping.key)
+        self._kept[mapping.key] = (mapping, inherited or (earlier is not None and earlier[1]))
+        profile.changed.add(f"platform.{mapping.platform}")
+
+    def forget(self, profile: ProfileState, platform: int, platform_user_id: str, epoch: int) -> None:
+        """The user is no longer known by this id, unless a later epoch made it theirs again."""
+        key = (profile.bucket, profile.user_id, platform, platform_user_id)
+        if key in self._kept and self._kept[key][0].epoch <= epoch:
+            del self._kept[key]
+        self._forgotten.add((*key, epoch))
+        profile.changed.add(f"platform.{platform}")
+
+    def forget_all(self, profile: ProfileState) -> list[FullMapping]:
+        """Forget all mappings of the user; returns them."""
+        found = self.of(profile)
+        for mapping in found:
+            self.forget(profile, mapping.platform, mapping.platform_user_id, mapping.epoch)
+        return found
+
+    def save(self, new_users: Container[ProfileKey]) -> None:
+        """Save them, and count the users that each platform knows. `new_users` had no mappings before."""
+        removed = store.delete(self._cursor, self._forgotten)
+        kept = [mapping for mapping, _ in self._kept.values()]
+        added = store.save(self._cursor, kept)
+        user_counts.count(self._cursor, MappingChanges(kept, added, removed, new_users))

@@ -1,0 +1,201 @@
+"""The people of a batch: profiles, identities, who was erased, and who was merged; loaded, changed, saved together.
+
+Handlers change the states that they are given; each class saves what has changed. Buckets are not locked here.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+
+from core import buckets, user_ids
+from profiles import erased, identities, merges, user_counts
+from profiles import store as profiles
+from profiles.identities import IdentityKey, IdentityState
+from profiles.merges import MergeRecord, SharedIdKey
+from profiles.messages import MergeCause
+from profiles.state import ProfileState
+from profiles.store import ProfileKey
+
+
+class BatchErasures:
+    """Which ids were erased, and when."""
+
+    __slots__ = ("_cursor", "_moments")
+
+    def __init__(self, cursor: Cursor[Any]) -> None:
+        self._cursor = cursor
+        self._moments: dict[IdentityKey, datetime] = {}
+
+    def load(self, keys: Collection[IdentityKey]) -> None:
+        self._moments.update(erased.load(self._cursor, keys))
+
+    def covers(self, key: IdentityKey, accepted: datetime) -> bool:
+        """Returns whether the id's user was erased after a row was accepted. The ids must be in `Needs`."""
+        at = self._moments.get(key)
+        return at is not None and accepted <= at
+
+    def add(self, key: IdentityKey, at: datetime) -> None:
+        """Remember the erasure: rows about the id that were accepted up to then are dropped. Its bucket is held."""
+        erased.remember(self._cursor, key, at)
+        self._moments[key] = max(at, self._moments.get(key, at))
+
+
+class BatchIdentities:
+    """Whom the ids of the batch name."""
+
+    __slots__ = ("_cursor", "_erased", "_states")
+
+    def __init__(self, cursor: Cursor[Any]) -> None:
+        self._cursor = cursor
+        self._states: dict[IdentityKey, IdentityState] = {}
+        self._erased: set[IdentityKey] = set()
+
+    def load(self, keys: Collection[IdentityKey]) -> None:
+        self._states.update(identities.load(self._cursor, keys))
+
+    def get(self, customer: int, kind: str, value: str) -> IdentityState | None:
+        """Returns the identity, or None where the id is new. Ids must be in `Needs`."""
+        return self._states.get((customer, kind, value))
+
+    def create(self, customer: int, kind: str, value: str, user_id: UUID) -> IdentityState:
+        identity = IdentityState(user_id, dirty=True)
+        self._states[customer, kind, value] = identity
+        return identity
+
+    def erase(self, key: IdentityKey) -> None:
+        self._erased.add(key)
+        self._states.pop(key, None)
+
+    def delete_erased(self) -> None:
+        identities.erase(self._cursor, self._erased)
+
+    def save(self, now: datetime) -> None:
+        changed = [(key, state) for key, state in self._states.items() if state.dirty]
+        identities.save(self._cursor, changed, now)
+
+
+class BatchProfiles:
+    """The profiles of the batch, whose buckets are held. `created` and `erased` are those of this batch."""
+
+    __slots__ = ("_cursor", "_erasures", "_looked_for", "_opted_out", "_states", "created", "erased")
+
+    def __init__(self, cursor: Cursor[Any], erasures: BatchErasures) -> None:
+        self._cursor = cursor
+        self._erasures = erasures
+        self._states: dict[ProfileKey, ProfileState] = {}
+        self._opted_out: set[UUID] = set()
+        self._looked_for: set[ProfileKey] = set()
+        self.created: set[ProfileKey] = set()
+        self.erased: list[ProfileState] = []
+
+    def __contains__(self, key: ProfileKey) -> bool:
+        return key in self._states
+
+    def loaded(self) -> Collection[ProfileState]:
+        return self._states.values()
+
+    def load(self, keys: Collection[ProfileKey]) -> dict[ProfileKey, ProfileState]:
+        """Load the profiles; of those that do not exist, whether their users have opted out or were erased."""
+        found = profiles.load_profiles(self._cursor, keys)
+        self._states.update(found)
+        unknown = [key for key in keys if key not in found]
+        self._opted_out |= profiles.opted_out(self._cursor, {user for _, user in unknown})
+        self._erasures.load({(customer, erased.USER, str(user)) for customer, user in unknown})
+        self._looked_for.update(keys)
+        return found
+
+    def get(self, customer: int, user_id: UUID) -> ProfileState | None:
+        """Returns the profile, or None where there is none. The caller holds its bucket.
+
+        Reads the database where an earlier row of this batch was the first to name the user.
+        """
+        key = (customer, user_id)
+        if key not in self._states and key not in self._looked_for:
+            self.load([key])
+        return self._states.get(key)
+
+    def survivor_of(self, profile: ProfileState) -> ProfileState | UUID:
+        """Returns the profile into which this one was merged at last, or itself.
+
+        Where that is in a bucket out of reach, returns the user id of the next profile on the way to it.
+        """
+        while profile.merged_into is not None:
+            following = self._states.get((profile.customer, profile.merged_into))
+            if following is None:
+                return profile.merged_into
+            profile = following
+        return profile
+
+    def of_user(self, user_id: UUID, customers: Iterable[int]) -> list[ProfileState]:
+        """Returns the user's profiles with these customers."""
+        keys = {(customer, user_id) for customer in customers}
+        self._states.update(profiles.load_profiles(self._cursor, keys - self._states.keys()))
+        return [self._states[key] for key in sorted(keys & self._states.keys())]
+
+    def create(self, customer: int, user_id: UUID, created_at: int) -> ProfileState:
+        """Create the profile. `created_at` is in unix milliseconds."""
+        state = ProfileState(buckets.of_user(user_id), customer, user_id, created_at, dirty=True, reconsider=True)
+        self._states[customer, user_id] = state
+        self.created.add((customer, user_id))
+        return state
+
+    def new_user_id(self, customer: int, bucket: int) -> UUID:
+        """Returns an id that nobody has had, in this bucket: `get` will not look for its profile."""
+        user_id = user_ids.new(bucket)
+        self._looked_for.add((customer, user_id))
+        return user_id
+
+    def has_opted_out(self, profile: ProfileState | None, user_id: UUID) -> bool:
+        """Returns whether the user has opted out. `profile` is what `get` returned for the user."""
+        return user_id in self._opted_out if profile is None else profile.opted_out
+
+    def opt_out(self, user_id: UUID, now: datetime) -> None:
+        """Remember the choice, for all customers."""
+        profiles.opt_out(self._cursor, user_id, now)
+
+    def opt_in(self, user_id: UUID) -> None:
+        profiles.opt_in(self._cursor, user_id)
+
+    def erase(self, profile: ProfileState) -> None:
+        """Delete the profile in this batch and hide it from later handlers."""
+        key = (profile.customer, profile.user_id)
+        self.erased.append(profile)
+        self._states.pop(key, None)
+        self._looked_for.add(key)
+
+    def save(self, now: datetime) -> None:
+        """Delete the erased ones, save the changed ones, and count the users that each customer knows."""
+        profiles.erase_profiles(self._cursor, self.erased)
+        changed = [state for state in self._states.values() if state.dirty]
+        profiles.save_profiles(self._cursor, changed, now)
+        user_counts.count(self._cursor, [*changed, *self.erased])
+
+
+class BatchMerges:
+    """Why profiles are what they are: merges, and ids that a full profile did not take."""
+
+    __slots__ = ("_cursor", "_merges", "_shared_ids")
+
+    def __init__(self, cursor: Cursor[Any]) -> None:
+        self._cursor = cursor
+        self._merges: list[MergeRecord] = []
+        self._shared_ids: Counter[SharedIdKey] = Counter()
+
+    def note(self, winner: ProfileState, loser: UUID, cause: MergeCause, at: int) -> None:
+        """The winner has taken in, at `at` (unix ms), what the loser held."""
+        self._merges.append(MergeRecord(winner.bucket, winner.customer, winner.user_id, loser, cause, at))
+
+    def note_shared_id(self, profile: ProfileState, kind: str, value: str) -> None:
+        """The profile has no room for what this id would bring."""
+        self._shared_ids[SharedIdKey(profile.bucket, profile.customer, profile.user_id, kind, value)] += 1
+
+    def delete_of(self, erased_profiles: Iterable[ProfileState]) -> None:
+        merges.erase(self._cursor, erased_profiles)
+
+    def save(self, now: datetime) -> None:
+        merges.save_merges(self._cursor, self._merges)
+        merges.save_shared_ids(self._cursor, self._shared_ids, now)

@@ -1,0 +1,214 @@
+"""A platform's id and its owner: what the bucket of the id and the bucket of the user tell each other.
+
+The id's bucket knows who owns the id (its identity), the user's bucket knows the user's ids (the match table).
+"""
+
+from collections.abc import Container
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from core import buckets
+from core.clock import milliseconds, moment
+from core.inbox import InboxKind
+from core.messages import Match
+from pipeline.absorb.desired_state import DesiredState
+from pipeline.absorb.loader import Needs
+from pipeline.absorb.mappings import BatchMappings
+from pipeline.absorb.outbox import Outbox
+from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchProfiles
+from pipeline.absorb.rows import InboxRow
+from profiles.erased import USER
+from profiles.identities import IdentityState
+from profiles.state import DAY_MS, USER_KEY, ProfileState
+from usersync.messages import HandOver, Mapped, Release, Unmapped
+from usersync.store import FullMapping
+
+PREFIX = "platform:"
+
+
+class IdScope(Protocol):
+    """What the handlers in the bucket of a platform's id may read and change."""
+
+    identities: BatchIdentities
+    desired: DesiredState
+    outbox: Outbox
+
+
+class OwnerScope(Protocol):
+    """What the handlers in the bucket of the user may read and change."""
+
+    profiles: BatchProfiles
+    erasures: BatchErasures
+    mappings: BatchMappings
+    outbox: Outbox
+
+
+class ReleaseScope(Protocol):
+    """What giving up a user's ids takes."""
+
+    mappings: BatchMappings
+    outbox: Outbox
+
+
+def identity_kind(platform: int) -> str:
+    """Returns the identity kind of a platform's own ids."""
+    return f"{PREFIX}{platform}"
+
+
+def platform_of(kind: str) -> int | None:
+    """Returns the platform whose own ids are of this kind, None for other kinds."""
+    return int(kind.removeprefix(PREFIX)) if kind.startswith(PREFIX) else None
+
+
+# ── in the bucket of the id ──────────────────────────────────────────────────────────────────────────
+
+
+def send_unmapped(outbox: Outbox, customer: int, platform: int, platform_user_id: str, identity: IdentityState) -> None:
+    """Send the id's present owner, if there is one, that the id is no longer theirs."""
+    if identity.user_id is not None:
+        unmapped = Unmapped(
+            customer=customer,
+            platform=platform,
+            platform_user_id=platform_user_id,
+            user=str(identity.user_id),
+            epoch=identity.epoch,
+        )
+        outbox.send(buckets.of_user(identity.user_id), InboxKind.UNMAPPED, unmapped)
+
+
+def needs_release(release: Release, needs: Needs) -> None:
+    needs.identities.add((release.customer, identity_kind(release.platform), release.platform_user_id))
+
+
+def absorb_release(unit: IdScope, row: InboxRow, release: Release) -> None:
+    """In the id's bucket: it names nobody any more, if the user still owned it."""
+    identity = unit.identities.get(release.customer, identity_kind(release.platform), release.platform_user_id)
+    if identity is None or identity.user_id is None or identity.user_id != UUID(release.user):
+        return
+    take_back(unit, release.customer, release.platform, release.platform_user_id)
+
+
+def take_back(unit: IdScope, customer: int, platform: int, platform_user_id: str) -> None:
+    """In the id's bucket, which has loaded it: it names nobody from now on, and the platform is told."""
+    identity = unit.identities.get(customer, identity_kind(platform), platform_user_id)
+    if identity is not None:
+        send_unmapped(unit.outbox, customer, platform, platform_user_id, identity)
+        identity.give_to(None)
+        unit.desired.disown(platform, platform_user_id, identity.epoch)
+
+
+def needs_hand_over(hand_over: HandOver, needs: Needs) -> None:
+    needs.identities.add((hand_over.customer, identity_kind(hand_over.platform), hand_over.platform_user_id))
+
+
+def absorb_hand_over(unit: IdScope, row: InboxRow, hand_over: HandOver) -> None:
+    """In the id's bucket: the survivor of a merge owns it. What was wanted stands until the survivor is evaluated."""
+    identity = unit.identities.get(hand_over.customer, identity_kind(hand_over.platform), hand_over.platform_user_id)
+    if identity is None or identity.user_id != UUID(hand_over.user):
+        return
+    winner = UUID(hand_over.winner)
+    identity.give_to(winner)
+    mapped = Mapped(
+        customer=hand_over.customer,
+        platform=hand_over.platform,
+        platform_user_id=hand_over.platform_user_id,
+        user=hand_over.winner,
+        epoch=identity.epoch,
+        synced_at=hand_over.synced_at,
+        expires_at=hand_over.expires_at,
+        extra=hand_over.extra,
+        inherited=True,
+        resolved=True,
+    )
+    unit.outbox.send(buckets.of_user(winner), InboxKind.MAPPED, mapped)
+
+
+# ── in the bucket of the user ────────────────────────────────────────────────────────────────────────
+
+
+def release_mappings(unit: ReleaseScope, profile: ProfileState, platforms: Container[int] | None = None) -> None:
+    """Give up the user's ids (on some platforms, or on all): their buckets tell the platforms."""
+    for mapping in unit.mappings.of(profile):
+        if platforms is None or mapping.platform in platforms:
+            _release(unit.outbox, profile.customer, mapping.platform, mapping.platform_user_id, str(profile.user_id))
+
+
+def _release(outbox: Outbox, customer: int, platform: int, platform_user_id: str, user: str) -> None:
+    release = Release(customer=customer, platform=platform, platform_user_id=platform_user_id, user=user)
+    outbox.send(buckets.of_value(platform_user_id), InboxKind.RELEASE, release)
+
+
+def needs_mapped(mapped: Mapped, needs: Needs) -> None:
+    needs.profiles.add((mapped.customer, UUID(mapped.user)))
+
+
+def absorb_mapped(unit: OwnerScope, row: InboxRow, mapped: Mapped) -> None:
+    """In the owner's bucket: the user is known by the id, unless the user has left or belongs to another by now."""
+    user_id = UUID(mapped.user)
+    profile = unit.profiles.get(mapped.customer, user_id)
+    erased = unit.erasures.covers((mapped.customer, USER, mapped.user), row.received_at)
+    if erased or unit.profiles.has_opted_out(profile, user_id):
+        _release(unit.outbox, mapped.customer, mapped.platform, mapped.platform_user_id, mapped.user)
+        return
+    if profile is None:
+        profile = unit.profiles.create(mapped.customer, user_id, milliseconds(row.received_at))
+    if profile.login and not mapped.resolved:
+        _match_login(unit.outbox, mapped, profile.login)
+        return
+    if profile.merged_into is not None:
+        _pass_on(unit.outbox, mapped, profile.merged_into)
+        return
+    profile.confirm()
+    mapping = FullMapping(
+        user_id=user_id,
+        platform=mapped.platform,
+        platform_user_id=mapped.platform_user_id,
+        customer=mapped.customer,
+        epoch=mapped.epoch,
+        extra=msgspec.json.encode(mapped.extra).decode(),
+        synced_at=moment(mapped.synced_at),
+        expires_at=None if mapped.expires_at is None else moment(mapped.expires_at),
+    )
+    unit.mappings.keep(profile, mapping, inherited=mapped.inherited)
+
+
+def _match_login(outbox: Outbox, mapped: Mapped, login: str) -> None:
+    """The browser belongs to the customer user who logged in with it last, and so do its ids."""
+    match = Match(
+        customer=mapped.customer,
+        platform=mapped.platform,
+        platform_user_id=mapped.platform_user_id,
+        id=(USER_KEY, login),
+        at=mapped.synced_at,
+        ttl_days=None if mapped.expires_at is None else (mapped.expires_at - mapped.synced_at) // DAY_MS,
+        extra=mapped.extra,
+    )
+    outbox.send(buckets.of_value(login), InboxKind.MATCH, match)
+
+
+def _pass_on(outbox: Outbox, mapped: Mapped, survivor: UUID) -> None:
+    """The owner was merged in the meantime: its survivor takes the id over."""
+    hand_over = HandOver(
+        customer=mapped.customer,
+        platform=mapped.platform,
+        platform_user_id=mapped.platform_user_id,
+        user=mapped.user,
+        winner=str(survivor),
+        synced_at=mapped.synced_at,
+        expires_at=mapped.expires_at,
+        extra=mapped.extra,
+    )
+    outbox.send(buckets.of_value(mapped.platform_user_id), InboxKind.HAND_OVER, hand_over)
+
+
+def needs_unmapped(unmapped: Unmapped, needs: Needs) -> None:
+    needs.profiles.add((unmapped.customer, UUID(unmapped.user)))
+
+
+def absorb_unmapped(unit: OwnerScope, row: InboxRow, unmapped: Unmapped) -> None:
+    """In the former owner's bucket."""
+    profile = unit.profiles.get(unmapped.customer, UUID(unmapped.user))
+    if profile is not None:
+        unit.mappings.forget(profile, unmapped.platform, unmapped.platform_user_id, unmapped.epoch)
