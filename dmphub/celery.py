@@ -1,20 +1,36 @@
-"""Celery carries wake-ups only: which stage has work, never the work itself."""
+"""Celery as the hub runs it. It carries wake-ups only: which stage has work, never the work itself.
+
+No results, no payloads, one wake-up at a time, and no change to logging.
+"""
 
 import os
 
 from celery import Celery, signals
 
 from core import garbage
+from core.wakeups import ABSORB, celery_url
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dmphub.settings")
 
+from dmphub.settings import REDIS_URL  # read after the name of the settings is known
+
 app = Celery("dmphub")
-app.config_from_object("dmphub.celery_settings")
+app.conf.update(
+    broker_url=celery_url(REDIS_URL),
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={"socket_keepalive": True, "health_check_interval": 5},
+    task_ignore_result=True,
+    task_default_queue=ABSORB,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+)
 app.autodiscover_tasks(["pipeline"])
 
 
 @signals.worker_process_init.connect
 @signals.worker_ready.connect
 def _collect_rarely(**_: object) -> None:
-    """Whichever kind of pool works: each child, and the worker itself."""
+    """Called in each child of a pool and in the worker itself, whichever kind of pool works."""
     garbage.collect_rarely()

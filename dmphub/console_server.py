@@ -14,7 +14,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from core import environment
-from local.supervisor.parent_death import die_with_parent
+from local.supervisor.child import die_with_parent
 
 THREADS = 4
 

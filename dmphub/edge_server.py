@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Callable
 
 import uvloop
 from granian.constants import HTTPModes, Interfaces
@@ -48,9 +49,11 @@ async def _serve(host: str, port: int) -> None:
     )
     loop = asyncio.get_running_loop()
 
+    stop_server: Callable[[], None] = server.stop
+
     def stop() -> None:
         loop.call_later(STOP_SECONDS, os._exit, 0)
-        server.stop()  # type: ignore[no-untyped-call] # granian leaves it unannotated
+        stop_server()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

@@ -4,13 +4,9 @@ from typing import Any
 
 import requests
 
-from local.demo.failure import DemonstrationError
+from local.demo.errors import ApiError
 
 TIMEOUT_SECONDS = 30.0
-
-
-class ApiError(DemonstrationError):
-    """The API refused a call; the message holds its answer."""
 
 
 class Api:

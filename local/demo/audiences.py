@@ -12,7 +12,7 @@ BIG_DOLLARS = 250
 
 
 @dataclass(slots=True)
-class History:
+class PurchaseHistory:
     """What a customer has done so far; moments in unix seconds."""
 
     orders: int = 0
@@ -31,13 +31,13 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
+class DemoAudience:
     """`rule` is given the pixel's id; `holds` a history and the moment, in unix seconds."""
 
     name: str
     meaning: str
     rule: Callable[[int], dict[str, Any]]
-    holds: Callable[[History, float], bool]
+    holds: Callable[[PurchaseHistory, float], bool]
 
 
 def _all(*rules: tuple[str, str, Any]) -> dict[str, Any]:
@@ -48,19 +48,19 @@ def _all(*rules: tuple[str, str, Any]) -> dict[str, Any]:
 
 
 AUDIENCES = (
-    Audience(
+    DemoAudience(
         "Recent buyers",
         f"bought, and seen in the last {RECENT_DAYS} days",
         lambda pixel: _all(("attribute.Orders", ">=", 1), (f"pixel.{pixel}.last", "withinLast", f"P{RECENT_DAYS}D")),
         lambda history, now: history.orders >= 1 and now - history.last_seen < RECENT_DAYS * DAY_SECONDS,
     ),
-    Audience(
+    DemoAudience(
         "Big spenders",
         f"spent ${BIG_DOLLARS} or more in all",
         lambda _pixel: _all(("attribute.TotalSpent", ">=", BIG_DOLLARS)),
         lambda history, _now: history.cents >= BIG_DOLLARS * 100,
     ),
-    Audience(
+    DemoAudience(
         "Lapsed",
         f"bought, but not in the last {LAPSED_DAYS} days",
         lambda _pixel: _all(
@@ -71,6 +71,6 @@ AUDIENCES = (
 )
 
 
-def memberships(history: History, now: float) -> frozenset[str]:
+def memberships(history: PurchaseHistory, now: float) -> frozenset[str]:
     """The names of the audiences that a customer belongs to."""
     return frozenset(audience.name for audience in AUDIENCES if audience.holds(history, now))

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from local.demo.failure import DemonstrationError
+from local.demo.errors import EdgeGoneError
 
 ANSWER_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0
@@ -17,11 +17,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _NAME = re.compile(rb"\r\nx-dmp-status: *([a-z-]+)", re.IGNORECASE)
 
 
-class EdgeGoneError(DemonstrationError):
-    """No answer for so long that sending again is hopeless."""
-
-
-class Answer(NamedTuple):
+class EdgeAnswer(NamedTuple):
     """`name` is the X-DMP-Status."""
 
     status: int
@@ -29,24 +25,24 @@ class Answer(NamedTuple):
 
 
 @dataclass(slots=True)
-class Repeats:
+class Retries:
     """Requests that had to be sent again: after 503, and after no answer."""
 
     refused: int = 0
     unanswered: int = 0
 
 
-class Connection:
+class EdgeConnection:
     """Opened when first used, and again whenever it breaks."""
 
-    def __init__(self, host: str, port: int, repeats: Repeats) -> None:
+    def __init__(self, host: str, port: int, repeats: Retries) -> None:
         self._host = host
         self._port = port
         self._repeats = repeats
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    async def ask(self, request: bytes) -> Answer:
+    async def ask(self, request: bytes) -> EdgeAnswer:
         """The answer, which is never a 503: that is asked again, and so is what got no answer at all.
 
         EdgeGone where that has gone on for a minute.
@@ -74,7 +70,7 @@ class Connection:
             with suppress(OSError):
                 await writer.wait_closed()
 
-    async def _once(self, request: bytes) -> Answer:
+    async def _once(self, request: bytes) -> EdgeAnswer:
         if self._reader is None or self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
         self._writer.write(request)
@@ -83,4 +79,4 @@ class Connection:
         if length is not None and int(length[1]):
             await self._reader.readexactly(int(length[1]))
         name = _NAME.search(head)
-        return Answer(int(head[9:12]), name[1].decode() if name else "")
+        return EdgeAnswer(int(head[9:12]), name[1].decode() if name else "")

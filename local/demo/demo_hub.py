@@ -14,7 +14,7 @@ from pathlib import Path
 from core.environment import HUB_COMMAND, IS_CHECKOUT, PROJECT_ROOT, Environment
 from local import embedded
 from local.supervisor.child import ProcessSpec
-from local.supervisor.ports import HOST, PortTakenError, choose_ports
+from local.supervisor.programs import HOST, PortTakenError, choose_ports
 from local.supervisor.supervisor import StartFailedError, Supervisor
 
 PORTS = (8000, 8001, 8090)  # console, edge, sandbox
@@ -24,7 +24,7 @@ FIRST_LOGIN = "from local import first_login; print(first_login.ensure().passwor
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class DemoHub:
     """What runs, once all of it answers."""
 
     port: int
@@ -61,7 +61,7 @@ class House:
 
 
 @contextmanager
-def running_house(environment: Environment) -> Iterator[House]:
+def running_demo_hub(environment: Environment) -> Iterator[DemoHub]:
     """An empty hub in the environment's home, with embedded services, and a sandbox; stopped in the end.
 
     HomeInUseError where another demonstration runs there, StartFailedError where something does not start.
@@ -76,7 +76,7 @@ def running_house(environment: Environment) -> Iterator[House]:
         sandbox = _sandbox(environment.home, sandbox_port, variables)
         supervisor.start([sandbox, _hub(environment.home, port, edge_port, variables)])
         _until_ready(supervisor, environment.home)
-        yield House(port, edge_port, sandbox_port, variables, supervisor)
+        yield DemoHub(port, edge_port, sandbox_port, variables, supervisor)
     finally:
         supervisor.stop()
 

@@ -13,21 +13,17 @@ from rich.console import Console
 from core import clock
 from core.environment import Environment
 from local.demo.api import Api
-from local.demo.configuration import configure
-from local.demo.demo_hub import House, running_house
+from local.demo.configuration import configure, wait_for_edge, wait_for_segments
+from local.demo.demo_hub import DemoHub, running_demo_hub
 from local.demo.display import Display, display_on
-from local.demo.effects import Effects
-from local.demo.expectations import expected_at, histories_of
-from local.demo.pace import Pace
-from local.demo.players import Played, play
+from local.demo.latency import LatencyTracker
+from local.demo.observer import LOOK_SECONDS, Observation, Observer, SandboxReader
+from local.demo.platforms import Visitor, visitors_among
+from local.demo.players import PlayClock, PlayProgress, play
 from local.demo.purchases import Purchase, moved_to, read_log
-from local.demo.readiness import wait_for_edge, wait_for_segments
 from local.demo.report import report
 from local.demo.script import Step, steps_of
-from local.demo.third_parties import ThirdParties
-from local.demo.verdict import Verdict, verdict
-from local.demo.visitors import Visitor, visitors_among
-from local.demo.watch import LOOK_SECONDS, Sight, Watch
+from local.demo.verdict import Verdict, expected_at, histories_of, verdict
 
 STALL_SECONDS = 30.0  # without any change, the hub is not going to become quiet
 LONGEST_SECONDS = 300.0  # nor after this
@@ -35,7 +31,7 @@ SETTLING_SECONDS = 10.0  # a window may end just while the platforms are being a
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DemoOptions:
     """`customers`: only so many of the log's, None: all. `rate`: requests a second."""
 
     log: Path
@@ -43,52 +39,52 @@ class Options:
     rate: float
 
 
-def demonstrate(environment: Environment, options: Options, console: Console) -> Verdict:
+def demonstrate(environment: Environment, options: DemoOptions, console: Console) -> Verdict:
     """Run everything once, in the environment's home below `demo`; on a terminal, then serve until Ctrl-C."""
     home = environment.home / "demo"
     home.mkdir(exist_ok=True)
     own = replace(environment, home=home, database_url=None, redis_url=None)
     began = time.monotonic()
     console.print("Starting a hub of its own: PostgreSQL, Redis, edge, console, workers; and a sandbox …")
-    with running_house(own) as house:
-        _tell(
+    with running_demo_hub(own) as hub:
+        _print(
             console,
-            f"Ready after {time.monotonic() - began:.1f} s: console={house.console_url} "
-            f"edge={house.edge_url} sandbox={house.sandbox_url}",
+            f"Ready after {time.monotonic() - began:.1f} s: console={hub.console_url} "
+            f"edge={hub.edge_url} sandbox={hub.sandbox_url}",
         )
-        found = Demonstration(house, options, console).run()
-        _tell(console, f"The whole demonstration took {time.monotonic() - began:.0f} s.")
+        found = Demonstration(hub, options, console).run()
+        _print(console, f"The whole demonstration took {time.monotonic() - began:.0f} s.")
         if console.is_terminal:
-            _serve(house, console)
+            _serve(hub, console)
     return found
 
 
 class Demonstration:
-    """One play in a running house."""
+    """One play in a running hub."""
 
-    def __init__(self, house: House, options: Options, console: Console) -> None:
-        self._house = house
+    def __init__(self, hub: DemoHub, options: DemoOptions, console: Console) -> None:
+        self._hub = hub
         self._console = console
         self._rate = options.rate
         self._purchases: list[Purchase] = moved_to(read_log(options.log, options.customers), clock.now())
         self._visitors: dict[str, Visitor] = visitors_among(self._purchases)
-        self._third_parties = ThirdParties(house.sandbox_url)
-        self._effects = Effects(self._visitors)
+        self._sandbox = SandboxReader(hub.sandbox_url)
+        self._latencies = LatencyTracker(self._visitors)
 
     def run(self) -> Verdict:
-        api = Api(self._house.console_url, self._house.api_key())
-        configuration = configure(api, self._house.sandbox_url)
-        wait_for_edge(self._house.edge_url, configuration)
-        wait_for_segments(self._third_parties)
-        _tell(
+        api = Api(self._hub.console_url, self._hub.api_key())
+        configuration = configure(api, self._hub.sandbox_url)
+        wait_for_edge(self._hub.edge_url, configuration)
+        wait_for_segments(self._sandbox.created)
+        _print(
             self._console,
             "Configured by the REST API: 1 pixel, 3 audiences, each activated on 2 platforms, "
             "where their segments were created.",
         )
         steps = steps_of(self._purchases, self._visitors, configuration)
-        self._tell_what_is_played(steps)
-        played = Played(len(steps))
-        watch = Watch(api, self._third_parties, self._effects, self._visitors, played)
+        self._announce_play(steps)
+        played = PlayProgress(len(steps))
+        watch = Observer(api, self._sandbox, self._latencies, self._visitors, played)
         display = display_on(self._console, len(steps))
         try:
             uvloop.run(self._play(steps, played, watch, display))
@@ -96,20 +92,20 @@ class Demonstration:
             display.close()
         return self._judge(watch, played)
 
-    def _tell_what_is_played(self, steps: list[Step]) -> None:
+    def _announce_play(self, steps: list[Step]) -> None:
         first, last = (datetime.fromtimestamp(self._purchases[place].at, UTC).date() for place in (0, -1))
         customers = len({purchase.customer for purchase in self._purchases})
         purchases = f"{len(self._purchases):,} purchases of {customers:,} customers, {first} to {last}"
-        _tell(
+        _print(
             self._console,
             f"Playing {purchases}; {len(self._visitors):,} of them visit the website: "
             f"{len(steps):,} requests, up to {self._rate:,.0f} a second.",
         )
 
-    async def _play(self, steps: list[Step], played: Played, watch: Watch, display: Display) -> None:
+    async def _play(self, steps: list[Step], played: PlayProgress, watch: Observer, display: Display) -> None:
         """Play, then wait until all is quiet or nothing moves any more."""
-        pace = Pace(self._rate)
-        playing = asyncio.create_task(play(steps, self._house.edge_port, pace, self._effects, played))
+        pace = PlayClock(self._rate)
+        playing = asyncio.create_task(play(steps, self._hub.edge_port, pace, self._latencies, played))
         while not playing.done():
             sight = await watch.look()
             pace.adapt(sight.pipeline["inbox"])
@@ -118,25 +114,25 @@ class Demonstration:
         playing.result()
         await _until_quiet(watch, display)
 
-    def _judge(self, watch: Watch, played: Played) -> Verdict:
+    def _judge(self, watch: Observer, played: PlayProgress) -> Verdict:
         histories = histories_of(self._purchases)
         give_up_at = time.monotonic() + SETTLING_SECONDS
         while True:
             expected = expected_at(histories, self._visitors, time.time())
-            held, sight = self._third_parties.held(), uvloop.run(watch.look())
+            held, sight = self._sandbox.held(), uvloop.run(watch.look())
             found = verdict(expected, held, sight.sizes)
             if found.exact or time.monotonic() > give_up_at:
                 break
             time.sleep(LOOK_SECONDS)
-        report(self._console, played, sight.sizes, expected, sight.changes, found, self._effects)
+        report(self._console, played, sight.sizes, expected, sight.changes, found, self._latencies)
         return found
 
 
-async def _until_quiet(watch: Watch, display: Display) -> None:
+async def _until_quiet(watch: Observer, display: Display) -> None:
     began = changed_at = time.monotonic()
     seen = None
     while time.monotonic() < min(changed_at + STALL_SECONDS, began + LONGEST_SECONDS):
-        sight: Sight = await watch.look()
+        sight: Observation = await watch.look()
         display.show(sight)
         if sight.quiet:
             return
@@ -145,14 +141,14 @@ async def _until_quiet(watch: Watch, display: Display) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _serve(house: House, console: Console) -> None:
-    _tell(console, f"\nConsole: {house.console_url}  (log in as admin, password {house.password()})")
-    _tell(console, f"API:     {house.console_url}/api/v1/docs/")
-    _tell(console, f"Sandbox: {house.sandbox_url}/")
-    _tell(console, "Everything keeps running until Ctrl-C.")
+def _serve(hub: DemoHub, console: Console) -> None:
+    _print(console, f"\nConsole: {hub.console_url}  (log in as admin, password {hub.password()})")
+    _print(console, f"API:     {hub.console_url}/api/v1/docs/")
+    _print(console, f"Sandbox: {hub.sandbox_url}/")
+    _print(console, "Everything keeps running until Ctrl-C.")
     with suppress(KeyboardInterrupt):
-        house.supervisor.run()
+        hub.supervisor.run()
 
 
-def _tell(console: Console, line: str) -> None:
+def _print(console: Console, line: str) -> None:
     console.print(line, soft_wrap=True, markup=False, highlight=False)

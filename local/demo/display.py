@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from local.demo.audiences import AUDIENCES
+from local.demo.observer import Observation
 from local.demo.platforms import PLATFORMS
-from local.demo.watch import Sight
 
 LINE_SECONDS = 4.0
 SHOWN_EVENTS = 8
@@ -21,7 +21,7 @@ SHOWN_EVENTS = 8
 class Display(Protocol):
     """Shows each look at the play."""
 
-    def show(self, sight: Sight) -> None: ...
+    def show(self, sight: Observation) -> None: ...
 
     def close(self) -> None: ...
 
@@ -36,9 +36,9 @@ class LineDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._due = 0.0
-        self._unshown: Sight | None = None
+        self._unshown: Observation | None = None
 
-    def show(self, sight: Sight) -> None:
+    def show(self, sight: Observation) -> None:
         self._unshown = sight
         if time.monotonic() >= self._due:
             self._print(sight)
@@ -48,7 +48,7 @@ class LineDisplay:
         if self._unshown is not None:
             self._print(self._unshown)
 
-    def _print(self, sight: Sight) -> None:
+    def _print(self, sight: Observation) -> None:
         self._unshown = None
         self._due = time.monotonic() + LINE_SECONDS
         self._say(
@@ -76,7 +76,7 @@ class LiveDisplay:
         self._live = Live(self._progress, console=console, refresh_per_second=8)
         self._live.start()
 
-    def show(self, sight: Sight) -> None:
+    def show(self, sight: Observation) -> None:
         self._progress.update(self._task, completed=sight.played.sent)
         self._events.extend(sight.events[-SHOWN_EVENTS:])
         waiting = Text(f"in the hub: {_waiting(sight)}", style="dim")
@@ -87,7 +87,7 @@ class LiveDisplay:
         self._live.stop()
 
 
-def _picture(sight: Sight) -> Table:
+def _picture(sight: Observation) -> Table:
     table = Table(box=None, padding=(0, 2))
     table.add_column("audience")
     table.add_column("members", justify="right")
@@ -99,7 +99,7 @@ def _picture(sight: Sight) -> Table:
     return table
 
 
-def _received(sight: Sight, account: str, audience: str | None = None) -> str:
+def _received(sight: Observation, account: str, audience: str | None = None) -> str:
     counted = {"add": 0, "remove": 0}
     for (told, about, operation), number in sight.changes.items():
         if told == account and audience in {None, about}:
@@ -107,6 +107,6 @@ def _received(sight: Sight, account: str, audience: str | None = None) -> str:
     return f"+{counted['add']:,} −{counted['remove']:,}"
 
 
-def _waiting(sight: Sight) -> str:
+def _waiting(sight: Observation) -> str:
     stages = ((name.replace("_", " "), number) for name, number in sight.pipeline.items() if number)
     return ", ".join(f"{name} {number:,}" for name, number in stages) or "quiet"

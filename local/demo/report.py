@@ -6,11 +6,10 @@ from rich.console import Console
 from rich.table import Table
 
 from local.demo.audiences import AUDIENCES
-from local.demo.effects import Effects
-from local.demo.expectations import Expected
+from local.demo.latency import LatencyTracker
 from local.demo.platforms import PLATFORMS
-from local.demo.players import Played
-from local.demo.verdict import Verdict
+from local.demo.players import PlayProgress
+from local.demo.verdict import Expected, Verdict
 
 MEASURED = (
     "Latency: from the sender having its answer (so it was committed) to the platform applying the change, "
@@ -20,12 +19,12 @@ MEASURED = (
 
 def report(
     console: Console,
-    played: Played,
+    played: PlayProgress,
     sizes: dict[str, int],
     expected: Expected,
     changes: Counter[tuple[str, str, str]],
     verdict: Verdict,
-    effects: Effects,
+    effects: LatencyTracker,
 ) -> None:
     rate = played.sent / played.seconds if played.seconds else 0.0
     accepted = f"Accepted: {played.sent:,} requests in {played.seconds:.0f} s, {rate:,.0f} a second"
@@ -42,7 +41,7 @@ def report(
     console.print(MEASURED, style="dim", highlight=False, soft_wrap=True)
 
 
-def _accepted(played: Played) -> Table:
+def _accepted(played: PlayProgress) -> Table:
     table = _table("what", "status", right=["requests"])
     for (kind, name), number in sorted(played.answers.items()):
         table.add_row(kind, name, f"{number:,}")
@@ -73,7 +72,7 @@ def _received(changes: Counter[tuple[str, str, str]], verdict: Verdict) -> Table
     return table
 
 
-def _latency(effects: Effects) -> Table:
+def _latency(effects: LatencyTracker) -> Table:
     table = _table("platform", right=["changes timed", "p50", "p99"])
     for platform in PLATFORMS:
         found = effects.percentiles(platform.account)

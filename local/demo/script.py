@@ -16,13 +16,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from local.demo.audiences import History
-from local.demo.configuration import Configuration, SyncParty
+from local.demo.audiences import PurchaseHistory
+from local.demo.configuration import DemoConfiguration, SyncParty
+from local.demo.platforms import Visitor
 from local.demo.purchases import Purchase
-from local.demo.visitors import Visitor
 
 
-class Kind(StrEnum):
+class StepKind(StrEnum):
     PURCHASE = "purchases"
     VISIT = "page views"
     SYNC = "user syncs"
@@ -35,7 +35,7 @@ class Step:
     `request` makes its bytes when it is sent: a signed sync bears its own time.
     """
 
-    kind: Kind
+    kind: StepKind
     customer: str
     request: Callable[[], bytes]
     at: int
@@ -44,10 +44,10 @@ class Step:
 
 
 def steps_of(
-    purchases: Sequence[Purchase], visitors: Mapping[str, Visitor], configuration: Configuration
+    purchases: Sequence[Purchase], visitors: Mapping[str, Visitor], configuration: DemoConfiguration
 ) -> list[Step]:
     steps: list[Step] = []
-    histories: dict[str, History] = defaultdict(History)
+    histories: dict[str, PurchaseHistory] = defaultdict(PurchaseHistory)
     for purchase in purchases:
         history = histories[purchase.customer]
         history.bought(purchase.at, purchase.cents)
@@ -55,19 +55,19 @@ def steps_of(
         if visitor is not None and visitor.purchase == history.orders:
             steps += _visit(purchase.customer, purchase.at - visitor.lead, visitor, configuration)
         request = _constant(purchase_request(purchase, history, configuration))
-        steps.append(Step(Kind.PURCHASE, purchase.customer, request, purchase.at, purchase.cents))
+        steps.append(Step(StepKind.PURCHASE, purchase.customer, request, purchase.at, purchase.cents))
     return sorted(steps, key=attrgetter("at"))
 
 
-def _visit(customer: str, at: int, visitor: Visitor, configuration: Configuration) -> Iterator[Step]:
-    yield Step(Kind.VISIT, customer, _constant(_page_view(customer, at, visitor, configuration)), at)
+def _visit(customer: str, at: int, visitor: Visitor, configuration: DemoConfiguration) -> Iterator[Step]:
+    yield Step(StepKind.VISIT, customer, _constant(_page_view(customer, at, visitor, configuration)), at)
     for party in configuration.parties:
         platform_id = visitor.platform_ids.get(party.platform.account)
         if platform_id is not None:
-            yield Step(Kind.SYNC, customer, _sync(party, platform_id, visitor), at, party=party)
+            yield Step(StepKind.SYNC, customer, _sync(party, platform_id, visitor), at, party=party)
 
 
-def purchase_request(purchase: Purchase, history: History, configuration: Configuration) -> bytes:
+def purchase_request(purchase: Purchase, history: PurchaseHistory, configuration: DemoConfiguration) -> bytes:
     """Server to server (000_04183e87f3949684.txt): raw JSON, numbers as numbers, running totals."""
     data = {
         "UserId": purchase.customer,
@@ -81,7 +81,7 @@ def purchase_request(purchase: Purchase, history: History, configuration: Config
     return request_bytes("POST", target, body=msgspec.json.encode(data))
 
 
-def _page_view(customer: str, at: int, visitor: Visitor, configuration: Configuration) -> bytes:
+def _page_view(customer: str, at: int, visitor: Visitor, configuration: DemoConfiguration) -> bytes:
     data = quote(msgspec.json.encode({"UserId": customer}).decode())
     target = f"/dp?m={configuration.customer}&id={configuration.pixel}&t=gif&_check=1&at={at}&data={data}"
     return request_bytes("GET", target, cookie=f"dmpuid={visitor.cookie}")

@@ -4,7 +4,7 @@
 them to a supervisor that has `claimed` the home, `erase` deletes their data.
 """
 
-from local.embedded.claim import HomeInUseError, claimed
+from local.embedded.home_lock import HomeInUseError, claimed
 from local.embedded.services import Services, addresses, process_specs
 from local.embedded.session import erase, session
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from local.embedded.binaries import postgres_binaries
-from local.embedded.occupants import Occupants
+from local.embedded.leftovers import LeftoverProcesses
 from local.embedded.places import Places
 from local.supervisor.child import ProcessSpec
 
@@ -78,7 +78,7 @@ def postgres_spec(places: Places, ready: Callable[[], bool]) -> ProcessSpec:
         death_signal=signal.SIGINT,
         stop_rank=2,
         stop_seconds=3.0,
-        may_start=partial(_may_start, data, Occupants("postgres", data, signal.SIGINT)),
+        may_start=partial(_may_start, data, LeftoverProcesses("postgres", data, signal.SIGINT)),
         ready=ready,
     )
 
@@ -105,7 +105,7 @@ def _quoted(folder: Path) -> str:
     return '"' + str(folder).replace('"', '""') + '"'
 
 
-def _may_start(data: Path, occupants: Occupants) -> bool:
+def _may_start(data: Path, occupants: LeftoverProcesses) -> bool:
     """Once nobody works in the folder, a pid file in it is a dead server's, whoever has that pid today."""
     if not occupants.gone():
         return False

@@ -7,7 +7,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from local.embedded.binaries import redis_server
-from local.embedded.occupants import Occupants
+from local.embedded.leftovers import LeftoverProcesses
 from local.embedded.places import Places
 from local.supervisor.child import ProcessSpec
 
@@ -36,7 +36,7 @@ def redis_spec(places: Places, ready: Callable[[], bool]) -> ProcessSpec:
         death_signal=signal.SIGTERM,
         stop_rank=1,
         stop_seconds=1.0,
-        may_start=Occupants("redis-server", folder, signal.SIGTERM).gone,
+        may_start=LeftoverProcesses("redis-server", folder, signal.SIGTERM).gone,
         ready=ready,
     )
 

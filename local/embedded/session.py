@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from core.environment import Environment
 from local.embedded import postgres, redis
-from local.embedded.claim import HomeInUseError, as_guest, claimed, without_guests
+from local.embedded.home_lock import HomeInUseError, as_guest, claimed, without_guests
 from local.embedded.services import Services, addresses, places_of, process_specs
 from local.supervisor.supervisor import Supervisor
 

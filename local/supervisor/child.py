@@ -1,16 +1,40 @@
-"""What a supervised process is, and how one is started."""
+"""What a supervised process is, how one is started, and how a group of them is stopped."""
 
+import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import IO
 
-from local.supervisor.parent_death import die_with_parent
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: not between fork and exec
+
+
+def die_with_parent(death_signal: signal.Signals = signal.SIGTERM, parent: int | None = None) -> None:
+    """Let the kernel send `death_signal` to this process when its parent ends, or now if it has already.
+
+    `parent` is the expected parent's pid; by default `multiprocessing`'s, where that started this process.
+    Survives exec, is not inherited by children, and is lost when the process changes its user.
+    """
+    if _libc is None:
+        return
+    _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    expected = parent if parent is not None else _multiprocessing_parent()
+    if expected is not None and os.getppid() != expected:
+        os.kill(os.getpid(), death_signal)
+
+
+def _multiprocessing_parent() -> int | None:
+    parent = parent_process()
+    return parent.pid if parent is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +99,27 @@ def _popen(spec: ProcessSpec, output: IO[bytes] | int) -> subprocess.Popen[bytes
         # after the change of user, which would undo it; the supervisor has one thread, so this is safe
         preexec_fn=partial(die_with_parent, spec.death_signal, os.getpid()),  # noqa: PLW1509
     )
+
+
+Running = tuple[ProcessSpec, subprocess.Popen[bytes]]
+
+
+def stop_all(running: Sequence[Running]) -> None:
+    """Signal all of them at once, wait for each until its `stop_seconds` are over, then kill what is left."""
+    began = time.monotonic()
+    for spec, process in running:
+        if process.poll() is None:
+            process.send_signal(spec.stop_signal)
+    for spec, process in running:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, began + spec.stop_seconds - time.monotonic()))
+    for _spec, process in running:
+        _kill_session(process)
+
+
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the process and of the group that it leads, and reap it."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

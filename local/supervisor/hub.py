@@ -8,8 +8,7 @@ from pathlib import Path
 
 from core.environment import Environment
 from local import embedded
-from local.supervisor.ports import HOST, choose_ports
-from local.supervisor.programs import HubPlan, HubPrograms, programs_of
+from local.supervisor.programs import HOST, HubPlan, HubPrograms, choose_ports, programs_of
 from local.supervisor.signals import Signals
 from local.supervisor.supervisor import StopRequestedError, Supervisor
 

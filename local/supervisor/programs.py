@@ -1,14 +1,45 @@
-"""The programs that make up a hub and how each is called."""
+"""The programs that make up a hub, how each is called, and the ports of the two doors."""
 
 import http.client
 import os
+import socket
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
 
 from core.environment import DEFAULT_EDGE_URL, IS_CHECKOUT, PROJECT_ROOT, Environment
 from local.supervisor.child import ProcessSpec
-from local.supervisor.ports import HOST
+
+HOST = "127.0.0.1"
+
+
+class PortTakenError(Exception):
+    """Something else listens on a port."""
+
+
+def choose_ports(host: str, *wanted: int) -> list[int]:
+    """The wanted ports, 0 replaced by a free one; PortTakenError where another program listens.
+
+    Asked before anything starts: doors share ports (SO_REUSEPORT), so two hubs would share one silently.
+    """
+    sockets = [_bound(host, port) for port in wanted]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    result = socket.socket(family, socket.SOCK_STREAM)
+    result.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        result.bind((host, port))
+    except OSError as error:
+        result.close()
+        raise PortTakenError(f"port {port} of {host} cannot be used: {error.strerror}") from None
+    return result
+
 
 _CELERY = ("-m", "celery", "-A", "dmphub", "worker", "--loglevel", "WARNING")
 _ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers need not know each other

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 from operator import attrgetter
 
-from local.supervisor.child import ProcessSpec, spawn
-from local.supervisor.stopping import stop_all
+from local.supervisor.child import ProcessSpec, spawn, stop_all
 
 FREQUENCY_SECONDS = 0.05
 SHORT_LIFE_SECONDS = 1.0

@@ -10,8 +10,8 @@ from audiences.models import Audience
 from audiences.services import resume_audience
 from core.database import connect
 from local.synthetic.loading import Loader
-from local.synthetic.people import BLOCK, Person, Setting, people
-from local.synthetic.seed_customer import furnish
+from local.synthetic.people import BLOCK, Person, PopulationSettings, people
+from local.synthetic.seed_customer import seed_customer
 
 AT_ONCE = 8 * BLOCK  # people of one round: twice as many are in memory, in about 300 MB
 
@@ -30,13 +30,13 @@ def generate(m: int, count: int, seed: int, day: date, progress: Callable[[int],
     """The first `count` people of a seed, as of the end of `day`; `progress` is told how many more are done.
 
     People who are there already stay as they are, so that a run that was ended can be run again. Raises
-    `Unsuitable`.
+    `UnsuitableCustomerError`.
     """
-    house = furnish(m)
-    setting = Setting(m, seed, house.user_key, house.pixels, day)
+    customer = seed_customer(m)
+    setting = PopulationSettings(m, seed, customer.user_key, customer.pixels, day)
     connection = connect(durable=False)
     try:
-        loader = Loader(connection, setting, house.platforms)
+        loader = Loader(connection, setting, customer.platforms)
         for gathered in _ahead(setting, count):
             loader.load(gathered)
             progress(len(gathered))
@@ -46,7 +46,7 @@ def generate(m: int, count: int, seed: int, day: date, progress: Callable[[int],
     return Generated(loader.loaded, _rebuild(m))
 
 
-def _ahead(setting: Setting, count: int) -> Iterator[list[Person]]:
+def _ahead(setting: PopulationSettings, count: int) -> Iterator[list[Person]]:
     """The next people are made while the database is busy with those before."""
     with ThreadPoolExecutor(1) as maker:
         following = maker.submit(_gather, setting, 0, min(count, AT_ONCE))
@@ -56,7 +56,7 @@ def _ahead(setting: Setting, count: int) -> Iterator[list[Person]]:
             yield gathered
 
 
-def _gather(setting: Setting, first: int, last: int) -> list[Person]:
+def _gather(setting: PopulationSettings, first: int, last: int) -> list[Person]:
     """`first` begins a block."""
     blocks = range(first // BLOCK, -(-last // BLOCK))
     return [person for block in blocks for person in people(setting, block) if person.number < last]

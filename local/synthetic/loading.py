@@ -14,7 +14,7 @@ from core import buckets
 from core.arrays import Ints, SmallInts, Texts, Times, columns
 from core.buckets import try_lock
 from core.database import Connection
-from local.synthetic.people import Person, Setting
+from local.synthetic.people import Person, PopulationSettings
 from profiles.user_counts import COUNT as COUNT_KNOWN
 from usersync.user_counts import COUNT as COUNT_MAPPED
 
@@ -45,7 +45,7 @@ Fill = Callable[[Cursor[Any], set[int]], object]
 class Loader:
     """Puts people where they belong, those that are there already left as they are."""
 
-    def __init__(self, connection: Connection, setting: Setting, platforms: Sequence[int]) -> None:
+    def __init__(self, connection: Connection, setting: PopulationSettings, platforms: Sequence[int]) -> None:
         self._connection = connection
         self._customer = setting.customer
         self._key = setting.key

@@ -9,16 +9,18 @@ from random import Random
 from typing import NamedTuple
 
 from core import buckets
-from local.synthetic.habits import DAY_SECONDS, HABITS, habits
 from local.synthetic.personas import (
     CATEGORIES,
+    DAY_SECONDS,
     DEVICES,
+    HABITS,
     PERSONA_SHARES,
     PERSONAS,
     PLACE_SHARES,
     PLACES,
     STREETS,
     Persona,
+    habits,
 )
 from profiles.models import Attribute
 
@@ -48,7 +50,7 @@ _DIMENSIONS = ("_geo_c", "_geo_t", "_devt", "_os", "cpid", "curr")
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class PopulationSettings:
     """Where the people are put. `user_key`: the attribute that holds the customer's own user id; `pixels`: those that
     see them; `day`: the last day on which anybody did anything."""
 
@@ -85,7 +87,7 @@ def user_id(key: bytes, number: int, bucket: int) -> str:
     return f"{text[:8]}-{text[8:12]}-4{text[12:15]}-a{text[15:18]}-{text[18:28]}{bucket:02x}"
 
 
-def people(setting: Setting, block: int) -> Iterator[Person]:
+def people(setting: PopulationSettings, block: int) -> Iterator[Person]:
     """The people of a block, from number `block` × `BLOCK` on."""
     maker = _Maker(setting, Random(f"{setting.seed}/{block}"))
     for number in range(block * BLOCK, (block + 1) * BLOCK):
@@ -93,7 +95,7 @@ def people(setting: Setting, block: int) -> Iterator[Person]:
 
 
 class _Maker:
-    def __init__(self, setting: Setting, draw: Random) -> None:
+    def __init__(self, setting: PopulationSettings, draw: Random) -> None:
         self._setting = setting
         self._random = draw.random
         self._gauss = draw.gauss
@@ -172,7 +174,7 @@ class _Maker:
         return f"{self._days[ago]}{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}+00"
 
 
-def _times(setting: Setting, *, ordered: bool) -> str:
+def _times(setting: PopulationSettings, *, ordered: bool) -> str:
     """When everything was set: `@` stands for the moment."""
     names = [name for name in (setting.user_key, *_TOP) if ordered or name != "LastOrderTime"]
     marks = [*(f"a:{name}" for name in names), *(f"d:{name}" for name in _DIMENSIONS)]

@@ -20,7 +20,7 @@ class UnsuitableCustomerError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class SyntheticCustomer:
     """`pixels`: those that see the people, the first of them nearly all; `platforms`: on which some are known."""
 
     customer: int
@@ -29,7 +29,7 @@ class House:
     platforms: list[int]
 
 
-def furnish(m: int) -> House:
+def seed_customer(m: int) -> SyntheticCustomer:
     """The customer, its oldest pixels (three new ones where it has none), and what people have as enabled attributes.
 
     Raises `UnsuitableCustomerError`.
@@ -42,7 +42,7 @@ def furnish(m: int) -> House:
         _check_user_key(user_key)
         _enable(customer, join_path(user_key.split(".")))
     platforms = Platform.objects.filter(customer=customer, enabled=True).order_by("pl")
-    return House(m, user_key, [pixel.pk for pixel in pixels], [platform.pk for platform in platforms])
+    return SyntheticCustomer(m, user_key, [pixel.pk for pixel in pixels], [platform.pk for platform in platforms])
 
 
 def _check_user_key(user_key: str) -> None:

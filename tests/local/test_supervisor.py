@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.supervisor.child import ProcessSpec
-from local.supervisor.ports import HOST, PortTakenError, choose_ports
+from local.supervisor.programs import HOST, PortTakenError, choose_ports
 from local.supervisor.supervisor import StartFailedError, StopRequestedError, Supervisor
 from tests.support import programs
 from tests.support.processes import alive

@@ -22,7 +22,7 @@ time.sleep(1000)
 """
 WITH_A_CHILD = """
 import multiprocessing, sys, time
-from local.supervisor.parent_death import die_with_parent
+from local.supervisor.child import die_with_parent
 def work():
     die_with_parent()
     time.sleep(1000)

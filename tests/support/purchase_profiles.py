@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from audiences.rules.subject import PlainSubject
-from local.demo.purchases import Entry, read_log
+from local.demo.purchases import LogEntry, read_log
 from lookalikes.scoring.fields import Field
 from lookalikes.scoring.reader import DAY_MS, reader
 from lookalikes.training.choosing import Candidates, choose
@@ -43,7 +43,7 @@ class Customers:
 def customers() -> Customers:
     entries = read_log(LOG)
     cut = (min(entry.day for entry in entries) - EPOCH).days + 7 * WEEKS
-    before: dict[str, list[Entry]] = {}
+    before: dict[str, list[LogEntry]] = {}
     later = set()
     for entry in entries:
         if (entry.day - EPOCH).days < cut:
@@ -54,7 +54,7 @@ def customers() -> Customers:
     return Customers([_profile(bought) for bought in before.values()], labels, cut * DAY_MS)
 
 
-def _profile(bought: list[Entry]) -> PlainSubject:
+def _profile(bought: list[LogEntry]) -> PlainSubject:
     days = [(entry.day - EPOCH).days for entry in bought]
     counts = {str(day): days.count(day) for day in days}
     seen = {"first": min(days) * DAY_MS, "last": max(days) * DAY_MS, "total": len(days), "days": counts}

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from core.environment import PROJECT_ROOT
-from local.demo.demonstration import Options, demonstrate
-from local.demo.failure import DemonstrationError
+from local.demo.demonstration import DemoOptions, demonstrate
+from local.demo.errors import DemonstrationError
 from local.embedded import HomeInUseError
 from local.supervisor.supervisor import StartFailedError
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             raise CommandError("--rate and --customers must be more than 0")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops what was started, as Ctrl-C does
         try:
-            verdict = demonstrate(settings.ENVIRONMENT, Options(log, customers, rate), _console())
+            verdict = demonstrate(settings.ENVIRONMENT, DemoOptions(log, customers, rate), _console())
         except (DemonstrationError, HomeInUseError, StartFailedError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:

@@ -45,14 +45,13 @@ class Command(BaseCommand):
         *,
         file: Path,
         pixel: int,
-        format: str | None,  # noqa: A002 (the option's name)
         dry_run: bool,
         at_once: bool,
         errors: Path | None,
-        **_: Any,
+        **options: Any,
     ) -> None:
         garbage.collect_rarely()
-        row = _import(file, pixel, format, dry_run=dry_run)
+        row = _import(file, pixel, options["format"], dry_run=dry_run)
         if row.position:
             self.stderr.write(f"going on after row {row.position:,}")
         try:

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from local.embedded import HomeInUseError
 from local.supervisor.hub import HubOptions, run_hub
-from local.supervisor.ports import PortTakenError
+from local.supervisor.programs import PortTakenError
 from local.supervisor.supervisor import StartFailedError
 
 

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from local.demo.connection import Answer, Connection, Repeats
+from local.demo.connection import EdgeAnswer, EdgeConnection, Retries
 
 OK = b"HTTP/1.1 200 OK\r\nX-DMP-Status: accepted\r\nContent-Length: 2\r\n\r\nab"
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nx-dmp-status: unavailable\r\ncontent-length: 0\r\n\r\n"
 REQUEST = b"GET /dp HTTP/1.1\r\n\r\n"
 
 
-def asked(answers: list[bytes], questions: int) -> tuple[list[Answer], Repeats, int]:
+def asked(answers: list[bytes], questions: int) -> tuple[list[EdgeAnswer], Retries, int]:
     """Ask a server that gives these answers in turn (an empty one: it hangs up); and how often it was connected to."""
     connected = 0
 
@@ -25,10 +25,10 @@ def asked(answers: list[bytes], questions: int) -> tuple[list[Answer], Repeats, 
             writer.write(answer)
         writer.close()
 
-    async def ask() -> tuple[list[Answer], Repeats]:
-        repeats = Repeats()
+    async def ask() -> tuple[list[EdgeAnswer], Retries]:
+        repeats = Retries()
         async with await _server(serve) as server:
-            connection = Connection("127.0.0.1", server.sockets[0].getsockname()[1], repeats)
+            connection = EdgeConnection("127.0.0.1", server.sockets[0].getsockname()[1], repeats)
             found = [await connection.ask(REQUEST) for _ in range(questions)]
             await connection.close()
         return found, repeats
@@ -44,12 +44,12 @@ async def _server(
 
 
 def test_ask__several_requests__share_a_connection() -> None:
-    assert asked([OK, OK, OK], 3) == ([Answer(200, "accepted")] * 3, Repeats(), 1)
+    assert asked([OK, OK, OK], 3) == ([EdgeAnswer(200, "accepted")] * 3, Retries(), 1)
 
 
 def test_ask__503__is_asked_again_and_counted() -> None:
-    assert asked([BUSY, OK], 1) == ([Answer(200, "accepted")], Repeats(refused=1), 1)
+    assert asked([BUSY, OK], 1) == ([EdgeAnswer(200, "accepted")], Retries(refused=1), 1)
 
 
 def test_ask__no_answer__is_asked_again_on_another_connection_and_counted() -> None:
-    assert asked([b"", OK], 1) == ([Answer(200, "accepted")], Repeats(unanswered=1), 2)
+    assert asked([b"", OK], 1) == ([EdgeAnswer(200, "accepted")], Retries(unanswered=1), 2)

@@ -17,9 +17,9 @@ import requests
 from core.environment import PROJECT_ROOT
 from dmphub.management.commands.demo import LOG
 from local import embedded
-from local.demo.expectations import expected_at, histories_of
+from local.demo.platforms import visitors_among
 from local.demo.purchases import moved_to, read_log
-from local.demo.visitors import visitors_among
+from local.demo.verdict import expected_at, histories_of
 from tests.local.conftest import MakeEnvironment, environment_of
 from tests.support.processes import processes_of
 

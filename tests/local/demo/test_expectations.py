@@ -5,10 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from local.demo.expectations import Expected, expected_at, histories_of
+from local.demo.platforms import Visitor
 from local.demo.purchases import DAY_SECONDS, Purchase
-from local.demo.verdict import verdict
-from local.demo.visitors import Visitor
+from local.demo.verdict import Expected, expected_at, histories_of, verdict
 
 NOW = int(datetime(2026, 3, 10, tzinfo=UTC).timestamp())
 BROWSER = Visitor(UUID(int=1, version=4), 1, 0, {"northwind-ads": "nw-1", "contoso-social": "cs-1"})

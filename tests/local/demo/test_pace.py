@@ -1,11 +1,11 @@
 import asyncio
 import time
 
-from local.demo.pace import Pace
+from local.demo.players import PlayClock
 
 
 def test_reach__a_request__returns_when_it_is_due_and_not_before() -> None:
-    pace = Pace(rate=100)
+    pace = PlayClock(rate=100)
     pace.begin()
     began = time.monotonic()
 
@@ -24,7 +24,7 @@ def test_adapt__more_waits_than_a_seconds_worth__time_stands_still_until_less_do
         await asyncio.wait_for(due, 10)
         return reached_while_held
 
-    pace = Pace(rate=100)
+    pace = PlayClock(rate=100)
     pace.begin()
 
     assert asyncio.run(play()) is False

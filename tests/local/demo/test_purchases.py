@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from local.demo.platforms import visitors_among
 from local.demo.purchases import Purchase, moved_to, read_log
-from local.demo.visitors import visitors_among
 
 LOG = """\
  customer_id  date number_of_cds  dollar_value

@@ -12,7 +12,7 @@ from core import buckets
 from core.buckets import BUCKET_LOCKS
 from core.database import connect
 from local.synthetic import generation, people
-from local.synthetic.people import Setting
+from local.synthetic.people import PopulationSettings
 from profiles.models import Attribute, Identity, Profile
 from profiles.state import DAY_MS
 from profiles.user_counts import known_users
@@ -112,7 +112,7 @@ def test_same_seed__again__adds_nothing_and_a_larger_count_only_the_rest(shop: S
 
 
 def test_same_seed__in_an_empty_hub__makes_the_same_people_and_another_seed_makes_others() -> None:
-    one, other = (Setting(1, seed, "UserId", [1, 2], DAY) for seed in (1, 2))
+    one, other = (PopulationSettings(1, seed, "UserId", [1, 2], DAY) for seed in (1, 2))
 
     assert list(people.people(one, 3)) == list(people.people(one, 3))
     assert {p.user_id for p in people.people(one, 0)}.isdisjoint(p.user_id for p in people.people(other, 0))

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from local.demo.audiences import History, memberships
-from local.demo.script import Kind, Step
-from local.demo.visitors import Visitor
+from local.demo.audiences import PurchaseHistory, memberships
+from local.demo.platforms import Visitor
+from local.demo.script import Step, StepKind
 
 
-class Change(NamedTuple):
+class SegmentChange(NamedTuple):
     """`operation` is "add" or "remove"."""
 
     account: str
@@ -32,26 +32,26 @@ class Percentiles:
     p99: float
 
 
-class Effects:
+class LatencyTracker:
     """Follows the play: `accepted` after each answer, `arrived` for each change a platform applied."""
 
     def __init__(self, visitors: Mapping[str, Visitor]) -> None:
         self._visitors = visitors
-        self._histories: dict[str, History] = defaultdict(History)
+        self._histories: dict[str, PurchaseHistory] = defaultdict(PurchaseHistory)
         self._synced: dict[str, list[str]] = defaultdict(list)
-        self._caused: dict[Change, float] = {}
+        self._caused: dict[SegmentChange, float] = {}
         self._took: dict[str, list[float]] = defaultdict(list)
 
     def accepted(self, step: Step, now: float) -> None:
         """`now` in unix seconds. The steps of one customer come in their order."""
         history = self._histories[step.customer]
         before = memberships(history, now)
-        if step.kind is Kind.SYNC and step.party is not None:
+        if step.kind is StepKind.SYNC and step.party is not None:
             account = step.party.platform.account
             self._synced[step.customer].append(account)
             self._cause(step.customer, [account], before, "add", now)
             return
-        if step.kind is Kind.PURCHASE:
+        if step.kind is StepKind.PURCHASE:
             history.bought(step.at, step.cents)
         else:
             history.saw(step.at)
@@ -59,7 +59,7 @@ class Effects:
         self._cause(step.customer, accounts, after - before, "add", now)
         self._cause(step.customer, accounts, before - after, "remove", now)
 
-    def arrived(self, change: Change, at: float) -> float | None:
+    def arrived(self, change: SegmentChange, at: float) -> float | None:
         """The change's latency in seconds; None where no request of the play is known to have caused it."""
         caused_at = self._caused.pop(change, None)
         if caused_at is None:
@@ -77,4 +77,4 @@ class Effects:
         for account in accounts:
             platform_id = self._visitors[customer].platform_ids[account]
             for audience in audiences:
-                self._caused[Change(account, audience, operation, platform_id)] = now
+                self._caused[SegmentChange(account, audience, operation, platform_id)] = now

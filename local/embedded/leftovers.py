@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @dataclass(slots=True)
-class Occupants:
+class LeftoverProcesses:
     """The processes of one program whose working folder is `folder`; only for who holds the home's lock.
 
     They are known by their working folder, not by a pid in a file, which may be another process's by now.

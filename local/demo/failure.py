@@ -1,5 +1,0 @@
-"""What ends a demonstration before its verdict."""
-
-
-class DemonstrationError(Exception):
-    """It cannot go on; the message says why."""
