@@ -20,9 +20,9 @@ from api.strict import unknown_parameters
 from api.uploads import NDJSON, Read, a_place, reader
 from core.errors import InputTooLargeError
 from pipeline.imports import files, services
+from pipeline.imports.errors import ImportStateError, UnreadableFileError
 from pipeline.imports.files import draft_of
 from pipeline.imports.opening import format_of
-from pipeline.imports.row_errors import UnreadableFileError
 from pipeline.models import Import
 from profiles.models import Pixel
 
@@ -100,7 +100,7 @@ class ImportViewSet(Readable[Import]):
         row = self.get_object()
         try:
             change(row)
-        except services.UnsuitableFileError as why:
+        except ImportStateError as why:
             raise ConflictError(str(why)) from None
         return Response(self.get_serializer(row).data)
 

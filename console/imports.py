@@ -21,8 +21,8 @@ from console.fields import choose_row
 from console.logs import paginate
 from core.errors import InputTooLargeError
 from pipeline.imports import files, services
+from pipeline.imports.errors import ImportStateError, UnreadableFileError
 from pipeline.imports.opening import format_of
-from pipeline.imports.row_errors import UnreadableFileError
 from pipeline.models import Import
 from profiles.models import Pixel
 
@@ -105,7 +105,7 @@ def _change(request: HttpRequest) -> HttpResponse:
         try:
             change(row)
             messages.success(request, f"The import of {row.name} {said}.")
-        except services.UnsuitableFileError as why:
+        except ImportStateError as why:
             messages.error(request, f"{row.name}: {why}.")
     return HttpResponseRedirect(request.get_full_path())
 

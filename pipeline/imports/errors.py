@@ -1,14 +1,51 @@
-"""What is wrong with a file's rows, in a file: `{"row", "message"}` a line, as valid as its import says."""
+"""What can be wrong with a file of profiles, and the file that lists its bad rows.
+
+Messages name places, never what stands there: it may be personal data.
+"""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-MOST_BYTES = 64 * 1024 * 1024  # more are counted, but not listed
+MOST_BYTES = 64 * 1024 * 1024  # further bad rows are counted, but not listed
+
+RowErrors = list[tuple[int, str]]
+"""Bad rows: the row's number, and what is wrong with it."""
+
+
+class BadRowError(ValueError):
+    """The row cannot be used; the message says why."""
+
+
+class UnreadableFileError(ValueError):
+    """The file cannot be read, or not further. What was stored stays."""
+
+
+class ImportStoppedError(Exception):
+    """The import was cancelled, has ended, or another process works on it."""
+
+
+class ImportStateError(ValueError):
+    """The import is not in a state in which that can be done; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """Stands in the place of a row that the file's format does not let us read."""
+
+    message: str
+
+    def error(self) -> BadRowError:
+        return BadRowError(self.message)
 
 
 class ErrorFile:
-    """Begins where the import's last committed batch left it: what was written after that is not valid."""
+    """The bad rows of one import: one JSON object `{"row", "message"}` a line.
+
+    Opening it cuts off whatever follows the first `valid` bytes: that was written after the last committed batch, and
+    those rows will be read again.
+    """
 
     def __init__(self, path: Path, valid: int) -> None:
         path.touch(mode=0o600)
@@ -16,9 +53,9 @@ class ErrorFile:
         self._file.truncate(valid)
         self._file.seek(0, 2)
 
-    def write(self, faults: list[tuple[int, str]]) -> int:
-        """Add (row, message)s; answers the size of the file, which is on its way to the disk."""
-        for row, message in faults:
+    def write(self, errors: RowErrors) -> int:
+        """Add bad rows. Returns the size of the file, whose content is then with the operating system."""
+        for row, message in errors:
             if self._file.tell() < MOST_BYTES:
                 self._file.write(json.dumps({"row": row, "message": message}, ensure_ascii=False).encode() + b"\n")
         self._file.flush()

@@ -1,7 +1,7 @@
-"""Where the files of imports lie: uploads until they are done with, and what was wrong with their rows.
+"""Where the files of imports lie: uploads, and the lists of bad rows.
 
-All of them are in one folder of the home, which the console and the importer share. None outlives its use:
-uploads go when their import ends, errors after `ERRORS_KEPT`.
+All of them are in one folder of the hub's home, which the console and the importer share. None is kept longer than it
+is needed: an upload is deleted when its import ends, a list of bad rows after `ERRORS_KEPT`.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ _NAME = re.compile(r"(\d+)\.(data|errors)")
 
 
 def folder() -> Path:
-    """For the hub's own eyes: mode 0700."""
+    """Returns the folder, which only the hub's own user can read (mode 0700)."""
     home: Path = settings.ENVIRONMENT.home
     place = home / "imports"
     place.mkdir(mode=0o700, exist_ok=True)
@@ -40,12 +40,12 @@ def folder() -> Path:
 
 
 def errors_file(import_id: int) -> Path:
-    """NDJSON: `{"row", "message"}`."""
+    """Returns the list of bad rows: NDJSON, `{"row", "message"}` a line."""
     return folder() / f"{import_id}.errors"
 
 
 def kept_file(import_id: int) -> Path:
-    """The upload."""
+    """Returns where an upload lies."""
     return folder() / f"{import_id}.data"
 
 
@@ -85,7 +85,7 @@ def draft_of(chunks: Iterable[bytes]) -> Iterator[Path]:
 
 
 def fingerprint(path: Path) -> str:
-    """Of a file's place, size, time of change and beginning: another for one that was changed."""
+    """Returns a hash of the file's path, size, time of change and beginning. A changed file has another one."""
     stat = path.stat()
     digest = hashlib.sha256(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode())
     with path.open("rb") as file:
@@ -94,13 +94,15 @@ def fingerprint(path: Path) -> str:
 
 
 def forget_data(row: Import) -> None:
-    """Delete the upload of an import that is done with; a file that is not ours stays."""
+    """Delete the upload of an import that has ended. A file that the hub does not own stays."""
     if row.kept:
         kept_file(row.pk).unlink(missing_ok=True)
 
 
 def forget_ended(customer: int) -> int:
-    """Delete every file of the customer's imports that have ended, errors too; answers of how many imports.
+    """Delete every file of the customer's imports that have ended, lists of bad rows too.
+
+    Returns the number of imports that had files.
 
     For the erasure of a user: a file may hold the user's rows. Imports under way keep theirs until they end.
     """
@@ -109,7 +111,7 @@ def forget_ended(customer: int) -> int:
 
 
 def sweep(now: datetime) -> None:
-    """Delete what has been kept long enough, and what belongs to nothing."""
+    """Delete the files that have been kept long enough, and those that belong to no import."""
     stale = Import.objects.filter(kept=True, dry_run=True, status=Status.DONE, finished_at__lt=now - UNSTARTED_KEPT)
     stale.update(status=Status.CANCELLED)
     numbered = {path: int(found[1]) for path in folder().iterdir() if (found := _NAME.fullmatch(path.name))}

@@ -1,4 +1,4 @@
-"""A file's bytes, unpacked where it is gzip, with how far they have been read."""
+"""Opening a file of profiles: its format by its name, its bytes unpacked if they are gzip, and how far it is read."""
 
 import gzip
 import io
@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from pipeline.imports.row_errors import UnreadableFileError
+from pipeline.imports.errors import UnreadableFileError
 from pipeline.models import Import
 
 GZIP = b"\x1f\x8b"
@@ -29,8 +29,8 @@ _ENDINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """`file`: what it holds; `raw`: the file itself, whose position is the progress."""
+class OpenedFile:
+    """`file` holds the unpacked bytes; `raw` is the file on the disk, whose position shows the progress."""
 
     file: io.BufferedReader
     raw: io.BufferedReader
@@ -41,7 +41,7 @@ class Opened:
 
 
 def format_of(name: str) -> str:
-    """The format that a file's name says, `.gz` or not. UnreadableFileError for none."""
+    """Returns the format that a file's name says, with or without `.gz`. Raises UnreadableFileError."""
     ending = Path(name.lower().removesuffix(".gz")).suffix
     if ending not in _ENDINGS:
         raise UnreadableFileError("the name does not say what it is: .csv, .ndjson or .parquet, each also .gz")
@@ -49,25 +49,24 @@ def format_of(name: str) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Opened]:
-    """The file, unpacked as it is read. UnreadableFileError where it cannot be, also later."""
+def opened(path: Path) -> Iterator[OpenedFile]:
+    """Opens the file; it is unpacked as it is read. Raises UnreadableFileError, also while the file is being read."""
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == GZIP
             raw.seek(0)
             file = gzip.GzipFile(fileobj=raw) if packed else raw
-            yield Opened(io.BufferedReader(file, BUFFER) if packed else raw, raw)
+            yield OpenedFile(io.BufferedReader(file, BUFFER) if packed else raw, raw)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise UnreadableFileError("the gzip stream is broken or cut off") from None
     except OSError as error:
-        raise UnreadableFileError(
-            f"it, or a file beside it, cannot be used: {error.strerror or type(error).__name__}"
-        ) from None
+        reason = error.strerror or type(error).__name__
+        raise UnreadableFileError(f"it, or a file beside it, cannot be used: {reason}") from None
 
 
 @contextmanager
-def seekable(opening: Opened, folder: Path) -> Iterator[IO[bytes]]:
-    """What can only be read out of order, unpacked on the disk first."""
+def seekable(opening: OpenedFile, folder: Path) -> Iterator[IO[bytes]]:
+    """Returns a file that can be read out of order: a packed one is first unpacked to a temporary file in `folder`."""
     if opening.file is opening.raw:
         yield opening.raw
         return

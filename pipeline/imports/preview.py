@@ -1,6 +1,6 @@
 """A dry run: what an import would change, found out without changing anything.
 
-Whose rows they are is gathered in a temporary table, so that neither memory nor the file's size matters.
+The names of the users are gathered in a temporary table, so that the file may be larger than the memory.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from psycopg import Cursor
 from core import buckets
 from core.arrays import SmallInts, Texts, columns
 from core.database import Connection
-from pipeline.imports.rows import Row
+from pipeline.imports.rows import ImportRow
 from profiles.models import Attribute
 from profiles.paths import join_path, split_path
 
@@ -33,7 +33,7 @@ DEEPEST = 8
 
 @dataclass(slots=True)
 class Preview:
-    """What the good rows of one import say. `customer`: whose users they are."""
+    """Looks at the good rows of one import for a customer."""
 
     connection: Connection
     customer: int
@@ -44,8 +44,8 @@ class Preview:
         self.connection.execute(TABLE)
         self.connection.execute(EMPTY)
 
-    def look(self, cursor: Cursor[Any], rows: list[Row]) -> None:
-        """Take note of a batch."""
+    def look(self, cursor: Cursor[Any], rows: list[ImportRow]) -> None:
+        """Look at the rows of a batch."""
         names = {(_bucket(row), *row.names) for row in rows}
         cursor.execute(GATHER, columns((SmallInts, Texts, Texts), sorted(names)))
         for row in rows:
@@ -65,15 +65,15 @@ class Preview:
             elif len(self._paths) < MOST_PATHS:
                 self._paths.add(keys)
 
-    def report(self, rows: int, good: int, bad: int) -> str:
-        """As JSON: `rows` with something in them, users that are `new` and `known`, attributes that would appear."""
+    def report(self, *, good: int, bad: int) -> str:
+        """Returns the report as JSON: how many rows are not empty, which users and attributes are new or known."""
         users, known = self.connection.execute(USERS, {"customer": self.customer}).fetchone() or (0, 0)
         there = {
             split_path(path)
             for path in Attribute.objects.filter(customer_id=self.customer).values_list("path", flat=True)
         }
         found = {
-            "rows": rows,
+            "rows": good + bad,
             "good": good,
             "bad": bad,
             "new_users": users - known,
@@ -84,6 +84,6 @@ class Preview:
         return msgspec.json.encode(found).decode()
 
 
-def _bucket(row: Row) -> int:
+def _bucket(row: ImportRow) -> int:
     kind, value = row.names
     return row.bucket if kind == "uuid" else buckets.of_value(value)

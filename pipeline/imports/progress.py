@@ -1,4 +1,7 @@
-"""How far an import is: kept in its row, changed in the transaction that appends the rows it has read."""
+"""How far an import has come: the `position` in its row.
+
+It changes in the same transaction that appends the rows to the inbox. So whatever is killed, each row is stored once.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +10,7 @@ from psycopg import Cursor
 
 from core import clock
 from core.database import Connection
-from pipeline.imports.row_errors import ImportStoppedError
+from pipeline.imports.errors import ImportStoppedError
 
 IMPORT_LOCKS = 0x696D70  # the hub's class of advisory locks for imports
 CLAIM = "SELECT pg_try_advisory_lock(%s, %s)"
@@ -19,8 +22,9 @@ ADVANCE = """
 UPDATE import SET position = %s, stored = %s, errors = %s, errors_bytes = %s, read = %s
 WHERE id = %s AND status = 'running' AND position = %s
 """
-# with it all that was committed before: the file may go
+# commits for good, with all that was committed before: afterwards the file may be deleted
 DURABLE = "SET LOCAL synchronous_commit = on"
+START_AGAIN = "UPDATE import SET position = 0, stored = 0, errors = 0, errors_bytes = 0 WHERE id = %s"
 END = """
 UPDATE import SET status = %(status)s, error = %(error)s, report = %(report)s::jsonb, finished_at = %(at)s,
     read = CASE WHEN %(done)s THEN size ELSE read END
@@ -28,10 +32,10 @@ WHERE id = %(id)s AND status = 'running'
 """
 
 
-class Progress:
-    """Of one import, in the hands of one process: a lock of its connection sees to that.
+class ImportProgress:
+    """The progress of one import, which only one process can have: it holds an advisory lock of its connection.
 
-    Use `begin` to make one. `position`: the file's rows that are dealt with.
+    Made by `begin`. `position`: how many of the file's rows are dealt with.
     """
 
     def __init__(self, connection: Connection, import_id: int, kept: Sequence[int]) -> None:
@@ -40,18 +44,26 @@ class Progress:
         self.position, self.stored, self.errors, self.errors_bytes = kept
 
     @classmethod
-    def begin(cls, connection: Connection, import_id: int) -> "Progress":
-        """Where it stands. Raises ImportStoppedError where it has ended, or another process has it."""
+    def begin(cls, connection: Connection, import_id: int) -> "ImportProgress":
+        """Take the import up where it stands. Raises ImportStoppedError if it has ended, or another process has it."""
         (free,) = connection.execute(CLAIM, [IMPORT_LOCKS, import_id]).fetchone() or (False,)
         kept = connection.execute(BEGIN, [import_id]).fetchone() if free else None
         if kept is None:
             raise ImportStoppedError
         return cls(connection, import_id, kept)
 
-    def advance(self, cursor: Cursor[Any], rows: int, stored: int, errors: int, errors_bytes: int, read: int) -> None:
-        """So many more rows are dealt with, in the cursor's transaction.
+    def start_again(self) -> None:
+        """Go back to the beginning of the file, in a transaction of its own."""
+        self._connection.execute(START_AGAIN, [self._id])
+        self.position = self.stored = self.errors = self.errors_bytes = 0
 
-        Raises ImportStoppedError where they are not ours.
+    def advance(
+        self, cursor: Cursor[Any], *, rows: int, stored: int, errors: int, errors_bytes: int, read: int
+    ) -> None:
+        """Note that `rows` more rows are dealt with, in the cursor's transaction.
+
+        `stored` and `errors` are added to the counts; `errors_bytes` and `read` are sizes. Raises ImportStoppedError
+        if the import was cancelled, or another process has advanced it.
         """
         before = self.position
         self.position += rows
@@ -63,13 +75,12 @@ class Progress:
             raise ImportStoppedError
 
     def end(self, status: str, error: str = "", report: str | None = None) -> None:
-        """It is over; on the disk when this returns."""
-        at = clock.now()
+        """End the import. The end is on the disk when this returns."""
         values = {
             "status": status,
             "error": error,
             "report": report,
-            "at": at,
+            "at": clock.now(),
             "done": status == "done",
             "id": self._id,
         }

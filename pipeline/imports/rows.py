@@ -1,8 +1,8 @@
-"""From a file's rows to rows of the inbox: events that set attributes and count nothing.
+"""From a row of a file to a row of the inbox: an event that sets attributes and counts as no activity.
 
-A row obeys the rules of `/dp`, and so do the ids in it. Its time is the `at` that it carries, else the moment at
-which the import was made; that moment also stands for its receipt, so that what was known and done since (a later
-event, an erasure) is not undone by it.
+A row and the ids in it obey the rules of `/dp`. Its time is its own `at`, else the moment when the import was made.
+That moment is also its time of receipt, so that an import never undoes what has happened since, such as a later event
+or an erasure.
 """
 
 import math
@@ -20,7 +20,7 @@ from core.errors import InvalidParameterError
 from core.limits import RequestLimits
 from core.messages import Event, Id, encode
 from core.query import Parameters
-from pipeline.imports.row_errors import BadRowError
+from pipeline.imports.errors import BadRowError
 from profiles.conversion import UnconvertibleError, convert
 from profiles.events.data import BadDataError, parse_data
 from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
@@ -29,8 +29,8 @@ from profiles.models import Attribute
 from profiles.paths import split_path
 from profiles.personal.protection import PersonalDataError, Protection
 
-NAMES = frozenset({"uuid", "at"} | ID_PARAMETERS)
-"""Columns that name the user, or the time; all others are attributes."""
+USER_COLUMNS = frozenset({"uuid", "at"} | ID_PARAMETERS)
+"""Columns that name the user, or the time. All others are attributes."""
 
 DAY_MS = 86_400_000
 LIMITS = RequestLimits()
@@ -39,8 +39,11 @@ _SECONDS = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Whose users the rows are about. `at`: when the import was made, unix ms; `user_key`: the path of the attribute
-    that holds the customer's own user id; `protection`: from personal data in clear."""
+    """The customer and the pixel whose users the rows are about.
+
+    `user_key`: the path of the attribute that holds the customer's own user id; `at`: when the import was made (unix
+    ms); `protection`: from personal data in clear.
+    """
 
     customer: int
     pixel: int
@@ -50,8 +53,11 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What a row becomes. `names`: the id that decides whose it is; of ours the kind is `uuid`."""
+class ImportRow:
+    """A row as the inbox takes it.
+
+    `names` is the id that decides whose row it is (of kind `uuid` if it is our own user id); `data` is `body` read.
+    """
 
     bucket: int
     query: bytes
@@ -61,31 +67,31 @@ class Row:
 
 
 class RowReader:
-    """Reads rows, one by one, whatever is in them."""
+    """Reads rows one by one, whatever they hold."""
 
     def __init__(self, to: Destination) -> None:
         self._to = to
 
-    def of_line(self, raw: bytes) -> Row:
-        """NDJSON. Raises BadRowError."""
+    def of_line(self, raw: bytes) -> ImportRow:
+        """Reads a line of NDJSON. Raises BadRowError."""
         try:
             found = parse_data(raw, LIMITS.data_depth)
         except BadDataError:
             raise BadRowError("is no JSON object that can be kept") from None
         return self._row(found)
 
-    def of_object(self, found: Mapping[str, Any]) -> Row:
-        """A row of a table, by column. Raises BadRowError."""
+    def of_object(self, found: Mapping[str, Any]) -> ImportRow:
+        """Reads a row of a table: values by column. Raises BadRowError."""
         try:
-            raw = msgspec.json.encode({name: plain(value) for name, value in found.items()})
+            raw = msgspec.json.encode({name: json_value(value) for name, value in found.items()})
         except (UnicodeEncodeError, TypeError):
             raise BadRowError("holds what is not UTF-8, or has no like in JSON") from None
         return self.of_line(raw)
 
-    def _row(self, found: dict[str, Any]) -> Row:
-        given = _given(found)
+    def _row(self, found: dict[str, Any]) -> ImportRow:
+        given = _names_in(found)
         data = nested(found)
-        at = moment(given["at"] or "", self._to.at) if "at" in given else self._to.at
+        at = row_time(given["at"] or "", self._to.at) if "at" in given else self._to.at
         user = _uuid(given)
         body, data = self._protected(data)
         ids = [*user_key_in(data, self._to.user_key, LIMITS), *_ids(given)]
@@ -93,9 +99,18 @@ class RowReader:
             raise BadRowError("names nobody: it needs a uuid, the pixel's user key, pl and euid, or a device")
         if body and len(body) > LIMITS.body_bytes:
             raise BadRowError(f"has more than {LIMITS.body_bytes} bytes of data")
-        event = Event(self._to.customer, self._to.pixel, at, user, user is not None, ids, counted=True)
+        event = Event(
+            customer=self._to.customer,
+            pixel=self._to.pixel,
+            at=at,
+            user=user,
+            confirmed=user is not None,
+            ids=ids,
+            counted=True,
+        )
         bucket = user_ids.bucket_of(user) if user else buckets.of_value(ids[0][1])
-        return Row(bucket, encode(event), body, ("uuid", user) if user else ids[0], data)
+        names = ("uuid", user) if user else ids[0]
+        return ImportRow(bucket=bucket, query=encode(event), body=body, names=names, data=data)
 
     def _protected(self, data: dict[str, Any]) -> tuple[bytes | None, dict[str, Any]]:
         if not data:
@@ -107,7 +122,7 @@ class RowReader:
 
 
 def nested(flat: dict[str, Any]) -> dict[str, Any]:
-    """Dotted names as objects within objects. Raises BadRowError where a name is no path, or two collide."""
+    """Returns objects within objects for dotted names. Raises BadRowError if a name is no path, or if two collide."""
     if not any("." in name or "\\" in name for name in flat):
         return flat
     data: dict[str, Any] = {}
@@ -125,7 +140,7 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
 
 
 def path_of(name: str) -> tuple[str, ...]:
-    """Raises BadRowError."""
+    """Returns the keys of a column's name. Raises BadRowError."""
     try:
         keys = split_path(name)
     except ValueError:
@@ -135,8 +150,8 @@ def path_of(name: str) -> tuple[str, ...]:
     return keys
 
 
-def moment(text: str, made: int) -> int:
-    """Unix ms of an event's own time: unix seconds, or ISO 8601. Raises BadRowError."""
+def row_time(text: str, made: int) -> int:
+    """Reads a row's own time (unix seconds or ISO 8601). Returns unix ms. Raises BadRowError."""
     try:
         seconds = float(text) if _SECONDS.fullmatch(text) else convert(text, Attribute.Type.TIME)
         at = round(seconds * 1000)
@@ -147,10 +162,10 @@ def moment(text: str, made: int) -> int:
     return at
 
 
-def plain(value: Any) -> Any:
-    """A value of a table as JSON has it: moments as unix seconds, dates as text, what is no number as nothing.
+def json_value(value: Any) -> Any:
+    """Returns a value of a table as JSON holds it: moments as unix seconds, dates as text, NaN and infinity as null.
 
-    TypeError for what it has nothing like.
+    Raises TypeError for a type that JSON has nothing like.
     """
     found: Any
     match value:
@@ -163,9 +178,9 @@ def plain(value: Any) -> Any:
         case date():
             found = value.isoformat()
         case dict():
-            found = {str(name): plain(held) for name, held in value.items()}
+            found = {str(name): json_value(held) for name, held in value.items()}
         case list():
-            found = [plain(item) for item in value]
+            found = [json_value(item) for item in value]
         case None | str() | int() | float():
             found = value
         case _:
@@ -173,9 +188,9 @@ def plain(value: Any) -> Any:
     return found
 
 
-def _given(found: dict[str, Any]) -> Parameters:
-    """The names that are not empty, taken out of the row."""
-    named = {name: _text(name, found.pop(name)) for name in NAMES & found.keys()}
+def _names_in(found: dict[str, Any]) -> Parameters:
+    """Takes the columns that name the user out of the row. Returns those that are not empty."""
+    named = {name: _text(name, found.pop(name)) for name in USER_COLUMNS & found.keys()}
     return {name: text for name, text in named.items() if text}
 
 

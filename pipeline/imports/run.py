@@ -1,4 +1,4 @@
-"""An import at work: a batch of the file a transaction, until its end or until somebody says stop."""
+"""An import at work: a batch of the file in each transaction, until the end of the file or until it is cancelled."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,38 +11,38 @@ from core.clock import milliseconds
 from core.database import Connection, connect
 from core.wakeups import ABSORB, wakeups
 from pipeline.imports import copying
-from pipeline.imports.errors import ErrorFile
+from pipeline.imports.errors import ErrorFile, RowErrors, UnreadableFileError
 from pipeline.imports.files import data_file, errors_file, forget_data
-from pipeline.imports.opening import Opened, opened
+from pipeline.imports.opening import OpenedFile, opened
 from pipeline.imports.preview import Preview
-from pipeline.imports.progress import Progress
-from pipeline.imports.reading import FILES, Batch
-from pipeline.imports.row_errors import UnreadableFileError
+from pipeline.imports.progress import ImportProgress
+from pipeline.imports.reading import FILES, RowBatch
 from pipeline.imports.rows import Destination
-from pipeline.imports.translation import Faults, Translation
+from pipeline.imports.translation import BatchTranslation
 from pipeline.models import Import
 from profiles.personal.protection import Protection
 
 Status = Import.Status
 
 
-class Pace(Protocol):
-    """Waits while others have more right to the inbox (`pipeline.backlog`)."""
+class Waits(Protocol):
+    """Lets others go first: `wait` blocks while the inbox is too full (`pipeline.backlog`)."""
 
     def wait(self) -> None: ...
 
 
-def run(row: Import, pace: Pace, tell: Callable[[int], None] = lambda _: None) -> None:
-    """Import the rest of the file; `tell` is told how many of its bytes are read.
+def run(row: Import, backpressure: Waits, report_read: Callable[[int], None] = lambda _: None) -> None:
+    """Import the rest of the file. Calls `report_read` after each batch with the bytes of the file read so far.
 
-    What it comes to is said in the import's own row: done, or failed and why. Raises ImportStoppedError where it has
-    ended, was cancelled, or is in other hands.
+    The import's own row says how it ended: done, or failed and why. Raises ImportStoppedError if the import has ended,
+    was cancelled, or is in the hands of another process.
     """
-    with closing(connect(durable=False)) as connection:  # rows and position stay or go together; the end is durable
-        copying.widen(connection)
-        progress = Progress.begin(connection, row.pk)
+    # not durable: a batch's rows and the position are committed together, so both may be lost; the end is durable
+    with closing(connect(durable=False)) as connection:
+        copying.widen_send_buffer(connection)
+        progress = ImportProgress.begin(connection, row.pk)
         try:
-            report = _Run(row, connection, progress, pace, tell).work()
+            report = _ImportRun(row, connection, progress, backpressure, report_read).work()
         except UnreadableFileError as error:
             progress.end(Status.FAILED, str(error))
         else:
@@ -53,72 +53,83 @@ def run(row: Import, pace: Pace, tell: Callable[[int], None] = lambda _: None) -
 
 
 @dataclass(slots=True)
-class _Run:
+class _ImportRun:
     row: Import
     connection: Connection
-    progress: Progress
-    pace: Pace
-    tell: Callable[[int], None]
+    progress: ImportProgress
+    backpressure: Waits
+    report_read: Callable[[int], None]
 
     def work(self) -> str | None:
-        """Answers a dry run's report. Raises ImportStoppedError, UnreadableFileError."""
+        """Returns the report of a dry run. Raises ImportStoppedError, UnreadableFileError."""
         if self.row.dry_run:
-            self.connection.execute(  # a look is taken at the whole file, also after a kill
-                "UPDATE import SET position = 0, stored = 0, errors = 0, errors_bytes = 0 WHERE id = %s", [self.row.pk]
-            )
-            self.progress.position = self.progress.stored = self.progress.errors = self.progress.errors_bytes = 0
+            self.progress.start_again()  # a dry run looks at the whole file, also after a kill
         with (
             opened(data_file(self.row)) as opening,
             ErrorFile(errors_file(self.row.pk), self.progress.errors_bytes) as errors,
         ):
             found = FILES[self.row.format](opening)
-            translation = Translation(found, _destination(self.row))
+            translation = BatchTranslation(found, _destination(self.row))
             if self.row.dry_run:
                 return self._look(opening, found.batches(), translation, errors)
             for batch in _rest(found.batches(), self.progress.position):
                 self._store(opening, batch, translation, errors)
         return None
 
-    def _store(self, opening: Opened, batch: Batch, translation: Translation, errors: ErrorFile) -> None:
-        """The rows and the word that they are read are one transaction."""
-        self.pace.wait()
-        faults: Faults = []
+    def _store(self, opening: OpenedFile, batch: RowBatch, translation: BatchTranslation, errors: ErrorFile) -> None:
+        """Append a batch to the inbox; its rows and the new position are committed in one transaction."""
+        self.backpressure.wait()
+        bad_rows: RowErrors = []
         stored = 0
         with self.connection.transaction(), self.connection.cursor() as cursor:
             with cursor.copy(copying.COPY) as copy:
                 copy.write(copying.BEGIN)
-                for count, events in translation.events(batch, faults):
+                for count, events in translation.events(batch, bad_rows):
                     copy.write(events)
                     stored += count
                 copy.write(copying.END)
-            valid = errors.write(faults)
-            self.progress.advance(cursor, len(batch.rows), stored, len(faults), valid, opening.read)
+            self.progress.advance(
+                cursor,
+                rows=len(batch.rows),
+                stored=stored,
+                errors=len(bad_rows),
+                errors_bytes=errors.write(bad_rows),
+                read=opening.read,
+            )
         wakeups(settings.REDIS_URL).wake(ABSORB, 0)
-        self.tell(opening.read)
+        self.report_read(opening.read)
 
-    def _look(self, opening: Opened, batches: Iterator[Batch], translation: Translation, errors: ErrorFile) -> str:
+    def _look(
+        self, opening: OpenedFile, batches: Iterator[RowBatch], translation: BatchTranslation, errors: ErrorFile
+    ) -> str:
         preview = Preview(self.connection, self.row.customer_id)
         preview.start()
         for batch in batches:
-            faults: Faults = []
-            good = list(translation.rows(batch, faults))
-            valid = errors.write(faults)
+            bad_rows: RowErrors = []
+            good_rows = list(translation.rows(batch, bad_rows))
+            errors_bytes = errors.write(bad_rows)
             with self.connection.transaction(), self.connection.cursor() as cursor:
-                preview.look(cursor, good)
-                self.progress.advance(cursor, len(batch.rows), len(good), len(faults), valid, opening.read)
-            self.tell(opening.read)
-        good_rows, bad_rows = self.progress.stored, self.progress.errors
-        return preview.report(good_rows + bad_rows, good_rows, bad_rows)
+                preview.look(cursor, good_rows)
+                self.progress.advance(
+                    cursor,
+                    rows=len(batch.rows),
+                    stored=len(good_rows),
+                    errors=len(bad_rows),
+                    errors_bytes=errors_bytes,
+                    read=opening.read,
+                )
+            self.report_read(opening.read)
+        return preview.report(good=self.progress.stored, bad=self.progress.errors)
 
 
-def _rest(batches: Iterator[Batch], position: int) -> Iterator[Batch]:
-    """What comes after the rows that are dealt with already."""
+def _rest(batches: Iterator[RowBatch], position: int) -> Iterator[RowBatch]:
+    """Yields the batches after the first `position` rows, which have been dealt with already."""
     for batch in batches:
         left = batch.first + len(batch.rows) - 1 - position
         if left >= len(batch.rows):
             yield batch
         elif left > 0:
-            yield Batch(position + 1, batch.rows[-left:])
+            yield RowBatch(position + 1, batch.rows[-left:])
 
 
 def _destination(row: Import) -> Destination:

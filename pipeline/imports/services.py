@@ -1,4 +1,4 @@
-"""Making imports, starting those that were looked at, cancelling, and working them off one after the other."""
+"""What others may do with imports: make one, start it after a dry run, cancel it, and work off the next one."""
 
 import logging
 from datetime import datetime
@@ -12,7 +12,7 @@ from core import clock
 from core.clock import milliseconds, moment
 from pipeline.backlog import Backpressure
 from pipeline.imports import files
-from pipeline.imports.row_errors import ImportStoppedError
+from pipeline.imports.errors import ImportStateError, ImportStoppedError
 from pipeline.imports.run import run
 from pipeline.models import Import
 from profiles.models import Pixel
@@ -20,18 +20,14 @@ from profiles.models import Pixel
 log = logging.getLogger(__name__)
 
 Status = Import.Status
-# the database's own trouble: the import is taken up again
+# the database is away for a while: the import goes on when it is back
 PASSING = (psycopg.OperationalError, psycopg.InterfaceError, django.db.OperationalError, django.db.InterfaceError)
 
 
-class UnsuitableFileError(ValueError):
-    """The import is not in a state in which that can be done; the message says why."""
-
-
 def keep_upload(draft: Path, pixel: Pixel, name: str, format_: str, *, dry_run: bool) -> Import:
-    """An import of an uploaded file, which becomes ours; the hub's importer works it off.
+    """Make an import of an uploaded file, which the hub then owns. The importer works it off (`work_off`).
 
-    `draft` lies in `files.folder()`.
+    `draft` must lie in `files.folder()`, from where it is moved.
     """
     with transaction.atomic():
         row = Import.objects.create(
@@ -49,7 +45,7 @@ def keep_upload(draft: Path, pixel: Pixel, name: str, format_: str, *, dry_run: 
 
 
 def import_of(path: Path, pixel: Pixel, format_: str, *, dry_run: bool) -> Import:
-    """The import of a file that stays where it is: the one of it that was interrupted, or else a new one."""
+    """Returns the import of a file that stays where it is: the one that was interrupted, else a new one."""
     fingerprint = files.fingerprint(path)
     begun = Import.objects.filter(
         pixel=pixel,
@@ -73,7 +69,7 @@ def import_of(path: Path, pixel: Pixel, format_: str, *, dry_run: bool) -> Impor
 
 
 def start(row: Import) -> None:
-    """Import in earnest what a dry run has looked at. Raises UnsuitableFileError."""
+    """Import a file that a dry run has looked at. Raises ImportStateError."""
     looked_at = Import.objects.filter(pk=row.pk, kept=True, dry_run=True, status=Status.DONE)
     started = looked_at.update(
         dry_run=False,
@@ -87,25 +83,26 @@ def start(row: Import) -> None:
         finished_at=None,
     )
     if not started:
-        raise UnsuitableFileError("only a dry run that is done, of an uploaded file, can be started")
+        raise ImportStateError("only a dry run that is done, of an uploaded file, can be started")
     row.refresh_from_db()
 
 
 def cancel(row: Import) -> None:
-    """Read no further; what is in the inbox stays. Raises UnsuitableFileError where it has ended."""
+    """Stop before the next batch. What is in the inbox stays. Raises ImportStateError if the import has ended."""
     open_ = Import.objects.filter(pk=row.pk, status__in=(Status.WAITING, Status.RUNNING))
     looked_at = Import.objects.filter(pk=row.pk, dry_run=True, status=Status.DONE)
     values = {"status": Status.CANCELLED, "finished_at": clock.now()}
     if not (open_.update(**values) or looked_at.update(**values)):
-        raise UnsuitableFileError("it has ended already")
+        raise ImportStateError("it has ended already")
     row.refresh_from_db()
     files.forget_data(row)
 
 
 def work_off() -> bool:
-    """Work off the oldest upload that is waiting; answers whether there was one.
+    """Run the oldest upload that is waiting. Returns whether there was one.
 
-    An error of ours fails the import, not the importer; a database that is away does neither.
+    A bug of ours makes the import fail, but not the importer. While the database is away, its error is raised and
+    the import is left as it is.
     """
     waiting = Import.objects.filter(kept=True, status__in=(Status.RUNNING, Status.WAITING)).order_by("id")
     for row in waiting.select_related("pixel"):
@@ -123,7 +120,7 @@ def work_off() -> bool:
 
 
 def _now() -> datetime:
-    """As exactly as the rows of the import will say."""
+    """Returns the time in whole milliseconds, as the import's rows will hold it."""
     return moment(milliseconds(clock.now()))
 
 

@@ -33,16 +33,16 @@ class Deadly(Hurry):
 
 
 def _die_in_transactions(left: int) -> None:
-    advance = progress.Progress.advance
+    advance = progress.ImportProgress.advance
 
-    def deadly(self: progress.Progress, *values: Any) -> None:
+    def deadly(self: progress.ImportProgress, cursor: Any, **values: int) -> None:
         nonlocal left
-        advance(self, *values)
+        advance(self, cursor, **values)
         left -= 1
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    patched: Any = progress.Progress
+    patched: Any = progress.ImportProgress
     patched.advance = deadly
 
 

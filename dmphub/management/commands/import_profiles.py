@@ -12,8 +12,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColum
 from core import garbage
 from pipeline.backlog import Backpressure, NoBackpressure
 from pipeline.imports import files, services
+from pipeline.imports.errors import ImportStoppedError, UnreadableFileError
 from pipeline.imports.opening import format_of
-from pipeline.imports.row_errors import ImportStoppedError, UnreadableFileError
 from pipeline.imports.run import run
 from pipeline.models import Import
 from profiles.models import Pixel

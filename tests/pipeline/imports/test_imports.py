@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from core import buckets
 from core.models import Inbox
-from pipeline.imports import copying, reading
+from pipeline.imports import copying, lines
 from pipeline.imports.csv_rows import CsvRows
-from pipeline.imports.octets import octets
+from pipeline.imports.lines import octets
 from pipeline.imports.rows import Destination
 from profiles.models import Profile
 from profiles.personal.protection import Policy, Protection
@@ -113,7 +113,7 @@ def test_names__of_every_kind__find_the_user_and_meet(shop: Shop, tmp_path: Path
 
 
 def test_bad_rows__of_all_kinds__are_told_by_number_and_never_fail_their_neighbours(shop: Shop, tmp_path: Path) -> None:
-    lines = [
+    rows = [
         b"UserId,uuid,at,pl,euid,City",
         b"C-1,,,,,Rome",
         b",,,,,nobody",
@@ -126,11 +126,11 @@ def test_bad_rows__of_all_kinds__are_told_by_number_and_never_fail_their_neighbo
         b"",
         b"C-8,,,12,[[USERID]],x",
         b"C-9,,,,,a\x00b",
-        b"C-10," + b"x" * reading.BLOCK,
+        b"C-10," + b"x" * lines.BLOCK,
         b"C-11,,,,,fine",
     ]
 
-    row = imported(shop, written(tmp_path, "p.csv", b"\n".join(lines)))
+    row = imported(shop, written(tmp_path, "p.csv", b"\n".join(rows)))
     shop.absorb()
 
     told = faults(row)
