@@ -1,24 +1,13 @@
-"""Who must be told."""
+"""Tables of activation: what each platform should hold, what it confirmed, and how far sending is.
+
+The SQL of the large ones (delivery, batch, dead_letter) is in `activation.stores`.
+"""
 
 from django.db import models
 
-from activation.conditions import Health, HostKey, SegmentNumber, Spending
 from audiences.models import Audience
 from core.configuration import ConfigurationModel
 from integrations.models import Platform
-
-__all__ = [
-    "Activation",
-    "Backfill",
-    "Batch",
-    "DeadLetter",
-    "Delivery",
-    "Health",
-    "HostKey",
-    "Lane",
-    "SegmentNumber",
-    "Spending",
-]
 
 
 class Activation(ConfigurationModel):
@@ -212,3 +201,108 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.platform_user_id} in {self.activation_id}"
+
+
+class Health(models.Model):
+    """How a platform fares: its circuit breaker, and how far its own limits had to be lowered.
+
+    `until`: before it nothing is sent (`closed`: it asked to wait; `open`: it failed too often; `probing`: one
+    request is on its way to find out). `slowed_to`: calls a second at `slowed_at`, raised slowly since.
+    """
+
+    class State(models.TextChoices):
+        CLOSED = "closed"
+        OPEN = "open"
+        PROBING = "probing"
+
+    platform_id = models.IntegerField(primary_key=True)
+    state = models.CharField(max_length=7, choices=State.choices, default=State.CLOSED)
+    failures = models.IntegerField(default=0, help_text="Failed requests in a row.")
+    openings = models.IntegerField(default=0, help_text="How often it opened since a request succeeded.")
+    limited = models.IntegerField(default=0, help_text="How often in a row the platform asked to wait.")
+    until = models.DateTimeField(null=True)
+    reason = models.TextField(default="")
+    slowed_to = models.FloatField(null=True)
+    slowed_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "platform_health"
+        verbose_name_plural = "health"
+
+    def __str__(self) -> str:
+        return f"{self.platform_id}: {self.state}"
+
+
+class Spending(models.Model):
+    """What of a platform's quota of an hour or a day has been reserved: `what` is a limit's name."""
+
+    pk = models.CompositePrimaryKey("platform_id", "what", "since")
+    platform_id = models.IntegerField()
+    what = models.CharField(max_length=20)
+    since = models.DateTimeField()
+    spent = models.BigIntegerField()
+
+    class Meta:
+        db_table = "platform_spending"
+
+    def __str__(self) -> str:
+        return f"{self.platform_id}: {self.what} since {self.since}"
+
+
+class HostKey(models.Model):
+    """The key by which a file server was first known: another one is refused."""
+
+    pk = models.CompositePrimaryKey("platform_id", "host")
+    platform_id = models.IntegerField()
+    host = models.TextField()
+    key = models.TextField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "host_key"
+
+    def __str__(self) -> str:
+        return self.host
+
+
+class SegmentNumber(models.Model):
+    """The last segment id that the hub gave out in a namespace; none is ever used again."""
+
+    namespace = models.TextField(primary_key=True)
+    last = models.IntegerField()
+
+    class Meta:
+        db_table = "segment_number"
+
+    def __str__(self) -> str:
+        return f"{self.namespace}: {self.last}"
+
+
+class UploadedFile(models.Model):
+    """A file that was uploaded, and what the platform's processing log said of it (`fate`).
+
+    `ask_at`: when to look into the log; null where it has spoken, or there is none.
+    """
+
+    pk = models.CompositePrimaryKey("platform_id", "file_name")
+    platform_id = models.IntegerField()
+    file_name = models.TextField()
+    batch = models.UUIDField()
+    rows = models.IntegerField()
+    fate = models.CharField(max_length=9)
+    reason = models.TextField(blank=True)
+    uploaded_at = models.DateTimeField()
+    ask_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "uploaded_file"
+        indexes = [
+            models.Index(
+                "platform_id", "ask_at", name="uploaded_file_to_ask", condition=models.Q(ask_at__isnull=False)
+            ),
+            models.Index("batch", name="uploaded_file_by_batch"),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name

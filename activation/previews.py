@@ -1,33 +1,35 @@
-"""Looking before sending: the exact next requests."""
+"""Shows the exact next requests (or the next file) of an activation, without sending them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any
 
 import msgspec
-import psycopg
 from django.core.exceptions import ValidationError
-from django.db import connection
 
-from activation.delivery import samples
-from activation.delivery.claims import Row
-from activation.delivery.members import members_of
+from activation.delivery.members import MemberReader
 from activation.delivery.targets import segment_of
 from activation.models import Activation, Delivery
-from core import arrays, clock
+from activation.stores.claims import ClaimedRow
+from core import clock
 from core.buckets import BUCKETS
+from core.database import bare_cursor
 from integrations.connectors.base import Connector, Member, Operation, Segment, SegmentSource
-from integrations.connectors.files import FileConnector
+from integrations.connectors.files import FileConnector, MemberChange
 from integrations.errors import IntegrationError
 from integrations.http import Request
 from integrations.services import connector_of
 
 MASK = "•••"
+# ids of a sampled file, and its lines at most
 SAMPLED = 1_000
+
+_by_id = attrgetter("platform_user_id")
 
 
 def preview(activation: Activation) -> list[dict[str, Any]]:
-    """The requests (or the file) that the next batch would send, secrets masked; sends nothing.
+    """Returns the requests (or the file) that the next batch would send, secrets masked. Sends nothing.
 
     Raises Django's `ValidationError` where there can be none.
     """
@@ -43,7 +45,7 @@ def _preview(activation: Activation) -> list[dict[str, Any]]:
     if segment.id is None and connector.segment_source is SegmentSource.CREATED:
         return [shown(connector.creation_request(segment, clock.now_seconds()))]
     if isinstance(connector, FileConnector):
-        return samples.files(connector, _members(activation, connector, segment, Operation.ADD, SAMPLED))
+        return _files(connector, _members(activation, connector, segment, Operation.ADD, SAMPLED))
     requests = []
     for operation in Operation:
         if operation is Operation.REMOVE and not connector.removal.is_sent:
@@ -61,22 +63,35 @@ def _members(
         bucket__in=range(BUCKETS), activation_id=activation.id, wanted=operation is Operation.ADD
     )
     due = rows.filter(due_at__isnull=False).order_by("bucket", "due_at")[:most]
-    found = [Row(row.bucket, activation.id, row.platform_user_id, row.user_id, row.attempts) for row in due]
+    found = [ClaimedRow(row.bucket, activation.id, row.platform_user_id, row.user_id, row.attempts) for row in due]
     with bare_cursor() as cursor:
-        return members_of(cursor, connector, activation.platform_id, {activation.id: segment}, found)
+        return MemberReader(cursor, connector, activation.platform_id, {activation.id: segment}).read(found)
 
 
-@contextmanager
-def bare_cursor() -> Iterator[psycopg.Cursor[Any]]:
-    """One of psycopg's own: Django's binds on the client and cannot take binary arrays."""
-    connection.ensure_connection()
-    arrays.register(connection.connection)
-    with psycopg.Cursor(connection.connection) as cursor:
-        yield cursor
+def _files(connector: FileConnector, members: Iterable[Member]) -> list[dict[str, Any]]:
+    """Returns one sample a partition: the file's name, and its text (header, then lines) before it is packed."""
+    at = clock.now()
+    partitions: dict[str, list[Member]] = {}
+    for member in members:
+        partitions.setdefault(connector.partition(member), []).append(member)
+    samples = []
+    for partition, found in sorted(partitions.items()):
+        name = connector.file_name(partition, at, 0)
+        lines = islice((line for changes in _changes(connector, found) for line in connector.lines(changes)), SAMPLED)
+        text = connector.header(partition, name, at) + b"".join(lines)
+        samples.append({"file": name, "text": text.decode("utf-8", "replace")})
+    return samples
+
+
+def _changes(connector: FileConnector, members: list[Member]) -> Iterable[list[MemberChange]]:
+    if not connector.by_user:
+        return ([MemberChange(member, Operation.ADD)] for member in members)
+    users = groupby(sorted(members, key=_by_id), key=_by_id)
+    return ([MemberChange(member, Operation.ADD) for member in theirs] for _, theirs in users)
 
 
 def shown(request: Request) -> dict[str, Any]:
-    """A request as it may be seen."""
+    """Returns a request as it may be seen: its secrets are masked."""
     masked = {**request.headers, **dict.fromkeys(request.secret_headers, MASK)}
     if request.basic is not None:
         masked["Authorization"] = MASK

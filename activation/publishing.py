@@ -1,4 +1,4 @@
-"""Making segments visible to a platform's buyers, where that takes more than filling them."""
+"""Makes segments visible to a platform's buyers, where that takes more than filling them."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from integrations.services import connector_of, send_request
 
 
 def publication(platform: Platform, kind: str, order: dict[str, Any]) -> Request:
-    """The request that publishes the platform's segments, as they are named and numbered now.
+    """Returns the request that publishes the platform's segments, as they are named and numbered now.
 
     Raises Django's `ValidationError` for what the platform does not know, or an order that does not fit.
     """
@@ -32,5 +32,8 @@ def publication(platform: Platform, kind: str, order: dict[str, Any]) -> Request
 
 
 def publish(platform: Platform, request: Request) -> Response:
-    """Send it. Not to be called inside a transaction. Raises `IntegrationError` where the platform does not take it."""
+    """Send the request. Not to be called inside a transaction.
+
+    Raises `IntegrationError` where the platform does not take it.
+    """
     return send_request(connector_of(platform), request)

@@ -1,17 +1,17 @@
-"""Reading a segment back: what the platform holds, against what it confirmed to hold; and repairing the difference."""
+"""Reads a segment back: compares what the platform holds with what it confirmed, and repairs the difference."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import connection
 
 from activation.delivery.targets import segment_of
 from activation.models import Activation, Delivery
+from activation.stores import deliveries
 from core import clock
 from core.buckets import BUCKETS, of_value
+from core.database import bare_cursor
 from integrations.connectors.base import Connector, Segment
 from integrations.errors import IntegrationError
 from integrations.services import connector_of, send_request
@@ -19,24 +19,6 @@ from integrations.services import connector_of, send_request
 MOST_PAGES = 100_000
 PAGE = 1_000
 SHOWN = 20
-NOBODY = UUID(int=0)
-
-MISSING = """
-UPDATE delivery d SET acknowledged = false, due_at = CASE WHEN d.wanted THEN %(now)s::timestamptz END
-FROM unnest(%(buckets)s::smallint[], %(ids)s::text[]) AS k (bucket, platform_user_id)
-WHERE d.bucket = k.bucket AND d.activation_id = %(activation)s AND d.platform_user_id = k.platform_user_id
-  AND d.claim IS NULL AND d.due_at IS NULL AND d.acknowledged
-"""
-# of a stranger nobody is the owner: any real want is later
-UNEXPECTED = """
-INSERT INTO delivery AS kept (bucket, activation_id, platform_user_id, platform_id, user_id, epoch, version, wanted,
-                              acknowledged, due_at, changed_at)
-SELECT k.bucket, %(activation)s, k.platform_user_id, %(platform)s, %(nobody)s, 0, 0, false, true, %(now)s, %(now)s
-FROM unnest(%(buckets)s::smallint[], %(ids)s::text[]) AS k (bucket, platform_user_id)
-ON CONFLICT (bucket, activation_id, platform_user_id) DO UPDATE SET acknowledged = true,
-    due_at = CASE WHEN NOT kept.wanted THEN excluded.due_at END
-WHERE kept.claim IS NULL AND kept.due_at IS NULL
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +39,7 @@ class Difference:
 
 
 def compare(activation: Activation) -> Difference:
-    """Ask the platform. Not to be called inside a transaction.
+    """Ask the platform what it holds. Not to be called inside a transaction.
 
     Raises Django's `ValidationError` where it cannot be read back.
     """
@@ -82,12 +64,11 @@ def compare(activation: Activation) -> Difference:
 def repair(activation: Activation, found: Difference) -> None:
     """Have the missing sent again, and the unexpected removed where the platform can be told."""
     told = connector_of(activation.platform).removal.is_sent
-    with connection.cursor() as cursor:
-        for statement, ids in ((MISSING, found.missing), (UNEXPECTED, found.unexpected if told else [])):
-            for page in _pages(ids):
-                values: dict[str, Any] = {"buckets": [bucket for bucket, _ in page], "ids": [one for _, one in page]}
-                values |= {"activation": activation.id, "platform": activation.platform_id}
-                cursor.execute(statement, {**values, "nobody": NOBODY, "now": clock.now()})
+    with bare_cursor() as cursor:
+        for page in _pages(found.missing):
+            deliveries.add_missing(cursor, activation.id, page, clock.now())
+        for page in _pages(found.unexpected) if told else ():
+            deliveries.remove_unexpected(cursor, activation.id, activation.platform_id, page, clock.now())
 
 
 def _held(connector: Connector, segment: Segment) -> Iterator[str]:

@@ -1,34 +1,43 @@
-"""What may be done with an activation."""
+"""What may be done with an activation. Needs no request to a platform, but for `preview` and `test`."""
 
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
+from psycopg import Cursor
 
-from activation import backfills
-from activation.delivery import deactivation
 from activation.delivery.lanes import CREATION, FILES, LANES
-from activation.models import Activation, Delivery
+from activation.messages import BackfillRequest
+from activation.models import Activation, Backfill, Delivery
 from activation.previews import preview
+from activation.stores import deliveries, desired_state
 from activation.test_sends import test
 from audiences.models import Audience
 from core import clock
 from core.buckets import BUCKETS
-from core.transactions import wake_when_committed
+from core.database import bare_cursor
+from core.inbox import InboxKind
+from core.transactions import send_to_every_bucket, wake_when_committed
 from core.wakeups import DELIVER
 from integrations.models import Platform
 from integrations.services import connector_of
 
-__all__ = ["activate", "counts", "deactivate", "pause", "preview", "resume", "resync", "test", "wake"]
+__all__ = [
+    "activate",
+    "backfill_percent",
+    "begin_backfill",
+    "counts",
+    "deactivate",
+    "finish_backfill",
+    "pause",
+    "preview",
+    "resume",
+    "resync",
+    "test",
+    "wake",
+]
 
-COUNTS = """
-SELECT count(*) FILTER (WHERE wanted),
-       count(*) FILTER (WHERE acknowledged),
-       count(*) FILTER (WHERE due_at IS NOT NULL),
-       count(*) FILTER (WHERE dead),
-       count(*) FILTER (WHERE NOT wanted AND acknowledged IS DISTINCT FROM false AND due_at IS NULL AND NOT dead)
-FROM delivery WHERE bucket = ANY(%s::smallint[]) AND activation_id = %s
-"""
+BACKFILLED = "DELETE FROM activation_backfill WHERE bucket = %s AND activation_id = %s"
 UNMAPPED = """
 SELECT count(*) FROM membership m
 WHERE m.bucket = ANY(%s::smallint[]) AND m.audience_id = %s AND m.member AND NOT EXISTS (
@@ -45,7 +54,7 @@ def activate(audience: Audience, platform: Platform, settings: dict[str, Any]) -
     _check(audience, platform, settings)
     with transaction.atomic():
         activation = Activation.objects.create(audience=audience, platform=platform, settings=settings)
-        backfills.begin(activation.id)
+        begin_backfill(activation.id)
         wake_when_committed(DELIVER, platform.pl, CREATION)
     return activation
 
@@ -57,54 +66,73 @@ def deactivate(activation: Activation) -> None:
     """
     told = connector_of(activation.platform).removal.is_sent and activation.segment_id is not None
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            deactivation.unwant(cursor, activation.id, clock.now(), told=told)
+        with bare_cursor() as cursor:
+            desired_state.withdraw(cursor, activation.id, clock.now(), told=told)
         _set_status(activation, Activation.Status.ENDING)
 
 
 def pause(activation: Activation) -> None:
-    """Send nothing until it is resumed; what is wanted goes on being kept."""
+    """Send nothing until the activation is resumed. What is wanted goes on being recorded."""
     _refuse_ending(activation)
     _set_status(activation, Activation.Status.PAUSED)
 
 
 def resume(activation: Activation) -> None:
-    """Go on sending: first of all what changed during the pause."""
+    """Go on sending, first of all what changed during the pause."""
     _refuse_ending(activation)
     known = activation.segment_id is not None
     _set_status(activation, Activation.Status.LIVE if known else Activation.Status.PENDING)
 
 
 def resync(activation: Activation) -> None:
-    """Send the whole wanted state again; where the platform goes by our ids, to those too who were never matched."""
+    """Send the whole wanted state again. Where the platform knows users by the hub's ids, also users never matched."""
     _refuse_ending(activation)
-    now = clock.now()
     with transaction.atomic():
         if connector_of(activation.platform).own_ids:
-            backfills.begin(activation.id)
+            begin_backfill(activation.id)
         rows = Delivery.objects.filter(bucket__in=range(BUCKETS), activation_id=activation.id)
-        rows.filter(claim=None).update(due_at=now, attempts=0, dead=False, error="", acknowledged=None)
+        rows.filter(claim=None).update(due_at=clock.now(), attempts=0, dead=False, error="", acknowledged=None)
     wake(activation.platform_id)
 
 
 def counts(activation: Activation) -> dict[str, int]:
-    """How far the platform is: `wanted`, `acknowledged`, `due`, `waiting_for_mapping`, `dead`, `kept` ids.
+    """Count the ids of the activation: `wanted`, `acknowledged`, `due`, `waiting_for_mapping`, `dead`, `kept` ids.
 
     `kept`: no longer wanted, and the platform cannot be told (or forgets them by itself).
     """
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTS, [list(range(BUCKETS)), activation.id])
-        wanted, acknowledged, due, dead, kept = cursor.fetchone()
+    with bare_cursor() as cursor:
+        found = deliveries.counts(cursor, activation.id)
         cursor.execute(UNMAPPED, [list(range(BUCKETS)), activation.audience_id, activation.platform_id])
-        (unmapped,) = cursor.fetchone()
+        (unmapped,) = cursor.fetchone() or (0,)
     return {
-        "wanted": wanted,
-        "acknowledged": acknowledged,
-        "due": due,
+        "wanted": found.wanted,
+        "acknowledged": found.acknowledged,
+        "due": found.due,
         "waiting_for_mapping": unmapped,
-        "dead": dead,
-        "kept": kept,
+        "dead": found.dead,
+        "kept": found.kept,
     }
+
+
+def begin_backfill(activation: int) -> None:
+    """Fill the activation from the members that its audience has now, bucket by bucket.
+
+    Part of Django's current transaction; absorb does the work afterwards.
+    """
+    left = [Backfill(bucket=bucket, activation_id=activation) for bucket in range(BUCKETS)]
+    Backfill.objects.bulk_create(left, ignore_conflicts=True)
+    send_to_every_bucket(InboxKind.BACKFILL, BackfillRequest(activation))
+
+
+def finish_backfill(cursor: Cursor[Any], bucket: int, activation: int) -> None:
+    """Note that the bucket, which the caller holds, has been looked through."""
+    cursor.execute(BACKFILLED, [bucket, activation])
+
+
+def backfill_percent(activation: int) -> int:
+    """Returns how much of the backfill is done; 100 where all is."""
+    left = Backfill.objects.filter(bucket__in=range(BUCKETS), activation_id=activation).count()
+    return 100 - -(-100 * left // BUCKETS)
 
 
 def wake(platform: int) -> None:

@@ -1,29 +1,28 @@
-"""One id, sent to see what the platform says."""
+"""Sends one id at once, to see what the platform says."""
 
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from activation.delivery import lanes
-from activation.delivery.claims import Row
-from activation.delivery.members import members_of
-from activation.delivery.platform_client import Gate, NotNowError
-from activation.delivery.targets import Target, target
+from activation.delivery import lanes, targets
+from activation.delivery.members import MemberReader
+from activation.delivery.platform_client import NotNowError, PlatformClient
+from activation.delivery.targets import Target
 from activation.models import Activation, Delivery
-from activation.previews import bare_cursor, shown
+from activation.previews import shown
+from activation.stores.claims import ClaimedRow
+from activation.stores.deliveries import NOBODY
 from core import clock
 from core.buckets import of_value
+from core.database import bare_cursor
 from integrations.connectors.base import Member, Operation, Strategy
 from integrations.errors import IntegrationError
 
-NOBODY = UUID(int=0)
-
 
 def test(activation: Activation, platform_user_id: str) -> list[dict[str, Any]]:
-    """Send one id, and answer each request with what the platform said. Not to be called inside a transaction.
+    """Send one id. Returns each request with what the platform said. Not to be called inside a transaction.
 
     An id that the activation knows is sent as it is wanted today; a stranger is added, and removed again where the
     platform can be told. Raises Django's `ValidationError` where it cannot be sent now.
@@ -36,13 +35,13 @@ def test(activation: Activation, platform_user_id: str) -> list[dict[str, Any]]:
         operations = list(Operation) if row is None else [Operation.ADD if row.wanted else Operation.REMOVE]
         told = [one for one in operations if one is Operation.ADD or found.connector.removal.is_sent]
         user = NOBODY if row is None else row.user_id
-        claimed = [Row(of_value(platform_user_id), activation.id, platform_user_id, user, 0)]
-        members = members_of(cursor, found.connector, found.platform, found.segments, claimed)
+        claimed = [ClaimedRow(of_value(platform_user_id), activation.id, platform_user_id, user, 0)]
+        members = MemberReader(cursor, found.connector, found.platform, found.segments).read(claimed)
         return _in_lane(cursor, found, of_value(platform_user_id), [(one, members) for one in told])
 
 
 def _usable(cursor: psycopg.Cursor[Any], activation: Activation) -> Target:
-    found = target(cursor, activation.platform_id)
+    found = targets.load(cursor, activation.platform_id)
     if found is None:
         raise ValidationError("the platform is disabled")
     if found.connector.strategy is Strategy.FILE:
@@ -55,29 +54,29 @@ def _usable(cursor: psycopg.Cursor[Any], activation: Activation) -> Target:
 def _in_lane(
     cursor: psycopg.Cursor[Any], found: Target, bucket: int, requests: list[tuple[Operation, list[Member]]]
 ) -> list[dict[str, Any]]:
-    """Nothing else of the id is under way meanwhile."""
+    """Send while holding the id's lane: nothing else of the id is under way meanwhile."""
     lease = lanes.lease(cursor, found.platform, lanes.lane_of(bucket), clock.now(), found.lease_duration)
     if lease is None:
         raise ValidationError("members are being sent at this moment: try again")
-    gate = Gate(connection.connection, cursor, found, lease)
+    client = PlatformClient.of(connection.connection, cursor, found, lease)
     try:
-        return [_sent(gate, operation, members) for operation, members in requests]
+        return [_sent(client, operation, members) for operation, members in requests]
     finally:
         lease.release(cursor)
 
 
-def _sent(gate: Gate, operation: Operation, members: list[Member]) -> dict[str, Any]:
-    if not gate.opens(clock.now()):
-        return {"operation": operation, "error": f"the platform is not called now: {gate.condition.reason}"}
-    told: dict[str, Any] = {"operation": operation}
+def _sent(client: PlatformClient, operation: Operation, members: list[Member]) -> dict[str, Any]:
+    if not client.may_send():
+        return {"operation": operation, "error": f"the platform is not called now: {client.state.reason}"}
+    result: dict[str, Any] = {"operation": operation}
     try:
-        request = gate.target.connector.push(operation, members, clock.now_seconds())
-        told["request"] = shown(request)
-        response = gate.send(request)
-        told |= {"status": response.status, "response": response.excerpt}
-        refused = gate.target.connector.outcomes(operation, members, response)[0]
-        return told if refused is None else told | {"error": str(refused)}
+        request = client.target.connector.push(operation, members, clock.now_seconds())
+        result["request"] = shown(request)
+        response = client.send(request)
+        result |= {"status": response.status, "response": response.excerpt}
+        refused = client.target.connector.outcomes(operation, members, response)[0]
+        return result if refused is None else result | {"error": str(refused)}
     except NotNowError:
-        return told | {"error": "the platform's limits leave no room at this moment: try again"}
+        return result | {"error": "the platform's limits leave no room at this moment: try again"}
     except IntegrationError as failure:
-        return told | {"error": str(failure), "status": failure.status, "response": failure.excerpt}
+        return result | {"error": str(failure), "status": failure.status, "response": failure.excerpt}

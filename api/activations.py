@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from activation import backfills, reconciliation, services
+from activation import reconciliation, services
 from activation.models import Activation
 from api.errors import refusals
 from api.idempotency import once
@@ -71,7 +71,7 @@ class ActivationSerializer(StrictSerializer[Activation]):
         return services.counts(activation)
 
     def get_progress(self, activation: Activation) -> int:
-        return backfills.percent(activation.id)
+        return services.backfill_percent(activation.id)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)

@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from activation.conditions import UploadedFile, fates_of
-from activation.models import Batch
+from activation.models import Batch, UploadedFile
+from activation.stores import uploaded_files
 from api.resource import Listed, of_owned_platforms
 
 
@@ -25,7 +25,7 @@ class BatchListSerializer(serializers.ListSerializer[Any]):
 
     def to_representation(self, data: Any) -> list[Any]:
         rows = list(data)
-        self._context = {**self.context, "files": fates_of(row.id for row in rows)}
+        self._context = {**self.context, "files": uploaded_files.by_batch(row.id for row in rows)}
         return super().to_representation(rows)
 
 

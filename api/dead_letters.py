@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from activation import dead_letters
 from activation.models import Activation, DeadLetter
+from activation.stores.dead_letters import Key
 from api.idempotency import once
 from api.resource import Listed, OwnedField, of_owned_platforms
 from api.strict import StrictBody, read_body
@@ -60,7 +61,7 @@ class DeadLetterReplaySerializer(StrictBody):
             raise ValidationError({"ids": ErrorDetail("Give either ids or an activation.", "invalid")})
         return attrs
 
-    def validate_ids(self, ids: list[str]) -> list[dead_letters.Key]:
+    def validate_ids(self, ids: list[str]) -> list[Key]:
         try:
             return [dead_letters.key(text) for text in ids]
         except ValueError as wrong:

@@ -55,10 +55,10 @@ def _activate(site: Site) -> None:
 
     from django.db import transaction
 
-    from activation import backfills
+    from activation import services
 
     with transaction.atomic():
-        backfills.begin(site.shop.activation)
+        services.begin_backfill(site.shop.activation)
 
 
 def _result(count: int, seconds: float, usage: Any) -> Result:

@@ -98,8 +98,8 @@ def _files(database: Database, url: str, shop: Shop, count: int) -> dict[str, fl
     database.execute(DUE, [activation.id, platform.pl])
     settle_down(url)
     copied = min(_timed(lambda: _copy(database, activation.id)) for _ in range(3))
-    writing = _Stopwatch(files._Run.write)
-    files._Run.write = writing.run  # type: ignore[method-assign,assignment]  # timed where it stands
+    writing = _Stopwatch(files.FileRound.write)
+    files.FileRound.write = writing.run  # type: ignore[method-assign,assignment]  # timed where it stands
     whole = _timed(lambda: deliver.work(platform.pl, FILES, lambda: True))
     _verify(database)
     return {"lines": count, "copy": copied, "writing": writing.seconds, "whole": whole}

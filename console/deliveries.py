@@ -9,8 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from activation import dead_letters as letters
-from activation.conditions import UploadedFile, fates_of
-from activation.models import Activation, Batch, DeadLetter
+from activation.models import Activation, Batch, DeadLetter, UploadedFile
+from activation.stores import uploaded_files
+from activation.stores.dead_letters import Key
 from console.cells import excerpt, mono, number, state, unbroken, when
 from console.fields import choose_any, choose_any_row, moment_field, text_field
 from console.logs import Filter, Log, Replay, choice_box, key, where
@@ -41,8 +42,8 @@ def _batches(wanted: Filter) -> QuerySet[Batch]:
 
 def _batch_rows(rows: list[Batch]) -> Iterator[list[Any]]:
     names = Platform.objects.in_bulk({row.platform_id for row in rows})
-    fates = fates_of(row.id for row in rows)
-    return (_batch_cells(row, names, fates.get(row.id)) for row in rows)
+    files = uploaded_files.by_batch(row.id for row in rows)
+    return (_batch_cells(row, names, files.get(row.id)) for row in rows)
 
 
 def _batch_cells(row: Batch, names: dict[int, Platform], file: UploadedFile | None) -> list[Any]:
@@ -117,7 +118,7 @@ def _replay_named(names: list[str]) -> int:
     return letters.replay(letters.named(DeadLetter.objects.all(), list(_keys(names))))
 
 
-def _keys(names: list[str]) -> Iterator[letters.Key]:
+def _keys(names: list[str]) -> Iterator[Key]:
     for name in names:
         try:
             yield letters.key(name)

@@ -4,10 +4,13 @@ They pin the planner to index look-ups: a database that has not been analysed ye
 full scans. They read jsonb in the form in which the hub keeps numbers.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from django.conf import settings
+from django.db import connection as django_connection
 from psycopg.types.json import set_json_loads
 
 from core import arrays
@@ -41,3 +44,12 @@ def connect(*, durable: bool) -> Connection:
     set_json_loads(loads, connection)
     arrays.register(connection)
     return connection
+
+
+@contextmanager
+def bare_cursor() -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor of psycopg's own on Django's connection: Django's binds on the client and cannot take binary arrays."""
+    django_connection.ensure_connection()
+    arrays.register(django_connection.connection)
+    with psycopg.Cursor(django_connection.connection) as cursor:
+        yield cursor

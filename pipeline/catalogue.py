@@ -6,8 +6,8 @@ from typing import Any
 
 from psycopg import Cursor
 
-from activation import desired_state
-from activation.desired_state import Activations
+from activation import activation_index
+from activation.activation_index import ActivationIndex
 from audiences import catalogue as audiences
 from audiences.catalogue import AudienceCatalogue
 from core.models import Customer
@@ -23,7 +23,7 @@ class Catalogue:
     version: int
     customers: frozenset[int]
     audiences: AudienceCatalogue
-    activations: Activations
+    activations: ActivationIndex
     conversions: Conversions
 
 
@@ -41,4 +41,4 @@ def current(cursor: Cursor[Any]) -> Catalogue:
 def at_version(version: int) -> Catalogue:
     """Returns the configuration as of `version` or later. Read on first use, kept until the version changes."""
     customers = frozenset(Customer.objects.values_list("m", flat=True))
-    return Catalogue(version, customers, audiences.load(), desired_state.load(), load_conversions())
+    return Catalogue(version, customers, audiences.load(), activation_index.load(), load_conversions())

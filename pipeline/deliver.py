@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from activation.delivery import creation, files, lane_worker, processing_log, quotas, removals
+from activation.delivery import creation, files, lane_worker, processing_log, quotas, targets
 from activation.delivery.lanes import CREATION, FILES, LANES, buckets_of
+from activation.stores import deliveries, uploaded_files
 from core import clock
 from core.database import connect
 from core.wakeups import DELIVER, wakeups
@@ -17,13 +18,9 @@ from pipeline.per_thread import PerThread
 
 # how long one task keeps to its lane before others may have the thread
 SHIFT_SECONDS = 5.0
+# members are sent once more when this share of their time at the platform is left
+REFRESHED_AT = 0.2
 
-DUE = """
-SELECT 1 FROM activation a CROSS JOIN (VALUES (true), (false)) AS w (wanted) CROSS JOIN LATERAL (
-    SELECT 1 FROM delivery WHERE activation_id = a.id AND wanted = w.wanted
-        AND bucket = ANY(%(buckets)s::smallint[]) AND due_at <= %(now)s LIMIT 1) AS found
-WHERE a.platform_id = %(platform)s AND a.status IN ('live', 'ending') LIMIT 1
-"""
 # broken ones too: they are tried again once their platform is configured otherwise
 PENDING = "SELECT 1 FROM activation WHERE platform_id = %s AND status IN ('pending', 'broken', 'ending') LIMIT 1"
 PLATFORMS = "SELECT pl, connector FROM platform WHERE enabled"
@@ -77,25 +74,26 @@ def lanes() -> list[tuple[int, int]]:
 
 def renew() -> None:
     """Have ids sent again that their platform would forget after a while."""
-    connection = connections.get()
+    connection, at = connections.get(), clock.now()
     with connection.cursor(binary=True) as cursor:
         for platform in {platform for platform, _ in lanes()}:
-            found = lane_worker.usable(cursor, platform)
-            if found is not None:
-                removals.renew(cursor, found, clock.now())
+            found = targets.fillable(cursor, platform)
+            days = found.connector.ttl_days if found else None
+            if found is not None and days:
+                deliveries.refresh(cursor, found.segments, at, at + timedelta(days=days) * REFRESHED_AT)
 
 
 def forget() -> None:
     """Delete what is kept for a while only: quotas of past days, and the processing log of old files."""
-    connection, now = connections.get(), clock.now()
-    quotas.forget(connection, now)
-    processing_log.forget(connection, now)
+    connection, at = connections.get(), clock.now()
+    quotas.forget(connection, at)
+    uploaded_files.forget(connection, at)
 
 
-def is_due(platform: int, lane: int, now: datetime) -> bool:
+def is_due(platform: int, lane: int, at: datetime) -> bool:
     """Returns whether the lane has something to send; the creation lane, a segment to create or a file to check."""
+    connection = connections.get()
     if lane == CREATION:
-        pending = connections.get().execute(PENDING, [platform]).fetchone() is not None
-        return pending or processing_log.is_due(connections.get(), platform, now)
-    values = {"platform": platform, "buckets": buckets_of(lane), "now": now}
-    return connections.get().execute(DUE, values).fetchone() is not None
+        pending = connection.execute(PENDING, [platform]).fetchone() is not None
+        return pending or uploaded_files.is_due(connection, platform, at)
+    return deliveries.is_due(connection, platform, buckets_of(lane), at)

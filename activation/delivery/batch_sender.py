@@ -1,4 +1,4 @@
-"""One claim, from its rows to what came of each: sent in one request, or taken apart until it goes through.
+"""Sends the rows of one claim, in one request or taken apart until it goes through.
 
 A refused request is halved until its culprits are alone, a request that is too large until it fits. One request
 is in flight at a time, and each is sent only while the lane's lease outlasts it.
@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from activation.delivery import broken, lanes, log, outcomes
-from activation.delivery.claims import Claim, Row, part
-from activation.delivery.log import Entry
-from activation.delivery.members import members_of
-from activation.delivery.platform_client import Gate, NotNowError
+from activation.delivery import activation_status
+from activation.delivery.members import MemberReader
+from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.quotas import QuotaExhaustedError
 from activation.delivery.retry import MOST_ATTEMPTS, MOST_DEATHS
+from activation.stores.batches import BatchRecord
+from activation.stores.claims import Claim, ClaimedRow
+from activation.stores.outcomes import ClaimOutcomes
 from core import clock
 from integrations.connectors.base import Connector, Member
 from integrations.errors import (
@@ -36,21 +37,29 @@ FINISH_SECONDS = 0.5
 
 
 @dataclass(slots=True)
-class Work:
-    """A claim under way. `run` answers whether the lane may go on."""
+class BatchSender:
+    """One claim while it is sent: through `client`, with what came of it recorded in `outcomes` and `record`."""
 
-    gate: Gate
-    claim: Claim
-    entry: Entry
-    accepted: list[Row] = field(default_factory=list)
+    client: PlatformClient
+    members: MemberReader
+    outcomes: ClaimOutcomes
+    record: BatchRecord
+    accepted: list[ClaimedRow] = field(default_factory=list)
     goes_on: bool = True
     _finished: float = field(default_factory=time.monotonic)
-    _letters: bool = False
+
+    @property
+    def claim(self) -> Claim:
+        return self.outcomes.claim
+
+    @property
+    def connector(self) -> Connector:
+        return self.members.connector
 
     def run(self) -> bool:
-        self._letters = outcomes.has_letters(self.gate.cursor, self.gate.target.platform)
+        """Send all rows of the claim. Returns whether the lane may go on; rows that were not sent are due again."""
         rows = self._set_aside(self.claim.rows)
-        parts = _cut(rows, self.gate.target.rows)[::-1]
+        parts = _cut(rows, self.client.target.rows)[::-1]
         while parts:
             one = parts.pop()
             try:
@@ -58,77 +67,75 @@ class Work:
             except NotNowError:
                 smaller, self.goes_on = [one], False
             parts.extend(reversed(smaller))
-            if not self.goes_on:
-                self._put_back([row for left in parts for row in left])
+            if not self.goes_on or (self.client.probing and parts):
+                self.outcomes.unsent([row for left in parts for row in left], "")
                 break
-            if self.gate.probing and parts:
-                self._put_back([row for left in parts for row in left])
-                break
-        self._finish()
+        self._flush()
         return self.goes_on
 
-    def _set_aside(self, rows: list[Row]) -> list[Row]:
-        """Rows over which their sender died each time are dead; the others."""
+    def _set_aside(self, rows: list[ClaimedRow]) -> list[ClaimedRow]:
+        """Give up rows over which their sender died each time, or that were tried too often. Returns the others."""
         killers = [row for row in rows if row.orphaned and row.attempts > MOST_DEATHS]
         exhausted = [row for row in rows if row.attempts > MOST_ATTEMPTS and row not in killers]
         for found, reason in ((killers, "its sender died each time"), (exhausted, "it was tried too often")):
             if found:
-                outcomes.dead(self.gate.cursor, part(self.claim, found), reason, "", clock.now())
-                self._tell(reason)
+                self.outcomes.refused(found, reason, "")
+                self.record.error = reason
         left = set(rows).difference(killers, exhausted)
         return [row for row in rows if row in left]
 
-    def _send(self, rows: list[Row]) -> list[list[Row]]:
-        """Send one part; answers what to send instead, in order."""
-        target = self.gate.target
-        members = members_of(self.gate.cursor, target.connector, target.platform, target.segments, rows)
+    def _send(self, rows: list[ClaimedRow]) -> list[list[ClaimedRow]]:
+        """Send one part. Returns what to send instead, in order."""
+        members = self.members.read(rows)
         try:
             request = self._request(members)
-            response = self.gate.send(request)
+            response = self.client.send(request)
         except IntegrationError as failure:
             return self._failed(rows, failure)
-        self._answered(response.status, response.excerpt)
+        self._note_answer(response.status, response.excerpt)
         try:
-            self._outcomes(rows, members, response)
+            self._read_outcomes(rows, members, response)
         except IntegrationError as failure:  # the platform took it, but nobody understands what it says
             failure.status, failure.excerpt = response.status, response.excerpt
-            self._refused_alone(rows, failure)
+            self._give_back(rows, failure)
         return []
 
     def _request(self, members: list[Member]) -> Request:
-        connector = self.gate.target.connector
+        connector = self.connector
         request = connector.push(self.claim.operation, members, clock.now_seconds())
         size = len(request.body or b"")
         if connector.batch_bytes is not None and size > connector.batch_bytes and len(members) > 1:
             raise RequestTooLargeError(f"{size:,} bytes, at most {connector.batch_bytes:,}")
-        self.entry.bytes += size
-        self.entry.requests += 1
-        if not self.entry.request_excerpt:
-            self.entry.request_excerpt = excerpt(request)
+        self.record.bytes += size
+        self.record.requests += 1
+        if not self.record.request_excerpt:
+            self.record.request_excerpt = excerpt(request)
         return request
 
-    def _outcomes(self, rows: list[Row], members: list[Member], response: Response) -> None:
-        """A request that the platform took; it may still have refused some of its rows."""
-        connector = self.gate.target.connector
-        said = connector.outcomes(self.claim.operation, members, response)
-        if len(said) != len(rows):
-            said = [None] * len(rows)
-        self.accepted.extend(row for row, error in zip(rows, said, strict=True) if error is None)
-        for row, error in zip(rows, said, strict=True):
+    def _read_outcomes(self, rows: list[ClaimedRow], members: list[Member], response: Response) -> None:
+        """Sort the rows of a request that the platform took; it may still have refused some of them."""
+        errors = self.connector.outcomes(self.claim.operation, members, response)
+        if len(errors) != len(rows):
+            errors = [None] * len(rows)
+        self.accepted.extend(row for row, error in zip(rows, errors, strict=True) if error is None)
+        for row, error in zip(rows, errors, strict=True):
             if error is not None:
                 error.excerpt = error.excerpt or response.excerpt
-                self._refused_alone([row], error)
+                self._give_back([row], error)
         if len(rows) > 1 or time.monotonic() - self._finished > FINISH_SECONDS:
             self._flush()
 
-    def _failed(self, rows: list[Row], failure: IntegrationError) -> list[list[Row]]:
-        self._answered(failure.status, failure.excerpt)
-        self._tell(str(failure))
+    def _failed(self, rows: list[ClaimedRow], failure: IntegrationError) -> list[list[ClaimedRow]]:
+        """Do what the error asks for. Returns what to send instead."""
+        self._note_answer(failure.status, failure.excerpt)
+        self.record.error = str(failure)
         match failure:
             case UnauthorizedError() | MisconfiguredError():
-                return self._broken(rows, failure)
+                self._mark_broken(rows, failure)
+                return []
             case RequestTooLargeError() if len(rows) > 1:
-                self._learn(len(rows) // 2)
+                target = self.client.target
+                target.rows = max(1, min(target.rows, len(rows) // 2))
                 return _halves(rows)
             case RefusedError() if len(rows) > 1:
                 return _halves(rows)
@@ -136,98 +143,69 @@ class Work:
                 self.goes_on = False
                 return [rows]
             case RateLimitedError():
-                return self._limited(rows, failure)
-        self._refused_alone(rows, failure)
+                self.outcomes.unsent(rows, str(failure), timedelta(seconds=failure.retry_after or 0))
+                self.goes_on = False
+                return []
+        self._give_back(rows, failure)
         if isinstance(failure, UnansweredError):
             # the platform may still be working on it: the lane stays leased, nothing newer is sent meanwhile
-            self.entry.unanswered = True
+            self.record.unanswered = True
             self.goes_on = False
-        elif self.gate.condition.holds_back(clock.now()):
+        elif self.client.is_held_back:
             self.goes_on = False
         return []
 
-    def _refused_alone(self, rows: list[Row], failure: IntegrationError) -> None:
-        """Rows that cannot be told apart any further."""
-        now, claim = clock.now(), part(self.claim, rows)
-        with self.gate.connection.transaction():
-            if isinstance(failure, RateLimitedError):
-                outcomes.unsent(
-                    self.gate.cursor, claim, str(failure), now + timedelta(seconds=failure.retry_after or 1)
-                )
-            elif isinstance(failure, RetriableError):
-                least = self.gate.lease.until - now if isinstance(failure, UnansweredError) else timedelta()
-                outcomes.failed(self.gate.cursor, claim, str(failure), now, least)
-            else:
-                outcomes.dead(self.gate.cursor, claim, str(failure), failure.excerpt, now)
-        self._tell(str(failure))
+    def _give_back(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
+        """Record a failure of rows that cannot be told apart any further."""
+        error = str(failure)
+        if isinstance(failure, RateLimitedError):
+            self.outcomes.unsent(rows, error, timedelta(seconds=failure.retry_after or 1))
+        elif isinstance(failure, UnansweredError):
+            self.outcomes.failed(rows, error, self.client.lease.until - clock.now())
+        elif isinstance(failure, RetriableError):
+            self.outcomes.failed(rows, error)
+        else:
+            self.outcomes.refused(rows, error, failure.excerpt)
+        self.record.error = error
 
-    def _limited(self, rows: list[Row], failure: RateLimitedError) -> list[list[Row]]:
-        wait = timedelta(seconds=failure.retry_after or 0)
-        outcomes.unsent(self.gate.cursor, part(self.claim, rows), str(failure), clock.now(), wait)
+    def _mark_broken(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
+        """A person has to act: what is due waits, and costs no attempt."""
+        self.outcomes.unsent(rows, str(failure))
+        activations = sorted({row.activation for row in rows})
+        activation_status.mark_broken(self.client.target.platform, activations, str(failure))
         self.goes_on = False
-        return []
-
-    def _broken(self, rows: list[Row], failure: IntegrationError) -> list[list[Row]]:
-        """A person has to act: what is due waits, and costs nothing."""
-        outcomes.unsent(self.gate.cursor, part(self.claim, rows), str(failure), clock.now())
-        broken.broke(self.gate.target.platform, sorted({row.activation for row in rows}), str(failure))
-        self.goes_on = False
-        return []
-
-    def _put_back(self, rows: list[Row]) -> None:
-        """Nothing of them was sent."""
-        if rows:
-            outcomes.unsent(self.gate.cursor, part(self.claim, rows), "", clock.now())
-
-    def _learn(self, rows: int) -> None:
-        self.gate.target.rows = max(1, min(self.gate.target.rows, rows))
 
     def _flush(self) -> None:
-        """Write down whom the platform accepted."""
+        """Record the rows that the platform accepted."""
         self._finished = time.monotonic()
         if not self.accepted:
             return
-        now, claim = clock.now(), part(self.claim, self.accepted)
-        with self.gate.connection.transaction():
-            outcomes.done(self.gate.cursor, claim, now, expiry(self.gate.target.connector, now, added=claim.wanted))
-            if self._letters:
-                outcomes.forget_letters(self.gate.cursor, [row[:3] for row in claim.rows])
-        self.entry.accepted += len(self.accepted)
+        at = clock.now()
+        self.outcomes.accepted(self.accepted, at, expiry(self.connector, at, added=self.claim.wanted))
+        self.record.accepted += len(self.accepted)
         self.accepted = []
 
-    def _finish(self) -> None:
-        self._flush()
-        log.finish(self.gate.cursor, self.entry, clock.now())
-
-    def _answered(self, status: int | None, text: str) -> None:
+    def _note_answer(self, status: int | None, text: str) -> None:
         if status is not None:
-            self.entry.status = status
-        self.entry.response_excerpt = text or self.entry.response_excerpt
-
-    def _tell(self, error: str) -> None:
-        self.entry.error = error
+            self.record.status = status
+        self.record.response_excerpt = text or self.record.response_excerpt
 
 
 def excerpt(request: Request) -> str:
-    """What of a request may be shown."""
+    """Returns what of a request may be shown."""
     body = (request.body or b"")[:EXCERPT].decode("utf-8", "replace")
     return f"{request.method} {request.url}\n{body}"
 
 
-def expiry(connector: Connector, now: datetime, *, added: bool) -> datetime | None:
-    """When the platform forgets what it was told now."""
-    return now + timedelta(days=connector.ttl_days) if added and connector.ttl_days else None
+def expiry(connector: Connector, at: datetime, *, added: bool) -> datetime | None:
+    """Returns when the platform forgets an id that it was sent at `at`. None where it keeps it, or has removed it."""
+    return at + timedelta(days=connector.ttl_days) if added and connector.ttl_days else None
 
 
-def log_bucket(lane: int) -> int:
-    """The bucket in which a lane's requests are logged."""
-    return lanes.buckets_of(lane)[0]
-
-
-def _cut(rows: list[Row], size: int) -> list[list[Row]]:
+def _cut(rows: list[ClaimedRow], size: int) -> list[list[ClaimedRow]]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _halves(rows: Sequence[Row]) -> list[list[Row]]:
+def _halves(rows: Sequence[ClaimedRow]) -> list[list[ClaimedRow]]:
     middle = len(rows) // 2
     return [list(rows[:middle]), list(rows[middle:])]

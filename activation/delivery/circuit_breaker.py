@@ -1,4 +1,4 @@
-"""How a platform fares: a circuit breaker that all workers share, and waits that the platform asked for.
+"""A circuit breaker for each platform that all workers share, and the waits that the platform asked for.
 
 Eight failed requests in a row open the breaker: nothing is sent for a while, then one request is sent to find
 out (a probe). Where it succeeds the breaker closes, else it waits twice as long. Its row is written when
@@ -11,12 +11,12 @@ from typing import Any
 
 from psycopg import Cursor
 
-from activation.delivery.outcomes import stored
+from activation.delivery.retry import longest_wait
 from activation.models import Health
+from activation.stores.batches import storable
 
 FAILURES = 8
-FIRST_SECONDS, LONGEST_SECONDS = 5.0, 300.0
-MOST_DOUBLINGS = 10
+FIRST_SECONDS = 5.0
 EXCERPT = 300
 
 READ = """
@@ -38,10 +38,10 @@ PROBE = """
 UPDATE platform_health SET state = 'probing', until = %(until)s, changed_at = %(now)s
 WHERE platform_id = %(platform)s AND state <> 'closed' AND until <= %(now)s
 """
-DECLINE = """
+END_PROBE = """
 UPDATE platform_health SET until = %(now)s WHERE platform_id = %(platform)s AND state = 'probing' AND until = %(until)s
 """
-WELL = """
+SUCCEEDED = """
 UPDATE platform_health SET state = 'closed', failures = 0, openings = 0, limited = 0, until = NULL, reason = '',
     changed_at = %(now)s
 WHERE platform_id = %(platform)s AND (state <> 'open' OR until <= %(now)s)
@@ -60,8 +60,8 @@ ON CONFLICT (platform_id) DO UPDATE SET state = 'closed', openings = 0, limited 
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """A platform's health as it was read."""
+class BreakerState:
+    """The breaker's row as it was read. `until`: nothing is sent before it; `slowed_to`: calls a second."""
 
     state: str = Health.State.CLOSED
     failures: int = 0
@@ -73,64 +73,62 @@ class Condition:
     reason: str = ""
 
     def holds_back(self, now: datetime) -> bool:
+        """Whether nothing may be sent now."""
         return self.until is not None and now < self.until
 
     @property
     def is_broken(self) -> bool:
+        """Whether only a probe may be sent."""
         return self.state != Health.State.CLOSED
 
     @property
     def is_troubled(self) -> bool:
-        """Whether a success is news."""
+        """Whether a success has to be recorded."""
         return self.is_broken or self.failures > 0 or self.limited > 0
 
 
-WELL_KNOWN = Condition()
+@dataclass(frozen=True, slots=True)
+class CircuitBreaker:
+    """The breaker of one platform. Each method is one short statement, in a transaction of the caller's or its own."""
 
+    cursor: Cursor[Any]
+    platform: int
 
-def read(cursor: Cursor[Any], platform: int) -> Condition:
-    cursor.execute(READ, [platform])
-    row = cursor.fetchone()
-    return WELL_KNOWN if row is None else Condition(*row)
+    def read(self) -> BreakerState:
+        self.cursor.execute(READ, [self.platform])
+        row = self.cursor.fetchone()
+        return BreakerState() if row is None else BreakerState(*row)
 
+    def begin_probe(self, now: datetime, duration: timedelta) -> bool:
+        """Become the one who finds out; False where somebody else does. A dead prober is replaced after `duration`."""
+        self.cursor.execute(PROBE, {"platform": self.platform, "now": now, "until": now + duration})
+        return bool(self.cursor.rowcount)
 
-def probe(cursor: Cursor[Any], platform: int, now: datetime, duration: timedelta) -> bool:
-    """Be the one who finds out; no, where somebody else does. A prober that dies is replaced after `duration`."""
-    cursor.execute(PROBE, {"platform": platform, "now": now, "until": now + duration})
-    return bool(cursor.rowcount)
+    def end_probe(self, now: datetime, until: datetime) -> None:
+        """Let another sender find out: the prober whose turn lasts until then has nothing to send."""
+        self.cursor.execute(END_PROBE, {"platform": self.platform, "now": now, "until": until})
 
+    def record_failure(self, reason: str, now: datetime) -> None:
+        """Count a failed request, and open the breaker where there were too many in a row, or where a probe failed."""
+        self.cursor.execute(FAILED, {"platform": self.platform, "reason": storable(reason)[:EXCERPT], "now": now})
+        state, failures, openings = self.cursor.fetchone() or (Health.State.CLOSED, 0, 0)
+        if state == Health.State.CLOSED and failures < FAILURES:
+            return
+        until = now + longest_wait(openings + 1, FIRST_SECONDS)
+        self.cursor.execute(OPEN, {"platform": self.platform, "now": now, "until": until})
 
-def decline(cursor: Cursor[Any], platform: int, now: datetime, until: datetime) -> None:
-    """The prober whose turn lasts until then has nothing to send: the next one finds out."""
-    cursor.execute(DECLINE, {"platform": platform, "now": now, "until": until})
+    def record_success(self, now: datetime) -> None:
+        """Close the breaker and forget what went wrong."""
+        self.cursor.execute(SUCCEEDED, {"platform": self.platform, "now": now})
 
+    def pause(self, until: datetime, reason: str, now: datetime) -> None:
+        """Send nothing before `until`, because a quota of the platform is used up."""
+        self._limit(until, reason, now, slowed=None, counts=0)
 
-def failed(cursor: Cursor[Any], platform: int, reason: str, now: datetime) -> bool:
-    """A request failed; whether the breaker is open now."""
-    cursor.execute(FAILED, {"platform": platform, "reason": stored(reason)[:EXCERPT], "now": now})
-    state, failures, openings = cursor.fetchone() or (Health.State.CLOSED, 0, 0)
-    if state == Health.State.CLOSED and failures < FAILURES:
-        return False
-    wait = min(FIRST_SECONDS * 2.0 ** min(openings, MOST_DOUBLINGS), LONGEST_SECONDS)
-    cursor.execute(OPEN, {"platform": platform, "now": now, "until": now + timedelta(seconds=wait)})
-    return True
+    def slow_down(self, until: datetime, reason: str, now: datetime, per_second: float) -> None:
+        """Send nothing before `until`, as the platform asks, and so many calls a second afterwards."""
+        self._limit(until, reason, now, slowed=per_second, counts=1)
 
-
-def succeeded(cursor: Cursor[Any], platform: int, now: datetime) -> None:
-    """All is well again."""
-    cursor.execute(WELL, {"platform": platform, "now": now})
-
-
-def limited(
-    cursor: Cursor[Any],
-    platform: int,
-    until: datetime,
-    reason: str,
-    now: datetime,
-    *,
-    slowed: float | None,
-    counts: bool,
-) -> None:
-    """The platform (or a quota of ours) says when to go on; `slowed`: calls a second from now on."""
-    values = {"platform": platform, "until": until, "reason": stored(reason)[:EXCERPT], "now": now}
-    cursor.execute(LIMITED, {**values, "slowed": slowed, "counts": int(counts)})
+    def _limit(self, until: datetime, reason: str, now: datetime, *, slowed: float | None, counts: int) -> None:
+        values = {"platform": self.platform, "until": until, "reason": storable(reason)[:EXCERPT], "now": now}
+        self.cursor.execute(LIMITED, {**values, "slowed": slowed, "counts": counts})

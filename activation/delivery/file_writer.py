@@ -11,14 +11,14 @@ from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
-from activation.delivery.file_rows import Listed, Noted
+from activation.stores.file_rows import FileRow, IdList
 from integrations.connectors.files import Destination
 
 LEVEL = 1  # of packing: the time counts more than the last tenth of size
 
 
 @dataclass
-class Writer:
+class FileWriter:
     """One file for one destination and partition; `size` in packed bytes, `batch` is its batch's id."""
 
     folder: Path
@@ -46,22 +46,22 @@ class Writer:
         return self.folder / f"{self.batch}.rows"
 
     def begin(self, header: bytes) -> None:
-        """Write what stands before the first line."""
+        """Write the header, which stands before the first line."""
         self._put(self._packer.compress(header))
 
     def write(self, text: bytes) -> None:
-        """Whole lines."""
+        """Write whole lines."""
         self._put(self._packer.compress(text))
         self.lines += text.count(b"\n")
 
     def note(self, bucket: int, rows: list[str], activations: set[int]) -> None:
-        """These rows of a bucket stand in it, each written by `noted`."""
+        """Note that these rows of a bucket stand in the file; each as `activation, wanted, id` with tabs between."""
         self._list.write("".join([f"{bucket}\t{row}\n" for row in rows]))
         self.rows += len(rows)
         self.activations |= activations
 
-    def note_listed(self, bucket: int, listed: Listed) -> None:
-        """As `note`, of a whole list."""
+    def note_listed(self, bucket: int, listed: IdList) -> None:
+        """As `note`, for a whole list of ids."""
         start = f"{bucket}\t{listed.activation}\t{listed.wanted:d}\t"
         self._list.write(start + listed.ids[:-1].replace("\n", f"\n{start}") + "\n")
         self.rows += listed.rows
@@ -72,8 +72,8 @@ class Writer:
         self._file.close()
         self._list.close()
 
-    def noted(self, size: int) -> Iterator[list[Noted]]:
-        """The rows that stand in it, so many at a time."""
+    def noted(self, size: int) -> Iterator[list[FileRow]]:
+        """Read the noted rows back, `size` at a time."""
         with self._list_path.open(encoding="utf-8", newline="\n") as lines:
             while page := [_read(line) for line in islice(lines, size)]:
                 yield page
@@ -83,6 +83,6 @@ class Writer:
         self.size += len(packed)
 
 
-def _read(line: str) -> Noted:
+def _read(line: str) -> FileRow:
     bucket, activation, wanted, known_as = line[:-1].split("\t", 3)
     return int(bucket), int(activation), wanted == "1", known_as

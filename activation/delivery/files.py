@@ -16,30 +16,25 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 from psycopg import Cursor
 
-from activation.delivery import file_rows, lanes, log, outcomes, removals
-from activation.delivery.claims import Claim, Row
-from activation.delivery.file_rows import Due, Listed
-from activation.delivery.file_writer import Writer
-from activation.delivery.lane_worker import usable
-from activation.delivery.log import Entry
-from activation.delivery.members import members_of
-from activation.delivery.platform_client import Gate, NotNowError
-from activation.delivery.sending_files import Sending
+from activation.delivery import lanes, targets
+from activation.delivery.file_sender import FileSender
+from activation.delivery.file_writer import FileWriter
+from activation.delivery.members import MemberReader
+from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.targets import Target
+from activation.stores import batches, deliveries, file_rows, outcomes, uploaded_files
+from activation.stores.batches import OWN_BUCKET, BatchRecord
+from activation.stores.claims import Claim, ClaimedRow
+from activation.stores.file_rows import DueRow, IdList
 from core import clock
 from core.buckets import BUCKETS
+from core.database import Connection
 from integrations.connectors.base import Member, Operation
 from integrations.connectors.files import Destination, FileConnector, MemberChange
 from integrations.errors import IntegrationError
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-
-# the bucket in which files are logged
-BUCKET = 0
-NAMES = "SELECT 1 FROM uploaded_file WHERE platform_id = %s AND file_name = %s"
 UNWRITABLE = "this id cannot stand in the platform's file"
 
 ADD, REMOVE = Operation.ADD, Operation.REMOVE
@@ -50,93 +45,93 @@ FileKey = tuple[Destination, str]  # where it goes, and its partition
 
 
 def drain(connection: Connection, platform: int, keep_on: Callable[[], bool]) -> int:
-    """Write and upload what is due; answers how many rows. Then the lane rests until the interval is over.
+    """Write and upload what is due. Returns how many rows; then the lane rests until the interval is over.
 
     Does nothing where somebody else holds the lane, or where the platform is not to be called now.
     """
     with connection.cursor(binary=True) as cursor:
-        found = usable(cursor, platform)
-        if found is None or not isinstance(found.connector, FileConnector) or not keep_on():
+        target = targets.fillable(cursor, platform)
+        if target is None or not isinstance(target.connector, FileConnector) or not keep_on():
             return 0
-        now = clock.now()
-        lease = lanes.lease(cursor, platform, lanes.FILES, now, found.lease_duration)
+        at = clock.now()
+        lease = lanes.lease(cursor, platform, lanes.FILES, at, target.lease_duration)
         if lease is None:
             return 0
-        log.abandon(cursor, platform, BUCKET, now)
-        removals.let_go(cursor, found, list(range(BUCKETS)), now)
-        gate = Gate(connection, cursor, found, lease)
-        if not gate.opens(now):
+        batches.abandon(cursor, platform, OWN_BUCKET, at)
+        if not target.connector.removal.is_sent:
+            deliveries.drop_removals(cursor, target.segments, range(BUCKETS), at)
+        client = PlatformClient.of(connection, cursor, target, lease)
+        if not client.may_send():
             lease.release(cursor)
             return 0
         lease.open(cursor)
-        rows = _run(gate, found.connector, now)
-        _rest(gate, found.connector, now, wrote=rows > 0)
+        rows = _send_round(connection, cursor, client, target.connector, at)
+        lease.close(cursor)
+        if rows:
+            lease.rest(cursor, _end_of_interval(target.connector, at))
+        else:
+            lease.release(cursor)
         return rows
 
 
-def _run(gate: Gate, connector: FileConnector, now: datetime) -> int:
+def _send_round(
+    connection: Connection, cursor: Cursor[Any], client: PlatformClient, connector: FileConnector, at: datetime
+) -> int:
     with tempfile.TemporaryDirectory(prefix="dmphub-files-") as folder:
-        run = _Run(gate, connector, Path(folder), now)
+        files = FileRound(connection, cursor, client, connector, Path(folder), at)
         try:
-            run.write()
+            files.write()
         except NotNowError:
             return 0
-        return Sending(gate, connector, run.files).send()
+        return FileSender(connection, cursor, client, connector, files.files).send()
 
 
-def _rest(gate: Gate, connector: FileConnector, now: datetime, *, wrote: bool) -> None:
+def _end_of_interval(connector: FileConnector, at: datetime) -> datetime:
     """At most one round an interval, beginning with its first minute."""
-    gate.lease.close(gate.cursor)
-    if not wrote:
-        gate.lease.release(gate.cursor)
-        return
     length = connector.interval_minutes * 60
-    over = (now.timestamp() // length + 1) * length
-    gate.lease.rest(gate.cursor, datetime.fromtimestamp(over, UTC))
+    return datetime.fromtimestamp((at.timestamp() // length + 1) * length, UTC)
 
 
 @dataclass
-class _Run:
-    """The files of one round, while they are written."""
+class FileRound:
+    """The files of one round, while they are written. It changes no delivery, except of ids that cannot be written."""
 
-    gate: Gate
+    connection: Connection
+    cursor: Cursor[Any]
+    client: PlatformClient
     connector: FileConnector
     folder: Path
     now: datetime
-    files: list[Writer] = field(default_factory=list)
-    _open: dict[FileKey, Writer] = field(default_factory=dict)
+    files: list[FileWriter] = field(default_factory=list)
+    _open: dict[FileKey, FileWriter] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
 
     def write(self) -> None:
         activations = sorted(self.target.segments)
         for bucket in range(BUCKETS):
-            if not self.gate.stays():
+            if not self.client.renew_lease():
                 raise NotNowError
             self._bucket(bucket, activations)
         for file in self.files:
             file.close()
 
     @property
-    def cursor(self) -> Cursor[Any]:
-        return self.gate.cursor
-
-    @property
     def target(self) -> Target:
-        return self.gate.target
+        return self.client.target
 
     def _bucket(self, bucket: int, activations: Sequence[int]) -> None:
-        """In lists, where the connector takes them and nothing is strange about the ids; else row by row."""
+        """Write a bucket in lists, where the connector takes them and every id can stand in one; else row by row."""
         lists = None
         if self.connector.has_lines_of_ids:
-            lists = file_rows.listed(self.cursor, activations, bucket, self.now)
+            lists = file_rows.id_lists(self.cursor, activations, bucket, self.now)
         if lists is not None and self._write_lists(bucket, lists):
             return
         found = file_rows.due(self.cursor, activations, bucket, self.now)
         if found:
             self._rows(bucket, found)
 
-    def _write_lists(self, bucket: int, lists: Sequence[Listed]) -> bool:
-        """False, and nothing is written, where the connector has no line for some of it."""
+    def _write_lists(self, bucket: int, lists: Sequence[IdList]) -> bool:
+        """Write whole lists. False, with nothing written, where the connector has no line for some of them."""
         texts = [self.connector.lines_of_ids(one.ids, ADD if one.wanted else REMOVE) for one in lists]
         if not all(texts):
             return False
@@ -148,22 +143,22 @@ class _Run:
             self._close_where_full(file)
         return True
 
-    def _rows(self, bucket: int, found: list[Due]) -> None:
+    def _rows(self, bucket: int, found: list[DueRow]) -> None:
         if self.connector.by_user:
             found.sort(key=_by_id)
-        where: dict[FileKey, list[tuple[Due, Member]]] = defaultdict(list)
+        where: dict[FileKey, list[tuple[DueRow, Member]]] = defaultdict(list)
         partition, going = self.connector.partition, self._destination
         for due, member in zip(found, self._members(bucket, found), strict=True):
             where[going(member), partition(member)].append((due, member))
         for key, rows in where.items():
             self._write(self._file(key), bucket, rows)
 
-    def _members(self, bucket: int, found: list[Due]) -> list[Member]:
+    def _members(self, bucket: int, found: list[DueRow]) -> list[Member]:
         connector, segments = self.connector, self.target.segments
         if not connector.wants_extra and not connector.wanted_attributes:
             return [Member(segments[activation], known_as, user) for activation, _, known_as, user in found]
-        rows = [Row(bucket, activation, known_as, user, 1) for activation, _, known_as, user in found]
-        return members_of(self.cursor, connector, self.target.platform, segments, rows)
+        rows = [ClaimedRow(bucket, activation, known_as, user, 1) for activation, _, known_as, user in found]
+        return MemberReader(self.cursor, connector, self.target.platform, segments).read(rows)
 
     def _destination(self, member: Member) -> Destination:
         return self.connector.destination_of(member.extra) if member.extra else self._usual
@@ -172,10 +167,10 @@ class _Run:
     def _usual(self) -> Destination:
         return self.connector.destination_of({})
 
-    def _write(self, file: Writer, bucket: int, rows: list[tuple[Due, Member]]) -> None:
+    def _write(self, file: FileWriter, bucket: int, rows: list[tuple[DueRow, Member]]) -> None:
         texts: list[bytes] = []
         notes: list[str] = []
-        unwritable: list[Due] = []
+        unwritable: list[DueRow] = []
         for together in self._together(rows):
             text = self._lines(together)
             if text:
@@ -189,18 +184,18 @@ class _Run:
             self._set_aside(file, bucket, unwritable)
         self._close_where_full(file)
 
-    def _close_where_full(self, file: Writer) -> None:
+    def _close_where_full(self, file: FileWriter) -> None:
         if file.size >= self.connector.most_bytes or file.lines >= self.connector.most_lines:
             self._open.pop((file.destination, file.partition), None)
 
-    def _together(self, rows: list[tuple[Due, Member]]) -> Iterable[Sequence[tuple[Due, Member]]]:
-        """What goes into `lines` at once: all of an id, or each change by itself."""
+    def _together(self, rows: list[tuple[DueRow, Member]]) -> Iterable[Sequence[tuple[DueRow, Member]]]:
+        """Group the rows that go into `lines` at once: all of an id, or each change by itself."""
         if not self.connector.by_user:
             return zip(rows, strict=True)
         return (list(found) for _, found in groupby(rows, key=lambda row: row[0][2]))
 
-    def _lines(self, together: Sequence[tuple[Due, Member]]) -> bytes:
-        """Nothing, where the id cannot stand in the file."""
+    def _lines(self, together: Sequence[tuple[DueRow, Member]]) -> bytes:
+        """Returns the lines of the changes; nothing where the id cannot stand in the file."""
         if "\n" in together[0][0][2]:
             return b""
         changes = [MemberChange(member, ADD if due[1] else REMOVE) for due, member in together]
@@ -209,34 +204,34 @@ class _Run:
         except (IntegrationError, ValueError, TypeError, KeyError):
             return b""
 
-    def _set_aside(self, file: Writer, bucket: int, rows: list[Due]) -> None:
-        """They are claimed, to be dead at once."""
+    def _set_aside(self, file: FileWriter, bucket: int, rows: list[DueRow]) -> None:
+        """Make rows dead that cannot stand in the file: they are claimed for a moment."""
         file_rows.claim(self.cursor, file.batch, [(bucket, *due[:3]) for due in rows])
         for wanted in (True, False):
-            found = [Row(bucket, due[0], due[2], due[3], 1) for due in rows if due[1] is wanted]
+            found = [ClaimedRow(bucket, due[0], due[2], due[3], 1) for due in rows if due[1] is wanted]
             if found:
                 outcomes.dead(self.cursor, Claim(file.batch, wanted, found), UNWRITABLE, "", self.now)
 
-    def _file(self, key: FileKey) -> Writer:
-        """The file that is open for it, or a new one, with a line in the log."""
+    def _file(self, key: FileKey) -> FileWriter:
+        """Returns the file that is open for the key, or begin one, with a row in the log."""
         if key in self._open:
             return self._open[key]
         destination, partition = key
         name = self._name(partition)
-        file = Writer(self.folder, uuid4(), destination, partition, name, self.now)
+        file = FileWriter(self.folder, uuid4(), destination, partition, name, self.now)
         file.begin(self.connector.header(partition, name, self.now))
-        entry = Entry(BUCKET, file.batch, 0, request_excerpt=name)
-        log.start(self.cursor, entry, self.target.platform, [], "file", self.now)
+        record = BatchRecord(OWN_BUCKET, file.batch, 0, request_excerpt=name)
+        batches.start(self.cursor, record, self.target.platform, [], "file", self.now)
         self._open[key] = file
         self.files.append(file)
         return file
 
     def _name(self, partition: str) -> str:
-        """One that no other file of the platform has."""
+        """Returns a name that no other file of the platform has."""
         number = 0
         while True:
             name = self.connector.file_name(partition, self.now, number)
-            used = self.cursor.execute(NAMES, [self.target.platform, name]).fetchone() is not None
+            used = uploaded_files.exists(self.connection, self.target.platform, name)
             if name not in self._names and not used:
                 self._names.add(name)
                 return name

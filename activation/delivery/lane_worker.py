@@ -1,134 +1,147 @@
-"""Sending what is due in one lane, claim by claim, until nothing is."""
+"""Sends what is due in one lane, claim by claim, until nothing is.
 
-import logging
+A `LaneWorker` holds the lane's lease and claims rows; a `BatchSender` sends one claim; the `PlatformClient` beneath
+decides whether and when a request may go, with a `RateLimiter` and a `CircuitBreaker`.
+"""
+
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-import psycopg
-from django.core.exceptions import ValidationError
 from psycopg import Cursor
 
-from activation.delivery import claims, lanes, log, removals
-from activation.delivery.batch_sender import Work, log_bucket
-from activation.delivery.claims import Claim, Front
-from activation.delivery.lanes import Lease
-from activation.delivery.log import Entry
-from activation.delivery.platform_client import Gate
-from activation.delivery.targets import Target, target
+from activation.delivery import lanes, targets
+from activation.delivery.batch_sender import BatchSender
+from activation.delivery.members import MemberReader
+from activation.delivery.platform_client import PlatformClient
+from activation.stores import batches, claims, dead_letters, deliveries
+from activation.stores.batches import BatchRecord
+from activation.stores.claims import Claim, ClaimScope
+from activation.stores.outcomes import ClaimOutcomes
 from core import clock
+from core.database import Connection
 from integrations.connectors.base import Strategy
-
-Connection = psycopg.Connection[tuple[Any, ...]]
-logger = logging.getLogger(__name__)
 
 
 def drain(connection: Connection, platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
-    """Send what is due in the lane, as long as `keep_on()`; answers how many rows were sent.
+    """Send what is due in the lane, as long as `keep_on()`. Returns how many rows were sent.
 
     Does nothing where somebody else holds the lane, or where the platform is not to be called now.
     """
     with connection.cursor(binary=True) as cursor:
-        found = usable(cursor, platform)
-        if found is None or found.connector.strategy is Strategy.FILE:
+        target = targets.fillable(cursor, platform)
+        if target is None or target.connector.strategy is Strategy.FILE:
             return 0
-        now = clock.now()
-        lease = lanes.lease(cursor, platform, lane, now, found.lease_duration)
+        at, buckets = clock.now(), lanes.buckets_of(lane)
+        lease = lanes.lease(cursor, platform, lane, at, target.lease_duration)
         if lease is None:
             return 0
-        log.abandon(cursor, platform, log_bucket(lane), now)
-        removals.let_go(cursor, found, lanes.buckets_of(lane), now)
-        return _Round(Gate(connection, cursor, found, lease)).run(keep_on)
-
-
-def usable(cursor: Cursor[Any], platform: int) -> Target | None:
-    """The platform, where something may be sent to it."""
-    try:
-        found = target(cursor, platform)
-    except ValidationError as wrong:
-        logger.warning("platform %s cannot be delivered to: %s", platform, wrong.messages)
-        return None
-    return found if found is not None and found.segments else None
+        batches.abandon(cursor, platform, lanes.log_bucket(lane), at)
+        if not target.connector.removal.is_sent:
+            deliveries.drop_removals(cursor, target.segments, buckets, at)
+        client = PlatformClient.of(connection, cursor, target, lease)
+        return LaneWorker(connection, cursor, client, buckets).run(keep_on)
 
 
 @dataclass(slots=True)
-class _Round:
-    """One holder's time in a lane."""
+class LaneWorker:
+    """One holder's time in a lane. It claims rows and logs batches; only its `BatchSender`s record outcomes."""
 
-    gate: Gate
+    connection: Connection
+    cursor: Cursor[Any]
+    client: PlatformClient
+    buckets: list[int]
     _first: int = 0
 
     def run(self, keep_on: Callable[[], bool]) -> int:
-        """Removals and additions in turn; a lane without an answer stays leased until its lease has run out."""
+        """Send removals and additions in turn. Returns how many rows were taken on.
+
+        A lane without an answer stays leased until its lease has run out.
+        """
         sent = 0
-        while keep_on() and self.gate.opens(clock.now()):
-            rows = 0
-            for wanted in (False, True):
-                work = self._take(wanted=wanted)
-                if work is None:
-                    continue
-                rows += len(work.claim.rows)
-                if not work.run():
-                    self._leave(unanswered=work.entry.unanswered)
-                    return sent + rows
-                if self.gate.probing:
-                    break
+        while keep_on() and self.client.may_send():
+            rows, goes_on, answered = self._both_operations()
             sent += rows
+            if not goes_on:
+                self._leave(answered=answered)
+                return sent
             if rows == 0:
-                self.gate.decline()
+                self.client.decline()
             if (rows == 0 and not self._first) or not self._refresh():
                 break
             self._first = self._next_first(rows)
-            if 0 < rows < self.gate.target.rows:
-                time.sleep(self.gate.target.connector.linger_ms / 1000)
-        self._leave(unanswered=False)
+            if 0 < rows < self.client.target.rows:
+                time.sleep(self.client.target.connector.linger_ms / 1000)
+        self._leave(answered=True)
         return sent
 
-    def _leave(self, *, unanswered: bool) -> None:
-        if not unanswered:
-            self.lease.release(self.gate.cursor)
+    def _both_operations(self) -> tuple[int, bool, bool]:
+        """Send one claim of each operation. Returns the rows, whether to go on, and whether all got an answer."""
+        rows = 0
+        for wanted in (False, True):
+            sender = self._claim(wanted=wanted)
+            if sender is None:
+                continue
+            rows += len(sender.claim.rows)
+            goes_on = sender.run()
+            batches.finish(self.cursor, sender.record, clock.now())
+            if not goes_on:
+                return rows, False, not sender.record.unanswered
+            if self.client.probing:
+                break
+        return rows, True, True
 
-    @property
-    def lease(self) -> Lease:
-        return self.gate.lease
+    def _leave(self, *, answered: bool) -> None:
+        if answered:
+            self.client.lease.release(self.cursor)
 
     def _next_first(self, rows: int) -> int:
         """Buckets take turns in being the first: under load the last ones would wait for ever."""
-        if rows < self.gate.target.claimed_rows:
+        if rows < self.client.target.claimed_rows:
             return 0
-        return (self._first + 1) % len(lanes.buckets_of(self.lease.lane))
+        return (self._first + 1) % len(self.buckets)
 
     def _refresh(self) -> bool:
-        """Take note of a changed configuration; whether something may still be sent."""
-        found = usable(self.gate.cursor, self.gate.target.platform)
-        self.gate.target = found or self.gate.target
+        """Read the configuration again where it changed. Returns whether something may still be sent."""
+        found = targets.fillable(self.cursor, self.client.target.platform)
+        self.client.target = found or self.client.target
         return found is not None
 
-    def _take(self, *, wanted: bool) -> Work | None:
+    def _claim(self, *, wanted: bool) -> BatchSender | None:
         """Claim rows and log that they are sent, in one transaction, while the lease outlasts what follows."""
-        if not self.gate.stays():
+        if not self.client.renew_lease():
             return None
-        now = clock.now()
-        with self.gate.connection.transaction():
-            claim = claims.claim(self.gate.cursor, self._front(wanted=wanted), uuid4(), now)
+        at, target = clock.now(), self.client.target
+        with self.connection.transaction():
+            claim = claims.claim(self.cursor, self._scope(wanted=wanted), uuid4(), at)
             if claim is None:
                 return None
-            entry = Entry(log_bucket(self.lease.lane), claim.id, len(claim.rows))
-            self._log(entry, claim, now)
-        return Work(self.gate, claim, entry)
+            record = BatchRecord(lanes.log_bucket(self.client.lease.lane), claim.id, len(claim.rows))
+            activations = sorted({row.activation for row in claim.rows})
+            batches.start(self.cursor, record, target.platform, activations, claim.operation, at)
+        return BatchSender(
+            client=self.client,
+            members=MemberReader(self.cursor, target.connector, target.platform, target.segments),
+            outcomes=self._outcomes(claim),
+            record=record,
+        )
 
-    def _front(self, *, wanted: bool) -> Front:
-        target = self.gate.target
-        turns = sorted(target.segments)
-        random.shuffle(turns)
-        size = 1 if self.gate.probing and target.connector.batch_size == 1 else target.claimed_rows
-        buckets = lanes.buckets_of(self.lease.lane)[self._first :]
-        return Front(buckets, turns, wanted, size, target.connector.one_segment_a_request)
+    def _outcomes(self, claim: Claim) -> ClaimOutcomes:
+        has_letters = dead_letters.exist(self.cursor, self.client.target.platform)
+        return ClaimOutcomes(self.connection, self.cursor, claim, has_letters)
 
-    def _log(self, entry: Entry, claim: Claim, now: datetime) -> None:
-        activations = sorted({row.activation for row in claim.rows})
-        log.start(self.gate.cursor, entry, self.gate.target.platform, activations, claim.operation, now)
+    def _scope(self, *, wanted: bool) -> ClaimScope:
+        target = self.client.target
+        activations = sorted(target.segments)
+        random.shuffle(activations)
+        single = self.client.probing and target.connector.batch_size == 1
+        return ClaimScope(
+            buckets=self.buckets[self._first :],
+            activations=activations,
+            wanted=wanted,
+            limit=1 if single else target.claimed_rows,
+            one_activation=target.connector.one_segment_a_request,
+        )

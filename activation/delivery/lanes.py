@@ -1,7 +1,7 @@
 """Lanes: ranges of a platform's buckets, leased with a fencing number.
 
 One request is in flight a lane at a time, so an id's operations keep their order. A lease outlasts any
-request sent under it; whoever holds the lane without a lease any more changes nothing.
+request sent under it; a holder whose lease has run out changes nothing.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ def buckets_of(lane: int) -> list[int]:
 
 
 def lanes_of(deliveries: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
-    """The (platform, lane)s of these (platform, bucket)s."""
+    """Returns the (platform, lane)s of these (platform, bucket)s."""
     return {(platform, lane_of(bucket)) for platform, bucket in deliveries}
 
 
@@ -61,15 +61,9 @@ class Lease:
     until: datetime
 
     def renew(self, cursor: Cursor[Any], now: datetime, duration: timedelta) -> bool:
-        """Stretch it; no, where it has run out or is somebody else's."""
+        """Extend the lease by `duration` from now. False where it has run out or is somebody else's."""
         until = now + duration
-        values = {
-            "platform": self.platform,
-            "lane": self.lane,
-            "fence": self.fence,
-            "until": until,
-            "now": now,
-        }
+        values = {"platform": self.platform, "lane": self.lane, "fence": self.fence, "until": until, "now": now}
         cursor.execute(RENEW, values)
         self.until = until if cursor.rowcount else self.until
         return bool(cursor.rowcount)
@@ -79,11 +73,11 @@ class Lease:
         return now + duration <= self.until
 
     def open(self, cursor: Cursor[Any]) -> None:
-        """What is due in the lane stays due until it is closed, should its holder die too."""
+        """Keep what is due in the lane due until the lane is closed, even if its holder dies."""
         cursor.execute(OPEN, [True, self.platform, self.lane, self.fence])
 
     def close(self, cursor: Cursor[Any]) -> None:
-        """All that was sent is finished, or due."""
+        """Undo `open`: all that was sent is finished, or due."""
         cursor.execute(OPEN, [False, self.platform, self.lane, self.fence])
 
     def rest(self, cursor: Cursor[Any], until: datetime) -> None:
@@ -94,8 +88,13 @@ class Lease:
         cursor.execute(RELEASE, [self.platform, self.lane, self.fence])
 
 
+def log_bucket(lane: int) -> int:
+    """Returns the bucket in which a lane's requests are logged."""
+    return buckets_of(lane)[0]
+
+
 def lease(cursor: Cursor[Any], platform: int, lane: int, now: datetime, duration: timedelta) -> Lease | None:
-    """Lease the lane, unless somebody holds it."""
+    """Lease the lane. None where somebody holds it."""
     until = now + duration
     cursor.execute(LEASE, {"platform": platform, "lane": lane, "until": until, "now": now})
     row = cursor.fetchone()

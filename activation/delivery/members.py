@@ -1,12 +1,13 @@
 """What a connector asks to know of the rows it sends, beside their ids."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
 
-from activation.delivery.claims import Row
+from activation.stores.claims import ClaimedRow
 from core import buckets
 from core.arrays import Ints, SmallInts, Texts, Uuids, columns
 from integrations.connectors.base import Connector, Member, Segment
@@ -22,43 +23,46 @@ JOIN user_mapping m ON m.bucket = k.bucket AND m.user_id = k.user_id AND m.platf
     AND m.platform_user_id = k.platform_user_id
 """
 
-Segments = Mapping[int, Segment]
 
+@dataclass(frozen=True, slots=True)
+class MemberReader:
+    """Reads the members of one platform, by claimed rows. It only reads profiles and mappings."""
 
-def members_of(
-    cursor: Cursor[Any], connector: Connector, platform: int, segments: Segments, rows: Sequence[Row]
-) -> list[Member]:
-    """The rows as their connector takes them, in the same order."""
-    if not connector.wanted_attributes and not connector.wants_extra:
-        return [Member(segments[row.activation], row.platform_user_id, row.user_id) for row in rows]
-    attributes = _attributes(cursor, connector.wanted_attributes, segments, rows)
-    extras = _extras(cursor, platform, rows) if connector.wants_extra else {}
-    return [
-        Member(
-            segments[row.activation],
-            row.platform_user_id,
-            row.user_id,
-            attributes.get((segments[row.activation].customer, row.user_id), {}),
-            extras.get((row.platform_user_id, row.user_id), {}),
-        )
-        for row in rows
-    ]
+    cursor: Cursor[Any]
+    connector: Connector
+    platform: int
+    segments: Mapping[int, Segment]
 
+    def read(self, rows: Sequence[ClaimedRow]) -> list[Member]:
+        """Returns the rows as their connector takes them, in the same order."""
+        segments = self.segments
+        if not self.connector.wanted_attributes and not self.connector.wants_extra:
+            return [Member(segments[row.activation], row.platform_user_id, row.user_id) for row in rows]
+        attributes = self._attributes(rows)
+        extras = self._extras(rows) if self.connector.wants_extra else {}
+        return [
+            Member(
+                segments[row.activation],
+                row.platform_user_id,
+                row.user_id,
+                attributes.get((segments[row.activation].customer, row.user_id), {}),
+                extras.get((row.platform_user_id, row.user_id), {}),
+            )
+            for row in rows
+        ]
 
-def _attributes(
-    cursor: Cursor[Any], wanted: frozenset[str], segments: Segments, rows: Sequence[Row]
-) -> dict[tuple[int, UUID], dict[str, Any]]:
-    if not wanted:
-        return {}
-    keys = {(buckets.of_user(row.user_id), segments[row.activation].customer, row.user_id) for row in rows}
-    cursor.execute(ATTRIBUTES, columns((SmallInts, Ints, Uuids), sorted(keys)))
-    return {
-        (customer, user): {name: value for name, value in attributes.items() if name in wanted}
-        for user, customer, attributes in cursor
-    }
+    def _attributes(self, rows: Sequence[ClaimedRow]) -> dict[tuple[int, UUID], dict[str, Any]]:
+        wanted = self.connector.wanted_attributes
+        if not wanted:
+            return {}
+        keys = {(buckets.of_user(row.user_id), self.segments[row.activation].customer, row.user_id) for row in rows}
+        self.cursor.execute(ATTRIBUTES, columns((SmallInts, Ints, Uuids), sorted(keys)))
+        return {
+            (customer, user): {name: value for name, value in attributes.items() if name in wanted}
+            for user, customer, attributes in self.cursor
+        }
 
-
-def _extras(cursor: Cursor[Any], platform: int, rows: Sequence[Row]) -> dict[tuple[str, UUID], dict[str, str]]:
-    keys = {(buckets.of_user(row.user_id), row.user_id, row.platform_user_id) for row in rows}
-    cursor.execute(EXTRAS, [*columns((SmallInts, Uuids, Texts), sorted(keys)), platform])
-    return {(platform_user_id, user): extra for platform_user_id, user, extra in cursor}
+    def _extras(self, rows: Sequence[ClaimedRow]) -> dict[tuple[str, UUID], dict[str, str]]:
+        keys = {(buckets.of_user(row.user_id), row.user_id, row.platform_user_id) for row in rows}
+        self.cursor.execute(EXTRAS, [*columns((SmallInts, Uuids, Texts), sorted(keys)), self.platform])
+        return {(platform_user_id, user): extra for platform_user_id, user, extra in self.cursor}

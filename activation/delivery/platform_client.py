@@ -6,24 +6,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
 from django.conf import settings
 from psycopg import Cursor
 
-from activation.delivery import circuit_breaker, quotas
-from activation.delivery.circuit_breaker import Condition
+from activation.delivery import quotas
+from activation.delivery.circuit_breaker import BreakerState, CircuitBreaker
 from activation.delivery.lanes import Lease
 from activation.delivery.quotas import QuotaExhaustedError
-from activation.delivery.rate_limiter import Allowance, Turn, pace
+from activation.delivery.rate_limiter import CallLimit, Permit, RateLimiter, rate_limiter
 from activation.delivery.retry import backoff
 from activation.delivery.targets import Target
 from core import clock
+from core.database import Connection
 from integrations.errors import IntegrationError, RateLimitedError, RetriableError
 from integrations.http import Request, Response
 from integrations.limits import Limits
 from integrations.services import send_request
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 PATIENCE_SECONDS = 2.0
 SLOWEST = 1.0  # calls a second
@@ -36,137 +34,156 @@ class NotNowError(Exception):
 
 
 @dataclass(slots=True)
-class Gate:
-    """One sender's way to its platform."""
+class PlatformClient:
+    """What one holder of a lane may do with its platform: ask whether to send, send, and keep its lease.
 
-    connection: Connection
-    cursor: Cursor[Any]
+    The client writes the lane's lease, the platform's quotas and the breaker; it never touches deliveries.
+    """
+
+    _connection: Connection
+    _cursor: Cursor[Any]
     target: Target
     lease: Lease
-    condition: Condition = field(default_factory=Condition)
+    breaker: CircuitBreaker
+    limiter: RateLimiter
+    state: BreakerState = field(default_factory=BreakerState)
     _probe_ends: datetime | None = None
     _sent_at: deque[float] = field(default_factory=lambda: deque(maxlen=1_000))
 
-    def opens(self, now: datetime) -> bool:
-        """Whether anything may be sent now. Where the breaker is open and its time is over: by one sender alone."""
-        self.condition = circuit_breaker.read(self.cursor, self.target.platform)
-        if self.condition.holds_back(now):
+    @classmethod
+    def of(cls, connection: Connection, cursor: Cursor[Any], target: Target, lease: Lease) -> "PlatformClient":
+        """Returns the client of a lane that has just been leased."""
+        breaker = CircuitBreaker(cursor, target.platform)
+        return cls(connection, cursor, target, lease, breaker, rate_limiter(settings.REDIS_URL))
+
+    def may_send(self) -> bool:
+        """Whether anything may be sent now. If the breaker was open until now, only one sender gets True: it probes."""
+        self.state, at = self.breaker.read(), clock.now()
+        if self.state.holds_back(at):
             return False
-        if not self.condition.is_broken:
+        if not self.state.is_broken:
             return True
-        self._probe_ends = now + self.target.lease_duration
-        return circuit_breaker.probe(self.cursor, self.target.platform, now, self.target.lease_duration)
+        self._probe_ends = at + self.target.lease_duration
+        return self.breaker.begin_probe(at, self.target.lease_duration)
 
     def decline(self) -> None:
-        """Nothing is due here: a probe that is this sender's is for somebody who has something to send."""
+        """Give a probe that is this sender's to another, because nothing is due here."""
         if self._probe_ends is not None:
-            circuit_breaker.decline(self.cursor, self.target.platform, clock.now(), self._probe_ends)
+            self.breaker.end_probe(clock.now(), self._probe_ends)
 
     @property
     def probing(self) -> bool:
-        """One request only, to find out."""
-        return self.condition.is_broken
+        """Whether only one request may be sent, to find out."""
+        return self.state.is_broken
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether the breaker, as it was last read, lets nothing through now."""
+        return self.state.holds_back(clock.now())
 
     def send(self, request: Request) -> Response:
-        """Send, and answer what came back where the platform took it.
+        """Send the request, and return the response where the platform took it.
 
-        Raises `integrations.errors` for all else, and `NotNowError` where nothing was sent.
+        Raises `integrations.errors` for all else, and `NotNowError` where nothing was sent. Waits up to
+        `PATIENCE_SECONDS` for the platform's limits.
         """
-        turn = self._turn()
+        permit = self._permit()
         sent = False
         try:
-            self._reserve(request)
-            self._hold_on()
+            self.reserve(calls=1, size=len(request.body or b""))
+            self._require_lease()
             sent = True
             return self._exchange(request)
         finally:
-            if turn is not None:
-                (turn.over if sent else turn.leave)()
+            if permit is not None:
+                permit.release(sent=sent)
 
-    def stays(self) -> bool:
-        """Stretch the lease where it is needed; no, where it is lost."""
-        now = clock.now()
-        return self.lease.outlasts(now, self.target.request_duration) or self.lease.renew(
-            self.cursor, now, self.target.lease_duration
-        )
+    def renew_lease(self) -> bool:
+        """Extend the lease where the next request needs it. False where it is lost."""
+        at = clock.now()
+        if self.lease.outlasts(at, self.target.request_duration):
+            return True
+        return self.lease.renew(self._cursor, at, self.target.lease_duration)
+
+    def reserve(self, *, size: int, calls: int = 0, files: int = 0) -> None:
+        """Reserve quotas, in a transaction of its own: what is sent is spent, whatever becomes of the sender.
+
+        Raises `QuotaExhaustedError`; nothing is sent to the platform before the next period then.
+        """
+        amounts = {quotas.BYTES: size}
+        amounts |= {quotas.CALLS: calls} if calls else {}
+        amounts |= {quotas.FILES: files} if files else {}
+        if not quotas.is_limited(self.target.limits, *amounts):
+            return
+        at = clock.now()
+        try:
+            with self._connection.transaction():
+                quotas.reserve(self._cursor, self.target.platform, self.target.limits, at, **amounts)
+        except QuotaExhaustedError as full:
+            self.breaker.pause(at + timedelta(seconds=full.retry_after or 0), str(full), at)
+            raise
+
+    def record_failure(self, failure: IntegrationError) -> None:
+        """Count a failure of the platform itself against it."""
+        self.breaker.record_failure(str(failure), clock.now())
+        self.state = self.breaker.read()
+
+    def record_success(self) -> None:
+        """Note that the platform is there; writes only where that is news."""
+        if self.state.is_troubled:
+            self.breaker.record_success(clock.now())
+            self.state = self.breaker.read()
 
     def _exchange(self, request: Request) -> Response:
         self._sent_at.append(time.monotonic())
         try:
             response = send_request(self.target.connector, request)
         except RateLimitedError as failure:
-            self._limited(failure)
+            self._slow_down(failure)
             raise
         except RetriableError as failure:
-            self._failed(failure)
+            self.record_failure(failure)
             raise
         except IntegrationError:
-            self._well()  # whatever it says, it is there
+            self.record_success()  # whatever it says, it is there
             raise
-        self._well()
+        self.record_success()
         return response
 
-    def _well(self) -> None:
-        if self.condition.is_troubled:
-            circuit_breaker.succeeded(self.cursor, self.target.platform, clock.now())
-            self.condition = circuit_breaker.read(self.cursor, self.target.platform)
-
-    def _turn(self) -> Turn | None:
-        allowance = self._allowance()
-        if not allowance.is_bounded:
+    def _permit(self) -> Permit | None:
+        limit = self._call_limit()
+        if not limit.is_bounded:
             return None
-        target = self.target
-        turn = pace(settings.REDIS_URL).wait(target.platform, allowance, PATIENCE_SECONDS, target.connector.timeout)
-        if turn is None:
+        timeout = self.target.connector.timeout
+        permit = self.limiter.acquire(self.target.platform, limit, PATIENCE_SECONDS, timeout)
+        if permit is None:
             raise NotNowError
-        return turn
+        return permit
 
-    def _reserve(self, request: Request) -> None:
-        """In a transaction of its own: what is sent is spent, whatever becomes of the sender."""
-        limits = self.target.limits
-        if not quotas.is_limited(limits, quotas.CALLS, quotas.BYTES):
-            return
-        now = clock.now()
-        amounts = {quotas.CALLS: 1, quotas.BYTES: len(request.body or b"")}
-        try:
-            with self.connection.transaction():
-                quotas.reserve(self.cursor, self.target.platform, limits, now, **amounts)
-        except QuotaExhaustedError as full:
-            until = now + timedelta(seconds=full.retry_after or 0)
-            circuit_breaker.limited(self.cursor, self.target.platform, until, str(full), now, slowed=None, counts=False)
-            raise
-
-    def _hold_on(self) -> None:
-        """The lease outlasts whatever the platform does with the request."""
-        if not self.stays():
+    def _require_lease(self) -> None:
+        """The lease must outlast whatever the platform does with the request."""
+        if not self.renew_lease():
             raise NotNowError
         if not self.lease.outlasts(clock.now(), timedelta(seconds=self.target.connector.timeout)):
             raise NotNowError
 
-    def _allowance(self) -> Allowance:
+    def _call_limit(self) -> CallLimit:
         limits = self.target.limits
-        return Allowance(rate(limits, self.condition, clock.now()), limits.concurrent)
+        return CallLimit(rate(limits, self.state, clock.now()), limits.concurrent)
 
-    def _limited(self, failure: RateLimitedError) -> None:
+    def _slow_down(self, failure: RateLimitedError) -> None:
         """Wait as long as the platform says, and go slower afterwards."""
-        now = clock.now()
-        failure.retry_after = wait_of(failure, self.condition.limited)
-        until = now + timedelta(seconds=failure.retry_after)
-        slowed = max(min(self._rate_of_late(), self._allowance().per_second or float("inf")) / 2, SLOWEST)
-        circuit_breaker.limited(self.cursor, self.target.platform, until, str(failure), now, slowed=slowed, counts=True)
-        self.condition = circuit_breaker.read(self.cursor, self.target.platform)
-
-    def _failed(self, failure: IntegrationError) -> None:
-        circuit_breaker.failed(self.cursor, self.target.platform, str(failure), clock.now())
-        self.condition = circuit_breaker.read(self.cursor, self.target.platform)
-
-    def _rate_of_late(self) -> float:
-        """Calls of this sender in the last second."""
-        return float(sum(at > time.monotonic() - 1 for at in self._sent_at))
+        at = clock.now()
+        failure.retry_after = wait_of(failure, self.state.limited)
+        until = at + timedelta(seconds=failure.retry_after)
+        allowed = self._call_limit().per_second or float("inf")
+        per_second = max(min(_calls_of_last_second(self._sent_at), allowed) / 2, SLOWEST)
+        self.breaker.slow_down(until, str(failure), at, per_second)
+        self.state = self.breaker.read()
 
 
 def wait_of(failure: RateLimitedError, already: int) -> float:
-    """Seconds to wait, where the platform has asked `already` times before without taking anything since."""
+    """Returns the seconds to wait where the platform asked `already` times before without taking anything since."""
     if already and failure.again_after is not None:
         return failure.again_after
     if failure.retry_after is not None:
@@ -174,11 +191,15 @@ def wait_of(failure: RateLimitedError, already: int) -> float:
     return backoff(already + 1).total_seconds()
 
 
-def rate(limits: Limits, condition: Condition, now: datetime) -> float | None:
-    """Calls a second: the platform's own, lowered when it complained, and raised again slowly."""
-    if condition.slowed_to is None or condition.slowed_at is None or now >= condition.slowed_at + RECOVERY:
+def rate(limits: Limits, state: BreakerState, at: datetime) -> float | None:
+    """Returns the calls a second: the platform's own limit, lowered when it complained, and raised again slowly."""
+    if state.slowed_to is None or state.slowed_at is None or at >= state.slowed_at + RECOVERY:
         return limits.per_second
-    share = (now - condition.slowed_at) / RECOVERY
+    share = (at - state.slowed_at) / RECOVERY
     if limits.per_second is None:
-        return condition.slowed_to * 2 ** (10 * share)  # no bound to return to: it doubles every minute
-    return min(condition.slowed_to + share * limits.per_second, limits.per_second)
+        return state.slowed_to * 2 ** (10 * share)  # no bound to return to: it doubles every minute
+    return min(state.slowed_to + share * limits.per_second, limits.per_second)
+
+
+def _calls_of_last_second(sent_at: deque[float]) -> float:
+    return float(sum(at > time.monotonic() - 1 for at in sent_at))

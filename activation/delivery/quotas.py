@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg import Cursor
 
+from core.database import Connection
 from integrations.errors import RateLimitedError
 from integrations.limits import Limits
 
@@ -21,7 +22,7 @@ FORGET = "DELETE FROM platform_spending WHERE since < %s"
 KEPT = timedelta(days=40)
 
 CALLS, BYTES, FILES = "per_day", "bytes_per_day", "files_per_hour"
-TOLD = {CALLS: "calls a day", BYTES: "bytes a day", FILES: "files an hour"}
+_WORDS = {CALLS: "calls a day", BYTES: "bytes a day", FILES: "files an hour"}
 
 
 class QuotaExhaustedError(RateLimitedError):
@@ -32,12 +33,12 @@ def reserve(cursor: Cursor[Any], platform: int, limits: Limits, now: datetime, *
     """Reserve `amounts` by limit's name, in a transaction of the caller's.
 
     Raises `QuotaExhaustedError` until the next period where a quota has no room; the caller's transaction must not
-    commit     then.
+    commit then.
     """
     for what, amount in sorted(amounts.items()):
         most = getattr(limits, what)
         if most is not None and not _reserve(cursor, platform, what, period(what, now), amount, most):
-            raise QuotaExhaustedError(f"the platform's {most:,} {TOLD[what]} are used up", _left(what, now))
+            raise QuotaExhaustedError(f"the platform's {most:,} {_WORDS[what]} are used up", _left(what, now))
 
 
 def is_limited(limits: Limits, *names: str) -> bool:
@@ -45,13 +46,14 @@ def is_limited(limits: Limits, *names: str) -> bool:
 
 
 def period(what: str, now: datetime) -> datetime:
-    """When the present one began: days at midnight UTC, hours on the hour."""
+    """Returns when the present period began: days at midnight UTC, hours on the hour."""
     hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     return hour if what == FILES else hour.replace(hour=0)
 
 
-def forget(cursor: Any, now: datetime) -> None:
-    cursor.execute(FORGET, [now - KEPT])
+def forget(connection: Connection, now: datetime) -> None:
+    """Delete the counts of periods long past."""
+    connection.execute(FORGET, [now - KEPT])
 
 
 def _reserve(cursor: Cursor[Any], platform: int, what: str, since: datetime, amount: int, most: int) -> bool:

@@ -1,10 +1,10 @@
-"""Calls a second and calls at once, counted in Redis for all workers together.
+"""Limits calls a second and calls at once, counted in Redis for all workers together.
 
 A call is counted when its answer is in, and takes a place in line before it is sent: it may go where the window of a
 second has room for it and for everybody before it in the line. So no second at the receiver, however late a call gets
 there, holds more calls than are allowed. (Limiters in packages count what is sent, by the senders' clocks.)
 
-An empty Redis starts with empty buckets: whoever finds it so waits out the longest window first.
+An empty Redis starts with empty buckets: a caller that finds it so waits out the longest window first.
 """
 
 import time
@@ -16,12 +16,11 @@ from uuid import uuid4
 
 import redis
 
-PREFIX = "dmphub:pace:"
+PREFIX = "dmphub:calls:"
 PATIENCE_SECONDS = 0.5
 STEP_SECONDS = 0.02
 
-# Who stands in line, in the order of arrival; whoever left without a word is gone after its time-out.
-# All times are Redis's.
+# The line is in the order of arrival; a caller that died leaves it after its time-out. All times are Redis's.
 ASK = """
 local now = redis.call('TIME'); now = now[1] + now[2] / 1000000
 local line, answered, since = KEYS[1], KEYS[2], KEYS[3]
@@ -38,7 +37,7 @@ if fresh or now - redis.call('GET', since) <= window then return 0 end
 if redis.call('ZCOUNT', answered, now - window, '+inf') + rank < room then return 1 end
 return 0
 """
-OVER = """
+RELEASE = """
 local now = redis.call('TIME'); now = now[1] + now[2] / 1000000
 redis.call('ZREM', KEYS[1], ARGV[1])
 if ARGV[2] == '0' then return 0 end
@@ -50,7 +49,7 @@ return 1
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class CallLimit:
     """Of one platform: calls a second, calls at once; None where there is no bound."""
 
     per_second: float | None
@@ -71,48 +70,51 @@ class Allowance:
         return ceil(1 / self.per_second) if self.per_second and self.per_second < 1 else 1
 
 
-class Pace:
+class RateLimiter:
     """The calls of all platforms, in one Redis."""
 
     def __init__(self, redis_url: str) -> None:
         options = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
         self._redis = redis.Redis.from_url(redis_url, **options)
         self._ask = self._redis.register_script(ASK)
-        self._over = self._redis.register_script(OVER)
+        self._release = self._redis.register_script(RELEASE)
 
-    def wait(self, platform: int, allowance: Allowance, seconds: float, timeout: float) -> "Turn | None":
-        """A turn, within so many seconds; None where none comes, or Redis is away. A call takes `timeout` s at most."""
-        turn = Turn(self, platform, allowance, uuid4().hex)
+    def acquire(self, platform: int, limit: CallLimit, seconds: float, timeout: float) -> "Permit | None":
+        """Wait up to `seconds` for the right to make one call, which takes at most `timeout` seconds.
+
+        None where no call may be made in that time, or where Redis is away.
+        """
+        permit = Permit(self, platform, limit, uuid4().hex)
         end = time.monotonic() + seconds
-        while not self._may_go(turn, timeout):
+        while not self._may_go(permit, timeout):
             if time.monotonic() > end:
-                turn.leave()
+                permit.release(sent=False)
                 return None
             time.sleep(STEP_SECONDS)
-        return turn
+        return permit
 
-    def _may_go(self, turn: "Turn", timeout: float) -> bool:
-        allowed = turn.allowance
-        given: list[str | float] = [turn.name, timeout + 1.0, allowed.window, allowed.room, allowed.concurrent or 0]
+    def _may_go(self, permit: "Permit", timeout: float) -> bool:
+        limit = permit.limit
+        given: list[str | float] = [permit.name, timeout + 1.0, limit.window, limit.room, limit.concurrent or 0]
         try:
-            return bool(self._ask(keys=[*turn.keys, f"{PREFIX}since"], args=given))
+            return bool(self._ask(keys=[*permit.keys, f"{PREFIX}since"], args=given))
         except redis.RedisError:
             return False
 
-    def done(self, turn: "Turn", *, sent: bool) -> None:
-        """The answer is in (or nothing was sent): the place in line is free."""
-        counted = sent and turn.allowance.per_second is not None
+    def release(self, permit: "Permit", *, sent: bool) -> None:
+        """Free the permit's place in line; the call counts from now on where it was `sent`."""
+        counted = sent and permit.limit.per_second is not None
         with suppress(redis.RedisError):
-            self._over(keys=turn.keys, args=[turn.name, turn.allowance.window if counted else 0])
+            self._release(keys=permit.keys, args=[permit.name, permit.limit.window if counted else 0])
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """The right to make one call."""
+class Permit:
+    """The right to make one call. Must be released when its answer is in, or when nothing was sent."""
 
-    pace: Pace
+    limiter: RateLimiter
     platform: int
-    allowance: Allowance
+    limit: CallLimit
     name: str
 
     @property
@@ -120,16 +122,11 @@ class Turn:
         """The line, and the calls that were answered."""
         return [f"{PREFIX}line:{self.platform}", f"{PREFIX}answered:{self.platform}"]
 
-    def over(self) -> None:
-        """The call was made."""
-        self.pace.done(self, sent=True)
-
-    def leave(self) -> None:
-        """The call was not made."""
-        self.pace.done(self, sent=False)
+    def release(self, *, sent: bool) -> None:
+        self.limiter.release(self, sent=sent)
 
 
 @cache
-def pace(redis_url: str) -> Pace:
-    """This process's."""
-    return Pace(redis_url)
+def rate_limiter(redis_url: str) -> RateLimiter:
+    """Returns the limiter of this process."""
+    return RateLimiter(redis_url)

@@ -4,14 +4,16 @@ import random
 from datetime import timedelta
 from typing import NamedTuple
 
-FIRST = 1.0  # seconds
-LONGEST = 300.0
+FIRST_SECONDS = 1.0
+LONGEST_SECONDS = 300.0
 MOST_ATTEMPTS = 12
 # how often a sender may die over a row
 MOST_DEATHS = 6
 
+_MOST_DOUBLINGS = 20
 
-class Bound(NamedTuple):
+
+class SharingBound(NamedTuple):
     """Rows whose level is `least` to `most` go together, so many at a time (None: as many as fit)."""
 
     least: int
@@ -19,16 +21,21 @@ class Bound(NamedTuple):
     rows: int | None
 
 
-# Whoever spoils the request of a thousand is alone in the end, and the others go on without it.
-BOUNDS = (Bound(0, 3, None), Bound(4, 7, 32), Bound(8, 32_767, 1))
+# A row that spoils the request of a thousand is alone in the end, and the others go on without it.
+BOUNDS = (SharingBound(0, 3, None), SharingBound(4, 7, 32), SharingBound(8, 32_767, 1))
 
 
-def most_rows(level: int) -> Bound:
-    """With how many of its like a row of this level may share a request."""
+def sharing_bound(level: int) -> SharingBound:
+    """Returns with how many of its like a row of this level may share a request."""
     return next(bound for bound in BOUNDS if level <= bound.most)
 
 
-def backoff(attempts: int) -> timedelta:
-    """How long to wait after the `attempts`-th failure: anything up to 1, 2, 4 … 300 seconds."""
-    ceiling = min(FIRST * 2 ** max(attempts - 1, 0), LONGEST)
-    return timedelta(seconds=random.uniform(0, ceiling))
+def longest_wait(failures: int, first_seconds: float = FIRST_SECONDS) -> timedelta:
+    """Returns `first_seconds` after the first failure, and twice as long after each further one, up to 300 seconds."""
+    doublings = min(max(failures - 1, 0), _MOST_DOUBLINGS)
+    return timedelta(seconds=min(first_seconds * 2.0**doublings, LONGEST_SECONDS))
+
+
+def backoff(failures: int) -> timedelta:
+    """Returns a random wait between nothing and `longest_wait`, so that many rows do not come back at once."""
+    return random.uniform(0, 1) * longest_wait(failures)

@@ -1,13 +1,15 @@
 """A platform as the delivery stage sees it: connector, limits and segments, read once per configuration version."""
 
+import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from psycopg import Cursor
 
 from activation.delivery import lanes
-from activation.delivery.broken import revive
+from activation.delivery.activation_status import revive
 from activation.models import Activation
 from integrations import limits
 from integrations.connectors.base import Connector, Segment
@@ -15,8 +17,10 @@ from integrations.limits import Limits
 from integrations.models import Platform
 from integrations.services import connector_of
 
+logger = logging.getLogger(__name__)
+
 VERSION = "SELECT version FROM configuration_version"
-# of a connector that sends each row by itself: rows claimed at once
+# rows claimed at once for a connector that sends each row by itself
 SINGLES = 50
 
 
@@ -55,8 +59,8 @@ class Target:
 _targets: dict[int, Target] = {}
 
 
-def target(cursor: Cursor[Any], platform: int) -> Target | None:
-    """The platform as of now; None where nothing may be sent to it. Not to be called inside a transaction.
+def load(cursor: Cursor[Any], platform: int) -> Target | None:
+    """Returns the platform as of now. None where it is disabled. Not to be called inside a transaction.
 
     Raises Django's `ValidationError` where its settings do not fit its connector.
     """
@@ -70,6 +74,21 @@ def target(cursor: Cursor[Any], platform: int) -> Target | None:
         revive(row)
         known = _targets[platform] = _load(row, version)
     return known
+
+
+def usable(cursor: Cursor[Any], platform: int) -> Target | None:
+    """As `load`, and None where the settings do not fit."""
+    try:
+        return load(cursor, platform)
+    except ValidationError as wrong:
+        logger.warning("platform %s cannot be delivered to: %s", platform, wrong.messages)
+        return None
+
+
+def fillable(cursor: Cursor[Any], platform: int) -> Target | None:
+    """As `usable`, and None where the platform has no segment that may be filled or emptied now."""
+    found = usable(cursor, platform)
+    return found if found is not None and found.segments else None
 
 
 def _load(row: Platform, version: int) -> Target:
@@ -90,13 +109,14 @@ def _load(row: Platform, version: int) -> Target:
 
 
 def segment_of(activation: Activation) -> Segment:
+    """Returns the activation as connectors see it."""
     audience = activation.audience
     return Segment(
-        activation.id,
-        activation.segment_id,
-        audience.id,
-        audience.name,
-        activation.settings,
-        audience.customer_id,
-        activation.platform_id,
+        activation=activation.id,
+        id=activation.segment_id,
+        audience=audience.id,
+        name=audience.name,
+        settings=activation.settings,
+        customer=audience.customer_id,
+        platform=activation.platform_id,
     )

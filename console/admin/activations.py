@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from activation import backfills, services
+from activation import services
 from activation.models import Activation
 from console.components import ModelAdmin, TriedFirst, address, button, confirmed, labelled, page, stays
 from console.fields import JsonField
@@ -131,7 +131,7 @@ class ActivationAdmin(ModelAdmin[Activation]):
 
     @admin.display(description="looked through at activation")
     def progress(self, row: Activation) -> str:
-        return f"{backfills.percent(row.id)} % of the users"
+        return f"{services.backfill_percent(row.id)} % of the users"
 
     @admin.display(description="settings")
     def given_settings(self, row: Activation) -> SafeString:

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from activation import backfills
-from activation.messages import Backfill
+from activation import services as activations
+from activation.messages import BackfillRequest
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
 from audiences.evaluation import EvaluationTask, group_into_tasks
@@ -128,7 +128,7 @@ def convert(unit: BulkScope, row: InboxRow, convert: Convert, bulk: BulkPass) ->
         unit.outbox.send(row.bucket, InboxKind.CONVERT, following)
 
 
-def backfill(unit: BulkScope, row: InboxRow, backfill: Backfill, bulk: BulkPass) -> None:
+def backfill(unit: BulkScope, row: InboxRow, backfill: BackfillRequest, bulk: BulkPass) -> None:
     """Want one page of members for an activation."""
     activation = unit.catalogue.activations.by_id.get(backfill.activation)
     if activation is None:
@@ -144,10 +144,10 @@ def backfill(unit: BulkScope, row: InboxRow, backfill: Backfill, bulk: BulkPass)
         unit.desired.introduce(customer, user, platform, known)
     bulk.rows += len(page)
     if len(page) == PAGE:
-        following = Backfill(activation=backfill.activation, after=str(page[-1][0]))
+        following = BackfillRequest(activation=backfill.activation, after=str(page[-1][0]))
         unit.outbox.send(row.bucket, InboxKind.BACKFILL, following)
     else:
-        backfills.done(unit.cursor, row.bucket, backfill.activation)
+        activations.finish_backfill(unit.cursor, row.bucket, backfill.activation)
 
 
 def forget(unit: BulkScope, row: InboxRow, forget: ForgetAudience, bulk: BulkPass) -> None:

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from activation import desired_state, erased_ids
-from activation.desired_state import Activations
+from activation.activation_index import ActivationIndex
 from activation.messages import Want
+from activation.stores import desired_state
 from audiences import store as memberships
 from audiences.evaluation import Flip
 from core import buckets
@@ -33,7 +33,7 @@ class DesiredState:
     __slots__ = ("_activations", "_cursor", "_held", "_now", "_now_ms", "_outbox", "_wants", "touched")
 
     def __init__(
-        self, cursor: Cursor[Any], held: set[int], activations: Activations, outbox: Outbox, now: datetime
+        self, cursor: Cursor[Any], held: set[int], activations: ActivationIndex, outbox: Outbox, now: datetime
     ) -> None:
         self._cursor = cursor
         self._held = held
@@ -92,7 +92,7 @@ class DesiredState:
 
     def disown(self, platform: int, platform_user_id: str, epoch: int) -> None:
         """The id has no owner from this epoch on: nothing is wanted for it. The caller holds the id's bucket."""
-        desired_state.disown(self._cursor, platform_user_id, self._of(platform), epoch, self._now)
+        desired_state.release(self._cursor, platform_user_id, self._of(platform), epoch, self._now)
         self.touched.add((platform, buckets.of_value(platform_user_id)))
 
     def take_back(self, platform: int, platform_user_id: str, users: Sequence[UUID], erasure: UUID, epoch: int) -> bool:
@@ -101,7 +101,7 @@ class DesiredState:
         The deliveries bear the erasure's id from now on. The caller holds the id's bucket.
         """
         bucket = buckets.of_value(platform_user_id)
-        owed = erased_ids.take_back(
+        owed = desired_state.erase(
             self._cursor, bucket, self._of(platform), platform_user_id, users, erasure, epoch, self._now
         )
         if owed:
@@ -117,7 +117,7 @@ class DesiredState:
         if others:
             self._held |= try_lock(self._cursor, others)
         here = [(bucket, want) for bucket, want in self._wants if bucket in self._held]
-        self.touched |= desired_state.settle(self._cursor, here, self._now)
+        self.touched |= desired_state.apply(self._cursor, here, self._now)
         if len(here) < len(self._wants):
             for bucket, want in self._wants:
                 if bucket not in self._held:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from activation.messages import Backfill, Want
+from activation.messages import BackfillRequest, Want
 from audiences.messages import BuildAudience, ForgetAudience
 from core.inbox import InboxKind
 from core.messages import Confirm, Event, Match, OptOutChoice, Sync
@@ -74,5 +74,5 @@ BULK_HANDLERS: dict[int, BulkHandler[Any]] = {
     InboxKind.BUILD: BulkHandler(BuildAudience, bulk.build),
     InboxKind.CONVERT: BulkHandler(Convert, bulk.convert),
     InboxKind.FORGET: BulkHandler(ForgetAudience, bulk.forget),
-    InboxKind.BACKFILL: BulkHandler(Backfill, bulk.backfill),
+    InboxKind.BACKFILL: BulkHandler(BackfillRequest, bulk.backfill),
 }

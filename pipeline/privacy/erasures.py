@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from activation import erased_ids
-from activation.erased_ids import Owed
+from activation.stores import desired_state
+from activation.stores.desired_state import ErasedDelivery
 from core import buckets, clock
 from core.arrays import Texts
 from core.buckets import BUCKETS, try_lock
 from core.clock import milliseconds, moment
-from core.database import Connection, connect
+from core.database import Connection, bare_cursor, connect
 from core.inbox import InboxCommand, InboxKind
 from core.transactions import send
 from integrations.connectors.registry import all_connectors
@@ -74,8 +74,8 @@ def request(customer: int, user_id: UUID, by: str) -> Erasure:
     """Erase the user, all that was merged into it and all ids. Also where nobody is known: rows may be under way."""
     profile = surviving_profile(customer, user_id)
     users = _users(user_id, profile)
-    with connection.cursor() as cursor:
-        platform_ids = set(erased_ids.ids_of(cursor, users))
+    with bare_cursor() as cursor:
+        platform_ids = set(desired_state.ids_of(cursor, users))
     mappings = UserMapping.objects.filter(
         bucket__in=map(buckets.of_user, users), user_id__in=users, customer_id=customer
     )
@@ -183,12 +183,12 @@ def _settle(own: Connection, erasure: Erasure) -> bool:
     return len(rows) < AT_ONCE and not any(outcome == OPEN for _, outcome in counted)
 
 
-def _owed(own: Connection, erasure: UUID) -> list[Owed]:
+def _owed(own: Connection, erasure: UUID) -> list[ErasedDelivery]:
     with own.cursor(binary=True) as cursor:
-        return erased_ids.owed(cursor, erasure, AT_ONCE)
+        return desired_state.erased(cursor, erasure, AT_ONCE)
 
 
-def _outcome(row: Owed, *, late: bool) -> str | None:
+def _outcome(row: ErasedDelivery, *, late: bool) -> str | None:
     """What to note of it; None where the platform still has to be told."""
     if row.acknowledged is False and row.idle:
         return "acknowledged"
@@ -205,12 +205,12 @@ def _is_told(platform: int) -> bool:
     return all_connectors()[row.connector](row.settings, row.credentials).removal.is_sent
 
 
-def _forget(own: Connection, erasure: UUID, row: Owed) -> bool:
+def _forget(own: Connection, erasure: UUID, row: ErasedDelivery) -> bool:
     """Under the id's bucket: the delivery, and the id itself where it is nobody's by now."""
     with own.transaction(), own.cursor(binary=True) as cursor:
         if not try_lock(cursor, {row.bucket}):
             return False
-        erased_ids.forget(cursor, row, erasure)
+        desired_state.forget_erased(cursor, row, erasure)
         cursor.execute(STILL_OWED, [row.bucket, row.platform, erasure, row.platform_user_id])
         (owed,) = cursor.fetchone() or (False,)
         if not owed:

@@ -9,10 +9,10 @@ from integrations.connectors.http.connector import HttpConnector
 from integrations.models import Platform
 from tests.pipeline.conftest import shop
 from tests.sandbox.conftest import running_sandbox, sandbox
+from tests.support.delivery_stage import DeliveryStage
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.shop import Shop
 from tests.support.tables import db
-from tests.support.telling import Telling
 
 __all__ = ["db", "running_sandbox", "sandbox", "shop"]
 
@@ -26,15 +26,15 @@ def private_targets(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def telling(shop: Shop, sandbox: SandboxProcess, private_targets: Any) -> Telling:
-    return Telling(shop, sandbox)
+def stage(shop: Shop, sandbox: SandboxProcess, private_targets: Any) -> DeliveryStage:
+    return DeliveryStage(shop, sandbox)
 
 
 @pytest.fixture
-def ads(telling: Telling) -> Platform:
+def ads(stage: DeliveryStage) -> Platform:
     """A platform to which the audience “big” is sent."""
-    platform = telling.platform()
-    telling.activation(telling.audience(), platform)
+    platform = stage.platform()
+    stage.activation(stage.audience(), platform)
     return platform
 
 

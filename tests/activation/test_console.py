@@ -10,7 +10,7 @@ from django.test import Client
 
 from activation.models import Batch
 from integrations.models import Platform
-from tests.support.telling import Telling
+from tests.support.delivery_stage import DeliveryStage
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def page_of(ads: Platform) -> str:
 
 
 def test_one_id__sent_from_the_console__goes_in_and_out_again_and_the_answers_are_shown(
-    telling: Telling, ads: Platform, console: Client
+    stage: DeliveryStage, ads: Platform, console: Client
 ) -> None:
     assert "Sends one id now" in console.get(page_of(ads)).content.decode()
-    assert telling.sandbox.received("a") == []
+    assert stage.sandbox.received("a") == []
 
     shown = console.post(page_of(ads), {"platform_user_id": "stranger"}).content.decode()
 
-    assert [(what, who) for _, _, what, _, who in telling.sandbox.received("a")] == [
+    assert [(what, who) for _, _, what, _, who in stage.sandbox.received("a")] == [
         ("add", "stranger"),
         ("remove", "stranger"),
     ]
@@ -48,13 +48,13 @@ def test_one_id__sent_from_the_console__goes_in_and_out_again_and_the_answers_ar
     assert "a-secret" not in shown
 
 
-def test_one_id__where_it_cannot_be_sent__is_told_why(telling: Telling, ads: Platform, console: Client) -> None:
+def test_one_id__where_it_cannot_be_sent__is_told_why(stage: DeliveryStage, ads: Platform, console: Client) -> None:
     ads.activations.update(status="paused")
 
     shown = console.post(page_of(ads), {"platform_user_id": "stranger"}).content.decode()
 
     assert "it must be live" in shown
-    assert telling.sandbox.received("a") == []
+    assert stage.sandbox.received("a") == []
 
 
 def test_one_id__by_somebody_who_may_only_look__is_403(ads: Platform, boss: User, console: Client) -> None:
@@ -65,15 +65,17 @@ def test_one_id__by_somebody_who_may_only_look__is_403(ads: Platform, boss: User
     assert console.post(page_of(ads), {"platform_user_id": "stranger"}).status_code == 403
 
 
-def test_log__filtered_by_time__shows_what_was_started_then(telling: Telling, ads: Platform, console: Client) -> None:
-    telling.user("x", ads)
-    telling.tell(ads)
+def test_log__filtered_by_time__shows_what_was_started_then(
+    stage: DeliveryStage, ads: Platform, console: Client
+) -> None:
+    stage.user("x", ads)
+    stage.deliver(ads)
     started = Batch.objects.exclude(operation="create").get().started_at
     a_moment = timedelta(minutes=1)
 
     def rows(**asked: datetime) -> int:
         typed = {name: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for name, moment in asked.items()}
-        return console.get(f"/batches/?{urlencode(typed)}").content.decode().count(telling.sandbox.segments_url)
+        return console.get(f"/batches/?{urlencode(typed)}").content.decode().count(stage.sandbox.segments_url)
 
     assert rows() > 0
     assert rows(started_after=started - a_moment, started_before=started + a_moment) == rows()

@@ -21,69 +21,69 @@ from integrations.models import Platform
 from pipeline import backlog, deliver
 from pipeline.sweeper import Sweeper
 from tests.support.deliverers import Deliverers, deliverers
+from tests.support.delivery_stage import DeliveryStage, forget_backoff
 from tests.support.edge_process import until
 from tests.support.sandbox_process import SandboxProcess
-from tests.support.telling import Telling, forget_backoff
 
 __all__ = ["deliverers"]
 
 IDS = {f"x{number}" for number in range(40)}
 
 
-def adds(telling: Telling) -> list[str]:
-    return [x for _, _, operation, _, x in telling.sandbox.received("a") if operation == "add"]
+def adds(stage: DeliveryStage) -> list[str]:
+    return [x for _, _, operation, _, x in stage.sandbox.received("a") if operation == "add"]
 
 
-def in_one_lane(telling: Telling, platform: Platform, count: int) -> set[str]:
+def in_one_lane(stage: DeliveryStage, platform: Platform, count: int) -> set[str]:
     """Ids whose operations are sent one after another."""
     lane = lanes.lane_of(of_value("x"))
     ids = [x for x in (f"x{number}" for number in range(1000)) if lanes.lane_of(of_value(x)) == lane][:count]
     for x in ids:
-        telling.user(x, platform)
-    telling.shop.absorb()
+        stage.user(x, platform)
+    stage.shop.absorb()
     return set(ids)
 
 
 @pytest.mark.parametrize("moment", ["before_send", "after_send", "before_finish"])
 def test_killed__at_any_moment__loses_nobody_and_repeats_one_batch_at_most(
-    telling: Telling, ads: Platform, deliverers: Deliverers, moment: str, hasty: float
+    stage: DeliveryStage, ads: Platform, deliverers: Deliverers, moment: str, hasty: float
 ) -> None:
     for x in IDS:
-        telling.user(x, ads)
-    telling.shop.absorb()
+        stage.user(x, ads)
+    stage.shop.absorb()
 
     assert deliverers.start(ads, DIE=moment).wait(20) == -signal.SIGKILL
-    telling.tell_all(ads, 30)
+    stage.deliver_all(ads, 30)
 
-    assert telling.held() == IDS
-    received = adds(telling)
+    assert stage.held() == IDS
+    received = adds(stage)
     assert len(received) - len(IDS) <= max(Batch.objects.values_list("rows", flat=True))
     assert moment != "before_send" or len(received) == len(IDS)
     assert not DeadLetter.objects.exists()
 
 
 def test_stopped_past_its_lease_and_continued__changes_nothing(
-    telling: Telling, ads: Platform, deliverers: Deliverers, hasty: float
+    stage: DeliveryStage, ads: Platform, deliverers: Deliverers, hasty: float
 ) -> None:
-    ids = in_one_lane(telling, ads, 5)
-    telling.sandbox.faults(target="generic/a", delay=1.0, times=1)
+    ids = in_one_lane(stage, ads, 5)
+    stage.sandbox.faults(target="generic/a", delay=1.0, times=1)
     frozen = deliverers.start(ads, HASTY="5")
     until(lambda: Batch.objects.filter(status="sending").exists() or frozen.poll() is not None)
     os.kill(frozen.pid, signal.SIGSTOP)
     lane = lanes.lane_of(of_value("x"))
     lease_over(ads, lane)
 
-    telling.sandbox.faults(clear=True)
-    telling.tell_all(ads, 30)
+    stage.sandbox.faults(clear=True)
+    stage.deliver_all(ads, 30)
     before = list(Delivery.objects.order_by("platform_user_id").values("acknowledged", "due_at", "batch", "attempts"))
     os.kill(frozen.pid, signal.SIGCONT)
     frozen.wait(20)
 
     after = list(Delivery.objects.order_by("platform_user_id").values("acknowledged", "due_at", "batch", "attempts"))
     assert after == before
-    assert telling.held() == ids
-    telling.tell_all(ads, 30)
-    assert telling.held() == ids
+    assert stage.held() == ids
+    stage.deliver_all(ads, 30)
+    assert stage.held() == ids
 
 
 def lease_over(platform: Platform, lane: int) -> None:
@@ -95,9 +95,9 @@ def lease_over(platform: Platform, lane: int) -> None:
 
 
 def test_row_that_kills_its_sender_each_time__is_set_aside_and_the_others_are_delivered(
-    telling: Telling, ads: Platform, deliverers: Deliverers, hasty: float
+    stage: DeliveryStage, ads: Platform, deliverers: Deliverers, hasty: float
 ) -> None:
-    ids = in_one_lane(telling, ads, 12)
+    ids = in_one_lane(stage, ads, 12)
     killer = sorted(ids)[5]
     deaths = 0
     while not DeadLetter.objects.exists():
@@ -105,17 +105,19 @@ def test_row_that_kills_its_sender_each_time__is_set_aside_and_the_others_are_de
         lease_over(ads, lanes.lane_of(of_value("x")))
         assert deaths < 12
 
-    telling.tell_all(ads, 30)
+    stage.deliver_all(ads, 30)
 
     [letter] = DeadLetter.objects.all()
     assert (letter.platform_user_id, letter.reason) == (killer, "its sender died each time")
-    assert telling.held() == ids - {killer}
+    assert stage.held() == ids - {killer}
 
 
-def test_no_sweepers_for_a_while_then_two__send_each_change_once(telling: Telling, ads: Platform, hasty: float) -> None:
+def test_no_sweepers_for_a_while_then_two__send_each_change_once(
+    stage: DeliveryStage, ads: Platform, hasty: float
+) -> None:
     for x in IDS:
-        telling.user(x, ads)
-    telling.shop.absorb()
+        stage.user(x, ads)
+    stage.shop.absorb()
     for lane in range(lanes.LANES):
         wakeups(settings.REDIS_URL).sleep(DELIVER, ads.pl, lane)
     time.sleep(1.1)  # what is due was missed by those whom Redis wakes
@@ -129,45 +131,47 @@ def test_no_sweepers_for_a_while_then_two__send_each_change_once(telling: Tellin
     for sweeper in sweepers:
         sweeper.join()
 
-    assert telling.held() == IDS
-    assert sorted(adds(telling)) == sorted(IDS)
+    assert stage.held() == IDS
+    assert sorted(adds(stage)) == sorted(IDS)
 
 
-def test_rows_committed_late__are_sent_when_they_are_there(telling: Telling, ads: Platform, database_url: str) -> None:
-    telling.user("x", ads)
-    telling.user("late", ads, amount=1)
-    telling.tell_all(ads)
+def test_rows_committed_late__are_sent_when_they_are_there(
+    stage: DeliveryStage, ads: Platform, database_url: str
+) -> None:
+    stage.user("x", ads)
+    stage.user("late", ads, amount=1)
+    stage.deliver_all(ads)
     with psycopg.connect(database_url) as other:
         other.execute("UPDATE delivery SET due_at = now() - interval '1 hour', wanted = true, acknowledged = false")
-        telling.user("y", ads)
-        assert telling.tell(ads) >= 1
+        stage.user("y", ads)
+        assert stage.deliver(ads) >= 1
         other.commit()
 
-    telling.tell_all(ads)
+    stage.deliver_all(ads)
 
-    assert telling.held() >= {"x", "y"}
+    assert stage.held() >= {"x", "y"}
     assert not Delivery.objects.filter(due_at__isnull=False).exists()
 
 
-def test_transaction_idle_for_an_hour__holds_nobody_up(telling: Telling, ads: Platform, database_url: str) -> None:
+def test_transaction_idle_for_an_hour__holds_nobody_up(stage: DeliveryStage, ads: Platform, database_url: str) -> None:
     with psycopg.connect(database_url) as idle:
         idle.execute("SELECT count(*) FROM delivery")
         for x in IDS:
-            telling.user(x, ads)
-        telling.tell_all(ads)
-        assert telling.held() == IDS
+            stage.user(x, ads)
+        stage.deliver_all(ads)
+        assert stage.held() == IDS
 
 
-def test_hanging_platform__others_are_delivered_meanwhile(telling: Telling) -> None:
-    well, audience = telling.platform(), telling.audience()
-    telling.activation(audience, well)
+def test_hanging_platform__others_are_delivered_meanwhile(stage: DeliveryStage) -> None:
+    well, audience = stage.platform(), stage.audience()
+    stage.activation(audience, well)
     with SandboxProcess() as elsewhere:
-        hanging = Telling.platform(replaced(telling, elsewhere))
-        telling.activation(audience, hanging)
+        hanging = DeliveryStage.platform(replaced(stage, elsewhere))
+        stage.activation(audience, hanging)
         for x in IDS:
-            telling.user(x, hanging)
-            telling.user(x, well)
-        telling.shop.absorb()
+            stage.user(x, hanging)
+            stage.user(x, well)
+        stage.shop.absorb()
         elsewhere.faults(target="generic", delay=60)
         stuck = [threading.Thread(target=in_lane(hanging, lane)) for lane in range(lanes.LANES)]
         for thread in stuck:
@@ -175,16 +179,16 @@ def test_hanging_platform__others_are_delivered_meanwhile(telling: Telling) -> N
         sending = Batch.objects.filter(platform_id=hanging.pl, status="sending")
         until(lambda: sending.count() == lanes.LANES)
 
-        telling.tell_all_of(well)
+        stage.deliver_all_of(well)
 
-        assert telling.held() == IDS
+        assert stage.held() == IDS
         assert sending.count() == lanes.LANES
     for thread in stuck:
         thread.join(20)
 
 
-def replaced(telling: Telling, sandbox: SandboxProcess) -> Telling:
-    other = copy.copy(telling)
+def replaced(stage: DeliveryStage, sandbox: SandboxProcess) -> DeliveryStage:
+    other = copy.copy(stage)
     other.sandbox = sandbox
     return other
 
@@ -199,15 +203,15 @@ def in_lane(platform: Platform, lane: int) -> Callable[[], None]:
     return work
 
 
-def test_flushed_and_restarted_redis__loses_no_delivery(telling: Telling, ads: Platform) -> None:
+def test_flushed_and_restarted_redis__loses_no_delivery(stage: DeliveryStage, ads: Platform) -> None:
     client = redis.Redis.from_url(settings.REDIS_URL)
     for round_ in range(5):
         for x in sorted(IDS)[round_ * 8 : round_ * 8 + 8]:
-            telling.user(x, ads)
+            stage.user(x, ads)
         client.flushall()
-        telling.tell(ads)
+        stage.deliver(ads)
     forget_backoff()
-    telling.tell_all(ads)
+    stage.deliver_all(ads)
 
-    assert telling.held() == IDS
-    assert sorted(adds(telling)) == sorted(IDS)
+    assert stage.held() == IDS
+    assert sorted(adds(stage)) == sorted(IDS)

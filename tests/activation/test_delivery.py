@@ -4,116 +4,116 @@ from activation import services
 from activation.delivery import lanes
 from activation.models import Batch, Delivery
 from integrations.models import Platform
-from tests.support.telling import Telling
+from tests.support.delivery_stage import DeliveryStage
 
 
-def test_members__are_added_and_removed_in_bounded_batches(telling: Telling) -> None:
-    ads = telling.platform(batch_size=10)
-    telling.activation(telling.audience(), ads)
-    users = {f"x{number}": telling.user(f"x{number}", ads) for number in range(95)}
-    telling.user("small", ads, amount=5)
+def test_members__are_added_and_removed_in_bounded_batches(stage: DeliveryStage) -> None:
+    ads = stage.platform(batch_size=10)
+    stage.activation(stage.audience(), ads)
+    users = {f"x{number}": stage.user(f"x{number}", ads) for number in range(95)}
+    stage.user("small", ads, amount=5)
 
-    telling.tell_all(ads)
-    assert telling.held() == set(users)
+    stage.deliver_all(ads)
+    assert stage.held() == set(users)
 
     for number in range(0, 95, 2):
-        telling.shop.event(users[f"x{number}"], {"amount": 1})
-    telling.tell_all(ads)
+        stage.shop.event(users[f"x{number}"], {"amount": 1})
+    stage.deliver_all(ads)
 
-    assert telling.held() == {f"x{number}" for number in range(1, 95, 2)}
+    assert stage.held() == {f"x{number}" for number in range(1, 95, 2)}
     sizes = Batch.objects.exclude(operation="create").values_list("rows", "accepted", "status")
     assert all(rows <= 10 and accepted == rows and status == "done" for rows, accepted, status in sizes)
-    assert telling.sandbox.state("a")["generic"]["a"]["repeats"] == 0
+    assert stage.sandbox.state("a")["generic"]["a"]["repeats"] == 0
 
 
-def test_several_segments__share_requests(telling: Telling, ads: Platform) -> None:
-    telling.activation(telling.audience("huge", 1000), ads)
+def test_several_segments__share_requests(stage: DeliveryStage, ads: Platform) -> None:
+    stage.activation(stage.audience("huge", 1000), ads)
     for number in range(20):
-        telling.user(f"x{number}", ads, amount=5000)
+        stage.user(f"x{number}", ads, amount=5000)
 
-    telling.tell_all(ads)
+    stage.deliver_all(ads)
 
-    assert telling.held("big") == telling.held("huge") == {f"x{number}" for number in range(20)}
-    assert telling.calls() <= lanes.LANES
+    assert stage.held("big") == stage.held("huge") == {f"x{number}" for number in range(20)}
+    assert stage.calls() <= lanes.LANES
     assert any(len(batch.activations) == 2 for batch in Batch.objects.exclude(operation="create"))
 
 
-def test_no_batch__one_call_a_user(telling: Telling) -> None:
-    url = telling.sandbox.segments_url + "?id={{segment_id}}&userid={{userid}}"
-    ads = telling.platform(
+def test_no_batch__one_call_a_user(stage: DeliveryStage) -> None:
+    url = stage.sandbox.segments_url + "?id={{segment_id}}&userid={{userid}}"
+    ads = stage.platform(
         strategy="no_batch", add={"method": "POST", "url": url}, remove={"method": "DELETE", "url": url}
     )
-    telling.activation(telling.audience(), ads)
+    stage.activation(stage.audience(), ads)
     awkward = {"plain", "a b&c=d", "ü/é?#", "100%"}
-    users = {one: telling.user(one, ads) for one in awkward}
-    telling.tell_all(ads)
-    assert telling.held() == awkward
-    assert telling.calls() == 4
+    users = {one: stage.user(one, ads) for one in awkward}
+    stage.deliver_all(ads)
+    assert stage.held() == awkward
+    assert stage.calls() == 4
 
-    telling.change(users["100%"], 1)
-    telling.tell_all(ads)
-    assert telling.held() == awkward - {"100%"}
-
-
-def test_id_that_changes_hands__ends_where_its_owner_belongs(telling: Telling, ads: Platform) -> None:
-    telling.user("x", ads)
-    stranger = telling.user("y", ads, amount=1)
-    telling.tell_all(ads)
-    assert telling.held() == {"x"}
-
-    telling.shop.sync(stranger, ads, "x")
-    telling.tell_all(ads)
-
-    assert telling.held() == set()
+    stage.change(users["100%"], 1)
+    stage.deliver_all(ads)
+    assert stage.held() == awkward - {"100%"}
 
 
-def test_paused__sends_nothing_and_resumed_sends_today_only(telling: Telling, ads: Platform) -> None:
-    goes, comes = telling.user("goes", ads), telling.user("comes", ads, amount=1)
-    telling.tell_all(ads)
+def test_id_that_changes_hands__ends_where_its_owner_belongs(stage: DeliveryStage, ads: Platform) -> None:
+    stage.user("x", ads)
+    stranger = stage.user("y", ads, amount=1)
+    stage.deliver_all(ads)
+    assert stage.held() == {"x"}
+
+    stage.shop.sync(stranger, ads, "x")
+    stage.deliver_all(ads)
+
+    assert stage.held() == set()
+
+
+def test_paused__sends_nothing_and_resumed_sends_today_only(stage: DeliveryStage, ads: Platform) -> None:
+    goes, comes = stage.user("goes", ads), stage.user("comes", ads, amount=1)
+    stage.deliver_all(ads)
     activation = ads.activations.get()
     services.pause(activation)
-    telling.change(goes, 1)
-    telling.change(comes, 900)
-    telling.user("comes and goes", ads)
-    telling.shop.absorb()
+    stage.change(goes, 1)
+    stage.change(comes, 900)
+    stage.user("comes and goes", ads)
+    stage.shop.absorb()
     flighty = Delivery.objects.get(platform_user_id="comes and goes").user_id
-    telling.change(flighty, 1)
-    calls = telling.calls()
-    assert telling.tell(ads) == 0
-    assert (telling.held(), telling.calls()) == ({"goes"}, calls)
+    stage.change(flighty, 1)
+    calls = stage.calls()
+    assert stage.deliver(ads) == 0
+    assert (stage.held(), stage.calls()) == ({"goes"}, calls)
 
     services.resume(activation)
-    telling.tell_all(ads)
+    stage.deliver_all(ads)
 
-    assert telling.held() == {"comes"}
-    received = {(operation, x) for _, _, operation, _, x in telling.sandbox.received("a")}
+    assert stage.held() == {"comes"}
+    received = {(operation, x) for _, _, operation, _, x in stage.sandbox.received("a")}
     assert received == {("add", "goes"), ("remove", "goes"), ("add", "comes")}
 
 
-def test_resync__fills_a_segment_that_lost_its_members(telling: Telling, ads: Platform) -> None:
-    telling.user("x", ads)
-    telling.user("small", ads, amount=1)
-    telling.tell_all(ads)
+def test_resync__fills_a_segment_that_lost_its_members(stage: DeliveryStage, ads: Platform) -> None:
+    stage.user("x", ads)
+    stage.user("small", ads, amount=1)
+    stage.deliver_all(ads)
     activation = ads.activations.get()
-    telling.sandbox.reset()
-    telling.create(ads)
+    stage.sandbox.reset()
+    stage.create(ads)
 
     from tests.support.sandbox_account import GenericAccount
 
-    assert GenericAccount(telling.sandbox, "a").create("big") == activation.segment_id
+    assert GenericAccount(stage.sandbox, "a").create("big") == activation.segment_id
     services.resync(activation)
-    telling.tell_all(ads)
+    stage.deliver_all(ads)
 
-    assert telling.held() == {"x"}
+    assert stage.held() == {"x"}
 
 
-def test_disabled_platform__is_sent_nothing(telling: Telling, ads: Platform) -> None:
-    telling.user("x", ads)
+def test_disabled_platform__is_sent_nothing(stage: DeliveryStage, ads: Platform) -> None:
+    stage.user("x", ads)
     ads.enabled = False
     ads.save()
-    assert telling.tell(ads) == 0
+    assert stage.deliver(ads) == 0
 
     ads.enabled = True
     ads.save()
-    telling.tell_all(ads)
-    assert telling.held() == {"x"}
+    stage.deliver_all(ads)
+    assert stage.held() == {"x"}

@@ -15,7 +15,7 @@ from core import buckets
 from integrations.models import Platform
 from integrations.validation import check_connector
 from pipeline import deliver
-from tests.support.telling import Telling
+from tests.support.delivery_stage import DeliveryStage
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def folder(settings: Any, tmp_path: Path) -> Path:
     return tmp_path / "ads"
 
 
-def file_platform(telling: Telling, **more: Any) -> Platform:
+def file_platform(stage: DeliveryStage, **more: Any) -> Platform:
     settings = {"target": "folder", "path": "ads", "interval_minutes": 1, **more}
-    return telling.shop.platform("files", connector="file", settings=settings)
+    return stage.shop.platform("files", connector="file", settings=settings)
 
 
 def write(platform: Platform) -> int:
@@ -41,11 +41,11 @@ def texts(folder: Path) -> dict[str, list[str]]:
     return {path.name: gzip.decompress(path.read_bytes()).decode().splitlines() for path in folder.iterdir()}
 
 
-def test_file__holds_what_changed_and_nothing_else(telling: Telling, folder: Path) -> None:
-    ads = file_platform(telling, operation_column=True, removal="operation")
-    activation = telling.activation(telling.audience(), ads)
-    users = {f"x{number}": telling.user(f"x{number}", ads) for number in range(30)}
-    telling.shop.absorb()
+def test_file__holds_what_changed_and_nothing_else(stage: DeliveryStage, folder: Path) -> None:
+    ads = file_platform(stage, operation_column=True, removal="operation")
+    activation = stage.activation(stage.audience(), ads)
+    users = {f"x{number}": stage.user(f"x{number}", ads) for number in range(30)}
+    stage.shop.absorb()
 
     assert write(ads) == 30
     [(name, lines)] = texts(folder).items()
@@ -54,7 +54,7 @@ def test_file__holds_what_changed_and_nothing_else(telling: Telling, folder: Pat
     assert sorted(lines) == sorted(f"{x}\tadd" for x in users)
     assert write(ads) == 0
 
-    telling.change(users["x3"], 1)
+    stage.change(users["x3"], 1)
     assert write(ads) == 1
     assert sorted(line for lines in texts(folder).values() for line in lines if "remove" in line) == ["x3\tremove"]
     assert services.counts(activation) | {"kept": 0} == {
@@ -68,33 +68,33 @@ def test_file__holds_what_changed_and_nothing_else(telling: Telling, folder: Pat
     assert set(Batch.objects.filter(operation="file").values_list("status", flat=True)) == {"done"}
 
 
-def test_file__one_a_segment_and_no_more_than_one_round_an_interval(telling: Telling, folder: Path) -> None:
-    ads = file_platform(telling)
-    first = telling.activation(telling.audience("big"), ads)
-    second = telling.activation(telling.audience("huge", 1000), ads)
-    telling.user("x", ads, amount=500)
-    telling.user("y", ads, amount=5000)
-    telling.shop.absorb()
+def test_file__one_a_segment_and_no_more_than_one_round_an_interval(stage: DeliveryStage, folder: Path) -> None:
+    ads = file_platform(stage)
+    first = stage.activation(stage.audience("big"), ads)
+    second = stage.activation(stage.audience("huge", 1000), ads)
+    stage.user("x", ads, amount=500)
+    stage.user("y", ads, amount=5000)
+    stage.shop.absorb()
 
     assert write(ads) == 3
     found = {name.split("_")[2]: sorted(lines) for name, lines in texts(folder).items()}
     assert found == {str(first.segment_id): ["x", "y"], str(second.segment_id): ["y"]}
 
-    telling.user("z", ads)
-    telling.shop.absorb()
+    stage.user("z", ads)
+    stage.shop.absorb()
     assert deliver.work(ads.pl, FILES, lambda: True) == 0
 
 
 @pytest.mark.parametrize("bad", ["bad\tid", "bad\nid", "\nbad", "bad\n", "\n"])
 def test_file__an_id_that_breaks_the_line__is_dead_and_the_others_go(
-    telling: Telling, folder: Path, monkeypatch: pytest.MonkeyPatch, bad: str
+    stage: DeliveryStage, folder: Path, monkeypatch: pytest.MonkeyPatch, bad: str
 ) -> None:
     monkeypatch.setattr(buckets, "of_value", lambda _: 7)  # all in one list
-    ads = file_platform(telling)
-    telling.activation(telling.audience(), ads)
+    ads = file_platform(stage)
+    stage.activation(stage.audience(), ads)
     for x in ("good", bad, "better"):
-        telling.user(x, ads)
-    telling.shop.absorb()
+        stage.user(x, ads)
+    stage.shop.absorb()
 
     write(ads)
 
@@ -102,14 +102,14 @@ def test_file__an_id_that_breaks_the_line__is_dead_and_the_others_go(
     assert list(DeadLetter.objects.values_list("platform_user_id", flat=True)) == [bad]
 
 
-def test_leavers__where_the_platform_cannot_be_told__stay_and_are_shown(telling: Telling, folder: Path) -> None:
-    ads = file_platform(telling)
-    activation = telling.activation(telling.audience(), ads)
-    user = telling.user("x", ads)
-    telling.shop.absorb()
+def test_leavers__where_the_platform_cannot_be_told__stay_and_are_shown(stage: DeliveryStage, folder: Path) -> None:
+    ads = file_platform(stage)
+    activation = stage.activation(stage.audience(), ads)
+    user = stage.user("x", ads)
+    stage.shop.absorb()
     write(ads)
 
-    telling.change(user, 1)
+    stage.change(user, 1)
     write(ads)
 
     assert services.counts(activation)["kept"] == 1
@@ -122,14 +122,14 @@ def test_path__out_of_the_folder__is_refused_when_saved(path: str) -> None:
         check_connector("file", {"target": "folder", "path": path}, {})
 
 
-def test_path__out_of_the_folder_by_a_link__writes_nothing(telling: Telling, folder: Path, tmp_path: Path) -> None:
+def test_path__out_of_the_folder_by_a_link__writes_nothing(stage: DeliveryStage, folder: Path, tmp_path: Path) -> None:
     outside = tmp_path.parent / "outside"
     outside.mkdir(exist_ok=True)
     folder.symlink_to(outside)
-    ads = file_platform(telling)
-    activation = telling.activation(telling.audience(), ads)
-    telling.user("x", ads)
-    telling.shop.absorb()
+    ads = file_platform(stage)
+    activation = stage.activation(stage.audience(), ads)
+    stage.user("x", ads)
+    stage.shop.absorb()
 
     write(ads)
 

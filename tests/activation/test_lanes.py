@@ -9,79 +9,80 @@ from uuid import uuid4
 
 import pytest
 
-from activation.delivery import claims, lanes, outcomes
-from activation.delivery.batch_sender import Work
-from activation.delivery.claims import Claim, Front
+from activation.delivery import lanes
+from activation.delivery.batch_sender import BatchSender
+from activation.stores import claims, outcomes
+from activation.stores.claims import Claim, ClaimScope
 from core.buckets import of_value
 from integrations.models import Platform
 from pipeline import deliver
-from tests.support.telling import Telling
+from tests.support.delivery_stage import DeliveryStage
 
 
-def claim(telling: Telling, platform: Platform, *, wanted: bool = True) -> Claim:
+def claim(stage: DeliveryStage, platform: Platform, *, wanted: bool = True) -> Claim:
     """As a sender does before it sends."""
     now = datetime.now(UTC)
     activations = [row.id for row in platform.activations.all()]
-    front = Front(list(range(256)), activations, wanted, 1000, one_activation=False)
-    with telling.connection().cursor(binary=True) as cursor:
-        found = claims.claim(cursor, front, uuid4(), now)
+    scope = ClaimScope(list(range(256)), activations, wanted, 1000, one_activation=False)
+    with stage.connection().cursor(binary=True) as cursor:
+        found = claims.claim(cursor, scope, uuid4(), now)
     assert found is not None
     return found
 
 
 @contextmanager
-def lane_of(telling: Telling, platform: Platform, platform_user_id: str) -> Iterator[None]:
+def lane_of(stage: DeliveryStage, platform: Platform, platform_user_id: str) -> Iterator[None]:
     """As a sender holds it while a request is under way."""
     lane = lanes.lane_of(of_value(platform_user_id))
-    with telling.connection().cursor() as cursor:
+    with stage.connection().cursor() as cursor:
         lease = lanes.lease(cursor, platform.pl, lane, datetime.now(UTC), timedelta(minutes=1))
         assert lease is not None
         yield
         lease.release(cursor)
 
 
-def finish(telling: Telling, claimed: Claim) -> int:
-    with telling.connection().cursor(binary=True) as cursor:
+def finish(stage: DeliveryStage, claimed: Claim) -> int:
+    with stage.connection().cursor(binary=True) as cursor:
         return outcomes.done(cursor, claimed, datetime.now(UTC))
 
 
-def test_finisher_whose_claim_is_gone__changes_nothing(telling: Telling, ads: Platform) -> None:
-    telling.user("x", ads)
-    telling.shop.absorb()
-    former = claim(telling, ads)
-    present = claim(telling, ads)
+def test_finisher_whose_claim_is_gone__changes_nothing(stage: DeliveryStage, ads: Platform) -> None:
+    stage.user("x", ads)
+    stage.shop.absorb()
+    former = claim(stage, ads)
+    present = claim(stage, ads)
 
-    assert finish(telling, former) == 0
-    with telling.connection().cursor(binary=True) as cursor:
+    assert finish(stage, former) == 0
+    with stage.connection().cursor(binary=True) as cursor:
         outcomes.failed(cursor, former, "late", datetime.now(UTC))
         outcomes.dead(cursor, former, "late", "", datetime.now(UTC))
         outcomes.unsent(cursor, former, "late", datetime.now(UTC))
-    row = telling.delivery("x")
+    row = stage.delivery("x")
     assert (row.claim, row.acknowledged, row.error) == (present.id, None, "")
 
-    assert finish(telling, present) == 1
-    assert telling.delivery("x").acknowledged is True
+    assert finish(stage, present) == 1
+    assert stage.delivery("x").acknowledged is True
 
 
 @pytest.mark.parametrize(("amounts", "due"), [([1], False), ([1, 900], None), ([900], None)])
 def test_changes_while_a_request_is_under_way__only_the_last_counts(
-    telling: Telling, ads: Platform, amounts: list[int], due: bool | None
+    stage: DeliveryStage, ads: Platform, amounts: list[int], due: bool | None
 ) -> None:
-    user = telling.user("x", ads)
-    telling.shop.absorb()
-    with lane_of(telling, ads, "x"):
-        under_way = claim(telling, ads)
+    user = stage.user("x", ads)
+    stage.shop.absorb()
+    with lane_of(stage, ads, "x"):
+        under_way = claim(stage, ads)
         for amount in amounts:
-            telling.change(user, amount)
-        assert telling.tell(ads) == 0  # whoever sends it has the lane until the lease ends
-        finish(telling, under_way)
+            stage.change(user, amount)
+        assert stage.deliver(ads) == 0  # whoever sends it has the lane until the lease ends
+        finish(stage, under_way)
 
-    assert telling.shop.due() == (set() if due is None else {("x", due)})
+    assert stage.shop.due() == (set() if due is None else {("x", due)})
 
 
-def test_lane__is_held_by_one_until_its_lease_ends(telling: Telling, ads: Platform) -> None:
+def test_lane__is_held_by_one_until_its_lease_ends(stage: DeliveryStage, ads: Platform) -> None:
     now, second = datetime.now(UTC), timedelta(seconds=1)
-    with telling.connection().cursor() as cursor:
+    with stage.connection().cursor() as cursor:
         first = lanes.lease(cursor, ads.pl, 0, now, second)
         assert first is not None
         assert lanes.lease(cursor, ads.pl, 0, now + 0.5 * second, second) is None
@@ -100,33 +101,33 @@ def test_lane__is_held_by_one_until_its_lease_ends(telling: Telling, ads: Platfo
 
 
 def test_sender_that_was_held_up_between_claim_and_request__sends_nothing_without_its_lease(
-    telling: Telling,
+    stage: DeliveryStage,
     ads: Platform,
     hasty: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = Work.run
+    run = BatchSender.run
 
-    def late(work: Work) -> bool:
-        time.sleep(max(0.0, (work.gate.lease.until - datetime.now(UTC)).total_seconds() + 0.1))
-        return run(work)
+    def late(sender: BatchSender) -> bool:
+        time.sleep(max(0.0, (sender.client.lease.until - datetime.now(UTC)).total_seconds() + 0.1))
+        return run(sender)
 
-    telling.user("x", ads)
+    stage.user("x", ads)
     with monkeypatch.context() as patch:
-        patch.setattr(Work, "run", late)
-        telling.tell(ads)
+        patch.setattr(BatchSender, "run", late)
+        stage.deliver(ads)
 
-    assert telling.sandbox.state("a")["generic"]["a"]["adds"] == 0
-    telling.tell_all(ads)
-    assert telling.held() == {"x"}
+    assert stage.sandbox.state("a")["generic"]["a"]["adds"] == 0
+    stage.deliver_all(ads)
+    assert stage.held() == {"x"}
 
 
-def test_many_senders_at_once__send_each_change_once(telling: Telling) -> None:
-    ads = telling.platform(batch_size=10)
-    telling.activation(telling.audience(), ads)
+def test_many_senders_at_once__send_each_change_once(stage: DeliveryStage) -> None:
+    ads = stage.platform(batch_size=10)
+    stage.activation(stage.audience(), ads)
     for number in range(200):
-        telling.user(f"x{number}", ads)
-    telling.shop.absorb()
+        stage.user(f"x{number}", ads)
+    stage.shop.absorb()
 
     def send() -> None:
         for lane in range(lanes.LANES):
@@ -138,8 +139,8 @@ def test_many_senders_at_once__send_each_change_once(telling: Telling) -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    telling.tell_all(ads)
+    stage.deliver_all(ads)
 
-    state = telling.sandbox.state("a")["generic"]["a"]
+    state = stage.sandbox.state("a")["generic"]["a"]
     assert (state["adds"], state["repeats"]) == (200, 0)
-    assert telling.held() == {f"x{number}" for number in range(200)}
+    assert stage.held() == {f"x{number}" for number in range(200)}

@@ -12,25 +12,25 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from activation.delivery import lanes, platform_client, quotas
-from activation.delivery.circuit_breaker import Condition
+from activation.delivery.circuit_breaker import BreakerState
 from activation.models import Activation, Delivery, Health, Spending
 from integrations.limits import Limits
 from integrations.limits import check as check_limits
 from integrations.models import Platform
 from pipeline import deliver
+from tests.support.delivery_stage import DeliveryStage
 from tests.support.edge_process import until
-from tests.support.telling import Telling
 
 
-def single(telling: Telling, **limits: float) -> Platform:
+def single(stage: DeliveryStage, **limits: float) -> Platform:
     """A platform that takes one row a request."""
-    url = telling.sandbox.segments_url + "?id={{segment_id}}&userid={{userid}}"
-    ads = telling.platform(
+    url = stage.sandbox.segments_url + "?id={{segment_id}}&userid={{userid}}"
+    ads = stage.platform(
         strategy="no_batch", add={"method": "POST", "url": url}, remove={"method": "DELETE", "url": url}
     )
     ads.limits = limits
     ads.save()
-    telling.activation(telling.audience(), ads)
+    stage.activation(stage.audience(), ads)
     return ads
 
 
@@ -47,13 +47,13 @@ def busiest_second(times: list[float]) -> int:
 
 
 def test_ten_calls_a_second__are_never_more_at_the_receiver_with_eight_workers_and_a_forgetful_redis(
-    telling: Telling,
+    stage: DeliveryStage,
 ) -> None:
-    ads = single(telling, per_second=10)
+    ads = single(stage, per_second=10)
     ids = {f"x{number}" for number in range(45)}
     for x in ids:
-        telling.user(x, ads)
-    telling.shop.absorb()
+        stage.user(x, ads)
+    stage.shop.absorb()
     over = threading.Event()
 
     def work(first: int) -> None:
@@ -67,24 +67,24 @@ def test_ten_calls_a_second__are_never_more_at_the_receiver_with_eight_workers_a
         worker.start()
     client = redis.Redis.from_url(settings.REDIS_URL)
     for flushed_at in (8, 20, 45):
-        until(lambda at=flushed_at: len(telling.sandbox.received("a")) >= at, 30)  # type: ignore[misc]  # bound now
+        until(lambda at=flushed_at: len(stage.sandbox.received("a")) >= at, 30)  # type: ignore[misc]  # bound now
         client.flushall()
     over.set()
     for worker in workers:
         worker.join()
 
-    received = telling.sandbox.received("a")
-    telling.tell_all(ads)
+    received = stage.sandbox.received("a")
+    stage.deliver_all(ads)
     assert busiest_second([at for _, at, *_ in received]) <= 10
     assert sorted(x for *_, x in received) == sorted(ids)
 
 
-def test_calls_at_once__are_bounded_over_all_lanes(telling: Telling) -> None:
-    ads = single(telling, concurrent=1)
+def test_calls_at_once__are_bounded_over_all_lanes(stage: DeliveryStage) -> None:
+    ads = single(stage, concurrent=1)
     for number in range(12):
-        telling.user(f"x{number}", ads)
-    telling.shop.absorb()
-    telling.sandbox.faults(target="generic/a", delay=0.05)
+        stage.user(f"x{number}", ads)
+    stage.shop.absorb()
+    stage.sandbox.faults(target="generic/a", delay=0.05)
 
     def work(lane: int) -> None:
         while deliver.is_due(ads.pl, lane, datetime.now(UTC)):
@@ -98,19 +98,19 @@ def test_calls_at_once__are_bounded_over_all_lanes(telling: Telling) -> None:
     for worker in workers:
         worker.join()
 
-    assert len(telling.held()) == 12
+    assert len(stage.held()) == 12
     assert time.monotonic() - began >= 12 * 0.05
 
 
-def test_calls_a_day__used_up__wait_for_midnight_and_a_flushed_redis_changes_nothing(telling: Telling) -> None:
-    ads = single(telling, per_day=3)  # one of them made the segment
+def test_calls_a_day__used_up__wait_for_midnight_and_a_flushed_redis_changes_nothing(stage: DeliveryStage) -> None:
+    ads = single(stage, per_day=3)  # one of them made the segment
     for number in range(10):
-        telling.user(f"x{number}", ads)
-    telling.tell(ads)
+        stage.user(f"x{number}", ads)
+    stage.deliver(ads)
     redis.Redis.from_url(settings.REDIS_URL).flushall()
-    telling.tell(ads)
+    stage.deliver(ads)
 
-    assert len(telling.held()) == 2
+    assert len(stage.held()) == 2
     health = Health.objects.get(platform_id=ads.pl)
     assert health.until is not None
     assert health.until.astimezone(UTC).time().isoformat("minutes") == "00:00"
@@ -119,28 +119,28 @@ def test_calls_a_day__used_up__wait_for_midnight_and_a_flushed_redis_changes_not
 
     Spending.objects.update(since=datetime.now(UTC) - timedelta(days=1))
     Health.objects.update(until=datetime.now(UTC))
-    telling.tell(ads)
-    assert len(telling.held()) == 5
+    stage.deliver(ads)
+    assert len(stage.held()) == 5
 
 
-def test_bytes_a_day__count_what_is_sent(telling: Telling) -> None:
-    ads = telling.platform(batch_size=10)
-    activation = telling.activation(telling.audience(), ads)
+def test_bytes_a_day__count_what_is_sent(stage: DeliveryStage) -> None:
+    ads = stage.platform(batch_size=10)
+    activation = stage.activation(stage.audience(), ads)
     for number in range(40):
-        telling.user(f"x{number:02}", ads)
+        stage.user(f"x{number:02}", ads)
     ads.limits = {"bytes_per_day": 900}
     ads.save()
-    telling.tell(ads)
+    stage.deliver(ads)
 
     spent = Spending.objects.get(what=quotas.BYTES).spent
     assert 0 < spent <= 900
-    assert 0 < len(telling.held()) < 40
+    assert 0 < len(stage.held()) < 40
     assert Activation.objects.get(id=activation.id).status == Activation.Status.LIVE
 
 
 def test_rate__is_lowered_by_a_complaint_and_comes_back_slowly() -> None:
     now = datetime.now(UTC)
-    slowed = Condition(slowed_to=2.0, slowed_at=now)
+    slowed = BreakerState(slowed_to=2.0, slowed_at=now)
     limits = Limits(per_second=10)
     at = [platform_client.rate(limits, slowed, now + timedelta(minutes=minutes)) for minutes in (0, 3, 6, 11)]
     assert at == [2.0, 5.0, 8.0, 10]
@@ -154,20 +154,20 @@ def test_limits__that_mean_nothing__are_refused(limits: dict[str, Any]) -> None:
         check_limits(limits)
 
 
-def test_activations__share_requests_fairly(telling: Telling) -> None:
-    ads = telling.platform(batch_size=10)
-    crowd, few = telling.audience("crowd", 10), telling.audience("few", 1000)
-    telling.activation(crowd, ads)
+def test_activations__share_requests_fairly(stage: DeliveryStage) -> None:
+    ads = stage.platform(batch_size=10)
+    crowd, few = stage.audience("crowd", 10), stage.audience("few", 1000)
+    stage.activation(crowd, ads)
     for number in range(200):
-        telling.user(f"x{number}", ads, amount=50)
-    telling.shop.absorb()
-    telling.activation(few, ads)
+        stage.user(f"x{number}", ads, amount=50)
+    stage.shop.absorb()
+    stage.activation(few, ads)
     for number in range(8):
-        telling.user(f"y{number}", ads, amount=5000)
-    telling.tell(ads)
+        stage.user(f"y{number}", ads, amount=5000)
+    stage.deliver(ads)
 
-    titles = {int(key): s["title"] for key, s in telling.sandbox.state("a")["generic"]["a"]["segments"].items()}
-    order = [(titles[segment], x) for _, _, _, segment, x in telling.sandbox.received("a")]
+    titles = {int(key): s["title"] for key, s in stage.sandbox.state("a")["generic"]["a"]["segments"].items()}
+    order = [(titles[segment], x) for _, _, _, segment, x in stage.sandbox.received("a")]
     by_lane = [[title for title, x in order if lanes.lane_of(bucket_of(x)) == lane] for lane in range(lanes.LANES)]
     assert all("few" not in lane[20:] for lane in by_lane)
 

@@ -12,8 +12,8 @@ from activation.delivery.lanes import FILES
 from activation.models import Activation, DeadLetter, Delivery, HostKey
 from integrations.models import Platform
 from pipeline import deliver
+from tests.support.delivery_stage import DeliveryStage, forget_backoff
 from tests.support.sftp_server import PASSWORD, USER, SftpServer
-from tests.support.telling import Telling, forget_backoff
 
 
 @pytest.fixture
@@ -23,15 +23,15 @@ def server(tmp_path: Path) -> Iterator[SftpServer]:
 
 
 @pytest.fixture
-def ads(telling: Telling, server: SftpServer) -> Platform:
+def ads(stage: DeliveryStage, server: SftpServer) -> Platform:
     """A platform with three members to tell it of."""
     settings = {"target": "sftp", "host": "127.0.0.1", "port": server.port, "path": "in", "interval_minutes": 1}
     credentials = {"username": USER, "password": PASSWORD}
-    platform = telling.shop.platform("files", connector="file", settings=settings, credentials=credentials)
-    telling.activation(telling.audience(), platform)
+    platform = stage.shop.platform("files", connector="file", settings=settings, credentials=credentials)
+    stage.activation(stage.audience(), platform)
     for x in ("x0", "x1", "x2"):
-        telling.user(x, platform)
-    telling.shop.absorb()
+        stage.user(x, platform)
+    stage.shop.absorb()
     return platform
 
 

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from activation.conditions import UploadedFile
-from activation.models import Batch
+from activation.models import Batch, UploadedFile
 from core.models import Customer
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform

@@ -2,13 +2,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.activation.conftest import private_targets, telling
+from tests.activation.conftest import private_targets, stage
 from tests.pipeline.conftest import shop
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.street import SandboxWithStandIns
 from tests.support.tables import db
 
-__all__ = ["db", "private_targets", "shop", "telling"]
+__all__ = ["db", "private_targets", "shop", "stage"]
 
 
 @pytest.fixture(scope="session")

@@ -6,15 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from activation.conditions import UploadedFile
-from activation.models import Activation
+from activation.models import Activation, UploadedFile
 from activation.publishing import publication, publish
 from integrations.errors import RefusedError
 from integrations.models import Platform
+from tests.support.delivery_stage import DeliveryStage
 from tests.support.s2s_uploads import S2sPlatform
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.shop import Shop
-from tests.support.telling import Telling
 
 ACCOUNT = "partner"
 
@@ -28,8 +27,8 @@ def door() -> Iterator[SandboxProcess]:
 class SandboxFiles(S2sPlatform):
     """Files that go to the sandbox."""
 
-    def __init__(self, telling: Telling, sandbox: SandboxProcess) -> None:
-        self.telling, self.house = telling, sandbox
+    def __init__(self, stage: DeliveryStage, sandbox: SandboxProcess) -> None:
+        self.stage, self.house = stage, sandbox
 
     def platform(self, **more: Any) -> Platform:
         place = self.house.sftp_door()
@@ -43,7 +42,7 @@ class SandboxFiles(S2sPlatform):
             "log_url": f"{self.house.url}/mediamath/s2s/log",
         }
         credentials = {"username": ACCOUNT, "password": f"{ACCOUNT}-secret", "host_key": place["host_key"]}
-        return self.telling.shop.platform(
+        return self.stage.shop.platform(
             "mediamath", connector="mediamath_s2s", settings=given | more, credentials=credentials
         )
 
@@ -59,7 +58,7 @@ class SandboxFiles(S2sPlatform):
 @pytest.fixture
 def files(shop: Shop, door: SandboxProcess, private_targets: Any) -> SandboxFiles:
     door.reset()
-    return SandboxFiles(Telling(shop, door), door)
+    return SandboxFiles(DeliveryStage(shop, door), door)
 
 
 @pytest.mark.parametrize("mobile", [False, True])
@@ -72,9 +71,9 @@ def test_members__arrive_and_leave(files: SandboxFiles, mobile: bool) -> None:
     files.write(platform)
     files.ask(platform)
     assert (files.held(big), files.held(huge)) == ({left, rich}, {rich})
-    assert files.telling.delivery(stranger).dead
+    assert files.stage.delivery(stranger).dead
 
-    files.telling.shop.event(leaver, {"amount": 1})
+    files.stage.shop.event(leaver, {"amount": 1})
     files.write(platform)
     files.ask(platform)
     assert (files.held(big), files.held(huge)) == ({rich}, {rich})

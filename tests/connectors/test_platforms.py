@@ -6,39 +6,38 @@ import pytest
 from django.db import connection
 
 from activation import services as activations
-from activation.conditions import Health
-from activation.models import Batch, Delivery
+from activation.models import Batch, Delivery, Health
 from integrations import services
 from integrations.connectors.base import Connector
 from integrations.connectors.mapp_webhook.connector import MappWebhook
 from integrations.connectors.mediamath_batch.connector import MediaMathBatch
 from integrations.models import Platform
 from tests.support.connector_worlds import CASES, ConnectorWorld
+from tests.support.delivery_stage import DeliveryStage, forget_backoff
 from tests.support.storms import PlatformTrouble
 from tests.support.street import SandboxWithStandIns
-from tests.support.telling import Telling, forget_backoff
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.connector.key)
 def world(
-    request: Any, telling: Telling, sandbox: SandboxWithStandIns, monkeypatch: pytest.MonkeyPatch
+    request: Any, stage: DeliveryStage, sandbox: SandboxWithStandIns, monkeypatch: pytest.MonkeyPatch
 ) -> ConnectorWorld:
     monkeypatch.setattr(MediaMathBatch, "linger_ms", 0)
     monkeypatch.setattr(MappWebhook, "linger_ms", 0)
-    return ConnectorWorld(telling, sandbox, request.param)
+    return ConnectorWorld(stage, sandbox, request.param)
 
 
 def test_members__arrive_and_leavers_leave_or_are_shown_as_kept(world: ConnectorWorld) -> None:
     activation = world.activate()
     joined = [world.joins() for _ in range(6)]
-    world.telling.user(world.case.an_id(99), world.platform, amount=5)
-    world.telling.tell_all(world.platform)
+    world.stage.user(world.case.an_id(99), world.platform, amount=5)
+    world.stage.deliver_all(world.platform)
     ids = {an_id for _, an_id in joined}
     assert world.held() == ids
 
     leaver, left = joined[0]
-    world.telling.change(leaver, 1)
-    world.telling.tell_all(world.platform)
+    world.stage.change(leaver, 1)
+    world.stage.deliver_all(world.platform)
     assert world.held() == (ids - {left} if world.case.removes else ids)
     assert activations.counts(activation)["kept"] == (0 if world.case.removes else 1)
     assert activations.counts(activation)["dead"] == 0
@@ -47,7 +46,7 @@ def test_members__arrive_and_leavers_leave_or_are_shown_as_kept(world: Connector
 
 def test_storms__are_survived(world: ConnectorWorld) -> None:
     world.activate()
-    storm = PlatformTrouble(world.telling, world.platform, f"{world.case.party}/{world.case.account}", world.held)
+    storm = PlatformTrouble(world.stage, world.platform, f"{world.case.party}/{world.case.account}", world.held)
     _, first = world.joins()
     storm.busy({first})
     _, second = world.joins()
@@ -69,12 +68,12 @@ def test_check__tells_right_from_wrong_credentials(world: ConnectorWorld) -> Non
 def test_mathtag__is_told_mapped_attributes_and_nothing_personal(world: ConnectorWorld) -> None:
     world.activate()
     _, an_id = world.joins(sku="A 7", mail="jane@example.com", secret="x")
-    bad = world.telling.user("no-guid", world.platform)
-    world.telling.tell_all(world.platform)
+    bad = world.stage.user("no-guid", world.platform)
+    world.stage.deliver_all(world.platform)
     event = world.sandbox.account(world.case.party, world.case.account)["pixels"]["77"]["last"][an_id]
     assert (event["product_id"], event.get("mt_exem", "")) == ("A 7", "")
     assert world.held() == {an_id}
-    row = world.telling.delivery("no-guid")
+    row = world.stage.delivery("no-guid")
     assert row.user_id == bad
     assert row.dead
     assert "GUID" in row.error
@@ -84,22 +83,20 @@ def test_mathtag__is_told_mapped_attributes_and_nothing_personal(world: Connecto
 def test_batches__are_full_when_there_is_work(world: ConnectorWorld) -> None:
     world.activate()
     ids = {world.joins()[1] for _ in range(450)}
-    world.telling.tell_all(world.platform)
+    world.stage.deliver_all(world.platform)
     assert world.held() == ids
-    assert world.telling.calls() <= 4 * 2  # of each lane's hundred and odd: one full request, and the rest
+    assert world.stage.calls() <= 4 * 2  # of each lane's hundred and odd: one full request, and the rest
 
 
 @pytest.mark.parametrize("world", [CASES[3]], indirect=True)
 def test_unknown_mapping__is_a_dead_letter_and_no_neighbour_suffers(world: ConnectorWorld) -> None:
     world.activate()
-    telling = world.telling
-    other = activations.activate(
-        telling.audience("huge", 100), world.platform, {"pixel_id": 78, "mapping_id": "nobody"}
-    )
-    telling.shop.absorb()
-    telling.create(world.platform)
+    stage = world.stage
+    other = activations.activate(stage.audience("huge", 100), world.platform, {"pixel_id": 78, "mapping_id": "nobody"})
+    stage.shop.absorb()
+    stage.create(world.platform)
     ids = {world.joins()[1] for _ in range(3)}
-    telling.tell_all(world.platform)
+    stage.deliver_all(world.platform)
     assert world.held() == ids
     assert activations.counts(other)["dead"] == 3
     assert "Mapping not found" in Batch.objects.exclude(error="").first().error  # type: ignore[union-attr]  # there is one
@@ -108,14 +105,14 @@ def test_unknown_mapping__is_a_dead_letter_and_no_neighbour_suffers(world: Conne
 @pytest.mark.parametrize("world", [CASES[1]], indirect=True)
 def test_contact_that_is_gone__cannot_be_added_and_need_not_be_removed(world: ConnectorWorld) -> None:
     activation = world.activate()
-    user = world.telling.user("1000000000", world.platform)
-    world.telling.tell_all(world.platform)
-    assert "NO_SUCH_OBJECT" in world.telling.delivery("1000000000").error
+    user = world.stage.user("1000000000", world.platform)
+    world.stage.deliver_all(world.platform)
+    assert "NO_SUCH_OBJECT" in world.stage.delivery("1000000000").error
     activations.resync(activation)
-    world.telling.change(user, 1)
-    world.telling.tell_all(world.platform)
-    assert world.telling.delivery("1000000000").acknowledged is False
-    assert not world.telling.delivery("1000000000").dead
+    world.stage.change(user, 1)
+    world.stage.deliver_all(world.platform)
+    assert world.stage.delivery("1000000000").acknowledged is False
+    assert not world.stage.delivery("1000000000").dead
 
 
 @pytest.mark.parametrize("world", [CASES[1]], indirect=True)
@@ -123,8 +120,8 @@ def test_group__that_cannot_be_made_is_told_and_tried_again(world: ConnectorWorl
     platform: Platform = world.platform
     platform.settings = {**platform.settings, "default_group_id": 9}
     platform.save()
-    activation = activations.activate(world.telling.audience(), platform, {})
-    world.telling.create(platform)
+    activation = activations.activate(world.stage.audience(), platform, {})
+    world.stage.create(platform)
     activation.refresh_from_db()
     assert "NO_SUCH_OBJECT" in activation.last_error
     assert "no default group 9" in services.check(platform)["error"]
@@ -140,7 +137,7 @@ def test_overload__that_comes_again_is_given_a_quarter_of_an_hour(world: Connect
         with connection.cursor() as cursor:
             cursor.execute("UPDATE platform_health SET until = NULL")
         forget_backoff()
-        world.telling.tell(world.platform)
+        world.stage.deliver(world.platform)
         health = Health.objects.get(platform_id=world.platform.pl)
         assert health.until is not None
         waits.append(round((health.until - health.changed_at).total_seconds()))

@@ -9,15 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activation import services as activations
-from activation.conditions import UploadedFile
-from activation.models import Activation, Batch
+from activation.models import Activation, Batch, UploadedFile
 from integrations import services
 from integrations.models import Platform
+from tests.support.delivery_stage import DeliveryStage
 from tests.support.edge_process import EdgeProcess, until
 from tests.support.s2s_uploads import S2sPlatform
 from tests.support.sftp_server import PASSWORD, USER, SftpServer
 from tests.support.street import SandboxWithStandIns
-from tests.support.telling import Telling
 
 
 @pytest.fixture
@@ -29,8 +28,8 @@ def server(sandbox: SandboxWithStandIns) -> Iterator[SftpServer]:
 
 
 @pytest.fixture
-def files(telling: Telling, sandbox: SandboxWithStandIns, server: SftpServer) -> S2sPlatform:
-    return S2sPlatform(telling, sandbox, server)
+def files(stage: DeliveryStage, sandbox: SandboxWithStandIns, server: SftpServer) -> S2sPlatform:
+    return S2sPlatform(stage, sandbox, server)
 
 
 def test_members__arrive_and_leave_one_line_a_user(files: S2sPlatform) -> None:
@@ -46,7 +45,7 @@ def test_members__arrive_and_leave_one_line_a_user(files: S2sPlatform) -> None:
     files.ask(platform)
     assert (files.held(big), files.held(huge)) == ({left, rich}, {rich})
 
-    files.telling.shop.event(leaver, {"amount": 1})
+    files.stage.shop.event(leaver, {"amount": 1})
     assert files.write(platform) == 1
     files.ask(platform)
     assert (files.held(big), files.held(huge)) == ({rich}, {rich})
@@ -65,7 +64,7 @@ def test_refused_file__comes_back_to_its_rows_and_is_shown(files: S2sPlatform) -
     files.ask(platform)
     counts = activations.counts(activation)
     assert (counts["acknowledged"], counts["due"]) == (0, 2)
-    assert "a user that nobody knows" in files.telling.delivery(innocent).error
+    assert "a user that nobody knows" in files.stage.delivery(innocent).error
     [batch] = Batch.objects.filter(operation="file")
     assert (batch.status, batch.accepted) == ("failed", 0)
     assert "was refused: a user that nobody knows" in batch.error
@@ -128,7 +127,7 @@ def test_log_in_refused__stops_the_activation_and_loses_nothing(files: S2sPlatfo
 
     platform.credentials = {"username": USER, "password": PASSWORD}
     platform.save()
-    files.telling.create(platform)
+    files.stage.create(platform)
     files.write(platform)
     files.ask(platform)
     assert files.held(activation) == {an_id}
@@ -169,7 +168,7 @@ def test_any_history__ends_with_exactly_the_members(
     for changes in rounds:
         for number, value in changes:
             amount[number] = value
-            files.telling.shop.event(users[number][0], {"amount": value})
+            files.stage.shop.event(users[number][0], {"amount": value})
         files.write(platform)
         if UploadedFile.objects.filter(platform_id=platform.pl, fate="waiting").exists():
             files.ask(platform)
@@ -204,7 +203,7 @@ def test_pixel_and_sync_tag__from_the_edge_to_the_platform(files: S2sPlatform, e
     platform = files.platform()
     activation = files.activate(platform)
     browser, mm_uuid = str(uuid4()), str(uuid4())
-    secret, pixel = platform.sync_secrets[0], files.telling.shop.pixel.id
+    secret, pixel = platform.sync_secrets[0], files.stage.shop.pixel.id
     sync = f"/uid?userid={mm_uuid}&pl={platform.pl}&plsec={secret}&dc=ewr"
 
     until(lambda: edge_process.client.send("GET", sync, cookie=browser).status in {200, 302})
@@ -214,5 +213,5 @@ def test_pixel_and_sync_tag__from_the_edge_to_the_platform(files: S2sPlatform, e
     files.write(platform)
     files.ask(platform)
     assert files.held(activation) == {mm_uuid}
-    story = files.telling.shop.mappings(UUID(browser))
+    story = files.stage.shop.mappings(UUID(browser))
     assert story == {(platform.pl, mm_uuid)}

@@ -12,9 +12,9 @@ from integrations.connectors.mapp_cep.connector import MappCep
 from integrations.connectors.mapp_webhook.connector import MappWebhook
 from integrations.connectors.mediamath_batch.connector import MediaMathBatch
 from integrations.connectors.mediamath_event.connector import MediaMathEvent
+from tests.support.delivery_stage import DeliveryStage
 from tests.support.edge_process import until
 from tests.support.street import SandboxWithStandIns
-from tests.support.telling import Telling
 
 MAPPING = [{"from": "sku", "to": "product_id", "type": "String"}, {"from": "mail", "to": "mt_exem", "type": "String"}]
 
@@ -88,9 +88,9 @@ CASES = [
 class ConnectorWorld:
     """One platform of a case, with an audience on its way to it."""
 
-    def __init__(self, telling: Telling, sandbox: SandboxWithStandIns, case: ConnectorCase) -> None:
-        self.telling, self.sandbox, self.case = telling, sandbox, case
-        self.platform = telling.shop.platform(
+    def __init__(self, stage: DeliveryStage, sandbox: SandboxWithStandIns, case: ConnectorCase) -> None:
+        self.stage, self.sandbox, self.case = stage, sandbox, case
+        self.platform = stage.shop.platform(
             "a",
             connector=case.connector.key,
             settings=case.settings(sandbox.url),
@@ -99,22 +99,22 @@ class ConnectorWorld:
         self._count = 0
 
     def activate(self) -> Activation:
-        activation = activations.activate(self.telling.audience(), self.platform, self.case.activation)
-        self.telling.shop.absorb()
+        activation = activations.activate(self.stage.audience(), self.platform, self.case.activation)
+        self.stage.shop.absorb()
         until(lambda: self._is_made(activation), 10)  # a Redis that has just started lets nobody through at once
         return activation
 
     def _is_made(self, activation: Activation) -> bool:
-        self.telling.create(self.platform)
+        self.stage.create(self.platform)
         activation.refresh_from_db()
         return activation.status == Activation.Status.LIVE
 
     def joins(self, **data: Any) -> tuple[Any, str]:
         self._count += 1
         an_id = self.case.an_id(self._count)
-        user = self.telling.user(an_id, self.platform)
+        user = self.stage.user(an_id, self.platform)
         if data:
-            self.telling.shop.event(user, data)
+            self.stage.shop.event(user, data)
         return user, an_id
 
     def held(self) -> set[str]:

@@ -16,7 +16,8 @@ def main() -> None:
     import django
 
     django.setup()
-    from activation.delivery import lanes, outcomes
+    from activation.delivery import lanes
+    from activation.stores import outcomes
     from integrations import http
     from integrations.connectors.http.connector import HttpConnector
     from pipeline import deliver

@@ -12,10 +12,10 @@ from activation.delivery.lanes import CREATION, FILES
 from activation.models import Activation
 from integrations.models import Platform
 from pipeline import deliver
+from tests.support.delivery_stage import DeliveryStage
 from tests.support.sftp_server import PASSWORD, USER, SftpServer
 from tests.support.storms import forget_waits
 from tests.support.street import SandboxWithStandIns
-from tests.support.telling import Telling
 
 AGAIN = "UPDATE lane SET leased_until = NULL; UPDATE uploaded_file SET ask_at = now() WHERE ask_at IS NOT NULL"
 
@@ -23,8 +23,8 @@ AGAIN = "UPDATE lane SET leased_until = NULL; UPDATE uploaded_file SET ask_at = 
 class S2sPlatform:
     """A platform that takes files; `write` makes the next ones, `ask` looks into the log."""
 
-    def __init__(self, telling: Telling, sandbox: SandboxWithStandIns, server: SftpServer) -> None:
-        self.telling, self.sandbox, self.server = telling, sandbox, server
+    def __init__(self, stage: DeliveryStage, sandbox: SandboxWithStandIns, server: SftpServer) -> None:
+        self.stage, self.sandbox, self.server = stage, sandbox, server
 
     def platform(self, **more: Any) -> Platform:
         given = {
@@ -36,7 +36,7 @@ class S2sPlatform:
             "log_url": f"{self.sandbox.url}/s2s/ads/log",
         }
         password, limits = more.pop("password", PASSWORD), more.pop("limits", {})
-        return self.telling.shop.platform(
+        return self.stage.shop.platform(
             "mediamath",
             connector="mediamath_s2s",
             settings=given | more,
@@ -45,21 +45,21 @@ class S2sPlatform:
         )
 
     def activate(self, platform: Platform, name: str = "big", above: int = 100, **given: Any) -> Activation:
-        activation = activations.activate(self.telling.audience(name, above), platform, given)
-        self.telling.shop.absorb()
-        self.telling.create(platform)
+        activation = activations.activate(self.stage.audience(name, above), platform, given)
+        self.stage.shop.absorb()
+        self.stage.create(platform)
         activation.refresh_from_db()
         return activation
 
     def joins(self, platform: Platform, amount: int = 500, an_id: str = "", **more: Any) -> tuple[UUID, str]:
         user, an_id = uuid4(), an_id or str(uuid4())
-        self.telling.shop.sync(user, platform, an_id, **more)
-        self.telling.shop.event(user, {"amount": amount})
+        self.stage.shop.sync(user, platform, an_id, **more)
+        self.stage.shop.event(user, {"amount": amount})
         return user, an_id
 
     def write(self, platform: Platform) -> int:
         """As if the interval, and every wait, were over."""
-        self.telling.shop.absorb()
+        self.stage.shop.absorb()
         forget_waits()
         with connection.cursor() as cursor:
             cursor.execute(AGAIN)

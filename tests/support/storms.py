@@ -6,8 +6,8 @@ from django.db import connection
 
 from activation.models import Activation
 from integrations.models import Platform
+from tests.support.delivery_stage import DeliveryStage, forget_backoff
 from tests.support.edge_process import until
-from tests.support.telling import Telling, forget_backoff
 
 FORGET = "DELETE FROM platform_health"
 
@@ -22,18 +22,18 @@ def forget_waits() -> None:
 class PlatformTrouble:
     """A platform under faults of `target`; `held()` is what it has."""
 
-    def __init__(self, telling: Telling, platform: Platform, target: str, held: Callable[[], set[str]]) -> None:
-        self.telling, self.platform, self.target, self.held = telling, platform, target, held
+    def __init__(self, stage: DeliveryStage, platform: Platform, target: str, held: Callable[[], set[str]]) -> None:
+        self.stage, self.platform, self.target, self.held = stage, platform, target, held
 
     def faults(self, **order: object) -> None:
-        self.telling.sandbox.faults(target=self.target, **order)
+        self.stage.sandbox.faults(target=self.target, **order)
 
     def tell_until(self, expected: set[str], seconds: float = 20.0) -> None:
-        """Go on telling, without waiting long, until the platform holds exactly these."""
+        """Go on stage, without waiting long, until the platform holds exactly these."""
 
         def there() -> bool:
             forget_waits()
-            self.telling.tell(self.platform)
+            self.stage.deliver(self.platform)
             return self.held() == expected
 
         until(there, seconds)
@@ -41,8 +41,8 @@ class PlatformTrouble:
     def busy(self, expected: set[str]) -> None:
         """429: nothing is lost, nothing dies, and the wait is kept."""
         self.faults(status=429, retry_after=3600, times=1)
-        self.telling.tell(self.platform)
-        assert self.telling.tell(self.platform) == 0
+        self.stage.deliver(self.platform)
+        assert self.stage.deliver(self.platform) == 0
         self.tell_until(expected)
 
     def falling_over(self, expected: set[str], times: int = 6, body: str | None = None) -> None:
@@ -53,11 +53,11 @@ class PlatformTrouble:
     def shut_out(self, expected: set[str]) -> None:
         """403: the activation stops and says why, and goes on with new credentials."""
         self.faults(status=403)
-        self.telling.tell(self.platform)
+        self.stage.deliver(self.platform)
         activations = Activation.objects.filter(platform=self.platform)
         assert {one.status for one in activations} == {Activation.Status.BROKEN}
         assert all("403" in one.last_error for one in activations)
-        self.telling.sandbox.faults(clear=True)
+        self.stage.sandbox.faults(clear=True)
         activations.update(status=Activation.Status.LIVE, last_error="", broken_by="")
         for one in activations:
             one.save()  # raises the configuration's version

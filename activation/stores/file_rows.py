@@ -1,7 +1,7 @@
-"""The rows of files: read a bucket at a time, and finished from the list that was written beside each file.
+"""The SQL of the rows of files: read a bucket at a time, finished from the list that was written beside each file.
 
 They are not claimed one by one, which would cost more than all the rest: the lane is marked open before anything is
-read. While it is, a row that is due stays due, whatever its user does (`activation.desired_state`); so what a sender
+read. While it is, a row that is due stays due, whatever its user does (`desired_state`); so what a sender
 that died may have sent is always sent over with the next file.
 """
 
@@ -28,9 +28,9 @@ WHERE activation_id = ANY(%(activations)s) AND wanted = ANY('{false,true}') AND 
   AND due_at <= %(now)s
 GROUP BY activation_id, wanted
 """
-# what would be read as something else than one of the ids of a list
+# characters that would make a list read as other ids
 STRANGE = re.compile(r"[\x00-\x09\x0b-\x1f\x85\u2028\u2029]|\n\n|\A\n|\n\Z").search
-# a sender whose lane is somebody else's by now changes nothing
+# A sender whose lane is somebody else's by now changes nothing.
 DONE = """
 UPDATE delivery d SET claim = NULL, acknowledged = k.wanted, attempts = 0, error = '', changed_at = %(now)s,
     batch = %(batch)s, expires_at = CASE WHEN k.wanted THEN %(expires_at)s::timestamptz END,
@@ -47,19 +47,19 @@ WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id AND d.platform_u
 """
 
 
-Due = tuple[int, bool, str, UUID]  # activation, wanted, the platform's id, the user's
-Noted = tuple[int, int, bool, str]  # bucket, activation, wanted, the platform's id
+DueRow = tuple[int, bool, str, UUID]  # activation, wanted, the platform's id, the user's
+FileRow = tuple[int, int, bool, str]  # bucket, activation, wanted, the platform's id
 
 
-def due(cursor: Cursor[Any], activations: Sequence[int], bucket: int, now: datetime) -> list[Due]:
-    """What is due in the bucket."""
+def due(cursor: Cursor[Any], activations: Sequence[int], bucket: int, now: datetime) -> list[DueRow]:
+    """Returns what is due in the bucket."""
     cursor.execute(DUE, {"activations": Ints.of(activations), "bucket": bucket, "now": now})
     return cursor.fetchall()
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """Some ids, `rows` of them, each with a line end after it, of which an activation wants the same."""
+class IdList:
+    """Ids of one activation of which the same is wanted: `rows` of them, each with a line end after it."""
 
     activation: int
     wanted: bool
@@ -67,28 +67,28 @@ class Listed:
     ids: str
 
 
-def listed(cursor: Cursor[Any], activations: Sequence[int], bucket: int, now: datetime) -> list[Listed] | None:
-    """What is due in the bucket, in lists; None where some id cannot stand in one."""
+def id_lists(cursor: Cursor[Any], activations: Sequence[int], bucket: int, now: datetime) -> list[IdList] | None:
+    """Returns what is due in the bucket as lists of ids. None where some id cannot stand in a list."""
     cursor.execute(LISTED, {"activations": Ints.of(activations), "bucket": bucket, "now": now})
     found = cursor.fetchall()
     if any(STRANGE(ids) or ids.count("\n") != rows - 1 for _, _, rows, ids in found):
         return None
-    return [Listed(activation, wanted, rows, f"{ids}\n") for activation, wanted, rows, ids in found]
+    return [IdList(activation, wanted, rows, f"{ids}\n") for activation, wanted, rows, ids in found]
 
 
 def done(
-    cursor: Cursor[Any], lease: Lease, batch: UUID, rows: Sequence[Noted], now: datetime, expires_at: datetime | None
+    cursor: Cursor[Any], lease: Lease, batch: UUID, rows: Sequence[FileRow], now: datetime, expires_at: datetime | None
 ) -> None:
-    """The file is there; rows of which something else is wanted by now are due again."""
+    """The file was uploaded. Rows of which something else is wanted by now are due again."""
     values = {"platform": lease.platform, "lane": lease.lane, "fence": lease.fence, "batch": batch, "now": now}
     cursor.execute(DONE, {**values, **_columns(rows), "expires_at": expires_at})
 
 
-def claim(cursor: Cursor[Any], batch: UUID, rows: Sequence[Noted]) -> None:
-    """Mark a few rows that cannot stand in a file."""
+def claim(cursor: Cursor[Any], batch: UUID, rows: Sequence[FileRow]) -> None:
+    """Mark a few rows that cannot stand in a file, so that they can be recorded as dead."""
     cursor.execute(CLAIM, {"batch": batch, **_columns(rows)})
 
 
-def _columns(rows: Sequence[Noted]) -> dict[str, Any]:
+def _columns(rows: Sequence[FileRow]) -> dict[str, Any]:
     buckets, activations, wanted, ids = columns((SmallInts, Ints, Bools, Texts), sorted(rows))
     return {"buckets": buckets, "activations": activations, "wanted": wanted, "ids": ids}

@@ -1,4 +1,4 @@
-"""A shop whose platform is the sandbox: what is due is sent from this process, lane by lane."""
+"""A shop that sends its audiences to the sandbox: the deliver stage runs in this process, lane by lane."""
 
 import time
 from datetime import UTC, datetime
@@ -22,8 +22,8 @@ from tests.support.shop import Shop, rule, somebody
 ROW = [{"segment": "{{segment_id}}", "userid": "{{userid}}"}]
 
 
-class Telling:
-    """`add` somebody to an audience and `tell` the platforms."""
+class DeliveryStage:
+    """Users, audiences and platforms of a shop, and `deliver` to send what is due."""
 
     def __init__(self, shop: Shop, sandbox: SandboxProcess) -> None:
         self.shop, self.sandbox = shop, sandbox
@@ -68,26 +68,26 @@ class Telling:
     def create(self, platform: Platform) -> int:
         return deliver.work(platform.pl, CREATION, lambda: True)
 
-    def tell(self, platform: Platform) -> int:
-        """Send what is due now; answers how many rows were taken on."""
+    def deliver(self, platform: Platform) -> int:
+        """Send what is due now. Returns the number of rows taken on."""
         self.shop.absorb()
         return sum(deliver.work(platform.pl, lane, lambda: True) for lane in range(LANES))
 
-    def tell_all(self, platform: Platform, seconds: float = 15.0) -> None:
+    def deliver_all(self, platform: Platform, seconds: float = 15.0) -> None:
         """Send, and send again, until nothing is due or under way."""
 
         def quiet() -> bool:
-            self.tell(platform)
+            self.deliver(platform)
             found = counts()
             return not (found["deliveries_due"] or found["in_flight"])
 
         until(quiet, seconds)
 
-    def tell_all_of(self, platform: Platform, seconds: float = 15.0) -> None:
+    def deliver_all_of(self, platform: Platform, seconds: float = 15.0) -> None:
         """The same, where other platforms may have something due."""
 
         def done() -> bool:
-            self.tell(platform)
+            self.deliver(platform)
             return not Delivery.objects.filter(platform_id=platform.pl, due_at__isnull=False).exists()
 
         until(done, seconds)

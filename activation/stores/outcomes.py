@@ -1,17 +1,22 @@
-"""Recording what came of claimed rows. Each is one short statement, and touches only rows that still bear the claim.
+"""Record what came of claimed rows. Each is one short statement, and touches only rows that still bear the claim.
 
 What is wanted may have changed while the request was under way: then the row is due again.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Cursor
 
-from activation.delivery.claims import Claim
 from activation.delivery.retry import MOST_ATTEMPTS, backoff
-from core.arrays import Bools, Ints, SmallInts, Texts, Times, columns
+from activation.stores import dead_letters
+from activation.stores.batches import storable
+from activation.stores.claims import Claim, ClaimedRow, part
+from activation.stores.dead_letters import key_columns
+from core import clock
+from core.arrays import Bools, Times
+from core.database import Connection
 
 KEYS = """
 FROM unnest(%(buckets)s, %(activations)s, %(ids)s) AS k (bucket, activation_id, platform_user_id)
@@ -26,15 +31,7 @@ UPDATE delivery d SET claim = NULL, acknowledged = %(wanted)s, attempts = 0, err
 {KEYS}
 """
 
-# a letter outlives neither its row's recovery …
-FORGET_LETTERS = """
-DELETE FROM dead_letter d USING unnest(%(buckets)s, %(activations)s, %(ids)s)
-     AS k (bucket, activation_id, platform_user_id)
-WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id AND d.platform_user_id = k.platform_user_id
-"""
-HAS_LETTERS = "SELECT EXISTS (SELECT 1 FROM dead_letter WHERE platform_id = %s)"
-
-# … nor is one written where something else is wanted by now
+# No letter is written where something else is wanted by now.
 DEAD = f"""
 WITH refused AS (
     UPDATE delivery d SET claim = NULL, error = %(error)s, changed_at = %(now)s, batch = d.claim,
@@ -71,28 +68,15 @@ WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id
 
 
 def done(cursor: Cursor[Any], claim: Claim, now: datetime, expires_at: datetime | None = None) -> int:
-    """The platform confirmed the operation; answers for how many rows that still counts."""
+    """The platform confirmed the operation. Returns for how many rows that still counts."""
     values = {**_keys(claim), "wanted": claim.wanted, "now": now, "expires_at": expires_at}
     cursor.execute(DONE, values)
     return cursor.rowcount
 
 
-def has_letters(cursor: Cursor[Any], platform: int) -> bool:
-    """Whether anything of the platform is dead."""
-    cursor.execute(HAS_LETTERS, [platform])
-    return bool((cursor.fetchone() or (False,))[0])
-
-
-def forget_letters(cursor: Cursor[Any], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Those rows are well again that begin and end with a key: bucket, activation, …, the platform's id."""
-    keys = sorted((row[0], row[1], row[-1]) for row in rows)
-    buckets, activations, ids = columns((SmallInts, Ints, Texts), keys)
-    cursor.execute(FORGET_LETTERS, {"buckets": buckets, "activations": activations, "ids": ids})
-
-
 def dead(cursor: Cursor[Any], claim: Claim, error: str, excerpt: str, now: datetime) -> None:
     """The platform finally refused the rows: they become dead letters."""
-    values = {"error": stored(error), "excerpt": stored(excerpt), "now": now}
+    values = {"error": storable(error), "excerpt": storable(excerpt), "now": now}
     cursor.execute(DEAD, {**_keys(claim), "wanted": claim.wanted, "operation": claim.operation.value, **values})
 
 
@@ -105,7 +89,7 @@ def failed(cursor: Cursor[Any], claim: Claim, error: str, now: datetime, least: 
     if again:
         due = [now + max(backoff(row.attempts), least) for row in again]
         values = {**_keys(Claim(claim.id, claim.wanted, again)), "due": Times.of(due)}
-        cursor.execute(AGAIN, {**values, "error": stored(error), "now": now})
+        cursor.execute(AGAIN, {**values, "error": storable(error), "now": now})
 
 
 def unsent(cursor: Cursor[Any], claim: Claim, error: str, now: datetime, wait: timedelta = timedelta()) -> None:
@@ -115,19 +99,46 @@ def unsent(cursor: Cursor[Any], claim: Claim, error: str, now: datetime, wait: t
         **_keys(claim),
         "before": Bools.of([bool(row.before) for row in ordered]),
         "known": Bools.of([row.before is not None for row in ordered]),
-        "error": stored(error),
+        "error": storable(error),
         "now": now,
         "due": now + wait,
     }
     cursor.execute(UNSENT, values)
 
 
-def stored(text: str) -> str:
-    """As PostgreSQL can keep it."""
-    return text.replace("\0", "")
-
-
 def _keys(claim: Claim) -> dict[str, Any]:
-    rows = sorted(row[:3] for row in claim.rows)
-    buckets, activations, ids = columns((SmallInts, Ints, Texts), rows)
-    return {"claim": claim.id, "buckets": buckets, "activations": activations, "ids": ids}
+    return {"claim": claim.id, **key_columns(row[:3] for row in claim.rows)}
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimOutcomes:
+    """What came of the rows of one claim. The only way in which a sender changes deliveries.
+
+    `has_letters`: the platform has dead letters, so those of accepted rows are to be deleted.
+    """
+
+    connection: Connection
+    cursor: Cursor[Any]
+    claim: Claim
+    has_letters: bool
+
+    def accepted(self, rows: list[ClaimedRow], now: datetime, expires_at: datetime | None) -> None:
+        """The platform confirmed these rows."""
+        with self.connection.transaction():
+            done(self.cursor, part(self.claim, rows), now, expires_at)
+            if self.has_letters:
+                dead_letters.delete(self.cursor, [row[:3] for row in rows])
+
+    def failed(self, rows: list[ClaimedRow], error: str, least: timedelta = timedelta()) -> None:
+        """The rows are due again after their backoff, after `least` at the earliest; dead where tried too often."""
+        with self.connection.transaction():
+            failed(self.cursor, part(self.claim, rows), error, clock.now(), least)
+
+    def refused(self, rows: list[ClaimedRow], error: str, excerpt: str) -> None:
+        """The platform finally refused the rows: they become dead letters."""
+        dead(self.cursor, part(self.claim, rows), error, excerpt, clock.now())
+
+    def unsent(self, rows: list[ClaimedRow], error: str, wait: timedelta = timedelta()) -> None:
+        """The platform took nothing of the rows: they are due again after `wait`, at no cost of an attempt."""
+        if rows:
+            unsent(self.cursor, part(self.claim, rows), error, clock.now(), wait)

@@ -1,4 +1,4 @@
-"""Claiming due rows before a request. One short transaction, under the lane's lease.
+"""Claim due rows before a request, in one short transaction under the lane's lease.
 
 A claim writes down, before the network is touched, that the platform's state is unknown from now on
 (`acknowledged` is null), and counts the attempt. Whoever holds the lane may claim what an earlier holder left
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from activation.delivery.retry import most_rows
+from activation.delivery.retry import sharing_bound
 from core.arrays import Ints, SmallInts
 from integrations.connectors.base import Operation
 
@@ -46,7 +46,7 @@ RETURNING d.bucket, d.activation_id, d.platform_user_id, d.user_id, d.attempts, 
 """
 
 
-class Row(NamedTuple):
+class ClaimedRow(NamedTuple):
     """A claimed delivery. `before`: what was acknowledged until then; `orphaned`: an earlier sender died over it."""
 
     bucket: int
@@ -64,7 +64,7 @@ class Claim:
 
     id: UUID
     wanted: bool
-    rows: list[Row]
+    rows: list[ClaimedRow]
 
     @property
     def operation(self) -> Operation:
@@ -72,7 +72,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Front:
+class ClaimScope:
     """Where to look for due rows; `activations` in the order in which they get their turn."""
 
     buckets: list[int]
@@ -83,18 +83,18 @@ class Front:
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
-    """One look at the front: what is asked for, and what was found."""
+class _ClaimSearch:
+    """One search for due rows: what is asked for, and what was found."""
 
     values: dict[str, Any]
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ClaimedRow] = field(default_factory=list)
 
     def claim(self, cursor: Cursor[Any], activations: Sequence[int], share: int) -> list[int]:
-        """Claim up to `share` rows of each activation; answers those that may have more."""
+        """Claim up to `share` rows of each activation. Returns the activations that may have more."""
         room = self.values["limit"] - len(self.rows)
         values = {**self.values, "activations": Ints.of(activations), "share": share, "limit": room}
         cursor.execute(CLAIM, values)
-        found = [Row(*row) for row in cursor]
+        found = [ClaimedRow(*row) for row in cursor]
         self.rows.extend(found)
         counts = dict.fromkeys(activations, 0)
         for row in found:
@@ -102,24 +102,24 @@ class _Search:
         return [activation for activation, count in counts.items() if count >= share]
 
 
-def claim(cursor: Cursor[Any], front: Front, claim_id: UUID, now: datetime) -> Claim | None:
-    """Claim up to `limit` due rows, shared fairly among the activations that have some; None where none is due."""
-    asked = {"wanted": front.wanted, "buckets": SmallInts.of(front.buckets), "now": now}
-    cursor.execute(BUSY, {**asked, "activations": Ints.of(front.activations)})
+def claim(cursor: Cursor[Any], scope: ClaimScope, claim_id: UUID, now: datetime) -> Claim | None:
+    """Claim up to `limit` due rows, shared fairly among the activations that have some. None where none is due."""
+    asked = {"wanted": scope.wanted, "buckets": SmallInts.of(scope.buckets), "now": now}
+    cursor.execute(BUSY, {**asked, "activations": Ints.of(scope.activations)})
     busy = cursor.fetchall()
     if not busy:
         return None
-    bound = most_rows(busy[0][1])
-    limit = front.limit if bound.rows is None else min(front.limit, bound.rows)
-    activations = [busy[0][0]] if front.one_activation else [activation for activation, _ in busy]
-    search = _Search({**asked, "claim": claim_id, "limit": limit, "least": bound.least, "most": bound.most})
+    bound = sharing_bound(busy[0][1])
+    limit = scope.limit if bound.rows is None else min(scope.limit, bound.rows)
+    activations = [busy[0][0]] if scope.one_activation else [activation for activation, _ in busy]
+    search = _ClaimSearch({**asked, "claim": claim_id, "limit": limit, "least": bound.least, "most": bound.most})
     share = -(-limit // len(activations))
     greedy = search.claim(cursor, activations, share)
     if greedy and len(activations) > 1 and len(search.rows) < limit:
         search.claim(cursor, greedy, limit - len(search.rows))
-    return Claim(claim_id, front.wanted, search.rows) if search.rows else None
+    return Claim(claim_id, scope.wanted, search.rows) if search.rows else None
 
 
-def part(claim: Claim, rows: list[Row]) -> Claim:
-    """Some of a claim's rows."""
+def part(claim: Claim, rows: list[ClaimedRow]) -> Claim:
+    """Returns the claim with some of its rows only."""
     return replace(claim, rows=rows)

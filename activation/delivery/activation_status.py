@@ -1,0 +1,84 @@
+"""The status of activations as the delivery stage changes it: live, broken until a person acts, deleted at the end."""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import transaction
+
+from activation.models import Activation
+from activation.stores import deliveries, desired_state
+from core import clock
+from core.database import Connection
+from integrations.connectors.base import Segment
+from integrations.models import Platform
+
+FIXABLE = (Activation.Status.LIVE, Activation.Status.PENDING)
+ORPHAN = "The creation of {when} UTC got no answer: the platform may hold another segment “{name}”."
+
+
+def mark_live(segment: Segment, segment_id: Any) -> None:
+    """Record that the segment exists. An activation that was paused meanwhile stays paused."""
+    with transaction.atomic():
+        activation = Activation.objects.select_for_update().filter(id=segment.activation).first()
+        if activation is None:
+            return
+        activation.segment_id, activation.last_error = segment_id, ""
+        if activation.status == Activation.Status.PENDING:
+            activation.status = Activation.Status.LIVE
+        activation.save(update_fields=["segment_id", "status", "last_error"])
+
+
+def note_error(activation: int, error: str) -> None:
+    """Show why the segment could not be created yet."""
+    Activation.objects.filter(id=activation).exclude(last_error=error).update(last_error=error)
+
+
+def note_possible_orphan(segment: Segment, last: datetime | None) -> None:
+    """Show that the platform may hold a second segment, of an attempt (at `last`) that got no answer."""
+    text = ORPHAN.format(when=last.strftime("%Y-%m-%d %H:%M:%S") if last else "", name=segment.name)
+    Activation.objects.filter(id=segment.activation).exclude(possible_orphan=text).update(possible_orphan=text)
+
+
+def mark_broken(platform: int, activations: list[int], error: str) -> None:
+    """Record that the platform refuses the credentials or settings with which these activations were sent."""
+    row = Platform.objects.filter(pl=platform).first()
+    if row is None:
+        return
+    rows = Activation.objects.filter(id__in=activations, status__in=FIXABLE)
+    rows.update(status=Activation.Status.BROKEN, last_error=error, broken_by=_fingerprint(row))
+
+
+def revive(platform: Platform) -> None:
+    """Try the activations again that were broken by other settings or credentials than the platform has now."""
+    broken = Activation.objects.filter(platform=platform, status=Activation.Status.BROKEN).exclude(
+        broken_by=_fingerprint(platform)
+    )
+    for activation in broken:
+        known = activation.segment_id is not None
+        activation.status = Activation.Status.LIVE if known else Activation.Status.PENDING
+        activation.last_error, activation.broken_by = "", ""
+        activation.save(update_fields=["status", "last_error", "broken_by"])
+
+
+def end(connection: Connection, segment: Segment, *, told: bool) -> bool:
+    """Delete an ending activation where nothing is left to remove at the platform. Returns whether it was deleted.
+
+    `told`: the platform can be told of leavers. Members whom absorb added meanwhile are removed first.
+    """
+    with connection.transaction(), connection.cursor() as cursor:
+        desired_state.withdraw(cursor, segment.activation, clock.now(), told=told)
+        if told and deliveries.is_left(cursor, segment.activation):
+            return False
+        deliveries.delete(cursor, segment.activation)
+    Activation.objects.filter(id=segment.activation, status=Activation.Status.ENDING).delete()
+    return True
+
+
+def _fingerprint(platform: Platform) -> str:
+    """Returns a text that changes with settings and credentials, and from which they cannot be read."""
+    key = settings.SECRET_KEYS[0].encode()[:64]
+    known = msgspec.json.encode([platform.connector, platform.settings, platform.credentials], order="deterministic")
+    return blake2b(known, key=key, digest_size=32).hexdigest()

@@ -1,0 +1,123 @@
+"""Uploads the files of one round, and finishes their rows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Cursor
+
+from activation.delivery import activation_status, processing_log
+from activation.delivery.batch_sender import expiry
+from activation.delivery.file_writer import FileWriter
+from activation.delivery.platform_client import NotNowError, PlatformClient
+from activation.models import HostKey
+from activation.stores import batches, dead_letters, file_rows
+from activation.stores.batches import OWN_BUCKET, BatchRecord
+from core import clock
+from core.database import Connection
+from integrations.connectors.files import FileConnector, SftpDestination
+from integrations.errors import IntegrationError, MisconfiguredError, RetriableError, UnansweredError, UnauthorizedError
+from integrations.uploads.upload import FileUpload, upload
+
+# rows of a file that are finished in one transaction
+PAGE = 5_000
+
+
+@dataclass(slots=True)
+class FileSender:
+    """The files of one round. A fault of the platform keeps the later files back; their rows stay due."""
+
+    connection: Connection
+    cursor: Cursor[Any]
+    client: PlatformClient
+    connector: FileConnector
+    files: list[FileWriter]
+
+    def send(self) -> int:
+        """Upload the files one after another. Returns how many rows they held."""
+        rows = 0
+        trouble: IntegrationError | NotNowError | None = None
+        for file in self.files:
+            if trouble is None:
+                trouble = self._send(file)
+            else:
+                self._finish_log(file, error=str(trouble) or "nothing was sent")
+            rows += file.rows
+        return rows
+
+    def _send(self, file: FileWriter) -> IntegrationError | NotNowError | None:
+        """Upload one file. Returns what keeps the other files back, if anything does."""
+        batches.set_activations(self.cursor, BatchRecord(OWN_BUCKET, file.batch, file.rows), sorted(file.activations))
+        if not file.rows:
+            self._finish_log(file)
+            return None
+        try:
+            self._upload(file)
+        except NotNowError as late:
+            self._finish_log(file, error="the lane was lost")
+            return late
+        except IntegrationError as failure:
+            self._failed(file, failure)
+            return failure
+        self._done(file)
+        return None
+
+    def _upload(self, file: FileWriter) -> None:
+        self.client.reserve(files=1, size=file.size)
+        platform, destination = self.client.target.platform, file.destination
+        host = f"{destination.host}:{destination.port}" if isinstance(destination, SftpDestination) else ""
+        known, timeout = _known_key(platform, host), self.connector.timeout
+        file_upload = FileUpload(file.path, file.name, known, self._keep_lease, timeout)
+        with self._counted():
+            key = upload(destination, file_upload)
+        if key and not known:
+            HostKey.objects.update_or_create(
+                platform_id=platform, host=host, defaults={"key": key, "seen_at": clock.now()}
+            )
+
+    def _keep_lease(self) -> None:
+        if not self.client.renew_lease():
+            raise NotNowError
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Record success or failure of an upload with the circuit breaker."""
+        try:
+            yield
+        except RetriableError as failure:
+            self.client.record_failure(failure)
+            raise
+        self.client.record_success()
+
+    def _done(self, file: FileWriter) -> None:
+        at, platform = clock.now(), self.client.target.platform
+        processing_log.remember(self.connection, self.connector, platform, file, at)
+        has_letters = dead_letters.exist(self.cursor, platform)
+        expires_at = expiry(self.connector, at, added=True)
+        for rows in file.noted(PAGE):
+            with self.connection.transaction():
+                file_rows.done(self.cursor, self.client.lease, file.batch, rows, at, expires_at)
+                if has_letters:
+                    dead_letters.delete(
+                        self.cursor, [(bucket, activation, known) for bucket, activation, _, known in rows]
+                    )
+            self.client.renew_lease()
+        self._finish_log(file, accepted=file.rows)
+
+    def _failed(self, file: FileWriter, failure: IntegrationError) -> None:
+        """The rows are not to blame: they stay due, and a fault of the file costs them no attempt."""
+        self._finish_log(file, error=str(failure), unanswered=isinstance(failure, UnansweredError))
+        if isinstance(failure, UnauthorizedError | MisconfiguredError):
+            activation_status.mark_broken(self.client.target.platform, sorted(file.activations), str(failure))
+
+    def _finish_log(self, file: FileWriter, *, error: str = "", accepted: int = 0, unanswered: bool = False) -> None:
+        record = BatchRecord(OWN_BUCKET, file.batch, file.rows, accepted, requests=1, bytes=file.size, error=error)
+        record.unanswered = unanswered
+        batches.finish(self.cursor, record, clock.now())
+
+
+def _known_key(platform: int, host: str) -> str:
+    """Returns the key by which the file server was first known; empty where it was never seen."""
+    row = HostKey.objects.filter(platform_id=platform, host=host).first()
+    return "" if row is None else row.key

@@ -1,0 +1,129 @@
+"""The SQL of `batch`, the delivery log: one row a claim (or file), written before it is sent and completed after it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Cursor
+
+from activation.models import Batch
+from core.buckets import BUCKETS
+from core.database import Connection
+
+# requests that belong to no lane of members (segments, files) are logged in this bucket
+OWN_BUCKET = 0
+# an unfinished batch older than this was marked by an earlier look
+REMEMBERED = timedelta(hours=1)
+
+START = """
+INSERT INTO batch (bucket, id, platform_id, activations, operation, status, rows, accepted, request_excerpt,
+                   response_excerpt, error, started_at)
+VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, 0, %s, '', '', %s)
+"""
+FINISH = """
+UPDATE batch SET status = %s, rows = %s, accepted = %s, requests = %s, bytes = %s, response_status = %s,
+                 response_excerpt = %s, error = %s, finished_at = %s,
+                 request_excerpt = CASE WHEN %s = '' THEN request_excerpt ELSE %s END
+WHERE bucket = %s AND id = %s
+"""
+# of senders that died: started under a lease that has run out since
+ABANDON = """
+UPDATE batch SET status = %s, error = 'the sender died', finished_at = %s
+WHERE platform_id = %s AND bucket = %s AND status = %s AND started_at > %s
+"""
+SET_ACTIVATIONS = "UPDATE batch SET activations = %s::jsonb WHERE bucket = %s AND id = %s"
+ACTIVATIONS = "SELECT activations FROM batch WHERE bucket = ANY(%s) AND id = %s"
+REFUSE = """
+UPDATE batch SET status = 'failed', accepted = 0, error = %s WHERE bucket = ANY(%s) AND id = %s AND platform_id = %s
+"""
+FAILED_CREATIONS = """
+SELECT count(*), max(started_at), bool_or(status IN ('unknown', 'sending')) FROM batch
+WHERE bucket = %s AND platform_id = %s AND operation = 'create' AND activations = %s::jsonb AND status <> 'done'
+"""
+
+
+@dataclass(slots=True)
+class BatchRecord:
+    """A row of the log while its batch is under way. `unanswered`: nobody knows what became of a request."""
+
+    bucket: int
+    id: UUID
+    rows: int
+    accepted: int = 0
+    requests: int = 0
+    bytes: int = 0
+    status: int | None = None
+    request_excerpt: str = ""
+    response_excerpt: str = ""
+    error: str = ""
+    unanswered: bool = False
+
+    def outcome(self) -> str:
+        """Returns the status of the batch, by what came of its rows."""
+        if self.accepted == self.rows and not self.error:
+            return Batch.Status.DONE
+        if self.unanswered:
+            return Batch.Status.UNKNOWN
+        return Batch.Status.PARTIAL if self.accepted else Batch.Status.FAILED
+
+
+class FailedCreations(NamedTuple):
+    """Attempts to create a segment that failed. `cut_off`: of one of them nobody knows whether it was applied."""
+
+    number: int
+    last: datetime | None
+    cut_off: bool
+
+
+def abandon(cursor: Cursor[Any], platform: int, bucket: int, now: datetime) -> None:
+    """Mark what the lane's former sender left open; the caller has just leased the lane."""
+    values = [Batch.Status.UNKNOWN, now, platform, bucket, Batch.Status.SENDING, now - REMEMBERED]
+    cursor.execute(ABANDON, values)
+
+
+def start(
+    cursor: Cursor[Any],
+    record: BatchRecord,
+    platform: int,
+    activations: Sequence[int],
+    operation: str,
+    now: datetime,
+) -> None:
+    """Write the row, before anything is sent."""
+    place = [record.bucket, record.id, platform, str(list(activations)), operation, Batch.Status.SENDING]
+    cursor.execute(START, [*place, record.rows, storable(record.request_excerpt), now])
+
+
+def finish(cursor: Cursor[Any], record: BatchRecord, now: datetime, status: str | None = None) -> None:
+    """Complete the row; by what came of its rows, unless `status` says otherwise."""
+    request = storable(record.request_excerpt)
+    figures = [record.rows, record.accepted, record.requests, record.bytes, record.status]
+    texts = [storable(record.response_excerpt), storable(record.error), now, request, request]
+    cursor.execute(FINISH, [status or record.outcome(), *figures, *texts, record.bucket, record.id])
+
+
+def set_activations(cursor: Cursor[Any], record: BatchRecord, activations: Sequence[int]) -> None:
+    """Note whose members the batch holds, where that was not known when it began."""
+    cursor.execute(SET_ACTIVATIONS, [str(list(activations)), record.bucket, record.id])
+
+
+def refuse(connection: Connection, platform: int, batch: UUID, error: str) -> list[int] | None:
+    """Mark a batch that the platform refused afterwards. Returns its activations; None where it is forgotten."""
+    every = list(range(BUCKETS))
+    connection.execute(REFUSE, [error, every, batch, platform])
+    row = connection.execute(ACTIVATIONS, [every, batch]).fetchone()
+    return row[0] if row else None
+
+
+def failed_creations(cursor: Cursor[Any], platform: int, activation: int) -> FailedCreations:
+    """Returns the failed attempts to create the activation's segment."""
+    cursor.execute(FAILED_CREATIONS, [OWN_BUCKET, platform, str([activation])])
+    number, last, cut_off = cursor.fetchone() or (0, None, None)
+    return FailedCreations(number, last, bool(cut_off))
+
+
+def storable(text: str) -> str:
+    """Returns the text without the one character that PostgreSQL cannot keep."""
+    return text.replace("\0", "")

@@ -1,0 +1,43 @@
+"""The SQL of `dead_letter`. A letter is written by `outcomes.dead`, in one statement with its delivery."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from psycopg import Cursor
+
+from core.arrays import Ints, SmallInts, Texts, columns
+
+Key = tuple[int, int, str]  # bucket, activation, the platform's id
+
+DELETE = """
+DELETE FROM dead_letter d USING unnest(%(buckets)s::smallint[], %(activations)s::int[], %(ids)s::text[])
+     AS k (bucket, activation_id, platform_user_id)
+WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id AND d.platform_user_id = k.platform_user_id
+"""
+DELETE_OF_ID = """
+DELETE FROM dead_letter
+WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
+"""
+EXISTS = "SELECT EXISTS (SELECT 1 FROM dead_letter WHERE platform_id = %s)"
+
+
+def exist(cursor: Cursor[Any], platform: int) -> bool:
+    """Whether the platform has any dead letter."""
+    cursor.execute(EXISTS, [platform])
+    return bool((cursor.fetchone() or (False,))[0])
+
+
+def delete(cursor: Cursor[Any], keys: Iterable[Key]) -> None:
+    """Delete the letters of these deliveries, if there are any."""
+    cursor.execute(DELETE, key_columns(keys))
+
+
+def delete_of_id(cursor: Cursor[Any], bucket: int, activations: Sequence[int], platform_user_id: str) -> None:
+    """Delete every letter of one platform id."""
+    cursor.execute(DELETE_OF_ID, {"bucket": bucket, "activations": Ints.of(activations), "id": platform_user_id})
+
+
+def key_columns(keys: Iterable[Key]) -> dict[str, Any]:
+    """Returns the keys as one array for each column, sorted, so that all writers lock rows in the same order."""
+    buckets, activations, ids = columns((SmallInts, Ints, Texts), sorted(keys))
+    return {"buckets": buckets, "activations": activations, "ids": ids}

@@ -1,0 +1,174 @@
+"""The SQL of `delivery` beside what is wanted and what is sent: counts, expiry, repairs, the end of an activation.
+
+What sends holds the lease of the lane; what repairs here leaves rows alone that somebody is sending.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Cursor
+
+from activation.stores.dead_letters import Key, key_columns
+from core.arrays import Ints, SmallInts, Texts, columns
+from core.buckets import BUCKETS
+from core.database import Connection
+
+IS_DUE = """
+SELECT 1 FROM activation a CROSS JOIN (VALUES (true), (false)) AS w (wanted) CROSS JOIN LATERAL (
+    SELECT 1 FROM delivery WHERE activation_id = a.id AND wanted = w.wanted
+        AND bucket = ANY(%(buckets)s::smallint[]) AND due_at <= %(now)s LIMIT 1) AS found
+WHERE a.platform_id = %(platform)s AND a.status IN ('live', 'ending') LIMIT 1
+"""
+COUNTS = """
+SELECT count(*) FILTER (WHERE wanted),
+       count(*) FILTER (WHERE acknowledged),
+       count(*) FILTER (WHERE due_at IS NOT NULL),
+       count(*) FILTER (WHERE dead),
+       count(*) FILTER (WHERE NOT wanted AND acknowledged IS DISTINCT FROM false AND due_at IS NULL AND NOT dead)
+FROM delivery WHERE bucket = ANY(%s::smallint[]) AND activation_id = %s
+"""
+DROP_REMOVALS = """
+UPDATE delivery SET due_at = NULL, claim = NULL, attempts = 0, error = ''
+WHERE activation_id = ANY(%(activations)s) AND NOT wanted AND bucket = ANY(%(buckets)s) AND due_at <= %(now)s
+"""
+REFRESH = """
+UPDATE delivery SET due_at = %(now)s, changed_at = %(now)s
+WHERE bucket = ANY(%(buckets)s) AND expires_at <= %(soon)s AND activation_id = ANY(%(activations)s)
+  AND wanted AND due_at IS NULL AND NOT dead
+"""
+EXPIRE = """
+UPDATE delivery SET acknowledged = false, expires_at = NULL, changed_at = %(now)s
+WHERE bucket = ANY(%(buckets)s) AND expires_at <= %(now)s AND activation_id = ANY(%(activations)s)
+  AND NOT wanted AND claim IS NULL
+"""
+# Dead means that the platform's state is unknown, or another than what is wanted: whatever it was, it is sent anew.
+REVIVE = """
+UPDATE delivery d SET dead = false, attempts = 0, error = '', due_at = %(now)s, changed_at = %(now)s
+FROM unnest(%(buckets)s::smallint[], %(activations)s::int[], %(ids)s::text[])
+     AS k (bucket, activation_id, platform_user_id)
+WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id AND d.platform_user_id = k.platform_user_id AND d.dead
+"""
+ADD_MISSING = """
+UPDATE delivery d SET acknowledged = false, due_at = CASE WHEN d.wanted THEN %(now)s::timestamptz END
+FROM unnest(%(buckets)s::smallint[], %(ids)s::text[]) AS k (bucket, platform_user_id)
+WHERE d.bucket = k.bucket AND d.activation_id = %(activation)s AND d.platform_user_id = k.platform_user_id
+  AND d.claim IS NULL AND d.due_at IS NULL AND d.acknowledged
+"""
+# Nobody is the owner of an unexpected id, so its epoch is 0: any real want is later.
+REMOVE_UNEXPECTED = """
+INSERT INTO delivery AS kept (bucket, activation_id, platform_user_id, platform_id, user_id, epoch, version, wanted,
+                              acknowledged, due_at, changed_at)
+SELECT k.bucket, %(activation)s, k.platform_user_id, %(platform)s, %(nobody)s, 0, 0, false, true, %(now)s, %(now)s
+FROM unnest(%(buckets)s::smallint[], %(ids)s::text[]) AS k (bucket, platform_user_id)
+ON CONFLICT (bucket, activation_id, platform_user_id) DO UPDATE SET acknowledged = true,
+    due_at = CASE WHEN NOT kept.wanted THEN excluded.due_at END
+WHERE kept.claim IS NULL AND kept.due_at IS NULL
+"""
+# Rows that were sent again since, or that are being sent, bear the mark of another batch.
+FILE_REFUSED = """
+UPDATE delivery SET acknowledged = NULL, error = %(error)s, changed_at = %(now)s, due_at = %(now)s
+WHERE bucket = ANY(%(buckets)s) AND activation_id = ANY(%(activations)s) AND batch = %(batch)s AND claim IS NULL
+  AND NOT dead
+"""
+IS_LEFT = """
+SELECT EXISTS (SELECT 1 FROM delivery WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s
+               AND (due_at IS NOT NULL OR claim IS NOT NULL))
+"""
+DELETE = """
+DELETE FROM {table} WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s
+"""
+_TABLES = ("delivery", "dead_letter", "activation_backfill")
+
+NOBODY = UUID(int=0)
+
+
+class Counts(NamedTuple):
+    """Deliveries of one activation by state, as `activation.services.counts` explains them."""
+
+    wanted: int
+    acknowledged: int
+    due: int
+    dead: int
+    kept: int
+
+
+def is_due(connection: Connection, platform: int, buckets: Sequence[int], now: datetime) -> bool:
+    """Whether the platform has something to send in these buckets."""
+    values = {"platform": platform, "buckets": list(buckets), "now": now}
+    return connection.execute(IS_DUE, values).fetchone() is not None
+
+
+def counts(cursor: Cursor[Any], activation: int) -> Counts:
+    """Count the deliveries of an activation; reads all of them."""
+    cursor.execute(COUNTS, [list(range(BUCKETS)), activation])
+    return Counts(*(cursor.fetchone() or (0, 0, 0, 0, 0)))
+
+
+def drop_removals(cursor: Cursor[Any], activations: Iterable[int], buckets: Sequence[int], now: datetime) -> None:
+    """Have no removal due: for platforms that cannot be told of leavers."""
+    cursor.execute(DROP_REMOVALS, _places(activations, buckets, now))
+
+
+def refresh(cursor: Cursor[Any], activations: Iterable[int], now: datetime, soon: datetime) -> int:
+    """Have members sent again that the platform forgets before `soon`. Returns their number.
+
+    Ids that are not wanted and that the platform has forgotten by `now` count as removed.
+    """
+    values = _places(activations, range(BUCKETS), now)
+    cursor.execute(EXPIRE, values)
+    cursor.execute(REFRESH, {**values, "soon": soon})
+    return cursor.rowcount
+
+
+def revive(cursor: Cursor[Any], keys: Iterable[Key], now: datetime) -> int:
+    """Have dead deliveries sent again. Returns how many of them were dead."""
+    cursor.execute(REVIVE, {**key_columns(keys), "now": now})
+    return cursor.rowcount
+
+
+def add_missing(cursor: Cursor[Any], activation: int, keys: Iterable[tuple[int, str]], now: datetime) -> None:
+    """Have ids sent again that the platform had confirmed and does not hold; (bucket, id)s."""
+    cursor.execute(ADD_MISSING, {**_ids(keys), "activation": activation, "now": now})
+
+
+def remove_unexpected(
+    cursor: Cursor[Any], activation: int, platform: int, keys: Iterable[tuple[int, str]], now: datetime
+) -> None:
+    """Have ids removed that the platform holds and that nobody wants there; (bucket, id)s."""
+    values = {"activation": activation, "platform": platform, "nobody": NOBODY, "now": now}
+    cursor.execute(REMOVE_UNEXPECTED, {**_ids(keys), **values})
+
+
+def file_refused(
+    connection: Connection, activations: Sequence[int], buckets: Sequence[int], batch: UUID, error: str, now: datetime
+) -> None:
+    """Have the rows of a refused file sent again."""
+    values = {"activations": list(activations), "buckets": list(buckets), "batch": batch, "error": error, "now": now}
+    connection.execute(FILE_REFUSED, values)
+
+
+def is_left(cursor: Cursor[Any], activation: int) -> bool:
+    """Whether anything of the activation is due or under way."""
+    cursor.execute(IS_LEFT, _whole(activation))
+    return bool((cursor.fetchone() or (False,))[0])
+
+
+def delete(cursor: Cursor[Any], activation: int) -> None:
+    """Delete all rows of the activation, those of its dead letters and of its backfill among them."""
+    for table in _TABLES:
+        cursor.execute(DELETE.format(table=table), _whole(activation))
+
+
+def _places(activations: Iterable[int], buckets: Sequence[int], now: datetime) -> dict[str, Any]:
+    return {"activations": Ints.of(sorted(activations)), "buckets": SmallInts.of(buckets), "now": now}
+
+
+def _whole(activation: int) -> dict[str, Any]:
+    return {"buckets": SmallInts.of(range(BUCKETS)), "activation": activation}
+
+
+def _ids(keys: Iterable[tuple[int, str]]) -> dict[str, Any]:
+    buckets, ids = columns((SmallInts, Texts), sorted(keys))
+    return {"buckets": buckets, "ids": ids}

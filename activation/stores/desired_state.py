@@ -1,0 +1,179 @@
+"""What platforms should hold: the statements that change the columns `wanted`, `epoch` and `version` of a delivery.
+
+A user's bucket sends a `Want`; it is applied in the bucket of the platform's id, and the caller holds that bucket.
+Nothing here writes `claim` or speaks to a platform.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Cursor
+
+from activation.messages import Want
+from activation.stores import dead_letters
+from core import buckets
+from core.arrays import Bools, Ints, SmallInts, Texts, Uuids, columns
+from core.buckets import BUCKETS
+
+# The row may be in a sender's hands: then it stays due as it was, and the sender, when it finishes, sees that
+# the wanted state is another. Older wants and those of
+# former owners change nothing: the identity of the id names its present owner.
+APPLY = """
+INSERT INTO delivery AS kept (bucket, activation_id, platform_user_id, platform_id, user_id, epoch, version,
+                              wanted, acknowledged, due_at, changed_at)
+SELECT k.bucket, k.activation_id, k.platform_user_id, k.platform_id, k.user_id, k.epoch, k.version, k.wanted, false,
+       CASE WHEN k.wanted THEN %s::timestamptz END, %s::timestamptz
+FROM unnest(%s::smallint[], %s::int[], %s::text[], %s::int[], %s::uuid[], %s::int[], %s::int[], %s::bool[],
+            %s::int[], %s::text[])
+     AS k (bucket, activation_id, platform_user_id, platform_id, user_id, epoch, version, wanted, customer_id, kind)
+JOIN identity i ON i.bucket = k.bucket AND i.customer_id = k.customer_id AND i.kind = k.kind
+    AND i.value = k.platform_user_id AND i.epoch = k.epoch
+JOIN activation a ON a.id = k.activation_id AND (a.status <> 'ending' OR NOT k.wanted)
+ON CONFLICT (bucket, activation_id, platform_user_id) DO UPDATE SET
+    user_id = excluded.user_id, epoch = excluded.epoch, version = excluded.version,
+    wanted = excluded.wanted, attempts = 0, dead = false, error = '', changed_at = excluded.changed_at,
+    due_at = CASE WHEN kept.claim IS NOT NULL AND kept.due_at IS NOT NULL THEN kept.due_at
+                  WHEN excluded.wanted IS DISTINCT FROM kept.acknowledged THEN excluded.changed_at
+                  WHEN kept.due_at IS NOT NULL AND EXISTS (
+                      SELECT 1 FROM lane l WHERE l.platform_id = kept.platform_id AND l.open) THEN kept.due_at END
+WHERE (excluded.epoch, excluded.version) > (kept.epoch, kept.version)
+"""
+_WANT_COLUMNS = (SmallInts, Ints, Texts, Ints, Uuids, Ints, Ints, Bools, Ints, Texts)
+
+RELEASE = """
+UPDATE delivery SET epoch = %(epoch)s, version = 0, wanted = false, attempts = 0, dead = false, error = '',
+    changed_at = %(now)s,
+    due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
+                  WHEN acknowledged IS DISTINCT FROM false THEN %(now)s::timestamptz
+                  WHEN due_at IS NOT NULL AND EXISTS (
+                      SELECT 1 FROM lane l WHERE l.platform_id = delivery.platform_id AND l.open) THEN due_at END
+WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
+  AND epoch < %(epoch)s
+"""
+
+# Absorb may have added members while it did not know yet that the activation ends.
+WITHDRAW = """
+UPDATE delivery SET wanted = false, version = version + 1, attempts = 0, dead = false, error = '',
+    changed_at = %(now)s,
+    due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
+                  WHEN acknowledged IS DISTINCT FROM false AND %(told)s THEN %(now)s::timestamptz END
+WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s AND wanted
+"""
+
+# The epoch is the next one, as when an id changes hands: wants that are still under way are older.
+ERASE = """
+UPDATE delivery SET user_id = %(erasure)s, epoch = greatest(epoch, %(epoch)s), version = 0, wanted = false,
+    attempts = 0, dead = false, error = '', changed_at = %(now)s,
+    due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
+                  WHEN acknowledged IS DISTINCT FROM false THEN %(now)s::timestamptz END
+WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
+  AND user_id = ANY(%(users)s)
+"""
+OF_USERS = """
+SELECT DISTINCT platform_id, platform_user_id FROM delivery
+WHERE bucket = ANY(%s::smallint[]) AND user_id = ANY(%s::uuid[])
+"""
+ERASED = """
+SELECT bucket, activation_id, platform_user_id, platform_id, acknowledged, due_at IS NULL AND claim IS NULL
+FROM delivery WHERE bucket = ANY(%s::smallint[]) AND user_id = %s
+ORDER BY bucket, activation_id, platform_user_id LIMIT %s
+"""
+FORGET_ERASED = """
+DELETE FROM delivery WHERE bucket = %s AND activation_id = %s AND platform_user_id = %s AND user_id = %s
+"""
+
+
+class ErasedDelivery(NamedTuple):
+    """A delivery of an erased user, which bears the id of the erasure in place of the user's.
+
+    `acknowledged` false: the platform has removed the id. `idle`: nothing is due or under way.
+    """
+
+    bucket: int
+    activation: int
+    platform_user_id: str
+    platform: int
+    acknowledged: bool | None
+    idle: bool
+
+
+def apply(cursor: Cursor[Any], wants: Iterable[tuple[int, Want]], now: datetime) -> set[tuple[int, int]]:
+    """Apply wants, each with its bucket, which the caller holds. Returns the (platform, bucket)s touched."""
+    latest: dict[tuple[int, int, str], Want] = {}
+    for bucket, want in wants:
+        key = (bucket, want.activation, want.platform_user_id)
+        kept = latest.get(key)
+        if kept is None or (kept.epoch, kept.version) <= (want.epoch, want.version):
+            latest[key] = want
+    if not latest:
+        return set()
+    rows = [
+        (*key, w.platform, UUID(w.user), w.epoch, w.version, w.wanted, w.customer, f"platform:{w.platform}")
+        for key, w in sorted(latest.items(), key=itemgetter(0))
+    ]
+    cursor.execute(APPLY, [now, now, *columns(_WANT_COLUMNS, rows)])
+    return {(row[3], row[0]) for row in rows}
+
+
+def release(cursor: Cursor[Any], platform_user_id: str, activations: list[int], epoch: int, now: datetime) -> None:
+    """Remove an id that has a new owner (or none) from the segments of its former owner."""
+    bucket = buckets.of_value(platform_user_id)
+    values = {"epoch": epoch, "now": now, "bucket": bucket, "activations": activations, "id": platform_user_id}
+    cursor.execute(RELEASE, values)
+
+
+def withdraw(cursor: Cursor[Any], activation: int, now: datetime, *, told: bool) -> None:
+    """Remove every id from the activation. The rows become due where the platform can be told (`told`)."""
+    values = {"buckets": SmallInts.of(range(BUCKETS)), "activation": activation, "now": now, "told": told}
+    cursor.execute(WITHDRAW, values)
+
+
+# ── erasure ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ids_of(cursor: Cursor[Any], users: Sequence[UUID]) -> list[tuple[int, str]]:
+    """Returns the (platform, id)s of the users, also those that nobody has any more."""
+    cursor.execute(OF_USERS, [list(range(BUCKETS)), list(users)])
+    return [(platform, value) for platform, value in cursor]
+
+
+def erase(
+    cursor: Cursor[Any],
+    bucket: int,
+    activations: Sequence[int],
+    platform_user_id: str,
+    users: Sequence[UUID],
+    erasure: UUID,
+    epoch: int,
+    now: datetime,
+) -> int:
+    """Remove the id from all segments and put `erasure` in place of its user. Returns the number of deliveries.
+
+    The caller holds the bucket of the id. Its dead letters are deleted.
+    """
+    values = {
+        "bucket": bucket,
+        "activations": Ints.of(activations),
+        "id": platform_user_id,
+        "users": Uuids.of(users),
+        "erasure": erasure,
+        "epoch": epoch,
+        "now": now,
+    }
+    cursor.execute(ERASE, values)
+    erased = cursor.rowcount
+    dead_letters.delete_of_id(cursor, bucket, activations, platform_user_id)
+    return erased
+
+
+def erased(cursor: Cursor[Any], erasure: UUID, most: int) -> list[ErasedDelivery]:
+    """Returns at most `most` deliveries of the erasure, in the order of their keys."""
+    cursor.execute(ERASED, [list(range(BUCKETS)), erasure, most])
+    return [ErasedDelivery(*row) for row in cursor]
+
+
+def forget_erased(cursor: Cursor[Any], row: ErasedDelivery, erasure: UUID) -> None:
+    cursor.execute(FORGET_ERASED, [row.bucket, row.activation, row.platform_user_id, erasure])
