@@ -1,1 +1,1 @@
-"""Pretend third parties: as strict as the documents, holding everything in memory."""
+"""Pretend third parties. They are as strict as the documents, keep everything in memory, and do not know the hub."""

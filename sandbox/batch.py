@@ -1,6 +1,6 @@
 """Reading a micro-batch: `[{"segment":12345,"userid":"abcdef123"}, …]`, 1 to 1000 rows, all or nothing.
 
-A good batch is decoded in one go; only a bad one is looked at row by row, to name every culprit.
+A good batch is decoded as a whole. Only a bad one is read row by row, to name every bad row.
 """
 
 from collections.abc import Container
@@ -18,7 +18,10 @@ _rows = msgspec.json.Decoder(list[MemberRow])
 
 
 def read_rows(request: SandboxRequest, segments: Container[int]) -> list[MemberRow]:
-    """The rows, every one good; `RejectedError` 415 not JSON by its type, 413 too many, 400 naming the bad rows."""
+    """Return the rows if every one is good.
+
+    Raises `RejectedError`: 415 for another media type than JSON, 413 for too many rows, 400 with the bad rows.
+    """
     _require_json(request)
     try:
         rows = _rows.decode(request.body)
@@ -28,7 +31,7 @@ def read_rows(request: SandboxRequest, segments: Container[int]) -> list[MemberR
         raise RejectedError(400, "the batch is empty")
     if len(rows) > MOST_ROWS:
         raise RejectedError(413, f"{len(rows)} rows, at most {MOST_ROWS}")
-    if _suspect(rows, segments):
+    if _has_bad_rows(rows, segments):
         raise _explain(request.body, segments, None)
     return rows
 
@@ -41,7 +44,7 @@ def _require_json(request: SandboxRequest) -> None:
         raise RejectedError(415, "no Content-Encoding is understood")
 
 
-def _suspect(rows: list[MemberRow], segments: Container[int]) -> bool:
+def _has_bad_rows(rows: list[MemberRow], segments: Container[int]) -> bool:
     unknown = any(number not in segments for number in {row.segment for row in rows})
     userids = {row.userid for row in rows}
     return unknown or "" in userids or not UNEXPANDED.isdisjoint(userids) or len(set(rows)) < len(rows)
@@ -56,17 +59,17 @@ def _explain(body: bytes, segments: Container[int], error: msgspec.DecodeError |
         return RejectedError(400, "expected a JSON list of rows")
     if len(entries) > MOST_ROWS:
         return RejectedError(413, f"{len(entries)} rows, at most {MOST_ROWS}")
-    return RejectedError(400, "nothing applied", rows=_culprits(entries, segments))
+    return RejectedError(400, "nothing applied", rows=_bad_rows(entries, segments))
 
 
-def _culprits(entries: list[object], segments: Container[int]) -> list[dict[str, Any]]:
+def _bad_rows(entries: list[object], segments: Container[int]) -> list[dict[str, Any]]:
     seen: set[MemberRow] = set()
-    culprits: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for index, entry in enumerate(entries):
         reason = _error_of(entry, segments, seen)
         if reason:
-            culprits.append({"row": index, "error": reason})
-    return culprits
+            found.append({"row": index, "error": reason})
+    return found
 
 
 def _error_of(entry: object, segments: Container[int], seen: set[MemberRow]) -> str | None:

@@ -1,7 +1,7 @@
 """Mapp CEP's REST interface, version 6, as far as an audience needs it: `/cep/api/rest/v6/…`.
 
-Beyond ten calls a second the platform answers 500, "Database Access Limit Exceeded", to all of a system's
-callers. `membership/unsubscribe…` works as its document says, so it mails the contact: each is told as a violation.
+Above ten calls a second the platform responds with 500, "Database Access Limit Exceeded", to all senders of a system.
+`membership/unsubscribe…` works as its document says, so it mails the contact. Each such mail is noted as a violation.
 """
 
 import re
@@ -31,7 +31,7 @@ Handler = Callable[[CepAccount, Given, SandboxRequest], Action]
 
 
 class Cep(ThirdParty[CepAccount]):
-    """Basic authentication names the system."""
+    """The account is a CEP system, named by basic authentication."""
 
     name = "cep"
 
@@ -94,7 +94,7 @@ def _version(_: CepAccount, __: Given, ___: SandboxRequest) -> Action:
 
 def _get_group(account: CepAccount, given: Given, _: SandboxRequest) -> Action:
     number = _number(given, "groupId")
-    return _reading(account.group(number).told(number))
+    return _reading(account.group(number).document(number))
 
 
 def _clone_group(account: CepAccount, given: Given, request: SandboxRequest) -> Action:
@@ -179,4 +179,4 @@ CALLS: dict[str, tuple[str, frozenset[str], Handler]] = {
     "membership/unsubscribe": ("POST", frozenset({"userId", "groupId"}), _leave(_by_id, mails=True)),
     "membership/unsubscribeByEmail": ("POST", frozenset({"email", "groupId"}), _leave(_by_email, mails=True)),
 }
-"""By path: the method, every parameter (each required, none other known), and what it does."""
+"""By path: the method, the parameters (all required, no other known), and the handler."""

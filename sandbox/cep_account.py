@@ -1,7 +1,7 @@
 """What a CEP system holds: groups with their members. Its contacts are the numbers from 1 to 999,999,999.
 
-Contact 17 has the mail address `contact+17@example.com` and the identifier `contact-17`. A new system has one
-group, which is meant to be cloned.
+Contact 17 has the mail address `contact+17@example.com` and the identifier `contact-17`. A new system has one group,
+which is there to be cloned.
 """
 
 import re
@@ -29,12 +29,12 @@ ErrorCode = Literal[
 
 
 def rejected(code: ErrorCode, message: str, status: int = 400) -> RejectedError:
-    """An error in the documented shape; a missing object is a 400 too."""
+    """Return an error in the documented form. A missing object is a 400 too."""
     return RejectedError(status, message, document={"errorActor": "CLIENT", "errorCode": code, "message": message})
 
 
 class Clone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of `group/clone`: the four booleans have no default that the document would tell."""
+    """The body of `group/clone`. The document states no default for the four booleans."""
 
     name: str
     email: str
@@ -52,7 +52,7 @@ class ContactGroup:
     description: str = ""
     members: set[int] = field(default_factory=set)
 
-    def told(self, number: int) -> dict[str, Any]:
+    def document(self, number: int) -> dict[str, Any]:
         return {"id": number, "name": self.name, "description": self.description, "email": self.email}
 
 
@@ -62,7 +62,7 @@ def _first_group() -> dict[int, ContactGroup]:
 
 @dataclass(slots=True)
 class CepAccount(PartyAccount):
-    """`mails` counts the contacts that an unsubscription wrote to, which nobody wants."""
+    """`mails` counts the contacts who received a mail because of an unsubscription, which must never happen."""
 
     groups: dict[int, ContactGroup] = field(default_factory=_first_group)
     adds: int = 0
@@ -78,7 +78,7 @@ class CepAccount(PartyAccount):
         return self.groups[number]
 
     def check(self, clone: Clone) -> None:
-        """`RejectedError` where the group may not be made."""
+        """Raise `RejectedError` if the group may not be created."""
         if not clone.name.strip() or len(clone.name) > LONGEST_NAME or not clone.name.isprintable():
             raise rejected("INVALID_PARAMETER", f"name: 1 to {LONGEST_NAME} printable characters")
         if len(clone.description) > LONGEST_DESCRIPTION:
@@ -91,10 +91,10 @@ class CepAccount(PartyAccount):
             raise rejected("OBJECT_ALREADY_EXISTS", "a group of that mail address exists")
 
     def clone(self, clone: Clone) -> dict[str, Any]:
-        """The new group as it is told; members are not copied."""
+        """Create the group and return its document. Members are not copied."""
         number = next(self.ids)
         self.groups[number] = ContactGroup(clone.name, clone.email, clone.description)
-        return self.groups[number].told(number)
+        return self.groups[number].document(number)
 
     def subscribe(self, group: ContactGroup, number: int, contact: int) -> None:
         self.adds += 1
@@ -111,7 +111,7 @@ class CepAccount(PartyAccount):
     def holdings(self, *, members: bool) -> dict[str, Any]:
         groups: dict[str, Any] = {}
         for number, group in self.groups.items():
-            groups[str(number)] = group.told(number) | {"size": len(group.members)}
+            groups[str(number)] = group.document(number) | {"size": len(group.members)}
             if members:
                 groups[str(number)]["members"] = sorted(map(str, group.members))
         counted = {"adds": self.adds, "removes": self.removes, "repeats": self.repeats, "mails": self.mails}
@@ -125,7 +125,7 @@ class CepAccount(PartyAccount):
 
 
 def contact_document(number: int) -> dict[str, Any]:
-    """The contact of that number; `RejectedError` where there is none."""
+    """Return the document of a contact. Raises `RejectedError` if there is none of that number."""
     if not 1 <= number <= MOST_CONTACTS:
         raise rejected("NO_SUCH_OBJECT", f"no user {number}")
     mail = {"email": f"contact+{number}@example.com", "identifier": f"contact-{number}"}
@@ -133,7 +133,7 @@ def contact_document(number: int) -> dict[str, Any]:
 
 
 def contact_named(pattern: str, name: str) -> int:
-    """The number in a mail address or an identifier; `RejectedError` where nobody has it."""
+    """Return the number in a mail address or identifier. Raises `RejectedError` if no contact has it."""
     found = re.fullmatch(pattern, name, re.ASCII)
     if found is None:
         raise rejected("NO_SUCH_OBJECT", f"no user {name!r}")

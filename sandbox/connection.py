@@ -1,7 +1,7 @@
-"""Hanging up on a caller, which neither ASGI nor the server under it offers.
+"""Closing a connection without a response, which neither ASGI nor the server offers.
 
-The process owns the socket, so its end of the connection is found by the caller's address and shut down:
-the caller sees the connection close without an answer.
+The process owns the socket. It finds its end of the connection by the address of the sender and shuts it down, so the
+sender sees that the connection closes without a response.
 """
 
 import os
@@ -15,7 +15,7 @@ OPEN_FILES = "/dev/fd"
 
 
 def hang_up(client: tuple[str, int]) -> bool:
-    """Shuts down the connection whose other end is `client`; whether there was one."""
+    """Shut down the connection whose other end is `client`. Return whether there was one."""
     for entry in list(Path(OPEN_FILES).iterdir()):
         with _connection(int(entry.name)) as connection:
             if connection is not None and _peer(connection) == client:

@@ -1,4 +1,4 @@
-"""What tests and people use: `/state`, `/received`, `/faults`, `/sftp`, `/reset`, `/healthz` and the page."""
+"""The paths for tests and people: `/state`, `/received`, `/faults`, `/sftp`, `/reset`, `/healthz` and the page."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -50,7 +50,7 @@ class Controls:
 
     def _state(self, request: SandboxRequest) -> SandboxResponse:
         """`?account=` only that one (empty where unknown), `?members=0` sizes only."""
-        asked = _asked(request, {"account", "members"})
+        asked = _known_parameters(request, {"account", "members"})
         members, account = asked.get("members", "1"), asked.get("account")
         if members not in {"0", "1"}:
             raise RejectedError(400, "members is 0 or 1")
@@ -60,7 +60,7 @@ class Controls:
 
     def _received(self, request: SandboxRequest) -> SandboxResponse:
         """`?account=` of the generic third party (or `&party=`), `&since=<sequence>`, `&limit=<rows>`."""
-        asked = _asked(request, {"account", "party", "since", "limit"})
+        asked = _known_parameters(request, {"account", "party", "since", "limit"})
         party = self._parties.get(asked.get("party", "generic"))
         if party is None:
             raise RejectedError(400, f"unknown party: one of {', '.join(self._parties)}")
@@ -70,7 +70,7 @@ class Controls:
         return json_response(party.peek(asked["account"]).arrivals.since(_count(asked, "since"), limit))
 
     def _sftp(self, _: SandboxRequest) -> SandboxResponse:
-        """`{"host", "port", "host_key"}` of the SFTP door."""
+        """`{"host", "port", "host_key"}` of the SFTP server."""
         if self.sftp is None:
             raise RejectedError(404, "the sandbox was started without --sftp-port")
         return json_response(self.sftp)
@@ -90,7 +90,7 @@ class Controls:
         return json_response({"status": "OK"})
 
 
-def _asked(request: SandboxRequest, known: set[str]) -> dict[str, str]:
+def _known_parameters(request: SandboxRequest, known: set[str]) -> dict[str, str]:
     asked = parameters(request.query)
     if asked.keys() - known:
         raise RejectedError(400, f"unexpected parameter {', '.join(sorted(asked.keys() - known))}")

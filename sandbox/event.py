@@ -1,6 +1,7 @@
 """MediaMath's Event API, one event a request: `POST /mediamath/event/img?mt_id=…&mt_adid=…&mt_uuid=…&source=s2s`.
 
-The advertiser (`mt_adid`, in the document's text `mt_aid`) is the account. At most 1,000 a second, all together.
+The advertiser (`mt_adid`, in the document's text `mt_aid`) is the account. At most 1,000 events a second, for all
+accounts together.
 """
 
 import re

@@ -1,7 +1,7 @@
 """MediaMath's Event API, in batches: `POST /mediamath/v1/event` (one) and `/v1/events` (`{"events": […]}`, up to 100).
 
 The header `x-api-key` is `<account>-secret`. A mapping id is `<advertiser>-<pixel>`: it belongs to one advertiser
-and one pixel, and any such id is known. 10 requests a second, 5 at once and 50,000 a day, per key.
+and one pixel; every such id is known. Limits of a key: 10 requests a second, 5 at once, 50,000 a day.
 """
 
 import re
@@ -56,16 +56,16 @@ class EventBatches(ThirdParty[KeyAccount]):
         key = request.headers.get("x-api-key", "")
         account = key.removesuffix("-secret")
         if not is_secret_of(account, key):
-            raise _refused(403, "Forbidden", "x-api-key is missing or invalid")
+            raise _rejected(403, "Forbidden", "x-api-key is missing or invalid")
         return account
 
     def prepare(self, account: KeyAccount, request: SandboxRequest) -> Action:
         if account.tally.in_progress > AT_ONCE or not account.rate.admits() or not account.day.admits():
-            raise _refused(429, "Too many requests", "Rate limit exceeded")
+            raise _rejected(429, "Too many requests", "Rate limit exceeded")
         if request.method != "POST":
             raise method_not_allowed("POST")
         if request.media_type != "application/json":
-            raise _refused(415, "Unsupported media type", "Content-Type is not application/json")
+            raise _rejected(415, "Unsupported media type", "Content-Type is not application/json")
         events = _events(account, _records(request))
 
         def apply() -> SandboxResponse:
@@ -76,7 +76,7 @@ class EventBatches(ThirdParty[KeyAccount]):
         return Action(lambda userid: any(event.get("mt_uuid") == userid for event in events), apply)
 
 
-def _refused(status: int, message: str, description: str) -> RejectedError:
+def _rejected(status: int, message: str, description: str) -> RejectedError:
     document = {"code": status, "message": message, "description": description}
     return RejectedError(status, f"{message}: {description}", document=document)
 
@@ -87,7 +87,7 @@ def _records(request: SandboxRequest) -> list[EventRecord]:
             return msgspec.json.decode(request.body, type=EventBatch).events
         return [msgspec.json.decode(request.body, type=EventRecord)]
     except msgspec.DecodeError as error:
-        raise _refused(400, "Invalid request body", str(error)) from error
+        raise _rejected(400, "Invalid request body", str(error)) from error
 
 
 def _events(account: KeyAccount, records: list[EventRecord]) -> list[dict[str, Any]]:
@@ -101,12 +101,12 @@ def _events(account: KeyAccount, records: list[EventRecord]) -> list[dict[str, A
 
 
 def _mapped(record: EventRecord) -> str:
-    """The pixel of the record's mapping."""
+    """Return the pixel of the record's mapping."""
     if record.version != 4.0:
-        raise _refused(400, "Invalid request body", "version is not 4.0")
+        raise _rejected(400, "Invalid request body", "version is not 4.0")
     found = re.fullmatch(r"(\d+)-(\d+)", record.mapping_id, re.ASCII)
     if found is None or found[1] != str(record.advertiser_id):
-        raise _refused(400, "Mapping not found", f"no mapping {record.mapping_id!r} of this advertiser")
+        raise _rejected(400, "Mapping not found", f"no mapping {record.mapping_id!r} of this advertiser")
     return found[2]
 
 
@@ -114,6 +114,6 @@ def _check(account: KeyAccount, attributes: dict[str, Any], pixel: str) -> None:
     try:
         account.check(attributes)
     except RejectedError as rejection:
-        raise _refused(400, "Invalid request body", rejection.reason) from rejection
+        raise _rejected(400, "Invalid request body", rejection.reason) from rejection
     if str(attributes["mt_id"]) != pixel:
-        raise _refused(400, "Invalid request body", f"mt_id is not the mapping's pixel {pixel}")
+        raise _rejected(400, "Invalid request body", f"mt_id is not the mapping's pixel {pixel}")

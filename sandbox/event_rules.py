@@ -1,7 +1,7 @@
-"""What the Event API's document says about an event's parameters (002_f4257f686831c057.txt), and what it holds.
+"""The rules for the parameters of an event (002_f4257f686831c057.txt), and what an account of the Event API holds.
 
-The document names ten of its two hundred attributes; every other name counts as one of the forty custom
-attributes that a pixel may have.
+The document names ten of its two hundred attributes. Every other name counts as one of the forty custom attributes
+that a pixel may have.
 """
 
 import ipaddress
@@ -47,7 +47,7 @@ Event = Mapping[str, Any]
 
 @dataclass(slots=True)
 class EventPixel:
-    """`last` has each user's latest attributes."""
+    """A MathTag. `last` holds the latest attributes of each user."""
 
     events: int = 0
     custom: set[str] = field(default_factory=set)
@@ -59,7 +59,7 @@ class EventAccount(PartyAccount):
     pixels: dict[int, EventPixel] = field(default_factory=dict)
 
     def check(self, event: Event) -> None:
-        """`RejectedError` (400) names the attribute that breaks a rule."""
+        """Raise `RejectedError` (400), which names the attribute, if the event breaks a rule."""
         for name, (form, meaning) in FORMS.items():
             if name in event and not re.fullmatch(form, _text(event[name]), re.ASCII):
                 raise RejectedError(400, f"{name} is not {meaning}")
@@ -98,7 +98,7 @@ class EventAccount(PartyAccount):
 
 
 def check_guid(event: Event) -> None:
-    """`RejectedError` unless the user is named by a GUID, or by nothing but an address."""
+    """Raise `RejectedError` if the user id is no GUID. An event may also name an IP address only."""
     if "mt_uuid" in event and not re.fullmatch(GUID, _text(event["mt_uuid"])):
         raise RejectedError(400, "mt_uuid is not a GUID (8-4-4-4-12)")
 
@@ -127,5 +127,5 @@ def _custom(event: Event) -> set[str]:
 
 
 def _text(value: object) -> str:
-    """As it would stand in an address; a truth value, a list or an object is no attribute and matches no form."""
+    """Return the value as text. A boolean, a list or an object is no attribute; its text is empty."""
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""

@@ -1,8 +1,8 @@
 """The generic segment interface of 001_6c0121e2456e8832.txt: create, single calls, micro-batches, removal.
 
-Where the document is silent: the same title again answers `created: false` with the id that it has; a
-mutation that is already so (adding a member, removing a stranger) is a success; ids are unique among all
-accounts, so that a segment of another account is unknown here.
+Where the document says nothing: a title that exists returns `created: false` and the existing id; a change that changes
+nothing (adding a member, removing a non-member) is a success; ids are unique among all accounts, so a segment of
+another account is unknown.
 """
 
 import re
@@ -38,7 +38,7 @@ class HeldSegment:
 
 @dataclass(slots=True)
 class SegmentAccount(PartyAccount):
-    """`adds` and `removes` count accepted rows; `repeats` those among them that changed nothing."""
+    """`adds` and `removes` count accepted rows. `repeats` counts those rows that changed nothing."""
 
     segments: dict[int, HeldSegment] = field(default_factory=dict)
     ids_by_title: dict[str, int] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class SegmentAccount(PartyAccount):
         return json_response({"status": "OK", "created": created, "segment_id": self.ids_by_title[title]})
 
     def mutate(self, operation: Operation, rows: list[MemberRow]) -> int:
-        """Applies every row; the number of rows. Their segments must exist."""
+        """Apply every row and return the number of rows. Their segments must exist."""
         if operation == "add":
             changed = self._add(rows)
             self.adds += len(rows)
@@ -96,9 +96,9 @@ class SegmentAccount(PartyAccount):
 
 
 class GenericSegments(ThirdParty[SegmentAccount]):
-    """Basic authentication names the account: user `<account>`, password `<account>-secret`.
+    """The account is named by basic authentication (`<account>`, `<account>-secret`).
 
-    So does a token that `/generic/token` gave out (OAuth 2 client credentials).
+    A token from `/generic/token` names it too (OAuth 2 client credentials).
     """
 
     name = "generic"
@@ -143,7 +143,7 @@ class GenericSegments(ThirdParty[SegmentAccount]):
 
 
 def _read(account: SegmentAccount, given: dict[str, str]) -> Action:
-    """A page of a segment's members, after `after`; the document knows no such call, platforms often do."""
+    """Read a page of a segment's members after `after`. The document has no such call; platforms often do."""
     if not {"id"} <= given.keys() <= {"id", "after"} or not re.fullmatch(r"[0-9]{1,18}", given["id"]):
         raise RejectedError(400, "expected id, and after for further pages")
     if int(given["id"]) not in account.segments:

@@ -1,4 +1,4 @@
-"""What a third party holds for one account, and the order in which it arrived."""
+"""What a third party holds for one account, and the order of its arrivals."""
 
 import time
 from abc import ABC, abstractmethod
@@ -34,7 +34,7 @@ class _Delivery:
 
 
 class Arrivals:
-    """The last million mutations in order of arrival, kept per request so that recording is cheap."""
+    """The last million changes in order of arrival. They are kept per request, so recording is cheap."""
 
     def __init__(self, capacity: int = KEPT_ARRIVALS) -> None:
         self._capacity = capacity
@@ -50,7 +50,7 @@ class Arrivals:
             self._kept -= len(self._deliveries.popleft().rows)
 
     def since(self, sequence: int, limit: int | None = None) -> list[Arrival]:
-        """The arrivals after `sequence`, oldest first; what the ring has lost is missing at the start."""
+        """Return the arrivals after `sequence`, oldest first. Those that were discarded are missing at the start."""
         return list(islice(self._after(sequence), limit))
 
     def _after(self, sequence: int) -> Iterator[Arrival]:
@@ -64,10 +64,7 @@ class Arrivals:
 
 @dataclass(slots=True)
 class Tally:
-    """Of all `requests`, `rejected` broke a rule of the documents, `faulted` met a fault on demand.
-
-    `in_progress` have not been answered yet.
-    """
+    """Counters of requests: all, those that broke a rule, those that met a fault, and those without a response yet."""
 
     requests: int = 0
     rejected: int = 0
@@ -77,7 +74,7 @@ class Tally:
 
 @dataclass(slots=True)
 class PartyAccount(ABC):
-    """What one account of one third party holds; `violations`: the last rules that were broken, in words."""
+    """What one account of one third party holds. `violations` are the last broken rules, in words."""
 
     tally: Tally = field(default_factory=Tally)
     violations: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_VIOLATIONS))
@@ -85,11 +82,11 @@ class PartyAccount(ABC):
 
     @abstractmethod
     def holdings(self, *, members: bool) -> dict[str, Any]:
-        """The account's part of `/state`, counters aside; without `members` only sizes."""
+        """Return the account's part of `/state` without counters; without `members` only sizes."""
 
     @abstractmethod
     def sizes(self) -> list[tuple[str, int]]:
-        """(label, number of ids) of everything that holds ids, for the page."""
+        """Return (label, number of ids) for everything that holds ids, for the page."""
 
     def state(self, *, members: bool) -> dict[str, Any]:
         tally = self.tally

@@ -1,8 +1,8 @@
 """A sync tag as MediaMath's (004_61881f248519e6eb.txt): `/mathtag/sync/js?exsync=` and `/mathtag/sync/img?redir=`.
 
 The address, encoded once, has the macros `[MM_UUID]` (a GUID of its own cookie) and `[MT_DC]` (a data centre);
-both are replaced raw or encoded. The script loads it as an image, the image redirects to it. With an account
-in front, `/mathtag/<account>/sync/…`, accounts stay apart.
+both are replaced, raw or encoded. The script loads the address as an image; the image redirects to it. The path
+`/mathtag/<account>/sync/…` uses another account.
 """
 
 import json

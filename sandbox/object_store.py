@@ -1,7 +1,6 @@
-"""A store as S3's, as far as a sender of files needs it: `/s3/<bucket>/<key>`, PUT, GET, HEAD and DELETE.
+"""A store like S3, as far as a sender of files needs it: `/s3/<bucket>/<key>`, PUT, GET, HEAD and DELETE.
 
-Every bucket exists, one set of them for each access key. Uploads in parts are not known: a file has to fit
-in one request.
+Every bucket exists, once for each access key. There are no uploads in parts: a file has to fit in one request.
 """
 
 import hashlib
@@ -18,11 +17,11 @@ PREFIX = "/s3/"
 BINARY = (b"content-type", b"application/octet-stream")
 
 Take = Callable[[str, bytes], Action]
-"""Path in the account's folder and content: what the finished file does."""
+"""From the path in the account's folder and the content: what the finished file does."""
 
 
 def prepare_object(folder: Folder, take: Take, request: SandboxRequest) -> Action:
-    """The checked request; `S3RejectedError` where it is none the store knows. The caller has checked the signature."""
+    """Check a request whose signature is already checked. Raises `S3RejectedError` if the store does not know it."""
     bucket, _, key = unquote(request.path.removeprefix(PREFIX)).partition("/")
     if not bucket:
         raise S3RejectedError(405, "MethodNotAllowed", "name a bucket")

@@ -26,7 +26,7 @@ _template = Template((Path(__file__).parent / "page.html").read_text(encoding="u
 
 @dataclass(slots=True)
 class RequestNote:
-    """One request as the page shows it; the body is shortened when shown, never decoded before."""
+    """One request as the page shows it. The body is decoded and shortened only when the page is shown."""
 
     at: float
     party: str

@@ -1,7 +1,7 @@
 """MediaMath's external data segments: pixel bundles of type data.
 
-`POST /api/v2.0/pixel_bundles` makes one (201), `GET …/{id}` tells it. Where the public description is silent: basic
-authentication as of the files, JSON as for taxonomies, and a provider's names are its own. One bundle is for one
+`POST /api/v2.0/pixel_bundles` creates one (201), `GET …/{id}` reads it. Where the public description says nothing:
+basic authentication as for files, JSON as for taxonomies, and names are unique for a provider. A bundle is for one
 advertiser or one agency.
 """
 
@@ -28,7 +28,7 @@ class Bundle(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class PixelBundles:
-    """`held`: the document of each, by its id."""
+    """All pixel bundles of an account. `held` has the document of each by its id."""
 
     def __init__(self) -> None:
         self.held: dict[str, dict[str, Any]] = {}

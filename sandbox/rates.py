@@ -1,4 +1,4 @@
-"""Limits that documents set: calls in a sliding window of seconds, and calls of a day (UTC)."""
+"""Limits that documents set: calls in a sliding window of seconds, and amounts in a fixed period such as a UTC day."""
 
 import time
 from collections import deque
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Window:
-    """At most `most` calls in any `seconds`; a call that is refused does not count."""
+    """At most `most` calls in any `seconds`. A refused call does not count."""
 
     def __init__(self, most: int, seconds: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
@@ -15,7 +15,7 @@ class Window:
         self._calls: deque[float] = deque()
 
     def admits(self) -> bool:
-        """Whether one more call is within the limit; counts it if so."""
+        """Count a call if it is within the limit. Return whether it is."""
         now = self._clock()
         while self._calls and self._calls[0] <= now - self._seconds:
             self._calls.popleft()
@@ -26,7 +26,7 @@ class Window:
 
 
 class Quota:
-    """At most `most` within each `seconds` of the clock, which start anew at multiples of it (unix time, UTC)."""
+    """At most `most` in each period of `seconds`. Periods begin at multiples of `seconds` (unix time, UTC)."""
 
     def __init__(self, most: int, seconds: int, clock: Callable[[], float] = time.time) -> None:
         self._most = most
@@ -36,7 +36,7 @@ class Quota:
         self._used = 0
 
     def admits(self, amount: int = 1) -> bool:
-        """Whether `amount` more is within the quota; counts it if so."""
+        """Count `amount` if it is within the quota. Return whether it is."""
         period = int(self._clock()) // self._seconds
         if period != self._period:
             self._period, self._used = period, 0

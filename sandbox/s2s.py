@@ -1,8 +1,8 @@
 """MediaMath's S2S audience import (004_61881f248519e6eb.txt): files by SFTP, and the log of their processing.
 
-`GET /mediamath/s2s/log?offset=` (basic authentication, the SFTP user's) answers `{"offset", "total", "results"}`
+`GET /mediamath/s2s/log?offset=` (basic authentication of the SFTP user) returns `{"offset", "total", "results"}`
 with at most 100 results, oldest first: `{"id", "file", "received", "bytes", "status": "processed"|"refused",
-"rows", "line", "error"}`. The document shows no shape, so this one is ours.
+"rows", "line", "error"}`. The document shows no form, so this one is invented.
 """
 
 import posixpath
@@ -39,12 +39,12 @@ LOG_PAGE = 100
 LOG_PATH = "/mediamath/s2s/log"
 
 Users = dict[str, dict[str, int]]
-"""User id, segment id, and the unix time from which the user is in it."""
+"""By user id and segment id: the unix time from which the user is in the segment."""
 
 
 @dataclass(slots=True)
 class S2sAccount(FileAccount):
-    """`users` by (segment namespace, whether mobile)."""
+    """`users` has an entry for each (segment namespace, whether mobile)."""
 
     users: dict[tuple[str, bool], Users] = field(default_factory=dict)
     taxonomies: Taxonomies = field(default_factory=Taxonomies)
@@ -53,7 +53,7 @@ class S2sAccount(FileAccount):
     bytes: Quota = field(default_factory=lambda: Quota(BYTES_A_DAY, 86_400))
 
     def check_quotas(self, name: str, size: int) -> None:
-        """`BadFileError` where the file is one too many, or its name was used; counts it otherwise."""
+        """Count a file. Raises `BadFileError` if it exceeds a quota, or its name was used."""
         if size > LARGEST_FILE:
             raise BadFileError(f"larger than {LARGEST_FILE} bytes")
         if not self.files.admits():
@@ -87,7 +87,7 @@ class S2sAccount(FileAccount):
         self.log_file(name, entry, error)
 
     def segments(self, *, mobile: bool) -> dict[str, dict[str, list[str]]]:
-        """Namespace, segment id, and who is in it by now."""
+        """Return the present members by namespace and segment id."""
         now = time.time()
         found: dict[str, dict[str, list[str]]] = {}
         for (namespace, kind), users in self.users.items():
@@ -163,7 +163,7 @@ class S2sImport(FileParty[S2sAccount]):
         try:
             file = read_file(name, content)
         except BadFileError as error:
-            return Action.without_users(partial(_refuse, account, name, content, error))
+            return Action.without_users(partial(_log_refused, account, name, content, error))
         return Action(
             lambda userid: any(load.userid == userid for load in file.loads),
             lambda: _process(account, name, content, file),
@@ -186,8 +186,8 @@ def _process(account: S2sAccount, name: str, content: bytes, file: AudienceFile)
     return ACCEPTED
 
 
-def _refuse(account: S2sAccount, name: str, content: bytes, broken: BadFileError) -> SandboxResponse:
-    """A bad file counts as sent; that it is bad is told before a quota it breaks."""
+def _log_refused(account: S2sAccount, name: str, content: bytes, broken: BadFileError) -> SandboxResponse:
+    """Log a bad file, which counts as sent. Its error is logged even if it also exceeds a quota."""
     account.files.admits()
     account.bytes.admits(len(content))
     account.note(name, len(content), 0, broken)

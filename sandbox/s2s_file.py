@@ -1,7 +1,7 @@
 """A strict reader of MediaMath's audience file (004_61881f248519e6eb.txt): the first broken rule, and its line.
 
-Where the document is silent: header fields may come in any order; a segment stands once on a line; a line that
-goes on with an id of an earlier one is right only where the two together would reach the longest line.
+Where the document says nothing: header fields may have any order; a line names a segment once; a second line of a user
+is right only if both together would be too long for one line.
 """
 
 import re
@@ -31,7 +31,7 @@ OPTIONAL = {"UserTableId"}
 
 @dataclass(slots=True, frozen=True)
 class UserRow:
-    """One row: `clear` takes the user out of all segments first; a timestamp 0 is now, -1 removes."""
+    """One row. `clear` removes the user from all segments first. The timestamp 0 means now, -1 removes."""
 
     userid: str
     clear: bool
@@ -46,7 +46,7 @@ class AudienceFile:
 
 
 def read_file(name: str, content: bytes) -> AudienceFile:
-    """The file, every rule kept; `BadFileError` otherwise. `name` is without folders."""
+    """Return the content of a file. `name` has no folder. Raises `BadFileError` if a rule is broken."""
     _check_name(name)
     lines = lines_of(content)
     end = lines.index("") if "" in lines else len(lines)
@@ -94,7 +94,7 @@ def _check_header(header: dict[str, str], name: str) -> None:
 
 
 class _RowReader:
-    """Reads row by row; knows how long the last line of every user was."""
+    """Reads row by row, and remembers the length of each user's last line."""
 
     def __init__(self, *, own_ids: bool, hashed: bool) -> None:
         self._own_ids = own_ids
@@ -106,7 +106,7 @@ class _RowReader:
             raise BadFileError(f"{len(line)} characters: a line has fewer than {LINE_LIMIT}", number)
         userid, *tokens = line.split(" ")
         self._check_id(number, userid)
-        self._check_efficient(number, userid, line)
+        self._check_not_split(number, userid, line)
         clear = tokens[:1] == [str(REMOVE)]
         loads = [self._segment(number, token) for token in tokens[clear:]]
         if not loads:
@@ -121,7 +121,7 @@ class _RowReader:
         if not userid or not userid.isprintable() or re.search(r"\s", userid):
             raise BadFileError("the user id is missing or has blanks", number)
 
-    def _check_efficient(self, number: int, userid: str, line: str) -> None:
+    def _check_not_split(self, number: int, userid: str, line: str) -> None:
         key = userid.lower() if self._own_ids else userid
         before = self._lengths.get(key)
         if before is not None and before + len(line) - len(userid) < LINE_LIMIT:

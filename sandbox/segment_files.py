@@ -1,8 +1,8 @@
 """A platform that takes files, each for one segment (001_6c0121e2456e8832.txt).
 
-They are named `Mapp_dmp_<segmentId>_<year>_<month>_<day>_<hour>_<minute>.tsv.gz`. One column, the user id, adds;
-a platform that knows removal reads a second one, `add` or `remove`. All lines of a file have the same columns. A
-file of the same name again is taken again. They come by SFTP, or into a store as S3's (`objects`).
+Files are named `Mapp_dmp_<segmentId>_<year>_<month>_<day>_<hour>_<minute>.tsv.gz`. One column, the user id,
+adds. A platform that knows removal reads a second column, `add` or `remove`. All lines of a file have the same columns.
+A file with the same name is processed again. Files arrive by SFTP or in a store like S3 (`object_store`).
 """
 
 import posixpath
@@ -66,9 +66,9 @@ class SegmentFiles(FileParty[SegmentFileAccount]):
         return signer(request)
 
     def prepare(self, account: SegmentFileAccount, request: SandboxRequest) -> Action:
-        return prepare_object(account.folder, partial(self._arrival, account), request)
+        return prepare_object(account.folder, partial(self._prepare_file, account), request)
 
-    def _arrival(self, account: SegmentFileAccount, path: str, content: bytes) -> Action:
+    def _prepare_file(self, account: SegmentFileAccount, path: str, content: bytes) -> Action:
         return self.take(account, path, content) if is_finished(path) else Action.without_users(lambda: ACCEPTED)
 
     def take(self, account: SegmentFileAccount, path: str, content: bytes) -> Action:
@@ -76,7 +76,7 @@ class SegmentFiles(FileParty[SegmentFileAccount]):
         try:
             segment, changes = read_table(name, content)
         except BadFileError as error:
-            return Action.without_users(partial(_refuse, account, name, error))
+            return Action.without_users(partial(_log_refused, account, name, error))
 
         def apply() -> SandboxResponse:
             account.apply(segment, changes)
@@ -86,13 +86,13 @@ class SegmentFiles(FileParty[SegmentFileAccount]):
         return Action(lambda other: any(userid == other for _, userid in changes), apply)
 
 
-def _refuse(account: SegmentFileAccount, name: str, broken: BadFileError) -> SandboxResponse:
+def _log_refused(account: SegmentFileAccount, name: str, broken: BadFileError) -> SandboxResponse:
     account.note(name, 0, broken)
     return SandboxResponse(400)
 
 
 def read_table(name: str, content: bytes) -> tuple[int, list[Mutation]]:
-    """The segment, and its changes in order; `BadFileError` where a rule is broken. `name` is without folders."""
+    """Return the segment and its changes in order. `name` has no folder. Raises `BadFileError` if a rule is broken."""
     found = NAME.fullmatch(name)
     if found is None:
         raise BadFileError("the name is not Mapp_dmp_<segmentId>_<year>_<month>_<day>_<hour>_<minute>.tsv.gz")

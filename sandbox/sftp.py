@@ -193,7 +193,7 @@ class _FolderInterface(paramiko.SFTPServerInterface):
         return SFTP_NO_SUCH_FILE if gone is None else SFTP_OK
 
     def rename(self, oldpath: str, newpath: str) -> int:
-        """As the protocol has it: a name that is taken is refused."""
+        """Rename as the protocol does: an existing name is refused."""
         with self.folder.lock:
             taken = _absolute(newpath) in self.folder.files
         return SFTP_FAILURE if taken else self.posix_rename(oldpath, newpath)

@@ -1,7 +1,7 @@
 """A platform that signs its syncs: `/signed-sync/<account>?out=<url>`.
 
-As the cookie domain, but it adds `ts` and `sig` to `out` once its id is filled in, under the secret it shares
-with the hub: `<account>-secret`. Strict: a token in `out`, or a signature already there, is an error.
+Like the cookie domain, but it adds `ts` and `sig` to `out` after its id is filled in. The shared secret is
+`<account>-secret`. A token or a signature that is already in `out` is an error.
 """
 
 import hmac
@@ -40,7 +40,7 @@ class SigningDomain(CookieDomain):
 
 
 def canonical(path: str, parameters: list[tuple[str, str]]) -> str:
-    """What is signed: version, method, path, and every parameter by RFC 3986, sorted by bytes."""
+    """Return the text that is signed: version, method, path, and every parameter by RFC 3986, sorted by bytes."""
     encoded = sorted(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters)
     return f"v1\nGET\n{path}\n{'&'.join(encoded)}"
 

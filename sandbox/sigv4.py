@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 in the `Authorization` header, computed anew from the request and compared."""
+"""Checking AWS Signature Version 4 in the `Authorization` header of a request."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ UNSIGNED = {"UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
 
 
 class S3RejectedError(RejectedError):
-    """An error in the store's shape: XML with a code."""
+    """An error in the form of the store: XML with a code."""
 
     def __init__(self, status: int, code: str, reason: str) -> None:
         super().__init__(status, reason)
@@ -31,7 +31,7 @@ class S3RejectedError(RejectedError):
 
 
 def signer(request: SandboxRequest) -> str:
-    """The access key, which is the account's name; `S3RejectedError` (403) unless the request bears its signature."""
+    """Return the access key, which is the account's name. Raises `S3RejectedError` if the signature is wrong."""
     found = AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if found is None:
         raise S3RejectedError(403, "AccessDenied", "no signature of version 4")

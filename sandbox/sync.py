@@ -1,8 +1,8 @@
 """A platform's cookie domain (001_6c0121e2456e8832.txt): `/sync?out=<url>`, or `/sync/<account>?out=<url>`.
 
-It sets a cookie of its own, puts that id in place of the macro and redirects to `out`. The document writes
-`out` without percent-encoding, so that it swallows the rest of the query: both ways are read. `as=<id>`
-stands for the cookie, for callers that have none. Consent signals are let through.
+It sets its own cookie, replaces the macro by that id and redirects to `out`. The document writes `out` without
+percent-encoding, so `out` contains the rest of the query; both forms are read. `as=<id>` replaces the cookie, for
+senders without cookies. Consent signals are allowed.
 """
 
 import re
@@ -39,7 +39,7 @@ class CookieAccount(PartyAccount):
 
 
 class CookieDomain(ThirdParty[CookieAccount]):
-    """The cookie is `sbxid`, and `sbxid-<account>` under `/sync/<account>`: no account sees another's id."""
+    """The cookie is `sbxid`, or `sbxid-<account>` under `/sync/<account>`. No account sees the id of another one."""
 
     name = "sync"
 
@@ -72,12 +72,12 @@ class CookieDomain(ThirdParty[CookieAccount]):
         return Action(lambda other: other == userid, apply)
 
     def complete(self, out: str, account: str) -> bytes:
-        """What is still missing from `out`, once the user id is filled in."""
+        """Return the final address. `out` already contains the user id."""
         return escaped(out)
 
 
 def _asked(query: str) -> tuple[str, str | None]:
-    """(out, forced id). An `out` with a bare `?` in it was not encoded and takes all that follows."""
+    """Return (out, forced id). An `out` with a bare `?` was not encoded and contains all that follows."""
     raw = RAW_OUT.search(query)
     if raw is None:
         return _encoded(parameters(query))
@@ -95,7 +95,7 @@ def _encoded(given: dict[str, str]) -> tuple[str, str | None]:
 
 
 def filled(out: str, macro: re.Pattern[str], userid: str) -> str:
-    """`out` with the user id in place of the macro. `RejectedError` where it is no address, or lacks the macro."""
+    """Return `out` with the user id in place of the macro. Raises `RejectedError` if there is no address or macro."""
     parts = urlsplit(out)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise RejectedError(400, "out is not an http address")
@@ -106,7 +106,7 @@ def filled(out: str, macro: re.Pattern[str], userid: str) -> str:
 
 
 def escaped(address: str) -> bytes:
-    """As it may stand in a header."""
+    """Return the address in a form that a header may contain."""
     return quote(address, safe=URL_CHARACTERS).encode("ascii")
 
 

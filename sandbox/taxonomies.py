@@ -1,7 +1,7 @@
 """MediaMath's taxonomies: which segments buyers see.
 
-`POST /dmp/v2.0/audience_segments` makes one (201), `POST …/{id}` replaces it whole (202), `GET` tells it. Where the
-public description is silent: basic authentication as of the files, and a segment for sale needs a code.
+`POST /dmp/v2.0/audience_segments` creates one (201), `POST …/{id}` replaces it as a whole (202), `GET` reads it. Where
+the public description says nothing: basic authentication as for files, and a segment for sale needs a code.
 """
 
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ Ids = list[Annotated[int, msgspec.Meta(ge=1)]]
 
 
 class TaxonomyPermissions(msgspec.Struct, forbid_unknown_fields=True):
-    """All empty: the taxonomy is global."""
+    """If all are empty, the taxonomy is global."""
 
     advertisers: Ids = []
     agencies: Ids = []
@@ -44,7 +44,7 @@ class TaxonomyDocument(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Taxonomies:
-    """`held`: the document of each, by its id."""
+    """All taxonomies of an account. `held` has the document of each by its id."""
 
     def __init__(self) -> None:
         self.held: dict[str, dict[str, Any]] = {}
@@ -69,7 +69,7 @@ class Taxonomies:
 
 
 def read_taxonomy(body: bytes) -> dict[str, Any]:
-    """The taxonomy as a document; `RejectedError` (400) where it breaks a rule."""
+    """Return the taxonomy as a document. Raises `RejectedError` (400) if it breaks a rule."""
     try:
         found = msgspec.json.decode(body, type=TaxonomyDocument)
     except msgspec.DecodeError as error:

@@ -71,7 +71,7 @@ class HeldAudience:
 
 @dataclass(slots=True)
 class WebhookAccount(PartyAccount):
-    """`audiences` by the ids that it gave them; `own` is the sender's."""
+    """`audiences` by the ids that the receiver has given them. `own` is the id of the sender."""
 
     audiences: dict[str, HeldAudience] = field(default_factory=dict)
     ids: "count[int]" = field(default_factory=lambda: count(FIRST_ID))
