@@ -1,8 +1,8 @@
 """A receiver of Mapp's webhook: `/mapp-webhook`, or `/mapp-webhook/<account>`.
 
-`X-HMAC` is the hex HMAC-SHA1 of the body as it came, under `<account>-secret` (`default-secret` without an
-account). Where the protocol is silent: the same `HeldAudience` created again keeps its id; a platform is a number
-or a text; of a message that names one unknown audience nothing is applied.
+`X-HMAC` is the hex HMAC-SHA1 of the raw body, under `<account>-secret` (`default-secret` without an
+account). Where the protocol says nothing: an audience that is created again keeps its id; a platform is a number or
+a text; a message that names an unknown audience is not applied at all.
 """
 
 import hmac
