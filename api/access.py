@@ -30,7 +30,7 @@ class Machine:
 
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Machine, ApiKey] | None:
-        """The holder and the key; None where no `Authorization` is sent. An unknown or revoked key is refused."""
+        """Return the holder and the key; None where no `Authorization` is sent. Refuses an unknown or revoked key."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             return None
@@ -73,12 +73,12 @@ def holder(text: str) -> ApiKey | None:
 
 
 def name_of(request: Request) -> str:
-    """What the record of a change calls the caller."""
+    """Return what the record of a change calls the caller."""
     return f"API key “{request.auth.name}”" if isinstance(request.auth, ApiKey) else ""
 
 
 def customer_of(request: Request) -> int | None:
-    """The only customer whose data the caller may see; None: every customer's."""
+    """Return the only customer whose data the caller may see; None: the data of every customer."""
     return request.auth.customer_id if isinstance(request.auth, ApiKey) else None
 
 
@@ -89,12 +89,15 @@ def owned(request: Request, rows: QuerySet[Row], customer_path: str = "customer_
 
 
 def caller(request: Request) -> str:
-    """The name of the key."""
+    """Return the name of the key."""
     return request.auth.name if isinstance(request.auth, ApiKey) else ""
 
 
 def customer_named(request: Request) -> int:
-    """The customer that the query names, or the caller's own. Another's is not there."""
+    """Return the customer that the query names, or the caller's own.
+
+    Raises NotFound for another customer than the caller's, ValidationError where none is named.
+    """
     own, text = customer_of(request), request.query_params.get("customer")
     if text is None and own is not None:
         return own

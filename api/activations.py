@@ -1,4 +1,4 @@
-"""`activations/`: audiences sent to platforms."""
+"""`activations/`: audiences that are sent to platforms."""
 
 from collections.abc import Callable
 from typing import Any
@@ -96,14 +96,14 @@ class ActivationViewSet(Created[Activation], Readable[Activation]):
     @action(detail=True, methods=["post"])
     @once
     def pause(self, request: Request, pk: str) -> Response:
-        """Send nothing more until it is resumed; what changes meanwhile is remembered."""
+        """Send nothing more until the activation is resumed. Changes are kept meanwhile."""
         return self._do(services.pause)
 
     @extend_schema(request=None, responses=ActivationSerializer)
     @action(detail=True, methods=["post"])
     @once
     def resume(self, request: Request, pk: str) -> Response:
-        """Go on, with today's members."""
+        """Go on sending, with today's members."""
         return self._do(services.resume)
 
     @extend_schema(request=None, responses=ActivationSerializer)
@@ -116,14 +116,17 @@ class ActivationViewSet(Created[Activation], Readable[Activation]):
     @extend_schema(request=None, responses=OpenApiTypes.ANY)
     @action(detail=True, methods=["post"])
     def preview(self, request: Request, pk: str) -> Response:
-        """The exact requests that the next batch would send, without secrets; nothing is sent."""
+        """Show the exact requests that the next batch would send, without secrets. Sends nothing."""
         with refusals():
             return Response(services.preview(self.get_object()))
 
     @extend_schema(request=TrialSerializer, responses=OpenApiTypes.ANY)
     @action(detail=True, methods=["post"])
     def test(self, request: Request, pk: str) -> Response:
-        """Send one id now and see what the platform says: as it is wanted today, or a stranger's in and out again."""
+        """Send one id now and show the platform's answer.
+
+        A known id is sent as it is wanted today; an unknown one is added and removed again.
+        """
         asked = read_body(TrialSerializer, request)
         with refusals():
             return Response(services.test(self.get_object(), asked["platform_user_id"]))
@@ -131,7 +134,7 @@ class ActivationViewSet(Created[Activation], Readable[Activation]):
     @extend_schema(request=ReconcileSerializer, responses=SegmentDifferenceSerializer)
     @action(detail=True, methods=["post"])
     def reconcile(self, request: Request, pk: str) -> Response:
-        """Read the segment back and compare it with what was confirmed; `repair` sends what puts it right."""
+        """Read the segment back and compare it with what the platform confirmed. `repair` sends the difference."""
         asked = read_body(ReconcileSerializer, request)
         activation = self.get_object()
         with refusals():
@@ -144,7 +147,7 @@ class ActivationViewSet(Created[Activation], Readable[Activation]):
     @extend_schema(responses={202: ActivationSerializer})
     @once
     def destroy(self, request: Request, pk: str) -> Response:
-        """End it: the platform is told to remove every member; it is gone when nothing is left to tell."""
+        """End the activation: every member is removed from the platform. It is deleted once all removals were sent."""
         answer = self._do(services.deactivate)
         answer.status_code = status.HTTP_202_ACCEPTED
         return answer

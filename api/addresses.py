@@ -40,7 +40,7 @@ router.register("erasures", ErasureViewSet)
 
 
 class NowhereView(APIView):
-    """An address that is none answers in the API's shape too."""
+    """Refuses an address that does not exist, in the API's shape of errors."""
 
     permission_classes = []
     schema = None

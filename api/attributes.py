@@ -1,4 +1,4 @@
-"""`attributes/`: what the data holds, and what of it audiences may use (the External Attributes service)."""
+"""`attributes/`: what the data holds, and which of it audiences may use (the External Attributes service)."""
 
 from datetime import datetime
 from typing import Any
@@ -96,7 +96,7 @@ def _text(moment: datetime) -> str:
 
 
 class SummarySerializer(serializers.Serializer[attribute_catalogue.Summary]):
-    """What of a customer's data is catalogued. `left_out`: about how many more paths there were than `most`."""
+    """How much of a customer's data is catalogued. `left_out`: about how many paths there were beyond `most`."""
 
     events = serializers.IntegerField()
     catalogued = serializers.IntegerField()
@@ -128,5 +128,5 @@ class AttributeViewSet(Created[Attribute], Readable[Attribute], Changed[Attribut
     )
     @action(detail=False, pagination_class=None, filterset_fields=None)
     def summary(self, request: Request) -> Response:
-        """How many paths the customer's data has, and how many of them found no room in the catalogue."""
+        """Count the paths of the customer's data, and those that found no room in the catalogue."""
         return Response(SummarySerializer(attribute_catalogue.summary(customer_named(request))).data)

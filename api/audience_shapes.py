@@ -1,4 +1,4 @@
-"""What the calls of `audiences/` beside its rows take and answer."""
+"""Bodies and answers of the calls of `audiences/` that do not concern its rows."""
 
 from typing import Any
 

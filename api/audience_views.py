@@ -1,4 +1,4 @@
-"""What can be asked of audiences beside their rows."""
+"""Calls of `audiences/` beside its rows: members, versions, estimates, explanations, size history, overlap."""
 
 from typing import Any
 from uuid import UUID
@@ -49,7 +49,7 @@ class AudienceViews(Resource[Audience]):
     @extend_schema(responses=MemberSerializer(many=True), filters=False)
     @action(detail=True)
     def members(self, request: Request, pk: str) -> Response:
-        """Who is in it now, and since when."""
+        """List the present members, and since when each is one."""
         audience = self.get_object()
         self.ordering: tuple[str, ...] = ("bucket", "user_id")
         rows: Any = Membership.objects.filter(audience_id=audience.pk, member=True)
@@ -58,7 +58,7 @@ class AudienceViews(Resource[Audience]):
     @extend_schema(responses=VersionSerializer(many=True), filters=False)
     @action(detail=True)
     def versions(self, request: Request, pk: str) -> Response:
-        """Every change, who made it, and what the audience was from then on; the newest first."""
+        """List every change, who made it, and the audience as it was from then on; the newest first."""
         audience = self.get_object()
         self.ordering = ("-version",)
         rows: Any = AudienceVersion.objects.filter(audience=audience)
@@ -68,7 +68,7 @@ class AudienceViews(Resource[Audience]):
     @action(detail=True, methods=["post"], url_path="go-back")
     @once
     def go_back(self, request: Request, pk: str) -> Response:
-        """Take the rule and the ttl of an earlier version again; answers the version that this makes."""
+        """Take the rule and the ttl of an earlier version again. Returns the new version that this makes."""
         audience = self.get_object()
         version = read_body(VersionBody, request)["version"]
         try:
@@ -81,7 +81,7 @@ class AudienceViews(Resource[Audience]):
     @extend_schema(request=EstimateBody, responses=EstimateSerializer)
     @action(detail=False, methods=["post"])
     def estimate(self, request: Request) -> Response:
-        """How many people a rule describes, before there is an audience."""
+        """Estimate how many people a rule describes, before there is an audience."""
         body = read_body(EstimateBody, request, self.get_serializer_context())
         rule = _parsed(body["customer"].pk, body["rule"])
         found = estimate_rule(body["customer"].pk, rule)
@@ -91,7 +91,7 @@ class AudienceViews(Resource[Audience]):
     @extend_schema(request=RuleBody, responses=DifferenceSerializer)
     @action(detail=True, methods=["post"])
     def difference(self, request: Request, pk: str) -> Response:
-        """How many would enter and leave if the audience had this rule; nothing is saved."""
+        """Estimate how many would enter and leave if the audience had this rule. Saves nothing."""
         audience = self.get_object()
         rule = _parsed(audience.customer_id, read_body(RuleBody, request)["rule"])
         with refusals():
@@ -106,7 +106,7 @@ class AudienceViews(Resource[Audience]):
     )
     @action(detail=True, pagination_class=None)
     def explain(self, request: Request, pk: str) -> Response:
-        """Why a user is in it or not: every part of the rule with what was found."""
+        """Explain why a user is a member or not: every part of the rule with what was found."""
         audience = self.get_object()
         user = _user(parameters_of(request, "user_id").get("user_id", ""))
         with refusals(), plain_cursor() as cursor:
@@ -125,7 +125,7 @@ class AudienceViews(Resource[Audience]):
     )
     @action(detail=True, pagination_class=None)
     def history(self, request: Request, pk: str) -> Response:
-        """Its size, and how many entered and left, hour by hour or day by day; the oldest first."""
+        """List the size, and how many entered and left, hour by hour or day by day; the oldest first."""
         audience = self.get_object()
         given = parameters_of(request, "step", "last")
         step = given.get("step", "hour")
@@ -141,7 +141,7 @@ class AudienceViews(Resource[Audience]):
     )
     @action(detail=False, pagination_class=None)
     def overlap(self, request: Request) -> Response:
-        """How many users audiences share, two by two and all together."""
+        """Count the users that audiences share, two by two and all together."""
         ids = _ids(parameters_of(request, "ids").get("ids", ""))
         rows = {row.pk: row for row in self.get_queryset().filter(pk__in=ids)}
         missing = [key for key in ids if key not in rows]

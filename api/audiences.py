@@ -1,4 +1,4 @@
-"""`audiences/`: who belongs."""
+"""`audiences/`: the rows, and what changes them."""
 
 from typing import Any
 
@@ -139,7 +139,7 @@ class AudienceViewSet(
         return {**super().get_serializer_context(), **getattr(self, "listed", {})}
 
     def perform_destroy(self, instance: Audience) -> None:
-        """Forgotten at once where it is sent nowhere; else when every platform was told."""
+        """Delete the audience: at once where it is sent nowhere, else when every platform has removed its members."""
         with in_use():
             services.begin_deletion(instance, by=name_of(self.request))
             if not instance.activations.exists():

@@ -1,4 +1,4 @@
-"""`bad-rows/`: what was accepted and cannot be used, and why."""
+"""`bad-rows/`: data that was accepted and cannot be used, and why."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ class BadRowFilter(django_filters.FilterSet):
 
 @extend_schema_serializer(component_name="Replay")
 class BadRowReplaySerializer(StrictBody):
-    """Some rows, by `ids`; or all of a `customer`, as far as the other fields choose them."""
+    """Some rows, by `ids`; or all rows of a `customer` that fit the other fields."""
 
     ids = serializers.ListField(
         child=serializers.RegexField(bad_rows.NAME.pattern + "$"),
@@ -86,7 +86,7 @@ class BadRowViewSet(Listed[BadRow]):
     @action(detail=False, methods=["post"])
     @once
     def replay(self, request: Request) -> Response:
-        """Put rows back into the inbox, to be tried again: those named, or up to 10,000 that fit."""
+        """Put rows back into the inbox, to be tried again: the named ones, or up to 10,000 that fit."""
         chosen = read_body(BadRowReplaySerializer, request)
         if "ids" in chosen:
             pks = [bad_rows.key_of(text) for text in chosen["ids"]]
@@ -97,7 +97,7 @@ class BadRowViewSet(Listed[BadRow]):
 
 
 def _seen(request: Request, pks: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Those of the rows that the caller may see."""
+    """Return those of the rows that the caller may see."""
     customer = customer_of(request)
     if customer is None:
         return pks

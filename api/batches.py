@@ -21,7 +21,7 @@ class FileSerializer(serializers.ModelSerializer[UploadedFile]):
 
 
 class BatchListSerializer(serializers.ListSerializer[Any]):
-    """The files of a page are looked up at once."""
+    """Looks up the files of a whole page in one query."""
 
     def to_representation(self, data: Any) -> list[Any]:
         rows = list(data)

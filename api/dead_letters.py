@@ -1,4 +1,4 @@
-"""`dead-letters/`: what a platform finally refused, and why."""
+"""`dead-letters/`: changes that a platform finally refused, and why."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ class DeadLetterFilter(django_filters.FilterSet):
 
 @extend_schema_serializer(component_name="Replay")
 class DeadLetterReplaySerializer(StrictBody):
-    """Either some, or all of an activation."""
+    """Either some letters, or all of an activation."""
 
     ids = serializers.ListField(
         child=serializers.CharField(max_length=2_000),
@@ -84,7 +84,7 @@ class DeadLetterViewSet(Listed[DeadLetter]):
     @action(detail=False, methods=["post"])
     @once
     def replay(self, request: Request) -> Response:
-        """Send what is wanted of them today."""
+        """Send the ids of these letters again, as they are wanted today."""
         asked = read_body(DeadLetterReplaySerializer, request, self.get_serializer_context())
         letters = self.get_queryset()
         if "ids" in asked:

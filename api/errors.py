@@ -1,4 +1,4 @@
-"""Refusals, in the API's one shape."""
+"""Refusals of the API, and how errors of the domain become one."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ class KeyReusedError(APIException):
 
 @contextmanager
 def in_use() -> Iterator[None]:
-    """What stands in the way becomes a 409."""
+    """Turn the error that something still uses the audience into a 409."""
     try:
         yield
     except AudienceInUseError as error:
@@ -35,7 +35,7 @@ def in_use() -> Iterator[None]:
 
 @contextmanager
 def refusals(prefix: str = "") -> Iterator[None]:
-    """Domain errors become a 400 whose `attr` names the place below `prefix`."""
+    """Turn domain errors into a 400 whose `attr` names the place below `prefix`."""
     try:
         yield
     except RuleError as error:

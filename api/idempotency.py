@@ -31,7 +31,7 @@ Write = TypeVar("Write", bound=Callable[..., Response])
 
 
 def once(write: Write) -> Write:
-    """One transaction around a write; with an Idempotency-Key, done once and answered alike ever after.
+    """Make a write one transaction. With an Idempotency-Key it is done once, and a repeat gets the same answer.
 
     Fields that the view names in `shown_once` are not kept: a repeat shows them as null.
     """
@@ -52,12 +52,12 @@ def once(write: Write) -> Write:
 
 
 def forget(before: datetime) -> int:
-    """Drop the answers kept since earlier than `before`; how many."""
+    """Delete the answers that are kept since earlier than `before`. Returns how many."""
     return IdempotentAnswer.objects.filter(created_at__lt=before).delete()[0]
 
 
 def forget_answers_with(customer: int, texts: Sequence[str]) -> int:
-    """Drop the answers that hold one of the texts; how many."""
+    """Delete the answers that hold one of the texts. Returns how many."""
     rows = IdempotentAnswer.objects.annotate(text=Cast("body", TextField()))
     return rows.filter(reduce(or_, [Q(text__contains=text) for text in texts], Q(pk=None))).delete()[0]
 
@@ -78,7 +78,7 @@ def _claim(request: Request) -> IdempotentAnswer | None:
 
 
 def _fingerprint(request: Request) -> str:
-    """Keyed, because a body may hold a short secret that a plain digest would betray."""
+    """The digest has a key, because a body may hold a short secret that a plain digest would betray."""
     said = json.dumps([request.method, request.get_full_path(), request.data], sort_keys=True)
     return salted_hmac("dmphub.idempotency", said, algorithm="sha256").hexdigest()
 

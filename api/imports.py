@@ -1,4 +1,4 @@
-"""`imports/`: files of profiles, on their way in."""
+"""`imports/`: files of profiles. They are uploaded as a request's body and kept until they are imported."""
 
 from collections.abc import Callable, Iterator
 
@@ -69,7 +69,7 @@ class ImportViewSet(Readable[Import]):
         responses={201: ImportSerializer},
     )
     def create(self, request: Request) -> Response:
-        """Upload a file, as the body. It is imported once it is here; its progress is to be read at `{id}/`."""
+        """Upload a file, as the body. It is imported once it has arrived; `{id}/` shows the progress."""
         pixels = owned(request, Pixel.objects.all())
         row = _upload(request, {str(pixel.pk): pixel for pixel in pixels})
         return Response(self.get_serializer(row).data, status.HTTP_201_CREATED)
@@ -78,20 +78,20 @@ class ImportViewSet(Readable[Import]):
     @action(detail=True, methods=["post"])
     @once
     def start(self, request: Request, pk: str) -> Response:
-        """Import in earnest what a dry run has looked at."""
+        """Import a file that a dry run has looked at."""
         return self._do(services.start)
 
     @extend_schema(request=None, responses=ImportSerializer)
     @action(detail=True, methods=["post"])
     @once
     def cancel(self, request: Request, pk: str) -> Response:
-        """Read no further. What is in the inbox stays."""
+        """Stop reading the file. Rows that are in the inbox stay."""
         return self._do(services.cancel)
 
     @extend_schema(responses={(200, NDJSON): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=[])
     def errors(self, request: Request, pk: str) -> HttpResponseBase:
-        """What is wrong with which rows: NDJSON, `{"row", "message"}` a line. Kept for 30 days after the end."""
+        """Download what is wrong with which rows: NDJSON, `{"row", "message"}` a line. Kept for 30 days."""
         row = self.get_object()
         file, name = files.open_errors(row), files.errors_name(row)
         return FileResponse(file, as_attachment=True, filename=name, content_type=NDJSON)
@@ -106,7 +106,7 @@ class ImportViewSet(Readable[Import]):
 
 
 def _upload(request: Request, pixels: dict[str, Pixel]) -> Import:
-    """The import of the body. `pixels`: those the caller may use, by id."""
+    """Keep the body and return its import. `pixels`: those that the caller may use, by id."""
     pixel, name, format_, dry_run = _asked(request, pixels)
     try:
         with a_place(), draft_of(_chunks(reader(request))) as draft:
@@ -123,7 +123,7 @@ def _chunks(read: Read) -> Iterator[bytes]:
 
 
 def _asked(request: Request, pixels: dict[str, Pixel]) -> tuple[Pixel, str, str, bool]:
-    """Pixel, name and format of the file, and whether it is a dry run. All faults are told at once."""
+    """Return pixel, name and format of the file, and whether it is a dry run. Refuses all faults together."""
     asked = request.query_params
     faults = unknown_parameters(request, PARAMETERS)
     pixel = pixels.get(asked.get("pixel", ""))

@@ -1,4 +1,4 @@
-"""What `audiences/` says of lookalikes: their fields, and the model behind one."""
+"""The part of `audiences/` that concerns lookalikes: their fields, and the model behind one."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ class LookalikeFields(serializers.Serializer[Audience]):
 
 
 def check_kind(attrs: dict[str, Any]) -> None:
-    """A new audience has a rule, or else a seed and a reach."""
+    """Refuse a new audience that has neither a rule, nor a seed and a reach; or parts of both."""
     lookalike = attrs.get("kind") == Audience.Kind.LOOKALIKE
     needed, none = (OF_LOOKALIKES, OF_RULES) if lookalike else (("rule",), (*OF_LOOKALIKES, "retrain_days"))
     kind = "lookalike" if lookalike else "custom audience"
@@ -66,7 +66,7 @@ def create(attrs: dict[str, Any], *, by: str) -> Audience:
 
 
 def change(audience: Audience, attrs: dict[str, Any]) -> None:
-    """Of a lookalike its reach and its schedule; a custom audience has none to change, nor a lookalike a rule."""
+    """Change the reach and the schedule of a lookalike. Refuses fields that the audience's kind does not have."""
     lookalike = audience.kind == Audience.Kind.LOOKALIKE
     for name in OF_RULES if lookalike else NAMES:
         if name in attrs and attrs[name] != getattr(audience, name):
@@ -90,7 +90,7 @@ class LookalikeInfluenceSerializer(serializers.Serializer[Any]):
 
 
 class LookalikeVersionSerializer(serializers.Serializer[LookalikeModel]):
-    """A model that was made, or refused: then `refusal` says why."""
+    """A model that was made, or was refused: then `refusal` says why."""
 
     number = serializers.IntegerField()
     made_at = serializers.DateTimeField()
@@ -149,18 +149,18 @@ class LookalikeTrainSerializer(StrictBody):
 
 
 class LookalikeViews(GenericViewSet[Audience]):
-    """Beside what every audience has."""
+    """Calls beside those that every audience has."""
 
     @extend_schema(responses=LookalikeStorySerializer, filters=False)
     @action(detail=True, pagination_class=None, filterset_fields=None)
     def model(self, request: Request, pk: str) -> Response:
-        """A lookalike's model: how well it tells people apart, by what, whom it reached, and what is under way."""
+        """Show a lookalike's model: how well it separates people, by what, whom it reached, and what is under way."""
         return Response(LookalikeStorySerializer(story_of(self._lookalike())).data)
 
     @extend_schema(request=LookalikeTrainSerializer, responses={202: LookalikeStorySerializer}, filters=False)
     @action(detail=True, methods=["post"], pagination_class=None, filterset_fields=None)
     def train(self, request: Request, pk: str) -> Response:
-        """Learn anew from the seed as it is now."""
+        """Train a new model from the seed as it is now."""
         audience = self._lookalike()
         given = read_body(LookalikeTrainSerializer, request)
         with refusals():

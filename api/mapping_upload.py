@@ -1,4 +1,4 @@
-"""`mappings/upload/`: a match table, taken in as it arrives and answered line by line."""
+"""`mappings/upload/`: a match table, read as it arrives; the answer has a line for each line of it."""
 
 import json
 from collections.abc import Iterator
@@ -35,9 +35,9 @@ class LineCounts:
 
 @dataclass(slots=True)
 class MappingUpload:
-    """One table under way; empty lines are passed over, but counted as lines.
+    """One match table under way. Empty lines are skipped, but counted as lines.
 
-    `all_lines`: the answer tells of every line, not only of bad ones.
+    `all_lines`: the answer has a line for every line, not only for bad ones.
 
     The answer is kept back until the body has been read: a sender that does not read while it sends, as most
     do not, would otherwise wait for us while we wait for it.
@@ -51,7 +51,7 @@ class MappingUpload:
     _rows: list[InboxCommand] = field(default_factory=list)
 
     def take(self, lines: Iterator[bytes | None]) -> None:
-        """Every line; committed batch by batch. What was committed stays, whatever follows."""
+        """Read every line, and commit batch by batch. What was committed stays, whatever follows."""
         try:
             for raw in lines:
                 self._take_line(raw)
@@ -92,7 +92,7 @@ class MappingUpload:
 
 
 def upload(request: Request) -> FileResponse:
-    """Take the table in; the answer has a line for each bad line, and the counts as its last."""
+    """Read the table in. The answer has a line for each bad line, and the counts as its last line."""
     all_lines = _wants_all(request)
     protections = {customer.m: Protection.of_customer(customer) for customer in Customer.objects.all()}
     table = MatchLines(_platforms(request), protections, RequestLimits())

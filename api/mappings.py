@@ -1,4 +1,4 @@
-"""`mappings/`: the match table, by platform or by user."""
+"""`mappings/`: the match table, listed by platform or by user."""
 
 from typing import Any
 
@@ -92,7 +92,7 @@ class MappingViewSet(Listed[UserMapping]):
         return upload(request)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Name a `platform` or a `user_id`."""
+        """List matches. Name a `platform` or a `user_id`."""
         if not {"platform", "user_id"} & request.query_params.keys():
             message = ErrorDetail("Name a platform or a user_id.", "required")
             raise ValidationError({"platform": message})

@@ -1,4 +1,4 @@
-"""Answers to writes that may be repeated."""
+"""Answers that are kept so that a write may be repeated."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from core.models import ApiKey
 
 
 class IdempotentAnswer(models.Model):
-    """The answer to a write that carried an Idempotency-Key, so that a repeat gets the same one."""
+    """The answer to a write that carried an Idempotency-Key. A repeat gets the same answer."""
 
     key = models.CharField(max_length=255)
     api_key = models.ForeignKey(ApiKey, models.CASCADE)

@@ -1,4 +1,4 @@
-"""`pipeline/`: what is still under way; all zero means quiet."""
+"""`pipeline/`: how much work is under way. All numbers are zero when there is none."""
 
 from typing import Any
 

@@ -80,7 +80,7 @@ class PixelSerializer(StrictSerializer[Pixel]):
 
 
 def integrate(pixel: Pixel, platforms: list[Platform]) -> None:
-    """Make `platforms` the pixel's, the first with the highest priority."""
+    """Make these the pixel's platforms, the first with the highest priority."""
     wanted = {platform.pk: len(platforms) - place for place, platform in enumerate(platforms)}
     pixel.pixelintegration_set.exclude(platform__in=wanted).delete()
     for pk, priority in wanted.items():
@@ -103,5 +103,5 @@ class PixelViewSet(Created[Pixel], Readable[Pixel], Changed[Pixel], Destroyed[Pi
     @extend_schema(responses={(200, "text/html"): OpenApiTypes.STR})
     @action(detail=True, renderer_classes=[TagRenderer, JSONRenderer])
     def tag(self, request: Request, pk: str) -> Response:
-        """The HTML to paste into pages."""
+        """Return the HTML to paste into pages."""
         return Response(self.get_object().tag, content_type="text/html; charset=utf-8")

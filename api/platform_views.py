@@ -61,7 +61,7 @@ class LinkViewSet(Resource[Platform]):
         responses=OpenApiResponse(inline_serializer("Link", {"url": serializers.CharField()})),
     )
     def create(self, request: Request, pk: str) -> Response:
-        """A signed link, to which the mailing appends `?u=` and the contact's id on the platform."""
+        """Return a signed link, to which the mailing appends `?u=` and the contact's id on the platform."""
         platform = self.get_object()
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -93,7 +93,7 @@ class PublishViewSet(Resource[Platform]):
 
     @extend_schema(request=PublishSerializer, responses=OpenApiResponse(PUBLISHED))
     def create(self, request: Request, pk: str) -> Response:
-        """Publish the platform's segments, as they are named and numbered now."""
+        """Publish the platform's segments, with the names and numbers that they have now."""
         platform = self.get_object()
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -110,7 +110,7 @@ class PublishViewSet(Resource[Platform]):
 
 
 class MatchRateView(APIView):
-    """The customer's known users, how many of them have a match on the platform, and how that came about."""
+    """The customer's known users, how many of them have a match on the platform, and both day by day."""
 
     @extend_schema(
         parameters=[

@@ -1,4 +1,4 @@
-"""`platforms/`: third parties, how to speak to them, and how their users are matched."""
+"""`platforms/`: third parties, how the hub speaks to them, and how their users are matched."""
 
 from inspect import cleandoc
 from typing import Any
@@ -143,14 +143,14 @@ class PlatformViewSet(Created[Platform], Readable[Platform], Changed[Platform], 
     @extend_schema(responses=ConnectorSerializer(many=True), filters=False)
     @action(detail=False, pagination_class=None)
     def connectors(self, request: Request) -> Response:
-        """What there is to connect to, and what each needs."""
+        """List what platforms can be connected to, and what each needs."""
         found = [connector for _, connector in sorted(all_connectors().items())]
         return Response([_described(connector) for connector in found])
 
     @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
     @action(detail=True, methods=["post"])
     def check(self, request: Request, pk: str) -> Response:
-        """Test the credentials at the platform, changing nothing."""
+        """Test the credentials at the platform. Changes nothing there."""
         with refusals():
             return Response(services.check(self.get_object()))
 
@@ -161,7 +161,7 @@ class PlatformViewSet(Created[Platform], Readable[Platform], Changed[Platform], 
     @action(detail=True, methods=["post"], url_path="rotate-secret")
     @once
     def rotate_secret(self, request: Request, pk: str) -> Response:
-        """A new sync secret, shown now only; the one before stays valid until the next rotation."""
+        """Make a new sync secret, shown in this answer only. The one before stays valid until the next rotation."""
         platform = self.get_queryset().select_for_update().filter(pk=pk).first() or self.get_object()
         secret = rotate_sync_secret(platform)
         platform.save(update_fields=["sync_secrets"])

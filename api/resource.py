@@ -31,7 +31,7 @@ PAGING = {"cursor", "page_size", "format"}
 
 
 class Resource(GenericViewSet[Row]):
-    """Rows of the caller's customers only: another's are not there.
+    """Shows the rows of the caller's customers only: for others' rows the answer is 404.
 
     `customer_path` leads from a row to its customer's id, as a query lookup.
     """
@@ -86,7 +86,7 @@ class Destroyed(DestroyModelMixin, Resource[Row]):
 
 
 class OwnedField(serializers.PrimaryKeyRelatedField[Any]):
-    """A reference that a caller can make only to what it may see."""
+    """A reference that a caller can make only to rows that it may see."""
 
     def __init__(self, customer_path: str = "customer_id", **options: Any) -> None:
         self.customer_path = customer_path

@@ -1,4 +1,4 @@
-"""What drf-spectacular cannot see by itself."""
+"""The parts of the OpenAPI schema that drf-spectacular cannot see by itself: keys, errors, Idempotency-Key."""
 
 from typing import Any
 
@@ -50,15 +50,15 @@ class ApiKeyScheme(Extension):
 
 class ApiSchema(AutoSchema):
     def get_override_parameters(self) -> Any:
-        """Every write may carry an Idempotency-Key."""
+        """Add the Idempotency-Key, which every write may carry."""
         if self.method in {"GET", "HEAD"}:
             return []
         description = "The same key with the same request gets the same answer, and is done once."
         return [OpenApiParameter(HEADER, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description)]
 
 
-def tell_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Every call refuses in one shape."""
+def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the one shape of errors to every call."""
     result["components"]["schemas"]["Errors"] = ERRORS
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Errors"}}}
     for calls in result["paths"].values():

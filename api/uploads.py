@@ -28,7 +28,7 @@ class BusyError(APIException):
 
 @contextmanager
 def a_place() -> Iterator[None]:
-    """For one upload, of whatever kind. Raises BusyError."""
+    """Take one of the `AT_ONCE` places for uploads of any kind. Raises BusyError where none is free."""
     if not _room.acquire(blocking=False):
         raise BusyError
     try:
@@ -38,7 +38,7 @@ def a_place() -> Iterator[None]:
 
 
 def lines_of(request: Request) -> Iterator[bytes | None]:
-    """The lines of the body, unpacked; None for one that is too long. Nothing else may have read the body.
+    """Return the lines of the body, unpacked; None for a line that is too long. Nothing else may have read the body.
 
     Raises ParseError where the packing is broken, after the lines before it.
     """
@@ -52,7 +52,10 @@ def lines_of(request: Request) -> Iterator[bytes | None]:
 
 
 def reader(request: Request) -> Read:
-    """A server that ends the stream itself is read directly: a chunked body says no length, which Django asks for."""
+    """Return what reads the body.
+
+    A server that ends the stream itself is read directly: a chunked body says no length, which Django asks for.
+    """
     environ: dict[str, Any] = request.META
     if environ.get("wsgi.input_terminated"):
         read: Read = environ["wsgi.input"].read
@@ -78,7 +81,7 @@ def _whole(line: bytes, *, too_long: bool) -> bytes | None:
 
 
 class Unzipped:
-    """What a gzip stream, of one member or several, holds; a little at a time, whatever it was packed from."""
+    """Unpacks a gzip stream, of one member or several, a little at a time, however well it was packed."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -87,7 +90,7 @@ class Unzipped:
         self._begun = False
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end. Raises ParseError where the stream is broken or cut off."""
+        """Return up to `size` bytes, none at the end. Raises ParseError where the stream is broken or cut off."""
         while True:
             packed = self._packed or self._read(CHUNK)
             if not packed:

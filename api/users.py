@@ -130,7 +130,7 @@ class UserView(APIView):
         parameters=[OF_CUSTOMER],
     )
     def get(self, request: Request, user_id: UUID) -> Response:
-        """What is known of a user; the id of a merged profile answers with the survivor."""
+        """Show what is known of a user. The id of a merged profile shows the survivor."""
         found = story(customer_named(request), user_id)
         if found is None:
             raise NotFound("This customer has no such user.")
@@ -143,10 +143,10 @@ class UserView(APIView):
     )
     @once
     def delete(self, request: Request, user_id: UUID) -> Response:
-        """Erase the user and all that was merged into it; platforms are told to remove its ids.
+        """Erase the user and all that was merged into it; platforms have to remove its ids.
 
-        Answers at once with the proof, which `erasures/` goes on showing. Where nobody is known, what is under way
-        is dropped.
+        Returns the proof at once; `erasures/` goes on showing it. Where nobody is known, data that is under way is
+        dropped.
         """
         erasure = erasures.request(customer_named(request), user_id, f"API key {caller(request)}")
         return Response(ErasureSerializer(erasure).data, 202)
@@ -158,7 +158,7 @@ class UserExportView(APIView):
         parameters=[OF_CUSTOMER],
     )
     def get(self, request: Request, user_id: UUID) -> Response:
-        """Everything that the hub holds on a user, table by table."""
+        """Export everything that the hub holds on a user, table by table."""
         found = export(customer_named(request), user_id)
         if found is None:
             raise NotFound("This customer has no such user.")

@@ -1,4 +1,4 @@
-"""What a marketer asks of audiences: live estimates, why a user is in, how the size went, what overlaps."""
+"""Pages about audiences beside their form: estimates, why a user is a member, size, versions, overlap."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ VIEW, CHANGE = "audiences.view_audience", "audiences.change_audience"
 
 @permission_required(VIEW, raise_exception=True)
 def estimate(request: HttpRequest) -> HttpResponse:
-    """A piece of the audience's form: how many the rule that stands there describes, and what saving it would do."""
+    """A part of the audience's form: how many people the typed rule describes, and what saving it would change."""
     return TemplateResponse(request, "console/estimate.html", _estimated(request.POST))
 
 
@@ -120,7 +120,7 @@ def _holds(truth: bool) -> str:
 
 @permission_required(VIEW, raise_exception=True)
 def size(request: HttpRequest, pk: int) -> HttpResponse:
-    """How the size went, by day or by hour."""
+    """Show the size over time, by day or by hour."""
     audience = get_object_or_404(Audience, pk=pk)
     step = "hour" if request.GET.get("step") == "hour" else "day"
     points = history.history(audience, step, HOURS if step == "hour" else DAYS)
@@ -146,7 +146,7 @@ def size(request: HttpRequest, pk: int) -> HttpResponse:
 
 @permission_required(VIEW, raise_exception=True)
 def changes(request: HttpRequest, pk: int) -> HttpResponse:
-    """Its versions, and the way back to one."""
+    """List the audience's versions, each with the way back to it."""
     audience = get_object_or_404(Audience, pk=pk)
     rows = AudienceVersion.objects.filter(audience=audience).order_by("-version")[:200]
     names, schema = names_of(audience.customer_id), schema_of(audience.customer_id)
@@ -181,7 +181,7 @@ def _way_back(audience: Audience, row: AudienceVersion) -> Any:
 
 @permission_required(CHANGE, raise_exception=True)
 def go_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
-    """Asks first, with what it would do."""
+    """Go back to a version; ask first, with what that would change."""
     audience = get_object_or_404(Audience, pk=pk)
     try:
         earlier = history.version_of(audience, version)

@@ -1,9 +1,10 @@
-"""What every room's admin pages are made of: django-unfold's classes, typed, and pages of our own."""
+"""What every page of the console is made of: its frame, django-unfold's admin classes with types, forms whose change a
+service makes, columns, and buttons that ask first."""
 
 import copy
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -15,7 +16,8 @@ from django.urls import reverse
 from unfold.decorators import action, display
 
 if TYPE_CHECKING:  # unfold ships no types and its classes are Django's with more on top
-    from django.contrib.admin import ModelAdmin, TabularInline
+    from django.contrib.admin import ModelAdmin as UnfoldModelAdmin
+    from django.contrib.admin import TabularInline
     from django.forms import BaseInlineFormSet, ModelForm
 else:
     import unfold.admin
@@ -26,69 +28,82 @@ else:
     class BaseInlineFormSet(forms.BaseInlineFormSet):
         __class_getitem__ = classmethod(lambda cls, _: cls)
 
-    class ModelAdmin(unfold.admin.ModelAdmin):
+    class UnfoldModelAdmin(unfold.admin.ModelAdmin):
         __class_getitem__ = classmethod(lambda cls, _: cls)
-
-        def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-            """The buttons that fit the row as it is."""
-            row = self.get_object(request, object_id)
-            offered = super().get_actions_detail(request, object_id)
-            return [one for one in offered if row is None or one.method.fits(row)]
 
     class TabularInline(unfold.admin.TabularInline):
         __class_getitem__ = classmethod(lambda cls, _: cls)
 
 
-__all__ = [
-    "BaseInlineFormSet",
-    "ModelAdmin",
-    "ModelForm",
-    "TabularInline",
-    "TriedFirst",
-    "address",
-    "asked",
-    "button",
-    "confirmed",
-    "labelled",
-    "page",
-    "shown_once",
-    "stays",
-]
+__all__ = ["BaseInlineFormSet", "ModelAdmin", "ModelForm", "ServiceForm", "TabularInline"]  # three of them are imported
+
+Row = TypeVar("Row", bound=models.Model)
+Fieldsets = list[tuple[str | None, Any]]
 
 
 def page(request: HttpRequest, template: str, title: str, *, status: int = 200, **context: Any) -> TemplateResponse:
-    """A page of the console: `templates/console/<template>` inside its frame."""
+    """Return a page of the console: `templates/console/<template>` inside its frame."""
     request.current_app = admin.site.name
     everything = {**admin.site.each_context(request), "title": title, **context}
     return TemplateResponse(request, f"console/{template}", everything, status=status)
 
 
 def shown_once(request: HttpRequest, what: str, secret: str, onward: models.Model, hint: str = "") -> TemplateResponse:
-    """The only page that ever shows the secret; it is kept in no message, cookie or session."""
+    """Return the only page that ever shows the secret. It is kept in no message, cookie or session."""
     return page(request, "shown_once.html", what, secret=secret, hint=hint, onward=address(onward))
 
 
 def address(row: models.Model) -> str:
-    """Of the row's own page in the console."""
+    """Return the address of the row's own page in the console."""
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
-class TriedFirst(ModelForm[Any]):
-    """A form whose change a service makes: tried and undone while the form is checked, so that what the
-    service refuses is told at its field."""
+class ModelAdmin(UnfoldModelAdmin[Row]):
+    """The pages of a model. `fixed_fields` cannot be changed once the row exists; `add_fieldsets`, where given, are
+    shown instead of `fieldsets` while a row is made."""
+
+    fixed_fields: ClassVar[list[str]] = []
+    add_fieldsets: ClassVar[Fieldsets | None] = None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Row | None = None) -> Any:
+        always = super().get_readonly_fields(request, obj)
+        return [*always, *self.fixed_fields] if obj else always
+
+    def get_fieldsets(self, request: HttpRequest, obj: Row | None = None) -> Any:
+        if obj is None and self.add_fieldsets is not None:
+            return self.add_fieldsets
+        return super().get_fieldsets(request, obj)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Return the buttons that fit the row as it is."""
+        row = self.get_object(request, object_id)
+        offered: list[Any] = cast("Any", super()).get_actions_detail(request, object_id)
+        return [one for one in offered if row is None or one.method.fits(row)]
+
+
+class ServiceForm(ModelForm[Any]):
+    """A form whose change is made by a service.
+
+    The change is tried and undone while the form is checked, so that a refusal of the service stands at its field.
+    """
+
+    refusals: ClassVar[tuple[type[Exception], ...]] = ()
+    """Errors of the service whose text is shown above the form."""
 
     def change(self, row: Any) -> Any:
         """Make the change by the service that owns it; `row` carries the form's values."""
         raise NotImplementedError
 
     def refused(self, error: Exception) -> bool:
-        """Tell the error at its field; false where it is none of the service's refusals."""
+        """Show the error at its field. Returns false where it is none of the service's refusals."""
+        if isinstance(error, self.refusals):
+            error = ValidationError(str(error))
         if isinstance(error, ValidationError):
             self.add_error(None, error)
         return isinstance(error, ValidationError)
 
     def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]  # ModelForm has it, its stubs do not
+        cast("Any", super())._post_clean()
         if not self.errors:
             self._try()
 
@@ -100,6 +115,27 @@ class TriedFirst(ModelForm[Any]):
         except Exception as error:
             if not self.refused(error):
                 raise
+
+
+def saved_by_service(model_admin: Any, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+    """`save_model` of what a `ServiceForm` changes."""
+    obj.pk = form.change(obj).pk
+    obj.refresh_from_db()
+
+
+class _SecretOnce(Protocol):
+    secret_once: str | None
+
+
+def keep_secret(row: models.Model, secret: str | None) -> None:
+    """Keep a new secret with the row in memory, for this request's answer only."""
+    cast("_SecretOnce", row).secret_once = secret
+
+
+def secret_of(row: models.Model) -> str | None:
+    """Return the secret that `keep_secret` kept, or None."""
+    secret: str | None = getattr(row, "secret_once", None)
+    return secret
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -139,7 +175,7 @@ Change = Callable[[Any, HttpRequest, Any], HttpResponse | str]
 def confirmed(title: str, question: str, icon: str, fits: Fits = always) -> Callable[[Change], Any]:
     """A button on the page of a row that it fits; asks first, and changes by POST only.
 
-    The method makes the change and answers what to say, or a page of its own.
+    The method makes the change and returns what to say, or a page of its own.
     """
 
     return _asking(button(title, icon, fits), title, question, _carry_out)
@@ -156,7 +192,7 @@ def _asking(
     def decorate(change: Change) -> Any:
         @wraps(change)
         def view(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
-            row = _row(self, request, object_id)
+            row = row_of(self, request, object_id, "change")
             if request.method != "POST":
                 return page(request, "confirm.html", title, verb=title, question=question, row=row, back=address(row))
             return carry_out(self, request, row, change)
@@ -166,11 +202,12 @@ def _asking(
     return decorate
 
 
-def _row(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
+def row_of(model_admin: Any, request: HttpRequest, object_id: str, permission: Literal["view", "change"]) -> Any:
+    """Return the row of a button's page. Raises Http404, and PermissionDenied without the permission."""
     row = model_admin.get_object(request, object_id)
     if row is None:
         raise Http404
-    if not model_admin.has_change_permission(request, row):
+    if not getattr(model_admin, f"has_{permission}_permission")(request, row):
         raise PermissionDenied
     return row
 

@@ -1,4 +1,4 @@
-"""Files of profiles: upload one, see how far it is and what was wrong with it."""
+"""The page of imports: upload a file of profiles, see its progress and its errors."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ class UploadForm(forms.Form):
         return file
 
     def keep(self) -> Import | None:
-        """The import, or None with the fault told at its field."""
+        """Keep the file and return its import; None where the form shows what is wrong."""
         if not self.is_valid():
             return None
         said = self.cleaned_data

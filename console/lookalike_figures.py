@@ -20,7 +20,7 @@ STAGES = {
 
 
 def shown(audience: Audience) -> dict[str, Any]:
-    """What the page's template shows above the form."""
+    """Return what the page's template shows above the form."""
     story = story_of(audience)
     figures = story.model.figures if story.model else {}
     reached = story.scoring["percent"] if story.scoring else None

@@ -1,4 +1,4 @@
-"""Look up one user by any id, and read the whole story."""
+"""The page that finds a user by any id and shows everything that is known."""
 
 from typing import Any
 from uuid import UUID

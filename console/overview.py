@@ -1,4 +1,4 @@
-"""How the hub is: the console's first page, the page of the pipeline, and the checks of the process."""
+"""The state of the hub: the console's first page, the page of the pipeline, `/healthz` and `/readyz`."""
 
 from typing import Any
 

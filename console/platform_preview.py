@@ -19,9 +19,10 @@ MAY = ("integrations.add_platform", "integrations.change_platform")
 
 
 def preview(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
-    """Of what a form holds now; of a platform that exists, its stored credentials where none are typed.
+    """Show the requests that a form's present values would send.
 
-    Nothing is stored, nothing is sent, and no secret is shown.
+    A platform that exists uses its stored credentials where none are typed. Stores and sends nothing, and shows no
+    secret.
     """
     kind = _kind(request)
     if kind is None:
@@ -66,7 +67,7 @@ def _described(kind: type[Connector]) -> dict[str, Any]:
 
 
 def _tried(kind: type[Connector], request: HttpRequest, object_id: str | None) -> dict[str, Any]:
-    """The requests, or everything that is wrong with the settings."""
+    """Return the requests, or everything that is wrong with the settings."""
     try:
         ready = _ready(kind, request, object_id)
     except ValidationError as wrong:

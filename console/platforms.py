@@ -77,7 +77,7 @@ class MatchRateForm(forms.Form):
 
 @permission_required("integrations.view_platform", raise_exception=True)
 def match_rate(request: HttpRequest) -> HttpResponse:
-    """Of the platform that the address names, or of the first."""
+    """Show the match rate of the platform that the address names, or of the first."""
     first = Platform.objects.order_by("pl").first()
     otherwise = {"platform": first.pl} if first else None
     form = MatchRateForm(request.GET if "platform" in request.GET else otherwise)
@@ -127,7 +127,7 @@ class LinkForm(forms.Form):
     )
 
     def url(self) -> str | None:
-        """The link, or None with the fault told at its field."""
+        """Return the link; None where the form shows what is wrong."""
         if not self.is_valid():
             return None
         try:

@@ -1,4 +1,4 @@
-"""What the rule builder offers for a customer: fields, what may be asked of each, and the words for it."""
+"""What the rule builder offers for a customer: fields, the operators of each, and the words for them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -81,7 +81,7 @@ def _groups(customer: int, edited: int) -> list[dict[str, Any]]:
 
 
 def _named(ids: Iterable[int], kind: str, labels: Mapping[str, str]) -> list[tuple[int, str]]:
-    """In the order of their names; without what was made since the names were read."""
+    """Return (id, name) in the order of names, without rows that were made since the names were read."""
     found = [(one, labels[f"{kind}.{one}"]) for one in ids if f"{kind}.{one}" in labels]
     return sorted(found, key=lambda pair: (pair[1], pair[0]))
 

@@ -1,4 +1,4 @@
-"""JSON Schemas as help: what can be set, what kind of value it takes, what it means."""
+"""JSON Schemas as help for people: what can be set, what kind of value it takes, what it means."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Field:
 
 
 def fields(schema: Schema) -> list[Field]:
-    """One for each member; those of objects inside by their path, those of alternatives after each other."""
+    """Return one for each member: those of inner objects by their path, those of alternatives one after the other."""
     return list(_members(schema, schema.get("$defs", {}), ""))
 
 

@@ -135,7 +135,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "api.schema.tell_errors",
+        "api.schema.add_errors",
     ],
     "ENUM_NAME_OVERRIDES": {
         "AttributeType": "profiles.models.Attribute.Type",

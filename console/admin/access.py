@@ -1,6 +1,6 @@
 """Who may use the hub: people in the console, machines through the API."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import admin
@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from console.components import ModelAdmin, confirmed, labelled, shown_once, stays
+from console.components import ModelAdmin, confirmed, keep_secret, labelled, secret_of, shown_once, stays
 from core import clock
 from core.models import ApiKey
 
@@ -22,15 +22,11 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
     list_filter = ["role", "customer"]
     search_fields = ["name", "prefix"]
     list_select_related = ["customer"]
-    fields = ["name", "role", "customer"]
+    add_fieldsets = [(None, {"fields": ["name", "role", "customer"]})]
+    fieldsets = [(None, {"fields": ["name", "role", "customer", "prefix", "created_at", "revoked_at"]})]
+    fixed_fields = ["role", "customer", "prefix", "created_at", "revoked_at"]
     actions_detail = ["revoke"]
     has_delete_permission = stays
-
-    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
-        return [*self.fields, "prefix", "created_at", "revoked_at"] if obj else self.fields
-
-    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
-        return ["role", "customer", "prefix", "created_at", "revoked_at"] if obj else []
 
     @labelled("status", {"valid": "success", "revoked": "danger"}, "revoked_at")
     def state(self, row: ApiKey) -> str:
@@ -41,11 +37,12 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
             super().save_model(request, obj, form, change)
             return
         row, key = ApiKey.issue(obj.name, obj.role, obj.customer)
-        obj.pk, obj.issued_key = row.pk, key  # type: ignore[attr-defined]  # for this answer only
+        obj.pk = row.pk
+        keep_secret(obj, key)
         obj.refresh_from_db()
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        return shown_once(request, f"The API key “{obj.name}”", obj.issued_key, obj, KEY_HINT)
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        return shown_once(request, f"The API key “{obj.name}”", secret_of(obj) or "", obj, KEY_HINT)
 
     @confirmed("Revoke", "Refuse this key from now on? This cannot be undone.", "block")
     def revoke(self, request: HttpRequest, key: ApiKey) -> str:
@@ -53,12 +50,17 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
         return f"{key} is revoked."
 
 
+if TYPE_CHECKING:  # it takes its model at type-checking time only
+    PeopleAdmin = DjangoUserAdmin[User]
+else:
+    PeopleAdmin = DjangoUserAdmin
+
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin[User]):  # type: ignore[type-arg]  # it takes its model at type-checking time only
+class UserAdmin(PeopleAdmin, ModelAdmin[User]):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

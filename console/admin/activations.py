@@ -5,25 +5,39 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from activation import services
 from activation.models import Activation
-from console.components import ModelAdmin, TriedFirst, address, button, confirmed, labelled, page, stays
+from console.components import (
+    ModelAdmin,
+    ServiceForm,
+    address,
+    button,
+    confirmed,
+    labelled,
+    page,
+    row_of,
+    saved_by_service,
+    stays,
+)
 from console.fields import JsonField
 
 STATES = {"pending": "info", "live": "success", "paused": "warning", "broken": "danger", "ending": "info"}
+READ_ONLY = [
+    *("state", "counts", "progress", "segment_id", "given_settings", "last_error", "possible_orphan", "created_at"),
+]
 SETTINGS_HELP = (
     'What the connector asks of each activation, as JSON; often nothing. For example {"segment_id": 4711} to use a'
     " segment that exists."
 )
 
 
-class ActivationForm(TriedFirst):
+class ActivationForm(ServiceForm):
     settings = JsonField(required=False, rows=5, help_text=SETTINGS_HELP)
 
     class Meta:
@@ -68,35 +82,16 @@ class ActivationAdmin(ModelAdmin[Activation]):
     search_fields = ["audience__name", "platform__name", "segment_id"]
     list_select_related = ["audience", "platform"]
     actions_detail = ["preview", "test", "pause", "resume", "resync", "end"]
-    readonly_fields = [
-        *("state", "counts", "progress", "segment_id", "last_error", "possible_orphan", "given_settings", "created_at"),
-    ]
+    add_fieldsets = [(None, {"fields": ["audience", "platform", "settings"]})]
+    fieldsets = [(None, {"fields": ["audience", "platform", *READ_ONLY]})]
+    readonly_fields = READ_ONLY
+    fixed_fields = ["audience", "platform"]
     has_delete_permission = stays
-
-    def get_fieldsets(self, request: HttpRequest, obj: Activation | None = None) -> Any:
-        if obj is None:
-            return [(None, {"fields": ["audience", "platform", "settings"]})]
-        shown = [
-            "audience",
-            "platform",
-            "state",
-            "counts",
-            "progress",
-            "segment_id",
-            "given_settings",
-            "last_error",
-            "possible_orphan",
-            "created_at",
-        ]
-        return [(None, {"fields": shown})]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Activation | None = None) -> list[str]:
-        return [*self.readonly_fields, "audience", "platform"] if obj else self.readonly_fields
 
     def get_form(
         self, request: HttpRequest, obj: Activation | None = None, change: bool = False, **options: Any
     ) -> Any:
-        """Nothing of an activation that exists is typed: its buttons change it."""
+        """An activation that exists has no form fields: its buttons change it."""
         if obj is not None:
             options["form"] = forms.ModelForm
         return super().get_form(request, obj, change, **options)
@@ -139,29 +134,19 @@ class ActivationAdmin(ModelAdmin[Activation]):
 
     def save_model(self, request: HttpRequest, obj: Activation, form: Any, change: bool) -> None:
         if not change:
-            obj.pk = form.change(obj).pk
-            obj.refresh_from_db()
+            saved_by_service(self, request, obj, form, change)
 
     @button("Preview", "visibility")
     def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The exact requests that the next batch would send; sends nothing."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
-        return page(
-            request, "preview.html", f"Next requests of {row}", texts=_texts(services.preview(row)), back=address(row)
-        )
+        """Show the exact requests that the next batch would send. Sends nothing."""
+        row = row_of(self, request, object_id, "view")
+        texts = _texts(services.preview(row))
+        return page(request, "preview.html", f"Next requests of {row}", texts=texts, back=address(row))
 
     @button("Test", "science")
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Send one id now, and show what the platform says."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        if not self.has_change_permission(request, row):
-            raise PermissionDenied
+        row = row_of(self, request, object_id, "change")
         form, texts = TrialForm(request.POST or None), list[str]()
         if form.is_valid():
             try:

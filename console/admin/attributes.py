@@ -1,4 +1,4 @@
-"""Attributes in the console: what the data holds, and what of it audiences may use."""
+"""Attributes in the console: what the data holds, and which of it audiences may use."""
 
 from typing import Any
 
@@ -9,11 +9,13 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from audiences.attributes import AttributeInUseError, set_attribute
-from console.components import ModelAdmin, TriedFirst, stays
+from console.components import ModelAdmin, ServiceForm, saved_by_service, stays
 from profiles.models import Attribute, AttributeStatistics, DataStatistics
 
 
-class AttributeForm(TriedFirst):
+class AttributeForm(ServiceForm):
+    refusals = (AttributeInUseError,)
+
     def change(self, row: Attribute) -> Attribute:
         kind, enabled, personal, sensitive = row.type, row.enabled, row.personal, row.sensitive
         if row._state.adding:
@@ -30,12 +32,6 @@ class AttributeForm(TriedFirst):
             sensitive=sensitive if sensitive != saved.sensitive else None,
         )
         return saved
-
-    def refused(self, error: Exception) -> bool:
-        if isinstance(error, AttributeInUseError):
-            self.add_error(None, ValidationError(str(error)))
-            return True
-        return super().refused(error)
 
 
 @admin.register(Attribute)
@@ -56,10 +52,9 @@ class AttributeAdmin(ModelAdmin[Attribute]):
             },
         )
     ]
+    fixed_fields = ["customer", "path"]
     has_delete_permission = stays
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Attribute | None = None) -> list[str]:
-        return ["customer", "path"] if obj else []
+    save_model = saved_by_service
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attribute]:
         seen = AttributeStatistics.objects.filter(attribute_id=OuterRef("pk"))
@@ -86,10 +81,6 @@ class AttributeAdmin(ModelAdmin[Attribute]):
     def examples(self, row: Any) -> str:
         return ", ".join(str(example)[:40] for example in (row.seen_as or [])[:3])
 
-    def save_model(self, request: HttpRequest, obj: Attribute, form: Any, change: bool) -> None:
-        obj.pk = form.change(obj).pk
-        obj.refresh_from_db()
-
     @admin.action(description="Enable for audiences")
     def enable(self, request: HttpRequest, rows: QuerySet[Attribute]) -> None:
         self._set(request, rows, enabled=True)
@@ -104,4 +95,4 @@ class AttributeAdmin(ModelAdmin[Attribute]):
                 with transaction.atomic():
                     set_attribute(Attribute.objects.get(pk=row.pk), enabled=enabled)
             except (AttributeInUseError, ValidationError) as error:
-                self.message_user(request, f"{row}: {error}", messages.ERROR)
+                messages.error(request, f"{row}: {error}")

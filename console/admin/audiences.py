@@ -1,11 +1,8 @@
 """Audiences in the console. Every change goes through `audiences.services`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -13,8 +10,8 @@ from audiences import history, services
 from audiences.models import Audience
 from audiences.rules.errors import RuleError
 from console.admin.attributes import AttributeAdmin
-from console.admin.lookalikes import LookalikeAdmin, goes_on, is_paused
-from console.components import ModelAdmin, TriedFirst, button, confirmed, labelled, stays
+from console.admin.lookalikes import LookalikeAdmin, allowed, goes_on, is_paused
+from console.components import ModelAdmin, ServiceForm, button, confirmed, labelled, saved_by_service, stays
 from console.fields import JsonField
 
 __all__ = ["AttributeAdmin", "AudienceAdmin", "LookalikeAdmin"]
@@ -29,13 +26,14 @@ RULE_HELP = (
 )
 
 
-class AudienceForm(TriedFirst):
+class AudienceForm(ServiceForm):
     rule = JsonField(rows=18, first=KEYS, help_text=RULE_HELP)
 
     class Meta:
         model = Audience
         fields = ["customer", "name", "rule", "ttl", "alert_percent"]
 
+    refusals = (services.AudienceInUseError,)
     by = ""
 
     def change(self, row: Audience) -> Audience:
@@ -52,9 +50,6 @@ class AudienceForm(TriedFirst):
         return saved
 
     def refused(self, error: Exception) -> bool:
-        if isinstance(error, services.AudienceInUseError):
-            self.add_error(None, str(error))
-            return True
         if not isinstance(error, RuleError):
             return super().refused(error)
         self.add_error(
@@ -62,14 +57,6 @@ class AudienceForm(TriedFirst):
             [f"{fault.path}: {fault.message}" if fault.path else fault.message for fault in error.errors],
         )
         return True
-
-
-@contextmanager
-def _allowed() -> Iterator[None]:
-    try:
-        yield
-    except services.AudienceInUseError as error:
-        raise ValidationError(str(error)) from None
 
 
 @admin.register(Audience)
@@ -80,13 +67,15 @@ class AudienceAdmin(ModelAdmin[Audience]):
     search_fields = ["name", "id"]
     list_select_related = ["customer"]
     actions_detail = ["explain", "sizes", "versions", "pause", "resume", "remove"]
+    add_fieldsets = [(None, {"fields": ["customer", "name", "rule", ("ttl", "alert_percent")]})]
+    fieldsets = [
+        *add_fieldsets,
+        ("Now", {"fields": [("state", "built"), ("size", "version"), "updated_at"]}),
+    ]
     readonly_fields = ["state", "built", "size", "version", "updated_at"]
+    fixed_fields = ["customer"]
+    save_model = saved_by_service
     has_delete_permission = stays  # a button of its own deletes, since it may be refused
-
-    def get_fieldsets(self, request: HttpRequest, obj: Audience | None = None) -> Any:
-        described = (None, {"fields": ["customer", "name", "rule", ("ttl", "alert_percent")]})
-        now = ("Now", {"fields": [("state", "built"), ("size", "version"), "updated_at"]})
-        return [described, now] if obj else [described]
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> HttpResponse:
         """Lookalikes have a page of their own."""
@@ -95,14 +84,11 @@ class AudienceAdmin(ModelAdmin[Audience]):
             return redirect("admin:lookalikes_lookalike_change", object_id)
         return super().change_view(request, object_id, *args, **options)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Audience | None = None) -> list[str]:
-        return [*self.readonly_fields, "customer"] if obj else self.readonly_fields
-
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"rule": NOTHING_YET, **super().get_changeform_initial_data(request)}
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """The rows of a page know their size: asked for once."""
+        """Read the sizes of a whole page in one query."""
         listed = super().get_changelist_instance(request)
         sizes = services.sizes([row.pk for row in listed.result_list])
         alerts = history.alerts(listed.result_list)
@@ -128,19 +114,15 @@ class AudienceAdmin(ModelAdmin[Audience]):
 
     @labelled("alert", {}, "pk")
     def moved(self, row: Audience) -> str | None:
-        """Only where the size moved too far within a day."""
+        """Set only where the size moved too far within a day."""
         alert = getattr(row, "known_alert", None)
         return None if alert is None else f"{alert.before:,} → {alert.now:,}"
 
     def get_form(self, request: HttpRequest, obj: Audience | None = None, change: bool = False, **options: Any) -> Any:
         """The form knows who fills it in."""
-        form = super().get_form(request, obj, change, **options)
-        form.by = request.user.get_username()  # type: ignore[attr-defined]  # each request makes a class of its own
+        form: Any = super().get_form(request, obj, change, **options)  # a class of this request's own
+        form.by = request.user.get_username()
         return form
-
-    def save_model(self, request: HttpRequest, obj: Audience, form: Any, change: bool) -> None:
-        obj.pk = form.change(obj).pk
-        obj.refresh_from_db()
 
     @button("Why a user is in it", "help")
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -156,10 +138,8 @@ class AudienceAdmin(ModelAdmin[Audience]):
 
     @confirmed("Delete", "Delete this audience? Platforms are told to remove its members first.", "delete")
     def remove(self, request: HttpRequest, audience: Audience) -> HttpResponse:
-        try:
+        with allowed():
             services.begin_deletion(audience, by=request.user.get_username())
-        except services.AudienceInUseError as error:
-            raise ValidationError(str(error)) from None
         told = audience.activations.exists()
         if not told:
             services.delete_audience(audience)
@@ -168,12 +148,12 @@ class AudienceAdmin(ModelAdmin[Audience]):
 
     @confirmed("Pause", "Freeze this audience? Nobody enters or leaves until it goes on.", "pause", goes_on)
     def pause(self, request: HttpRequest, audience: Audience) -> str:
-        with _allowed():
+        with allowed():
             services.pause_audience(audience, by=request.user.get_username())
         return f"{audience} is paused."
 
     @confirmed("Resume", "Let this audience go on? It is built anew from today's profiles.", "play_arrow", is_paused)
     def resume(self, request: HttpRequest, audience: Audience) -> str:
-        with _allowed():
+        with allowed():
             services.resume_audience(audience, by=request.user.get_username())
         return f"{audience} goes on."

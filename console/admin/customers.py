@@ -19,10 +19,8 @@ class CustomerAdmin(ModelAdmin[Customer]):
         ("Privacy", {"fields": ["consent", "personal_data"]}),
         ("How long things are kept", {"fields": ["keep_users_days", "keep_activity_days", "keep_logs_days"]}),
     ]
+    fixed_fields = ["m"]
     has_delete_permission = stays
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:
-        return ["m"] if obj else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         rows = super().get_queryset(request)

@@ -1,6 +1,8 @@
 """Lookalikes in the console: more people like the members of an audience."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,7 +14,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from audiences import services
 from audiences.models import Audience
-from console.components import ModelAdmin, TriedFirst, confirmed, labelled, stays
+from console.components import ModelAdmin, ServiceForm, confirmed, labelled, saved_by_service, stays
 from console.lookalike_figures import shown
 from lookalikes.models import Lookalike
 from lookalikes.scoring.reach import MOST_PERCENT
@@ -20,6 +22,15 @@ from lookalikes.services import change_lookalike, create_lookalike, train
 
 PERCENT = 5
 TONES = {"building": "info", "live": "success", "paused": "warning", "refused": "danger"}
+
+
+@contextmanager
+def allowed() -> Iterator[None]:
+    """What counts on the audience and stands in the way is said above the page."""
+    try:
+        yield
+    except services.AudienceInUseError as error:
+        raise ValidationError(str(error)) from None
 
 
 def is_paused(row: Audience) -> bool:
@@ -30,7 +41,7 @@ def goes_on(row: Audience) -> bool:
     return row.status in (Audience.Status.BUILDING, Audience.Status.LIVE)
 
 
-class LookalikeForm(TriedFirst):
+class LookalikeForm(ServiceForm):
     percent = forms.FloatField(
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
@@ -44,13 +55,17 @@ class LookalikeForm(TriedFirst):
         model = Lookalike
         fields = ["customer", "name", "seed", "retrain_days"]
 
+    chosen_percent: float | None = None  # the point of the curve that was chosen on the page
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         reach = self.instance.reach or ({} if self.instance.pk else {"percent": PERCENT})
         self.initial = {**reach, **self.initial}
+        if self.chosen_percent is not None:
+            self.initial |= {"percent": self.chosen_percent, "people": None}
         if "seed" in self.fields:
-            self.fields["seed"].queryset = Audience.objects.filter(kind=Audience.Kind.CUSTOM)  # type: ignore[attr-defined]  # a choice of rows
-            self.fields["seed"].required = True
+            seed = cast("forms.ModelChoiceField[Audience]", self.fields["seed"])
+            seed.queryset, seed.required = Audience.objects.filter(kind=Audience.Kind.CUSTOM), True
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
@@ -89,18 +104,15 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
     search_fields = ["name", "id"]
     list_select_related = ["customer", "seed"]
     actions_detail = ["learn", "pause", "resume", "remove"]
+    add_fieldsets = [(None, {"fields": ["customer", "name", "seed", ("percent", "people"), "retrain_days"]})]
+    fieldsets = [*add_fieldsets, ("Now", {"fields": [("state", "size"), ("version", "updated_at")]})]
     readonly_fields = ["state", "size", "version", "updated_at"]
+    fixed_fields = ["customer", "seed"]
+    save_model = saved_by_service
     has_delete_permission = stays  # a button of its own deletes, since it may be refused
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lookalike]:
         return super().get_queryset(request).filter(kind=Audience.Kind.LOOKALIKE)
-
-    def get_fieldsets(self, request: HttpRequest, obj: Lookalike | None = None) -> Any:
-        described = (None, {"fields": ["customer", "name", "seed", ("percent", "people"), "retrain_days"]})
-        return [described, ("Now", {"fields": [("state", "size"), ("version", "updated_at")]})] if obj else [described]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Lookalike | None = None) -> list[str]:
-        return [*self.readonly_fields, "customer", "seed"] if obj else self.readonly_fields
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"retrain_days": 7, **super().get_changeform_initial_data(request)}
@@ -111,18 +123,12 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **told})
 
     def get_form(self, request: HttpRequest, obj: Lookalike | None = None, change: bool = False, **options: Any) -> Any:
-        """A point of the curve that was chosen stands in the form."""
-        form = super().get_form(request, obj, change, **options)
+        """The form shows the point of the curve that was chosen."""
+        form: Any = super().get_form(request, obj, change, **options)  # a class of this request's own
         chosen = request.GET.get("percent", "") if change and request.method == "GET" else ""
-        if not chosen.replace(".", "", 1).isdigit():
-            return form
-
-        class Chosen(form):  # type: ignore[misc, valid-type]  # a form class made at run time
-            def __init__(self, *args: Any, **more: Any) -> None:
-                super().__init__(*args, **more)
-                self.initial |= {"percent": float(chosen), "people": None}
-
-        return Chosen
+        if chosen.replace(".", "", 1).isdigit():
+            form.chosen_percent = float(chosen)
+        return form
 
     @labelled("status", TONES)
     def state(self, row: Lookalike) -> str:
@@ -131,10 +137,6 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
     @admin.display(description="members")
     def size(self, row: Lookalike) -> str:
         return f"{services.size(row):,}"
-
-    def save_model(self, request: HttpRequest, obj: Lookalike, form: Any, change: bool) -> None:
-        obj.pk = form.change(obj).pk
-        obj.refresh_from_db()
 
     def response_add(self, request: HttpRequest, obj: Lookalike, post_url_continue: Any = None) -> HttpResponse:
         messages.success(request, f"{obj} is being learnt: its curve will stand here.")
@@ -157,9 +159,7 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
 
     @confirmed("Delete", "Delete this lookalike and forget who was in it?", "delete")
     def remove(self, request: HttpRequest, row: Lookalike) -> HttpResponse:
-        try:
+        with allowed():
             services.delete_audience(row)
-        except services.AudienceInUseError as error:
-            raise ValidationError(str(error)) from None
         messages.success(request, f"{row} is deleted.")
         return redirect("admin:lookalikes_lookalike_changelist")

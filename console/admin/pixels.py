@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.html import escape, format_html
 
 from console.components import BaseInlineFormSet, ModelAdmin, TabularInline, stays
@@ -34,19 +33,14 @@ class PixelAdmin(ModelAdmin[Pixel]):
     search_fields = ["name", "id", "user_key"]
     list_select_related = ["customer"]
     inlines = [IntegrationInline]
+    add_fieldsets = [(None, {"fields": ["customer", "name", "user_key"]})]
     fieldsets = [
-        (None, {"fields": ["customer", "name", "user_key"]}),
+        *add_fieldsets,
         ("Tag", {"fields": ["html"], "description": "Paste this into every page that the pixel counts."}),
     ]
     readonly_fields = ["html"]
+    fixed_fields = ["customer"]
     has_delete_permission = stays  # audiences may count on it: the API asks them first
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Pixel | None = None) -> list[str]:
-        return ["html", "customer"] if obj else ["html"]
-
-    def get_fieldsets(self, request: HttpRequest, obj: Pixel | None = None) -> Any:
-        every = super().get_fieldsets(request, obj)
-        return every if obj else every[:1]
 
     @admin.display(description="HTML")
     def html(self, pixel: Pixel) -> str:

@@ -5,8 +5,9 @@ from urllib.parse import quote
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -17,6 +18,9 @@ from console.components import (
     asked,
     button,
     confirmed,
+    keep_secret,
+    row_of,
+    secret_of,
     shown_once,
     stays,
 )
@@ -65,13 +69,7 @@ class PlatformForm(ModelForm[Platform]):
     class Meta:
         model = Platform
         fields = [
-            "customer",
-            "name",
-            "connector",
-            "enabled",
-            "sync_template",
-            "sync_tag",
-            "sync_interval_days",
+            *("customer", "name", "connector", "enabled", "sync_template", "sync_tag", "sync_interval_days"),
             "sync_auth",
         ]
 
@@ -115,6 +113,7 @@ class PlatformAdmin(ModelAdmin[Platform]):
     search_fields = ["name", "pl"]
     list_select_related = ["customer"]
     actions_detail = ["match_rate", "try_credentials", "rotate_secret", "sample_file"]
+    fixed_fields = ["customer"]
     change_form_after_template = "console/platform_form.html"
     has_delete_permission = stays  # audiences may ask about it: disable it here, or delete it by the API
     fieldsets = [
@@ -128,15 +127,12 @@ class PlatformAdmin(ModelAdmin[Platform]):
         ours = [path(f"{form}/{name}/", view) for name, view in views.items() for form in FORMS]
         return [*ours, *super().get_urls()]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Platform | None = None) -> list[str]:
-        return ["customer"] if obj else []
-
     def save_model(self, request: HttpRequest, obj: Platform, form: Any, change: bool) -> None:
         given = form.cleaned_data
         obj.settings, obj.limits = given["settings"], given["limits"]
         if given["new_credentials"]:
             obj.credentials = given["new_credentials"]
-        obj.generated_secret = _settle_secret(obj, given["new_secret"], form.changed_data, change=change)  # type: ignore[attr-defined]  # for this answer only
+        keep_secret(obj, _settle_secret(obj, given["new_secret"], form.changed_data, change=change))
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Platform, post_url_continue: str | None = None) -> HttpResponse:
@@ -147,7 +143,7 @@ class PlatformAdmin(ModelAdmin[Platform]):
 
     @button("Match rate", "percent")
     def match_rate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return HttpResponseRedirect(f"{reverse('console:match-rate')}?platform={quote(object_id)}")
+        return redirect(f"{reverse('console:match-rate')}?platform={quote(object_id)}")
 
     @asked("Check credentials", "Ask the platform whether it accepts the stored credentials?", "task_alt")
     def try_credentials(self, request: HttpRequest, platform: Platform) -> str:
@@ -159,16 +155,12 @@ class PlatformAdmin(ModelAdmin[Platform]):
 
     @button("Sample file", "download")
     def sample_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """For platforms that take files: one with two made-up members, as it would be uploaded."""
-        platform = self.get_object(request, object_id)
-        if platform is None:
-            raise Http404
-        if not self.has_view_permission(request, platform):
-            raise PermissionDenied
+        """For platforms that take files: download one with two made-up members, as it would be uploaded."""
+        platform = row_of(self, request, object_id, "view")
         connector = services.connector_of(platform)
         if not isinstance(connector, FileConnector):
             messages.error(request, "This platform takes requests, not files.")
-            return HttpResponseRedirect(address(platform))
+            return redirect(address(platform))
         name, text = sample_file(connector)
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return HttpResponse(file_content(name, text), content_type="application/octet-stream", headers=headers)
@@ -185,7 +177,7 @@ class PlatformAdmin(ModelAdmin[Platform]):
 
 
 def _settle_secret(platform: Platform, given: str, changed: list[str], *, change: bool) -> str | None:
-    """Apply what the form says about the secret; the generated one, where one was."""
+    """Apply what the form says about the secret. Returns the secret where one was generated."""
     if not change:
         platform.sync_secrets = [given] if given else platform.sync_secrets
         return None if given else str(platform.sync_secrets[0])
@@ -197,8 +189,8 @@ def _settle_secret(platform: Platform, given: str, changed: list[str], *, change
     return None
 
 
-def _shown(request: HttpRequest, platform: Any) -> HttpResponse | None:
-    secret = getattr(platform, "generated_secret", None)
+def _shown(request: HttpRequest, platform: Platform) -> HttpResponse | None:
+    secret = secret_of(platform)
     if secret is None:
         return None
     return shown_once(request, f"The sync secret of {platform.name}", secret, platform, SECRET_HINT)
