@@ -62,12 +62,12 @@ def compare(activation: Activation) -> Difference:
 
 
 def repair(activation: Activation, found: Difference) -> None:
-    """Have the missing sent again, and the unexpected removed where the platform can be told."""
-    told = connector_of(activation.platform).removal.is_sent
+    """Have the missing sent again, and the unexpected removed where the platform is sent removals."""
+    removals_sent = connector_of(activation.platform).removal.is_sent
     with bare_cursor() as cursor:
         for page in _pages(found.missing):
             deliveries.add_missing(cursor, activation.id, page, clock.now())
-        for page in _pages(found.unexpected) if told else ():
+        for page in _pages(found.unexpected) if removals_sent else ():
             deliveries.remove_unexpected(cursor, activation.id, activation.platform_id, page, clock.now())
 
 

@@ -60,14 +60,15 @@ def activate(audience: Audience, platform: Platform, settings: dict[str, Any]) -
 
 
 def deactivate(activation: Activation) -> None:
-    """Have the platform remove every member that it holds; the activation goes when nothing is left to tell.
+    """Have the platform remove every member that it holds; the activation is deleted when nothing is left to remove.
 
-    Where the platform cannot be told, it goes at once, and the platform keeps what it holds until it forgets.
+    Where the platform is sent no removals, the activation is deleted at once, and the platform keeps what it holds
+    until it forgets.
     """
-    told = connector_of(activation.platform).removal.is_sent and activation.segment_id is not None
+    removals_sent = connector_of(activation.platform).removal.is_sent and activation.segment_id is not None
     with transaction.atomic():
         with bare_cursor() as cursor:
-            desired_state.withdraw(cursor, activation.id, clock.now(), told=told)
+            desired_state.withdraw(cursor, activation.id, clock.now(), removals_sent=removals_sent)
         _set_status(activation, Activation.Status.ENDING)
 
 
@@ -98,7 +99,7 @@ def resync(activation: Activation) -> None:
 def counts(activation: Activation) -> dict[str, int]:
     """Count the ids of the activation: `wanted`, `acknowledged`, `due`, `waiting_for_mapping`, `dead`, `kept` ids.
 
-    `kept`: no longer wanted, and the platform cannot be told (or forgets them by itself).
+    `kept`: no longer wanted, and the platform is sent no removals (or forgets them by itself).
     """
     with bare_cursor() as cursor:
         found = deliveries.counts(cursor, activation.id)

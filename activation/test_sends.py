@@ -25,7 +25,7 @@ def test(activation: Activation, platform_user_id: str) -> list[dict[str, Any]]:
     """Send one id. Returns each request with what the platform said. Not to be called inside a transaction.
 
     An id that the activation knows is sent as it is wanted today; a stranger is added, and removed again where the
-    platform can be told. Raises Django's `ValidationError` where it cannot be sent now.
+    platform is sent removals. Raises Django's `ValidationError` where it cannot be sent now.
     """
     with bare_cursor() as cursor:
         found = _usable(cursor, activation)
@@ -33,11 +33,11 @@ def test(activation: Activation, platform_user_id: str) -> list[dict[str, Any]]:
             bucket=of_value(platform_user_id), activation_id=activation.id, platform_user_id=platform_user_id
         ).first()
         operations = list(Operation) if row is None else [Operation.ADD if row.wanted else Operation.REMOVE]
-        told = [one for one in operations if one is Operation.ADD or found.connector.removal.is_sent]
+        sent = [one for one in operations if one is Operation.ADD or found.connector.removal.is_sent]
         user = NOBODY if row is None else row.user_id
         claimed = [ClaimedRow(of_value(platform_user_id), activation.id, platform_user_id, user, 0)]
         members = MemberReader(cursor, found.connector, found.platform, found.segments).read(claimed)
-        return _in_lane(cursor, found, of_value(platform_user_id), [(one, members) for one in told])
+        return _in_lane(cursor, found, of_value(platform_user_id), [(one, members) for one in sent])
 
 
 def _usable(cursor: psycopg.Cursor[Any], activation: Activation) -> Target:

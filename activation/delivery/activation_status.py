@@ -63,14 +63,14 @@ def revive(platform: Platform) -> None:
         activation.save(update_fields=["status", "last_error", "broken_by"])
 
 
-def end(connection: Connection, segment: Segment, *, told: bool) -> bool:
+def end(connection: Connection, segment: Segment, *, removals_sent: bool) -> bool:
     """Delete an ending activation where nothing is left to remove at the platform. Returns whether it was deleted.
 
-    `told`: the platform can be told of leavers. Members whom absorb added meanwhile are removed first.
+    `removals_sent`: the platform is sent removals. Members whom absorb added meanwhile are removed first.
     """
     with connection.transaction(), connection.cursor() as cursor:
-        desired_state.withdraw(cursor, segment.activation, clock.now(), told=told)
-        if told and deliveries.is_left(cursor, segment.activation):
+        desired_state.withdraw(cursor, segment.activation, clock.now(), removals_sent=removals_sent)
+        if removals_sent and deliveries.is_left(cursor, segment.activation):
             return False
         deliveries.delete(cursor, segment.activation)
     Activation.objects.filter(id=segment.activation, status=Activation.Status.ENDING).delete()

@@ -40,9 +40,9 @@ def create_pending(connection: Connection, platform: int) -> int:
         lease = lanes.lease(cursor, platform, lanes.CREATION, clock.now(), target.lease_duration)
         if lease is None:
             return 0
-        is_told = target.connector.removal.is_sent
+        is_sent = target.connector.removal.is_sent
         ended = sum(
-            activation_status.end(connection, segment, told=is_told and segment.id is not None)
+            activation_status.end(connection, segment, removals_sent=is_sent and segment.id is not None)
             for segment in target.ending
         )
         creator = _Creator(cursor, PlatformClient.of(connection, cursor, target, lease))

@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from psycopg import Cursor
 
@@ -27,6 +27,7 @@ from activation.delivery.targets import Target
 from activation.stores import batches, deliveries, file_rows, outcomes, uploaded_files
 from activation.stores.batches import OWN_BUCKET, BatchRecord
 from activation.stores.claims import Claim, ClaimedRow
+from activation.stores.deliveries import NOBODY
 from activation.stores.file_rows import DueRow, IdList
 from core import clock
 from core.buckets import BUCKETS
@@ -38,7 +39,6 @@ from integrations.errors import IntegrationError
 UNWRITABLE = "this id cannot stand in the platform's file"
 
 ADD, REMOVE = Operation.ADD, Operation.REMOVE
-NOBODY = UUID(int=0)
 _by_id = itemgetter(2)
 
 FileKey = tuple[Destination, str]  # where it goes, and its partition

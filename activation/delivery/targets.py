@@ -26,10 +26,11 @@ SINGLES = 50
 
 @dataclass(slots=True)
 class Target:
-    """`segments` are those that exist and may be filled (or emptied) now, by activation; `pending` still have to be
-    created; `ending` go once they are empty.
+    """A platform with all that sending to it needs. Shared by the threads of a process; only `rows` changes.
 
-    `rows`: how many go into one request; less than the connector's once the platform found that too much.
+    `segments` are those that exist and may be filled (or emptied) now, by activation; `pending` still have to be
+    created; `ending` are deleted once they are empty. `rows`: how many go into one request; less than the connector's
+    once the platform found that too much.
     """
 
     version: int

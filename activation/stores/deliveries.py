@@ -107,7 +107,7 @@ def counts(cursor: Cursor[Any], activation: int) -> Counts:
 
 
 def drop_removals(cursor: Cursor[Any], activations: Iterable[int], buckets: Sequence[int], now: datetime) -> None:
-    """Have no removal due: for platforms that cannot be told of leavers."""
+    """Have no removal due: for platforms that are sent none."""
     cursor.execute(DROP_REMOVALS, _places(activations, buckets, now))
 
 

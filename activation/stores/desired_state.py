@@ -59,7 +59,7 @@ WITHDRAW = """
 UPDATE delivery SET wanted = false, version = version + 1, attempts = 0, dead = false, error = '',
     changed_at = %(now)s,
     due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
-                  WHEN acknowledged IS DISTINCT FROM false AND %(told)s THEN %(now)s::timestamptz END
+                  WHEN acknowledged IS DISTINCT FROM false AND %(removals_sent)s THEN %(now)s::timestamptz END
 WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s AND wanted
 """
 
@@ -125,10 +125,10 @@ def release(cursor: Cursor[Any], platform_user_id: str, activations: list[int], 
     cursor.execute(RELEASE, values)
 
 
-def withdraw(cursor: Cursor[Any], activation: int, now: datetime, *, told: bool) -> None:
-    """Remove every id from the activation. The rows become due where the platform can be told (`told`)."""
-    values = {"buckets": SmallInts.of(range(BUCKETS)), "activation": activation, "now": now, "told": told}
-    cursor.execute(WITHDRAW, values)
+def withdraw(cursor: Cursor[Any], activation: int, now: datetime, *, removals_sent: bool) -> None:
+    """Remove every id from the activation. The rows become due where the platform is sent removals."""
+    values = {"buckets": SmallInts.of(range(BUCKETS)), "activation": activation, "now": now}
+    cursor.execute(WITHDRAW, {**values, "removals_sent": removals_sent})
 
 
 # ── erasure ───────────────────────────────────────────────────────────────────────────────────────────

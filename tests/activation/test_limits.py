@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,6 +33,10 @@ def single(stage: DeliveryStage, **limits: float) -> Platform:
     ads.save()
     stage.activation(stage.audience(), ads)
     return ads
+
+
+def has_received(stage: DeliveryStage, calls: int) -> bool:
+    return len(stage.sandbox.received("a")) >= calls
 
 
 def busiest_second(times: list[float]) -> int:
@@ -67,7 +72,7 @@ def test_ten_calls_a_second__are_never_more_at_the_receiver_with_eight_workers_a
         worker.start()
     client = redis.Redis.from_url(settings.REDIS_URL)
     for flushed_at in (8, 20, 45):
-        until(lambda at=flushed_at: len(stage.sandbox.received("a")) >= at, 30)  # type: ignore[misc]  # bound now
+        until(partial(has_received, stage, flushed_at), 30)
         client.flushall()
     over.set()
     for worker in workers:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -25,8 +26,8 @@ def sandbox() -> Iterator[SandboxProcess]:
 
 
 @pytest.fixture(autouse=True)
-def _into_the_sandbox(settings: object, sandbox: SandboxProcess) -> Iterator[None]:
-    settings.ALLOW_PRIVATE_TARGETS = True  # type: ignore[attr-defined]  # pytest-django's
+def _into_the_sandbox(settings: Any, sandbox: SandboxProcess) -> Iterator[None]:
+    settings.ALLOW_PRIVATE_TARGETS = True
     yield
     sandbox.reset()
 
