@@ -83,7 +83,7 @@ def renew() -> None:
                 deliveries.refresh(cursor, found.segments, at, at + timedelta(days=days) * REFRESHED_AT)
 
 
-def forget() -> None:
+def delete_old_records() -> None:
     """Delete what is kept for a while only: quotas of past days, and the processing log of old files."""
     connection, at = connections.get(), clock.now()
     quotas.forget(connection, at)

@@ -34,7 +34,8 @@ class Erasure(models.Model):
     hash only.
 
     `traces` is what is still looked for, encrypted; nothing once it was found (`swept_at`). `platforms`:
-    `{"<pl>": {"open", "acknowledged", "given_up", "kept"}}`, in segments' ids; of `kept` ones it cannot be told.
+    `{"<pl>": {"open", "acknowledged", "given_up", "kept"}}`, each a list of segments' ids; a platform cannot remove ids
+    from `kept` ones.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)

@@ -26,45 +26,46 @@ from pipeline.privacy.erasures import Search
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 1.0
-CHORES_SECONDS = 60.0
+MINUTE_SECONDS = 60.0
 THREADS = 8
-# work this old has been missed by those whom Redis wakes
+# work this old was missed by the workers that Redis wakes
 MISSED = timedelta(seconds=1)
 
 
 class Sweeper:
-    """`chores` are done every minute: what other rooms want swept out. `searches`: what else may hold traces of users
-    who are erased. `tended` are looked after every second.
+    """Runs what is due. `every_minute` and `every_second`: what else other rooms want done regularly.
+
+    `searches`: where else traces of erased users may be found (`pipeline.privacy.erasures`).
     """
 
     def __init__(
         self,
-        chores: Sequence[Callable[[], object]] = (),
+        every_minute: Sequence[Callable[[], object]] = (),
         searches: Sequence[Search] = (),
-        tended: Sequence[Callable[[], object]] = (),
+        every_second: Sequence[Callable[[], object]] = (),
     ) -> None:
-        self._chores = chores
+        self._every_minute = every_minute
         self._searches = searches
-        self._tended = tended
-        self._chores_done = time.monotonic()
+        self._every_second = every_second
+        self._minute_began = time.monotonic()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sweeper")
         self._running: dict[tuple[int, int], Future[None]] = {}
         self._last_error = ""
 
     def run(self, keep_on: Callable[[], bool]) -> None:
-        """Sweep every second while `keep_on()`; trouble is told once and does not end it."""
+        """Sweep every second while `keep_on()`. An error is logged once and does not end it."""
         while keep_on():
             started = time.monotonic()
             try:
                 self.sweep()
                 self._last_error = ""
-            except Exception as trouble:
-                self._tell(trouble)
+            except Exception as error:
+                self._log_once(error)
             time.sleep(max(0.0, EVERY_SECONDS - (time.monotonic() - started)))
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def sweep(self) -> None:
-        """One round."""
+        """Do one round; raises the first error."""
         close_old_connections()
         end = time.monotonic() + EVERY_SECONDS
         if not wakeups(settings.REDIS_URL).is_awake(ABSORB, 0):
@@ -74,14 +75,14 @@ class Sweeper:
         finish_builds()
         finish_deletions()
         erasures.carry_on(self._searches)
-        for tend in self._tended:
-            tend()
+        for work in self._every_second:
+            work()
         for platform, lane in deliver.lanes():
             self._deliver(platform, lane)
-        if time.monotonic() - self._chores_done >= CHORES_SECONDS:
-            self._chores_done = time.monotonic()
-            for chore in self._chores:
-                chore()
+        if time.monotonic() - self._minute_began >= MINUTE_SECONDS:
+            self._minute_began = time.monotonic()
+            for work in self._every_minute:
+                work()
 
     def _deliver(self, platform: int, lane: int) -> None:
         """Work off a lane that nobody is awake for, in a thread of its own: platforms may be slow."""
@@ -97,22 +98,22 @@ class Sweeper:
         end = time.monotonic() + deliver.SHIFT_SECONDS
         try:
             deliver.work(platform, lane, lambda: time.monotonic() < end)
-        except Exception as trouble:
-            self._tell(trouble)
+        except Exception as error:
+            self._log_once(error)
         finally:
             close_old_connections()
 
-    def _tell(self, trouble: Exception) -> None:
-        told = f"{type(trouble).__name__}: {trouble}".strip()
-        if told != self._last_error:
-            self._last_error = told
-            log.warning("%s", told)
+    def _log_once(self, error: Exception) -> None:
+        text = f"{type(error).__name__}: {error}".strip()
+        if text != self._last_error:
+            self._last_error = text
+            log.warning("%s", text)
 
 
 def finish_deletions() -> int:
     """End the activations of audiences that are being deleted, then delete those with none left; returns how many.
 
-    Platforms are told first: an audience is deleted once its last activation has ended.
+    Platforms remove its members first: an audience is deleted once its last activation has ended.
     """
     deleted = 0
     for audience in Audience.objects.filter(status=Audience.Status.DELETING):

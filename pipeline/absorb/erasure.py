@@ -1,6 +1,6 @@
 """Erasing a user: the profile goes in its own bucket, each id in the bucket of its value.
 
-An id of a platform that has to be told stays, named by nobody, until the platform has replied
+A platform's id stays, owned by nobody, until the platform has removed it
 (`pipeline.privacy.erasures`).
 """
 

@@ -1,4 +1,4 @@
-"""What a worker was doing when it died, so that a row which kills its workers is found out.
+"""What a worker was doing when it died, so that a row which kills its workers is found.
 
 Each batch is noted before it starts, on a connection of its own, and the note is deleted by the batch's
 transaction. Whoever holds a bucket's lock and finds a note that names the bucket knows that the note's
@@ -26,6 +26,8 @@ FINISHED = "DELETE FROM absorb_run WHERE id = %s"
 
 
 class Journal:
+    """The notes of one worker, written over a connection of their own."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -37,7 +39,7 @@ class Journal:
         return run
 
     def count_attempts(self, cursor: Cursor[Any], held: set[int]) -> None:
-        """Find the notes that dead workers left on the held buckets, and count their attempts."""
+        """Find the notes that dead workers left on the held buckets, and count one attempt for each of their rows."""
         cursor.execute(LEFT_BEHIND, [sorted(held)])
         for (run,) in cursor.fetchall():
             with self._connection.transaction():
@@ -49,7 +51,7 @@ class Journal:
         self._connection.close()
 
     def drop(self, run: UUID) -> None:
-        """The worker lives, but its batch failed."""
+        """Delete the note of a batch that failed while its worker lives."""
         self._connection.execute(FINISHED, [run])
 
 

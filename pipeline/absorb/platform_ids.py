@@ -1,4 +1,4 @@
-"""A platform's id and its owner: what the bucket of the id and the bucket of the user tell each other.
+"""A platform's id and its owner: messages between the bucket of the id and the bucket of the user.
 
 The id's bucket knows who owns the id (its identity), the user's bucket knows the user's ids (the match table).
 """
@@ -91,7 +91,7 @@ def absorb_release(unit: IdScope, row: InboxRow, release: Release) -> None:
 
 
 def take_back(unit: IdScope, customer: int, platform: int, platform_user_id: str) -> None:
-    """In the id's bucket, which has loaded it: it names nobody from now on, and the platform is told."""
+    """In the id's bucket, which has loaded it: it names nobody from now on, and the platform has to remove it."""
     identity = unit.identities.get(customer, identity_kind(platform), platform_user_id)
     if identity is not None:
         send_unmapped(unit.outbox, customer, platform, platform_user_id, identity)
@@ -129,7 +129,7 @@ def absorb_hand_over(unit: IdScope, row: InboxRow, hand_over: HandOver) -> None:
 
 
 def release_mappings(unit: ReleaseScope, profile: ProfileState, platforms: Container[int] | None = None) -> None:
-    """Give up the user's ids (on some platforms, or on all): their buckets tell the platforms."""
+    """Give up the user's ids (on some platforms, or on all): their buckets have the platforms remove them."""
     for mapping in unit.mappings.of(profile):
         if platforms is None or mapping.platform in platforms:
             _release(unit.outbox, profile.customer, mapping.platform, mapping.platform_user_id, str(profile.user_id))

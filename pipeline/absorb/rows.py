@@ -37,7 +37,7 @@ DELETE = "DELETE FROM inbox WHERE bucket = ANY(%s::smallint[]) AND id = ANY(%s::
 
 # how many rows are taken with one over which 0, 1, 2… workers have died
 SIZES = (1000, 32, 1)
-# a row that was alone with that many dying workers is set aside
+# a row over which that many workers died, with no other row in their hands, becomes a bad row
 DEADLY = 5
 
 
@@ -54,9 +54,9 @@ class InboxRow(NamedTuple):
 
 
 def lock_waiting(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool) -> set[int]:
-    """Lock buckets that have work, from `start` on and around: as many as hold about `limit` rows.
+    """Lock buckets that have work, from `start` on and around; returns as many as hold about `limit` rows.
 
-    Looks behind those in other hands: one bucket with a whole batch in it must not hide the others.
+    Looks behind buckets that others hold: one bucket with a whole batch in it must not hide the rest.
     """
     held: dict[int, int] = {}
     for begin, last in ((start, BUCKETS - 1), (0, start - 1)):
@@ -69,7 +69,7 @@ def lock_waiting(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool) -> 
 
 
 def take(cursor: Cursor[Any], buckets: set[int], start: int, limit: int, *, bulk: bool) -> list[InboxRow]:
-    """The first rows of these buckets, which the caller has locked, from `start` on and around.
+    """Returns the first rows of these buckets, which the caller has locked, from `start` on and around.
 
     Where a worker died over a row, few are taken with it, and at last it is taken alone.
     """
@@ -89,6 +89,6 @@ def delete(cursor: Cursor[Any], rows: Sequence[InboxRow]) -> None:
 
 
 def _peek(cursor: Cursor[Any], first: int, last: int, limit: int, *, bulk: bool) -> dict[int, int]:
-    """The buckets of the first rows of a range, and how many of those rows are in each."""
+    """Returns the buckets of the first rows of a range, and how many of those rows are in each."""
     cursor.execute(PEEK[bulk], [first, last, limit])
     return dict(cursor.fetchall())

@@ -1,6 +1,6 @@
 """User sync: what browsers, servers and match tables say about a platform's id of a user.
 
-The id gets an owner in the bucket of its value; the owner's bucket is told by a message (`platform_ids`).
+The id gets an owner in the bucket of its value; a message says so to the owner's bucket (`platform_ids`).
 """
 
 from typing import Protocol

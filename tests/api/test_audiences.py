@@ -229,7 +229,7 @@ def test_deletion__third_parties_are_told_first(people: People, admin: Caller) -
     big = people.audience("big", one("attribute.amount", ">", 1))
     activation = people.activation(big, ads)
     Activation.objects.filter(pk=activation.pk).update(segment_id=7, status="live")
-    people.deliver_in_mind()
+    people.accept_all_deliveries()
 
     assert admin.delete(f"audiences/{big.pk}/").status == 204
     finish_deletions()

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from local.demo.api import Api
-from tests.support.chaos_world import Person, expected_segments, furnish, held_segments, people, wrong_totals
+from tests.support.chaos_world import ChaosPerson, configure_hub, expected_segments, held_segments, people, wrong_totals
 from tests.support.edge_process import until
 from tests.support.hub import Hub, new_hub
 from tests.support.sandbox_process import SandboxProcess
@@ -24,7 +24,7 @@ FLUSH = "FLUSHALL"
 TARGETS = ("edge-1", "absorber-1", "deliverer", "sweeper", "postgres", "redis", FLUSH)
 PEOPLE, SENDERS = 120, 4
 QUIET_SECONDS = 90.0
-# Chosen anew for each run, told when it fails: `DMPHUB_CHAOS_SEED=… pytest tests/chaos`.
+# Chosen anew for each run, printed when it fails: `DMPHUB_CHAOS_SEED=… pytest tests/chaos`.
 SEED = int(os.environ.get("DMPHUB_CHAOS_SEED") or time.time_ns() % 1_000_000)
 
 
@@ -35,22 +35,22 @@ class Trial:
         self.hub, self.chance = hub, chance
         self._sandbox = sandbox
         self._api = hub.api()
-        self._house = furnish(self._api, sandbox)
+        self._configured = configure_hub(self._api, sandbox)
         everybody = people(PEOPLE, chance)
         self._people = everybody
         self._senders = [self._sender(number, everybody[number::SENDERS]) for number in range(SENDERS)]
-        until(self._edge_knows_the_house)
+        until(self._edge_knows_the_configuration)
         for sender in self._senders:
             sender.start()
 
-    def _sender(self, number: int, theirs: list[Person]) -> Sender:
-        return Sender(number, self._house, self.hub.edge_port, theirs, random.Random(self.chance.random()))
+    def _sender(self, number: int, theirs: list[ChaosPerson]) -> Sender:
+        return Sender(number, self._configured, self.hub.edge_port, theirs, random.Random(self.chance.random()))
 
-    def _edge_knows_the_house(self) -> bool:
+    def _edge_knows_the_configuration(self) -> bool:
         query: dict[str, Any] = {
-            "pl": self._house.platforms["south"],
+            "pl": self._configured.platforms["south"],
             "userid": "0",
-            "plsec": self._house.secrets["south"],
+            "plsec": self._configured.secrets["south"],
         }
         answer = requests.get(f"http://127.0.0.1:{self.hub.edge_port}/uid", query, timeout=5)
         return answer.headers["X-DMP-Status"] == "no-id"
@@ -65,7 +65,7 @@ class Trial:
         asked = sum(sender.requests for sender in self._senders)
         again = sum(one.sent_again for one in self._people)
         print(f"{asked} requests, {again} events sent again")
-        assert wrong_totals(self.hub.services.database_url, self._people, self._house.pixel) == {}
+        assert wrong_totals(self.hub.services.database_url, self._people, self._configured.pixel) == {}
         assert held_segments(self._sandbox) == expected_segments(self._people)
         assert self._api.get("bad-rows/")["results"] == []
 

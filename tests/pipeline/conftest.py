@@ -2,7 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.shop import Shop
+from activation.models import Activation
+from integrations.models import Platform
+from tests.support.shop import Shop, rule
 from tests.support.tables import db
 
 __all__ = ["db"]
@@ -13,3 +15,16 @@ def shop(db: None) -> Iterator[Shop]:
     shop = Shop()
     yield shop
     shop.absorber.close()
+
+
+@pytest.fixture
+def ads(shop: Shop) -> Platform:
+    """A platform, in a shop whose users have an amount."""
+    shop.attribute("amount", "number")
+    return shop.platform()
+
+
+@pytest.fixture
+def buyers(shop: Shop, ads: Platform) -> Activation:
+    """Everybody with an amount above 100, on the platform."""
+    return shop.activation(shop.audience("buyers", rule("attribute.amount", ">", 100)), ads)

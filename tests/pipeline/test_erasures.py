@@ -25,17 +25,6 @@ SECRET = "Kensington-4711"
 OWN_ID = "customer-0815"
 
 
-@pytest.fixture
-def ads(shop: Shop) -> Platform:
-    shop.attribute("amount", "number")
-    return shop.platform()
-
-
-@pytest.fixture
-def buyers(shop: Shop, ads: Platform) -> Activation:
-    return shop.activation(shop.audience("buyers", rule("attribute.amount", ">", 100)), ads)
-
-
 def known(shop: Shop, ads: Platform) -> tuple[UUID, UUID]:
     """A user with two browsers, whom the platform knows, in every table there is."""
     first, second = somebody(), somebody()
@@ -113,7 +102,7 @@ def test_erased_user__whom_the_platform_has_removed__leaves_no_trace(
     caplog.set_level("DEBUG")
     first, second = known(shop, ads)
     mention_everywhere(shop, ads, buyers, first)
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
     texts = [str(first), str(second), OWN_ID, "device-1234", "platform-id-77", SECRET]
     assert {text for _, text in traces(texts)} == set(texts)
     assert len(BadRow.objects.all()) == 1
@@ -122,7 +111,7 @@ def test_erased_user__whom_the_platform_has_removed__leaves_no_trace(
     settle(shop)
     assert shop.due() == {("platform-id-77", False)}  # until the platform has removed it
     assert {text for _, text in traces(texts)} == {"platform-id-77"}
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
     settle(shop)
 
     assert traces(texts) == []
@@ -198,7 +187,7 @@ def test_platform_that_cannot_be_told__is_noted_and_the_id_goes(shop: Shop) -> N
     shop.event(user, {"amount": 150})
     shop.sync(user, platform, "kept-id")
     shop.absorb()
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
 
     erasure = erasures.request(shop.customer.m, user, "a test")
     shop.absorb()
@@ -212,7 +201,7 @@ def test_platform_that_cannot_be_told__is_noted_and_the_id_goes(shop: Shop) -> N
 
 def test_platform_that_never_answers__is_given_up_after_its_time(shop: Shop, ads: Platform, buyers: Activation) -> None:
     first, _ = known(shop, ads)
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
     erasure = erasures.request(shop.customer.m, first, "a test")
     settle(shop)
     erasure.refresh_from_db()

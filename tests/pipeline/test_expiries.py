@@ -9,19 +9,8 @@ from core import buckets
 from integrations.models import Platform
 from pipeline import backlog, timed
 from profiles.models import Identity
-from tests.support.shop import Shop, rule, somebody
+from tests.support.shop import Shop, somebody
 from usersync.models import UserMapping
-
-
-@pytest.fixture
-def ads(shop: Shop) -> Platform:
-    shop.attribute("amount", "number")
-    return shop.platform()
-
-
-@pytest.fixture
-def buyers(shop: Shop, ads: Platform) -> Activation:
-    return shop.activation(shop.audience("buyers", rule("attribute.amount", ">", 100)), ads)
 
 
 def expire(shop: Shop) -> int:
@@ -41,7 +30,7 @@ def test_match__whose_time_is_over__is_forgotten_and_the_platform_told(
     shop.sync(user, ads, "longer", ttl_days=9)
     shop.sync(user, ads, "for ever")
     shop.absorb()
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
     assert expire(shop) == 0
 
     told = len(shop.touched)

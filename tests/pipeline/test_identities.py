@@ -322,7 +322,7 @@ def test_merge__mappings_and_deliveries_follow_and_no_platform_is_told_to_remove
     shop.sync(browser, ads, "x-browser")
     shop.sync(key_user, ads, "x-key")
     shop.absorb()
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
 
     shop.event(browser, ids=[("user", "7")])
     shop.absorb()
@@ -347,7 +347,7 @@ def test_merge__that_ends_a_membership__removes_all_ids_of_the_person(shop: Shop
     shop.event(two, {"amount": 1}, at=now)
     shop.sync(two, ads, "x-two")
     shop.absorb()
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
 
     shop.event(two, ids=[("device:devid_g", "g")], at=now)
     shop.event(one, ids=[("device:devid_g", "g")], at=now)
@@ -369,7 +369,7 @@ def test_merged_browser_that_is_synced_again__causes_no_removal(shop: Shop) -> N
     shop.event(browser, ids=[("user", "7")])
     shop.sync(browser, ads, "x")
     shop.absorb()
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
 
     shop.sync(browser, ads, "x")
     removals = set()

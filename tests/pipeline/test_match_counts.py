@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
@@ -131,16 +132,18 @@ def test_user__new_to_one_customer_and_known_to_another__counts_for_both(shop: S
     assert known_users() == {1: 1, 2: 1}
 
 
-def test_recount__of_what_was_loaded_past_absorb__is_the_real_count(shop: Shop, platforms: list[Platform]) -> None:
+def test_recount__of_what_was_loaded_past_absorb__is_the_real_count(
+    shop: Shop, platforms: list[Platform], database: psycopg.Connection[Any]
+) -> None:
     for _ in range(20):
         shop.sync(somebody(), platforms[0], str(somebody()))
     shop.absorb()
-    with connection.cursor() as cursor:
+    with database.cursor() as cursor:
         cursor.execute("UPDATE known_users SET users = 99")
         cursor.execute("DELETE FROM mapped_users")
         for bucket in range(buckets.BUCKETS):
-            recount_users(cursor, bucket)  # type: ignore[arg-type]  # a cursor of Django's will do
-            recount_mapped(cursor, bucket)  # type: ignore[arg-type]  # as above
+            recount_users(cursor, bucket)
+            recount_mapped(cursor, bucket)
 
     assert known_users() == {shop.customer.m: 20}
     assert mapped_users() == {platforms[0].pl: 20}

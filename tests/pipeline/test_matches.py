@@ -16,12 +16,6 @@ from profiles.personal.protection import Protection
 from tests.support.shop import Shop, rule, somebody
 
 
-@pytest.fixture
-def ads(shop: Shop) -> Platform:
-    shop.attribute("amount", "number")
-    return shop.platform()
-
-
 def match(shop: Shop, platform: Platform, platform_user_id: str, **named: Any) -> None:
     """As an upload of one line does."""
     protections = {shop.customer.m: Protection.of_customer(shop.customer)}

@@ -18,8 +18,8 @@ from core.messages import Id
 from core.models import Inbox
 from pipeline.absorb.absorber import Absorber
 from pipeline.absorb.rows import lock_waiting
-from tests.support.crowd import BROWSERS, KEYS, NAMES, OTHERS, Model, Sent, differences, now_ms, send
-from tests.support.shop import Shop
+from tests.support.crowd import BROWSERS, KEYS, NAMES, OTHERS, CrowdRequest, ProfileModel, differences, send
+from tests.support.shop import Shop, now_ms
 from tests.support.tables import empty
 
 SIZES = (1, 3, 1000)
@@ -78,7 +78,7 @@ def racers() -> Iterator[Racers]:
         racing.close()
 
 
-class Crowd(RuleBasedStateMachine):
+class RacingCrowd(RuleBasedStateMachine):
     """Requests are sent while absorbers work. What depends on the order, a login of another, waits until all is
     quiet; everything else races."""
 
@@ -88,7 +88,7 @@ class Crowd(RuleBasedStateMachine):
     def open_shop(self) -> None:
         empty()
         self.shop = Shop()
-        self.model = Model()
+        self.model = ProfileModel()
         self.clock = now_ms()
 
     @rule(burst=st.lists(requests, min_size=1, max_size=12))
@@ -97,7 +97,7 @@ class Crowd(RuleBasedStateMachine):
         with transaction.atomic():
             for browser, ids, data, ago in burst:
                 self.clock += 7
-                sent = Sent(browser, tuple(ids), data, self.clock - ago * HOUR, self.clock)
+                sent = CrowdRequest(browser, tuple(ids), data, self.clock - ago * HOUR, self.clock)
                 if sent.names() and not self.model.depends_on_order(sent):
                     self.model.take(sent)
                     send(self.shop, sent)
@@ -107,7 +107,7 @@ class Crowd(RuleBasedStateMachine):
         """As whoever: also as somebody else than the browser's profile is."""
         self.racing.settle()
         self.clock += HOUR
-        sent = Sent(browser, (key,), data, self.clock, self.clock)
+        sent = CrowdRequest(browser, (key,), data, self.clock, self.clock)
         self.model.take(sent)
         send(self.shop, sent)
         self.racing.settle()
@@ -127,9 +127,9 @@ class Crowd(RuleBasedStateMachine):
 
 def test_requests_with_shared_ids__in_any_interleaving__end_in_the_profiles_of_the_model(db: None) -> None:
     with racers() as racing:
-        Crowd.racing = racing
+        RacingCrowd.racing = racing
         run_state_machine_as_test(
-            Crowd,
+            RacingCrowd,
             settings=settings(
                 max_examples=20,
                 stateful_step_count=25,

@@ -34,7 +34,7 @@ def test_user_who_was_not_seen_for_long__is_erased_and_the_platform_is_told(shop
     shop.event(gone, {"amount": 150})
     shop.sync(gone, ads, "x")
     shop.absorb()
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
 
     keep(shop, keep_users_days=30)
     sweep(shop, days_later=29)

@@ -8,20 +8,8 @@ from activation.models import Activation, Delivery
 from core import buckets
 from core.inbox import InboxKind
 from integrations.models import Platform
-from tests.support.shop import Shop, now_ms, rule, somebody
+from tests.support.shop import Shop, now_ms, somebody
 from usersync.models import UserMapping
-
-
-@pytest.fixture
-def ads(shop: Shop) -> Platform:
-    shop.attribute("amount", "number")
-    return shop.platform()
-
-
-@pytest.fixture
-def buyers(shop: Shop, ads: Platform) -> Activation:
-    """Everybody with an amount above 100, on the platform."""
-    return shop.activation(shop.audience("buyers", rule("attribute.amount", ">", 100)), ads)
 
 
 def want(shop: Shop, activation: Activation, platform_user_id: str, wanted: bool, epoch: int, version: int) -> None:
@@ -59,7 +47,7 @@ def test_sync_again__by_the_same_user__keeps_the_owner_and_tells_nobody(
     shop.event(user, {"amount": 150})
     shop.sync(user, ads, "x")
     shop.absorb()
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
     before = shop.delivery(buyers, "x")
 
     shop.sync(user, ads, "x")
@@ -99,7 +87,7 @@ def test_clear__removes_the_mapping_and_tells_the_platform(shop: Shop, ads: Plat
     shop.sync(user, ads, "x")
     shop.sync(user, other, "y")
     shop.absorb()
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
 
     shop.sync(user, ads, "")
     shop.absorb()
@@ -170,7 +158,7 @@ def test_id_that_changes_hands_among_members__stays_in_the_segment(
         shop.event(user, {"amount": 150})
     shop.sync(one, ads, "x")
     shop.absorb()
-    shop.deliver_in_mind()
+    shop.accept_all_deliveries()
 
     shop.sync(two, ads, "x")
     shop.absorb()

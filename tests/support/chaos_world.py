@@ -1,4 +1,4 @@
-"""What the senders tell the hub, and what must have come of it once all is quiet."""
+"""What the senders report to the hub, and what the hub must hold once all is quiet."""
 
 import random
 from collections import defaultdict
@@ -16,7 +16,7 @@ ACCOUNTS = ("north", "south")
 
 
 @dataclass(slots=True)
-class Person:
+class ChaosPerson:
     """One person with one or two browsers. Times are the events' own; the latest amount holds."""
 
     users: list[UUID]
@@ -39,7 +39,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class ChaosConfiguration:
     """What is configured: one customer, two platforms, and three audiences sent to them."""
 
     customer: int
@@ -48,7 +48,7 @@ class House:
     secrets: dict[str, str]
 
 
-def furnish(api: Api, sandbox: SandboxProcess) -> House:
+def configure_hub(api: Api, sandbox: SandboxProcess) -> ChaosConfiguration:
     customer = api.post("customers/", name="Chaos")["m"]
     pixel = api.post("pixels/", customer=customer, name="everywhere")["id"]
     api.post("attributes/", customer=customer, path="amount", type="number", enabled=True)
@@ -61,7 +61,7 @@ def furnish(api: Api, sandbox: SandboxProcess) -> House:
     both = _audience(api, customer, "big in the north", "audience", "in", big)
     for audience, account in ((big, "north"), (big, "south"), (small, "north"), (both, "north")):
         api.post("activations/", audience=audience, platform=platforms[account])
-    return House(customer, pixel, platforms, secrets)
+    return ChaosConfiguration(customer, pixel, platforms, secrets)
 
 
 def _platform(sandbox: SandboxProcess, account: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _audience(api: Api, customer: int, name: str, asked: str, operator: str, val
     return int(made["id"])
 
 
-def expected_segments(people: list[Person]) -> dict[tuple[str, str], set[str]]:
+def expected_segments(people: list[ChaosPerson]) -> dict[tuple[str, str], set[str]]:
     """The members of each (account, segment)."""
     big = {account: {x for one in people if one.big for x in one.ids[account]} for account in ACCOUNTS}
     small = {x for one in people if not one.big for x in one.ids["north"]}
@@ -107,7 +107,7 @@ def held_segments(sandbox: SandboxProcess) -> dict[tuple[str, str], set[str]]:
     }
 
 
-def wrong_totals(database_url: str, people: list[Person], pixel: int) -> dict[str, str]:
+def wrong_totals(database_url: str, people: list[ChaosPerson], pixel: int) -> dict[str, str]:
     """By person, what is wrong with the number of events that their profile counts."""
     with psycopg.connect(database_url) as connection:
         rows = connection.execute("SELECT user_id, merged_into, activity FROM profile").fetchall()
@@ -122,9 +122,9 @@ def wrong_totals(database_url: str, people: list[Person], pixel: int) -> dict[st
     return wrong
 
 
-def people(count: int, chance: random.Random) -> list[Person]:
+def people(count: int, chance: random.Random) -> list[ChaosPerson]:
     """Every third has two browsers."""
     return [
-        Person([UUID(int=chance.getrandbits(128), version=4) for _ in range(1 + (number % 3 == 0))], f"d{number}")
+        ChaosPerson([UUID(int=chance.getrandbits(128), version=4) for _ in range(1 + (number % 3 == 0))], f"d{number}")
         for number in range(count)
     ]

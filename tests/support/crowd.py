@@ -13,7 +13,7 @@ from uuid import UUID
 from core.messages import Id
 from profiles.models import Identity, Profile
 from profiles.state import USER_KEY
-from tests.support.shop import Shop, now_ms
+from tests.support.shop import Shop
 
 BROWSERS = [UUID(f"00000000-0000-4000-8000-0000000000{suffix}") for suffix in ("01", "02", "41", "42", "ff")]
 KEYS: list[Id] = [(USER_KEY, name) for name in ("ann", "bob", "cid")]
@@ -25,7 +25,7 @@ Who = frozenset[Name]
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class CrowdRequest:
     """A request: `at` is its own time, `received` when the edge got it, both unix ms."""
 
     browser: UUID | None
@@ -44,7 +44,7 @@ class Sent:
 
 
 @dataclass(slots=True)
-class Person:
+class ModelPerson:
     names: set[Name] = field(default_factory=set)
     attributes: dict[str, tuple[int, int, str, Any]] = field(default_factory=dict)
     days: Counter[str] = field(default_factory=Counter)
@@ -54,7 +54,7 @@ class Person:
     def key(self) -> str | None:
         return next((value for kind, value in self.names if kind == USER_KEY), None)
 
-    def add(self, other: "Person") -> None:
+    def add(self, other: "ModelPerson") -> None:
         self.names |= other.names
         self.days += other.days
         self.times += other.times
@@ -62,14 +62,14 @@ class Person:
             self.attributes[name] = max(held, self.attributes.get(name, held))
 
 
-class Model:
+class ProfileModel:
     """The people, one after the other."""
 
     def __init__(self) -> None:
-        self.people: list[Person] = []
+        self.people: list[ModelPerson] = []
         self.logins: dict[str, tuple[int, str]] = {}
 
-    def depends_on_order(self, sent: Sent) -> bool:
+    def depends_on_order(self, sent: CrowdRequest) -> bool:
         """Whether it would bring two customer users together, or somebody else than before logs in with a browser."""
         names = self._named(sent)
         keys = {person.key for person in self._known(names)} | {value for kind, value in names if kind == USER_KEY}
@@ -78,10 +78,10 @@ class Model:
             keys |= {login, sent.key} if login and sent.key else set()
         return len(keys - {None}) > 1
 
-    def take(self, sent: Sent) -> None:
+    def take(self, sent: CrowdRequest) -> None:
         names = self._named(sent)
         self._log_in(sent)
-        one = Person(set(names), {n: (sent.at, sent.received, repr(v), v) for n, v in sent.data.items()})
+        one = ModelPerson(set(names), {n: (sent.at, sent.received, repr(v), v) for n, v in sent.data.items()})
         one.days[str(sent.at // 86_400_000)] += 1
         one.times.append(sent.at)
         for other in self._known(names):
@@ -89,7 +89,7 @@ class Model:
             one.add(other)
         self.people.append(one)
 
-    def _named(self, sent: Sent) -> list[Name]:
+    def _named(self, sent: CrowdRequest) -> list[Name]:
         """Whom it counts for: a browser that somebody else logged in with is not a name of its profile any more."""
         names = sent.names()
         if sent.browser is None:
@@ -100,7 +100,7 @@ class Model:
             return names
         return [(USER_KEY, str(key)), *(name for name in names[1:] if name[0] != USER_KEY)]
 
-    def _log_in(self, sent: Sent) -> None:
+    def _log_in(self, sent: CrowdRequest) -> None:
         if sent.browser is None or sent.key is None:
             return
         since, login, _ = self._login(sent.browser)
@@ -112,11 +112,11 @@ class Model:
         home = next((person.key for person in self._known([("browser", str(browser))])), None)
         return *self.logins.get(str(browser), (0, home)), home
 
-    def _known(self, names: Collection[Name]) -> list[Person]:
+    def _known(self, names: Collection[Name]) -> list[ModelPerson]:
         return [person for person in self.people if person.names & set(names)]
 
 
-def told(model: Model) -> dict[Who, Any]:
+def expected(model: ProfileModel) -> dict[Who, Any]:
     return {
         frozenset(person.names): (
             {name: held[3] for name, held in person.attributes.items()},
@@ -140,9 +140,9 @@ def found(shop: Shop) -> dict[Who, Any]:
     return {frozenset(names[user]): _content(shop, profiles[user]) for user in names}
 
 
-def differences(shop: Shop, model: Model) -> list[str]:
+def differences(shop: Shop, model: ProfileModel) -> list[str]:
     """What is otherwise than the model says, short enough to read."""
-    here, wanted = found(shop), told(model)
+    here, wanted = found(shop), expected(model)
     who = sorted(map(sorted, here.keys() ^ wanted.keys()))
     what = [key for key in here.keys() & wanted.keys() if here[key] != wanted[key]]
     return [
@@ -168,8 +168,5 @@ def _content(shop: Shop, profile: Profile) -> Any:
     return profile.attributes, seen["days"], (seen["first"], seen["last"])
 
 
-def send(shop: Shop, sent: Sent) -> None:
+def send(shop: Shop, sent: CrowdRequest) -> None:
     shop.event(sent.browser, sent.data, ids=sent.ids, at=sent.at, received=sent.received)
-
-
-__all__ = ["BROWSERS", "KEYS", "NAMES", "OTHERS", "Model", "Sent", "differences", "found", "now_ms", "send", "told"]

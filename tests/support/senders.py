@@ -8,7 +8,7 @@ import time
 from urllib.parse import urlencode
 from uuid import UUID
 
-from tests.support.chaos_world import ACCOUNTS, House, Person
+from tests.support.chaos_world import ACCOUNTS, ChaosConfiguration, ChaosPerson
 
 PAUSE = 0.01  # seconds between two requests of one sender: the machine has other work, too
 PAUSE_AFTER_SILENCE = 0.05
@@ -18,12 +18,14 @@ ROAMING = 4  # ids of each sender that go from person to person
 class Sender(threading.Thread):
     """Speaks for some people, one request after another. `failure`: an answer that should never be."""
 
-    def __init__(self, number: int, house: House, port: int, people: list[Person], chance: random.Random) -> None:
+    def __init__(
+        self, number: int, configured: ChaosConfiguration, port: int, people: list[ChaosPerson], chance: random.Random
+    ) -> None:
         super().__init__(name=f"sender-{number}", daemon=True)
         self.people = people
         self.requests = self.unanswered = 0
         self.failure = ""
-        self._number, self._house, self._chance = number, house, chance
+        self._number, self._configured, self._chance = number, configured, chance
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         self._enough = threading.Event()
         self._time = time.time() - 7_200
@@ -45,10 +47,10 @@ class Sender(threading.Thread):
             time.sleep(PAUSE)
         self._connection.close()
 
-    def _event(self, person: Person, user: UUID, *, device: bool) -> None:
+    def _event(self, person: ChaosPerson, user: UUID, *, device: bool) -> None:
         self._time += 0.05  # no two events of a person have the same time
         amount = self._chance.randrange(200)
-        query = {"m": self._house.customer, "id": self._house.pixel, "uuid": user, "at": f"{self._time:.3f}"}
+        query = {"m": self._configured.customer, "id": self._configured.pixel, "uuid": user, "at": f"{self._time:.3f}"}
         if device:
             query["devid_g"] = person.device
         tries = self._until_answered("POST", f"/dp?{urlencode(query)}", json.dumps({"amount": amount}).encode())
@@ -59,7 +61,7 @@ class Sender(threading.Thread):
             person.sent_again += 1
             person.further_tries += tries - 1
 
-    def _wander(self, person: Person) -> None:
+    def _wander(self, person: ChaosPerson) -> None:
         """An id of the sender's own goes to this person, from whomever had it."""
         account = self._chance.choice(ACCOUNTS)
         platform_user_id = f"r-{self._number}-{self._chance.randrange(ROAMING)}"
@@ -67,11 +69,11 @@ class Sender(threading.Thread):
             other.ids[account].discard(platform_user_id)
         self._sync(person, account, platform_user_id)
 
-    def _sync(self, person: Person, account: str, platform_user_id: str) -> None:
+    def _sync(self, person: ChaosPerson, account: str, platform_user_id: str) -> None:
         query = {
-            "pl": self._house.platforms[account],
+            "pl": self._configured.platforms[account],
             "userid": platform_user_id,
-            "plsec": self._house.secrets[account],
+            "plsec": self._configured.secrets[account],
         }
         user = self._chance.choice(person.users)
         self._until_answered("GET", f"/uid?{urlencode(query)}", None, cookie=str(user))

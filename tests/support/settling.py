@@ -1,4 +1,4 @@
-"""Everything in motion at once: absorbers and deliverers in threads, and a sandbox that holds what it is told."""
+"""Everything in motion at once: absorbers and deliverers in threads, and a sandbox that keeps what it receives."""
 
 import threading
 import time
@@ -43,7 +43,7 @@ def sandbox_platform(shop: Shop, sandbox: SandboxProcess, account: str) -> Platf
 
 @contextmanager
 def running(platforms: list[Platform], absorbers: int = 2) -> Iterator[None]:
-    """Absorbers, and a deliverer for every lane, until the block ends; what goes wrong in one is told there."""
+    """Absorbers, and a deliverer for every lane, until the block ends. An error in one of them fails the test there."""
     over = threading.Event()
     faults: list[BaseException] = []
 

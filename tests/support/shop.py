@@ -57,7 +57,7 @@ class Shop:
     def append(
         self, bucket: int, kind: int, query: bytes, body: bytes | None = None, at: datetime | None = None
     ) -> int:
-        """A row of the inbox, raw; answers its id."""
+        """Append a row to the inbox as it is; returns its id."""
         with connection.cursor() as cursor:
             cursor.execute(APPEND, [bucket, kind, query, body, at or datetime.now(UTC)])
             (row,) = cursor.fetchone()
@@ -100,7 +100,7 @@ class Shop:
         self.append(bucket, InboxKind.SYNC, msgspec.json.encode(message))
 
     def absorb(self) -> int:
-        """Absorb until nothing waits; answers how many rows that took."""
+        """Absorb until nothing waits; returns the number of rows taken."""
         rows = 0
         for _ in range(MOST_BATCHES):
             done = self.absorber.absorb()
@@ -172,13 +172,13 @@ class Shop:
         rows = Delivery.objects.filter(activation_id=activation.id, wanted=True)
         return set(rows.values_list("platform_user_id", flat=True))
 
-    def deliver_in_mind(self) -> None:
-        """As if every platform had been told everything."""
+    def accept_all_deliveries(self) -> None:
+        """As if every platform had accepted everything."""
         with connection.cursor() as cursor:
             cursor.execute("UPDATE delivery SET acknowledged = wanted, due_at = NULL, claim = NULL")
 
     def due(self) -> set[tuple[str, bool]]:
-        """What platforms still have to be told: (id, wanted)."""
+        """Returns what has still to be delivered: (id, wanted)."""
         rows = Delivery.objects.filter(due_at__isnull=False)
         return set(rows.values_list("platform_user_id", "wanted"))
 

@@ -29,7 +29,15 @@ def forget_files() -> None:
     files.sweep(clock.now())
 
 
-CHORES = (forget_answers, keep_today, history.note_sizes, forget_files, deliver.renew, deliver.forget, retention.sweep)
+CHORES = (
+    forget_answers,
+    keep_today,
+    history.note_sizes,
+    forget_files,
+    deliver.renew,
+    deliver.delete_old_records,
+    retention.sweep,
+)
 SEARCHES = (idempotency.forget_answers_with,)
 
 
