@@ -7,10 +7,10 @@ import asyncio
 from unittest.mock import patch
 
 from dmphub import asgi, edge_server
-from edge.group_commit import Inbox
+from edge.group_commit import InboxAppender
 
 
-class Uncommitted(Inbox):
+class Uncommitted(InboxAppender):
     """Promises, and forgets."""
 
     @property

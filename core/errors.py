@@ -1,6 +1,6 @@
-"""What can be wrong with what a sender gives.
+"""What can be wrong with what a sender gives, and that the hub cannot take it now.
 
-Doors (edge, API, console) turn these errors into HTTP answers. Nothing below a door knows a status code.
+Doors (edge, API, console) turn these errors into HTTP statuses. Nothing below a door may know a status.
 """
 
 
@@ -67,3 +67,7 @@ class MalformedLineError(InputError):
 
     def __init__(self) -> None:
         super().__init__("the line is not a JSON object")
+
+
+class UnavailableError(Exception):
+    """The hub could not keep what was given, as far as it knows: the sender shall try again."""

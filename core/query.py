@@ -1,6 +1,9 @@
-"""Query strings: strict UTF-8, told apart from what is repeated or unreadable."""
+"""Query strings, read strictly: what is repeated, and what is not UTF-8, is kept apart from the rest."""
 
+from collections.abc import Container
 from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from core.errors import InvalidParameterError
 
 Parameters = dict[str, str | None]
 
@@ -26,6 +29,12 @@ class QueryString:
                 self.repeated.add(name)
             elif name is not None:
                 values[name] = value
+
+    def refuse_repeated(self, known: Container[str]) -> None:
+        """Raises InvalidParameterError if a parameter that the hub knows came twice."""
+        for name in self.repeated:
+            if name is not None and name in known:
+                raise InvalidParameterError(name)
 
 
 def pairs(raw: bytes) -> list[tuple[str | None, str | None]]:

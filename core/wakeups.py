@@ -1,11 +1,13 @@
-"""Wake-ups: telling a stage that it has work, at most once while it knows already.
+"""Wake-ups: a stage that has work is woken, at most once while it is awake.
 
 A wake-up is a Celery task without a payload, deduplicated by a key in Redis that its worker deletes when it
 goes to sleep. Nothing depends on one: whatever Redis loses, the sweeper finds.
 """
 
 import logging
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Collection
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -14,10 +16,13 @@ from celery import Celery
 
 log = logging.getLogger(__name__)
 
-# How long a stage counts as awake after it last said so: a worker that died is missed for no longer.
 AWAKE_SECONDS = 3
+"""How long a stage counts as awake after it last said so: a worker that died is missed for no longer."""
 PREFIX = "dmphub:awake:"
 PATIENCE_SECONDS = 0.5
+
+SHORTEST_SECONDS = 0.02
+"""Between two wake-ups of one `WakeupThread`."""
 
 ABSORB, DELIVER = "absorb", "deliver"
 
@@ -82,3 +87,27 @@ def _key(stage: str, ids: tuple[int, ...]) -> str:
 def wakeups(redis_url: str) -> Wakeups:
     """This process's wake-ups."""
     return Wakeups(redis_url)
+
+
+class WakeupThread:
+    """Wakes the absorb stage after commits of the edge: off the event loop, never more often than is of use.
+
+    Called after every commit (see `edge.group_commit.OnCommit`); a thread of its own speaks to Redis.
+    """
+
+    def __init__(self, wakeups: Wakeups) -> None:
+        self._wakeups = wakeups
+        self._committed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="wakeups", daemon=True)
+
+    def __call__(self, _: Collection[int]) -> None:
+        if not self._thread.is_alive():
+            self._thread.start()
+        self._committed.set()
+
+    def _run(self) -> None:
+        while True:
+            self._committed.wait()
+            self._committed.clear()
+            self._wakeups.wake(ABSORB, 0)
+            time.sleep(SHORTEST_SECONDS)

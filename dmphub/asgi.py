@@ -1,67 +1,113 @@
-"""The public door: the edge, composed. No Django here, and none in anything it imports."""
+"""The public door: the edge, composed from its parts. No Django here, and none in anything it imports."""
 
 import os
+from dataclasses import dataclass
 
 from core import environment as environments
 from core.environment import Environment
 from core.keys import KeyRing, TokenSigner
 from core.limits import RequestLimits
-from core.wakeups import wakeups
-from edge.application import Edge, Handler
-from edge.cookies import CookieJar
-from edge.endpoints.dp import DpRoute
-from edge.endpoints.dp_batch import BatchRoute
-from edge.endpoints.links import LinkRoute
-from edge.endpoints.opt_out import ChoiceRoutes
-from edge.endpoints.redirects import Redirects
-from edge.endpoints.sync_tag import SyncTagRoute
-from edge.endpoints.uid import UidRoute
-from edge.group_commit import Inbox, OnCommit
-from edge.health import Readiness, healthz
-from edge.metrics import Metrics
-from edge.references import Signer
-from edge.sections.api_keys import API_KEYS
-from edge.sections.pixels import COLLECTION
-from edge.sections.platforms import platforms_section
-from edge.sections.syncs import syncs_section
-from edge.snapshot import Snapshot
-from edge.waker import Waker
+from core.wakeups import WakeupThread, wakeups
+from edge.application import EdgeApplication, Handler
+from edge.cookies import CookieCheckSigner, CookieJar
+from edge.endpoints.dp import DpEndpoint
+from edge.endpoints.dp_batch import BatchEndpoint
+from edge.endpoints.links import LinkEndpoint
+from edge.endpoints.opt_out import OptOutEndpoints
+from edge.endpoints.sync_tag import SyncTagEndpoint
+from edge.endpoints.uid import UidEndpoint
+from edge.group_commit import InboxAppender, OnCommit
+from edge.monitoring import Metrics, ReadinessEndpoint, healthz
+from edge.sections.pixels import API_KEYS, COLLECTION
+from edge.sections.platforms import Platforms, platforms_section, syncs_section
+from edge.snapshot import Section, Snapshot
+from edge.sync_redirects import SyncRedirects
 from local import embedded
 from usersync import links
 from usersync.consent import ConsentJudge
 
 
-def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | None = None) -> Edge:
-    """The ASGI application of one edge process; `on_commit` is told of every commit (and wakes absorb)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What several endpoints share."""
+
+    inbox: InboxAppender
+    snapshot: Snapshot
+    platforms: Section[Platforms]
+    redirects: SyncRedirects
+    jar: CookieJar
+    judge: ConsentJudge
+    limits: RequestLimits
+
+
+def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | None = None) -> EdgeApplication:
+    """Compose the ASGI application of one edge process. `on_commit` replaces what wakes absorb after each commit."""
     environment = environment or environments.read()
     services = embedded.addresses(environment)
-    keys = KeyRing(list(environment.secret_keys))
-    platforms = platforms_section(keys)
-    syncs = syncs_section(keys, environment.edge_url)
-    inbox = Inbox(services.database_url, on_commit=on_commit or Waker(wakeups(services.redis_url)))
+    keys = KeyRing(environment.secret_keys)
+    platforms, syncs = platforms_section(keys), syncs_section(keys, environment.edge_url)
+    wake = on_commit or WakeupThread(wakeups(services.redis_url))
     snapshot = Snapshot(services.database_url, [COLLECTION, API_KEYS, platforms, syncs])
     jar = CookieJar(secure=not environment.insecure_cookies)
-    redirects = Redirects(snapshot, syncs, jar)
-    signer = Signer(environment.derived_secrets("cookie-check"))
     metrics = Metrics(os.environ.get("DMPHUB_METRICS_TOKEN", ""))
-    limits = RequestLimits()
-    judge = ConsentJudge(environment.tcf_vendor_id)
-    sync_tag = SyncTagRoute(snapshot, redirects, judge)
-    choice = ChoiceRoutes(inbox, jar)
-    tokens = TokenSigner(environment.derived_secrets(links.PURPOSE))
-    link = LinkRoute(inbox, snapshot, platforms, tokens, jar, limits, judge)
+    parts = _Parts(
+        inbox=InboxAppender(services.database_url, on_commit=wake),
+        snapshot=snapshot,
+        platforms=platforms,
+        redirects=SyncRedirects(snapshot=snapshot, syncs=syncs, jar=jar),
+        jar=jar,
+        limits=RequestLimits(),
+        judge=ConsentJudge(environment.tcf_vendor_id),
+    )
     routes: dict[str, Handler] = {
-        "/dp": DpRoute(inbox, snapshot, signer, jar, limits, judge, redirects).handle,
-        "/dp/batch": BatchRoute(inbox, snapshot, limits, judge).handle,
-        "/uid": UidRoute(inbox, snapshot, platforms, jar, limits, judge, redirects).handle,
-        "/opt-out": choice.opt_out,
-        "/opt-in": choice.opt_in,
+        **_data_routes(parts, CookieCheckSigner(environment.derived_secrets("cookie-check"))),
+        **_sync_routes(parts, TokenSigner(environment.derived_secrets(links.PURPOSE))),
+        "/healthz": healthz,
+        "/readyz": ReadinessEndpoint(inbox=parts.inbox, snapshot=snapshot).handle,
+        "/metrics": metrics.handle,
+    }
+    return EdgeApplication(routes, parts.inbox, snapshot, metrics)
+
+
+def _data_routes(parts: _Parts, signer: CookieCheckSigner) -> dict[str, Handler]:
+    dp = DpEndpoint(
+        inbox=parts.inbox,
+        snapshot=parts.snapshot,
+        signer=signer,
+        jar=parts.jar,
+        limits=parts.limits,
+        judge=parts.judge,
+        redirects=parts.redirects,
+    )
+    batch = BatchEndpoint(inbox=parts.inbox, snapshot=parts.snapshot, limits=parts.limits, judge=parts.judge)
+    opt_out = OptOutEndpoints(inbox=parts.inbox, jar=parts.jar)
+    return {"/dp": dp.handle, "/dp/batch": batch.handle, "/opt-out": opt_out.opt_out, "/opt-in": opt_out.opt_in}
+
+
+def _sync_routes(parts: _Parts, tokens: TokenSigner) -> dict[str, Handler]:
+    uid = UidEndpoint(
+        inbox=parts.inbox,
+        snapshot=parts.snapshot,
+        platforms=parts.platforms,
+        jar=parts.jar,
+        limits=parts.limits,
+        judge=parts.judge,
+        redirects=parts.redirects,
+    )
+    link = LinkEndpoint(
+        inbox=parts.inbox,
+        snapshot=parts.snapshot,
+        platforms=parts.platforms,
+        tokens=tokens,
+        jar=parts.jar,
+        limits=parts.limits,
+        judge=parts.judge,
+    )
+    tag = SyncTagEndpoint(snapshot=parts.snapshot, redirects=parts.redirects, judge=parts.judge)
+    return {
+        "/uid": uid.handle,
         "/c/": link.handle,
         "/v/": link.handle,
-        "/sync.js": sync_tag.script,
-        "/sync": sync_tag.sync,
-        "/healthz": healthz,
-        "/readyz": Readiness(inbox, snapshot).readyz,
-        "/metrics": metrics.show,
+        "/sync.js": tag.script,
+        "/sync": tag.sync,
     }
-    return Edge(routes, inbox, snapshot, metrics)

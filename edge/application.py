@@ -1,35 +1,37 @@
-"""The edge as an ASGI application: routes to handlers, answers to messages."""
+"""The edge as an ASGI application: it routes requests to handlers, and turns every error into a response."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from core.errors import InputError, InvalidParameterError
-from edge import answers
-from edge.answers import Answer, RequestRefusedError
+from core.errors import InputError, InvalidParameterError, UnavailableError
+from edge import responses
 from edge.body import DisconnectedError, Receive
-from edge.group_commit import Inbox, RowRefusedError, UnavailableError
-from edge.metrics import Metrics
-from edge.refusals import answer_to
+from edge.group_commit import InboxAppender, RowRefusedError
+from edge.monitoring import Metrics
+from edge.refusals import RequestRefusedError, response_to
 from edge.request import Request
+from edge.responses import Response
 from edge.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
-Handler = Callable[[Request], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[Response]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class Edge:
+class EdgeApplication:
     """Starts and stops the inbox and the snapshot with the server that it runs in.
 
-    A route that ends with a slash serves what lies in it: `/c/` answers for `/c/anything`.
+    A route that ends with a slash serves every path inside it: `/c/` serves `/c/anything`.
 
     The server ends the lifespan only when no request is under way.
     """
 
-    def __init__(self, routes: Mapping[str, Handler], inbox: Inbox, snapshot: Snapshot, metrics: Metrics) -> None:
+    def __init__(
+        self, routes: Mapping[str, Handler], inbox: InboxAppender, snapshot: Snapshot, metrics: Metrics
+    ) -> None:
         self._routes = routes
         self._inbox = inbox
         self._snapshot = snapshot
@@ -45,10 +47,10 @@ class Edge:
             path = path[: path.rfind("/") + 1]
             handler = self._routes.get(path)
         try:
-            answer = answers.NOT_FOUND if handler is None else await _answer(handler, scope, receive)
-            self._metrics.answered[path if handler else "other", answer.name] += 1
-            await send(answer.start)
-            await send(answer.body)
+            response = responses.NOT_FOUND if handler is None else await _response(handler, scope, receive)
+            self._metrics.answered[path if handler else "other", response.name] += 1
+            await send(response.start)
+            await send(response.body)
         except DisconnectedError:
             self._metrics.answered[path, "disconnected"] += 1
 
@@ -70,19 +72,19 @@ class Edge:
             self._metrics.flush()
 
 
-async def _answer(handler: Handler, scope: dict[str, Any], receive: Receive) -> Answer:
+async def _response(handler: Handler, scope: dict[str, Any], receive: Receive) -> Response:
     try:
         return await handler(Request(scope, receive))
     except RequestRefusedError as refusal:
-        return refusal.answer
+        return refusal.response
     except UnavailableError:
-        return answers.UNAVAILABLE
+        return responses.UNAVAILABLE
     except InputError as error:
-        return answer_to(error)
+        return response_to(error)
     except RowRefusedError:
-        return answer_to(InvalidParameterError("data"))
+        return response_to(InvalidParameterError("data"))
     except DisconnectedError:
         raise
     except Exception:
         logger.exception("%s failed", scope["path"])
-        return answers.FAILED
+        return responses.FAILED

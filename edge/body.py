@@ -1,4 +1,4 @@
-"""Request bodies, read and unpacked within their bound."""
+"""Request bodies, read and unpacked within the limits of size and time."""
 
 import asyncio
 import zlib
@@ -7,8 +7,7 @@ from typing import Any
 
 from core.errors import InputTooLargeError, InvalidParameterError
 from core.limits import RequestLimits
-from edge import answers
-from edge.answers import RequestRefusedError
+from edge.refusals import TOO_SLOW, RequestRefusedError
 
 _MOST_MEMBERS = 100  # what follows a member is copied each time
 
@@ -20,9 +19,9 @@ class DisconnectedError(Exception):
 
 
 async def read(receive: Receive, length: int, limits: RequestLimits) -> bytes:
-    """The whole body, of `length` bytes or of unknown length (-1).
+    """Read the whole body, of `length` bytes or of unknown length (-1).
 
-    Refuses what is larger, or slower, than the limits.
+    Raises InputTooLargeError, RequestRefusedError for what is slower than the limits allow, or DisconnectedError.
     """
     message = await receive()
     if message["type"] == "http.request" and len(message["body"]) == length:
@@ -31,7 +30,7 @@ async def read(receive: Receive, length: int, limits: RequestLimits) -> bytes:
         async with asyncio.timeout(limits.body_seconds):
             return await _read_on(message, receive, limits)
     except TimeoutError:
-        raise RequestRefusedError(answers.TOO_SLOW) from None
+        raise RequestRefusedError(TOO_SLOW) from None
 
 
 async def _read_on(message: dict[str, Any], receive: Receive, limits: RequestLimits) -> bytes:
@@ -53,7 +52,7 @@ def check_size(size: int, limits: RequestLimits) -> None:
 
 
 def gunzip(packed: bytes, limits: RequestLimits) -> bytes:
-    """What was packed: one gzip member or several, up to 100. Stops at the limit, however much more there is."""
+    """Unpack one gzip member or several, up to 100. Stops at the limit, however much more there is."""
     unpacked = b""
     for _ in range(_MOST_MEMBERS):
         if not packed:

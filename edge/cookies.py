@@ -1,19 +1,30 @@
-"""Our cookies: `dmpuid=<uuid4>`, for thirteen months, and `dmpopt=1` of browsers that want none."""
+"""The hub's cookies, and the check that a browser keeps them.
+
+`dmpuid=<uuid4>` is our user id, for thirteen months; `dmpopt=1` is of browsers that opted out. A browser without the
+first is given one and redirected to itself with a signed `CookieCheck`: if it comes back with the cookie, it keeps it.
+"""
 
 import uuid
 
-from core import user_ids
+import msgspec
+
+from core import clock, user_ids
+from core.keys import TokenSigner
+from core.messages import Id
 
 NAME = b"dmpuid="
 MAX_AGE = 33_696_000  # seconds
 
-CHOICE = b"dmpopt="
-OPTED_OUT = CHOICE + b"1"
-CHOICE_MAX_AGE = 157_680_000  # seconds: five years; browsers that allow less shorten it themselves
+OPT_OUT_NAME = b"dmpopt="
+OPTED_OUT = OPT_OUT_NAME + b"1"
+OPT_OUT_MAX_AGE = 157_680_000  # seconds: five years; browsers that allow less shorten it themselves
+
+CHECK_SECONDS = 86_400
+"""Data that is kept under an id that is not confirmed is deleted after a day."""
 
 
 def read(header: bytes) -> str | None:
-    """Our id in a `Cookie` header, or None; what is not a uuid4 is no cookie of ours."""
+    """Returns our user id in a `Cookie` header, or None; what is not a uuid4 is no cookie of ours."""
     if NAME not in header:
         return None
     for part in header.split(b";"):
@@ -26,18 +37,18 @@ def read(header: bytes) -> str | None:
 
 
 def opted_out(header: bytes) -> bool:
-    """Whether a `Cookie` header says that its browser wants not to be known."""
+    """Whether a `Cookie` header says that its browser opted out."""
     return OPTED_OUT in header and any(part.strip() == OPTED_OUT for part in header.split(b";"))
 
 
 class CookieJar:
-    """Writes the cookies; `secure=False` is for development over plain HTTP only."""
+    """Writes `Set-Cookie` headers; `secure=False` is for development over plain HTTP only."""
 
     def __init__(self, *, secure: bool) -> None:
         safety = b"; Secure; HttpOnly; SameSite=None" if secure else b"; HttpOnly; SameSite=Lax"
         self._tail = b"; Path=/; Max-Age=%d" % MAX_AGE + safety
-        self.opt_out = OPTED_OUT + b"; Path=/; Max-Age=%d" % CHOICE_MAX_AGE + safety
-        self.opt_in = CHOICE + b"; Path=/; Max-Age=0" + safety
+        self.opt_out = OPTED_OUT + b"; Path=/; Max-Age=%d" % OPT_OUT_MAX_AGE + safety
+        self.opt_in = OPT_OUT_NAME + b"; Path=/; Max-Age=0" + safety
         self._gone = b"; Path=/; Max-Age=0" + safety
         self.forget = self.drop(NAME)
 
@@ -45,9 +56,41 @@ class CookieJar:
         return self.keep(NAME, str(user).encode())
 
     def keep(self, name: bytes, value: bytes) -> bytes:
-        """Another cookie of ours, kept alike; `name` ends with `=`."""
+        """Another cookie of ours, kept as long; `name` ends with `=`."""
         return name + value + self._tail
 
     def drop(self, name: bytes) -> bytes:
         """Have the browser delete one of our cookies."""
         return name + self._gone
+
+
+class CookieCheck(msgspec.Struct, array_like=True):
+    """The id that a browser was given, and the ids that its first request named. `issued`: unix seconds."""
+
+    customer: int
+    user: str
+    issued: int
+    ids: list[Id] = []
+
+
+class CookieCheckSigner:
+    """Carries a cookie check through a redirect that anybody may tamper with.
+
+    Signs with the newest of its secrets, and reads what any of them signed.
+    """
+
+    def __init__(self, secrets: list[str]) -> None:
+        self._tokens = TokenSigner(secrets)
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(CookieCheck).decode
+
+    def sign(self, check: CookieCheck) -> bytes:
+        return self._tokens.sign(self._encode(check))
+
+    def read(self, text: str) -> CookieCheck | None:
+        """Returns None for what was altered, is malformed or older than a day."""
+        content = self._tokens.open(text)
+        if content is None:
+            return None
+        check = self._decode(content)
+        return check if clock.now_seconds() - check.issued <= CHECK_SECONDS else None

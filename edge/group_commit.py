@@ -1,7 +1,8 @@
-"""Group commit: every request waits for a commit, and shares it with whoever came while the last was made.
+"""Group commit: every request waits for a commit, and shares it with the requests that came during the last one.
 
 A writer commits what is waiting as soon as its previous commit is done, so an idle edge commits at once and a
-busy one commits many at a time. In between, it gathers until enough wait, for four milliseconds at most.
+busy one commits many at a time. In between, it gathers until enough wait, for four milliseconds at most. This module
+knows nothing of HTTP and reads nothing: it only appends.
 """
 
 import asyncio
@@ -15,24 +16,21 @@ from operator import attrgetter
 
 import psycopg
 
-from edge.writer import ROW_FAULTS, Row, Writer
+from core.errors import UnavailableError
+from edge.inbox_connection import ROW_FAULTS, InboxConnection, PendingRow
 
 logger = logging.getLogger(__name__)
 
 OnCommit = Callable[[Collection[int]], None]
-"""Told the buckets that have new rows, after each commit; must not block."""
+"""Called after each commit with the buckets that received rows. Must not block."""
 
 _TICK = 0.1  # seconds
-# Where several requests come at once but a commit would carry few, it waits up to that long for more: a sender that
-# waits for each answer meets no delay, and a steady stream costs a fraction of the commits.
+# If the last commit carried several rows and fewer than `_ENOUGH` wait now, wait up to `_GATHER` for more: fewer,
+# fuller commits under load, no delay for a lone sender.
 _ENOUGH = 16
 _GATHER = 0.004  # seconds
 _GRACE = 0.3  # seconds
 _by_bucket = attrgetter("bucket")
-
-
-class UnavailableError(Exception):
-    """Not committed within the time, as far as we know: the sender shall try again."""
 
 
 class RowRefusedError(Exception):
@@ -40,7 +38,7 @@ class RowRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class CommitBounds:
     """Per commit, and of all that may wait for one."""
 
     commit_rows: int = 2_000
@@ -51,10 +49,10 @@ class Bounds:
 
 
 def ignore(buckets: Collection[int]) -> None:
-    """Nobody is told of commits: the sweeper finds the rows."""
+    """Wake nobody after a commit: the sweeper finds the rows."""
 
 
-class Inbox:
+class InboxAppender:
     """Appends rows; a row's future is done once it is committed."""
 
     def __init__(
@@ -63,15 +61,15 @@ class Inbox:
         *,
         on_commit: OnCommit = ignore,
         writers: int = 1,
-        bounds: Bounds | None = None,
+        bounds: CommitBounds | None = None,
     ) -> None:
         self.on_commit = on_commit
         self._database_url = database_url
-        self._bounds = bounds or Bounds()
+        self._bounds = bounds or CommitBounds()
         self._writers = writers
-        self._waiting: deque[Row] = deque()
+        self._waiting: deque[PendingRow] = deque()
         self._waiting_bytes = 0
-        self._in_flight: dict[Writer, list[Row]] = {}
+        self._in_flight: dict[InboxConnection, list[PendingRow]] = {}
         self._wake = asyncio.Event()
         self._enough = asyncio.Event()
         self._now = 0.0  # the loop's time, read every tick: cheaper than once a row
@@ -86,13 +84,13 @@ class Inbox:
         return not self._away
 
     def append(self, bucket: int, kind: int, query: bytes, body: bytes | None = None) -> "asyncio.Future[None]":
-        """Await the result: it returns when the row is committed, or raises Unavailable or RowRefused."""
+        """Await the result: it returns when the row is committed, or raises UnavailableError or RowRefusedError."""
         size = len(query) if body is None else len(query) + len(body)
         full = len(self._waiting) >= self._bounds.waiting_rows
         if self._away or full or self._waiting_bytes + size > self._bounds.waiting_bytes:
             raise UnavailableError
         committed = self._loop.create_future()
-        row = Row(bucket, kind, query, body, time.time_ns() // 1000, self._now, committed)
+        row = PendingRow(bucket, kind, query, body, time.time_ns() // 1000, self._now, committed)
         self._waiting.append(row)
         self._waiting_bytes += size
         self._wake.set()
@@ -120,7 +118,7 @@ class Inbox:
         pause = _TICK
         while not self._closing:
             try:
-                writer = await Writer.connect(self._database_url, self._bounds.seconds)
+                writer = await InboxConnection.connect(self._database_url, self._bounds.seconds)
             except (psycopg.Error, OSError) as error:
                 self._lost(error)
                 await asyncio.sleep(pause)
@@ -137,7 +135,7 @@ class Inbox:
             self._away = True
             self._fail(self._take_all())
 
-    async def _use(self, writer: Writer) -> None:
+    async def _use(self, writer: InboxConnection) -> None:
         self._in_flight[writer] = []
         crowd = False
         try:
@@ -155,7 +153,7 @@ class Inbox:
             self._fail(self._in_flight.pop(writer))
             await writer.close()
 
-    async def _await_rows(self, writer: Writer) -> None:
+    async def _await_rows(self, writer: InboxConnection) -> None:
         """Look after the connection while there is nothing to do, so that its loss costs no request."""
         while not self._waiting and not self._closing:
             self._wake.clear()
@@ -175,8 +173,8 @@ class Inbox:
             async with asyncio.timeout(_GATHER):
                 await self._enough.wait()
 
-    def _take(self) -> list[Row]:
-        rows: list[Row] = []
+    def _take(self) -> list[PendingRow]:
+        rows: list[PendingRow] = []
         waiting, room = self._waiting, self._bounds.commit_bytes
         while waiting and len(rows) < self._bounds.commit_rows and room > 0:
             row = waiting.popleft()
@@ -185,13 +183,13 @@ class Inbox:
         self._waiting_bytes -= self._bounds.commit_bytes - room
         return rows
 
-    def _take_all(self) -> list[Row]:
+    def _take_all(self) -> list[PendingRow]:
         rows = list(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = 0
         return rows
 
-    async def _commit(self, writer: Writer, rows: list[Row]) -> None:
+    async def _commit(self, writer: InboxConnection, rows: list[PendingRow]) -> None:
         writer.began = self._loop.time()
         try:
             await writer.insert(rows)
@@ -205,10 +203,10 @@ class Inbox:
                 row.committed.set_result(None)
         try:
             self.on_commit({row.bucket for row in rows})
-        except Exception:  # what is told of a commit cannot undo it
+        except Exception:  # whatever fails afterwards, the rows are committed
             logger.exception("on_commit failed")
 
-    async def _split(self, writer: Writer, rows: list[Row], error: Exception) -> None:
+    async def _split(self, writer: InboxConnection, rows: list[PendingRow], error: Exception) -> None:
         """A bad row fails alone: halve until it is found."""
         if len(rows) == 1:
             logger.warning("the database refuses a row: %s", error)
@@ -219,7 +217,7 @@ class Inbox:
         await self._commit(writer, rows[:middle])
         await self._commit(writer, rows[middle:])
 
-    def _fail(self, rows: list[Row]) -> None:
+    def _fail(self, rows: list[PendingRow]) -> None:
         for row in rows:
             if not row.committed.done():
                 row.committed.set_exception(UnavailableError())

@@ -1,4 +1,8 @@
-"""Which HTTP status and named status an input error gets at this door."""
+"""Why the edge refuses a request, as HTTP: the one table from errors of the domain to statuses.
+
+Nothing below the edge knows these statuses, and nothing parses their texts. `RequestRefusedError` is only for what the
+door itself refuses: the method, and a body that arrives too slowly.
+"""
 
 from functools import cache
 from typing import NamedTuple
@@ -14,9 +18,16 @@ from core.errors import (
     ReadOnlyKeyError,
     UnnamedUserError,
 )
-from edge.answers import Answer, plain
+from edge.responses import Response, plain
 from profiles.personal.protection import PersonalDataError
 from usersync.authentication import ExpiredSignatureError, WrongSignatureError, WrongTokenError
+
+
+class RequestRefusedError(Exception):
+    """Ends the handling of a request with a response that sets, stores and redirects nothing."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
 
 
 class Refusal(NamedTuple):
@@ -43,6 +54,7 @@ _STATUSES: dict[type[InputError], tuple[int, str]] = {
 _CHALLENGE = (b"www-authenticate", b"Bearer")
 
 UNAVAILABLE = Refusal(503, "unavailable", "try again soon")
+TOO_SLOW = plain(408, "too-slow", "the data took too long to arrive")
 
 
 def refusal_of(error: InputError) -> Refusal:
@@ -54,12 +66,17 @@ def refusal_of(error: InputError) -> Refusal:
     return Refusal(status, name, text)
 
 
-def answer_to(error: InputError) -> Answer:
-    return _answer(refusal_of(error))
+def response_to(error: InputError) -> Response:
+    return _response(refusal_of(error))
 
 
 @cache
-def _answer(refusal: Refusal) -> Answer:
+def _response(refusal: Refusal) -> Response:
     """The texts are few: the names of parameters, and the kinds of personal data."""
     headers = [_CHALLENGE] if refusal.status == 401 else []
     return plain(refusal.status, refusal.name, refusal.text, *headers)
+
+
+def bad_method(allowed: tuple[str, ...]) -> RequestRefusedError:
+    methods = ", ".join(allowed)
+    return RequestRefusedError(plain(405, "bad-method", f"use {methods}", (b"allow", methods.encode())))

@@ -1,4 +1,4 @@
-"""A request as the routes see it."""
+"""A request as the endpoints see it: method, query, cookies, body; each read once, and only when it is asked for."""
 
 import asyncio
 from typing import Any
@@ -9,6 +9,7 @@ from core.query import QueryString
 from edge import body as bodies
 from edge import cookies
 from edge.body import Receive
+from edge.refusals import bad_method
 
 _GZIP = frozenset({b"gzip", b"x-gzip"})
 _PLAIN = frozenset({b"", b"identity"})
@@ -56,6 +57,11 @@ class Request:
             elif name == b"sec-gpc":
                 self.gpc = value == b"1"
 
+    def require_method(self, allowed: tuple[str, ...]) -> None:
+        """Raises RequestRefusedError for another method."""
+        if self.method not in allowed:
+            raise bad_method(allowed)
+
     def query(self) -> QueryString:
         return QueryString(self.raw_query)
 
@@ -65,11 +71,14 @@ class Request:
         return bytes(self._scope["raw_path"])
 
     def header(self, name: bytes) -> bytes:
-        """A header that few routes ask for; empty where there is none. `name` is lower-case."""
+        """Returns a header that few endpoints ask for; empty where there is none. `name` is lower-case."""
         return next((bytes(value) for found, value in self._scope["headers"] if found == name), b"")
 
     async def body(self, limits: RequestLimits) -> bytes:
-        """The body, unpacked; empty where there is none. Raises InputError, RequestRefusedError, DisconnectedError."""
+        """Read and unpack the body; empty where there is none.
+
+        Raises InputError, RequestRefusedError or DisconnectedError.
+        """
         if self._length == 0:
             return b""
         bodies.check_size(self._length, limits)

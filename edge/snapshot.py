@@ -1,6 +1,6 @@
-"""The configuration in memory: requests read this, never the database.
+"""The configuration in memory: requests read it, and never the database.
 
-Every room says what it needs of the configuration as a `Section`. All sections are loaded in one
+Each `Section` (see `edge.sections`) says what a part of the edge needs of it. All sections are loaded in one
 transaction, and again whenever the configuration version has changed.
 """
 
@@ -14,6 +14,8 @@ from typing import Any, Generic, TypeVar, cast
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 
+from core.errors import UnavailableError
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -26,15 +28,15 @@ _RECENT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Section(Generic[T]):
-    """What a room keeps of the configuration. `load` runs inside a read-only transaction."""
+    """A part of the configuration, and how it is loaded. `load` runs inside a transaction and must only read."""
 
     name: str
     load: Callable[[AsyncConnection[Any]], Awaitable[T]]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """All sections as of one version; never changed, only replaced."""
+class LoadedConfiguration:
+    """All sections as of one configuration version; never changed, only replaced."""
 
     version: int
     values: dict[Section[Any], Any]
@@ -47,11 +49,19 @@ class Snapshot:
     """`current` is None until the first load; a refresh that fails keeps the last one."""
 
     def __init__(self, database_url: str, sections: Sequence[Section[Any]]) -> None:
-        self.current: Loaded | None = None
+        self.current: LoadedConfiguration | None = None
         self._database_url = database_url
         self._sections = sections
         self._seen = 0.0
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def configuration(self) -> LoadedConfiguration:
+        """Raises UnavailableError before the first load."""
+        current = self.current
+        if current is None:
+            raise UnavailableError
+        return current
 
     @property
     def fresh(self) -> bool:
@@ -92,11 +102,11 @@ class Snapshot:
                 self._seen = time.monotonic()
                 await asyncio.sleep(_POLL_SECONDS)
 
-    async def _load(self, connection: AsyncConnection[Any]) -> Loaded:
+    async def _load(self, connection: AsyncConnection[Any]) -> LoadedConfiguration:
         async with connection.transaction():
             version = await _version(connection)
             values = {section: await section.load(connection) for section in self._sections}
-        return Loaded(version, values)
+        return LoadedConfiguration(version, values)
 
 
 async def _version(connection: AsyncConnection[Any]) -> int:

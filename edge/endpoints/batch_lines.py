@@ -31,7 +31,7 @@ _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_value = msgspec.json.Decoder().decode
 
 
-class Entry(NamedTuple):
+class EventRow(NamedTuple):
     """A row for the inbox."""
 
     bucket: int
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LineReader:
     """Reads the lines of one batch. `now`: unix milliseconds."""
 
     pixel: CollectingPixel
@@ -48,17 +48,17 @@ class Lines:
     limits: RequestLimits
     now: int
 
-    def read(self, line: bytes) -> Entry:
+    def read(self, line: bytes) -> EventRow:
         """Raises InputError."""
         if len(line) > self.limits.body_bytes + ROOM:
             raise InputTooLargeError
         values, raw = _parts(line)
-        if not self.judge.permits(self.pixel.consent, values, gpc=False):
+        if not self.judge.permits(self.pixel.consent_mode, values, gpc=False):
             raise ConsentDeniedError
         body, data = self._data(raw)
         event = self._event(values, data)
         bucket = user_ids.bucket_of(event.user) if event.user else buckets.of_value(event.ids[0][1])
-        return Entry(bucket, encode(event), body)
+        return EventRow(bucket, encode(event), body)
 
     def _data(self, raw: bytes | None) -> tuple[bytes | None, dict[str, Any]]:
         if raw is None:

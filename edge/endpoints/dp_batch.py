@@ -1,29 +1,28 @@
 """`POST /dp/batch`: many events of a server in one request, a line each.
 
-The lines go through the inbox a few at a time, and the next few when those are committed: beside a batch,
-`/dp` meets neither a full queue nor a busy loop.
+The lines go through the inbox a few at a time, and the next few when those are committed, so that `/dp` meets neither a
+full queue nor a busy event loop beside a batch.
 """
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from core import clock
 from core.api_keys import check_writer
-from core.errors import InputError, InputTooLargeError, InvalidParameterError
+from core.errors import InputError, InputTooLargeError, InvalidParameterError, UnavailableError
 from core.inbox import InboxKind
 from core.limits import RequestLimits
-from edge import answers
-from edge.answers import Answer
-from edge.endpoints.batch_lines import Lines
-from edge.group_commit import Inbox, RowRefusedError, UnavailableError
+from edge import responses
+from edge.endpoints.batch_lines import LineReader
+from edge.group_commit import InboxAppender, RowRefusedError
 from edge.refusals import UNAVAILABLE, Refusal, refusal_of
 from edge.request import Request
-from edge.sections.api_keys import API_KEYS
-from edge.sections.pixels import COLLECTION, CollectingPixel, named
+from edge.responses import Response
+from edge.sections.pixels import API_KEYS, COLLECTION, CollectingPixel, named_pixel
 from edge.snapshot import Snapshot
 from usersync.consent import ConsentJudge
 
@@ -33,12 +32,12 @@ AT_ONCE = 2
 CHUNK_LINES, CHUNK_BYTES = 200, 256 * 1024
 
 _KNOWN = {"m", "id"}
-_BUSY = answers.plain(503, "busy", f"{AT_ONCE} batches at once: try again soon", answers.RETRY_AFTER)
+_BUSY = responses.plain(503, "busy", f"{AT_ONCE} batches at once: try again soon", responses.RETRY_AFTER)
 
 Numbered = tuple[int, bytes]
 
 
-class LineError(msgspec.Struct):
+class RejectedLine(msgspec.Struct):
     """`line` counts from 1; `status`: as `/dp` would name it."""
 
     line: int
@@ -47,56 +46,51 @@ class LineError(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Report:
-    """What became of a batch."""
+class BatchReport:
+    """How many lines were accepted, and why the others were not."""
 
     accepted: int
-    errors: list[LineError]
+    errors: list[RejectedLine]
 
     def refuse(self, line: int, refusal: Refusal) -> None:
-        self.errors.append(LineError(line, refusal.name, refusal.text))
+        self.errors.append(RejectedLine(line, refusal.name, refusal.text))
 
 
-class BatchRoute:
+@dataclass(slots=True, kw_only=True)
+class BatchEndpoint:
     """Answers 200 with the lines that were not accepted; all others are committed."""
 
-    def __init__(self, inbox: Inbox, snapshot: Snapshot, limits: RequestLimits, judge: ConsentJudge) -> None:
-        self._inbox = inbox
-        self._snapshot = snapshot
-        self._limits = limits
-        self._judge = judge
-        self._under_way = 0
+    inbox: InboxAppender
+    snapshot: Snapshot
+    limits: RequestLimits
+    judge: ConsentJudge
+    _under_way: int = field(default=0, init=False)
 
-    async def handle(self, request: Request) -> Answer:
-        if request.method != "POST":
-            raise answers.bad_method("POST")
+    async def handle(self, request: Request) -> Response:
+        request.require_method(("POST",))
         pixel = self._pixel(request)
         if self._under_way >= AT_ONCE:
             return _BUSY
         self._under_way += 1
         try:
             lines = _numbered(await request.body(WHOLE))
-            report = await self._take(lines, Lines(pixel, self._judge, self._limits, clock.now_ms()))
+            report = await self._take(lines, LineReader(pixel, self.judge, self.limits, clock.now_ms()))
         finally:
             self._under_way -= 1
-        return _answer(report, len(lines))
+        return _response(report, len(lines))
 
     def _pixel(self, request: Request) -> CollectingPixel:
-        """Whose data it is, once the key is known to be allowed to write it."""
-        if self._snapshot.current is None:
-            raise UnavailableError
+        """Returns the pixel whose data it is, after checking that the key may write it."""
+        configuration = self.snapshot.configuration
         query = request.query()
-        for name in query.repeated:
-            if name in _KNOWN:
-                raise InvalidParameterError(name)
-        keys = self._snapshot.current[API_KEYS]
-        collection = self._snapshot.current[COLLECTION]
+        query.refuse_repeated(_KNOWN)
+        collection = configuration[COLLECTION]
         customer = collection.customers.get(query.values.get("m") or "")
-        check_writer(request.authorization, keys, customer)
-        return named(query.values, collection)
+        check_writer(request.authorization, configuration[API_KEYS], customer)
+        return named_pixel(query.values, collection)
 
-    async def _take(self, lines: Sequence[Numbered], reader: Lines) -> Report:
-        report = Report(0, [])
+    async def _take(self, lines: Sequence[Numbered], reader: LineReader) -> BatchReport:
+        report = BatchReport(0, [])
         for chunk in _chunks(lines):
             waiting = self._append(chunk, reader, report)
             for number, refusal in await _outcomes(waiting):
@@ -104,18 +98,18 @@ class BatchRoute:
                     report.accepted += 1
                 else:
                     report.refuse(number, refusal)
-            await asyncio.sleep(0)  # also where no line was good: others have their turn
+            await asyncio.sleep(0)  # also if no line was good: other requests get their turn
         report.errors.sort(key=lambda error: error.line)
         return report
 
     def _append(
-        self, chunk: Sequence[Numbered], reader: Lines, report: Report
+        self, chunk: Sequence[Numbered], reader: LineReader, report: BatchReport
     ) -> list[tuple[int, "asyncio.Future[None]"]]:
         waiting = []
         for number, line in chunk:
             try:
-                entry = reader.read(line)
-                waiting.append((number, self._inbox.append(entry.bucket, InboxKind.EVENT, entry.query, entry.body)))
+                row = reader.read(line)
+                waiting.append((number, self.inbox.append(row.bucket, InboxKind.EVENT, row.query, row.body)))
             except InputError as error:
                 report.refuse(number, refusal_of(error))
             except UnavailableError:
@@ -124,7 +118,7 @@ class BatchRoute:
 
 
 async def _outcomes(waiting: list[tuple[int, "asyncio.Future[None]"]]) -> list[tuple[int, Refusal | None]]:
-    """Per line: None where it is committed, else why it is not."""
+    """Returns for each line None if it is committed, else why it is not."""
     results = await asyncio.gather(*(future for _, future in waiting), return_exceptions=True)
     return [(number, _verdict(result)) for (number, _), result in zip(waiting, results, strict=True)]
 
@@ -141,7 +135,7 @@ def _verdict(result: BaseException | None) -> Refusal | None:
 
 
 def _numbered(body: bytes) -> list[Numbered]:
-    """The lines that hold something, and their numbers."""
+    """Returns the lines that are not empty, and their numbers."""
     lines = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
     if len(lines) > MOST_LINES:
         raise InputTooLargeError(f"more than {MOST_LINES} lines")
@@ -161,10 +155,10 @@ def _chunks(lines: Sequence[Numbered]) -> Iterator[Sequence[Numbered]]:
         yield chunk
 
 
-def _answer(report: Report, lines: int) -> Answer:
+def _response(report: BatchReport, lines: int) -> Response:
     """503 only where nothing was committed and everything may be sent again."""
     if report.errors and not report.accepted and all(e.status == UNAVAILABLE.name for e in report.errors):
-        return answers.UNAVAILABLE
-    told: dict[str, Any] = {"lines": lines, "accepted": report.accepted, "errors": report.errors}
+        return responses.UNAVAILABLE
+    content: dict[str, Any] = {"lines": lines, "accepted": report.accepted, "errors": report.errors}
     name = "partly-accepted" if report.errors else "accepted"
-    return Answer(200, name, b"application/json", msgspec.json.encode(told))
+    return Response(200, name, b"application/json", msgspec.json.encode(content))

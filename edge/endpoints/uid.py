@@ -1,6 +1,7 @@
 """`GET /uid`: a platform tells us its id for the user in our cookie."""
 
 import re
+from dataclasses import dataclass
 
 from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError
@@ -8,14 +9,14 @@ from core.inbox import InboxKind
 from core.limits import RequestLimits, is_sound_id
 from core.messages import Sync, encode
 from core.query import QueryString
-from edge import answers
-from edge.answers import Answer
+from edge import responses
 from edge.cookies import CookieJar
-from edge.endpoints.redirects import Redirects
-from edge.group_commit import Inbox, UnavailableError
+from edge.group_commit import InboxAppender
 from edge.request import Request
+from edge.responses import Response
 from edge.sections.platforms import Platforms, SyncPlatform
 from edge.snapshot import Section, Snapshot
+from edge.sync_redirects import SyncRedirects
 from integrations.platform_user_ids import NO_ID, is_macro
 from usersync.authentication import check_signature, check_token
 from usersync.consent import CONSENT_PARAMETERS, ConsentJudge
@@ -26,36 +27,24 @@ _TTL = re.compile(r"[0-9]{1,4}")
 _DATA_CENTRE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
-class UidRoute:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UidEndpoint:
     """Answers `/uid` by the contract's table; a mapping is promised when its row is committed."""
 
-    def __init__(
-        self,
-        inbox: Inbox,
-        snapshot: Snapshot,
-        platforms: Section[Platforms],
-        jar: CookieJar,
-        limits: RequestLimits,
-        judge: ConsentJudge,
-        redirects: Redirects,
-    ) -> None:
-        self._inbox = inbox
-        self._snapshot = snapshot
-        self._platforms = platforms
-        self._jar = jar
-        self._limits = limits
-        self._judge = judge
-        self._redirects = redirects
+    inbox: InboxAppender
+    snapshot: Snapshot
+    platforms: Section[Platforms]
+    jar: CookieJar
+    limits: RequestLimits
+    judge: ConsentJudge
+    redirects: SyncRedirects
 
-    async def handle(self, request: Request) -> Answer:
-        if request.method != "GET":
-            raise answers.bad_method("GET")
-        if self._snapshot.current is None:
-            raise UnavailableError
+    async def handle(self, request: Request) -> Response:
+        request.require_method(("GET",))
+        platforms = self.snapshot.configuration[self.platforms]
         query = request.query()
-        if query.repeated:
-            _refuse_repeated(query)
-        platform = _platform(query, self._snapshot.current[self._platforms])
+        query.refuse_repeated(_KNOWN)
+        platform = _platform(query, platforms)
         user_id = self._platform_user_id(query)
         _authenticate(platform, request, query)
         ttl = _ttl(query)
@@ -64,7 +53,7 @@ class UidRoute:
             raise InvalidParameterError("t")
         if request.opted_out:
             return _empty(query, "opted-out")
-        if not self._judge.permits(platform.consent, query.values, gpc=request.gpc):
+        if not self.judge.permits(platform.consent_mode, query.values, gpc=request.gpc):
             return _empty(query, "consent-denied")
         if user_id in NO_ID:
             return self._onward(platform, request, query, "no-id")
@@ -74,20 +63,20 @@ class UidRoute:
         await self._store(platform, user, user_id, ttl, query)
         return self._onward(platform, request, query, "stored" if user_id else "cleared")
 
-    def _onward(self, platform: SyncPlatform, request: Request, query: QueryString, name: str) -> Answer:
-        return self._redirects.go_on(request, query.values, platform.pl, name) or _empty(query, name)
+    def _onward(self, platform: SyncPlatform, request: Request, query: QueryString, name: str) -> Response:
+        return self.redirects.go_on(request, query.values, platform.pl, name) or _empty(query, name)
 
     def _platform_user_id(self, query: QueryString) -> str:
         user_id = query.values.get("userid")
-        if user_id is None or not is_sound_id(user_id, self._limits.id_bytes) or is_macro(user_id):
+        if user_id is None or not is_sound_id(user_id, self.limits.id_bytes) or is_macro(user_id):
             raise InvalidParameterError("userid")
         return user_id
 
-    def _check_cookie(self, request: Request, query: QueryString) -> Answer:
+    def _check_cookie(self, request: Request, query: QueryString) -> Response:
         if "_ck" in query.values:
             return _empty(query, "no-cookie")
         location = b"/uid?" + request.raw_query + b"&_ck=1"
-        return answers.redirect("cookie-check", location, self._jar.write(user_ids.new()))
+        return responses.redirect("cookie-check", location, self.jar.write(user_ids.new()))
 
     async def _store(
         self, platform: SyncPlatform, user: str, user_id: str, ttl: int | None, query: QueryString
@@ -95,19 +84,13 @@ class UidRoute:
         centre = query.values.get("dc")
         extra = {"dc": centre} if centre and _DATA_CENTRE.fullmatch(centre) else {}
         now = clock.now_ms()
-        row = Sync(platform.customer, platform.pl, user, user_id, now, ttl, extra)
+        row = Sync(platform.customer, platform.pl, user, user_id, now, ttl_days=ttl, extra=extra)
         bucket = buckets.of_value(user_id) if user_id else user_ids.bucket_of(user)
-        await self._inbox.append(bucket, InboxKind.SYNC, encode(row))
+        await self.inbox.append(bucket, InboxKind.SYNC, encode(row))
 
 
-def _empty(query: QueryString, name: str) -> Answer:
-    return answers.script(name) if query.values.get("t") == "js" else answers.gif(name)
-
-
-def _refuse_repeated(query: QueryString) -> None:
-    for name in query.repeated:
-        if name in _KNOWN:
-            raise InvalidParameterError(name)
+def _empty(query: QueryString, name: str) -> Response:
+    return responses.script(name) if query.values.get("t") == "js" else responses.gif(name)
 
 
 def _platform(query: QueryString, platforms: Platforms) -> SyncPlatform:
@@ -134,7 +117,7 @@ def _ttl(query: QueryString) -> int | None:
 
 
 def _uuid(query: QueryString, platform: SyncPlatform) -> str | None:
-    """Our user id, from a platform that signs; anybody else could name anybody."""
+    """Returns our user id, which only a platform that signs may name: anybody else could name anybody."""
     user = user_ids.of_parameter(query.values)
     if user is not None and not platform.signed:
         raise InvalidParameterError("uuid")

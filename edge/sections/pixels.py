@@ -1,4 +1,4 @@
-"""The pixels as data collection sees them."""
+"""What data collection needs of the configuration: customers, their pixels, and the API keys that write for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from core.api_keys import Key
 from core.consent_mode import ConsentMode
 from core.errors import InvalidParameterError
 from core.query import Parameters
@@ -17,13 +18,13 @@ from profiles.personal.protection import Policy, Protection
 class CollectingPixel:
     """`user_key`: the path of the attribute that names the customer's own user; empty where none does.
 
-    `consent`, `protection` (from personal data in clear): as its customer wants it.
+    `consent_mode`, `protection` (from personal data in clear): as its customer wants it.
     """
 
     id: int
     customer: int
     user_key: tuple[str, ...]
-    consent: ConsentMode
+    consent_mode: ConsentMode
     protection: Protection
 
 
@@ -35,8 +36,8 @@ class Collection:
     pixels: Mapping[str, CollectingPixel]
 
 
-def named(values: Parameters, collection: Collection) -> CollectingPixel:
-    """The pixel of a request's `m` and `id`. Refuses what does not name one."""
+def named_pixel(values: Parameters, collection: Collection) -> CollectingPixel:
+    """Returns the pixel that `m` and `id` of a request name. Raises InvalidParameterError."""
     customer = collection.customers.get(values.get("m") or "")
     if customer is None:
         raise InvalidParameterError("m")
@@ -66,3 +67,12 @@ def _path(user_key: str) -> tuple[str, ...]:
 
 
 COLLECTION = Section("collection", _load)
+
+
+async def _load_keys(connection: AsyncConnection[Any]) -> Mapping[str, Key]:
+    cursor = await connection.execute("SELECT prefix, digest, role, customer_id FROM api_key WHERE revoked_at IS NULL")
+    return {prefix: Key(*rest) for prefix, *rest in await cursor.fetchall()}
+
+
+API_KEYS = Section("API keys", _load_keys)
+"""By prefix."""

@@ -9,7 +9,7 @@ import pytest
 from core.errors import InputTooLargeError
 from core.limits import RequestLimits
 from edge import body as bodies
-from edge.answers import RequestRefusedError
+from edge.refusals import RequestRefusedError
 
 LIMITS = RequestLimits(body_bytes=10, body_seconds=0.05)
 
@@ -47,7 +47,7 @@ def test_read__longer_than_the_limit__stops_there() -> None:
 def test_read__sender_stalls__is_too_slow() -> None:
     with pytest.raises(RequestRefusedError) as refusal:
         _read([_part(b"12")], 5)
-    assert refusal.value.answer.name == "too-slow"
+    assert refusal.value.response.name == "too-slow"
 
 
 def test_read__sender_leaves__is_told_apart() -> None:

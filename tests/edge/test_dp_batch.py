@@ -14,7 +14,7 @@ from core import buckets
 from core.inbox import InboxKind
 from edge.endpoints.dp_batch import AT_ONCE, CHUNK_LINES, MOST_LINES, WHOLE
 from tests.support.edge_client import COMMON, Reply, target
-from tests.support.edge_process import CUSTOMER, DP, OTHER_PIXEL, PIXEL, Edge, api_key, until
+from tests.support.edge_process import CUSTOMER, DP, OTHER_PIXEL, PIXEL, RunningEdge, api_key, until
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 LIMIT = 256 * 1024
@@ -25,7 +25,7 @@ def ndjson(lines: Sequence[Mapping[str, Any] | bytes]) -> bytes:
 
 
 def post(
-    edge: Edge,
+    edge: RunningEdge,
     body: bytes,
     *,
     fields: Mapping[str, object] = DP,
@@ -38,7 +38,7 @@ def post(
     return edge.client.send("POST", target("/dp/batch", fields), body, headers)
 
 
-def send(edge: Edge, *lines: Mapping[str, Any] | bytes) -> dict[str, Any]:
+def send(edge: RunningEdge, *lines: Mapping[str, Any] | bytes) -> dict[str, Any]:
     reply = post(edge, ndjson(lines))
     assert reply.status == 200
     told: dict[str, Any] = json.loads(reply.body)
@@ -50,7 +50,7 @@ def statuses(told: dict[str, Any]) -> list[tuple[int, str]]:
     return [(error["line"], error["status"]) for error in told["errors"]]
 
 
-def test_batch__every_line_is_committed_as_dp_would_store_it(edge: Edge) -> None:
+def test_batch__every_line_is_committed_as_dp_would_store_it(edge: RunningEdge) -> None:
     at = int(time.time()) - 3600
     lines: list[dict[str, Any]] = [
         {"uuid": USER.upper(), "data": {"a": {"b": [1, 2]}, "UserId": 7}, "at": at, "_geo_c": "DEU", "lat": 50.7},
@@ -109,7 +109,7 @@ BAD: dict[str, tuple[Mapping[str, Any] | bytes, str]] = {
 }
 
 
-def test_batch__bad_lines_are_listed_and_cost_no_neighbour(edge: Edge) -> None:
+def test_batch__bad_lines_are_listed_and_cost_no_neighbour(edge: RunningEdge) -> None:
     lines: list[Mapping[str, Any] | bytes] = []
     for line, _ in BAD.values():
         lines += [line, b"  ", {"user": str(len(lines))}]
@@ -122,7 +122,7 @@ def test_batch__bad_lines_are_listed_and_cost_no_neighbour(edge: Edge) -> None:
     assert all(error["message"] for error in told["errors"])
 
 
-def test_batch__of_more_lines_than_a_chunk__is_committed_whole_and_errors_keep_their_numbers(edge: Edge) -> None:
+def test_batch__of_more_lines_than_a_chunk__is_committed_whole_and_errors_keep_their_numbers(edge: RunningEdge) -> None:
     lines: list[Mapping[str, Any] | bytes] = [{"user": f"u-{number}"} for number in range(3 * CHUNK_LINES + 10)]
     lines[CHUNK_LINES] = lines[-1] = b"nonsense"
 
@@ -132,7 +132,7 @@ def test_batch__of_more_lines_than_a_chunk__is_committed_whole_and_errors_keep_t
     assert len(edge.rows()) == told["accepted"] == len(lines) - 2
 
 
-def test_batch__gzip__is_understood_and_bounded(edge: Edge) -> None:
+def test_batch__gzip__is_understood_and_bounded(edge: RunningEdge) -> None:
     reply = post(edge, gzip.compress(ndjson([{"user": "u"}])), encoding="gzip")
     assert (reply.name, len(edge.rows())) == ("accepted", 1)
     edge.database.execute("DELETE FROM inbox")
@@ -141,7 +141,7 @@ def test_batch__gzip__is_understood_and_bounded(edge: Edge) -> None:
     edge.check_refused(post(edge, b"no gzip", encoding="gzip"), 400, "bad-data")
 
 
-def test_batch__too_many_lines__is_refused_as_a_whole(edge: Edge) -> None:
+def test_batch__too_many_lines__is_refused_as_a_whole(edge: RunningEdge) -> None:
     edge.check_refused(post(edge, b'{"user":"u"}\n' * (MOST_LINES + 1)), 413, "too-large")
 
 
@@ -159,22 +159,22 @@ def test_batch__too_many_lines__is_refused_as_a_whole(edge: Edge) -> None:
     ],
 )
 def test_batch__of_one_who_may_not__is_refused(
-    edge: Edge, key: str | None, fields: dict[str, object], status: int, name: str
+    edge: RunningEdge, key: str | None, fields: dict[str, object], status: int, name: str
 ) -> None:
     edge.check_refused(post(edge, ndjson([{"user": "u"}]), fields={**DP, **fields}, key=key), status, name)
 
 
-def test_batch__key_with_a_wrong_secret__is_refused(edge: Edge) -> None:
+def test_batch__key_with_a_wrong_secret__is_refused(edge: RunningEdge) -> None:
     for header in ("Bearer admin.other", "Bearer admin", "Basic admin.secret", "Bearer ", "Bearer é"):
         reply = edge.client.send("POST", target("/dp/batch", DP), b"{}", {"Authorization": header})
         edge.check_refused(reply, 401, "bad-key")
 
 
-def test_batch__other_method__is_refused(edge: Edge) -> None:
+def test_batch__other_method__is_refused(edge: RunningEdge) -> None:
     edge.check_refused(edge.client.get("/dp/batch", DP), 405, "bad-method")
 
 
-def test_batch__a_third_at_once__is_told_to_come_again(edge: Edge) -> None:
+def test_batch__a_third_at_once__is_told_to_come_again(edge: RunningEdge) -> None:
     slow = [_under_way(edge) for _ in range(AT_ONCE)]
     try:
         reply = post(edge, b"{}")
@@ -186,7 +186,7 @@ def test_batch__a_third_at_once__is_told_to_come_again(edge: Edge) -> None:
     until(lambda: post(edge, b'{"user":"u"}').name == "accepted")
 
 
-def _under_way(edge: Edge) -> socket.socket:
+def _under_way(edge: RunningEdge) -> socket.socket:
     """A batch that the edge asked the body of, which does not come."""
     connection = socket.create_connection(("127.0.0.1", edge.process.port), timeout=20)
     head = f"POST {target('/dp/batch', DP)} HTTP/1.1\r\nHost: e\r\nContent-Length: 100\r\nExpect: 100-continue\r\n"

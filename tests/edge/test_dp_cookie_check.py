@@ -7,13 +7,13 @@ import pytest
 
 from core import buckets
 from core.inbox import InboxKind
-from edge.answers import GIF
-from tests.support.edge_process import CUSTOMER, DP, OTHER_CUSTOMER, OTHER_PIXEL, PIXEL, Edge, EdgeProcess, until
+from edge.responses import GIF
+from tests.support.edge_process import CUSTOMER, DP, OTHER_CUSTOMER, OTHER_PIXEL, PIXEL, EdgeProcess, RunningEdge, until
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 
 
-def test_dp__nobody_known__keeps_the_data_under_a_new_id_and_confirms_it_when_it_comes_back(edge: Edge) -> None:
+def test_dp__nobody_known__keeps_the_data_under_a_new_id_and_confirms_it_when_it_comes_back(edge: RunningEdge) -> None:
     reply = edge.client.get("/dp", {**DP, "t": "gif", "data": '{"a":1}', "_geo_c": "DEU"})
     assert (reply.status, reply.name) == (302, "cookie-check")
     assert reply.headers["set-cookie"] == (
@@ -34,7 +34,7 @@ def test_dp__nobody_known__keeps_the_data_under_a_new_id_and_confirms_it_when_it
     assert confirm.message == {"customer": CUSTOMER, "user": reply.cookie}
 
 
-def test_dp__known_by_another_id_only__keeps_the_data_there_and_links_when_confirmed(edge: Edge) -> None:
+def test_dp__known_by_another_id_only__keeps_the_data_there_and_links_when_confirmed(edge: RunningEdge) -> None:
     reply = edge.client.post("/dp", {**DP, "devid_g": "phone"}, '{"UserId": "ü1"}'.encode())
     assert (reply.status, reply.name) == (302, "cookie-check")
     row = edge.only_row()
@@ -48,7 +48,7 @@ def test_dp__known_by_another_id_only__keeps_the_data_there_and_links_when_confi
 
 
 @pytest.mark.parametrize("cookie", [None, USER])
-def test_dp__cookie_check_without_the_cookie_given__stores_nothing_more(edge: Edge, cookie: str | None) -> None:
+def test_dp__cookie_check_without_the_cookie_given__stores_nothing_more(edge: RunningEdge, cookie: str | None) -> None:
     location = edge.client.get("/dp", DP).headers["location"]
     reply = edge.client.send("GET", location, cookie=cookie)
     assert (reply.status, reply.name) == (200, "no-cookie")
@@ -56,7 +56,7 @@ def test_dp__cookie_check_without_the_cookie_given__stores_nothing_more(edge: Ed
     assert len(edge.rows()) == 1
 
 
-def test_dp__cookie_check_by_another_edge_process__is_confirmed(edge: Edge, database_url: str) -> None:
+def test_dp__cookie_check_by_another_edge_process__is_confirmed(edge: RunningEdge, database_url: str) -> None:
     reply = edge.client.get("/dp", DP)
     with EdgeProcess(database_url) as other:
         until(other.ready)
@@ -64,7 +64,7 @@ def test_dp__cookie_check_by_another_edge_process__is_confirmed(edge: Edge, data
 
 
 @pytest.mark.parametrize("altered", ["", "x", "AAAA", "é", "%ff", None])
-def test_dp__reference_altered__is_refused(edge: Edge, altered: str | None) -> None:
+def test_dp__reference_altered__is_refused(edge: RunningEdge, altered: str | None) -> None:
     first = edge.client.get("/dp", DP)
     start, _, reference = first.headers["location"].partition("_ck=")
     edge.database.execute("DELETE FROM inbox")
@@ -72,7 +72,7 @@ def test_dp__reference_altered__is_refused(edge: Edge, altered: str | None) -> N
     edge.check_refused(edge.client.send("GET", f"{start}_ck={text}", cookie=first.cookie), 400, "bad-_ck")
 
 
-def test_dp__reference_of_another_customer__is_refused(edge: Edge) -> None:
+def test_dp__reference_of_another_customer__is_refused(edge: RunningEdge) -> None:
     first = edge.client.get("/dp", DP)
     reference = first.headers["location"].partition("_ck=")[2]
     edge.database.execute("DELETE FROM inbox")
@@ -80,14 +80,14 @@ def test_dp__reference_of_another_customer__is_refused(edge: Edge) -> None:
     edge.check_refused(edge.client.get("/dp", fields, cookie=first.cookie), 400, "bad-_ck")
 
 
-def test_dp__without_check__is_accepted_at_once_with_a_cookie(edge: Edge) -> None:
+def test_dp__without_check__is_accepted_at_once_with_a_cookie(edge: RunningEdge) -> None:
     reply = edge.client.get("/dp", {**DP, "t": "gif", "_nr": 1})
     assert (reply.status, reply.name, reply.body) == (200, "accepted", GIF)
     message = edge.only_row().message
     assert (message["user"], message.get("confirmed")) == (reply.cookie, None)
 
 
-def test_dp__without_check_but_known_otherwise__is_kept_there(edge: Edge) -> None:
+def test_dp__without_check_but_known_otherwise__is_kept_there(edge: RunningEdge) -> None:
     reply = edge.client.get("/dp", {**DP, "_nr": 1, "data": '{"UserId": 1}'})
     assert reply.cookie is not None
     assert "user" not in edge.only_row().message

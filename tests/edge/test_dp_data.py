@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiles.events.data import INTEGERS, BadDataError, parse_data
-from tests.support.edge_process import DP, Edge
+from tests.support.edge_process import DP, RunningEdge
 
 DEPTH = 32
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
@@ -65,7 +65,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("raw", BAD.values(), ids=BAD.keys())
-def test_dp__bad_data__is_refused_and_stores_nothing(edge: Edge, raw: bytes) -> None:
+def test_dp__bad_data__is_refused_and_stores_nothing(edge: RunningEdge, raw: bytes) -> None:
     reply = edge.client.post("/dp", DP, raw, cookie=USER)
     assert (reply.status, reply.name) == (400, "bad-data")
     assert reply.cookie is None
@@ -73,7 +73,7 @@ def test_dp__bad_data__is_refused_and_stores_nothing(edge: Edge, raw: bytes) -> 
 
 
 @pytest.mark.parametrize("raw", GOOD.values(), ids=GOOD.keys())
-def test_dp__good_data__is_accepted(edge: Edge, raw: bytes) -> None:
+def test_dp__good_data__is_accepted(edge: RunningEdge, raw: bytes) -> None:
     assert edge.client.post("/dp", DP, raw, cookie=USER).name == "accepted"
     assert edge.only_row().body == raw
 

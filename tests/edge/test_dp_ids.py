@@ -5,17 +5,17 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.support.edge_process import DP, NESTED_PIXEL, Edge, StoredRow
+from tests.support.edge_process import DP, NESTED_PIXEL, RunningEdge, StoredRow
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 
 
-def _event(edge: Edge, fields: Mapping[str, object]) -> StoredRow:
+def _event(edge: RunningEdge, fields: Mapping[str, object]) -> StoredRow:
     edge.client.get("/dp", {**DP, **fields}, cookie=USER)
     return edge.only_row()
 
 
-def test_dp__ids__come_in_their_order(edge: Edge) -> None:
+def test_dp__ids__come_in_their_order(edge: RunningEdge) -> None:
     fields = {
         "idmd5": "m",
         "devid_a": "apple",
@@ -50,13 +50,13 @@ def test_dp__ids__come_in_their_order(edge: Edge) -> None:
     ],
 )
 def test_dp__user_key_by_path__names_the_user_where_it_is_text_or_integer(
-    edge: Edge, data: dict[str, object], ids: list[list[str]] | None
+    edge: RunningEdge, data: dict[str, object], ids: list[list[str]] | None
 ) -> None:
     assert _event(edge, {"id": NESTED_PIXEL, "data": json.dumps(data)}).message.get("ids") == ids
 
 
 @pytest.mark.parametrize("nobody", ["", "0", "-1", "null", "00000000-0000-0000-0000-000000000000"])
-def test_dp__device_of_nobody__names_nobody(edge: Edge, nobody: str) -> None:
+def test_dp__device_of_nobody__names_nobody(edge: RunningEdge, nobody: str) -> None:
     assert "ids" not in _event(edge, {"devid_a": nobody}).message
 
 
@@ -71,6 +71,6 @@ def test_dp__device_of_nobody__names_nobody(edge: Edge, nobody: str) -> None:
     ],
 )
 def test_dp__id_that_would_name_many_or_cannot_be_kept__is_refused(
-    edge: Edge, fields: dict[str, object], parameter: str
+    edge: RunningEdge, fields: dict[str, object], parameter: str
 ) -> None:
     edge.check_refused(edge.client.get("/dp", {**DP, **fields}, cookie=USER), 400, f"bad-{parameter}")

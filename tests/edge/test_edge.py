@@ -12,28 +12,28 @@ import psycopg
 import pytest
 
 from tests.support.edge_client import COMMON, Client, Reply
-from tests.support.edge_process import METRICS_TOKEN, ROOT, TOKEN_PLATFORM, TOKENS, Edge, EdgeProcess, until
+from tests.support.edge_process import METRICS_TOKEN, ROOT, TOKEN_PLATFORM, TOKENS, EdgeProcess, RunningEdge, until
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 SYNC: dict[str, object] = {"userid": "abc", "pl": TOKEN_PLATFORM, "plsec": TOKENS[0]}
 
 
 @pytest.mark.parametrize(("path", "name"), [("/healthz", "ok"), ("/readyz", "ready")])
-def test_health__edge_running__is_told(edge: Edge, path: str, name: str) -> None:
+def test_health__edge_running__is_told(edge: RunningEdge, path: str, name: str) -> None:
     reply = edge.client.get(path)
     assert (reply.status, reply.name) == (200, name)
     assert COMMON.items() <= reply.headers.items()
 
 
 @pytest.mark.parametrize("path", ["/", "/dp/", "/uid2", "/admin/", "//dp", "/dp%2f"])
-def test_edge__unknown_path__is_not_found(edge: Edge, path: str) -> None:
+def test_edge__unknown_path__is_not_found(edge: RunningEdge, path: str) -> None:
     reply = edge.client.get(path)
     assert (reply.status, reply.name) == (404, "not-found")
     assert COMMON.items() <= reply.headers.items()
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Bearer ", "Bearer wrong", METRICS_TOKEN])
-def test_metrics__without_the_token__are_not_found(edge: Edge, authorization: str | None) -> None:
+def test_metrics__without_the_token__are_not_found(edge: RunningEdge, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     assert edge.client.send("GET", "/metrics", headers=headers).status == 404
 
@@ -44,7 +44,7 @@ def test_metrics__no_token_set__are_not_found(database_url: str) -> None:
         assert process.client.send("GET", "/metrics", headers={"Authorization": "Bearer "}).status == 404
 
 
-def test_metrics__with_the_token__count_answers_by_route_and_status(edge: Edge) -> None:
+def test_metrics__with_the_token__count_answers_by_route_and_status(edge: RunningEdge) -> None:
     before = _counted(edge.client)
     edge.client.get("/uid", {**SYNC, "ttl": "x"})
     assert _counted(edge.client) == before + 1

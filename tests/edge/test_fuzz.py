@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.inbox import InboxKind
 from tests.support.edge_client import Client, Reply
-from tests.support.edge_process import DP, PIXEL, SIGNED_PLATFORM, TOKEN_PLATFORM, TOKENS, Edge
+from tests.support.edge_process import DP, PIXEL, SIGNED_PLATFORM, TOKEN_PLATFORM, TOKENS, RunningEdge
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 NEIGHBOUR = "0b1c2d3e-4f50-4a6b-9c8d-7e6f5a4b3c2d"
@@ -54,7 +54,7 @@ headers = st.fixed_dictionaries(
 
 
 @pytest.fixture
-def neighbour(edge: Edge) -> Iterator["Neighbour"]:
+def neighbour(edge: RunningEdge) -> Iterator["Neighbour"]:
     sender = Neighbour(edge.process.port)
     sender.start()
     yield sender
@@ -88,7 +88,7 @@ class Neighbour(threading.Thread):
         self._client.close()
 
 
-def _check(edge: Edge, reply: Reply) -> None:
+def _check(edge: RunningEdge, reply: Reply) -> None:
     assert reply.status in {200, 302, 400, 403, 404, 405, 413}, reply
     if reply.status >= 400:
         assert reply.cookie is None
@@ -106,7 +106,7 @@ def _check(edge: Edge, reply: Reply) -> None:
     sent=headers,
 )
 def test_edge__any_query__is_never_an_error_of_ours(
-    edge: Edge,
+    edge: RunningEdge,
     path: str,
     method: str,
     query: list[tuple[str, str]],
@@ -121,7 +121,7 @@ def test_edge__any_query__is_never_an_error_of_ours(
 @fuzzed
 @given(body=bodies, sent=headers, packed=st.booleans(), check=st.sampled_from(["", "&_nr=1"]))
 def test_dp__any_body__is_never_an_error_of_ours(
-    edge: Edge, body: bytes, sent: dict[str, str], packed: bool, check: str
+    edge: RunningEdge, body: bytes, sent: dict[str, str], packed: bool, check: str
 ) -> None:
     target = f"/dp?m={DP['m']}&id={PIXEL}{check}"
     _check(edge, edge.client.send("POST", target, gzip.compress(body) if packed else body, sent))

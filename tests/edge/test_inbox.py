@@ -9,14 +9,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from edge.group_commit import Bounds, Inbox, RowRefusedError, UnavailableError
+from core.errors import UnavailableError
+from edge.group_commit import CommitBounds, InboxAppender, RowRefusedError
 
 pytestmark = pytest.mark.usefixtures("house")
 
 
 @asynccontextmanager
-async def _started(url: str, **options: Any) -> AsyncIterator[Inbox]:
-    inbox = Inbox(url, **options)
+async def _started(url: str, **options: Any) -> AsyncIterator[InboxAppender]:
+    inbox = InboxAppender(url, **options)
     await inbox.start()
     while not inbox.reachable:
         await asyncio.sleep(0.01)
@@ -55,7 +56,7 @@ def test_inbox__rows_that_gather_during_a_commit__share_the_next(
 ) -> None:
     told: list[Collection[int]] = []
 
-    async def sender(inbox: Inbox, number: int) -> None:
+    async def sender(inbox: InboxAppender, number: int) -> None:
         for n in range(20):
             await inbox.append(number, 1, b"%d/%d" % (number, n), b"body")
 
@@ -70,14 +71,14 @@ def test_inbox__rows_that_gather_during_a_commit__share_the_next(
 
 
 def test_inbox__bounds_of_a_commit__are_kept(database_url: str, database: psycopg.Connection[Any]) -> None:
-    async def send(bounds: Bounds) -> None:
+    async def send(bounds: CommitBounds) -> None:
         async with _started(database_url, bounds=bounds) as inbox:
             await asyncio.gather(*(inbox.append(1, 1, b"%d" % n, b"x" * 1000) for n in range(40)))
 
-    asyncio.run(send(Bounds(commit_rows=10)))
+    asyncio.run(send(CommitBounds(commit_rows=10)))
     assert _commits(database) == 4
     database.execute("DELETE FROM inbox")
-    asyncio.run(send(Bounds(commit_bytes=5000)))
+    asyncio.run(send(CommitBounds(commit_bytes=5000)))
     assert _commits(database) == 8
 
 
@@ -85,7 +86,7 @@ def test_inbox__commit_takes_too_long__is_unavailable_in_time_and_works_again(
     database_url: str, database: psycopg.Connection[Any]
 ) -> None:
     async def append() -> tuple[list[object], float]:
-        async with _started(database_url, bounds=Bounds(seconds=0.5)) as inbox:
+        async with _started(database_url, bounds=CommitBounds(seconds=0.5)) as inbox:
             with psycopg.connect(database_url) as blocker:
                 blocker.execute("LOCK TABLE inbox IN EXCLUSIVE MODE")
                 began = time.monotonic()
@@ -104,7 +105,7 @@ def test_inbox__commit_takes_too_long__is_unavailable_in_time_and_works_again(
     assert b"later" in _stored(database)
 
 
-async def _append_until_done(inbox: Inbox, query: bytes) -> None:
+async def _append_until_done(inbox: InboxAppender, query: bytes) -> None:
     while True:
         try:
             await inbox.append(1, 1, query, None)
@@ -115,15 +116,15 @@ async def _append_until_done(inbox: Inbox, query: bytes) -> None:
 
 
 def test_inbox__more_waiting_than_the_bound__is_unavailable_at_once(database_url: str) -> None:
-    async def append(bounds: Bounds) -> None:
+    async def append(bounds: CommitBounds) -> None:
         async with _started(database_url, bounds=bounds) as inbox:
             accepted = [inbox.append(1, 1, b"x" * 100, None) for _ in range(10)]
             with pytest.raises(UnavailableError):
                 inbox.append(1, 1, b"one more", None)
             await asyncio.gather(*accepted)
 
-    asyncio.run(append(Bounds(waiting_rows=10)))
-    asyncio.run(append(Bounds(waiting_bytes=1000)))
+    asyncio.run(append(CommitBounds(waiting_rows=10)))
+    asyncio.run(append(CommitBounds(waiting_bytes=1000)))
 
 
 def test_inbox__connection_lost_while_idle__costs_no_request(

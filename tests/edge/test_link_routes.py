@@ -11,7 +11,7 @@ from core.keys import TokenSigner
 from tests.support.consent_modes import USER, customer_wants
 from tests.support.consent_strings import tcf
 from tests.support.edge_client import COMMON, Reply
-from tests.support.edge_process import CUSTOMER, DISABLED_PLATFORM, TOKEN_PLATFORM, Edge
+from tests.support.edge_process import CUSTOMER, DISABLED_PLATFORM, TOKEN_PLATFORM, RunningEdge
 from usersync.links import PURPOSE, LinkKind, make_link
 
 TARGET = "https://shop.example/spring?a=1"
@@ -19,7 +19,7 @@ CONTACT = "4694200"
 
 
 @pytest.fixture
-def click(edge: Edge) -> str:
+def click(edge: RunningEdge) -> str:
     del edge
     return link()
 
@@ -37,14 +37,14 @@ def _check_led(reply: Reply, name: str) -> None:
     assert COMMON.items() <= reply.headers.items()
 
 
-def _check_only_led(edge: Edge, reply: Reply, name: str) -> None:
+def _check_only_led(edge: RunningEdge, reply: Reply, name: str) -> None:
     _check_led(reply, name)
     assert "set-cookie" not in reply.headers
     assert edge.rows() == []
 
 
 @pytest.mark.parametrize(("kind", "name"), [(LinkKind.CLICK, "clicked"), (LinkKind.VIEW, "viewed")])
-def test_link__browser_that_is_known__is_matched(edge: Edge, kind: LinkKind, name: str) -> None:
+def test_link__browser_that_is_known__is_matched(edge: RunningEdge, kind: LinkKind, name: str) -> None:
     reply = edge.client.get(link(kind), {"u": CONTACT}, cookie=USER)
     _check_led(reply, name)
     assert "set-cookie" not in reply.headers
@@ -60,7 +60,7 @@ def test_link__browser_that_is_known__is_matched(edge: Edge, kind: LinkKind, nam
     }
 
 
-def test_link__new_browser__gets_a_cookie_and_is_matched_in_one_pass(edge: Edge, click: str) -> None:
+def test_link__new_browser__gets_a_cookie_and_is_matched_in_one_pass(edge: RunningEdge, click: str) -> None:
     reply = edge.client.get(click, {"u": CONTACT})
     _check_led(reply, "clicked")
     assert reply.cookie is not None
@@ -68,12 +68,12 @@ def test_link__new_browser__gets_a_cookie_and_is_matched_in_one_pass(edge: Edge,
     assert edge.only_row().message["user"] == reply.cookie
 
 
-def test_link__contact_appended_with_an_ampersand__is_matched(edge: Edge, click: str) -> None:
+def test_link__contact_appended_with_an_ampersand__is_matched(edge: RunningEdge, click: str) -> None:
     _check_led(edge.client.get(f"{click}&u=a%2Bb&x=y", cookie=USER), "clicked")
     assert edge.only_row().message["platform_user_id"] == "a+b"
 
 
-def test_link__no_mailing__stores_no_extra(edge: Edge) -> None:
+def test_link__no_mailing__stores_no_extra(edge: RunningEdge) -> None:
     edge.client.get(link(mailing=""), {"u": CONTACT}, cookie=USER)
     assert "extra" not in edge.only_row().message
 
@@ -85,21 +85,21 @@ def test_link__no_mailing__stores_no_extra(edge: Edge) -> None:
         *("u=%5B%5BUSERID%5D%5D", "u=%3C%25$%7Buser.id%7D%25%3E", "u=$UID", "u=%7B%7Bid%7D%7D"),
     ],
 )
-def test_link__contact_missing_or_left_as_placeholder__only_leads_on(edge: Edge, click: str, query: str) -> None:
+def test_link__contact_missing_or_left_as_placeholder__only_leads_on(edge: RunningEdge, click: str, query: str) -> None:
     _check_only_led(edge, edge.client.get(click, query), "no-id")
 
 
-def test_link__opted_out__only_leads_on(edge: Edge, click: str) -> None:
+def test_link__opted_out__only_leads_on(edge: RunningEdge, click: str) -> None:
     headers = {"Cookie": f"dmpopt=1; dmpuid={USER}"}
     _check_only_led(edge, edge.client.send("GET", f"{click}?u={CONTACT}", None, headers), "opted-out")
 
 
 @pytest.mark.parametrize("denial", ["gdpr=1", f"gdpr_consent={tcf([2])}", "us_privacy=1YYN", "gdpr=0&gdpr=0"])
-def test_link__consent_denied__only_leads_on(edge: Edge, click: str, denial: str) -> None:
+def test_link__consent_denied__only_leads_on(edge: RunningEdge, click: str, denial: str) -> None:
     _check_only_led(edge, edge.client.get(click, f"u={CONTACT}&{denial}"), "consent-denied")
 
 
-def test_link__consent_required__matches_only_with_it(edge: Edge, click: str) -> None:
+def test_link__consent_required__matches_only_with_it(edge: RunningEdge, click: str) -> None:
     with customer_wants(edge, ConsentMode.REQUIRED):
         for signals in ("", "&gdpr=1&gdpr_consent=rubbish"):
             _check_only_led(edge, edge.client.get(click, f"u={CONTACT}{signals}"), "consent-denied")
@@ -107,11 +107,11 @@ def test_link__consent_required__matches_only_with_it(edge: Edge, click: str) ->
 
 
 @pytest.mark.parametrize("platform", [1, DISABLED_PLATFORM], ids=["unknown", "disabled"])
-def test_link__platform_that_is_gone__only_leads_on(edge: Edge, platform: int) -> None:
+def test_link__platform_that_is_gone__only_leads_on(edge: RunningEdge, platform: int) -> None:
     _check_only_led(edge, edge.client.get(link(platform=platform), {"u": CONTACT}), "no-platform")
 
 
-def test_link__forged__leads_nowhere(edge: Edge, click: str) -> None:
+def test_link__forged__leads_nowhere(edge: RunningEdge, click: str) -> None:
     forged = [click[:-1], click + "A", "/c/", "/c/x", "/v/" + click[3:], "/c/%ff", "/c/\\\\evil.example", click + "%20"]
     forged += [
         click.replace("/c/", "/c//"),
@@ -125,11 +125,11 @@ def test_link__forged__leads_nowhere(edge: Edge, click: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT"])
-def test_link__other_method__is_refused(edge: Edge, click: str, method: str) -> None:
+def test_link__other_method__is_refused(edge: RunningEdge, click: str, method: str) -> None:
     edge.check_refused(edge.client.send(method, f"{click}?u={CONTACT}", cookie=USER), 405, "bad-method")
 
 
-def test_link__in_the_metrics__has_one_route_whatever_the_token(edge: Edge, click: str) -> None:
+def test_link__in_the_metrics__has_one_route_whatever_the_token(edge: RunningEdge, click: str) -> None:
     edge.client.get(click, {"u": CONTACT}, cookie=USER)
     shown = edge.client.send("GET", "/metrics", None, {"Authorization": "Bearer metrics-token"}).body.decode()
     assert 'route="/c/",status="clicked"' in shown

@@ -12,7 +12,7 @@ from core import buckets
 from core.inbox import InboxKind
 from tests.support.consent_modes import SYNC, USER
 from tests.support.edge_client import COMMON
-from tests.support.edge_process import DP, Edge, EdgeProcess, until
+from tests.support.edge_process import DP, EdgeProcess, RunningEdge, until
 
 SECURE = "Secure; HttpOnly; SameSite=None"
 
@@ -37,14 +37,14 @@ class Browser:
 
 
 @pytest.fixture
-def plain_process(edge: Edge, database_url: str) -> EdgeProcess:
+def plain_process(edge: RunningEdge, database_url: str) -> EdgeProcess:
     """An edge whose cookies travel over plain HTTP."""
     del edge
     return EdgeProcess(database_url, environment={"DMPHUB_INSECURE_COOKIES": "1"})
 
 
 def test_opt_out__browser_that_is_known__is_forgotten_everywhere_until_it_opts_in(
-    edge: Edge, plain_process: EdgeProcess
+    edge: RunningEdge, plain_process: EdgeProcess
 ) -> None:
     with plain_process as process:
         until(process.ready)
@@ -76,7 +76,7 @@ def test_opt_out__browser_that_is_known__is_forgotten_everywhere_until_it_opts_i
         assert browser.cookies["dmpuid"] not in {None, user}
 
 
-def test_opt_out__browser_that_refuses_cookies__is_told_so(edge: Edge, plain_process: EdgeProcess) -> None:
+def test_opt_out__browser_that_refuses_cookies__is_told_so(edge: RunningEdge, plain_process: EdgeProcess) -> None:
     with plain_process as process:
         until(process.ready)
         name, page = Browser(process, refuses_cookies=True).open("/opt-out")
@@ -85,7 +85,7 @@ def test_opt_out__browser_that_refuses_cookies__is_told_so(edge: Edge, plain_pro
     assert edge.rows() == []
 
 
-def test_opt_out__first_answer__sets_one_cookie_and_deletes_the_others(edge: Edge) -> None:
+def test_opt_out__first_answer__sets_one_cookie_and_deletes_the_others(edge: RunningEdge) -> None:
     edge.client._connection.request("GET", "/opt-out", headers={"Cookie": f"dmpuid={USER}"})
     response = edge.client._connection.getresponse()
     response.read()
@@ -97,13 +97,13 @@ def test_opt_out__first_answer__sets_one_cookie_and_deletes_the_others(edge: Edg
     ]
 
 
-def test_opt_out__with_both_cookies__is_stored_again(edge: Edge) -> None:
+def test_opt_out__with_both_cookies__is_stored_again(edge: RunningEdge) -> None:
     reply = edge.client.send("GET", "/opt-out", None, {"Cookie": f"dmpopt=1; dmpuid={USER}"})
     assert (reply.status, reply.name) == (200, "opted-out")
     assert edge.only_row().message["user"] == USER
 
 
-def test_opt_in__known_browser__is_stored_before_the_answer(edge: Edge) -> None:
+def test_opt_in__known_browser__is_stored_before_the_answer(edge: RunningEdge) -> None:
     reply = edge.client.get("/opt-in", cookie=USER)
     assert (reply.status, reply.name) == (200, "opted-in")
     assert reply.headers["set-cookie"] == f"dmpopt=; Path=/; Max-Age=0; {SECURE}"
@@ -121,14 +121,14 @@ def test_opt_in__known_browser__is_stored_before_the_answer(edge: Edge) -> None:
     ],
     ids=["image", "frame", "fetch", "prefetch"],
 )
-def test_opt_in__not_opened_by_a_person__changes_nothing(edge: Edge, header: dict[str, str]) -> None:
+def test_opt_in__not_opened_by_a_person__changes_nothing(edge: RunningEdge, header: dict[str, str]) -> None:
     reply = edge.client.send("GET", "/opt-in", None, {"Cookie": f"dmpopt=1; dmpuid={USER}", **header})
     edge.check_refused(reply, 403, "not-opened")
 
 
 @pytest.mark.parametrize("path", ["/opt-out", "/opt-in"])
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT", "DELETE"])
-def test_choice__other_method__is_refused(edge: Edge, path: str, method: str) -> None:
+def test_choice__other_method__is_refused(edge: RunningEdge, path: str, method: str) -> None:
     reply = edge.client.send(method, path, cookie=USER)
     edge.check_refused(reply, 405, "bad-method")
 
@@ -147,7 +147,7 @@ class _Outline(HTMLParser):
     [("/opt-out", "dmpopt=1", "/opt-in"), ("/opt-in", "", "/opt-out"), ("/opt-out?_ck=1", "", "/opt-out")],
 )
 def test_choice__every_page__is_whole_in_itself_and_says_how_to_go_on(
-    edge: Edge, path: str, cookie: str, undo: str
+    edge: RunningEdge, path: str, cookie: str, undo: str
 ) -> None:
     reply = edge.client.send("GET", path, None, {"Cookie": cookie} if cookie else {})
     assert reply.headers["content-type"] == "text/html; charset=utf-8"

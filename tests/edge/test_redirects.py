@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from core.inbox import InboxKind
-from edge.answers import GIF
+from edge.responses import GIF
 from tests.support.edge_client import COMMON
 from tests.support.sync_sites import CUSTOMER, Hop, Sites, Visitor
 

@@ -9,8 +9,8 @@ from tests.support.edge_process import (
     PIXEL,
     TOKEN_PLATFORM,
     TOKENS,
-    Edge,
     EdgeProcess,
+    RunningEdge,
     raise_version,
     until,
 )
@@ -19,19 +19,19 @@ USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 SYNC: dict[str, object] = {"userid": "abc", "pl": TOKEN_PLATFORM, "plsec": TOKENS[0]}
 
 
-def test_snapshot__platform_disabled_and_enabled__is_followed_within_two_seconds(edge: Edge) -> None:
+def test_snapshot__platform_disabled_and_enabled__is_followed_within_two_seconds(edge: RunningEdge) -> None:
     assert _seconds_to_follow(edge, enabled=False, name="bad-pl") < 2
     assert _seconds_to_follow(edge, enabled=True, name="stored") < 2
 
 
-def _seconds_to_follow(edge: Edge, *, enabled: bool, name: str) -> float:
+def _seconds_to_follow(edge: RunningEdge, *, enabled: bool, name: str) -> float:
     _change(edge, "UPDATE platform SET enabled = %s WHERE pl = %s", enabled, TOKEN_PLATFORM)
     changed = time.monotonic()
     until(lambda: edge.client.get("/uid", SYNC, cookie=USER).name == name)
     return time.monotonic() - changed
 
 
-def test_snapshot__secrets_that_no_key_opens__refuse_that_platform_only(edge: Edge) -> None:
+def test_snapshot__secrets_that_no_key_opens__refuse_that_platform_only(edge: RunningEdge) -> None:
     from cryptography.fernet import Fernet
 
     foreign = KeyRing([Fernet.generate_key().decode()]).seal(TOKENS)
@@ -44,7 +44,7 @@ def test_snapshot__secrets_that_no_key_opens__refuse_that_platform_only(edge: Ed
     until(lambda: edge.client.get("/uid", SYNC, cookie=USER).name == "stored")
 
 
-def test_snapshot__refresh_fails__keeps_the_last_one(edge: Edge) -> None:
+def test_snapshot__refresh_fails__keeps_the_last_one(edge: RunningEdge) -> None:
     edge.database.execute("ALTER TABLE pixel RENAME TO pixel_away")
     try:
         raise_version(edge.database)
@@ -59,7 +59,7 @@ def test_snapshot__refresh_fails__keeps_the_last_one(edge: Edge) -> None:
     until(lambda: _names_user_by(edge, "UserId"))
 
 
-def test_edge__no_configuration_yet__is_unavailable(edge: Edge, database_url: str) -> None:
+def test_edge__no_configuration_yet__is_unavailable(edge: RunningEdge, database_url: str) -> None:
     edge.database.execute("ALTER TABLE configuration_version RENAME TO configuration_version_away")
     try:
         with EdgeProcess(database_url) as process:
@@ -74,13 +74,13 @@ def test_edge__no_configuration_yet__is_unavailable(edge: Edge, database_url: st
         edge.database.execute("ALTER TABLE IF EXISTS configuration_version_away RENAME TO configuration_version")
 
 
-def _change(edge: Edge, statement: str, *values: object) -> None:
+def _change(edge: RunningEdge, statement: str, *values: object) -> None:
     with edge.database.transaction():
         edge.database.execute(statement.encode(), values or None)
         raise_version(edge.database)
 
 
-def _names_user_by(edge: Edge, key: str) -> bool:
+def _names_user_by(edge: RunningEdge, key: str) -> bool:
     edge.database.execute("DELETE FROM inbox")
     edge.client.post("/dp", DP, f'{{"{key}": 1}}'.encode(), cookie=USER)
     message = edge.only_row().message

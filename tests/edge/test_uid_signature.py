@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from core.query import pairs
-from tests.support.edge_process import SIGNED_PLATFORM, Edge
+from tests.support.edge_process import SIGNED_PLATFORM, RunningEdge
 from usersync.authentication import is_genuine, sign, string_to_sign
 
 VECTORS = [
@@ -77,7 +77,7 @@ def test_signed_request__any_byte_changed__is_not_genuine(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.integers(min_value=0), byte=st.integers(min_value=0x21, max_value=0x7E))
 def test_uid__any_byte_of_a_signed_request_changed__is_refused_and_stores_nothing(
-    edge: Edge, where: int, byte: int
+    edge: RunningEdge, where: int, byte: int
 ) -> None:
     fields = {"userid": "abcdef123", "pl": str(SIGNED_PLATFORM), "ts": _now(), "uuid": USER}
     raw = _signed_query("verysecure", fields)
@@ -93,45 +93,45 @@ def test_uid__any_byte_of_a_signed_request_changed__is_refused_and_stores_nothin
 
 
 @pytest.mark.parametrize("secret", ["verysecure", "older-secret"])
-def test_uid__signed_by_either_secret__is_stored(edge: Edge, secret: str) -> None:
+def test_uid__signed_by_either_secret__is_stored(edge: RunningEdge, secret: str) -> None:
     fields = {"userid": "a b+c/é", "pl": str(SIGNED_PLATFORM), "ts": _now()}
     assert edge.client.get("/uid", _signed_query(secret, fields), cookie=USER).name == "stored"
     assert edge.only_row().message["platform_user_id"] == "a b+c/é"
 
 
-def test_uid__signed_by_sha256_and_saying_so__is_stored(edge: Edge) -> None:
+def test_uid__signed_by_sha256_and_saying_so__is_stored(edge: RunningEdge) -> None:
     fields = {"userid": "abc", "pl": str(SIGNED_PLATFORM), "ts": _now(), "alg": "sha256"}
     assert edge.client.get("/uid", _signed_query("verysecure", fields, "sha256"), cookie=USER).name == "stored"
 
 
-def test_uid__signed_by_sha256_without_saying_so__is_refused(edge: Edge) -> None:
+def test_uid__signed_by_sha256_without_saying_so__is_refused(edge: RunningEdge) -> None:
     fields = {"userid": "abc", "pl": str(SIGNED_PLATFORM), "ts": _now()}
     reply = edge.client.get("/uid", _signed_query("verysecure", fields, "sha256"), cookie=USER)
     assert (reply.status, reply.name) == (403, "bad-signature")
 
 
-def test_uid__unknown_algorithm__is_refused(edge: Edge) -> None:
+def test_uid__unknown_algorithm__is_refused(edge: RunningEdge) -> None:
     fields = {"userid": "abc", "pl": str(SIGNED_PLATFORM), "ts": _now(), "alg": "md5"}
     reply = edge.client.get("/uid", _signed_query("verysecure", fields, "md5"), cookie=USER)
     assert (reply.status, reply.name) == (400, "bad-alg")
 
 
 @pytest.mark.parametrize("off", [-301, 302, -(10**9)])
-def test_uid__signed_too_long_ago_or_ahead__is_expired(edge: Edge, off: int) -> None:
+def test_uid__signed_too_long_ago_or_ahead__is_expired(edge: RunningEdge, off: int) -> None:
     fields = {"userid": "abc", "pl": str(SIGNED_PLATFORM), "ts": str(int(time.time()) + off)}
     reply = edge.client.get("/uid", _signed_query("verysecure", fields), cookie=USER)
     assert (reply.status, reply.name) == (403, "expired")
 
 
 @pytest.mark.parametrize("ts", ["", "now", "1e9", "-1", "٣"])
-def test_uid__signed_with_a_ts_that_is_no_time__is_refused(edge: Edge, ts: str) -> None:
+def test_uid__signed_with_a_ts_that_is_no_time__is_refused(edge: RunningEdge, ts: str) -> None:
     fields = {"userid": "abc", "pl": str(SIGNED_PLATFORM), "ts": ts}
     reply = edge.client.get("/uid", _signed_query("verysecure", fields), cookie=USER)
     assert (reply.status, reply.name) == (403, "bad-signature")
 
 
 @pytest.mark.parametrize("missing", ["ts", "sig"])
-def test_uid__signature_incomplete__is_refused(edge: Edge, missing: str) -> None:
+def test_uid__signature_incomplete__is_refused(edge: RunningEdge, missing: str) -> None:
     fields = {"userid": "abc", "pl": str(SIGNED_PLATFORM), "ts": _now()}
     if missing == "ts":
         del fields["ts"]
@@ -142,13 +142,13 @@ def test_uid__signature_incomplete__is_refused(edge: Edge, missing: str) -> None
     assert (reply.status, reply.name) == (403, "bad-signature")
 
 
-def test_uid__token_at_a_signed_platform__is_refused(edge: Edge) -> None:
+def test_uid__token_at_a_signed_platform__is_refused(edge: RunningEdge) -> None:
     fields = {"userid": "abc", "pl": SIGNED_PLATFORM, "plsec": "verysecure"}
     reply = edge.client.get("/uid", fields, cookie=USER)
     assert (reply.status, reply.name) == (403, "bad-signature")
 
 
-def test_uid__uuid_signed__names_the_user_without_a_cookie(edge: Edge) -> None:
+def test_uid__uuid_signed__names_the_user_without_a_cookie(edge: RunningEdge) -> None:
     fields = {"userid": "abc", "pl": str(SIGNED_PLATFORM), "ts": _now(), "uuid": USER}
     assert edge.client.get("/uid", _signed_query("verysecure", fields)).name == "stored"
     assert edge.only_row().message["user"] == USER

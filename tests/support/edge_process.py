@@ -98,7 +98,7 @@ class EdgeProcess:
         return self.client.get("/readyz").status == 200
 
 
-class Edge:
+class RunningEdge:
     """The session's edge as a test sees it: send by `client`, look at `rows()`."""
 
     def __init__(self, process: EdgeProcess, database: psycopg.Connection[Any]) -> None:
@@ -189,11 +189,11 @@ def house(db: None, database: psycopg.Connection[Any]) -> None:
 
 
 @pytest.fixture
-def edge(house: None, edge_process: EdgeProcess, database: psycopg.Connection[Any]) -> Edge:
+def edge(house: None, edge_process: EdgeProcess, database: psycopg.Connection[Any]) -> RunningEdge:
     client = edge_process.client
     until(edge_process.ready)
     until(lambda: client.get("/uid", {"pl": TOKEN_PLATFORM, "userid": "null"}).name == "bad-secret")
-    return Edge(edge_process, database)
+    return RunningEdge(edge_process, database)
 
 
 def _furnish() -> None:

@@ -2,17 +2,17 @@ import time
 
 import pytest
 
-from edge.references import MAX_AGE, Reference, Signer
+from edge.cookies import CHECK_SECONDS, CookieCheck, CookieCheckSigner
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 
 
-def _reference(age: int = 0) -> Reference:
-    return Reference(7, USER, int(time.time()) - age, [("user", "é"), ("device:devid_g", "x")])
+def _reference(age: int = 0) -> CookieCheck:
+    return CookieCheck(7, USER, int(time.time()) - age, [("user", "é"), ("device:devid_g", "x")])
 
 
 def test_reference__signed_by_any_key_of_the_ring__is_read() -> None:
-    old, ring, other = Signer(["old"]), Signer(["new", "old"]), Signer(["other"])
+    old, ring, other = CookieCheckSigner(["old"]), CookieCheckSigner(["new", "old"]), CookieCheckSigner(["other"])
     reference = _reference()
     assert ring.read(old.sign(reference).decode()) == reference
     assert ring.read(ring.sign(reference).decode()) == reference
@@ -21,7 +21,7 @@ def test_reference__signed_by_any_key_of_the_ring__is_read() -> None:
 
 
 def test_reference__any_character_altered__is_not_read() -> None:
-    signer = Signer(["key"])
+    signer = CookieCheckSigner(["key"])
     text = signer.sign(_reference()).decode()
     for at, character in enumerate(text):
         altered = text[:at] + ("A" if character != "A" else "B") + text[at + 1 :]
@@ -30,7 +30,7 @@ def test_reference__any_character_altered__is_not_read() -> None:
     assert signer.read(text + "=") is None
 
 
-@pytest.mark.parametrize(("age", "read"), [(MAX_AGE - 60, True), (MAX_AGE + 60, False)])
+@pytest.mark.parametrize(("age", "read"), [(CHECK_SECONDS - 60, True), (CHECK_SECONDS + 60, False)])
 def test_reference__older_than_a_day__is_not_read(age: int, read: bool) -> None:
-    signer = Signer(["key"])
+    signer = CookieCheckSigner(["key"])
     assert (signer.read(signer.sign(_reference(age)).decode()) is not None) is read

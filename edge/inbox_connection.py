@@ -1,9 +1,12 @@
-"""One connection that appends rows to the inbox table: a statement, a commit."""
+"""One database connection that appends rows to the inbox table: one statement, one commit.
+
+It must never read or update a table: the edge only appends.
+"""
 
 import asyncio
 import socket
+import struct
 from collections.abc import Sequence
-from struct import error as DoesNotFit  # noqa: N812 (a lower-case name says nothing in an except clause)
 from typing import Any
 
 import psycopg
@@ -25,12 +28,12 @@ ROW_FAULTS = (
     psycopg.IntegrityError,
     psycopg.errors.ProgramLimitExceeded,
     psycopg.errors.StatementTooComplex,
-    DoesNotFit,
+    struct.error,  # a number that does not fit into its column
 )
 
 
-class Row:
-    """A row on its way. `received`: unix microseconds; `since`: the loop's time when it was appended."""
+class PendingRow:
+    """A row that waits for its commit. `received`: unix microseconds; `since`: the loop's time when it was appended."""
 
     __slots__ = ("body", "bucket", "committed", "kind", "query", "received", "since")
 
@@ -53,8 +56,8 @@ class Row:
         self.committed = committed
 
 
-class Writer:
-    """Use `connect` to make one. `began`: the loop's time when the statement under way began."""
+class InboxConnection:
+    """Made by `connect`. `began`: the loop's time when the statement under way began, None between statements."""
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self.began: float | None = None
@@ -62,7 +65,7 @@ class Writer:
         self._cursor = connection.cursor()
 
     @classmethod
-    async def connect(cls, database_url: str, statement_seconds: float) -> "Writer":
+    async def connect(cls, database_url: str, statement_seconds: float) -> "InboxConnection":
         """Raises psycopg.Error, or TimeoutError after two seconds."""
         async with asyncio.timeout(CONNECT_SECONDS):
             connection = await AsyncConnection.connect(
@@ -73,7 +76,7 @@ class Writer:
         await connection.execute(f"SET statement_timeout = {round(statement_seconds * 1000)}")
         return cls(connection)
 
-    async def insert(self, rows: Sequence[Row]) -> None:
+    async def insert(self, rows: Sequence[PendingRow]) -> None:
         """Committed when it returns. `rows` come sorted by bucket. Raises psycopg.Error or ROW_FAULTS."""
         parameters = (
             SmallInts.of([row.bucket for row in rows]),

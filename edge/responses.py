@@ -1,0 +1,91 @@
+"""HTTP responses of the edge, made once wherever they do not depend on the request.
+
+Each carries the named status that the sender reads in `X-DMP-Status` and that the metrics count. What a request is
+refused for is the matter of `edge.refusals`.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+Header = tuple[bytes, bytes]
+
+GIF = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00"
+    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+NO_STORE: list[Header] = [
+    (b"cache-control", b"no-cache, no-store, must-revalidate"),
+    (b"pragma", b"no-cache"),
+    (b"expires", b"0"),
+]
+RETRY_AFTER: Header = (b"retry-after", b"1")
+_SCRIPT = b"application/javascript; charset=utf-8"
+
+
+class Response:
+    """Two ASGI messages, and the named status."""
+
+    __slots__ = ("body", "name", "start")
+
+    def __init__(
+        self,
+        status: int,
+        name: str,
+        content_type: bytes = b"text/plain; charset=utf-8",
+        body: bytes = b"",
+        headers: Iterable[Header] = (),
+    ) -> None:
+        self.name = name
+        self.start: dict[str, Any] = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                *NO_STORE,
+                (b"x-dmp-status", name.encode()),
+                (b"content-type", content_type),
+                (b"content-length", str(len(body)).encode()),
+                *headers,
+            ],
+        }
+        self.body: dict[str, Any] = {"type": "http.response.body", "body": body}
+
+
+@cache
+def gif(name: str) -> Response:
+    """A transparent image."""
+    return Response(200, name, b"image/gif", GIF)
+
+
+@cache
+def script(name: str) -> Response:
+    """A script that does nothing."""
+    return Response(200, name, _SCRIPT)
+
+
+def running_script(name: str, code: bytes) -> Response:
+    """A script that does something."""
+    return Response(200, name, _SCRIPT, code)
+
+
+def gif_with_cookie(name: str, cookie: bytes) -> Response:
+    return Response(200, name, b"image/gif", GIF, [(b"set-cookie", cookie)])
+
+
+def script_with_cookie(name: str, cookie: bytes) -> Response:
+    return Response(200, name, _SCRIPT, b"", [(b"set-cookie", cookie)])
+
+
+def redirect(name: str, location: bytes, *cookies: bytes) -> Response:
+    return Response(302, name, headers=[(b"location", location), *((b"set-cookie", cookie) for cookie in cookies)])
+
+
+@cache
+def plain(status: int, name: str, text: str, *headers: Header) -> Response:
+    """A line of plain text."""
+    return Response(status, name, body=f"{text}\n".encode(), headers=headers)
+
+
+UNAVAILABLE = plain(503, "unavailable", "try again soon", RETRY_AFTER)
+NOT_FOUND = plain(404, "not-found", "nothing here")
+FAILED = plain(500, "failed", "the request could not be handled", RETRY_AFTER)
