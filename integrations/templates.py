@@ -1,7 +1,7 @@
-"""Request templates are data, not code: text and JSON documents with `{{placeholders}}`, compiled once.
+"""Request templates: text and JSON documents with `{{placeholders}}`, compiled once.
 
-In a URL a value is percent-encoded. In JSON, a string that is one placeholder and nothing else becomes the
-value itself, in its own type; elsewhere the value stands as text. Nothing is ever executed.
+Templates are data, not code: nothing in them is ever executed. In a URL a value is percent-encoded. In JSON, a string
+that is only one placeholder becomes the value itself, in its own type; elsewhere the value is inserted as text.
 `{{attribute.<path>}}` is an attribute of the row's user, by its dotted path.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-# of a segment that is created, of a request for one segment, and of each row in it
+# the placeholders of a request that creates a segment, of a request for one segment, and of each row in it
 SEGMENT_NAMES = frozenset({"name", "audience_id", "timestamp"})
 REQUEST_NAMES = SEGMENT_NAMES | {"segment_id", "operation"}
 ROW_NAMES = REQUEST_NAMES | {"userid", "user_id", "attribute.<path>"}
@@ -23,11 +23,11 @@ Render = Callable[[Values], Any]
 
 
 class TemplateError(ValueError):
-    """A placeholder that means nothing here."""
+    """A template that cannot work."""
 
 
 def names(template: Any) -> set[str]:
-    """All placeholders of a text or document."""
+    """Return all placeholders of a text or document."""
     if isinstance(template, str):
         return set(PLACEHOLDER.findall(template))
     if isinstance(template, dict):
@@ -38,7 +38,7 @@ def names(template: Any) -> set[str]:
 
 
 def check(template: Any, allowed: frozenset[str]) -> None:
-    """Raise `TemplateError` for placeholders that are not allowed."""
+    """Raise `TemplateError` if a placeholder is not allowed."""
     unknown = {name for name in names(template) if not _is_allowed(name, allowed)}
     if unknown:
         known = ", ".join(sorted(allowed))
@@ -52,16 +52,17 @@ def _is_allowed(name: str, allowed: frozenset[str]) -> bool:
 
 
 def attribute_paths(template: Any) -> frozenset[str]:
-    """The dotted paths of the attributes that a text or document asks for."""
+    """Return the dotted paths of the attributes that a text or document needs."""
     return frozenset(name.removeprefix(ATTRIBUTE) for name in names(template) if name.startswith(ATTRIBUTE))
 
 
 def attribute_values(paths: Iterable[str], attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What the placeholders of these attributes stand for; None where the user has no such attribute."""
-    return {f"{ATTRIBUTE}{path}": _attribute(path, attributes) for path in paths}
+    """Return the values of attribute placeholders; None if the user has no such attribute."""
+    return {f"{ATTRIBUTE}{path}": value_at(attributes, path) for path in paths}
 
 
-def _attribute(path: str, attributes: Mapping[str, Any]) -> Any:
+def value_at(attributes: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a dotted path; None if there is none."""
     value: Any = attributes
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -69,7 +70,7 @@ def _attribute(path: str, attributes: Mapping[str, Any]) -> Any:
 
 
 def text(template: str, encode: Callable[[str], str] = str) -> Callable[[Values], str]:
-    """A text with placeholders; each value passes through `encode`."""
+    """Compile a text with placeholders. `encode` is applied to each value."""
     parts = PLACEHOLDER.split(template)
 
     def render(values: Values) -> str:
@@ -79,12 +80,12 @@ def text(template: str, encode: Callable[[str], str] = str) -> Callable[[Values]
 
 
 def url(template: str) -> Callable[[Values], str]:
-    """A URL: values are percent-encoded, whatever they hold."""
+    """Compile a URL. Values are percent-encoded."""
     return text(template, lambda value: quote(value, safe=""))
 
 
 def document(template: Any) -> Render:
-    """A JSON document."""
+    """Compile a JSON document."""
     if isinstance(template, str):
         whole = PLACEHOLDER.fullmatch(template)
         if whole:
@@ -101,9 +102,9 @@ def document(template: Any) -> Render:
 
 
 def batch(template: Any) -> Callable[[list[Values]], Any]:
-    """A document whose one-element list (itself, or one of its members) is repeated per row.
+    """Compile a document whose one-element list (itself, or one of its members) is repeated for each row.
 
-    Raises `TemplateError` where no list is to be repeated.
+    Raises `TemplateError` if there is no such list.
     """
     if _repeats(template):
         row = document(template[0])
@@ -119,14 +120,14 @@ def batch(template: Any) -> Callable[[list[Values]], Any]:
 
 
 def outside_rows(template: Any) -> Any:
-    """What of a batch document stands once for all of its rows."""
+    """Return the part of a batch document that is not repeated for each row."""
     if isinstance(template, dict):
         return {key: value for key, value in template.items() if not _repeats(value)}
     return None
 
 
 def as_text(value: Any) -> str:
-    """As it stands inside a text: nothing for None, JSON for what is neither text nor number."""
+    """Return a value as text: empty for None, JSON for booleans, lists and objects."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | dict | list):

@@ -99,7 +99,9 @@ def test_unknown_mapping__is_a_dead_letter_and_no_neighbour_suffers(world: Conne
     stage.deliver_all(world.platform)
     assert world.held() == ids
     assert activations.counts(other)["dead"] == 3
-    assert "Mapping not found" in Batch.objects.exclude(error="").first().error  # type: ignore[union-attr]  # there is one
+    refused = Batch.objects.exclude(error="").first()
+    assert refused is not None
+    assert "Mapping not found" in refused.error
 
 
 @pytest.mark.parametrize("world", [CASES[1]], indirect=True)

@@ -1,4 +1,4 @@
-"""Request templates, compiled: a call that is filled in for rows."""
+"""Compiled request templates, which are filled in for rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,11 @@ from integrations.templates import Values
 
 
 class CompiledCall:
-    """`names_segment`: it is for one segment. `attributes`: dotted paths of what it asks of each user's profile."""
+    """A compiled request template.
+
+    `names_segment`: URL or headers name the segment, so a request is for one segment. `attributes`: the dotted paths of
+    the profile that it needs.
+    """
 
     def __init__(self, call: Call, *, batched: bool) -> None:
         self._method = call.method
@@ -35,7 +39,7 @@ class CompiledCall:
 
 
 def _address(call: Call) -> str:
-    """URL and query as one template: what is no placeholder of the query is encoded here."""
+    """Return URL and query as one template. The constant parts of the query are encoded here."""
     if not call.query:
         return call.url
     written = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in call.query.items())

@@ -127,7 +127,7 @@ class HttpConnector(Connector):
         return http.failure(response)
 
     def _passes(self, response: Response) -> bool:
-        """An answer without a body is null to the test."""
+        """Whether the response passes the `success` test, for which a missing body is null."""
         if not self.settings.success:
             return True
         try:
@@ -147,7 +147,7 @@ def _search(response: Response, path: str) -> Any:
 
 
 def _header(response: Response, place: str) -> str:
-    """Of Location, what follows the last slash."""
+    """Return the value of a header; of `Location`, what follows the last slash."""
     name = place.removeprefix(HEADER).lower()
     value = response.headers.get(name, "").strip()
     return value.partition("?")[0].rstrip("/").rpartition("/")[2] if name == "location" else value

@@ -1,4 +1,4 @@
-"""How a generic HTTP platform knows that it is us."""
+"""The credentials of a generic HTTP platform, and signing a request with them."""
 
 import hashlib
 import hmac
@@ -66,7 +66,7 @@ Credentials = NoAuthentication | Basic | Bearer | Header | Query | Hmac | OAuth2
 
 
 def sign(request: Request, credentials: Credentials) -> Request:
-    """The request with what proves who sends it; a token of `OAuth2` is put on it as it is sent."""
+    """Return the request with its authentication. A token of `OAuth2` is added when the request is sent."""
     match credentials:
         case Basic(username=username, password=password):
             return replace(request, basic=(username, password))

@@ -1,4 +1,4 @@
-"""What a generic HTTP platform is told to do: request templates, checked all at once."""
+"""The settings of a generic HTTP platform: request templates. All errors are found at once."""
 
 from typing import Annotated, Any, Literal
 
@@ -68,7 +68,7 @@ class ActivationSettings(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def faults(http: HttpSettings) -> list[str]:
-    """Everything in the settings that cannot work, at once."""
+    """Return every error of the settings."""
     batched = http.strategy == "micro_batch"
     found = _call_faults("add", http.add, ROW_NAMES, batched=batched)
     if http.create is not None:

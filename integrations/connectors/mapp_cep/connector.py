@@ -1,4 +1,4 @@
-"""Mapp CEP (Engage), the e-mail platform (003_c12874631098dc3c.txt): a group for each audience, one call a contact."""
+"""Mapp CEP (Engage), the e-mail platform (003_c12874631098dc3c.txt): one group an audience, one call a contact."""
 
 import re
 import unicodedata
@@ -29,12 +29,12 @@ OVERLOADED_SECONDS = 30.0
 OVERLOADED_AGAIN_SECONDS = 900.0
 THERE_ALREADY, NOT_THERE = "OBJECT_ALREADY_EXISTS", "NO_SUCH_OBJECT"
 
-# groups are named by marketers in any script; CEP's own pages take these without surprises
+# marketers write names in any script; CEP's own pages show these characters correctly
 _UNSAFE = re.compile(r"[^A-Za-z0-9 _.-]+")
 
 
 class CepSettings(msgspec.Struct, forbid_unknown_fields=True):
-    """`default_group_id` is cloned for every audience."""
+    """The address of the API, and the group that is cloned for every audience."""
 
     api_url: Annotated[
         str,
@@ -49,7 +49,7 @@ class CepSettings(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CepCredentials(msgspec.Struct, forbid_unknown_fields=True):
-    """A user of CEP's API."""
+    """A user of the CEP API."""
 
     username: Annotated[str, msgspec.Meta(min_length=1)]
     password: Annotated[str, msgspec.Meta(min_length=1)]
@@ -89,7 +89,7 @@ class MappCep(Connector):
     # ── groups ───────────────────────────────────────────────────────────────────────────────────────
 
     def creation_request(self, segment: Segment, timestamp: int) -> Request:
-        """Clone the default group. Its name and address hold the moment, for an earlier try may have taken both."""
+        """Clone the default group. Name and address contain the time, because an earlier attempt may have used both."""
         made = datetime.fromtimestamp(timestamp, UTC)
         host = urlsplit(self.settings.api_url).hostname or "localhost"
         group = {
@@ -104,7 +104,7 @@ class MappCep(Connector):
         return self._call("POST", "group/clone", {"groupId": self.settings.default_group_id}, group)
 
     def segment_id(self, segment: Segment, response: Response) -> Any:
-        found = _document(response).get("id")
+        found = response.json_object().get("id")
         if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
             raise RefusedError(f"the answer has no id of the new group: {response.excerpt}")
         return found
@@ -112,7 +112,7 @@ class MappCep(Connector):
     # ── contacts ─────────────────────────────────────────────────────────────────────────────────────
 
     def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
-        """Subscribing never mails anybody in this mode, and neither does deleting; “unsubscribe” would."""
+        """In this mode, subscribing and deleting never mail anybody. `unsubscribe` would, so it is not used."""
         (member,) = members
         query = {"userId": member.platform_user_id, "groupId": member.segment.id}
         if operation is Operation.ADD:
@@ -120,29 +120,29 @@ class MappCep(Connector):
         return self._call("DELETE", "membership/delete", query)
 
     def succeeded(self, response: Response) -> bool:
-        """Also where things are as they should be already, or where `outcomes` has to tell."""
+        """Also accept a 400 that says that nothing had to change, or that `outcomes` has to read."""
         return super().succeeded(response) or (
-            response.status == 400 and _document(response).get("errorCode") in {THERE_ALREADY, NOT_THERE}
+            response.status == 400 and response.json_object().get("errorCode") in {THERE_ALREADY, NOT_THERE}
         )
 
     def outcomes(
         self, operation: Operation, members: Sequence[Member], response: Response
     ) -> Sequence[IntegrationError | None]:
-        """Who is not there need not be removed, but cannot be added."""
-        missing = response.status == 400 and _document(response).get("errorCode") == NOT_THERE
+        """A contact that does not exist need not be removed, but cannot be added."""
+        missing = response.status == 400 and response.json_object().get("errorCode") == NOT_THERE
         if missing and operation is Operation.ADD:
-            return [RefusedError(_told(response))] * len(members)
+            return [RefusedError(_reason(response))] * len(members)
         return [None] * len(members)
 
     def failure(self, response: Response) -> IntegrationError:
-        """Beyond some ten calls a second CEP answers 500, without saying how long to wait."""
-        document = _document(response)
+        """Above about ten calls a second CEP responds with 500, without saying how long to wait."""
+        document = response.json_object()
         if response.status == 500 and OVERLOADED.encode() in response.body:
             return RateLimitedError(f"HTTP 500: {OVERLOADED}", OVERLOADED_SECONDS, OVERLOADED_AGAIN_SECONDS)
         if response.status == 417:
-            return UnauthorizedError(f"the account has expired: {_told(response)}")
+            return UnauthorizedError(f"the account has expired: {_reason(response)}")
         if response.status < 500 and document.get("errorCode") == "PERMISSION_DENIED":
-            return UnauthorizedError(_told(response))
+            return UnauthorizedError(_reason(response))
         return http.failure(response)
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────
@@ -152,13 +152,13 @@ class MappCep(Connector):
         return [self._call("GET", "system/getApiVersion"), self._call("GET", "group/get", default)]
 
     def read_checks(self, responses: Sequence[Response]) -> dict[str, Any]:
-        """What CEP says of itself and of the default group. Raises `RefusedError` where that is missing."""
+        """Return the version of the API and the default group. Raises `RefusedError` if there is no such group."""
         version, group = responses
-        found = _document(group)
-        if NOT_THERE in {_document(answer).get("errorCode") for answer in responses} or "id" not in found:
+        found = group.json_object()
+        if NOT_THERE in {answer.json_object().get("errorCode") for answer in responses} or "id" not in found:
             raise RefusedError(f"there is no default group {self.settings.default_group_id}: {group.excerpt}")
-        told = _document(version).get("apiVersion") or version.excerpt.strip().strip('"')
-        return {"api_version": told, "default_group": found.get("name")}
+        api_version = version.json_object().get("apiVersion") or version.excerpt.strip().strip('"')
+        return {"api_version": api_version, "default_group": found.get("name")}
 
     def _call(
         self, method: str, path: str, query: dict[str, Any] | None = None, body: dict[str, Any] | None = None
@@ -175,23 +175,15 @@ class MappCep(Connector):
 
 
 def group_name(segment: Segment, made: datetime) -> str:
-    """At most 150 characters, all of them safe, and never twice."""
+    """Return a unique name of at most 150 safe characters."""
     ending = f" - DMP {segment.platform}-{segment.activation} {made:%Y-%m-%d %H.%M.%S}"
     plain = unicodedata.normalize("NFKD", segment.name).encode("ascii", "ignore").decode()
     safe = " ".join(_UNSAFE.sub(" ", plain).split()).strip(" ._-") or f"Audience {segment.audience}"
     return safe[: LONGEST_NAME - len(ending)].rstrip() + ending
 
 
-def _told(response: Response) -> str:
-    """CEP's own words, where it has some."""
-    document = _document(response)
+def _reason(response: Response) -> str:
+    """Return the status with CEP's own error, if it gives one."""
+    document = response.json_object()
     words = [str(document[key]) for key in ("errorCode", "message") if document.get(key)]
     return f"HTTP {response.status}: {': '.join(words)[: http.EXCERPT] or response.excerpt}"
-
-
-def _document(response: Response) -> dict[str, Any]:
-    try:
-        document = msgspec.json.decode(response.body)
-    except msgspec.DecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -1,4 +1,4 @@
-"""Mapp's webhook integration (“DIY”): audiences as signed JSON, a hundred users at a time."""
+"""Mapp's webhook integration (“DIY”): audiences as signed JSON, up to a hundred users a request."""
 
 import hashlib
 import hmac
@@ -24,7 +24,7 @@ TYPES = {Operation.ADD: "ADD_TO_AUDIENCE", Operation.REMOVE: "REMOVE_FROM_AUDIEN
 
 
 class WebhookSettings(msgspec.Struct, forbid_unknown_fields=True):
-    """The one address that everything is posted to, without ?type=."""
+    """The address of all requests, without ?type=."""
 
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^?#]+$")]
 
@@ -57,7 +57,7 @@ class MappWebhook(Connector):
         return self._signed("CREATE_AUDIENCE", audience)
 
     def segment_id(self, segment: Segment, response: Response) -> Any:
-        """The id in the answer, used from then on; our own where it has none."""
+        """Return the id from the response; the audience's own number if it has none."""
         document = _document(response)
         if document is None:
             raise RefusedError(f"the answer is no JSON object: {response.excerpt}")
@@ -82,7 +82,7 @@ class MappWebhook(Connector):
         return self._signed(TYPES[operation], {"Mutations": mutations})
 
     def failure(self, response: Response) -> IntegrationError:
-        """Key `error`, or the body as it is, tells why."""
+        """Take the reason from the field `error`, otherwise from the body."""
         failure = http.failure(response)
         reason = (_document(response) or {}).get("error")
         if isinstance(reason, str) and reason:
@@ -103,7 +103,7 @@ class MappWebhook(Connector):
 
 
 def _document(response: Response) -> dict[str, Any] | None:
-    """The answer's object, empty where there is no body, for the protocol asks for none; None for anything else."""
+    """Return the JSON object; an empty one without a body, which the protocol allows; None for anything else."""
     try:
         document = msgspec.json.decode(response.body) if response.body.strip() else {}
     except msgspec.DecodeError:

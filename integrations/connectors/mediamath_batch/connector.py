@@ -38,7 +38,7 @@ class BatchCredentials(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BatchActivation(msgspec.Struct, forbid_unknown_fields=True):
-    """The MathTag (event pixel), and the mapping id that MediaMath gave for it."""
+    """The MathTag (event pixel), and the mapping id that MediaMath assigned to it."""
 
     pixel_id: Positive
     mapping_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -85,9 +85,9 @@ class MediaMathBatch(Connector):
     def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
         if operation is not Operation.ADD:
             raise MisconfiguredError(NOT_REMOVABLE)
-        events = [self._event(member) for member in members if self._fault(member) is None]
+        events = [self._event(member) for member in members if self._id_error(member) is None]
         if not events:
-            raise self._fault(members[0]) or RefusedError("nothing that MediaMath would take")
+            raise self._id_error(members[0]) or RefusedError("nothing that MediaMath would take")
         single = len(events) == 1
         return Request(
             "POST",
@@ -103,16 +103,16 @@ class MediaMathBatch(Connector):
         members: Sequence[Member],
         response: Response,
     ) -> Sequence[IntegrationError | None]:
-        """Ids that are none were left out of the request: their neighbours went on without them."""
-        return [self._fault(member) for member in members]
+        """Invalid ids were left out of the request, so that they do not fail their neighbours."""
+        return [self._id_error(member) for member in members]
 
     def failure(self, response: Response) -> IntegrationError:
-        """The table of the document. 415 is a fault of the set-up: no event of the batch is to blame."""
+        """Follow the table of the document. A 415 is an error of the set-up, not of an event."""
         if response.status == 415:
             return MisconfiguredError(f"MediaMath takes nothing but JSON: {response.excerpt}")
         return http.failure(response)
 
-    def _fault(self, member: Member) -> RefusedError | None:
+    def _id_error(self, member: Member) -> RefusedError | None:
         try:
             attributes.check_id(member.platform_user_id, self.settings.id_type)
         except RefusedError as wrong:

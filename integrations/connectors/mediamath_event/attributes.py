@@ -1,7 +1,7 @@
-"""The attributes of a MediaMath event (002_f4257f686831c057.txt), the same for single events and batches.
+"""The attributes of a MediaMath event (002_f4257f686831c057.txt), for single events and batches.
 
-A mapping template {from, to, type} turns a profile's attributes into MediaMath's. What a profile lacks, or
-what must not be sent, goes out empty, as the document asks; a MediaMath id that is none is refused.
+A mapping template {from, to, type} turns the attributes of a profile into those of MediaMath. A value that is missing
+or must not be sent is sent empty, as the document asks. An invalid MediaMath id is refused.
 """
 
 import ipaddress
@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from integrations.errors import RefusedError
+from integrations.templates import value_at
 
 MOST_CUSTOM = 40
-# what the hub fills in itself
+# attributes that the hub fills in
 OURS = frozenset({"mt_id", "mt_aid", "mt_adid", "mt_uuid", "source"})
 HASHED = frozenset({"mt_excl", "mt_exem"})
 STANDARD = HASHED | {
@@ -32,7 +33,7 @@ STANDARD = HASHED | {
 REVENUE = "v1"  # a number without a currency sign, whatever type it is mapped with
 ONE_HASH = "mt_excl and mt_exem are both mapped: MediaMath recommends to pass only one of the two hashes."
 
-_GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _E_MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
@@ -76,7 +77,7 @@ IdType = Literal["guid", "any"]
 
 
 def faults(rules: Sequence[Rule], filled_in: frozenset[str] = OURS) -> list[str]:
-    """Everything in a mapping template that cannot work; `filled_in`: what the hub fills in itself."""
+    """Return every error of a mapping template. `filled_in` names the attributes that the hub fills in."""
     targets = [rule.to for rule in rules]
     twice = sorted({name for name in targets if targets.count(name) > 1})
     found = [f"mapping: “{name}” is mapped to twice" for name in twice]
@@ -88,17 +89,18 @@ def faults(rules: Sequence[Rule], filled_in: frozenset[str] = OURS) -> list[str]
 
 
 def warnings(rules: Sequence[Rule]) -> list[str]:
+    """Return warnings about a mapping that works but is not recommended."""
     return [ONE_HASH] if HASHED.issubset(rule.to for rule in rules) else []
 
 
 def top_level(rules: Iterable[Rule]) -> frozenset[str]:
-    """The profile's attributes that a template reads."""
+    """Return the top-level attributes of the profile that a template reads."""
     return frozenset(rule.from_.partition(".")[0] for rule in rules)
 
 
 def check_id(platform_user_id: str, id_type: IdType) -> None:
-    """Raise `RefusedError` for what is no MediaMath id."""
-    if id_type == "guid" and not _GUID.fullmatch(platform_user_id):
+    """Raise `RefusedError` if the id is not a MediaMath id."""
+    if id_type == "guid" and not GUID.fullmatch(platform_user_id):
         raise RefusedError("the id is no GUID (8-4-4-4-12), as mt_uuid must be")
 
 
@@ -106,30 +108,23 @@ Value = str | int | float
 
 
 def mapped(rules: Sequence[Rule], attributes: Mapping[str, Any]) -> dict[str, Value]:
-    """MediaMath's attributes of one event; empty where the profile has nothing that may be sent.
+    """Return the attributes of one event. A value is empty if the profile has nothing that may be sent.
 
-    An address that is not public is left out, for an empty one means nothing.
+    An IP address that is not public is left out, because an empty one has no meaning.
     """
     values: dict[str, Value] = {}
     for rule in rules:
-        value = _value(rule, _found(attributes, rule.from_))
+        value = _value(rule, value_at(attributes, rule.from_))
         if rule.to != "mt_ip" or value != "":
             values[rule.to] = value
     return values
 
 
 def as_text(value: Value) -> str:
-    """A number as people write it: 7, not 7.0; 0.1, not 1e-1."""
+    """Return a value as text. Numbers are written as people do: 7, not 7.0; 0.1, not 1e-1."""
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     return str(value)
-
-
-def _found(attributes: Mapping[str, Any], path: str) -> Any:
-    value: Any = attributes
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
 
 
 def _value(rule: Rule, value: Any) -> Value:
@@ -144,7 +139,7 @@ def _value(rule: Rule, value: Any) -> Value:
 
 
 def _string(value: Any) -> Value:
-    """Never an e-mail address: personal data is sent hashed or not at all."""
+    """Return text, but never an e-mail address: personal data is sent hashed or not at all."""
     text = str(value).lower() if isinstance(value, bool) else as_text(value)
     return "" if _E_MAIL.search(text) else text
 

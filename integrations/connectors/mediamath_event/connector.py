@@ -1,4 +1,4 @@
-"""MediaMath Event API, one event at a time (002_f4257f686831c057.txt): who joins fires an event on a MathTag."""
+"""MediaMath Event API, one event a request (002_f4257f686831c057.txt): each new member fires an event on a MathTag."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 
 
 class EventSettings(msgspec.Struct, forbid_unknown_fields=True):
-    """`advertiser_parameter`: the document calls it mt_aid in its text and mt_adid in its examples."""
+    """`advertiser_parameter` is mt_aid in the text of the document and mt_adid in its examples."""
 
     advertiser_id: Positive
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^?#]+$")] = "https://pixel-s2s.mathtag.com/event/img"
@@ -28,7 +28,7 @@ class EventSettings(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class EventActivation(msgspec.Struct, forbid_unknown_fields=True):
-    """The MathTag (event pixel) that an audience's members fire."""
+    """The MathTag (event pixel) on which members fire events."""
 
     pixel_id: Positive
 

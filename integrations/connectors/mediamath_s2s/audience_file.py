@@ -14,12 +14,11 @@ VERSION = 3
 LONGEST_LINE = 7_999  # characters before the line end: the document asks for fewer than 8,000
 NOW, LEAVE = 0, -1
 MOST_SEGMENT = 2_147_483_647
-# what is joined where nothing is: the format has no row that only leaves everything
+# joined if nothing else is, because the format has no row that only leaves all segments
 NO_SEGMENT = 9_999_999
 LEAVE_ALL = "-1"
 
 USER_ID = re.compile(r"[!-~]{1,256}")
-GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 SEGMENT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 SegmentId = int | str
@@ -27,7 +26,7 @@ SegmentId = int | str
 
 @dataclass(frozen=True, slots=True)
 class FileHeader:
-    """`user_namespace`: mm, or the partner's, which then has a `user_table_id`."""
+    """The header of a file. `user_namespace` is mm, or the partner's, which then has a `user_table_id`."""
 
     file_name: str
     created_at: int  # unix
@@ -38,7 +37,7 @@ class FileHeader:
     hash_segments: bool = False
 
     def encode(self) -> bytes:
-        """The header block and the blank line that ends it."""
+        """Return the header and the blank line that ends it."""
         fields: list[tuple[str, object]] = [
             ("Version", VERSION),
             ("FileIdentifier", self.file_name),
@@ -54,10 +53,10 @@ class FileHeader:
 
 
 def rows(user_id: str, changes: Iterable[tuple[SegmentId, int]], *, leave_all: bool = False) -> Iterator[bytes]:
-    """The line of one user, or as few as hold all that happens to it; each restates the id.
+    """Yield the line of one user, or as few lines as can hold all changes. Each line begins with the id.
 
-    `changes`: segments with the time of joining (unix, or `NOW`) or `LEAVE`. With `leave_all` the user first leaves
-    every segment; what is joined then follows on the same line.
+    `changes` are segments with the time of joining (unix, or `NOW`) or `LEAVE`. With `leave_all` the user first leaves
+    every segment; the joined ones follow on the same line.
     """
     statements = [f"{segment}:{when}" for segment, when in changes]
     if leave_all:
@@ -73,6 +72,6 @@ def rows(user_id: str, changes: Iterable[tuple[SegmentId, int]], *, leave_all: b
 
 
 def file_name(parts: Iterable[str], at: datetime) -> str:
-    """`Agency_Partner_YYYYMMDDHHMM.log.gz`, with a client's name before the time where the data are private."""
+    """Return `Agency_Partner_YYYYMMDDHHMM.log.gz`; for private data, the client's name stands before the time."""
     named = "_".join(part for part in parts if part)
     return f"{named}_{at.astimezone(UTC):%Y%m%d%H%M}.log.gz"

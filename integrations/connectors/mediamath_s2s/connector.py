@@ -18,8 +18,9 @@ from integrations.connectors.base import (
     convert,
 )
 from integrations.connectors.files import Destination, FileConnector, FileReport, MemberChange, SftpDestination
+from integrations.connectors.mediamath_event.attributes import GUID
 from integrations.connectors.mediamath_s2s import audience_file, processing_log
-from integrations.connectors.mediamath_s2s.audience_file import GUID, LEAVE, NO_SEGMENT, NOW, USER_ID, FileHeader
+from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NO_SEGMENT, NOW, USER_ID, FileHeader
 from integrations.connectors.mediamath_s2s.publishing import DataSegment, Taxonomy, data_segment, taxonomy
 from integrations.connectors.mediamath_s2s.settings import (
     S2SActivation,
@@ -78,26 +79,26 @@ class MediaMathS2S(FileConnector, SegmentPublisher):
         if fault:
             raise ValidationError({"settings": [fault]})
 
-    # ── where to ─────────────────────────────────────────────────────────────────────────────────────
+    # ── destination ─────────────────────────────────────────────────────────────────────────────────────
 
     def destination(self) -> Destination:
         return self._at(self.settings.host)
 
     def destination_of(self, extra: Mapping[str, str]) -> Destination:
-        """The data centre that is best for the user, where it has a host of its own."""
+        """Return the host of the data centre that is best for the user, if it has its own."""
         return self._at(self.settings.hosts_by_dc.get(extra.get("dc", "").lower(), self.settings.host))
 
     def partition(self, member: Member) -> str:
-        """The client whose private data it is; empty for generally available data. All else is the platform's."""
+        """Return the client whose private data it is; empty for generally available data."""
         own = member.segment.settings.get("client")
         return str(self.settings.client if own is None else own)
 
     def file_name(self, partition: str, at: datetime, number: int) -> str:
-        """A further file of the same minute takes a later one: the document knows no other distinction."""
+        """A second file of the same minute takes the next minute: the document has no other distinction."""
         parts = (self.settings.agency, self.settings.partner, partition)
         return audience_file.file_name(parts, at + timedelta(minutes=number))
 
-    # ── what becomes of it ───────────────────────────────────────────────────────────────────────────
+    # ── processing log ───────────────────────────────────────────────────────────────────────────
 
     def log_request(self, offset: int) -> Request | None:
         if not self.settings.log_url:
@@ -120,7 +121,7 @@ class MediaMathS2S(FileConnector, SegmentPublisher):
             return taxonomy(given, segments, self._user, hashed=self.settings.hash_segments)
         return data_segment(given, segments, self._user)
 
-    # ── what stands in it ────────────────────────────────────────────────────────────────────────────
+    # ── content ────────────────────────────────────────────────────────────────────────────
 
     def header(self, partition: str, file_name: str, at: datetime) -> bytes:
         given: S2SSettings = self.settings
@@ -135,23 +136,23 @@ class MediaMathS2S(FileConnector, SegmentPublisher):
         ).encode()
 
     def lines(self, changes: Sequence[MemberChange]) -> Iterator[bytes]:
-        """Of one id. What is joined is joined as MediaMath reads it; an id that is none of its own has no line.
+        """Yield the line of one id. An id that is not valid in the namespace has no line.
 
-        A segment stands once on a line: of two activations that name the same one, the one that joins holds.
+        A line names a segment once: if two activations name the same segment, joining wins over leaving.
         """
         user_id = changes[0].member.platform_user_id
         pattern = GUID if self.settings.user_namespace == "mm" else USER_ID
         if pattern.fullmatch(user_id):
             leaving_first = sorted(changes, key=lambda change: change.operation is Operation.ADD)
-            told = {change.member.segment.id: _when(change.operation) for change in leaving_first}
-            yield from audience_file.rows(user_id, sorted(told.items(), key=_order))
+            statements = {change.member.segment.id: _when(change.operation) for change in leaving_first}
+            yield from audience_file.rows(user_id, sorted(statements.items(), key=_order))
 
     @property
     def _user(self) -> tuple[str, str]:
         return self.credentials.username, self.credentials.password
 
     def _at(self, host: str) -> SftpDestination:
-        """A host may bring a port of its own: `host:port`."""
+        """Return the SFTP destination of a host, which may name its own port: `host:port`."""
         given, known = self.settings, self.credentials
         name, _, written = host.rpartition(":")
         host, port = (name, int(written)) if name and ":" not in name else (host, given.port)

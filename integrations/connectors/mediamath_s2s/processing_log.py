@@ -1,6 +1,7 @@
-"""MediaMath's processing log: what became of each file. Its shape is not public, so it is read leniently.
+"""MediaMath's processing log: what it did with each file. Its form is not public, so it is read leniently.
 
-Pages of entries, each about one file: found by where a file's name stands, judged by the words of its status.
+A page has entries, each about one file. An entry is recognised by the name of a file, and read by the words of its
+status.
 """
 
 import re
@@ -26,18 +27,18 @@ _UNDECIDED = re.compile(r"process(ing)?$|queue|pending|wait|running|received", r
 
 
 def request(url: str, offset: int, credentials: tuple[str, str]) -> Request:
-    """A page of the log."""
+    """Return the request for a page of the log."""
     return Request("GET", f"{url}{'&' if '?' in url else '?'}{urlencode({'offset': offset})}", basic=credentials)
 
 
 def read(response: Response) -> tuple[list[FileReport], int]:
-    """What the page says of files, and how many entries it has. Raises `RefusedError` where it is no JSON."""
+    """Return the reports of a page, and its number of entries. Raises `RefusedError` if it is not JSON."""
     try:
         document = msgspec.json.decode(response.body)
     except msgspec.DecodeError:
         raise RefusedError(f"the processing log is not JSON: {response.excerpt}") from None
     entries = _entries(document)
-    return [verdict for entry in entries for verdict in _verdicts(entry)], len(entries)
+    return [report for entry in entries for report in _reports(entry)], len(entries)
 
 
 def _entries(document: Any) -> list[dict[str, Any]]:
@@ -48,23 +49,23 @@ def _entries(document: Any) -> list[dict[str, Any]]:
     return [entry for entry in document if isinstance(entry, dict)] if isinstance(document, list) else []
 
 
-def _verdicts(entry: dict[str, Any]) -> Iterator[FileReport]:
+def _reports(entry: dict[str, Any]) -> Iterator[FileReport]:
     names = {name for value in entry.values() if isinstance(value, str) for name in FILE_NAME.findall(value)}
     if len(names) == 1:
-        yield FileReport(names.pop(), _fate(entry), "; ".join(_reasons(entry))[:MOST_CHARACTERS])
+        yield FileReport(names.pop(), _status(entry), "; ".join(_reasons(entry))[:MOST_CHARACTERS])
 
 
-def _fate(entry: dict[str, Any]) -> FileStatus:
-    told = [str(entry[key]) for key in _STATUS if isinstance(entry.get(key), str | bool)]
-    if any(_BAD.search(text) for text in told):
+def _status(entry: dict[str, Any]) -> FileStatus:
+    words = [str(entry[key]) for key in _STATUS if isinstance(entry.get(key), str | bool)]
+    if any(_BAD.search(text) for text in words):
         return FileStatus.REFUSED
-    if any(_GOOD.search(text) and not _UNDECIDED.search(text) for text in told):
+    if any(_GOOD.search(text) and not _UNDECIDED.search(text) for text in words):
         return FileStatus.PROCESSED
     return FileStatus.WAITING
 
 
 def _reasons(entry: dict[str, Any]) -> Iterator[str]:
-    """With the line where the entry names one."""
+    """Yield the reasons, with the line if the entry names one."""
     line = next((entry[key] for key in _LINES if isinstance(entry.get(key), int)), None)
     for key in _REASONS:
         for text in _texts(entry.get(key)):

@@ -1,7 +1,7 @@
-"""How buyers come to see a segment: a taxonomy, or a single external data segment, at MediaMath's own API.
+"""Publishing segments to buyers at MediaMath's API: as a taxonomy, or as a single external data segment.
 
-The document names the two; address and shape are from MediaMath's public API description. Who asks is shown by a token
-of the caller's, which is used once and kept nowhere, or else by the user of the files.
+The document names the two. Address and form are from MediaMath's public API description. A request is authenticated by
+a token from the caller, which is used once and must never be stored, or else by the user of the files.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class DataSegment(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def taxonomy(order: Taxonomy, segments: Sequence[Segment], user: User, *, hashed: bool) -> Request:
-    """The entire taxonomy, as MediaMath wants it each time."""
+    """Return the request for the whole taxonomy, which MediaMath wants each time."""
     children = [
         {"name": _name(segment.name, LONGEST_NAME), "code": str(segment.id), "buyable": True}
         for segment in sorted(segments, key=lambda segment: segment.activation)
@@ -70,7 +70,7 @@ def taxonomy(order: Taxonomy, segments: Sequence[Segment], user: User, *, hashed
 
 
 def data_segment(order: DataSegment, segments: Sequence[Segment], user: User) -> Request:
-    """A pixel bundle of type data for one segment, which its name says."""
+    """Return the request for a pixel bundle of type data. Its name contains the segment."""
     if (order.advertiser_id is None) == (order.agency_id is None):
         raise MisconfiguredError("an external data segment is for one advertiser_id or one agency_id")
     found = next((segment for segment in segments if segment.activation == order.activation), None)

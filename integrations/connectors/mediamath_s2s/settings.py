@@ -1,4 +1,4 @@
-"""What a MediaMath S2S platform is set up with (004_61881f248519e6eb.txt)."""
+"""The settings of a MediaMath S2S platform (004_61881f248519e6eb.txt)."""
 
 import re
 from typing import Annotated, Any
@@ -52,7 +52,7 @@ class S2SActivation(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def faults(given: S2SSettings) -> list[str]:
-    """Everything in the settings that cannot work."""
+    """Return every error of the settings."""
     found = []
     if (given.user_namespace != "mm") != bool(given.user_table_id):
         found.append("user_table_id: goes with a user_namespace other than “mm”, and only with it")
@@ -68,7 +68,7 @@ def faults(given: S2SSettings) -> list[str]:
 
 
 def segment_fault(segment: Any, *, hashed: bool) -> str | None:
-    """Why this cannot be a segment's id; None where it can."""
+    """Return why this cannot be a segment id; None if it can."""
     if isinstance(segment, int) and not isinstance(segment, bool):
         if not 1 <= segment <= MOST_SEGMENT:
             return f"segment_id: a whole number from 1 to {MOST_SEGMENT}"
