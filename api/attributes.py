@@ -95,7 +95,7 @@ def _text(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-class SummarySerializer(serializers.Serializer[attribute_catalogue.Summary]):
+class SummarySerializer(serializers.Serializer[attribute_catalogue.CatalogueSummary]):
     """How much of a customer's data is catalogued. `left_out`: about how many paths there were beyond `most`."""
 
     events = serializers.IntegerField()

@@ -20,7 +20,7 @@ from integrations.errors import IntegrationError
 from integrations.models import Platform
 from integrations.previews import request_text
 from pipeline import match_rates
-from pipeline.match_rates import Rate
+from pipeline.match_rates import MatchRate
 from usersync.links import MAX_MAILING, BadLinkError, LinkKind
 from usersync.services import link_for, newest_sync
 
@@ -127,5 +127,5 @@ class MatchRateView(APIView):
         return Response({**_rate(days[-1].rate), "newest_sync": newest, "days": listed})
 
 
-def _rate(rate: Rate) -> dict[str, Any]:
+def _rate(rate: MatchRate) -> dict[str, Any]:
     return {"known": rate.known, "mapped": rate.mapped, "share": rate.share}

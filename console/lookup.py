@@ -14,7 +14,7 @@ from console.components import page
 from console.fields import choose_row
 from core.models import Customer
 from integrations.models import Platform
-from pipeline.stories import Story, find, story
+from pipeline.stories import UserStory, find, story
 from profiles.models import Pixel
 
 KINDS = {"cookie": "cookie", "user": "customer's user id"}
@@ -49,7 +49,7 @@ def _found(customer: Customer, text: str) -> dict[str, Any]:
     return {"searched": True} if told is None else {"searched": True, "story": told, **_shown(told, text)}
 
 
-def _shown(told: Story, text: str) -> dict[str, Any]:
+def _shown(told: UserStory, text: str) -> dict[str, Any]:
     return {
         "facts": _facts(told, text),
         "sections": [
@@ -66,7 +66,7 @@ def _shown(told: Story, text: str) -> dict[str, Any]:
     }
 
 
-def _facts(told: Story, text: str) -> Table:
+def _facts(told: UserStory, text: str) -> Table:
     rows: list[tuple[str, Any]] = [("User id", mono(told.user_id)), ("Known since", when(told.created_at))]
     if _is_another(text, told.user_id):
         rows.append(("Asked for", mono(f"{text}: merged into this user")))
@@ -80,12 +80,12 @@ def _is_another(text: str, user_id: UUID) -> bool:
         return False
 
 
-def _audiences(told: Story) -> Table:
+def _audiences(told: UserStory) -> Table:
     rows = [(one.name, one.id, when(one.since), when(one.until)) for one in told.audiences]
     return table(["Audience", "Id", "Since", "Until (by time alone)"], rows)
 
 
-def _deliveries(told: Story) -> Table:
+def _deliveries(told: UserStory) -> Table:
     names = Activation.objects.select_related("audience", "platform").in_bulk(
         [one.activation for one in told.deliveries]
     )
@@ -110,11 +110,11 @@ def _in_or_out(value: bool | None) -> str:
     return "unknown" if value is None else "in" if value else "out"
 
 
-def _identities(told: Story) -> Table:
+def _identities(told: UserStory) -> Table:
     return table(["Kind", "Id"], [(KINDS.get(one.kind, one.kind), mono(one.value)) for one in told.identities])
 
 
-def _merges(told: Story) -> Table:
+def _merges(told: UserStory) -> Table:
     names = Pixel.objects.in_bulk([one.cause.pixel for one in told.merges if one.cause.pixel])
     return table(
         ["Merged", "User", "Into", "Because both were seen with", "By pixel"],
@@ -131,7 +131,7 @@ def _merges(told: Story) -> Table:
     )
 
 
-def _set_aside(told: Story) -> Table:
+def _set_aside(told: UserStory) -> Table:
     return table(
         ["Kind", "Id", "Times", "First", "Last"],
         [
@@ -141,7 +141,7 @@ def _set_aside(told: Story) -> Table:
     )
 
 
-def _mappings(told: Story) -> Table:
+def _mappings(told: UserStory) -> Table:
     names = Platform.objects.in_bulk([one.platform for one in told.mappings])
     return table(
         ["Platform", "Platform's id", "Synced", "Expires", "Extra"],
@@ -162,7 +162,7 @@ def _values(values: dict[str, Any]) -> Table:
     return table(["Name", "Value"], [(name, json_text(value)) for name, value in sorted(values.items())])
 
 
-def _activity(told: Story) -> Table:
+def _activity(told: UserStory) -> Table:
     names = Pixel.objects.in_bulk([int(pixel) for pixel in told.activity if pixel.isdecimal()])
     return table(
         ["Pixel", "First", "Last", "Count"],

@@ -19,7 +19,7 @@ from integrations.connectors.registry import all_connectors
 from integrations.limits import Limits
 from integrations.models import Platform
 from pipeline import match_rates
-from pipeline.match_rates import Day, Rate
+from pipeline.match_rates import MatchRate, MatchRateDay
 from usersync.links import MAX_MAILING, BadLinkError
 from usersync.services import link_for, newest_sync
 
@@ -95,7 +95,7 @@ def _rates(platform: Platform) -> dict[str, Any]:
     }
 
 
-def _rate_figures(rate: Rate, newest: datetime | None) -> list[dict[str, str]]:
+def _rate_figures(rate: MatchRate, newest: datetime | None) -> list[dict[str, str]]:
     clock, day = (f"{newest:%H:%M}", f"UTC, {newest:%Y-%m-%d}") if newest else ("never", "")
     return [
         {"title": "Known users", "value": number(rate.known), "hint": "real, and not opted out"},
@@ -105,7 +105,7 @@ def _rate_figures(rate: Rate, newest: datetime | None) -> list[dict[str, str]]:
     ]
 
 
-def _rate_table(days: list[Day]) -> Table:
+def _rate_table(days: list[MatchRateDay]) -> Table:
     rows = [(str(one.day), number(one.rate.known), number(one.rate.mapped), percent(one.rate.share)) for one in days]
     return table(["Day (UTC)", "Known users", "Matched", "Share"], rows[: -RATE_ROWS - 1 : -1])
 

@@ -1,4 +1,4 @@
-"""JSON values as the hub keeps them: one number, one form.
+"""JSON values as the hub keeps them: each number has exactly one form.
 
 A float with an integral value within 64 bits is kept as that integer (1.0 is 1, −0.0 is 0), so that
 Python and PostgreSQL compare alike; an integer beyond 64 bits, which only PostgreSQL's own notation of a
@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 LOW, HIGH = -(2**63), 2**63 - 1
-# integers beyond 64 bits have that many digits; looking for them so costs a tenth of what a regular expression does
+# integers beyond 64 bits have at least that many digits; this search costs a tenth of a regular expression
 _LONG_NUMBER = b"0" * 19
 _SHAPES = bytes(ord("0") if chr(byte).isdigit() and byte < 0x80 else ord(" ") for byte in range(256))
 
 
 def canonical(value: Any) -> Any:
-    """`value` with every number in the form in which it is kept."""
+    """Returns `value` with every number in the form in which it is kept."""
     kind = type(value)
     if kind is float:
         return int(value) if value.is_integer() and LOW <= value <= HIGH else value
@@ -49,17 +49,17 @@ def loads(raw: bytes | bytearray | memoryview | str) -> Any:
 
 
 def may_hold_long_number(raw: bytes) -> bool:
-    """A cheap look: whether JSON can hold an integer beyond 64 bits. Most cannot."""
+    """Whether JSON text can hold an integer beyond 64 bits. A cheap look at the bytes: most texts cannot."""
     return _LONG_NUMBER in raw.translate(_SHAPES)
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal as JSON: unlike in Python, true is not 1."""
+    """Whether two values are equal as JSON: unlike in Python, true is not 1."""
     if type(one) is not type(other) or one != other:
         return False
     return not isinstance(one, list | dict) or msgspec.json.encode(one) == msgspec.json.encode(other)
 
 
 def is_empty(value: Any) -> bool:
-    """Whether the senders' advice counts the attribute as empty, so that it changes nothing."""
+    """Whether the value of an attribute counts as empty, so that it changes nothing (as senders are told)."""
     return not value and (value is None or value in ("", [], {}))

@@ -20,41 +20,41 @@ ON CONFLICT (platform_id, day) DO UPDATE SET
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """Of the customer's `known` users, so many are `mapped` on the platform."""
+class MatchRate:
+    """How many of the customer's `known` users are `mapped` on the platform."""
 
     known: int
     mapped: int
 
     @property
     def share(self) -> float | None:
-        """0 to 1; None where nobody is known."""
+        """From 0 to 1; None if nobody is known."""
         return round(min(1.0, self.mapped / self.known), 4) if self.known else None
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """A UTC day, as it ended; today, as it stands."""
+class MatchRateDay:
+    """The rate at the end of a UTC day; of today, the rate now."""
 
     day: date
-    rate: Rate
+    rate: MatchRate
 
 
-def rate(platform: Platform) -> Rate:
-    """As it stands."""
-    return Rate(known_users().get(platform.customer_id, 0), mapped_users().get(platform.pl, 0))
+def rate(platform: Platform) -> MatchRate:
+    """Returns the present rate."""
+    return MatchRate(known_users().get(platform.customer_id, 0), mapped_users().get(platform.pl, 0))
 
 
-def days(platform: Platform, most: int) -> list[Day]:
-    """Up to `most` days that were kept, oldest first, with today as it stands at the end."""
+def days(platform: Platform, most: int) -> list[MatchRateDay]:
+    """Returns up to `most` days that were kept, oldest first, and today's present rate as the last."""
     today = _today()
     rows = MatchDay.objects.filter(platform_id=platform.pl, day__lt=today, day__gt=today - timedelta(days=most))
-    past = [Day(row.day, Rate(row.known, row.mapped)) for row in rows.order_by("day")]
-    return [*past, Day(today, rate(platform))]
+    past = [MatchRateDay(row.day, MatchRate(row.known, row.mapped)) for row in rows.order_by("day")]
+    return [*past, MatchRateDay(today, rate(platform))]
 
 
 def keep_today() -> None:
-    """Note how well each platform is matched; today's last note is the day's."""
+    """Save the present rate of each platform for today. The last call of a day decides."""
     known, mapped, day = known_users(), mapped_users(), _today()
     with connection.cursor() as cursor:
         for platform in Platform.objects.order_by("pl"):

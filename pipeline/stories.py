@@ -1,4 +1,4 @@
-"""One user's story, gathered from every room: what the API answers and what the console shows."""
+"""One user's story: all that the hub knows of a user, gathered from every room for the API and the console."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,23 +19,23 @@ MOST_MERGES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class PixelActivity:
     first: datetime
     last: datetime
     count: int
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """An id of the user; `kind` as in `profiles.Identity`."""
+class KnownId:
+    """An id of the user; `kind` as in `profiles.models.Identity`."""
 
     kind: str
     value: str
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """The id that two were seen with, and the pixel that saw it."""
+class UserMergeCause:
+    """Why two users became one: the id that both were seen with, and the pixel that saw it."""
 
     kind: str
     value: str
@@ -43,18 +43,18 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
-    """`user_id` was merged into `into`: the user of the story, or one that was merged in turn."""
+class UserMerge:
+    """`user_id` was merged into `into`, which is the user of the story or was itself merged later."""
 
     user_id: UUID
     into: UUID
-    cause: Cause
+    cause: UserMergeCause
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
-    """An id for which the user has too many already; how often, and when."""
+class SetAsideId:
+    """A shared id: it was not merged because the user has too many ids already. How often, and when."""
 
     kind: str
     value: str
@@ -64,7 +64,7 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class UserPlatformId:
     platform: int
     platform_user_id: str
     synced_at: datetime
@@ -73,8 +73,8 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True)
-class Belongs:
-    """An audience that the user is in; `until` is when time alone may change that."""
+class UserAudience:
+    """An audience that the user is in. `until`: when the passing of time alone may end that."""
 
     id: int
     name: str
@@ -83,8 +83,8 @@ class Belongs:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a platform should hold and last confirmed. `state`: done, due, sending, unknown or dead."""
+class UserDelivery:
+    """What a platform should hold of an id, and what it last confirmed. `state`: done, due, sending, unknown, dead."""
 
     activation: int
     platform: int
@@ -97,27 +97,27 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class UserStory:
     user_id: UUID
     customer: int
     created_at: datetime
     attributes: dict[str, Any]
     dimensions: dict[str, Any]
-    activity: dict[str, Activity]
-    identities: list[Known]
-    merges: list[Merge]
-    set_aside: list[SetAside]
-    mappings: list[Mapped]
-    audiences: list[Belongs]
-    deliveries: list[Told]
+    activity: dict[str, PixelActivity]
+    identities: list[KnownId]
+    merges: list[UserMerge]
+    set_aside: list[SetAsideId]
+    mappings: list[UserPlatformId]
+    audiences: list[UserAudience]
+    deliveries: list[UserDelivery]
 
 
-def story(customer: int, user_id: UUID) -> Story | None:
-    """The story of the user, or of the survivor that the user was merged into."""
+def story(customer: int, user_id: UUID) -> UserStory | None:
+    """Returns the story of the user, or of the profile that the user was merged into. None if nobody is known."""
     profile = surviving_profile(customer, user_id)
     if profile is None:
         return None
-    return Story(
+    return UserStory(
         user_id=profile.user_id,
         customer=customer,
         created_at=profile.created_at,
@@ -134,7 +134,7 @@ def story(customer: int, user_id: UUID) -> Story | None:
 
 
 def find(customer: int, text: str) -> list[UUID]:
-    """The users whom an id of any kind names: our user id, the customer's, a device's or a platform's."""
+    """Returns the users whom an id names, whatever its kind: ours, the customer's, a device's or a platform's."""
     named = [user for value in _forms(customer, text) for user in _named(customer, value)]
     candidates = [*_as_user_id(text), *named]
     profiles = [surviving_profile(customer, candidate) for candidate in candidates]
@@ -142,7 +142,7 @@ def find(customer: int, text: str) -> list[UUID]:
 
 
 def _forms(customer: int, text: str) -> set[str]:
-    """The id as it is written, and as it is kept where it is personal data in clear."""
+    """Returns the id as it is written, and as it would be kept if it is personal data in clear."""
     protection = Protection.of_customer(Customer.objects.get(pk=customer))
     return {text, replace(protection, policy=Policy.HASH).text(text)}
 
@@ -159,20 +159,20 @@ def _as_user_id(text: str) -> list[UUID]:
         return []
 
 
-def _activity(profile: Profile) -> dict[str, Activity]:
+def _activity(profile: Profile) -> dict[str, PixelActivity]:
     return {
-        pixel: Activity(moment(seen["first"]), moment(seen["last"]), seen["total"])
+        pixel: PixelActivity(moment(seen["first"]), moment(seen["last"]), seen["total"])
         for pixel, seen in profile.activity.items()
     }
 
 
-def _identities(profile: Profile) -> list[Known]:
-    return sorted((Known(kind, value) for kind, value in profile.ids), key=lambda known: (known.kind, known.value))
+def _identities(profile: Profile) -> list[KnownId]:
+    return sorted((KnownId(kind, value) for kind, value in profile.ids), key=lambda known: (known.kind, known.value))
 
 
-def _merges(profile: Profile) -> list[Merge]:
-    """All that made the user, those of the merged ones too; oldest first."""
-    found: list[Merge] = []
+def _merges(profile: Profile) -> list[UserMerge]:
+    """Returns the merges that made the user, those of the merged users too, oldest first."""
+    found: list[UserMerge] = []
     winners, known = {profile.user_id}, {profile.user_id}
     while winners and len(found) < MOST_MERGES:
         rows = ProfileMerge.objects.filter(
@@ -181,46 +181,47 @@ def _merges(profile: Profile) -> list[Merge]:
             winner__in=winners,
         )
         found += [
-            Merge(row.loser, row.winner, Cause(row.kind, row.value, row.pixel_id or None), row.at) for row in rows
+            UserMerge(row.loser, row.winner, UserMergeCause(row.kind, row.value, row.pixel_id or None), row.at)
+            for row in rows
         ]
         winners = {merge.user_id for merge in found} - known
         known |= winners
     return sorted(found, key=lambda merge: (merge.at, merge.user_id))[:MOST_MERGES]
 
 
-def _set_aside(profile: Profile) -> list[SetAside]:
+def _set_aside(profile: Profile) -> list[SetAsideId]:
     rows = SharedId.objects.filter(bucket=profile.bucket, customer_id=profile.customer_id, user_id=profile.user_id)
     return [
-        SetAside(row.kind, row.value, row.times, row.first_at, row.last_at)
+        SetAsideId(row.kind, row.value, row.times, row.first_at, row.last_at)
         for row in rows.order_by("-times")[:MOST_MERGES]
     ]
 
 
-def _mappings(profile: Profile) -> list[Mapped]:
+def _mappings(profile: Profile) -> list[UserPlatformId]:
     rows = UserMapping.objects.filter(bucket=profile.bucket, user_id=profile.user_id, customer_id=profile.customer_id)
     return [
-        Mapped(row.platform_id, row.platform_user_id, row.synced_at, row.expires_at, row.extra)
+        UserPlatformId(row.platform_id, row.platform_user_id, row.synced_at, row.expires_at, row.extra)
         for row in rows.order_by("platform_id", "platform_user_id")
     ]
 
 
-def _audiences(profile: Profile) -> list[Belongs]:
+def _audiences(profile: Profile) -> list[UserAudience]:
     rows = Membership.objects.filter(
         bucket=profile.bucket, user_id=profile.user_id, customer_id=profile.customer_id, member=True
     )
     memberships = {row.audience_id: row for row in rows}
     names = Audience.objects.filter(pk__in=memberships).values_list("pk", "name")
-    return [Belongs(pk, name, memberships[pk].since, memberships[pk].look_again_at) for pk, name in names]
+    return [UserAudience(pk, name, memberships[pk].since, memberships[pk].look_again_at) for pk, name in names]
 
 
-def _deliveries(profile: Profile) -> list[Told]:
-    """Those of the ids that the user has had: the index knows users by bucket, so every bucket is named."""
+def _deliveries(profile: Profile) -> list[UserDelivery]:
+    """Returns the deliveries of all ids that the user has had. Every bucket is named, so that the index is used."""
     activations = Audience.objects.filter(customer_id=profile.customer_id).values("activations")
     rows = Delivery.objects.filter(
         bucket__in=range(buckets.BUCKETS), user_id=profile.user_id, activation_id__in=activations
     )
     return [
-        Told(
+        UserDelivery(
             activation=row.activation_id,
             platform=row.platform_id,
             platform_user_id=row.platform_user_id,

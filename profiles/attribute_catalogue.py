@@ -1,4 +1,7 @@
-"""The catalogue of what customers' data holds (the External Attributes service), written from what was noted."""
+"""The catalogue of the attributes in customers' data (the External Attributes service), written from samples.
+
+It must not be written inside a transaction of absorb: many workers would wait for one customer's row.
+"""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -10,39 +13,42 @@ from django.db import transaction
 
 from core import clock
 from core.clock import moment
-from profiles.attribute_sampling import EXAMPLES, MARKS, MOST, Noted, Sighting, due
+from profiles.attribute_sampling import BITMAP_BITS, EXAMPLES, MOST, AttributeSample, CustomerSample, sampler
 from profiles.models import Attribute, AttributeStatistics, DataStatistics
 from profiles.paths import join_path
 
-LONGEST = 400  # characters of a path: what `Attribute.path` holds
+LONGEST = 400  # characters of a path that `Attribute.path` can hold
 NUMERIC = {Attribute.Type.INTEGER.value, Attribute.Type.NUMBER.value}
 
 
 def flush_if_due() -> None:
-    """Write what was noted, a few seconds after the last time. Not to be called inside a transaction."""
-    for customer, noted in due().items():
-        flush(customer, noted)
+    """Write what was sampled, if the last write was a few seconds ago. Not to be called inside a transaction."""
+    for customer, sample in sampler.take_due().items():
+        flush(customer, sample)
 
 
-def flush(customer: int, noted: Noted) -> None:
-    """One customer's; those who write for the same customer wait for each other."""
-    paths = {join_path(keys): sighting for keys, sighting in noted.sightings.items()}
+def flush(customer: int, sample: CustomerSample) -> None:
+    """Write one customer's sample. Processes that write for the same customer wait for each other."""
+    paths = {join_path(keys): attribute for keys, attribute in sample.attributes.items()}
     fitting = {path: paths[path] for path in sorted(paths) if _fits(path)}
     DataStatistics.objects.get_or_create(customer_id=customer)
     with transaction.atomic():
         total = DataStatistics.objects.select_for_update().get(customer_id=customer)
         known = _catalogued(customer, fitting)
         for path in fitting.keys() - known.keys():
-            noted.leave_out(path, max(1, fitting[path].events))
-        _save_sightings(
+            sample.leave_out(path, max(1, fitting[path].events))
+        _save_statistics(
             {known[path].id: (known[path], fitting[path]) for path in sorted(fitting.keys() & known.keys())}
         )
-        _save_total(total, noted)
+        _save_total(total, sample)
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """Of one customer: events looked at, paths catalogued of the most there can be, and about how many were not."""
+class CatalogueSummary:
+    """One customer's catalogue: its attributes and the most there can be, and about how many found no room.
+
+    `events`: how many events the shares are counted of.
+    """
 
     events: int
     catalogued: int
@@ -51,29 +57,34 @@ class Summary:
     left_out_at: datetime | None
 
 
-def summary(customer: int) -> Summary:
+def summary(customer: int) -> CatalogueSummary:
     total = DataStatistics.objects.filter(customer_id=customer).first() or DataStatistics(customer_id=customer)
-    catalogued = Attribute.objects.filter(customer_id=customer).count()
-    return Summary(total.events, catalogued, MOST, _estimate(bytes(total.left_out_marks)), total.left_out_at)
+    return CatalogueSummary(
+        events=total.events,
+        catalogued=Attribute.objects.filter(customer_id=customer).count(),
+        most=MOST,
+        left_out=_estimate(bytes(total.left_out_bitmap)),
+        left_out_at=total.left_out_at,
+    )
 
 
 def events_by_customer(customers: Iterable[int]) -> dict[int, int]:
-    """The events of which shares are counted."""
+    """Returns the number of events that shares are counted of, by customer."""
     return dict(DataStatistics.objects.filter(customer_id__in=set(customers)).values_list("customer_id", "events"))
 
 
-def share(sighting: AttributeStatistics | None, events: int) -> float | None:
-    """Of the customer's events with data, how many held the attribute; None where none was counted."""
-    return round(sighting.events / events, 4) if sighting and events else None
+def share(sample: AttributeStatistics | None, events: int) -> float | None:
+    """Returns the share of the customer's events with data that held the attribute; None if none was counted."""
+    return round(sample.events / events, 4) if sample and events else None
 
 
 def _fits(path: str) -> bool:
-    """One path that the table cannot hold must not keep the others out."""
+    """Whether the table can hold the path: one that it cannot must not keep the others out."""
     return len(path) <= LONGEST and "\0" not in path
 
 
-def _catalogued(customer: int, noted: Mapping[str, Sighting]) -> dict[str, Attribute]:
-    """The customer's attributes, as many of the new ones among them as there is room for."""
+def _catalogued(customer: int, noted: Mapping[str, AttributeSample]) -> dict[str, Attribute]:
+    """Returns the customer's attributes, with as many of the new ones as there is room for."""
     known = {row.path: row for row in Attribute.objects.filter(customer_id=customer)}
     new = [path for path in noted if path not in known][: max(0, MOST - len(known))]
     if new:
@@ -83,18 +94,18 @@ def _catalogued(customer: int, noted: Mapping[str, Sighting]) -> dict[str, Attri
     return known
 
 
-def _save_sightings(noted: Mapping[int, tuple[Attribute, Sighting]]) -> None:
+def _save_statistics(noted: Mapping[int, tuple[Attribute, AttributeSample]]) -> None:
     stored = AttributeStatistics.objects.in_bulk(list(noted))
     rows = []
-    for key, (attribute, sighting) in noted.items():
-        first, last = moment(sighting.first), moment(sighting.last)
+    for key, (attribute, sample) in noted.items():
+        first, last = moment(sample.first), moment(sample.last)
         row = stored.get(key) or AttributeStatistics(attribute_id=key, first_seen=first, last_seen=last)
         row.first_seen, row.last_seen = min(row.first_seen, first), max(row.last_seen, last)
-        row.events += sighting.events
-        row.types = {name: row.types.get(name, 0) + sighting.types[name] for name in row.types.keys() | sighting.types}
-        row.examples = [] if attribute.personal else _examples([*row.examples, *sighting.examples])
+        row.events += sample.events
+        row.types = {name: row.types.get(name, 0) + sample.types[name] for name in row.types.keys() | sample.types}
+        row.examples = [] if attribute.personal else _examples([*row.examples, *sample.examples])
         rows.append(row)
-        _follow(attribute, row.types)
+        _adopt_type(attribute, row.types)
     AttributeStatistics.objects.bulk_create(
         rows,
         update_conflicts=True,
@@ -103,15 +114,15 @@ def _save_sightings(noted: Mapping[int, tuple[Attribute, Sighting]]) -> None:
     )
 
 
-def _follow(attribute: Attribute, types: Mapping[str, int]) -> None:
-    """A type that nobody chose is what is seen."""
+def _adopt_type(attribute: Attribute, types: Mapping[str, int]) -> None:
+    """Set the attribute's type to what is seen, unless somebody chose a type."""
     kind = seen_type(types)
     if kind != attribute.type and not attribute.enabled and not attribute.fixed:
         Attribute.objects.filter(id=attribute.id, enabled=False, fixed=False).update(type=kind)
 
 
 def seen_type(types: Iterable[str]) -> str:
-    """One type for all values; mixed where they differ."""
+    """Returns the one type that fits all values; mixed if they differ."""
     found = {str(one) for one in types}
     if found == NUMERIC:
         return Attribute.Type.NUMBER.value
@@ -126,18 +137,18 @@ def _examples(values: Iterable[Any]) -> list[Any]:
     return different[:EXAMPLES]
 
 
-def _save_total(total: DataStatistics, noted: Noted) -> None:
-    total.events += noted.events
-    if noted.left_out:
-        marks = bytearray(total.left_out_marks) or bytearray(MARKS // 8)
-        for mark in noted.marks:
-            marks[mark >> 3] |= 1 << (mark & 7)
-        total.left_out += noted.left_out
-        total.left_out_marks, total.left_out_at = bytes(marks), clock.now()
+def _save_total(total: DataStatistics, sample: CustomerSample) -> None:
+    total.events += sample.events
+    if sample.left_out:
+        bitmap = bytearray(total.left_out_bitmap) or bytearray(BITMAP_BITS // 8)
+        for bit in sample.left_out_bits:
+            bitmap[bit >> 3] |= 1 << (bit & 7)
+        total.left_out += sample.left_out
+        total.left_out_bitmap, total.left_out_at = bytes(bitmap), clock.now()
     total.save()
 
 
-def _estimate(marks: bytes) -> int:
-    """How many different paths set these marks (linear counting): exact for few, good to some percent for many."""
-    free = MARKS - sum(byte.bit_count() for byte in marks)
-    return round(-MARKS * math.log(max(free, 1) / MARKS))
+def _estimate(bitmap: bytes) -> int:
+    """Returns how many paths set these bits (linear counting): exact for few, within some percent for many."""
+    free = BITMAP_BITS - sum(byte.bit_count() for byte in bitmap)
+    return round(-BITMAP_BITS * math.log(max(free, 1) / BITMAP_BITS))

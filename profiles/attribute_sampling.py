@@ -1,7 +1,11 @@
-"""The attributes that appear in the data: noted by absorb in memory, written outside of it every few seconds.
+"""Which attributes appear in the data of events, and what their values look like.
 
-Up to `LOOKED_AT` events of a customer are looked at closely between two writes, value by value; of those beyond,
-only what is new is noted. So every path is found, while shares and types come from a sample when it rains events.
+Absorb notes them in memory (`sampler`); `attribute_catalogue` writes them outside of absorb's transaction every few
+seconds. Nothing here touches the database.
+
+Between two writes, up to `SAMPLED_EVENTS` events of a customer are looked at value by value. Of those beyond, only
+attributes that are new are noted. So every attribute is found, while shares and types come from a sample when there
+are many events.
 """
 
 import time
@@ -17,9 +21,9 @@ from profiles.paths import join_path
 
 FLUSH_SECONDS = 2.0
 DEEPEST = 8  # levels of nested objects that are catalogued
-MOST = 2_000  # paths a customer
-LOOKED_AT = 1_000  # events a customer, between two writes
-MARKS = 16_384  # bits of the map of paths that found no room
+MOST = 2_000  # attributes of a customer
+SAMPLED_EVENTS = 1_000  # of a customer, between two writes
+BITMAP_BITS = 16_384  # of the bitmap of attributes that found no room
 EXAMPLES = 5
 EXAMPLE_LENGTH = 40  # characters
 SHAPES = 10_000
@@ -28,8 +32,12 @@ Keys = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class Sighting:
-    """Of one path: times in unix ms; `events` that held it; how many values showed each type; a few of them."""
+class AttributeSample:
+    """What was seen of one attribute.
+
+    `first` and `last` are unix ms; `events` is how many events held it; `types` counts values by type; `examples` are
+    a few short values.
+    """
 
     first: int
     last: int
@@ -37,7 +45,7 @@ class Sighting:
     types: Counter[str] = field(default_factory=Counter)
     examples: list[Any] = field(default_factory=list)
 
-    def look(self, value: Any, at: int) -> None:
+    def add(self, value: Any, at: int) -> None:
         self.first, self.last = min(self.first, at), max(self.last, at)
         self.events += 1
         self.types[type_of(value)] += 1
@@ -48,90 +56,107 @@ class Sighting:
 
 
 @dataclass(slots=True)
-class Noted:
-    """Of one customer, since the last write."""
+class CustomerSample:
+    """What was seen of one customer's data since the last write.
+
+    `shapes` are key sets of events that hold nothing new. `left_out` counts how often an attribute found no room, and
+    `left_out_bits` are the hashes of those attributes.
+    """
 
     events: int = 0
-    sightings: dict[Keys, Sighting] = field(default_factory=dict)
+    attributes: dict[Keys, AttributeSample] = field(default_factory=dict)
     shapes: set[tuple[Keys | str, ...]] = field(default_factory=set)
     left_out: int = 0
-    marks: set[int] = field(default_factory=set)
+    left_out_bits: set[int] = field(default_factory=set)
 
-    def sighting(self, keys: Keys, at: int) -> Sighting | None:
-        """None where there are so many that no more can find room."""
-        found = self.sightings.get(keys)
-        if found is None and len(self.sightings) < 2 * MOST:
-            found = self.sightings[keys] = Sighting(at, at)
+    def attribute(self, keys: Keys, at: int) -> AttributeSample | None:
+        """Returns the sample of an attribute. None if there are so many that no more can find room."""
+        found = self.attributes.get(keys)
+        if found is None and len(self.attributes) < 2 * MOST:
+            found = self.attributes[keys] = AttributeSample(at, at)
         if found is None:
             self.leave_out(join_path(keys))
         return found
 
     def leave_out(self, path: str, times: int = 1) -> None:
         self.left_out += times
-        self.marks.add(mark_of(path))
+        self.left_out_bits.add(bit_of(path))
+
+    def look_closely(self, data: dict[str, Any], at: int) -> None:
+        """Note every attribute and its value."""
+        self.events += 1
+        for keys, value in _values(data, (), 1):
+            sample = self.attribute(keys, at)
+            if sample is not None:
+                sample.add(value, at)
+
+    def look_for_new(self, data: dict[str, Any], at: int) -> None:
+        """Note only attributes that have not been seen since the last write. Data of a known shape has none."""
+        inner = [value for value in data.values() if type(value) is dict]
+        shape: tuple[Keys | str, ...] = (*data, *(tuple(one) for one in inner))
+        if shape in self.shapes:
+            return
+        if len(self.shapes) < SHAPES and not any(type(value) is dict for one in inner for value in one.values()):
+            self.shapes.add(shape)
+        for keys, value in _values(data, (), 1):
+            if keys not in self.attributes:
+                sample = self.attribute(keys, at)
+                if sample is not None:
+                    sample.types[type_of(value)] += 1
 
 
-_noted: dict[int, Noted] = defaultdict(Noted)
-_last_flush = 0.0
+class AttributeSampler:
+    """The samples of all customers that one process has taken since its last write."""
+
+    def __init__(self) -> None:
+        self.samples: dict[int, CustomerSample] = defaultdict(CustomerSample)
+        self._last_flush = 0.0
+
+    def sample(self, customer: int, data: dict[str, Any], at: int) -> None:
+        """Note the attributes in `data`. Called for every event, so it must be cheap. `at`: unix ms."""
+        sample = self.samples[customer]
+        if sample.events < SAMPLED_EVENTS:
+            sample.look_closely(data, at)
+        else:
+            sample.look_for_new(data, at)
+
+    def take_due(self) -> dict[int, CustomerSample]:
+        """Takes out what must be written now, by customer: nothing if the last write was only a moment ago."""
+        now = time.monotonic()
+        if not self.samples or now - self._last_flush < FLUSH_SECONDS:
+            return {}
+        self._last_flush = now
+        taken = dict(self.samples)
+        self.samples.clear()
+        return taken
+
+    def discard(self) -> None:
+        self.samples.clear()
 
 
-def seen(customer: int, data: dict[str, Any], at: int) -> None:
-    """Note the paths of `data`, and what stands there."""
-    noted = _noted[customer]
-    if noted.events < LOOKED_AT:
-        noted.events += 1
-        for keys, value in _paths(data, (), 1):
-            sighting = noted.sighting(keys, at)
-            if sighting is not None:
-                sighting.look(value, at)
-        return
-    inner = [value for value in data.values() if type(value) is dict]
-    shape: tuple[Keys | str, ...] = (*data, *(tuple(one) for one in inner))
-    if shape in noted.shapes:
-        return
-    if len(noted.shapes) < SHAPES and not any(type(value) is dict for one in inner for value in one.values()):
-        noted.shapes.add(shape)
-    for keys, value in _paths(data, (), 1):
-        if keys not in noted.sightings:
-            sighting = noted.sighting(keys, at)
-            if sighting is not None:
-                sighting.types[type_of(value)] += 1
+sampler = AttributeSampler()
+"""The process's own sampler."""
 
 
-def due() -> dict[int, Noted]:
-    """What is to be written now, by customer: it was noted a few seconds ago. It is forgotten here."""
-    global _last_flush  # noqa: PLW0603 (one rhythm a process)
-    now = time.monotonic()
-    if not _noted or now - _last_flush < FLUSH_SECONDS:
-        return {}
-    _last_flush = now
-    taken = dict(_noted)
-    _noted.clear()
-    return taken
+def bit_of(path: str) -> int:
+    """Returns the place in the bitmap of attributes that found no room."""
+    return crc32(path.encode(errors="replace")) % BITMAP_BITS
 
 
-def forget() -> None:
-    """Nothing was seen."""
-    _noted.clear()
-
-
-def mark_of(path: str) -> int:
-    return crc32(path.encode(errors="replace")) % MARKS
-
-
-def _paths(data: dict[str, Any], above: Keys, depth: int) -> Iterator[tuple[Keys, Any]]:
+def _values(data: dict[str, Any], above: Keys, depth: int) -> Iterator[tuple[Keys, Any]]:
+    """Yields the values in nested objects with their keys; empty values are skipped."""
     for key, value in data.items():
         if is_empty(value):
             continue
         if isinstance(value, dict):
             if depth < DEEPEST:
-                yield from _paths(value, (*above, key), depth + 1)
+                yield from _values(value, (*above, key), depth + 1)
         elif key:
             yield (*above, key), value
 
 
 def example_of(value: Any) -> Any:
-    """A value, short enough to show, without what PostgreSQL cannot hold; of a list its first."""
+    """Returns a value short enough to show, without NUL, which PostgreSQL cannot hold. Of a list: its first item."""
     if isinstance(value, list):
         return example_of(value[0])
     if isinstance(value, dict):
@@ -143,7 +168,7 @@ def example_of(value: Any) -> Any:
 
 
 def type_of(value: Any) -> str:
-    """The attribute type that a value shows."""
+    """Returns the attribute type that a value shows. Of a list: that of its first item."""
     match value:
         case bool():
             return Attribute.Type.BOOLEAN

@@ -1,4 +1,4 @@
-"""An enabled attribute's type is what its values become on the way in."""
+"""Conversion of attribute values: an enabled attribute's type is what its values become on the way in."""
 
 import math
 from collections import defaultdict
@@ -52,7 +52,7 @@ def to_boolean(value: Any) -> bool:
 
 
 def to_time(value: Any) -> int | float:
-    """Unix seconds, from a number or from an ISO 8601 moment (UTC where it names no zone)."""
+    """Returns unix seconds from a number, or from an ISO 8601 moment (UTC if it names no zone)."""
     if isinstance(value, bool):
         raise UnconvertibleError(value)
     if isinstance(value, str):
@@ -74,19 +74,19 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     Attribute.Type.TIME: to_time,
 }
 
-AS_THEY_ARE: dict[str, tuple[type, ...]] = {
+RIGHT_TYPES: dict[str, tuple[type, ...]] = {
     Attribute.Type.STRING: (str,),
     Attribute.Type.NUMBER: (int, float),
     Attribute.Type.INTEGER: (int,),
     Attribute.Type.BOOLEAN: (bool,),
     Attribute.Type.TIME: (int, float),
 }
-"""Of which exact types nothing has to become of a value."""
+"""The exact Python types whose values are already right. Checked first, because most values need no conversion."""
 
 
 def convert(value: Any, type_: str) -> Any:
-    """`value` as `type_`; a list item by item. Raises `UnconvertibleError`."""
-    if type(value) in AS_THEY_ARE[type_]:
+    """Returns `value` as `type_`; a list item by item. Raises `UnconvertibleError`."""
+    if type(value) in RIGHT_TYPES[type_]:
         return value
     if isinstance(value, list):
         return [convert(item, type_) for item in value]
@@ -100,14 +100,14 @@ def convert(value: Any, type_: str) -> Any:
 
 @dataclass(slots=True)
 class Conversions:
-    """Per customer: the typed attributes, as (path, keys, type)."""
+    """The attributes that have a type, by customer, as (path, keys, type)."""
 
     by_customer: dict[int, list[tuple[str, list[str], str]]] = field(default_factory=lambda: defaultdict(list))
 
     def apply(self, customer: int, data: dict[str, Any]) -> list[str]:
         """Convert the customer's typed attributes in `data`, in place.
 
-        What does not convert is taken out; answers its paths.
+        Takes out the values that cannot be converted, and returns their paths. Called for every event.
         """
         refused = []
         for path, keys, type_ in self.by_customer.get(customer, ()):
@@ -123,9 +123,9 @@ class Conversions:
         return refused
 
     def convert_kept(self, customer: int, attributes: dict[str, Any]) -> set[str]:
-        """Convert what a profile holds, in place; what does not convert stays as it is.
+        """Convert what a profile holds, in place. What cannot be converted stays as it is.
 
-        Answers the top-level names whose values changed.
+        Returns the top-level names whose values changed.
         """
         changed = set()
         for _, keys, type_ in self.by_customer.get(customer, ()):
@@ -143,7 +143,7 @@ class Conversions:
 
 
 def holder(data: dict[str, Any], keys: list[str]) -> dict[str, Any] | None:
-    """The object that holds the last of the keys, if there is one."""
+    """Returns the object that holds the last of the keys, if there is one."""
     place: Any = data
     for key in keys[:-1]:
         place = place.get(key)
@@ -153,7 +153,7 @@ def holder(data: dict[str, Any], keys: list[str]) -> dict[str, Any] | None:
 
 
 def load_conversions() -> Conversions:
-    """The enabled attributes that have a type of their own."""
+    """Loads the enabled attributes that have a type of their own."""
     loaded = Conversions()
     for attribute in Attribute.objects.filter(enabled=True).exclude(type=Attribute.Type.MIXED):
         loaded.by_customer[attribute.customer_id].append(

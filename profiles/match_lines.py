@@ -1,4 +1,4 @@
-"""One line of a match table: a platform's id, and who that is."""
+"""One line of a match table that a customer uploads: a platform's id, and the user whom it names."""
 
 import re
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ class BadLineError(ValueError):
     """The line cannot be used; the message says why."""
 
 
-class Line(msgspec.Struct, forbid_unknown_fields=True):
-    """`platform` and `platform_user_id`, and one of: `uuid` (our user id), `user` (the customer's own), `pl` with
-    `euid` (another platform's), a device's. `ttl`: days until the match ends; `dc`: the platform's data centre."""
+class MatchLine(msgspec.Struct, forbid_unknown_fields=True):
+    """A line. It names the user once: by `uuid` (our user id), `user` (the customer's own id), `pl` with `euid`
+    (another platform's id), or one device id. `ttl`: days until the match ends; `dc`: the platform's data centre."""
 
     platform: int
     platform_user_id: str
@@ -44,12 +44,15 @@ class Line(msgspec.Struct, forbid_unknown_fields=True):
     dc: str | None = None
 
 
-_decode = msgspec.json.Decoder(Line).decode
+_decode = msgspec.json.Decoder(MatchLine).decode
 
 
 class MatchLines:
-    """Reads lines by the rules of `/uid` and `/dp`. `platforms`: the customer of each platform that may be named,
-    `protections`: each customer's, from personal data in clear."""
+    """Reads lines by the rules of `/uid` and `/dp`.
+
+    `platforms`: the customer of each platform that may be named; `protections`: how each customer protects personal
+    data in clear.
+    """
 
     def __init__(
         self, platforms: Mapping[int, int], protections: Mapping[int, Protection], limits: RequestLimits
@@ -59,7 +62,7 @@ class MatchLines:
         self._limit = limits.id_bytes
 
     def read(self, raw: bytes, now: datetime) -> InboxCommand:
-        """The inbox row that the line asks for. Raises BadLineError."""
+        """Returns the inbox row that the line asks for. Raises BadLineError."""
         try:
             line = _decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -74,14 +77,30 @@ class MatchLines:
         named = self._named(line)
         if named is None:
             user = _our_id(line.uuid)
-            sync = Sync(customer, line.platform, user, line.platform_user_id, at, line.ttl, extra)
+            sync = Sync(
+                customer=customer,
+                platform=line.platform,
+                user=user,
+                platform_user_id=line.platform_user_id,
+                at=at,
+                ttl_days=line.ttl,
+                extra=extra,
+            )
             return InboxCommand(buckets.of_value(line.platform_user_id), InboxKind.SYNC, encode(sync), now)
         named = self._protected(named, customer)
-        match = Match(customer, line.platform, line.platform_user_id, named, at, line.ttl, extra)
+        match = Match(
+            customer=customer,
+            platform=line.platform,
+            platform_user_id=line.platform_user_id,
+            id=named,
+            at=at,
+            ttl_days=line.ttl,
+            extra=extra,
+        )
         return InboxCommand(buckets.of_value(named[1]), InboxKind.MATCH, encode(match), now)
 
     def _protected(self, named: Id, customer: int) -> Id:
-        """The customer's own id as `/dp` keeps it: hashed where it is a mail address."""
+        """Returns the customer's own id as `/dp` keeps it: hashed if it is personal data in clear."""
         kind, value = named
         if kind != USER_KEY:
             return named
@@ -103,8 +122,8 @@ class MatchLines:
         if not is_sound_id(value, self._limit):
             raise BadLineError(f"{name}: has more than {self._limit} bytes, or control characters")
 
-    def _named(self, line: Line) -> Id | None:
-        """The id, other than ours, that names the user; None where ours does."""
+    def _named(self, line: MatchLine) -> Id | None:
+        """Returns the id that names the user; None if our own user id does."""
         given = _given(line)
         if len(given) + (line.uuid is not None) != 1:
             raise BadLineError(f"name the user once, by uuid, user, pl and euid, or one of {', '.join(DEVICES)}")
@@ -119,7 +138,7 @@ class MatchLines:
         return kind, value
 
 
-def _given(line: Line) -> dict[str, Id]:
+def _given(line: MatchLine) -> dict[str, Id]:
     given: dict[str, Id] = {}
     if line.user is not None:
         given["user"] = ("user", str(line.user))
@@ -143,7 +162,7 @@ def _our_id(text: str | None) -> str:
     return user
 
 
-def _extra(line: Line) -> dict[str, str]:
+def _extra(line: MatchLine) -> dict[str, str]:
     if line.dc is None:
         return {}
     if not _DATA_CENTRE.fullmatch(line.dc):

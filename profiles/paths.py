@@ -11,7 +11,7 @@ _KEY = re.compile(r"(?:[^.\\]|\\[.\\])+")
 
 
 def split_path(path: str) -> tuple[str, ...]:
-    """The keys of a path. ValueError for an empty key or a stray backslash."""
+    """Returns the keys of a path. Raises ValueError for an empty key or a stray backslash."""
     keys: list[str] = []
     end = -1
     while end < len(path):
@@ -24,5 +24,5 @@ def split_path(path: str) -> tuple[str, ...]:
 
 
 def join_path(keys: Iterable[str]) -> str:
-    """The path that `split_path` splits into these keys."""
+    """Returns the path that `split_path` splits into these keys."""
     return ".".join(re.sub(r"([.\\])", r"\\\1", key) for key in keys)

@@ -14,7 +14,7 @@ from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, 
 from pipeline.absorb.rows import InboxRow
 from pipeline.bad_rows import BadPart
 from pipeline.catalogue import Catalogue
-from profiles.attribute_sampling import seen
+from profiles.attribute_sampling import sampler
 from profiles.erased import USER
 from profiles.messages import LinkIdentity, Meet, MergeCause
 from profiles.state import COOKIE, USER_KEY, ProfileState, receipt_time
@@ -139,7 +139,7 @@ def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState)
 def _prepared(unit: EventScope, row: InboxRow, event: Event, body: bytes) -> dict[str, Any]:
     """The event's data as it is kept. Whatever happens to data on its way in happens here, and nowhere else."""
     data: dict[str, Any] = loads(body)
-    seen(event.customer, data, event.at)
+    sampler.sample(event.customer, data, event.at)
     _keep_refused(unit, row, event, unit.catalogue.conversions.apply(event.customer, data))
     return data
 

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('customer_id', models.IntegerField(primary_key=True, serialize=False)),
                 ('events', models.BigIntegerField(default=0)),
                 ('left_out', models.BigIntegerField(default=0)),
-                ('left_out_marks', models.BinaryField(default=b'')),
+                ('left_out_bitmap', models.BinaryField(default=b'')),
                 ('left_out_at', models.DateTimeField(null=True)),
             ],
             options={

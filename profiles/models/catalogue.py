@@ -69,13 +69,13 @@ class DataStatistics(models.Model):
     """What one customer's data amounts to, and what of it was too much to catalogue.
 
     `events` of which the catalogue's shares are counted. `left_out` counts the times a path was seen that found no
-    room; `left_out_marks` is a bitmap of their hashes, by which the number of such paths is estimated.
+    room; `left_out_bitmap` is a bitmap of their hashes, by which the number of such paths is estimated.
     """
 
     customer_id = models.IntegerField(primary_key=True)
     events = models.BigIntegerField(default=0)
     left_out = models.BigIntegerField(default=0)
-    left_out_marks = models.BinaryField(default=b"")
+    left_out_bitmap = models.BinaryField(default=b"")
     left_out_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -19,9 +19,9 @@ def written(shop: Shop, *data: dict[str, Any], at: int | None = None) -> None:
     for one in data:
         shop.event(somebody(), one, at=at)
     shop.absorb()
-    for customer, noted in dict(attribute_sampling._noted).items():
-        attribute_catalogue.flush(customer, noted)
-    attribute_sampling.forget()
+    for customer, sample in dict(attribute_sampling.sampler.samples).items():
+        attribute_catalogue.flush(customer, sample)
+    attribute_sampling.sampler.discard()
 
 
 def seen(path: str) -> AttributeStatistics:
@@ -88,7 +88,7 @@ def test_paths_beyond_the_most__are_counted_and_reported(shop: Shop, monkeypatch
 
 
 def test_events_beyond_the_sample__still_show_new_paths(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attribute_sampling, "LOOKED_AT", 3)
+    monkeypatch.setattr(attribute_sampling, "SAMPLED_EVENTS", 3)
     written(shop, *({"a": 1} for _ in range(9)), {"a": 1, "rare": {"x": "y"}})
 
     assert type_of("rare.x") == "string"

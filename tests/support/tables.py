@@ -44,7 +44,7 @@ def db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[No
 
 
 def empty() -> None:
-    attribute_sampling.forget()
+    attribute_sampling.sampler.discard()
     models = [model for room in ROOMS for model in apps.get_app_config(room).get_models(include_auto_created=True)]
     names = [model._meta.db_table for model in models if model is not ConfigurationVersion]
     with transaction.atomic(), connection.cursor() as cursor:
