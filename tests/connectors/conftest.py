@@ -5,7 +5,7 @@ import pytest
 from tests.activation.conftest import private_targets, stage
 from tests.pipeline.conftest import shop
 from tests.support.sandbox_process import SandboxProcess
-from tests.support.street import SandboxWithStandIns
+from tests.support.sandbox_with_stand_ins import SandboxWithStandIns
 from tests.support.tables import db
 
 __all__ = ["db", "private_targets", "shop", "stage"]

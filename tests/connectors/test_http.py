@@ -10,8 +10,8 @@ from integrations.connectors.http.connector import HttpConnector
 from integrations.errors import RetriableError
 from integrations.models import Platform
 from tests.support.delivery_stage import DeliveryStage
+from tests.support.platform_trouble import PlatformTrouble
 from tests.support.shop import somebody
-from tests.support.storms import PlatformTrouble
 
 
 def oauth(stage: DeliveryStage, given: str = "a-secret") -> Platform:

@@ -14,8 +14,8 @@ from integrations.connectors.mediamath_batch.connector import MediaMathBatch
 from integrations.models import Platform
 from tests.support.connector_worlds import CASES, ConnectorWorld
 from tests.support.delivery_stage import DeliveryStage, forget_backoff
-from tests.support.storms import PlatformTrouble
-from tests.support.street import SandboxWithStandIns
+from tests.support.platform_trouble import PlatformTrouble
+from tests.support.sandbox_with_stand_ins import SandboxWithStandIns
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.connector.key)

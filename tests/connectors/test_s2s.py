@@ -15,8 +15,8 @@ from integrations.models import Platform
 from tests.support.delivery_stage import DeliveryStage
 from tests.support.edge_process import EdgeProcess, until
 from tests.support.s2s_uploads import S2sPlatform
+from tests.support.sandbox_with_stand_ins import SandboxWithStandIns
 from tests.support.sftp_server import PASSWORD, USER, SftpServer
-from tests.support.street import SandboxWithStandIns
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def examples() -> list[str]:
     return re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 
 
-class Site:
+class SitePackages:
     """A folder on sys.path into which distributions are installed."""
 
     def __init__(self, folder: Path) -> None:
@@ -39,10 +39,10 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SitePackages]:
     monkeypatch.syspath_prepend(str(tmp_path))
     modules = set(sys.modules)
-    yield Site(tmp_path)
+    yield SitePackages(tmp_path)
     for name in set(sys.modules) - modules:
         del sys.modules[name]
     all_connectors.cache_clear()
@@ -52,7 +52,7 @@ def checks(suite: type[Conformance]) -> list[Any]:
     return [getattr(suite(), name) for name in dir(suite) if name.startswith("test_")]
 
 
-def test_worked_example__is_short_installed_and_conforming(site: Site) -> None:
+def test_worked_example__is_short_installed_and_conforming(site: SitePackages) -> None:
     connector, suite = examples()
     assert len([line for line in connector.splitlines() if line.strip()]) < MOST_LINES
     site.install("acme", connector, "acme = acme:Acme")
@@ -65,7 +65,7 @@ def test_worked_example__is_short_installed_and_conforming(site: Site) -> None:
         check()
 
 
-def test_broken_distribution__takes_nothing_else_with_it(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+def test_broken_distribution__takes_nothing_else_with_it(site: SitePackages, caplog: pytest.LogCaptureFixture) -> None:
     site.install("broken", "raise RuntimeError('no')", "broken = broken:Broken")
     site.install("other", "Other = 7", "other = other:Other")
     assert not {"broken", "other"} & all_connectors().keys()
@@ -74,7 +74,7 @@ def test_broken_distribution__takes_nothing_else_with_it(site: Site, caplog: pyt
     assert "other" in caplog.text
 
 
-def test_key_of_this_tree__cannot_be_taken(site: Site) -> None:
+def test_key_of_this_tree__cannot_be_taken(site: SitePackages) -> None:
     ours = all_connectors()["http"]
     source = examples()[0].replace('"acme"', '"http"')
     site.install("thief", source, "http = thief:Acme")
@@ -94,7 +94,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_conformance__finds_what_is_wrong(site: Site, name: str) -> None:
+def test_conformance__finds_what_is_wrong(site: SitePackages, name: str) -> None:
     """The example, broken in one place, no longer passes."""
     before, after = FAULTS[name]
     connector, suite = examples()

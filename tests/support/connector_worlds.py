@@ -14,7 +14,7 @@ from integrations.connectors.mediamath_batch.connector import MediaMathBatch
 from integrations.connectors.mediamath_event.connector import MediaMathEvent
 from tests.support.delivery_stage import DeliveryStage
 from tests.support.edge_process import until
-from tests.support.street import SandboxWithStandIns
+from tests.support.sandbox_with_stand_ins import SandboxWithStandIns
 
 MAPPING = [{"from": "sku", "to": "product_id", "type": "String"}, {"from": "mail", "to": "mt_exem", "type": "String"}]
 

@@ -13,9 +13,9 @@ from activation.models import Activation
 from integrations.models import Platform
 from pipeline import deliver
 from tests.support.delivery_stage import DeliveryStage
+from tests.support.platform_trouble import forget_waits
+from tests.support.sandbox_with_stand_ins import SandboxWithStandIns
 from tests.support.sftp_server import PASSWORD, USER, SftpServer
-from tests.support.storms import forget_waits
-from tests.support.street import SandboxWithStandIns
 
 AGAIN = "UPDATE lane SET leased_until = NULL; UPDATE uploaded_file SET ask_at = now() WHERE ask_at IS NOT NULL"
 
