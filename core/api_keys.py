@@ -1,4 +1,4 @@
-"""API keys: a prefix finds the key, its SHA-256 proves it."""
+"""API keys: a prefix finds the key, its SHA-256 proves it. The edge checks keys on requests, so no Django here."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Key:
 
 
 def digest(key: str) -> str:
-    """What is kept of a key."""
+    """Returns what is stored of a key."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 

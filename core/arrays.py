@@ -1,7 +1,8 @@
 """PostgreSQL's binary arrays, written straight from Python values.
 
-psycopg's own list dumpers ask every element for its type; a batch of a few hundred rows then costs more
-in them than in all the rest. Every class here is one array type; `of` takes its values.
+psycopg's own list dumpers ask every element for its type: a batch of a few hundred rows then costs more in them than in
+all the rest. Each class here is one array type; `of` takes its values. A connection must be told of them (`register`)
+before it can take one as a parameter. Nothing here checks values beyond what fits into the type.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +29,7 @@ _EPOCH = 946_684_800_000_000  # 2000-01-01 in unix microseconds
 
 
 class Array:
-    """An encoded parameter; its class says the type."""
+    """An encoded parameter; its class is its type in PostgreSQL."""
 
     __slots__ = ("encoded",)
     element_oid = 0
@@ -134,7 +135,7 @@ Column = SmallInts | Ints | BigInts | Bools | Texts | Uuids | Byteas | Moments |
 
 
 def columns(types: Sequence[type[Column]], rows: Sequence[Sequence[Any]]) -> list[Column]:
-    """Rows as one array a column: the parameters of an `unnest`."""
+    """Returns rows as one array for each column: the parameters of an `unnest`."""
     if not rows:
         return [kind.of([]) for kind in types]
     return [kind.of(column) for kind, column in zip(types, zip(*rows, strict=True), strict=True)]

@@ -1,8 +1,8 @@
-"""What every configuration model shares: a change to it raises the hub's configuration version.
+"""The base of all configuration models: whoever changes a row raises the hub's configuration version.
 
 Edges and workers keep the configuration in memory and compare one number to know that it is stale
-(`ConfigurationVersion`). The number is raised inside the transaction of the change, so nobody can see
-the one without the other.
+(`ConfigurationVersion`). The number is raised inside the transaction of the change, so nobody can see the one without
+the other. A statement that bypasses these classes must call `ConfigurationVersion.raise_` itself.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class ConfigurationVersion(models.Model):
 
     @classmethod
     def raise_(cls) -> None:
-        """Tell every reader that the configuration changed; call it inside the changing transaction."""
+        """Make every reader load the configuration again. Call it inside the transaction of the change."""
         cls.objects.filter(id=1).update(version=F("version") + 1)
 
 
@@ -55,7 +55,7 @@ class ConfigurationQuerySet(models.QuerySet[Row_co]):
 
 
 class ConfigurationManager(models.Manager[Row_co]):
-    """Every way to write through a model's manager goes through `ConfigurationQuerySet`."""
+    """Makes every write through a model's manager go through `ConfigurationQuerySet`."""
 
     def get_queryset(self) -> ConfigurationQuerySet[Row_co]:
         return ConfigurationQuerySet(self.model, using=self._db)

@@ -1,7 +1,8 @@
-"""The stages' own database connections.
+"""Database connections of the stages, beside Django's.
 
-They pin the planner to index look-ups: a database that has not been analysed yet plans batch look-ups as
-full scans. They read jsonb in the form in which the hub keeps numbers.
+They pin the planner to index look-ups, because a database that has not been analysed yet plans batch look-ups as full
+scans. They read jsonb in the form in which the hub keeps numbers. Requests of the API and the console must use Django's
+connection instead.
 """
 
 from collections.abc import Iterator
@@ -25,9 +26,10 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def connect(*, durable: bool) -> Connection:
-    """A connection in autocommit mode (transactions are asked for by `connection.transaction()`).
+    """Open a connection in autocommit mode; `connection.transaction()` begins a transaction.
 
-    Not `durable`: a commit may be lost when PostgreSQL itself dies, whole, with all that follows it.
+    If not `durable`, a crash of PostgreSQL may lose the last commits, each of them whole and never one before another
+    that is kept.
     """
     database = settings.DATABASES["default"]
     connection = psycopg.connect(

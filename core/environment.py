@@ -1,6 +1,6 @@
 """The process environment, read and checked once; every variable is documented in `.env.example`.
 
-Knows nothing of Django, so that the edge, the embedded services and the tests can read it too.
+It must not import Django: the edge, the embedded services and the tests read the environment too.
 """
 
 import hashlib

@@ -1,6 +1,7 @@
-"""The inbox: what its rows ask for, and how commands between buckets are appended to it.
+"""The inbox: the kinds of its rows, and how commands between buckets are appended to it.
 
-A command is an effect on another bucket. It travels as a row of that bucket's inbox, never as a lock.
+A command is an effect on another bucket. It travels as a row of that bucket's inbox, never as a lock. This module only
+appends: `pipeline/absorb` takes rows and deletes them.
 """
 
 from collections.abc import Sequence
@@ -24,21 +25,21 @@ class InboxKind(IntEnum):
     EVENT = 1  # /dp
     SYNC = 2  # /uid
     CONFIRM = 3  # a browser came back with the id it was given
-    OPT_OUT = 4  # a browser wants not to be known, anywhere in the hub
-    OPT_IN = 5  # … or to be known again
+    OPT_OUT = 4  # a browser must not be recognised any more, anywhere in the hub
+    OPT_IN = 5  # … or may be recognised again
     MATCH = 6  # a line of a match table that names the user by another id than ours
 
-    LINK = 20  # an id of a user, told to the id's bucket
-    MEET = 21  # two users are one person: told to the bucket of the second
-    MERGE = 22  # the younger of two is told to give itself up
-    CONTENT = 23  # what the younger one held, told to the older
+    LINK = 20  # to the bucket of an id: it belongs to this user
+    MEET = 21  # to the bucket of the second of two users: they are one person
+    MERGE = 22  # to the younger of two users: give itself up
+    CONTENT = 23  # to the older: what the younger one held
     MAPPED = 24  # a platform's id now belongs to this user
     UNMAPPED = 25  # … and no longer to this one
-    RELEASE = 26  # a user gave up a platform's id: told to the id's bucket
+    RELEASE = 26  # to the bucket of a platform's id: a user gave it up
     HAND_OVER = 27  # … or was merged into another
     WANT = 28  # what a platform should hold for one of its ids
     ERASE = 29  # forget a user
-    ERASE_ID = 30  # … and an id of a user, told to the id's bucket
+    ERASE_ID = 30  # … and, in the bucket of the id, an id of a user
 
     BUILD = 40  # evaluate every profile of this bucket for one audience
     BACKFILL = 41  # want every mapped member of this bucket for one activation
@@ -47,7 +48,7 @@ class InboxKind(IntEnum):
 
 
 BULK = (int(InboxKind.BUILD), int(InboxKind.BACKFILL), int(InboxKind.FORGET), int(InboxKind.CONVERT))
-"""Commands that go through all of a bucket: they are taken apart from the rows that somebody waits for."""
+"""Commands that go through all of a bucket. They are taken separately from the rows that somebody waits for."""
 
 
 class InboxCommand(NamedTuple):

@@ -1,4 +1,6 @@
-"""What the inbox rows of requests say: written by the edge and the API, read by absorb.
+"""The content of inbox rows that come from requests: written by the edge, imports and the API, read by absorb.
+
+A field may be added with a default, but never renamed or removed: rows that wait were written by older code.
 
 Times are unix milliseconds. An id is a pair of kind and value, with the kinds of `profiles.Identity`:
 `user` (the customer's own user id), `euid:<pl>`, `device:<parameter>`; and `cookie`, one of our own user ids

@@ -1,4 +1,4 @@
-"""Customers, the API keys that act for them, and the inbox that holds what was accepted for them."""
+"""Tables of the ground: customers, API keys, the inbox, and rows that could not be absorbed."""
 
 import secrets
 import uuid

@@ -38,7 +38,7 @@ class QueryString:
 
 
 def pairs(raw: bytes) -> list[tuple[str | None, str | None]]:
-    """Every name and value in order; None for one whose bytes are not UTF-8."""
+    """Returns every name and value in order; None for one whose bytes are not UTF-8."""
     try:
         text = raw.decode("ascii")
     except UnicodeDecodeError:
@@ -56,7 +56,7 @@ def pairs(raw: bytes) -> list[tuple[str | None, str | None]]:
 
 
 def unquote(text: str) -> str | None:
-    """The text behind percent-encoding and `+`; None where that is not UTF-8. `text` is ASCII."""
+    """Decode percent-encoding and `+`; returns None if the result is not UTF-8. `text` is ASCII."""
     if "+" in text:
         text = text.replace("+", " ")
     if "%" not in text:

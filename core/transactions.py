@@ -1,4 +1,8 @@
-"""Giving the stages work from Django's side of the house: rows in its transaction, wake-ups after it."""
+"""Work for the stages from code that uses Django: commands are appended in its transaction, wake-ups follow the commit.
+
+Never wake a stage inside a transaction: it would look for rows that it cannot see yet. The edge must not import this
+module, because it needs Django.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +21,7 @@ from core.wakeups import ABSORB, wakeups
 
 @contextmanager
 def plain_cursor() -> Iterator[psycopg.Cursor[Any]]:
-    """A cursor of psycopg's own in Django's transaction: Django's binds on the client and cannot take binary arrays."""
+    """A cursor of psycopg's own in Django's transaction: Django's cursor cannot take binary arrays."""
     with transaction.atomic():
         arrays.register(connection.connection)
         with psycopg.Cursor(connection.connection) as cursor:

@@ -1,4 +1,4 @@
-"""The bit strings that consent travels in: six bits a character, most significant first."""
+"""Reads the bit strings of consent signals: six bits for each character, most significant first. Pure."""
 
 import re
 from base64 import urlsafe_b64decode
@@ -11,11 +11,11 @@ _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class UnreadableSignalError(ValueError):
-    """Not what the format says: nothing in it can be relied on."""
+    """A signal does not follow its format, so nothing in it can be relied on."""
 
 
 class Bits:
-    """Reads on from where it stands. Raises UnreadableSignalError beyond the end: what is cut short never says yes."""
+    """Reads one field after the other. Raises UnreadableSignalError beyond the end: a cut string never says yes."""
 
     __slots__ = ("_at", "_bits")
 

@@ -41,7 +41,7 @@ Verdict = bool | None
 
 @dataclass(frozen=True, slots=True)
 class ConsentJudge:
-    """`vendor`: our id in the TCF's list of vendors, which its strings are asked for; None: purposes only."""
+    """`vendor`: our id in the TCF's list of vendors, which must have consent too; None: only purposes are judged."""
 
     vendor: int | None = None
 

@@ -1,4 +1,4 @@
-"""GPP strings (IAB's Global Privacy Platform): which sections there are, and what those of the US say."""
+"""Reads GPP strings (IAB's Global Privacy Platform): which sections there are, and what those of the US say. Pure."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -29,7 +29,7 @@ _VERSIONS = {7: (1, 2)}
 
 @lru_cache(maxsize=1024)
 def sections(text: str) -> Mapping[int, str]:
-    """Each section by its id, still encoded. Raises UnreadableSignalError."""
+    """Returns each section by its id, still encoded. Raises UnreadableSignalError."""
     if len(text) > MAX_CHARACTERS:
         raise UnreadableSignalError
     header, *bodies = text.split("~")

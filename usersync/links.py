@@ -1,4 +1,4 @@
-"""Links for mailings, which lead through the hub so that whoever follows one is matched.
+"""Links for mailings: they lead through the hub, so that the reader who follows one is matched. No Django here.
 
 The signed token names platform, mailing and target, and is made once per mailing; the mailing system fills in
 who its reader is. A target is what a browser may be sent to, and nothing that reads as one address to us and
@@ -46,7 +46,7 @@ class BadLinkError(ValueError):
 
 
 class MailingLink(msgspec.Struct, array_like=True, frozen=True):
-    """What a token says."""
+    """What a token says: which link of which mailing it is, and where it leads."""
 
     kind: LinkKind
     platform: int
@@ -67,7 +67,7 @@ def make_link(tokens: TokenSigner, edge_url: str, platform: int, kind: LinkKind,
 
 
 def read_link(tokens: TokenSigner, token: str) -> MailingLink | None:
-    """None for what we did not sign."""
+    """Returns None for a token that this installation did not sign."""
     content = tokens.open(token)
     return None if content is None else _decode(content)
 

@@ -1,4 +1,4 @@
-"""What the buckets of a platform's id and of its owner tell each other. Times are unix milliseconds."""
+"""Messages between the bucket of a platform's id and the bucket of its owner. Times are unix milliseconds."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The match table, read and written a batch at a time."""
+"""SQL of the match table, read and written a batch at a time. Writers must hold the buckets' locks."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from psycopg import Cursor
 from core import buckets
 from core.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
 
-# what stands in the index by itself
+# only columns that the index itself holds
 OF_USERS = """
 SELECT m.user_id, m.platform_id, m.platform_user_id, m.customer_id, m.epoch
 FROM unnest(%s::smallint[], %s::uuid[], %s::int[]) AS k (bucket, user_id, customer_id)
@@ -54,7 +54,7 @@ MAPPING = (SmallInts, Uuids, Ints, Texts, Ints, Ints, Texts, Times, Times)
 
 @dataclass(frozen=True, slots=True)
 class MappedId:
-    """A platform's id of a user, whose `epoch`-th owner that is."""
+    """A platform's id of a user; the user is the `epoch`-th owner of the id."""
 
     user_id: UUID
     platform: int
@@ -69,7 +69,7 @@ class MappedId:
 
 @dataclass(frozen=True, slots=True)
 class FullMapping(MappedId):
-    """With what came along. `extra` is a JSON object."""
+    """A mapping with all its columns. `extra` is a JSON object as text."""
 
     extra: str
     synced_at: datetime
@@ -77,7 +77,7 @@ class FullMapping(MappedId):
 
 
 def of_users(cursor: Cursor[Any], users: Collection[tuple[int, UUID]]) -> dict[tuple[int, UUID], list[MappedId]]:
-    """All ids of these (customer, user)s."""
+    """Load all platform ids of these (customer, user) pairs."""
     found: dict[tuple[int, UUID], list[MappedId]] = {key: [] for key in users}
     if not users:
         return found
@@ -90,13 +90,13 @@ def of_users(cursor: Cursor[Any], users: Collection[tuple[int, UUID]]) -> dict[t
 
 
 def of_user(cursor: Cursor[Any], customer: int, user: UUID) -> list[FullMapping]:
-    """All mappings of one user, whole."""
+    """Load all mappings of one user."""
     cursor.execute(WHOLE, columns((SmallInts, Uuids, Ints), [(buckets.of_user(user), user, customer)]))
     return [FullMapping(*row) for row in cursor]
 
 
 def save(cursor: Cursor[Any], mappings: Iterable[FullMapping]) -> list[UserOnPlatform]:
-    """Keep these; each key at most once, and never over one with a later owner. Answers whose are new."""
+    """Save mappings, each key at most once, never over one with a later owner. Returns the users of the new ones."""
     rows = sorted(((*m.key, m.customer, m.epoch, m.extra, m.synced_at, m.expires_at) for m in mappings), key=_order)
     if not rows:
         return []
@@ -105,9 +105,9 @@ def save(cursor: Cursor[Any], mappings: Iterable[FullMapping]) -> list[UserOnPla
 
 
 def delete(cursor: Cursor[Any], keys: Collection[tuple[int, UUID, int, str, int]]) -> list[UserOnPlatform]:
-    """Forget these (bucket, user, platform, id) unless they were given again in an epoch after the last.
+    """Delete the mappings of these (bucket, user, platform, id, epoch), unless they were given again in a later epoch.
 
-    Answers whose are gone.
+    Returns the users of the deleted ones.
     """
     if not keys:
         return []

@@ -1,8 +1,8 @@
-"""Which platform a browser is matched with next, by what its own cookie says. Pure.
+"""The cookie that remembers a browser's syncs, and the choice of the next platform from it. Pure.
 
-The cookie `dmpsync` is `1` (its version), then `.<pl>-<when tried>` for the platforms tried last, newest first,
-then `_<pixel>-<how many>-<since>` where a chain of redirects is under way; numbers in hex, times in unix
-seconds. It is the browser's own and not signed: what it can say is which syncs of a pixel to leave out.
+The cookie `dmpsync` is `1` (its version), then `.<pl>-<when tried>` for the platforms tried last, newest first, then
+`_<pixel>-<how many>-<since>` if a chain of redirects is under way. Numbers are in hex, times in unix seconds. It is not
+signed, so it must decide nothing more than which syncs of a pixel to leave out.
 """
 
 import re
@@ -46,7 +46,7 @@ class SyncChain:
 
 @dataclass(frozen=True, slots=True)
 class SyncCookie:
-    """What a browser remembers. `tried`: when each platform was last tried."""
+    """What the cookie says. `tried`: when each platform was last tried, in unix seconds."""
 
     tried: Mapping[int, int]
     chain: SyncChain | None = None
@@ -56,7 +56,7 @@ EMPTY_COOKIE = SyncCookie({})
 
 
 def read(header: bytes, now: int) -> SyncCookie:
-    """The state in a `Cookie` header; EMPTY where there is none, or one that we did not write so."""
+    """Returns the sync cookie in a `Cookie` header; an empty one if there is none, or one that we did not write so."""
     for part in header.split(b";") if COOKIE_NAME in header else ():
         pair = part.strip()
         if pair.startswith(COOKIE_NAME):
@@ -65,7 +65,7 @@ def read(header: bytes, now: int) -> SyncCookie:
 
 
 def may_be_under_way(header: bytes) -> bool:
-    """A cheap look at a `Cookie` header: no, where no chain can be under way."""
+    """Whether a chain can be under way, by a cheap look at a `Cookie` header."""
     _, found, rest = header.partition(COOKIE_NAME)
     return bool(found) and b"_" in rest.partition(b";")[0]
 
@@ -84,45 +84,45 @@ def _read(text: str, now: int) -> SyncCookie:
     return SyncCookie(tried, chain if chain.is_alive(now) else None)
 
 
-def write(state: SyncCookie) -> bytes:
-    """The cookie's value."""
-    newest = sorted(state.tried.items(), key=itemgetter(1), reverse=True)[:REMEMBERED]
+def write(cookie: SyncCookie) -> bytes:
+    """Returns the value of the cookie."""
+    newest = sorted(cookie.tried.items(), key=itemgetter(1), reverse=True)[:REMEMBERED]
     entries = "".join([f".{pl:x}-{when:08x}" for pl, when in newest])
-    chain = state.chain
+    chain = cookie.chain
     under_way = f"_{chain.pixel:x}-{chain.count:x}-{chain.start:08x}" if chain else ""
     return f"1{entries}{under_way}".encode()
 
 
-def due(candidates: Collection[SyncCandidate], state: SyncCookie, user: str, now: int) -> list[SyncCandidate]:
-    """The platforms to try, in order.
+def due(candidates: Collection[SyncCandidate], cookie: SyncCookie, user: str, now: int) -> list[SyncCandidate]:
+    """Returns the platforms to try, in order.
 
     A platform that waits since its interval has passed once more goes before one that waits since a shorter
     time, whatever their priorities: else those of high priority would take the places of a browser that comes
     rarely, every time. Among those alike: the higher priority, then the one tried longest ago, then in an order
     that each user has their own of.
     """
-    forgotten = min(state.tried.values()) if len(state.tried) >= REMEMBERED else 0
+    forgotten = min(cookie.tried.values()) if len(cookie.tried) >= REMEMBERED else 0
     turn = int(user[-_FIRST_HEX:], 16)
     found = []
     for place, one in enumerate(candidates):
-        known = one.pl in state.tried
-        last = state.tried.get(one.pl, forgotten)  # what a full cookie forgot was tried no later than its oldest
+        known = one.pl in cookie.tried
+        last = cookie.tried.get(one.pl, forgotten)  # what a full cookie forgot was tried no later than its oldest
         missed = (now - last) // one.interval
         if missed >= 1:
             found.append(((known, -missed if known else 0, -one.priority, last, (place + turn) % len(candidates)), one))
     return [one for _, one in sorted(found, key=itemgetter(0))]
 
 
-def tried(state: SyncCookie, pl: int, now: int, chain: SyncChain | None) -> SyncCookie:
-    """The state once the browser is sent to a platform, with the chain that goes on from there."""
-    return SyncCookie({**state.tried, pl: now}, chain)
+def tried(cookie: SyncCookie, pl: int, now: int, chain: SyncChain | None) -> SyncCookie:
+    """Returns the cookie after the browser is sent to a platform, with the chain that goes on from there."""
+    return SyncCookie({**cookie.tried, pl: now}, chain)
 
 
-def following(state: SyncCookie, pixel: int, now: int) -> SyncChain | None:
-    """The chain with one more sync of `pixel`; None where that sync is the chain's last.
+def following(cookie: SyncCookie, pixel: int, now: int) -> SyncChain | None:
+    """Returns the chain with one more sync of `pixel`; None if that sync is the last of the chain.
 
     A pixel that a browser calls while a chain is under way joins that chain.
     """
-    chain = state.chain
+    chain = cookie.chain
     count, start = (chain.count + 1, chain.start) if chain else (1, now)
     return SyncChain(pixel, count, start) if count < MOST_SYNCS else None

@@ -1,4 +1,4 @@
-"""Where a browser is sent to be matched on a platform: a sync template, compiled once."""
+"""Sync templates, compiled once: the URL to which a browser is sent to be matched on a platform. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from usersync.consent import Signals
 
 @dataclass(frozen=True, slots=True)
 class SyncUrlContext:
-    """What an address is filled with. `suffix`: the signals as they follow the callback's own parameters."""
+    """What a template is filled with. `suffix`: the signals as they follow the callback's own parameters."""
 
     user: str
     signals: Signals
@@ -22,7 +22,7 @@ Render = Callable[[SyncUrlContext], str]
 
 
 class SyncUrl:
-    """A platform's template with everything filled in but what each request brings."""
+    """A platform's template with everything filled in, except what each request brings."""
 
     __slots__ = ("_parts",)
 
@@ -31,7 +31,7 @@ class SyncUrl:
         self._parts = _Compiler(edge_url, pl, token).compile(parse(template))
 
     def of(self, user: str, signals: Signals) -> bytes:
-        """The address for one user; `signals` are passed on unmodified, to the platform and to our callback."""
+        """Returns the URL for one user; `signals` are passed on unmodified, to the platform and to our callback."""
         suffix = "".join(f"&{name}={_encoded(value)}" for name, value in signals.items())
         context = SyncUrlContext(user, signals, suffix)
         return "".join([part if isinstance(part, str) else part(context) for part in self._parts]).encode("ascii")

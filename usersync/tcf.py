@@ -1,7 +1,7 @@
-"""What a TCF v2 string (IAB Europe's Transparency & Consent Framework) says about us.
+"""Reads what a TCF v2 string (IAB Europe's Transparency & Consent Framework) allows us. Pure.
 
-Read here, and not by a package: those that exist read on beyond the end of a string, where every bit is a
-yes, and a string of forty characters keeps them busy for forty milliseconds.
+No package does it, because those that exist read beyond the end of a string, where every bit is a yes, and a string of
+forty characters keeps them busy for forty milliseconds.
 """
 
 from functools import lru_cache

@@ -1,4 +1,7 @@
-"""How many users each platform knows: counted per bucket by whoever changes mappings, summed when read."""
+"""How many users each platform knows: counted in each bucket by whoever changes mappings, summed when read.
+
+The caller must hold the locks of the buckets.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable
@@ -48,8 +51,7 @@ class MappingChanges:
 
 
 def count(cursor: Cursor[Any], changes: MappingChanges) -> None:
-    """Count what the changes make of their users: the first id of a user on a platform counts, and the loss of
-    the last."""
+    """Update the counts by these changes: a user counts with the first id on a platform, until the last is gone."""
     users = _users(cursor, changes)
     newest: dict[tuple[int, int], datetime] = {}
     for mapping in changes.saved:
@@ -61,7 +63,7 @@ def count(cursor: Cursor[Any], changes: MappingChanges) -> None:
 
 
 def _users(cursor: Cursor[Any], changes: MappingChanges) -> dict[tuple[int, int], int]:
-    """By how many users each (bucket, platform) has grown."""
+    """Returns by how many users each (bucket, platform) has grown."""
     net: dict[UserOnPlatform, int] = defaultdict(int)
     for key in changes.added:
         net[key] += 1
@@ -77,7 +79,7 @@ def _users(cursor: Cursor[Any], changes: MappingChanges) -> dict[tuple[int, int]
 
 
 def _left(cursor: Cursor[Any], asked: list[UserOnPlatform]) -> dict[UserOnPlatform, int]:
-    """How many ids they have now."""
+    """Returns how many ids each of them has now."""
     if not asked:
         return {}
     rows = sorted(((buckets.of_user(key[1]), *key) for key in asked), key=_order)
@@ -90,6 +92,6 @@ def _order(row: tuple[int, int, UUID, int]) -> tuple[int, ...]:
 
 
 def recount(cursor: Cursor[Any], bucket: int) -> None:
-    """Count anew what was loaded past absorb; the caller holds the bucket."""
+    """Count a bucket anew after mappings were loaded without absorb; the caller must hold its lock."""
     cursor.execute(FORGET, [bucket])
     cursor.execute(RECOUNT, [bucket])

@@ -1,4 +1,4 @@
-"""One line of a batch: a JSON object that says what a request to `/dp` would say."""
+"""One line of a batch: a JSON object that says what a request to `/dp` would say. It becomes a row of the inbox."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
