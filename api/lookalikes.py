@@ -17,7 +17,7 @@ from api.strict import StrictBody, read_body
 from audiences.models import Audience
 from lookalikes import services
 from lookalikes.models import LookalikeModel
-from lookalikes.story import Story, story_of
+from lookalikes.status import LookalikeStatus, status_of
 
 OF_RULES = ("rule", "ttl")
 OF_LOOKALIKES = ("seed", "reach")
@@ -132,7 +132,7 @@ class LookalikeScoringSerializer(serializers.Serializer[Any]):
     )
 
 
-class LookalikeStorySerializer(serializers.Serializer[Story]):
+class LookalikeStorySerializer(serializers.Serializer[LookalikeStatus]):
     model = LookalikeModelSerializer(allow_null=True, help_text="The one in force.")
     newest = LookalikeVersionSerializer(allow_null=True, help_text="The last attempt.")
     scoring = LookalikeScoringSerializer(allow_null=True)
@@ -155,7 +155,7 @@ class LookalikeViews(GenericViewSet[Audience]):
     @action(detail=True, pagination_class=None, filterset_fields=None)
     def model(self, request: Request, pk: str) -> Response:
         """Show a lookalike's model: how well it separates people, by what, whom it reached, and what is under way."""
-        return Response(LookalikeStorySerializer(story_of(self._lookalike())).data)
+        return Response(LookalikeStorySerializer(status_of(self._lookalike())).data)
 
     @extend_schema(request=LookalikeTrainSerializer, responses={202: LookalikeStorySerializer}, filters=False)
     @action(detail=True, methods=["post"], pagination_class=None, filterset_fields=None)
@@ -165,7 +165,7 @@ class LookalikeViews(GenericViewSet[Audience]):
         given = read_body(LookalikeTrainSerializer, request)
         with refusals():
             services.train(audience, given.get("random_state"))
-        return Response(LookalikeStorySerializer(story_of(audience)).data, status.HTTP_202_ACCEPTED)
+        return Response(LookalikeStorySerializer(status_of(audience)).data, status.HTTP_202_ACCEPTED)
 
     def _lookalike(self) -> Audience:
         audience = self.get_object()

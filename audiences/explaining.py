@@ -105,8 +105,8 @@ def _profile(cursor: Cursor[Any], customer: int, user: UUID) -> ProfileState | N
 
 def _fill_in(cursor: Cursor[Any], profile: ProfileState, asked: Collection[int]) -> None:
     """Fill in what rules and models read beside the profile itself: audiences and platforms."""
-    standing = memberships.load(cursor, [profile.user_id], asked).get(profile.user_id, {})
-    profile.audiences = {audience for audience, state in standing.items() if state.member}
+    held = memberships.load(cursor, [profile.user_id], asked).get(profile.user_id, {})
+    profile.audiences = {audience for audience, state in held.items() if state.member}
     key = (profile.customer, profile.user_id)
     profile.platforms = {mapping.platform for mapping in mappings.of_users(cursor, {key})[key]}
 

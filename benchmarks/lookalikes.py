@@ -118,9 +118,9 @@ def learn_and_score() -> None:
     spent: dict[str, float] = {"importing": time.perf_counter() - began}
     for module, name in (
         *(
-            (running, "learn"),
+            (running, "train_lookalike"),
             (training, "_sample"),
-            (training, "choose"),
+            (training, "choose_fields"),
             (training, "_examples"),
             (training, "train"),
         ),
@@ -188,7 +188,7 @@ def _result(
     rows = [
         ["people", shown(people)],
         ["of them in the seed", shown(counts["seed"])],
-        ["learning, s", shown(spent["learn"])],
+        ["learning, s", shown(spent["train_lookalike"])],
         ["  of it scikit-learn, s", shown(spent["train"])],
         ["scoring everybody, s", shown(spent["score_all"])],
         ["learning and scoring, imports included, s", shown(until_scored)],

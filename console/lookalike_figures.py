@@ -8,7 +8,7 @@ from audiences.models import Audience
 from console.cells import Table, table
 from console.charts import LiftCurve
 from lookalikes.models import LookalikeModel
-from lookalikes.story import Story, story_of
+from lookalikes.status import LookalikeStatus, status_of
 
 STAGES = {
     "looking": "looking at what there is",
@@ -21,7 +21,7 @@ STAGES = {
 
 def shown(audience: Audience) -> dict[str, Any]:
     """Return what the page's template shows above the form."""
-    story = story_of(audience)
+    story = status_of(audience)
     figures = story.model.figures if story.model else {}
     reached = story.scoring["percent"] if story.scoring else None
     refused = story.newest.refusal if story.newest and story.newest is not story.model else ""
@@ -39,7 +39,7 @@ def shown(audience: Audience) -> dict[str, Any]:
     }
 
 
-def _figures(story: Story) -> list[dict[str, str]]:
+def _figures(story: LookalikeStatus) -> list[dict[str, str]]:
     if story.model is None:
         return []
     found = [_figure("Held-out AUC", f"{story.model.figures['auc']:.3f}", "0.5 is chance, 1 is perfect")]

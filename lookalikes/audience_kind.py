@@ -14,14 +14,14 @@ from audiences.rules.dependencies import audiences_among
 from audiences.rules.subject import Subject
 from core import clock
 from lookalikes.models import LookalikeModel
-from lookalikes.orders import order_training
-from lookalikes.scoring.model import Model, Scorer, by_threshold, decode_model, scorer
+from lookalikes.schedule import schedule_training
+from lookalikes.scoring.model import LinearModel, Scorer, decode_model, scorer, threshold_predicate
 from profiles.models import Attribute
 from profiles.paths import split_path
 
 
 @lru_cache(maxsize=64)
-def model_of(audience: int, number: int) -> Model | None:
+def model_of(audience: int, number: int) -> LinearModel | None:
     """Returns a stored model; None where it was refused, or was deleted with its audience.
 
     It is read once a process, since a numbered model never changes.
@@ -50,7 +50,9 @@ class LookalikeKind:
             model, score = model_of(row.id, row.model_number or 0), scorer_of(row.id, row.model_number or 0)
             if model is not None and score is not None and row.threshold is not None:
                 names = model.dependencies
-                found.append(DecidedAudience(row, by_threshold(score, row.threshold), names, audiences_among(names)))
+                found.append(
+                    DecidedAudience(row, threshold_predicate(score, row.threshold), names, audiences_among(names))
+                )
         return found
 
     def asked_audiences(self, audience: Audience) -> frozenset[int]:
@@ -80,7 +82,7 @@ class LookalikeKind:
             return
         name = f"attribute.{split_path(attribute.path)[0]}"
         rows = Audience.objects.filter(customer_id=attribute.customer_id)
-        order_training([row.id for row in rows if name in _dependencies(row)], clock.now())
+        schedule_training([row.id for row in rows if name in _dependencies(row)], clock.now())
 
 
 def _dependencies(audience: Audience) -> frozenset[str]:

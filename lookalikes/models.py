@@ -1,4 +1,4 @@
-"""Models of lookalike audiences, and the work that is due for them."""
+"""The tables of lookalikes: their models, and the jobs that are due for them."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""What may be done with a lookalike. All else (pausing, activating, deleting) is done as with any audience."""
+"""What other rooms may ask of lookalikes: create, change, train. All else is asked of them as of any audience."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from audiences.references import refuse_lookalike_as_seed
 from core import clock
 from core.models import Customer
 from lookalikes.models import LookalikeRun
-from lookalikes.orders import order_scoring, order_training
+from lookalikes.schedule import schedule_scoring, schedule_training
 from lookalikes.scoring.reach import read_reach
 
 SMALLEST_SEED = 100
@@ -29,7 +29,7 @@ def create_lookalike(
     *,
     by: str = "",
 ) -> Audience:
-    """A new lookalike; its model is learnt as soon as a process is free, and it is exact from then on.
+    """Create a lookalike. Its model is trained as soon as a process is free, and it is exact from then on.
 
     Raises `ValidationError` by field.
     """
@@ -49,7 +49,7 @@ def create_lookalike(
 
 
 def change_lookalike(audience: Audience, *, reach: Any = None, retrain_days: int | None = None) -> None:
-    """Hold more people or fewer, or learn anew at other times. Raises `ValidationError` by field."""
+    """Hold more users or fewer, or train at other times. Raises `ValidationError` by field."""
     with transaction.atomic():
         locked = Audience.objects.select_for_update().get(id=audience.id)
         wanted = locked.reach if reach is None else reach
@@ -59,17 +59,17 @@ def change_lookalike(audience: Audience, *, reach: Any = None, retrain_days: int
         locked.reach, locked.retrain_days = wanted, days
         locked.save(update_fields=["reach", "retrain_days", "updated_at"])
         if moved:
-            order_scoring(locked.id, clock.now())
+            schedule_scoring(locked.id, clock.now())
     audience.refresh_from_db()
 
 
 def train(audience: Audience, random_state: int | None = None) -> None:
-    """Learn anew from the seed as it is now. Raises `ValidationError` where it is none, or paused."""
+    """Train again from the seed as it is now. Raises `ValidationError` for another kind of audience or a paused one."""
     if audience.kind != Audience.Kind.LOOKALIKE:
         raise ValidationError("only lookalikes learn: this audience follows its rule")
     if audience.status == Audience.Status.PAUSED:
         raise ValidationError("it is paused: let it go on first")
-    order_training([audience.id], clock.now(), random_state)
+    schedule_training([audience.id], clock.now(), random_state)
 
 
 def _check(customer: Customer, seed: Audience, reach: Any, retrain_days: int) -> None:

@@ -21,7 +21,7 @@ from audiences.rules.nodes import (
 )
 from audiences.rules.operators import polarity
 from audiences.rules.splits import place
-from audiences.rules.subject import Json, Subject
+from audiences.rules.subject import Json, Subject, value_reader
 from audiences.rules.windows import SPANS, Verdict, in_any_span, moments_in, recent_count
 
 Predicate = Callable[[Subject, int], Verdict]
@@ -42,22 +42,8 @@ def compile_rule(node: Node) -> Predicate:
 
 
 def read_value(field: ValueField) -> Callable[[Subject], Json]:
-    """Returns a function that reads a field; None: a subject holds nothing there. Lists are not entered."""
-    top, *rest = field.keys
-    if field.source is ValueSource.DIMENSION:
-        return lambda subject: subject.dimensions.get(top)
-    if not rest:
-        return lambda subject: subject.attributes.get(top)
-
-    def nested(subject: Subject) -> Json:
-        value = subject.attributes.get(top)
-        for key in rest:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(key)
-        return value
-
-    return nested
+    """Returns a function that reads a field of a subject."""
+    return value_reader(field.keys, in_dimensions=field.source is ValueSource.DIMENSION)
 
 
 def _steady(node: Node) -> _Steady:

@@ -1,6 +1,6 @@
 """The user for whom a rule is evaluated."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
@@ -47,3 +47,25 @@ class PlainSubject:
     audiences: Container[int] = ()
     platforms: Container[int] = ()
     user_id: UUID = NOBODY
+
+
+def value_reader(keys: tuple[str, ...], *, in_dimensions: bool) -> Callable[[Subject], Json]:
+    """Returns a function that reads one value of a subject; None: the subject holds nothing there.
+
+    `keys` are a dimension's name, or lead to an attribute from the top. Lists are not entered.
+    """
+    top, *rest = keys
+    if in_dimensions:
+        return lambda subject: subject.dimensions.get(top)
+    if not rest:
+        return lambda subject: subject.attributes.get(top)
+
+    def nested(subject: Subject) -> Json:
+        value = subject.attributes.get(top)
+        for key in rest:
+            if type(value) is not dict:
+                return None
+            value = value.get(key)
+        return value
+
+    return nested

@@ -1,1 +1,1 @@
-"""Learning and scoring lookalikes: the work of a process that is started when there is some, and ends with it."""
+"""Training and scoring lookalikes: the jobs of a process that is started when one is due, and ends when none is."""

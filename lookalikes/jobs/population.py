@@ -1,4 +1,4 @@
-"""A customer's people as a model sees them, streamed a bucket at a time."""
+"""Reads a customer's users as a model sees them, streamed a bucket at a time. Only eligible profiles are read."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ import psycopg
 from audiences.rules.subject import PlainSubject
 from core.database import Connection
 from core.json_values import loads
-from lookalikes.scoring.fields import Field, Source
+from lookalikes.scoring.fields import FeatureField, FeatureSource
 
 CHUNK = 1_000
 _decode = msgspec.json.Decoder().decode  # counts and moments have but one form
-WHOLE = 2**32
+HASH_RANGE = 2**32
 
 ELIGIBLE = "p.confirmed AND p.merged_into IS NULL AND NOT p.opted_out"
 COLUMNS = "uuid_send(p.user_id), p.attributes::text, p.dimensions::text, p.activity::text"
@@ -45,61 +45,63 @@ SELECT uuid_send(user_id), audience_id FROM membership WHERE bucket = %s AND aud
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
-    """Whose people, and which audiences' members are told apart."""
+class Population:
+    """The users of one customer, with the seed, and the audiences whose members a model knows."""
 
     customer: int
     seed: int
     audiences: tuple[int, ...]
 
 
-def audiences_of(fields: tuple[Field, ...]) -> tuple[int, ...]:
-    return tuple(int(field.keys[0]) for field in fields if field.source is Source.AUDIENCE)
+def audiences_of(fields: tuple[FeatureField, ...]) -> tuple[int, ...]:
+    """Returns the audiences whose members the fields tell apart."""
+    return tuple(int(field.keys[0]) for field in fields if field.source is FeatureSource.AUDIENCE)
 
 
-def everybody(connection: Connection, crowd: Crowd, bucket: int) -> Iterator[tuple[bytes, PlainSubject]]:
-    """All the bucket's eligible profiles, by the 16 bytes of the user."""
-    return _stream(connection, crowd, bucket, EVERYBODY, {})
+def everybody(connection: Connection, population: Population, bucket: int) -> Iterator[tuple[bytes, PlainSubject]]:
+    """Yields all eligible profiles of the bucket, by the 16 bytes of the user."""
+    return _stream(connection, population, bucket, EVERYBODY, {})
 
 
 def members(
-    connection: Connection, crowd: Crowd, bucket: int, share: float, random_state: int
+    connection: Connection, population: Population, bucket: int, share: float, random_state: int
 ) -> Iterator[tuple[bytes, PlainSubject]]:
-    """A share of those in the seed."""
-    return _stream(connection, crowd, bucket, MEMBERS, _chosen(share, random_state))
+    """Yields a share of the members of the seed."""
+    return _stream(connection, population, bucket, MEMBERS, _chosen(share, random_state))
 
 
 def others(
-    connection: Connection, crowd: Crowd, bucket: int, share: float, random_state: int
+    connection: Connection, population: Population, bucket: int, share: float, random_state: int
 ) -> Iterator[tuple[bytes, PlainSubject]]:
-    """A share of those who are not."""
-    return _stream(connection, crowd, bucket, OTHERS, _chosen(share, random_state))
+    """Yields a share of those who are no members of the seed."""
+    return _stream(connection, population, bucket, OTHERS, _chosen(share, random_state))
 
 
 def users_in(connection: Connection, audience: int, bucket: int) -> set[bytes]:
+    """Returns the members of an audience in one bucket, by the 16 bytes of each."""
     rows = connection.execute(BELONGING, [bucket, [audience]])
     return {user for user, _ in rows}
 
 
 def _chosen(share: float, random_state: int) -> dict[str, int]:
-    return {"most": round(share * WHOLE), "random_state": random_state}
+    return {"most": round(share * HASH_RANGE), "random_state": random_state}
 
 
 def _stream(
-    connection: Connection, crowd: Crowd, bucket: int, statement: str, more: dict[str, int]
+    connection: Connection, population: Population, bucket: int, statement: str, more: dict[str, int]
 ) -> Iterator[tuple[bytes, PlainSubject]]:
-    values = {"bucket": bucket, "customer": crowd.customer, "seed": crowd.seed, **more}
+    values = {"bucket": bucket, "customer": population.customer, "seed": population.seed, **more}
     with connection.transaction(), connection.cursor(name="people", binary=True) as people:
-        belonging = _belonging(connection.cursor(binary=True), crowd, bucket)
+        belonging = _belonging(connection.cursor(binary=True), population, bucket)
         people.itersize = CHUNK
         people.execute(statement, values)
         for user, attributes, dimensions, activity in people:
             yield user, PlainSubject(loads(attributes), loads(dimensions), _decode(activity), belonging.get(user, ()))
 
 
-def _belonging(cursor: psycopg.Cursor[Any], crowd: Crowd, bucket: int) -> dict[bytes, set[int]]:
+def _belonging(cursor: psycopg.Cursor[Any], population: Population, bucket: int) -> dict[bytes, set[int]]:
     found: dict[bytes, set[int]] = defaultdict(set)
-    if crowd.audiences:
-        for user, audience in cursor.execute(BELONGING, [bucket, list(crowd.audiences)]):
+    if population.audiences:
+        for user, audience in cursor.execute(BELONGING, [bucket, list(population.audiences)]):
             found[user].add(audience)
     return found

@@ -6,17 +6,16 @@ Moving memberships under the locks of buckets belongs to the pipeline, a room ab
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from audiences.models import Audience
 from core import clock
 from core.database import connect
-from lookalikes import orders
-from lookalikes.jobs import readers
-from lookalikes.jobs.readers import Map
+from lookalikes import schedule
+from lookalikes.jobs import workers
 from lookalikes.jobs.scoring import MoveMembers, score
-from lookalikes.jobs.training import learn
-from lookalikes.orders import MOST_ATTEMPTS, Order
+from lookalikes.jobs.training import train_lookalike
+from lookalikes.jobs.workers import TaskMap
+from lookalikes.schedule import MOST_ATTEMPTS, DueJob
 
 LOOKALIKES = 0x646D71  # a class of advisory locks: one process an audience
 MOST_JOBS = 1_000  # of one process: what it cannot finish is left to the next
@@ -30,14 +29,14 @@ def run_due_jobs(
     """Run the jobs that are due and return how many that were. `processes` read profiles side by side (0: this one)."""
     done = 0
     try:
-        if not orders.due(clock.now()):
+        if not schedule.due_jobs(clock.now()):
             return 0
-        with readers.processes(processes) as run:
+        with workers.processes(processes) as run:
             runner = JobRunner(run, move_members)
             while done < MOST_JOBS and keep_on() and runner.run_next():
                 done += 1
     finally:
-        readers.close()
+        workers.close()
     return done
 
 
@@ -45,14 +44,14 @@ def run_due_jobs(
 class JobRunner:
     """Runs jobs with a `map` over reading processes and with what moves memberships after a scoring."""
 
-    map: Map[Any, Any]
+    map: TaskMap
     move_members: MoveMembers
 
     def run_next(self) -> bool:
         """Run the first job that is due and that no other process runs; return False where there is none."""
-        return any(self._run_alone(job) for job in orders.due(clock.now()))
+        return any(self._run_alone(job) for job in schedule.due_jobs(clock.now()))
 
-    def _run_alone(self, job: Order) -> bool:
+    def _run_alone(self, job: DueJob) -> bool:
         """Run the job under a lock that ends with its connection, so that no second process runs the same."""
         connection = connect(durable=False)
         try:
@@ -63,17 +62,17 @@ class JobRunner:
         finally:
             connection.close()
 
-    def _run(self, job: Order) -> None:
+    def _run(self, job: DueJob) -> None:
         now = clock.now()
-        if orders.begin(job.audience) >= MOST_ATTEMPTS:
-            orders.give_up(job.audience, f"given up: its process died {MOST_ATTEMPTS} times")
+        if schedule.record_attempt(job.audience) >= MOST_ATTEMPTS:
+            schedule.give_up(job.audience, f"given up: its process died {MOST_ATTEMPTS} times")
             return
         audience = Audience.objects.select_related("seed", "run").get(id=job.audience)
         try:
             if job.train:
-                learn(audience, audience.run.random_state, now, self.map)
+                train_lookalike(audience, audience.run.random_state, now, self.map)
             if Audience.objects.filter(id=audience.id, run__score_at__lte=clock.now()).exists():
                 score(audience, clock.now(), self.map, self.move_members)
         except Exception as failure:
             log.exception("lookalike %s", audience.id)
-            orders.failed(audience.id, now, type(failure).__name__)
+            schedule.record_failure(audience.id, now, type(failure).__name__)

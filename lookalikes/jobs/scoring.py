@@ -1,4 +1,4 @@
-"""Everybody scored, the threshold set, and whoever stands on the wrong side of it moved."""
+"""Scores all users by the newest model, sets the threshold, and has the members moved accordingly."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from audiences import history
 from audiences.models import Audience
 from core.buckets import BUCKETS
 from core.clock import milliseconds
-from lookalikes.jobs import population, readers
-from lookalikes.jobs.population import Crowd
-from lookalikes.jobs.readers import Map, ScoredBucket, Scoring
+from lookalikes.jobs import population, workers
+from lookalikes.jobs.population import Population
+from lookalikes.jobs.workers import ScoredBucket, ScoreTask, TaskMap
 from lookalikes.models import LookalikeModel
-from lookalikes.orders import Progress, scored
+from lookalikes.schedule import StageProgress, record_scored
 from lookalikes.scoring.model import decode_model
 from lookalikes.scoring.reach import read_reach
+from lookalikes.training.feature_rows import Numbers
 from lookalikes.training.figures import deciles, drift, shares_of, threshold_of
-from lookalikes.training.rows import Numbers
 
 UUID_BYTES = 16
 UsersByBucket = Mapping[int, set[bytes]]
@@ -39,27 +39,27 @@ class MoveMembers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Everybody:
-    """By bucket, those without anybody left out; `scores` of all together."""
+class PopulationScores:
+    """The scores by bucket, of buckets with users; `scores`: of all users together."""
 
     buckets: dict[int, ScoredBucket]
     scores: Numbers
 
 
-def score(audience: Audience, now: datetime, run: Map[Any, Any], move_members: MoveMembers) -> None:
-    """Score by the newest model; memberships follow."""
+def score(audience: Audience, now: datetime, run: TaskMap, move_members: MoveMembers) -> None:
+    """Score all users by the newest model, put it in force, and move the members. Without a model, do nothing."""
     newest = LookalikeModel.objects.filter(audience_id=audience.id, content__isnull=False).first()
     if newest is None or newest.content is None:
         return
     found = _score_all(audience, bytes(newest.content), now, run)
     threshold = threshold_of(found.scores, read_reach(audience.reach).wanted(len(found.scores)))
-    publish(audience, newest.number, threshold)
+    put_in_force(audience, newest.number, threshold)
     overlap = _move(audience, found, threshold, now, move_members)
-    scored(audience.id, now, _figures(audience, newest, found, threshold, now) | {"overlap": overlap})
+    record_scored(audience.id, now, _figures(audience, newest, found, threshold, now) | {"overlap": overlap})
 
 
-def publish(audience: Audience, number: int, threshold: float) -> None:
-    """From now on every event is judged by this. A paused audience stays so."""
+def put_in_force(audience: Audience, number: int, threshold: float) -> None:
+    """Decide by this model and threshold from now on, for every event. A paused audience stays paused."""
     with transaction.atomic():
         locked = Audience.objects.select_for_update().get(id=audience.id)
         if (locked.model_number, locked.threshold) != (number, threshold):
@@ -74,23 +74,25 @@ def publish(audience: Audience, number: int, threshold: float) -> None:
     audience.refresh_from_db()
 
 
-def _score_all(audience: Audience, content: bytes, now: datetime, run: Map[Any, Any]) -> Everybody:
+def _score_all(audience: Audience, content: bytes, now: datetime, run: TaskMap) -> PopulationScores:
     model = decode_model(content)
-    crowd = Crowd(audience.customer_id, audience.seed_id or 0, population.audiences_of(model.fields))
-    buckets = readers.inhabited(audience.customer_id)
-    errands = [Scoring(crowd, content, part, milliseconds(now)) for part in readers.errands(buckets)]
+    people = Population(audience.customer_id, audience.seed_id or 0, population.audiences_of(model.fields))
+    buckets = workers.inhabited_buckets(audience.customer_id)
+    tasks = [ScoreTask(people, content, part, milliseconds(now)) for part in workers.bucket_groups(buckets)]
     found: dict[int, ScoredBucket] = {}
-    told = Progress(audience.id, "scoring", len(buckets))
-    for part in run(readers.score_buckets, errands):
+    progress = StageProgress(audience.id, "scoring", len(buckets))
+    for part in run(workers.score_buckets, tasks):
         found |= {one.bucket: one for one in part}
-        told.reach(len(found))
-    return Everybody(found, np.concatenate([np.zeros(0), *(one.scores for one in found.values())]))
+        progress.report(len(found))
+    return PopulationScores(found, np.concatenate([np.zeros(0), *(one.scores for one in found.values())]))
 
 
-def _move(audience: Audience, found: Everybody, threshold: float, since: datetime, move_members: MoveMembers) -> int:
+def _move(
+    audience: Audience, found: PopulationScores, threshold: float, since: datetime, move_members: MoveMembers
+) -> int:
     """Make members of those above the threshold; return how many of them are in the seed."""
     above = {bucket: _above(one, threshold) for bucket, one in found.buckets.items()}
-    return move_members(audience, since, above, Progress(audience.id, "moving", BUCKETS).reach)
+    return move_members(audience, since, above, StageProgress(audience.id, "moving", BUCKETS).report)
 
 
 def _above(one: ScoredBucket, threshold: float) -> set[bytes]:
@@ -98,9 +100,9 @@ def _above(one: ScoredBucket, threshold: float) -> set[bytes]:
 
 
 def _figures(
-    audience: Audience, newest: LookalikeModel, found: Everybody, threshold: float, now: datetime
+    audience: Audience, newest: LookalikeModel, found: PopulationScores, threshold: float, now: datetime
 ) -> dict[str, Any]:
-    """As of this scoring. Drift is against the first scoring by the same model."""
+    """Returns the figures of this scoring. Drift is against the first scoring by the same model."""
     before = audience.run.figures if audience.run.figures.get("model") == newest.number else {}
     parted = before.get("deciles") or deciles(found.scores)
     first = before.get("first") or shares_of(found.scores, parted)

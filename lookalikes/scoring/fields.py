@@ -1,4 +1,4 @@
-"""What of a profile a model looks at, and how it is read into features."""
+"""The fields of a profile that a model looks at, and how each is read into features."""
 
 from enum import StrEnum
 from zlib import crc32
@@ -6,19 +6,22 @@ from zlib import crc32
 import msgspec
 
 SLOTS = 2**20
-"""Features are told apart by hashes of so many values."""
+"""How many values the hash of a feature may have."""
 
 
-class Source(StrEnum):
+class FeatureSource(StrEnum):
     ATTRIBUTE = "attribute"
     DIMENSION = "dimension"
     PIXEL = "pixel"
     AUDIENCE = "audience"
 
 
-class Reading(StrEnum):
-    """`category`: a feature for each value, for each of a list. `number`: one for each range. `age`: one for each
-    range of UTC days since a moment (unix seconds; in a pixel's activity, ms). `member`: one, for those who are."""
+class FeatureReading(StrEnum):
+    """How a field becomes features.
+
+    `category`: a feature for each value, for each of a list. `number`: one for each range. `age`: one for each range of
+    UTC days since a moment (unix seconds; in a pixel's activity, ms). `member`: one, for members of the audience.
+    """
 
     CATEGORY = "category"
     NUMBER = "number"
@@ -26,15 +29,15 @@ class Reading(StrEnum):
     MEMBER = "member"
 
 
-class Field(msgspec.Struct, frozen=True):
+class FeatureField(msgspec.Struct, frozen=True):
     """One thing about a user. `keys` lead to it: an attribute's path, a dimension's name, a pixel's id and one of
     `total`, `days`, `first`, `last`, or an audience's id. `edges`, ascending, part the ranges: each belongs to the
     range above it.
     """
 
-    source: Source
+    source: FeatureSource
     keys: tuple[str, ...]
-    reading: Reading
+    reading: FeatureReading
     edges: tuple[float, ...] = ()
 
     @property

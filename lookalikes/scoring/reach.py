@@ -1,4 +1,7 @@
-"""How many a lookalike is to hold: the closest percents of all eligible profiles, or a number of people."""
+"""The reach of a lookalike: how many users it is to hold, as percent of all eligible profiles or as a number.
+
+The users who are closest to the seed are taken first. Who they are is decided by scores, not here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,20 +13,20 @@ MOST_PEOPLE = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """One of the two is set."""
+    """Percent of all eligible profiles, or a number of people: exactly one of the two is set."""
 
     percent: float | None = None
     people: int | None = None
 
     def wanted(self, population: int) -> int:
-        """Of so many profiles."""
+        """Returns how many users that are, of a population of this size."""
         if self.people is not None:
             return min(self.people, population)
         return round(population * (self.percent or 0.0) / 100)
 
 
 def read_reach(value: Any) -> Reach:
-    """`{"percent": 1–20}` or `{"people": n}`. Raises `ValueError` with what is wrong."""
+    """Read `{"percent": 1–20}` or `{"people": n}`. Raises `ValueError` with what is wrong."""
     if not isinstance(value, Mapping) or len(value) != 1:
         raise ValueError('must be {"percent": 1 to 20} or {"people": how many}')
     ((name, number),) = value.items()

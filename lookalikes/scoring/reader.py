@@ -1,11 +1,11 @@
-"""From a profile to its features, compiled once: the only way there, in training, in bulk and for every event."""
+"""Reads the features of a profile, compiled once: the only way to them, in training, in bulk and for every event."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from audiences.rules.subject import Json, Subject
-from lookalikes.scoring.fields import Field, Reading, Source, slot_of, text_of
+from audiences.rules.subject import Json, Subject, value_reader
+from lookalikes.scoring.fields import FeatureField, FeatureReading, FeatureSource, slot_of, text_of
 
 DAY_MS = 86_400_000
 DAY_SECONDS = 86_400
@@ -17,8 +17,8 @@ Values = Callable[[Subject], Json]
 _Part = Callable[[Subject, int, list[int]], object]
 
 
-def reader(fields: Iterable[Field]) -> Reader:
-    """Reads these fields of a subject."""
+def reader(fields: Iterable[FeatureField]) -> Reader:
+    """Returns a function that reads these fields of a subject."""
     parts = tuple(map(_part, fields))
 
     def read(subject: Subject, now_ms: int) -> list[int]:
@@ -31,44 +31,30 @@ def reader(fields: Iterable[Field]) -> Reader:
     return read
 
 
-def numbers_of(field: Field, subject: Subject, today: int) -> list[float]:
-    """What is told apart by ranges: the numbers, or the ages in days, that a subject holds in a field."""
-    if field.source is Source.PIXEL:
+def numbers_of(field: FeatureField, subject: Subject, today: int) -> list[float]:
+    """Returns the numbers, or the ages in days, that a subject holds in a field which is read by ranges."""
+    if field.source is FeatureSource.PIXEL:
         measured = _measure(field)(subject, today)
         return [] if measured is None else [measured]
     value = values(field)(subject)
     numbers: list[Any] = [one for one in (value if type(value) is list else [value]) if type(one) in (int, float)]
-    return [_age(one, today) for one in numbers] if field.reading is Reading.AGE else numbers
+    return [_age(one, today) for one in numbers] if field.reading is FeatureReading.AGE else numbers
 
 
-def values(field: Field) -> Values:
-    """What a subject holds in an attribute or a dimension. Lists are not entered."""
-    top, *rest = field.keys
-    if field.source is Source.DIMENSION:
-        return lambda subject: subject.dimensions.get(top)
-    if not rest:
-        return lambda subject: subject.attributes.get(top)
-
-    def nested(subject: Subject) -> Json:
-        value = subject.attributes.get(top)
-        for key in rest:
-            if type(value) is not dict:
-                return None
-            value = value.get(key)
-        return value
-
-    return nested
+def values(field: FeatureField) -> Values:
+    """Returns a function that reads an attribute or a dimension of a subject."""
+    return value_reader(field.keys, in_dimensions=field.source is FeatureSource.DIMENSION)
 
 
-def _part(field: Field) -> _Part:
-    if field.source is Source.AUDIENCE:
+def _part(field: FeatureField) -> _Part:
+    if field.source is FeatureSource.AUDIENCE:
         return _belonging(field)
-    if field.source is Source.PIXEL:
+    if field.source is FeatureSource.PIXEL:
         return _activity(field)
-    return _categories(field) if field.reading is Reading.CATEGORY else _ranges(field)
+    return _categories(field) if field.reading is FeatureReading.CATEGORY else _ranges(field)
 
 
-def _belonging(field: Field) -> _Part:
+def _belonging(field: FeatureField) -> _Part:
     audience, slot = int(field.keys[0]), slot_of(field.mark, "in")
 
     def part(subject: Subject, _today: int, found: list[int]) -> None:
@@ -78,7 +64,7 @@ def _belonging(field: Field) -> _Part:
     return part
 
 
-def _activity(field: Field) -> _Part:
+def _activity(field: FeatureField) -> _Part:
     measure, edges, slots = _measure(field), field.edges, field.ranges
     pixel, name = field.keys
 
@@ -87,7 +73,7 @@ def _activity(field: Field) -> _Part:
         if seen:
             found.append(slots[bisect_right(edges, today - seen[name] // DAY_MS)])
 
-    if field.reading is Reading.AGE:  # half of all activity: read without a further call
+    if field.reading is FeatureReading.AGE:  # half of all activity: read without a further call
         return moment
 
     def part(subject: Subject, today: int, found: list[int]) -> None:
@@ -98,8 +84,8 @@ def _activity(field: Field) -> _Part:
     return part
 
 
-def _measure(field: Field) -> Callable[[Subject, int], int | None]:
-    """Of a pixel's activity; none where it never saw the subject."""
+def _measure(field: FeatureField) -> Callable[[Subject, int], int | None]:
+    """Returns a function that measures a pixel's activity; None where the pixel never saw the subject."""
     pixel, name = field.keys
 
     def moment(subject: Subject, today: int) -> int | None:
@@ -117,7 +103,7 @@ def _measure(field: Field) -> Callable[[Subject, int], int | None]:
     return {"total": total, "days": days}.get(name, moment)
 
 
-def _categories(field: Field) -> _Part:
+def _categories(field: FeatureField) -> _Part:
     value_of, mark = values(field), field.mark
     known: dict[str, int] = {}
 
@@ -146,9 +132,9 @@ def _distinct(mark: int, elements: Sequence[Any]) -> list[int]:
     return [slot_of(mark, text) for text in texts]
 
 
-def _ranges(field: Field) -> _Part:
+def _ranges(field: FeatureField) -> _Part:
     value_of, edges, slots = values(field), field.edges, field.ranges
-    ages = field.reading is Reading.AGE
+    ages = field.reading is FeatureReading.AGE
 
     def part(subject: Subject, today: int, found: list[int]) -> None:
         value = value_of(subject)

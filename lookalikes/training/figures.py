@@ -1,4 +1,4 @@
-"""What is worth knowing of scores: how well they tell the seed apart, how many they reach, how they have drifted."""
+"""Figures of scores: how well they tell the seed apart, how many users they reach, how they have drifted."""
 
 import math
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from lookalikes.scoring.reach import MOST_PERCENT
-from lookalikes.training.rows import Numbers
+from lookalikes.training.feature_rows import Numbers
 
 PERCENTS = (0.5, *range(1, MOST_PERCENT + 1))
 DECILES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class HeldOutScores:
     """Scores of people whom the model had not seen, by whether they are in the seed; `weights`: how many of the whole
     population each stands for."""
 
@@ -24,17 +24,18 @@ class Judged:
 
 
 def auc_error(auc: float, positives: int, negatives: int) -> float:
-    """The standard error of an area under the curve (Hanley and McNeil, 1982)."""
+    """Returns the standard error of an area under the curve (Hanley and McNeil, 1982)."""
     q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
     above = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
     return math.sqrt(max(0.0, above) / (positives * negatives))
 
 
-def lift_curve(judged: Judged, population: int) -> list[dict[str, float]]:
-    """At each size: `percent` of the population, so many `people`, `lift` (how many times as many of the seed as
-    among as many at random) and `captured` (the share of the seed)."""
-    order = np.argsort(-judged.scores, kind="stable")
-    weights, members = judged.weights[order], (judged.weights * judged.labels)[order]
+def lift_curve(held_out: HeldOutScores, population: int) -> list[dict[str, float]]:
+    """Returns, for sizes in `percent` of the population: `people`, how many that are; `lift`, how many times as many of
+    the seed are among them as among as many at random; and `captured`, their share of the seed.
+    """
+    order = np.argsort(-held_out.scores, kind="stable")
+    weights, members = held_out.weights[order], (held_out.weights * held_out.labels)[order]
     size, captured = np.cumsum(weights) / weights.sum(), np.cumsum(members) / members.sum()
     shares = np.array(PERCENTS) / 100
     found = np.interp(shares, np.concatenate([[0.0], size]), np.concatenate([[0.0], captured]))
@@ -50,7 +51,7 @@ def lift_curve(judged: Judged, population: int) -> list[dict[str, float]]:
 
 
 def threshold_of(scores: Numbers, wanted: int) -> float:
-    """The score from which on the number of people is nearest to `wanted`: people of one score stay together."""
+    """Returns the score from which on the number of people is nearest to `wanted`: equal scores stay together."""
     if not len(scores):
         return math.inf
     ordered = np.sort(scores)[::-1]
@@ -63,22 +64,23 @@ def threshold_of(scores: Numbers, wanted: int) -> float:
 
 
 def deciles(scores: Numbers) -> list[float]:
-    """Where the scores' tenths part."""
+    """Returns the scores at which the tenths part."""
     return [float(one) for one in np.quantile(scores, np.arange(1, DECILES) / DECILES)] if len(scores) else []
 
 
 def shares_of(scores: Numbers, parted: list[float]) -> list[float]:
-    """How the scores spread over the parts between `parted`."""
+    """Returns the shares of scores in the ranges that `parted` divides."""
     counts = np.bincount(np.searchsorted(np.array(parted), scores, side="right"), minlength=len(parted) + 1)
     return [float(one) for one in counts / max(1, len(scores))]
 
 
 def drift(then: list[float], now: list[float]) -> float:
-    """The population stability index of two spreads: below 0.1 hardly any, above 0.25 much."""
+    """Returns the population stability index of two spreads: below 0.1 hardly any drift, above 0.25 much."""
     floor = 1e-4
     pairs = [(max(one, floor), max(other, floor)) for one, other in zip(then, now, strict=True)]
     return round(sum((other - one) * math.log(other / one) for one, other in pairs), 4)
 
 
-def of_judged(judged: Judged) -> dict[str, Any]:
-    return {"positives": int(judged.labels.sum()), "negatives": int((1 - judged.labels).sum())}
+def held_out_counts(held_out: HeldOutScores) -> dict[str, Any]:
+    """Returns how many of the held-out users are in the seed, and how many are not."""
+    return {"positives": int(held_out.labels.sum()), "negatives": int((1 - held_out.labels).sum())}

@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
+from lookalikes.training.feature_rows import FeatureRows, matrix, score_all, slot_counts
 from lookalikes.training.figures import lift_curve
-from lookalikes.training.rows import Rows, matrix, score_all, seen
-from lookalikes.training.training import Examples, Trained, UntrainableError, train
+from lookalikes.training.fitting import Examples, Trained, UntrainableError, train
 from tests.support.purchase_profiles import customers
 
 
@@ -28,7 +28,7 @@ def trained(examples: Examples) -> Trained:
 
 def tuned_auc(examples: Examples) -> float:
     """Of scikit-learn's own, tuned on the same features, over the same kind of folds."""
-    x, y = matrix(examples.rows, np.flatnonzero(seen(examples.rows))), examples.labels
+    x, y = matrix(examples.rows, np.flatnonzero(slot_counts(examples.rows))), examples.labels
     areas = []
     for learn, judge in StratifiedKFold(3, shuffle=True, random_state=11).split(x, y):
         inner = StratifiedKFold(3, shuffle=True, random_state=12)
@@ -46,19 +46,19 @@ def test_model__of_those_who_bought_again__is_as_good_as_the_tuned_one(examples:
 
 
 def test_lift__falls_with_size_and_is_what_the_scores_say(trained: Trained) -> None:
-    curve = {point["percent"]: point for point in lift_curve(trained.judged, 10_000)}
+    curve = {point["percent"]: point for point in lift_curve(trained.held_out, 10_000)}
     assert curve[1]["lift"] > curve[10]["lift"] > curve[20]["lift"] > 1.2
-    order = np.argsort(-trained.judged.scores)[: len(trained.judged.scores) // 5]
-    among_the_closest = trained.judged.labels[order].mean() / trained.judged.labels.mean()
+    order = np.argsort(-trained.held_out.scores)[: len(trained.held_out.scores) // 5]
+    among_the_closest = trained.held_out.labels[order].mean() / trained.held_out.labels.mean()
     assert curve[20]["lift"] == pytest.approx(among_the_closest, abs=0.02)
     assert curve[20]["people"] == 2_000
 
 
 def test_chances__are_those_of_the_people_held_out(trained: Trained) -> None:
-    chances = np.array([trained.model.chance(score) for score in trained.judged.scores])
+    chances = np.array([trained.model.chance(score) for score in trained.held_out.scores])
     for low, high in ((0.3, 0.45), (0.45, 0.6), (0.6, 0.8)):
         inside = (chances >= low) & (chances < high)
-        assert trained.judged.labels[inside].mean() == pytest.approx(chances[inside].mean(), abs=0.04)
+        assert trained.held_out.labels[inside].mean() == pytest.approx(chances[inside].mean(), abs=0.04)
 
 
 def test_shuffled_labels__are_refused_with_the_figure(examples: Examples) -> None:
@@ -80,10 +80,10 @@ def test_scores__of_the_whole_log__separate_the_two(examples: Examples, trained:
 
 
 def test_many_examples__are_judged_by_a_fifth_of_them(examples: Examples, trained: Trained) -> None:
-    rows = Rows()
+    rows = FeatureRows()
     rows.extend(examples.rows)
     rows.extend(examples.rows)
     twice = Examples(rows, np.concatenate([examples.labels, examples.labels]), (1.0, 1.0))
     found = train(customers().fields(), twice, random_state=3)
-    assert len(found.judged.scores) == pytest.approx(len(rows) / 5, abs=1)
+    assert len(found.held_out.scores) == pytest.approx(len(rows) / 5, abs=1)
     assert found.auc == pytest.approx(trained.auc, abs=0.02)

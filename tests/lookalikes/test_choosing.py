@@ -8,12 +8,12 @@ import pytest
 
 from audiences.rules.dependencies import AudienceDependencies, is_built_on_lookalike
 from audiences.rules.subject import PlainSubject
-from lookalikes.scoring.exclusion import defining, telling_audiences
-from lookalikes.scoring.fields import Field, Reading, Source
+from lookalikes.jobs.scope import dependencies_of_seed, usable_audiences
+from lookalikes.scoring.fields import FeatureField, FeatureReading, FeatureSource
 from lookalikes.scoring.reach import Reach, read_reach
-from lookalikes.scoring.words import category_in_words, member_in_words, range_in_words
-from lookalikes.training.choosing import Candidates, choose
+from lookalikes.training.choosing import Candidates, choose_fields
 from lookalikes.training.figures import drift, threshold_of
+from lookalikes.training.influences import category_in_words, member_in_words, range_in_words
 
 NOW = 1_700_000_000_000
 
@@ -26,14 +26,14 @@ def people(count: int = 200) -> list[PlainSubject]:
 
 
 def test_fields__that_tell_persons_apart__are_left_out() -> None:
-    choice = choose(Candidates({"id": "string", "city": "string", "gone": "string"}, [], []), people(), NOW)
+    choice = choose_fields(Candidates({"id": "string", "city": "string", "gone": "string"}, [], []), people(), NOW)
     assert {field.dependency for field in choice.fields} == {"attribute.city", "dimension._os"}
     assert "persons apart" in choice.left_out["id"]
     assert "nobody" in choice.left_out["gone"]
 
 
 def test_numbers__are_parted_by_quantiles_or_value_by_value() -> None:
-    choice = choose(Candidates({"age": "integer", "kids": "integer", "code": "mixed"}, [], []), people(), NOW)
+    choice = choose_fields(Candidates({"age": "integer", "kids": "integer", "code": "mixed"}, [], []), people(), NOW)
     edges = {field.dependency: field.edges for field in choice.fields}
     assert list(edges["attribute.age"]) == list(range(20, 200, 20))
     assert list(edges["attribute.kids"]) == [1, 2]
@@ -42,12 +42,12 @@ def test_numbers__are_parted_by_quantiles_or_value_by_value() -> None:
 
 def test_hidden__attributes_dimensions_pixels_and_audiences__are_no_fields() -> None:
     hidden = frozenset({"attribute.city", "dimension._os", "pixel.1", "audience.5"})
-    choice = choose(Candidates({"city": "string"}, [1], [5], hidden), people(), NOW)
+    choice = choose_fields(Candidates({"city": "string"}, [1], [5], hidden), people(), NOW)
     assert not choice.fields
 
 
 RULE = AudienceDependencies(frozenset({"attribute.keen"}), frozenset())
-STANDINGS = {
+AUDIENCES = {
     1: RULE,  # the seed asks 2
     2: AudienceDependencies(frozenset({"pixel.7"}), frozenset()),
     3: AudienceDependencies(frozenset({"audience.1"}), frozenset({1})),  # follows from the seed
@@ -60,11 +60,11 @@ STANDINGS = {
 
 
 def test_what_defines_the_seed__is_followed_through_audiences() -> None:
-    assert defining(1, STANDINGS) == {"attribute.keen", "audience.2", "pixel.7", "audience.1"}
+    assert dependencies_of_seed(1, AUDIENCES) == {"attribute.keen", "audience.2", "pixel.7", "audience.1"}
 
 
 def test_memberships__that_would_give_the_answer_away__are_not_used() -> None:
-    usable, excluded = telling_audiences(1, STANDINGS, {"attribute.faith"})
+    usable, excluded = usable_audiences(1, AUDIENCES, {"attribute.faith"})
     assert usable == [8]
     assert excluded.keys() == {1, 2, 3, 4, 5, 6, 7}
     assert excluded[6] == "has a lookalike beneath it"
@@ -72,7 +72,7 @@ def test_memberships__that_would_give_the_answer_away__are_not_used() -> None:
 
 
 def test_lookalike_beneath__is_found_at_any_depth() -> None:
-    assert [one for one in STANDINGS if is_built_on_lookalike(one, STANDINGS)] == [5, 6]
+    assert [one for one in AUDIENCES if is_built_on_lookalike(one, AUDIENCES)] == [5, 6]
 
 
 @pytest.mark.parametrize("good", [{"percent": 1}, {"percent": 20}, {"percent": 2.5}, {"people": 1}])
@@ -118,10 +118,10 @@ def test_drift__of_the_same_spread__is_none() -> None:
 
 def test_words__say_what_a_feature_means() -> None:
     names = {"attribute.address.city": "City", "pixel.7": "Web shop", "audience.3": "Buyers"}
-    city = Field(Source.ATTRIBUTE, ("address", "city"), Reading.CATEGORY)
-    last = Field(Source.PIXEL, ("7", "last"), Reading.AGE, (1, 7))
-    total = Field(Source.PIXEL, ("7", "total"), Reading.NUMBER, (2, 3))
-    spent = Field(Source.ATTRIBUTE, ("spent",), Reading.NUMBER, (9.5, 20))
+    city = FeatureField(FeatureSource.ATTRIBUTE, ("address", "city"), FeatureReading.CATEGORY)
+    last = FeatureField(FeatureSource.PIXEL, ("7", "last"), FeatureReading.AGE, (1, 7))
+    total = FeatureField(FeatureSource.PIXEL, ("7", "total"), FeatureReading.NUMBER, (2, 3))
+    spent = FeatureField(FeatureSource.ATTRIBUTE, ("spent",), FeatureReading.NUMBER, (9.5, 20))
     assert category_in_words(city, "sBerlin", names) == "City is Berlin"
     assert [range_in_words(last, n, names) for n in range(3)] == [
         "last seen on Web shop up to 0 days ago",
@@ -130,4 +130,7 @@ def test_words__say_what_a_feature_means() -> None:
     ]
     assert range_in_words(total, 1, names) == "events on Web shop: 2"
     assert range_in_words(spent, 1, names) == "spent: 9.5 to below 20"
-    assert member_in_words(Field(Source.AUDIENCE, ("3",), Reading.MEMBER), names) == "in audience Buyers"
+    assert (
+        member_in_words(FeatureField(FeatureSource.AUDIENCE, ("3",), FeatureReading.MEMBER), names)
+        == "in audience Buyers"
+    )

@@ -15,12 +15,12 @@ from audiences.rules.errors import RuleError
 from audiences.rules.subject import PlainSubject
 from audiences.services import AudienceInUseError
 from core.transactions import plain_cursor
-from lookalikes import orders
+from lookalikes import schedule
 from lookalikes.jobs import run as running
 from lookalikes.models import LookalikeRun
 from lookalikes.scoring.model import decode_model, scorer
 from lookalikes.services import change_lookalike, create_lookalike, train
-from lookalikes.story import story_of
+from lookalikes.status import status_of
 from profiles.models import Attribute, Profile
 from tests.pipeline.conftest import db, shop
 from tests.support.lookalike_people import PEOPLE, keen, lookalike, run_jobs, settle
@@ -55,7 +55,7 @@ def test_lookalike__holds_the_closest_and_says_why(shop: Shop, seed: Audience) -
     assert made.status == Audience.Status.LIVE
     assert shop.members(made) == exact_members(shop, made)
     assert audiences.size(made) == len(shop.members(made)) == pytest.approx(PEOPLE / 10, rel=0.05)
-    story = story_of(made)
+    story = status_of(made)
     assert story.model is not None
     assert story.scoring is not None
     assert story.model.figures["auc"] > 0.7
@@ -67,7 +67,7 @@ def test_lookalike__holds_the_closest_and_says_why(shop: Shop, seed: Audience) -
     overlap = shop.members(made) & shop.members(seed)
     assert (story.scoring["reached"], story.scoring["overlap"]) == (len(shop.members(made)), len(overlap))
     assert story.scoring["drift"] == 0.0
-    assert orders.due(datetime.now(UTC)) == []
+    assert schedule.due_jobs(datetime.now(UTC)) == []
     member = next(iter(shop.members(made)))
     with plain_cursor() as cursor:
         told = explain(cursor, made, member)
@@ -149,7 +149,7 @@ def test_night__turns_ages_for_those_whom_nothing_happened_to(shop: Shop, seed: 
     LookalikeRun.objects.update(score_at=datetime.now(UTC))
     run_jobs()
 
-    story = story_of(Audience.objects.get(id=made.id))
+    story = status_of(Audience.objects.get(id=made.id))
     assert story.scoring is not None
     assert story.scoring["drift"] > 0.25
     made.refresh_from_db()
@@ -167,7 +167,7 @@ def test_seed__too_small__is_refused_when_saved_and_when_learnt(shop: Shop) -> N
 
     run_jobs()
     made.refresh_from_db()
-    newest = story_of(made).newest
+    newest = status_of(made).newest
     assert made.status == Audience.Status.REFUSED
     assert newest is not None
     assert "99 members" in newest.refusal
@@ -178,7 +178,7 @@ def test_seed__without_signal__is_refused_with_the_figure(shop: Shop) -> None:
     settle(shop, chance=True)
     made = lookalike(shop, keen(shop))
 
-    newest = story_of(made).newest
+    newest = status_of(made).newest
     assert made.status == Audience.Status.REFUSED
     assert newest is not None
     assert "no signal: the held-out AUC is 0." in newest.refusal
@@ -192,7 +192,7 @@ def test_sensitive_attribute__is_learnt_without(shop: Shop, seed: Audience) -> N
     set_attribute(Attribute.objects.get(path="born"), personal=True)
     run_jobs()
 
-    story = story_of(Audience.objects.get(id=made.id))
+    story = status_of(Audience.objects.get(id=made.id))
     assert story.model is not None
     assert story.model.number == 2  # one training for both
     assert story.model.figures["excluded"]["age"] == "it is sensitive"
@@ -221,7 +221,7 @@ def test_membership__tells_and_changes_with_it(shop: Shop, seed: Audience) -> No
     port = shop.audience("port", rule("attribute.city", "=", "Harbour"))
     audiences.finish_builds()
     made = lookalike(shop, seed)
-    story = story_of(made)
+    story = status_of(made)
     assert story.model is not None
     assert "in audience port" in [one["feature"] for one in story.model.figures["influences"]]
     with pytest.raises(RuleError, match="asks about itself"):
@@ -253,13 +253,13 @@ def test_process__that_fails_again_and_again__gives_up_and_says_so(
     def fail(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(running, "learn", fail)
+    monkeypatch.setattr(running, "train_lookalike", fail)
     made = create_lookalike(shop.customer, "like keen", seed, {"percent": 5})
-    for _ in range(orders.MOST_ATTEMPTS + 1):
+    for _ in range(schedule.MOST_ATTEMPTS + 1):
         LookalikeRun.objects.update(train_at=datetime.now(UTC))
         run_jobs()
     LookalikeRun.objects.update(train_at=datetime.now(UTC))
-    assert orders.due(datetime.now(UTC)) == []
+    assert schedule.due_jobs(datetime.now(UTC)) == []
     assert "given up" in LookalikeRun.objects.get(audience=made).error
     made.refresh_from_db()
     assert made.status == Audience.Status.REFUSED

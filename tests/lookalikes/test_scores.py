@@ -7,23 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiences.rules.subject import PlainSubject
-from lookalikes.scoring.fields import SLOTS, Field, Reading, Source
-from lookalikes.scoring.model import GRAIN, LARGEST, Model, decode_model, encode_model, exact, scorer
+from lookalikes.scoring.fields import SLOTS, FeatureField, FeatureReading, FeatureSource
+from lookalikes.scoring.model import GRAIN, LARGEST, LinearModel, decode_model, encode_model, exact, scorer
 from lookalikes.scoring.reader import DAY_MS, reader
-from lookalikes.training.rows import Rows, score_all
+from lookalikes.training.feature_rows import FeatureRows, score_all
 
 NOW = 20_000 * DAY_MS + 12_345_678
 FIELDS = (
-    Field(Source.ATTRIBUTE, ("city",), Reading.CATEGORY),
-    Field(Source.ATTRIBUTE, ("likes",), Reading.CATEGORY),
-    Field(Source.ATTRIBUTE, ("address", "zip"), Reading.CATEGORY),
-    Field(Source.ATTRIBUTE, ("age",), Reading.NUMBER, (18, 30.5, 65)),
-    Field(Source.ATTRIBUTE, ("born",), Reading.AGE, (0, 365, 9_000)),
-    Field(Source.DIMENSION, ("_geo_c",), Reading.CATEGORY),
-    Field(Source.PIXEL, ("7", "total"), Reading.NUMBER, (2, 5)),
-    Field(Source.PIXEL, ("7", "days"), Reading.NUMBER, (2,)),
-    Field(Source.PIXEL, ("7", "last"), Reading.AGE, (1, 7, 30)),
-    Field(Source.AUDIENCE, ("3",), Reading.MEMBER),
+    FeatureField(FeatureSource.ATTRIBUTE, ("city",), FeatureReading.CATEGORY),
+    FeatureField(FeatureSource.ATTRIBUTE, ("likes",), FeatureReading.CATEGORY),
+    FeatureField(FeatureSource.ATTRIBUTE, ("address", "zip"), FeatureReading.CATEGORY),
+    FeatureField(FeatureSource.ATTRIBUTE, ("age",), FeatureReading.NUMBER, (18, 30.5, 65)),
+    FeatureField(FeatureSource.ATTRIBUTE, ("born",), FeatureReading.AGE, (0, 365, 9_000)),
+    FeatureField(FeatureSource.DIMENSION, ("_geo_c",), FeatureReading.CATEGORY),
+    FeatureField(FeatureSource.PIXEL, ("7", "total"), FeatureReading.NUMBER, (2, 5)),
+    FeatureField(FeatureSource.PIXEL, ("7", "days"), FeatureReading.NUMBER, (2,)),
+    FeatureField(FeatureSource.PIXEL, ("7", "last"), FeatureReading.AGE, (1, 7, 30)),
+    FeatureField(FeatureSource.AUDIENCE, ("3",), FeatureReading.MEMBER),
 )
 scalars = (
     st.none()
@@ -46,17 +46,19 @@ profiles = st.builds(
 )
 
 
-def model_of(found: list[list[int]], weights: list[float]) -> Model:
+def model_of(found: list[list[int]], weights: list[float]) -> LinearModel:
     """Every feature that the profiles have gets one of the weights."""
     slots = sorted({slot for row in found for slot in row})
     given_ = [exact(weights[number % len(weights)]) for number in range(len(slots))]
-    return Model(FIELDS, exact(-1.7), np.array(slots, "<u4").tobytes(), np.array(given_, "<f8").tobytes(), 1.0, 0.0)
+    return LinearModel(
+        FIELDS, exact(-1.7), np.array(slots, "<u4").tobytes(), np.array(given_, "<f8").tobytes(), 1.0, 0.0
+    )
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(profiles, min_size=1, max_size=5), st.lists(st.floats(-50, 50), min_size=1, max_size=7))
 def test_score__of_an_event__is_the_bulk_score(people: list[PlainSubject], weights: list[float]) -> None:
-    read, rows = reader(FIELDS), Rows()
+    read, rows = reader(FIELDS), FeatureRows()
     found = [read(person, NOW) for person in people]
     for slots in found:
         rows.add(slots)
@@ -79,7 +81,7 @@ def test_weights__added_in_any_order__give_one_sum(weights: list[float], draw: A
     assert sum(kept) == total
 
 
-def features(*fields: Field, **known: Any) -> set[int]:
+def features(*fields: FeatureField, **known: Any) -> set[int]:
     found = reader(fields)(PlainSubject(known), NOW)
     assert all(0 <= slot < SLOTS for slot in found)
     assert len(set(found)) == len(found)  # what is known twice counts once
@@ -107,7 +109,7 @@ def test_edge__belongs_to_the_range_above_it() -> None:
 
 
 def test_age__turns_at_midnight_and_only_there() -> None:
-    born = Field(Source.ATTRIBUTE, ("born",), Reading.AGE, (1,))
+    born = FeatureField(FeatureSource.ATTRIBUTE, ("born",), FeatureReading.AGE, (1,))
     read, today = reader([born]), NOW // DAY_MS
     person = PlainSubject({"born": today * 86_400 + 86_399})
     young = read(person, today * DAY_MS)

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from audiences import services as audiences
 from audiences.models import Audience
-from lookalikes.jobs.starter import Starter
+from lookalikes.jobs.starter import JobStarter
 from lookalikes.services import create_lookalike
 from tests.pipeline.conftest import db, shop
 from tests.support.edge_process import database_url
@@ -29,7 +29,7 @@ print(sorted({"numpy", "scipy", "sklearn"} & set(sys.modules)))
 """
 
 
-def running(starter: Starter) -> "subprocess.Popen[bytes] | None":
+def running(starter: JobStarter) -> "subprocess.Popen[bytes] | None":
     return starter._process
 
 
@@ -40,7 +40,7 @@ def test_starter__learns_what_is_due_in_processes_of_its_own(
     monkeypatch.setenv("DMPHUB_SECRET_KEYS", ",".join(settings.SECRET_KEYS))
     settle(shop)
     seed = keen(shop)
-    starter = Starter(COMMAND, PROJECT)
+    starter = JobStarter(COMMAND, PROJECT)
     try:
         starter.tend()
         assert running(starter) is None

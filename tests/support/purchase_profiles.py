@@ -9,11 +9,11 @@ import numpy as np
 
 from audiences.rules.subject import PlainSubject
 from local.demo.purchases import LogEntry, read_log
-from lookalikes.scoring.fields import Field
+from lookalikes.scoring.fields import FeatureField
 from lookalikes.scoring.reader import DAY_MS, reader
-from lookalikes.training.choosing import Candidates, choose
-from lookalikes.training.rows import Numbers, Rows
-from lookalikes.training.training import Examples
+from lookalikes.training.choosing import Candidates, choose_fields
+from lookalikes.training.feature_rows import FeatureRows, Numbers
+from lookalikes.training.fitting import Examples
 
 LOG = Path(__file__).parents[2] / "build" / "cdnow" / "CDNOW_master.txt"
 WEEKS = 12
@@ -28,12 +28,12 @@ class Customers:
     labels: Numbers
     now_ms: int
 
-    def fields(self) -> tuple[Field, ...]:
+    def fields(self) -> tuple[FeatureField, ...]:
         candidates = Candidates({"spent": "number", "discs": "integer"}, [1], [])
-        return tuple(choose(candidates, self.profiles, self.now_ms).fields)
+        return tuple(choose_fields(candidates, self.profiles, self.now_ms).fields)
 
-    def examples(self, fields: tuple[Field, ...]) -> Examples:
-        rows, read = Rows(), reader(fields)
+    def examples(self, fields: tuple[FeatureField, ...]) -> Examples:
+        rows, read = FeatureRows(), reader(fields)
         for profile in self.profiles:
             rows.add(read(profile, self.now_ms))
         return Examples(rows, self.labels, (1.0, 1.0))

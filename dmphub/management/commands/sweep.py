@@ -9,7 +9,7 @@ from api import idempotency
 from audiences import history
 from core import clock, garbage
 from core.environment import HUB_COMMAND, PROJECT_ROOT
-from lookalikes.jobs.starter import Starter
+from lookalikes.jobs.starter import JobStarter
 from pipeline import deliver
 from pipeline.imports import files
 from pipeline.match_rates import keep_today
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        learning = Starter([*HUB_COMMAND, "lookalikes"], PROJECT_ROOT)
+        learning = JobStarter([*HUB_COMMAND, "lookalikes"], PROJECT_ROOT)
         garbage.collect_rarely()
         try:
             Sweeper(CHORES, SEARCHES, [learning.tend]).run(lambda: not stopped)

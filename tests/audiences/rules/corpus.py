@@ -50,7 +50,7 @@ VALUES: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class OperatorRow:
     """A positive operator with a value, its negative where there is one, and the values that match."""
 
     operator: str
@@ -59,10 +59,10 @@ class Row:
     matching: frozenset[str]
 
 
-def row(operators: str, value: object, *matching: str) -> Row:
+def row(operators: str, value: object, *matching: str) -> OperatorRow:
     positive, _, negative = operators.partition(" ")
     assert set(matching) <= set(VALUES), set(matching) - set(VALUES)
-    return Row(positive, negative or None, value, frozenset(matching))
+    return OperatorRow(positive, negative or None, value, frozenset(matching))
 
 
 _ABOVE_A = ("text b", "text abc", "text é", "text e+accent", "text \uffff", "text 😀", "list abc b")
@@ -147,7 +147,7 @@ ROWS = [
 
 
 @dataclass(frozen=True)
-class Case:
+class RuleCase:
     """One rule about one profile at NOW: true or false, and until when."""
 
     rule: dict[str, Any]
@@ -157,14 +157,14 @@ class Case:
     activity: dict[str, Any] = field(default_factory=dict)
 
 
-def at(value: object, operator: str, length: str, truth: bool, until: int | None = None) -> Case:
-    return Case(rule("attribute.at", operator, length), truth, until, attributes={"at": value})
+def at(value: object, operator: str, length: str, truth: bool, until: int | None = None) -> RuleCase:
+    return RuleCase(rule("attribute.at", operator, length), truth, until, attributes={"at": value})
 
 
-def seen(operator: str, length: str, truth: bool, until: int | None = None, *, first: int, last: int) -> Case:
+def seen(operator: str, length: str, truth: bool, until: int | None = None, *, first: int, last: int) -> RuleCase:
     activity = {"12": {"first": first, "last": last, "total": 1, "days": {}}}
     field_name = "pixel.12.last" if last != first else "pixel.12.first"
-    return Case(rule(field_name, operator, length), truth, until, activity=activity)
+    return RuleCase(rule(field_name, operator, length), truth, until, activity=activity)
 
 
 def counted(
@@ -175,7 +175,7 @@ def counted(
     *,
     days: int | None = None,
     **seen: int,
-) -> Case:
+) -> RuleCase:
     """`d0=2`: seen twice today, `d1=1`: once yesterday, `f1=1`: once tomorrow."""
     by_day = {TODAY + int(day[1:]) * (-1 if day[0] == "d" else 1): n for day, n in seen.items()}
     stored = {
@@ -185,7 +185,7 @@ def counted(
         "days": {str(d): n for d, n in by_day.items()},
     }
     more = {} if days is None else {"days": days}
-    return Case(
+    return RuleCase(
         rule("pixel.12.count", operator, value, **more),
         truth,
         until,
@@ -224,18 +224,18 @@ CASES = [
     at(None, "notWithinLast", "P1D", True),
     at(2**63 - 1, "withinNext", "P1D", False),
     at(1e300, "notWithinLast", "P1D", True),
-    Case(rule("attribute.at", "notWithinLast", "P1D"), True),
-    Case(rule("attribute.at", "=", "2024-02-29T00:00:00Z"), True, attributes={"at": NOW_S}),
-    Case(rule("attribute.at", "=", "2024-02-29"), True, attributes={"at": NOW_S}),
-    Case(rule("attribute.at", "<", "2024-02-29T01:00:00.5+01:00"), True, attributes={"at": NOW_S + 0.25}),
+    RuleCase(rule("attribute.at", "notWithinLast", "P1D"), True),
+    RuleCase(rule("attribute.at", "=", "2024-02-29T00:00:00Z"), True, attributes={"at": NOW_S}),
+    RuleCase(rule("attribute.at", "=", "2024-02-29"), True, attributes={"at": NOW_S}),
+    RuleCase(rule("attribute.at", "<", "2024-02-29T01:00:00.5+01:00"), True, attributes={"at": NOW_S + 0.25}),
     # Activity.
     seen("withinLast", "PT30M", True, NOW + 1, first=0, last=NOW - 1_800_000 + 1),
     seen("withinLast", "PT30M", False, first=0, last=NOW - 1_800_000),
     seen("notWithinLast", "PT30M", True, NOW + 1, first=0, last=NOW + 1),
     seen("withinLast", "P1W", True, NOW + 7 * DAY, first=NOW, last=NOW),
-    Case(rule("pixel.12.last", "withinLast", "P1D"), False),
-    Case(rule("pixel.12.last", "notWithinLast", "P1D"), True),
-    Case(rule("pixel.12.first", "notWithinLast", "P1D"), True),
+    RuleCase(rule("pixel.12.last", "withinLast", "P1D"), False),
+    RuleCase(rule("pixel.12.last", "notWithinLast", "P1D"), True),
+    RuleCase(rule("pixel.12.first", "notWithinLast", "P1D"), True),
     counted("=", 0, True),
     counted("<", 1, True, days=180),
     counted(">=", 1, False),

@@ -13,7 +13,7 @@ from audiences.rules.subject import PlainSubject
 from core.json_values import loads
 from tests.audiences.rules import strategies
 from tests.audiences.rules.conftest import Profiles
-from tests.audiences.rules.corpus import CASES, MISSING, ROWS, VALUES, Case, Row
+from tests.audiences.rules.corpus import CASES, MISSING, ROWS, VALUES, OperatorRow, RuleCase
 from tests.audiences.rules.world import NOW, WORLD, parsed, rule
 
 FIELDS = ("attribute.any", "attribute.deep.er.any", r"attribute.dot\.ted", "dimension.cpid")
@@ -34,20 +34,20 @@ def holding(field: str, value: Any) -> PlainSubject:
     return PlainSubject(attributes=documents[field])
 
 
-def named(row: Row) -> str:
+def named(row: OperatorRow) -> str:
     return f"{row.operator} {json.dumps(row.value)}"
 
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("row", ROWS, ids=named)
-def test_predicate__every_kind_of_value__is_true_of_those_that_match(row: Row, field: str) -> None:
+def test_predicate__every_kind_of_value__is_true_of_those_that_match(row: OperatorRow, field: str) -> None:
     predicate = compile_rule(parsed(rule(field, row.operator, row.value)))
     found = {name for name, value in VALUES.items() if predicate(holding(field, value), NOW)[0]}
     assert found == row.matching
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.negative], ids=named)
-def test_predicate__negative_operator__is_true_of_all_others(row: Row) -> None:
+def test_predicate__negative_operator__is_true_of_all_others(row: OperatorRow) -> None:
     predicate = compile_rule(parsed(rule("attribute.any", str(row.negative), row.value)))
     found = {name for name, value in VALUES.items() if predicate(holding("attribute.any", value), NOW)[0]}
     assert found == VALUES.keys() - row.matching
@@ -69,7 +69,7 @@ def test_sql__every_operator_and_kind_of_value__is_true_of_those_that_match(prof
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: json.dumps(case.rule))
-def test_predicate__windows_and_counts__is_true_until_the_moment_given(case: Case) -> None:
+def test_predicate__windows_and_counts__is_true_until_the_moment_given(case: RuleCase) -> None:
     subject = PlainSubject(attributes=case.attributes, activity=case.activity)
     assert compile_rule(parsed(case.rule))(subject, NOW) == (case.truth, case.until)
 

@@ -26,7 +26,7 @@ ATTRIBUTES: dict[str, AttributeType] = {
 PIXELS, AUDIENCES, PLATFORMS = (1, 12, 300), (3, 4), (5, 6)
 
 
-class World:
+class RuleWorld:
     """A schema with one attribute of every type."""
 
     def attribute_type(self, path: str, /) -> AttributeType | None:
@@ -42,7 +42,7 @@ class World:
         return platform in PLATFORMS
 
 
-WORLD = World()
+WORLD = RuleWorld()
 
 
 RuleJson = dict[str, Any]

@@ -1,4 +1,4 @@
-"""From rows to a model: logistic regression over sparse features, judged by people it has not seen."""
+"""Fits a model to rows: logistic regression over sparse features, judged by users whom it has not seen."""
 
 import warnings
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
-from lookalikes.scoring.fields import Field
-from lookalikes.scoring.model import GRAIN, Model, exact
-from lookalikes.training.figures import Judged, auc_error
-from lookalikes.training.rows import Numbers, Rows, matrix, seen
+from lookalikes.scoring.fields import FeatureField
+from lookalikes.scoring.model import GRAIN, LinearModel, exact
+from lookalikes.training.feature_rows import FeatureRows, Numbers, matrix, slot_counts
+from lookalikes.training.figures import HeldOutScores, auc_error
 
 SMALLEST_SEED = 100
 RARE = 5  # a feature of fewer people says nothing about others, and much about them
@@ -27,7 +27,7 @@ MARGIN, ERRORS = 0.03, 3.0  # how far above 0.5 an area must lie to be a signal,
 
 
 class UntrainableError(ValueError):
-    """No model comes of this seed; the message says why, with the figure, which `auc` holds too where there is one."""
+    """No model comes of this seed; the message says why, with the figure. `auc`: the figure, if any."""
 
     def __init__(self, message: str, auc: float | None = None) -> None:
         super().__init__(message)
@@ -38,43 +38,43 @@ class UntrainableError(ValueError):
 class Examples:
     """`labels`: 1 for members of the seed. `taken`: the share of the seed, and of the others, that is among them."""
 
-    rows: Rows
+    rows: FeatureRows
     labels: Numbers
     taken: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """`share`: of the examples that have each feature of the model, by slot."""
+    """A model with its figures. `share`: of the examples that have each feature of the model, by slot."""
 
-    model: Model
+    model: LinearModel
     auc: float
-    judged: Judged
+    held_out: HeldOutScores
     strength: float
     share: dict[int, float]
 
 
-def train(fields: tuple[Field, ...], examples: Examples, random_state: int) -> Trained:
-    """The same examples and number give the same model. Raises `UntrainableError`."""
+def train(fields: tuple[FeatureField, ...], examples: Examples, random_state: int) -> Trained:
+    """Returns a model; the same examples and `random_state` give the same one. Raises `UntrainableError`."""
     members = int(examples.labels.sum())
     check_seed(members)
     if members == len(examples.labels):
         raise UntrainableError("everybody is in the seed: there is nobody to tell it apart from")
-    counts = seen(examples.rows)
+    counts = slot_counts(examples.rows)
     columns = np.flatnonzero(counts >= RARE)
     if not len(columns):
         raise UntrainableError("nothing is known of the seed that could tell it apart", 0.5)
     x, y = matrix(examples.rows, columns), examples.labels
     strength = _tune(x, y, random_state)
-    auc, judged, fitted = _judge(x, y, strength, examples.taken, random_state)
-    check_signal(auc, judged)
+    auc, held_out, fitted = _judge(x, y, strength, examples.taken, random_state)
+    check_signal(auc, held_out)
     if len(y) <= FOLDED_ROWS:  # each fold's model has seen too little; of many examples, four fifths are enough
         fitted = _fit(x, y, strength)
     share = np.asarray(x.mean(axis=0)).ravel()
     return Trained(
-        _model(fields, fitted, columns, _calibrate(judged)),
+        _model(fields, fitted, columns, _calibrate(held_out)),
         auc,
-        judged,
+        held_out,
         strength,
         {int(slot): float(one) for slot, one in zip(columns, share, strict=True)},
     )
@@ -86,10 +86,10 @@ def check_seed(members: int) -> None:
         raise UntrainableError(f"the seed has {members} members; it takes {SMALLEST_SEED} at least")
 
 
-def check_signal(auc: float, judged: Judged) -> None:
+def check_signal(auc: float, held_out: HeldOutScores) -> None:
     """Raises `UntrainableError` where chance would do as well."""
-    members = int(judged.labels.sum())
-    needed = 0.5 + max(MARGIN, ERRORS * auc_error(max(auc, 0.5), members, len(judged.labels) - members))
+    members = int(held_out.labels.sum())
+    needed = 0.5 + max(MARGIN, ERRORS * auc_error(max(auc, 0.5), members, len(held_out.labels) - members))
     if auc < needed:
         raise UntrainableError(
             f"no signal: the held-out AUC is {auc:.3f} (0.5 is chance), and it takes {needed:.3f} with so many people",
@@ -104,7 +104,7 @@ def _fit(x: csr_matrix, y: Numbers, strength: float) -> Any:
 
 
 def _tune(x: csr_matrix, y: Numbers, random_state: int) -> float:
-    """The strength whose chances fit people best whom the model has not seen."""
+    """Returns the strength whose chances fit best the people whom the model has not seen."""
     rows = np.arange(len(y))
     if len(rows) > TUNED_ROWS:
         rows, _ = next(_split(x, y, random_state, train_size=TUNED_ROWS, test_size=1))
@@ -122,8 +122,8 @@ def _split(x: csr_matrix, y: Numbers, random_state: int, **sizes: float) -> Any:
 
 def _judge(
     x: csr_matrix, y: Numbers, strength: float, taken: tuple[float, float], random_state: int
-) -> tuple[float, Judged, Any]:
-    """The mean area under the curve over the folds, every score of somebody held out, and the last fold's model."""
+) -> tuple[float, HeldOutScores, Any]:
+    """Returns the mean area under the curve over the folds, the scores of those held out, and the last fold's model."""
     folds = (
         StratifiedKFold(FOLDS, shuffle=True, random_state=random_state).split(x, y)
         if len(y) <= FOLDED_ROWS
@@ -138,20 +138,22 @@ def _judge(
         labels.append(y[judge])
     known = np.concatenate(labels)
     weights = np.where(known == 1, 1 / taken[0], 1 / taken[1])
-    return float(np.mean(areas)), Judged(np.concatenate(scores), known, weights), fitted
+    return float(np.mean(areas)), HeldOutScores(np.concatenate(scores), known, weights), fitted
 
 
-def _calibrate(judged: Judged) -> tuple[float, float]:
-    """The slope and offset that make scores log-odds in the whole population (Platt's scaling)."""
-    x = judged.scores.reshape(-1, 1)
-    fitted = LogisticRegression(C=1e6).fit(x, judged.labels, sample_weight=judged.weights / judged.weights.mean())
+def _calibrate(held_out: HeldOutScores) -> tuple[float, float]:
+    """Returns the slope and offset that make scores log-odds in the whole population (Platt's scaling)."""
+    x = held_out.scores.reshape(-1, 1)
+    fitted = LogisticRegression(C=1e6).fit(x, held_out.labels, sample_weight=held_out.weights / held_out.weights.mean())
     return float(fitted.coef_[0][0]), float(fitted.intercept_[0])
 
 
-def _model(fields: tuple[Field, ...], fitted: Any, columns: Numbers, calibrated: tuple[float, float]) -> Model:
+def _model(
+    fields: tuple[FeatureField, ...], fitted: Any, columns: Numbers, calibrated: tuple[float, float]
+) -> LinearModel:
     weights = np.array([exact(one) for one in fitted.coef_[0]])
     kept = np.abs(weights) >= GRAIN
-    return Model(
+    return LinearModel(
         fields,
         exact(float(fitted.intercept_[0])),
         columns[kept].astype("<u4").tobytes(),

@@ -1,4 +1,4 @@
-"""Profiles as rows of slots, by the hundred thousand: compact on their way between processes, scored at once."""
+"""Profiles as rows of feature slots, by the hundred thousand: compact between processes, and scored at once."""
 
 from array import array
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from lookalikes.scoring.fields import SLOTS
-from lookalikes.scoring.model import Model
+from lookalikes.scoring.model import LinearModel
 
 Numbers = NDArray[Any]
 NOWHERE = -1
 
 
 @dataclass(slots=True)
-class Rows:
+class FeatureRows:
     """`slots` of all rows, one row after the other; `lengths`: how many each has."""
 
     slots: "array[int]" = field(default_factory=lambda: array("I"))
@@ -34,13 +34,13 @@ class Rows:
         return len(self.lengths)
 
 
-def seen(rows: Rows) -> Numbers:
-    """How often each slot occurs."""
+def slot_counts(rows: FeatureRows) -> Numbers:
+    """Returns how often each slot occurs."""
     return np.bincount(np.frombuffer(rows.slots, np.uint32), minlength=SLOTS)
 
 
-def matrix(rows: Rows, columns: Numbers) -> csr_matrix:
-    """One column for each slot of `columns`; other features are left out."""
+def matrix(rows: FeatureRows, columns: Numbers) -> csr_matrix:
+    """Returns one column for each slot of `columns`; other features are left out."""
     place = np.full(SLOTS, NOWHERE, np.int32)
     place[columns] = np.arange(len(columns), dtype=np.int32)
     found = place[np.frombuffer(rows.slots, np.uint32)]
@@ -51,8 +51,8 @@ def matrix(rows: Rows, columns: Numbers) -> csr_matrix:
     return csr_matrix((np.ones(len(line)), found[kept], ends), shape=(len(rows), len(columns)))
 
 
-def score_all(model: Model, rows: Rows) -> Numbers:
-    """The score of each row: the very numbers of `lookalike.model.scorer`."""
+def score_all(model: LinearModel, rows: FeatureRows) -> Numbers:
+    """Returns the score of each row: exactly the numbers of `lookalikes.scoring.model.scorer`."""
     weights = np.zeros(SLOTS)
     weights[np.frombuffer(model.slots, np.uint32)] = np.frombuffer(model.weights, np.float64)
     line = np.repeat(np.arange(len(rows)), np.frombuffer(rows.lengths, np.uint32))

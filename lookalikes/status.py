@@ -1,4 +1,4 @@
-"""What there is to tell of a lookalike: how well its model tells people apart, whom it reached, what is under way."""
+"""The status of a lookalike for API and console: how good its model is, whom it reached, what is under way."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,11 +7,11 @@ from typing import Any
 from audiences.models import Audience
 from lookalikes.models import LookalikeModel, LookalikeRun
 
-VERSIONS_TOLD = 50
+VERSIONS_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class LookalikeStatus:
     """`model`: the one in force; `newest`: the last attempt, which may have been refused. `scoring`: what the last
     one found (`reached`, `overlap`, `seed`, `population`, `drift`, `at`), with the `lift` held out at that reach.
     `progress`: of the stage, 0 to 1.
@@ -28,11 +28,12 @@ class Story:
     error: str
 
 
-def story_of(audience: Audience) -> Story:
+def status_of(audience: Audience) -> LookalikeStatus:
+    """Returns the status as it is stored now."""
     run = LookalikeRun.objects.filter(audience_id=audience.id).first() or LookalikeRun(audience_id=audience.id)
-    versions = list(audience.models.defer("content").order_by("-number")[:VERSIONS_TOLD])
+    versions = list(audience.models.defer("content").order_by("-number")[:VERSIONS_SHOWN])
     in_force = audience.models.filter(number=audience.model_number or 0).defer("content").first()
-    return Story(
+    return LookalikeStatus(
         in_force,
         versions[0] if versions else None,
         versions,
@@ -46,7 +47,7 @@ def story_of(audience: Audience) -> Story:
 
 
 def _scoring(run: LookalikeRun, model: LookalikeModel | None) -> dict[str, Any] | None:
-    """Without what only the next scoring needs."""
+    """Returns the figures of the last scoring by this model, without what only the next scoring needs."""
     if model is None or run.figures.get("model") != model.number:
         return None
     found = {key: run.figures[key] for key in ("at", "population", "reached", "seed", "overlap", "drift")}
@@ -55,7 +56,7 @@ def _scoring(run: LookalikeRun, model: LookalikeModel | None) -> dict[str, Any] 
 
 
 def lift_at(curve: list[dict[str, float]], percent: float) -> float:
-    """Between the points of the curve, a straight line; beyond its ends, what stands there."""
+    """Returns the lift at a size: on a straight line between points of the curve, beyond its ends that of the end."""
     before = curve[0]
     for point in curve:
         if point["percent"] >= percent:
