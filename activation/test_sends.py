@@ -9,7 +9,7 @@ from django.db import connection
 from activation.delivery import lanes, targets
 from activation.delivery.members import MemberReader
 from activation.delivery.platform_client import NotNowError, PlatformClient
-from activation.delivery.targets import Target
+from activation.delivery.targets import DeliveryTarget
 from activation.models import Activation, Delivery
 from activation.previews import shown
 from activation.stores.claims import ClaimedRow
@@ -40,7 +40,7 @@ def test(activation: Activation, platform_user_id: str) -> list[dict[str, Any]]:
         return _in_lane(cursor, found, of_value(platform_user_id), [(one, members) for one in sent])
 
 
-def _usable(cursor: psycopg.Cursor[Any], activation: Activation) -> Target:
+def _usable(cursor: psycopg.Cursor[Any], activation: Activation) -> DeliveryTarget:
     found = targets.load(cursor, activation.platform_id)
     if found is None:
         raise ValidationError("the platform is disabled")
@@ -52,7 +52,7 @@ def _usable(cursor: psycopg.Cursor[Any], activation: Activation) -> Target:
 
 
 def _in_lane(
-    cursor: psycopg.Cursor[Any], found: Target, bucket: int, requests: list[tuple[Operation, list[Member]]]
+    cursor: psycopg.Cursor[Any], found: DeliveryTarget, bucket: int, requests: list[tuple[Operation, list[Member]]]
 ) -> list[dict[str, Any]]:
     """Send while holding the id's lane: nothing else of the id is under way meanwhile."""
     lease = lanes.lease(cursor, found.platform, lanes.lane_of(bucket), clock.now(), found.lease_duration)

@@ -23,7 +23,7 @@ from activation.delivery.file_sender import FileSender
 from activation.delivery.file_writer import FileWriter
 from activation.delivery.members import MemberReader
 from activation.delivery.platform_client import NotNowError, PlatformClient
-from activation.delivery.targets import Target
+from activation.delivery.targets import DeliveryTarget
 from activation.stores import batches, deliveries, file_rows, outcomes, uploaded_files
 from activation.stores.batches import OWN_BUCKET, BatchRecord
 from activation.stores.claims import Claim, ClaimedRow
@@ -116,7 +116,7 @@ class FileRound:
             file.close()
 
     @property
-    def target(self) -> Target:
+    def target(self) -> DeliveryTarget:
         return self.client.target
 
     def _bucket(self, bucket: int, activations: Sequence[int]) -> None:

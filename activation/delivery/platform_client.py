@@ -15,7 +15,7 @@ from activation.delivery.lanes import Lease
 from activation.delivery.quotas import QuotaExhaustedError
 from activation.delivery.rate_limiter import CallLimit, Permit, RateLimiter, rate_limiter
 from activation.delivery.retry import backoff
-from activation.delivery.targets import Target
+from activation.delivery.targets import DeliveryTarget
 from core import clock
 from core.database import Connection
 from integrations.errors import IntegrationError, RateLimitedError, RetriableError
@@ -42,7 +42,7 @@ class PlatformClient:
 
     _connection: Connection
     _cursor: Cursor[Any]
-    target: Target
+    target: DeliveryTarget
     lease: Lease
     breaker: CircuitBreaker
     limiter: RateLimiter
@@ -51,7 +51,7 @@ class PlatformClient:
     _sent_at: deque[float] = field(default_factory=lambda: deque(maxlen=1_000))
 
     @classmethod
-    def of(cls, connection: Connection, cursor: Cursor[Any], target: Target, lease: Lease) -> "PlatformClient":
+    def of(cls, connection: Connection, cursor: Cursor[Any], target: DeliveryTarget, lease: Lease) -> "PlatformClient":
         """Returns the client of a lane that has just been leased."""
         breaker = CircuitBreaker(cursor, target.platform)
         return cls(connection, cursor, target, lease, breaker, rate_limiter(settings.REDIS_URL))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from activation.delivery import activation_status, lanes, targets
 from activation.delivery.file_writer import FileWriter
-from activation.delivery.targets import Target
+from activation.delivery.targets import DeliveryTarget
 from activation.stores import batches, deliveries, uploaded_files
 from activation.stores.batches import storable
 from core import clock
@@ -46,7 +46,7 @@ def look(connection: Connection, platform: int) -> int:
         return spoken
 
 
-def ask(connection: Connection, target: Target, at: datetime) -> int:
+def ask(connection: Connection, target: DeliveryTarget, at: datetime) -> int:
     """Ask about the files that nothing is known of. Returns of how many the log has spoken.
 
     The caller holds the platform's creation lane. A log that cannot be read is noted beside the files.
@@ -84,7 +84,7 @@ def _reports(connector: FileConnector, names: set[str]) -> dict[str, FileReport]
     return found
 
 
-def _record(connection: Connection, target: Target, batch: UUID, report: FileReport, at: datetime) -> None:
+def _record(connection: Connection, target: DeliveryTarget, batch: UUID, report: FileReport, at: datetime) -> None:
     report = report._replace(reason=storable(report.reason))
     with connection.transaction():
         uploaded_files.record(connection, target.platform, report)
@@ -93,7 +93,7 @@ def _record(connection: Connection, target: Target, batch: UUID, report: FileRep
             _refuse(connection, target, batch, f"{report.file_name} was refused: {reason}", at)
 
 
-def _refuse(connection: Connection, target: Target, batch: UUID, error: str, at: datetime) -> None:
+def _refuse(connection: Connection, target: DeliveryTarget, batch: UUID, error: str, at: datetime) -> None:
     """Have the rows of the file sent again; broken where the latest files were all refused."""
     activations = batches.refuse(connection, target.platform, batch, error)
     concerned = sorted(target.segments if activations is None else activations)

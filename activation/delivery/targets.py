@@ -25,7 +25,7 @@ SINGLES = 50
 
 
 @dataclass(slots=True)
-class Target:
+class DeliveryTarget:
     """A platform with all that sending to it needs. Shared by the threads of a process; only `rows` changes.
 
     `segments` are those that exist and may be filled (or emptied) now, by activation; `pending` still have to be
@@ -57,10 +57,10 @@ class Target:
         return self.request_duration + lanes.MARGIN
 
 
-_targets: dict[int, Target] = {}
+_targets: dict[int, DeliveryTarget] = {}
 
 
-def load(cursor: Cursor[Any], platform: int) -> Target | None:
+def load(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
     """Returns the platform as of now. None where it is disabled. Not to be called inside a transaction.
 
     Raises Django's `ValidationError` where its settings do not fit its connector.
@@ -77,7 +77,7 @@ def load(cursor: Cursor[Any], platform: int) -> Target | None:
     return known
 
 
-def usable(cursor: Cursor[Any], platform: int) -> Target | None:
+def usable(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
     """As `load`, and None where the settings do not fit."""
     try:
         return load(cursor, platform)
@@ -86,15 +86,15 @@ def usable(cursor: Cursor[Any], platform: int) -> Target | None:
         return None
 
 
-def fillable(cursor: Cursor[Any], platform: int) -> Target | None:
+def fillable(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
     """As `usable`, and None where the platform has no segment that may be filled or emptied now."""
     found = usable(cursor, platform)
     return found if found is not None and found.segments else None
 
 
-def _load(row: Platform, version: int) -> Target:
+def _load(row: Platform, version: int) -> DeliveryTarget:
     connector = connector_of(row)
-    found = Target(version, row.pl, connector, limits.read(row.limits, connector.default_limits))
+    found = DeliveryTarget(version, row.pl, connector, limits.read(row.limits, connector.default_limits))
     found.rows = connector.batch_size
     for activation in Activation.objects.filter(platform=row).select_related("audience"):
         segment = segment_of(activation)

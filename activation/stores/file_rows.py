@@ -1,8 +1,8 @@
 """The SQL of the rows of files: read a bucket at a time, finished from the list that was written beside each file.
 
 They are not claimed one by one, which would cost more than all the rest: the lane is marked open before anything is
-read. While it is, a row that is due stays due, whatever its user does (`desired_state`); so what a sender
-that died may have sent is always sent over with the next file.
+read. While it is open, a row that is due stays due, whatever its user does (`desired_state`); so what a dead sender
+may have sent is always sent again with the next file.
 """
 
 import re

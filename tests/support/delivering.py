@@ -1,7 +1,7 @@
-"""`python -m tests.support.delivering PLATFORM`: a deliverer of its own, until nothing is due, told by variables.
+"""`python -m tests.support.delivering PLATFORM`: a deliverer in a process of its own, until nothing is due.
 
-DIE: before_send, after_send, before_finish, or on:<id>: where it kills itself. DEATHS: in how many of its requests at
-most (0: each time). HASTY: time-outs of half a second and leases of one and a half.
+Variables of the environment make it fail. DIE: where it kills itself (before_send, after_send, before_finish, or
+on:<id>). HASTY: time-outs of so many seconds, and leases of one and a half.
 """
 
 import os
