@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -12,6 +12,9 @@ from django.db.models import QuerySet
 from psycopg import Cursor
 
 from core import clock
+from core.arrays import Texts
+from core.buckets import BUCKETS
+from core.database import Connection
 from core.inbox import InboxKind
 from core.models import BadRow
 from core.transactions import wake_when_committed
@@ -81,6 +84,13 @@ def _customer(row: InboxRow) -> int | None:
         return None
 
 
+DELETE_MENTIONING = """
+DELETE FROM bad_row WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s
+AND (query LIKE ANY(%s::bytea[]) OR body LIKE ANY(%s::bytea[]) OR reason LIKE ANY(%s))
+"""
+DELETE_OLDER = "DELETE FROM bad_row WHERE bucket = %s AND customer_id = %s AND failed_at < %s"
+
+
 def name_of(row: BadRow) -> str:
     return f"{row.bucket}-{row.id}"
 
@@ -114,3 +124,14 @@ def replay(keys: Iterable[tuple[int, int]]) -> int:
 def replay_all(rows: QuerySet[BadRow]) -> int:
     """Put these back, oldest first and up to `MOST`; returns how many. Call it again while it returns `MOST`."""
     return replay(rows.order_by("failed_at", "bucket", "id").values_list("bucket", "id")[:MOST])
+
+
+def delete_mentioning(connection: Connection, customer: int, patterns: Sequence[str]) -> None:
+    """Delete the customer's bad rows that match one of the patterns of LIKE, wherever in the row."""
+    raw = [pattern.encode() for pattern in patterns]
+    connection.execute(DELETE_MENTIONING, [list(range(BUCKETS)), customer, raw, raw, Texts.of(patterns)])
+
+
+def delete_older(connection: Connection, bucket: int, customer: int, before: datetime) -> None:
+    """Delete the customer's bad rows of one bucket that failed `before` then."""
+    connection.execute(DELETE_OLDER, [bucket, customer, before])

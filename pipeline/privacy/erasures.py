@@ -1,8 +1,8 @@
-"""Erasing users on request: the rows that do it, the search for what they do not reach, and the proof.
+"""Erasing users on request: the inbox rows that do it, the search for what those do not reach, and the proof.
 
-What a user is known by goes in the buckets (`pipeline.absorb.erasure`). Texts that happen to hold an id (bad rows,
-excerpts, files) are searched for once no row is under way that was accepted before. The ids that platforms have to
-remove stay until they have done so, or are given up.
+The buckets delete the profile and its ids (`pipeline.absorb.erasure`). Texts that happen to quote an id (bad rows,
+excerpts, files) are searched for when no older row is under way any more. An id that a platform has to remove stays
+until the platform has done so, or is given up.
 """
 
 from collections import Counter
@@ -24,10 +24,11 @@ from core.inbox import InboxCommand, InboxKind
 from core.transactions import send
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
+from pipeline import bad_rows
 from pipeline.absorb.platform_ids import identity_kind
 from pipeline.imports import files
 from pipeline.models import Erasure
-from profiles import erased
+from profiles import erased, identities
 from profiles.merges import surviving_profile
 from profiles.messages import Erase, encode
 from profiles.models import Attribute, AttributeStatistics, Profile
@@ -35,21 +36,17 @@ from profiles.state import COOKIE
 from usersync.models import UserMapping
 
 GIVEN_UP_AFTER = timedelta(days=30)
-# workers keep examples of what they saw in memory for so long at most
+# for so long at most, workers keep examples of attributes in memory
 LINGER = timedelta(seconds=5)
 AT_ONCE = 500
 OPEN = "open"
 NOBODY = UUID(int=0)
-"""Stands for the erasure where nobody asked for one: the user was not seen for too long."""
+"""The id of an erasure that nobody asked for, because the user was not seen for too long."""
 
 Search = Callable[[int, Sequence[str]], object]
-"""Deletes what holds one of the texts, of a customer."""
+"""Deletes whatever of a customer holds one of the texts."""
 
 UNDER_WAY = "SELECT EXISTS (SELECT FROM inbox WHERE received_at <= %s OR kind = ANY(%s::smallint[]))"
-BAD_ROWS = """
-DELETE FROM bad_row WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s
-AND (query LIKE ANY(%s::bytea[]) OR body LIKE ANY(%s::bytea[]) OR reason LIKE ANY(%s))
-"""
 EXCERPTS = """
 UPDATE batch SET request_excerpt = '', response_excerpt = '', error = ''
 WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[]) AND started_at >= %s
@@ -64,14 +61,16 @@ UPDATE dead_letter SET reason = '', response_excerpt = ''
 WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[])
 AND (reason LIKE ANY(%s) OR response_excerpt LIKE ANY(%s))
 """
-FORGET_ID = "DELETE FROM identity WHERE bucket = %s AND kind = %s AND value = %s AND user_id IS NULL"
 STILL_OWED = """
 SELECT EXISTS (SELECT FROM delivery WHERE bucket = %s AND platform_id = %s AND user_id = %s AND platform_user_id = %s)
 """
 
 
 def request(customer: int, user_id: UUID, by: str) -> Erasure:
-    """Erase the user, all that was merged into it and all ids. Also where nobody is known: rows may be under way."""
+    """Erase the user, all that was merged into it, and all ids. `by`: who asked. Returns the proof.
+
+    Works also if nobody is known by that id, because rows may be under way.
+    """
     profile = surviving_profile(customer, user_id)
     users = _users(user_id, profile)
     with bare_cursor() as cursor:
@@ -97,7 +96,7 @@ def request(customer: int, user_id: UUID, by: str) -> Erasure:
 
 
 def _users(user_id: UUID, profile: Profile | None) -> list[UUID]:
-    """Every id of ours that names the user."""
+    """Returns every id of ours that names the user."""
     if profile is None:
         return [user_id]
     cookies = [UUID(value) for kind, value in profile.ids if kind == COOKIE]
@@ -120,7 +119,7 @@ def _command(
 
 
 def carry_on(searches: Sequence[Search] = ()) -> None:
-    """Go on with every erasure that is not finished: to be called every few seconds."""
+    """Go on with every erasure that is not finished. To be called every few seconds."""
     unfinished = list(Erasure.objects.filter(finished_at=None).order_by("requested_at")[:AT_ONCE])
     with connect(durable=True) as own:
         for erasure in unfinished:
@@ -143,15 +142,14 @@ def _carry_on(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> 
 
 
 def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> None:
-    """Look for the ids wherever a text may hold them; then nobody knows any more whom to look for."""
+    """Delete the ids wherever a text may hold them. Afterwards the hub no longer knows what it looked for."""
     traces = erasure.traces
     texts = [text for text in traces["texts"] if text]
     patterns = [f"%{_escaped(text)}%" for text in texts]
-    raw = [pattern.encode() for pattern in patterns]
     platforms = list(Platform.objects.filter(customer_id=erasure.customer_id).values_list("pl", flat=True))
     every, found = list(range(BUCKETS)), Texts.of(patterns)
     with own.transaction():
-        own.execute(BAD_ROWS, [every, erasure.customer_id, raw, raw, found])
+        bad_rows.delete_mentioning(own, erasure.customer_id, patterns)
         own.execute(EXCERPTS, [every, platforms, datetime.fromisoformat(traces["since"]), found, found, found])
         own.execute(ERRORS, [every, platforms, found])
         own.execute(LETTERS, [every, platforms, found, found])
@@ -170,7 +168,7 @@ def _escaped(text: str) -> str:
 
 
 def _settle(own: Connection, erasure: Erasure) -> bool:
-    """Forget the ids that platforms have removed, or cannot be told to; answers whether none is left."""
+    """Delete the ids that platforms have removed or cannot be told to remove. Returns whether none is left."""
     late = clock.now() - erasure.requested_at > GIVEN_UP_AFTER
     rows = _owed(own, erasure.id)
     counted: Counter[tuple[int, str]] = Counter()
@@ -189,7 +187,7 @@ def _owed(own: Connection, erasure: UUID) -> list[ErasedDelivery]:
 
 
 def _outcome(row: ErasedDelivery, *, late: bool) -> str | None:
-    """What to note of it; None where the platform still has to be told."""
+    """Returns what the proof notes of the id; None if the platform still has to be told."""
     if row.acknowledged is False and row.idle:
         return "acknowledged"
     if row.idle and not _is_told(row.platform):
@@ -198,7 +196,7 @@ def _outcome(row: ErasedDelivery, *, late: bool) -> str | None:
 
 
 def _is_told(platform: int) -> bool:
-    """Whether the platform can be told of those who leave."""
+    """Whether the platform can be told to remove an id."""
     row = Platform.objects.filter(pl=platform).first()
     if row is None or row.connector not in all_connectors():
         return False
@@ -206,7 +204,7 @@ def _is_told(platform: int) -> bool:
 
 
 def _forget(own: Connection, erasure: UUID, row: ErasedDelivery) -> bool:
-    """Under the id's bucket: the delivery, and the id itself where it is nobody's by now."""
+    """Delete the delivery, and the id itself if nobody owns it by now. Returns false if the bucket is busy."""
     with own.transaction(), own.cursor(binary=True) as cursor:
         if not try_lock(cursor, {row.bucket}):
             return False
@@ -214,12 +212,12 @@ def _forget(own: Connection, erasure: UUID, row: ErasedDelivery) -> bool:
         cursor.execute(STILL_OWED, [row.bucket, row.platform, erasure, row.platform_user_id])
         (owed,) = cursor.fetchone() or (False,)
         if not owed:
-            cursor.execute(FORGET_ID, [row.bucket, identity_kind(row.platform), row.platform_user_id])
+            identities.erase_without_owner(cursor, identity_kind(row.platform), row.platform_user_id)
     return True
 
 
 def _note(erasure: Erasure, counted: Counter[tuple[int, str]]) -> None:
-    """Add what is settled; what is open is as it is now."""
+    """Add what is settled to the proof, and replace the counts of what is open."""
     platforms: dict[str, dict[str, Any]] = erasure.platforms
     for noted in platforms.values():
         noted.pop(OPEN, None)

@@ -88,7 +88,7 @@ def test_logs__older_than_is_kept__go(shop: Shop) -> None:
 
 
 def test_marks_of_erased_ids__go_when_nothing_can_be_under_way(shop: Shop) -> None:
-    old = datetime.now(UTC) - retention.MARKS_KEPT - timedelta(days=1)
+    old = datetime.now(UTC) - retention.HASHES_KEPT - timedelta(days=1)
     ErasedId.objects.create(bucket=9, customer_id=shop.customer.m, id_hash=b"x" * 16, at=old)
     ErasedId.objects.create(bucket=9, customer_id=shop.customer.m, id_hash=b"y" * 16, at=datetime.now(UTC))
 
