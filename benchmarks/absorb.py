@@ -48,7 +48,7 @@ Database = psycopg.Connection[tuple[Any, ...]]
 
 
 @dataclass(slots=True)
-class Cost:
+class AbsorbCost:
     """Of some work: how long, and whose CPU."""
 
     seconds: float = 0.0
@@ -61,9 +61,9 @@ class Cost:
 
 
 @contextmanager
-def measured(database: Database) -> Iterator[Cost]:
+def measured(database: Database) -> Iterator[AbsorbCost]:
     """The cost of the block, filled in at its end: this process's, and that of all of PostgreSQL."""
-    cost = Cost()
+    cost = AbsorbCost()
     postgres = postgres_cpu_seconds(database)
     began, python = time.perf_counter(), time.process_time()
     yield cost
@@ -117,7 +117,7 @@ def fill(database: Database, shop: Shop, count: int, amount: float) -> None:
             copy.write(f"{buckets.of_user(user)}\t{int(InboxKind.EVENT)}\t\\\\x{query}\t{data}\t{moment}\n")
 
 
-def _timed(database: Database, absorb: Callable[[], int], *, profile: bool) -> Cost:
+def _timed(database: Database, absorb: Callable[[], int], *, profile: bool) -> AbsorbCost:
     with measured(database) as cost:
         if profile:
             profiled(lambda: drain(absorb))
@@ -143,7 +143,7 @@ def _verify(database: Database, members: int, count: int) -> None:
         raise RuntimeError(f"inbox, bad rows, members are {state}, not (0, 0, {members}); {count} events")
 
 
-def _result(costs: dict[str, Cost], count: int) -> Result:
+def _result(costs: dict[str, AbsorbCost], count: int) -> Result:
     rows = [
         [
             name,

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
-from benchmarks.absorb import Cost, Database, how_many, measured, profiled
+from benchmarks.absorb import AbsorbCost, Database, how_many, measured, profiled
 from benchmarks.bounds import Bound, Options, Result, Table
 from benchmarks.figures import shown
 from benchmarks.home import services
@@ -104,7 +104,7 @@ def _verify(database: Database, received: int, count: int) -> None:
         raise RuntimeError(f"the platform holds {received} of {count} members; due, acknowledged are {left}")
 
 
-def _result(cost: Cost, count: int, requests: int, at_sandbox: float) -> Result:
+def _result(cost: AbsorbCost, count: int, requests: int, at_sandbox: float) -> Result:
     row = [shown(count), shown(requests), shown(count / cost.seconds), shown(count / cost.cpu)]
     row += [shown(cost.python), shown(cost.postgres), shown(at_sandbox)]
     columns = ["members", "requests", "members/s", "members/s per core", "Python CPU s", "PostgreSQL CPU s"]

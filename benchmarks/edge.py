@@ -31,7 +31,7 @@ P99_MS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class MeasuredServer:
     """One server under one kind of load."""
 
     name: str
@@ -64,7 +64,7 @@ class Rounds:
     rows: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     cpu_us: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
 
-    def once(self, subject: Subject, number: int, seconds: int) -> None:
+    def once(self, subject: MeasuredServer, number: int, seconds: int) -> None:
         before = self._cpu(subject)
         measured = load.run(subject.door.port, self._script(subject.path, number), subject.path, seconds)
         self.cpu_us[subject.name].append(self._cpu(subject).per_request(before, measured.requests))
@@ -74,7 +74,7 @@ class Rounds:
             self.rows[subject.name].append(rows)
             self.database.execute("TRUNCATE inbox")
 
-    def _cpu(self, subject: Subject) -> Cpu:
+    def _cpu(self, subject: MeasuredServer) -> Cpu:
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         server = sum(map(cpu_seconds, subject.door.pids))
         return Cpu(server, postgres_cpu_seconds(self.database), ended.ru_utime + ended.ru_stime)
@@ -129,20 +129,20 @@ def run(options: Options) -> Result:
 
 
 @contextmanager
-def _subjects(workers: int) -> Iterator[list[Subject]]:
+def _subjects(workers: int) -> Iterator[list[MeasuredServer]]:
     with (
         reference.empty_gif() as (server, gif),
         edges("dmphub.edge_server", workers) as edge,
         edges("benchmarks.uncommitted_edge", workers) as uncommitted,
     ):
-        subjects = [Subject(f"{server} {reference.PATH}", gif, reference.PATH, commits=False)]
+        subjects = [MeasuredServer(f"{server} {reference.PATH}", gif, reference.PATH, commits=False)]
         for path in RATES:
-            subjects.append(Subject(path, edge, path, commits=True))
-            subjects.append(Subject(f"{path} uncommitted", uncommitted, path, commits=False))
+            subjects.append(MeasuredServer(path, edge, path, commits=True))
+            subjects.append(MeasuredServer(f"{path} uncommitted", uncommitted, path, commits=False))
         yield subjects
 
 
-def _result(measured: Rounds, subjects: list[Subject], missing: list[str], options: Options) -> Result:
+def _result(measured: Rounds, subjects: list[MeasuredServer], missing: list[str], options: Options) -> Result:
     gif = subjects[0].name
     result = Result("edge", [_table(measured, subjects)])
     faults = [fault for subject in subjects for fault in measured.faults(subject.name)]
@@ -172,7 +172,7 @@ def _raw(one: Load) -> dict[str, float]:
     return {name: getattr(one, name) for name in one.__struct_fields__} | {"rate": one.rate}
 
 
-def _table(measured: Rounds, subjects: list[Subject]) -> Table:
+def _table(measured: Rounds, subjects: list[MeasuredServer]) -> Table:
     gif = measured.rate(subjects[0].name)
     rows = []
     for subject in subjects:

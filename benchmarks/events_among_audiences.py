@@ -20,7 +20,7 @@ VALUES = (12, 15, 18)
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class EventCost:
     """Events a second, and a second of CPU time."""
 
     rate: float
@@ -29,7 +29,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    by_audiences: dict[int, Cost]
+    by_audiences: dict[int, EventCost]
 
     @property
     def ratio(self) -> float:
@@ -71,7 +71,7 @@ def _audiences(customer: Any, first: int, last: int) -> list[Any]:
     return made
 
 
-def _absorbed(database: Database, pixel: int, absorb: object, count: int) -> Cost:
+def _absorbed(database: Database, pixel: int, absorb: object, count: int) -> EventCost:
     """The best of the rounds."""
     assert callable(absorb)
     found = []
@@ -79,7 +79,7 @@ def _absorbed(database: Database, pixel: int, absorb: object, count: int) -> Cos
         _fill(database, pixel, count, value)
         with measured(database) as cost:
             drain(absorb)
-        found.append(Cost(count / cost.seconds, count / cost.cpu))
+        found.append(EventCost(count / cost.seconds, count / cost.cpu))
     return max(found, key=lambda cost: cost.cpu_rate)
 
 

@@ -16,7 +16,7 @@ import psycopg
 
 from benchmarks import quiet
 from benchmarks.bounds import Options, Result
-from benchmarks.flow_result import Measured, Phase, Sent, result
+from benchmarks.flow_result import FlowFigures, Phase, Sent, result
 from benchmarks.home import forget_data
 from benchmarks.open_loop import MARK
 from benchmarks.programs import answers, complaints, hub, running, wait_until
@@ -80,7 +80,7 @@ def _site(options: Options) -> Iterator[Site]:
         yield Site(pid, port, shop, sandbox, database)
 
 
-def _offer(site: Site, seed: int, phase: Phase) -> Measured:
+def _offer(site: Site, seed: int, phase: Phase) -> FlowFigures:
     """Send a phase's events, and wait until the platform has what can be expected."""
     url = embedded.addresses(environment.read(None)).database_url
     open_accounts(url, site.shop, seed, phase.events)
@@ -92,7 +92,7 @@ def _offer(site: Site, seed: int, phase: Phase) -> Measured:
     accepted = array.array("d")
     accepted.frombytes(file.read_bytes())
     latencies, lost, twice = _compare(site, seed, accepted, before)
-    return Measured(phase, sent, latencies, lost, twice, watch.by_name(), watch.seconds)
+    return FlowFigures(phase, sent, latencies, lost, twice, watch.by_name(), watch.seconds)
 
 
 def _send(site: Site, seed: int, phase: Phase, file: Path) -> Sent:

@@ -51,7 +51,7 @@ class Sent(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class FlowFigures:
     """`latencies` in ms, sorted; `lost` and `twice`: accepted events received never, or more than once."""
 
     phase: Phase
@@ -71,7 +71,7 @@ class Measured:
         return self.sent.in_time / self.sent.seconds
 
 
-def result(measured: list[Measured], options: Options) -> Result:
+def result(measured: list[FlowFigures], options: Options) -> Result:
     found = Result("flow", [_latency_table(measured), *(_usage_table(one) for one in measured)])
     for one in measured:
         found.bounds += _bounds(one)
@@ -84,7 +84,7 @@ def result(measured: list[Measured], options: Options) -> Result:
     return found
 
 
-def _bounds(one: Measured) -> list[Bound]:
+def _bounds(one: FlowFigures) -> list[Bound]:
     name, expected = one.phase.name, one.phase.events
     late = one.sent.sent_late_p99_ms
     why = "" if late <= PUNCTUAL_MS else f"the generator was late itself, p99 {late:.0f} ms"
@@ -98,7 +98,7 @@ def _bounds(one: Measured) -> list[Bound]:
     ]
 
 
-def _latency_table(measured: list[Measured]) -> Table:
+def _latency_table(measured: list[FlowFigures]) -> Table:
     columns = ["offered", "accepted", "200 p99 ms", "received", "lost", "twice", "p50 ms", "p99 ms", "max ms"]
     rows = []
     for one in measured:
@@ -110,7 +110,7 @@ def _latency_table(measured: list[Measured]) -> Table:
     return Table("flow: accept→received", [*columns, "sent late p99 ms", "generator core"], rows)
 
 
-def _usage_table(one: Measured) -> Table:
+def _usage_table(one: FlowFigures) -> Table:
     rows = []
     for name, usage in sorted(one.usage.items(), key=lambda item: -item[1].cpu_seconds):
         share = f"{100 * usage.cpu_seconds / one.watched_seconds:.0f} %"
@@ -120,7 +120,7 @@ def _usage_table(one: Measured) -> Table:
     return Table(f"flow: processes at {one.phase.name}", columns, rows)
 
 
-def _raw(one: Measured) -> dict[str, Any]:
+def _raw(one: FlowFigures) -> dict[str, Any]:
     spread = {f"p{percent:g}_ms": percentile(one.latencies, percent) for percent in (1, 50, 90, 95, 99, 99.9, 100)}
     usage = {
         name: {"processes": u.processes, "cpu_seconds": u.cpu_seconds, "rss_mb": u.rss_mb, "pss_mb": u.pss_mb}

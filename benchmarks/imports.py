@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks.absorb import NO_PLATFORM, Cost, Database, drain, measured, profiled
+from benchmarks.absorb import NO_PLATFORM, AbsorbCost, Database, drain, measured, profiled
 from benchmarks.bounds import Bound, Options, Result, Table
 from benchmarks.figures import shown
 from benchmarks.home import services
@@ -31,24 +31,24 @@ CATEGORIES = ("shoes/running", "shoes/walking", "garden/tools", "books", "music/
 
 
 @dataclass(slots=True)
-class Measured:
+class ImportFigures:
     """Seconds of the best rounds, the most memory of the importing process, and what absorbing cost."""
 
     copy: float
     accepted: float
     peak_mb: float
-    absorbed: Cost
+    absorbed: AbsorbCost
 
 
 def run(options: Options) -> Result:
     rows, sample = (QUICK, QUICK_ABSORBED) if options.quick else (ROWS, ABSORBED)
     with services() as found, psycopg.connect(found.database_url, autocommit=True) as database:
-        bench = _Bench(database, found.database_url)
+        bench = _ImportBench(database, found.database_url)
         measured_ = bench.measure(rows, sample, profile=options.profile)
     return _result(measured_, rows, sample)
 
 
-class _Bench:
+class _ImportBench:
     def __init__(self, database: Database, database_url: str) -> None:
         from profiles.models import Pixel
 
@@ -60,7 +60,7 @@ class _Bench:
         self._shop = shop
         database.execute(COPIED)
 
-    def measure(self, rows: int, sample: int, *, profile: bool) -> Measured:
+    def measure(self, rows: int, sample: int, *, profile: bool) -> ImportFigures:
         from pipeline.absorb.absorber import Absorber
 
         absorber = Absorber(lambda _: None)
@@ -79,7 +79,7 @@ class _Bench:
             profiled(lambda: drain(absorber.absorb)) if profile else drain(absorber.absorb)
         absorber.close()
         self._verify(sample)
-        return Measured(min(copied), min(accepted), max(peaks), cost)
+        return ImportFigures(min(copied), min(accepted), max(peaks), cost)
 
     def _copy(self, file: Path) -> float:
         """Seconds of the bare COPY, committed."""
@@ -134,7 +134,7 @@ def _written(path: Path, rows: int) -> Path:
     return path
 
 
-def _result(found: Measured, rows: int, sample: int) -> Result:
+def _result(found: ImportFigures, rows: int, sample: int) -> Result:
     ratio = found.copy / found.accepted
     absorbed = sample / found.absorbed.seconds
     cells = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from benchmarks.absorb import NO_PLATFORM, Cost, Database, drain, measured
+from benchmarks.absorb import NO_PLATFORM, AbsorbCost, Database, drain, measured
 from benchmarks.bounds import Bound, Options, Result, Table
 from benchmarks.figures import shown
 from benchmarks.home import services
@@ -35,7 +35,7 @@ class Size:
 
     mappings: int
     sample: int
-    costs: dict[str, Cost] = field(default_factory=dict)
+    costs: dict[str, AbsorbCost] = field(default_factory=dict)
     match_rate_ms: float = 0.0
 
     def rate(self, name: str) -> float:
@@ -54,7 +54,7 @@ def run(options: Options) -> Result:
     large, sample = (QUICK, QUICK_SAMPLE) if options.quick else (LARGE, SAMPLE)
     with services() as found, psycopg.connect(found.database_url, autocommit=True) as database:
         shop = open_shop(NO_PLATFORM)
-        bench = _Bench(database, shop, sample)
+        bench = _MappingBench(database, shop, sample)
         sizes = []
         for size in (SMALL, large):
             bench.mappings = load(database, shop, bench.mappings, size)
@@ -64,7 +64,7 @@ def run(options: Options) -> Result:
     return _result(sizes, large)
 
 
-class _Bench:
+class _MappingBench:
     def __init__(self, database: Database, shop: Shop, sample: int) -> None:
         from core.database import connect
         from core.models import ApiKey

@@ -25,7 +25,7 @@ class FirstLogin:
 
 
 def ensure(home: Path | None = None) -> FirstLogin:
-    """Make the administrator where there is no user yet. May be called at every start.
+    """Make the administrator if there is no user yet. May be called at every start.
 
     The password is written (mode 0600) before the user is made: whatever stops the hub in between, the
     next start uses the same one.

@@ -1,4 +1,4 @@
-"""The three audiences, each told twice: as the rule that the hub is given, and in plain Python."""
+"""The three audiences, each written twice: as the rule that the hub gets, and in plain Python."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

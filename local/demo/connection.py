@@ -43,9 +43,9 @@ class EdgeConnection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def ask(self, request: bytes) -> EdgeAnswer:
-        """The answer, which is never a 503: that is asked again, and so is what got no answer at all.
+        """Send the request and return the answer; after a 503, or no answer, send it again.
 
-        EdgeGone where that has gone on for a minute.
+        Raises EdgeGoneError if that has gone on for a minute.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + PATIENCE_SECONDS

@@ -1,4 +1,4 @@
-"""A hub and a sandbox of the demonstration's own: their data are thrown away before every start."""
+"""The demonstration's own hub and sandbox. Their data is deleted before every start."""
 
 import http.client
 import os
@@ -25,7 +25,7 @@ FIRST_LOGIN = "from local import first_login; print(first_login.ensure().passwor
 
 @dataclass(frozen=True, slots=True)
 class DemoHub:
-    """What runs, once all of it answers."""
+    """A running hub and sandbox, both ready."""
 
     port: int
     edge_port: int

@@ -1,4 +1,4 @@
-"""What a platform should be told because of one accepted request, and how long that took.
+"""Which changes a platform should receive because of one accepted request, and how long each took.
 
 Only changes that a request of the play caused are timed: from the moment at which its sender had the answer
 (so it was committed) to the moment at which the platform applied the change.

@@ -1,7 +1,7 @@
-"""PostgreSQL and Redis of one's own, for an installation that was given none.
+"""Embedded PostgreSQL and Redis, for an installation whose environment names none.
 
-`addresses` tells where they are, `session` has them running for the time of a command, `process_specs` hands
-them to a supervisor that has `claimed` the home, `erase` deletes their data.
+`addresses` returns where they are. `session` keeps them running during a command. `process_specs` returns their
+processes for a supervisor that has `claimed` the home. `erase` deletes their data.
 """
 
 from local.embedded.home_lock import HomeInUseError, claimed

@@ -14,7 +14,10 @@ class HomeInUseError(Exception):
 
 @contextmanager
 def claimed(home: Path, *, patience: float = 0.0) -> Iterator[None]:
-    """Be the one that runs the home's services; HomeInUseError where another still is after `patience` s."""
+    """Hold the lock of the one process that runs the home's services.
+
+    Waits up to `patience` seconds for another process, then raises HomeInUseError.
+    """
     with _opened(home / "lock") as descriptor:
         give_up_at = time.monotonic() + patience
         while not _try_lock(descriptor):

@@ -22,7 +22,7 @@ class LeftoverProcesses:
     _since: float | None = field(default=None, init=False)
 
     def gone(self) -> bool:
-        """Whether none is left; urges those that are. Asked first, after 40 s they are killed."""
+        """Return whether no such process is left. Every call signals those that are: after 40 s they are killed."""
         pids = list(self._pids())
         if not pids:
             self._since = None

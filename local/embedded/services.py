@@ -24,7 +24,7 @@ def places_of(environment: Environment) -> Places:
 
 
 def addresses(environment: Environment) -> Services:
-    """Where PostgreSQL and Redis are or will be; starts and makes nothing."""
+    """Return where PostgreSQL and Redis are or will be. Starts and makes nothing."""
     sockets = quote(str(places_of(environment).sockets))
     return Services(
         environment.database_url or f"postgresql://{postgres.NAME}@/{postgres.NAME}?host={sockets}",

@@ -18,8 +18,10 @@ _TELL_AFTER_SECONDS = 3.0
 
 @contextmanager
 def session(environment: Environment) -> Iterator[Services]:
-    """The services, ready. Those that run already are used; otherwise they run until the end of this and of
-    every session that came to use them. StartFailedError where they do not start.
+    """Yield the services once they are ready.
+
+    Services that run already are used. Otherwise this session starts them, and stops them when it and every session
+    that came to use them have ended. Raises StartFailedError if they do not start.
     """
     services = addresses(environment)
     with ExitStack() as stack:
@@ -39,7 +41,7 @@ def erase(environment: Environment) -> None:
 
 
 def _enter(stack: ExitStack, environment: Environment, services: Services) -> None:
-    wait = _telling_wait("waiting for PostgreSQL and Redis (after a crash, PostgreSQL recovers first)")
+    wait = _wait_with_notice("waiting for PostgreSQL and Redis (after a crash, PostgreSQL recovers first)")
     while True:
         with ExitStack() as attempt:
             try:
@@ -71,16 +73,16 @@ def _answer(services: Services) -> bool:
     return postgres.answers(services.database_url) and redis.answers(services.redis_url)
 
 
-def _telling_wait(message: str) -> Callable[[float], None]:
-    """A sleep that says once, on standard error, what is being waited for when it takes long."""
+def _wait_with_notice(message: str) -> Callable[[float], None]:
+    """Return a sleep that writes to standard error, once, what it waits for when that takes long."""
     tell_at = time.monotonic() + _TELL_AFTER_SECONDS
-    told = False
+    shown = False
 
     def wait(seconds: float) -> None:
-        nonlocal told
+        nonlocal shown
         time.sleep(seconds)
-        if not told and time.monotonic() > tell_at:
-            told = True
+        if not shown and time.monotonic() > tell_at:
+            shown = True
             sys.stderr.write(f"{message}…\n")
 
     return wait

@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 5.0  # for a command that runs the services of this home for 
 
 @dataclass(frozen=True, slots=True)
 class HubOptions:
-    """What `manage.py up` was asked for; port 0 stands for a free one."""
+    """The options of `dmphub up`. Port 0 stands for a free one."""
 
     port: int = 8000
     edge_port: int = 8001
@@ -31,9 +31,9 @@ def run_hub(
     announce: Callable[[str], None],
     programs: Callable[[HubPlan], HubPrograms] = programs_of,
 ) -> None:
-    """Run the hub until a stop signal; `announce` gets one line when both doors answer.
+    """Run the hub until a stop signal; `announce` is called with one line when both doors serve.
 
-    HomeInUseError, PortTakenError or StartFailedError where it does not come up.
+    Raises HomeInUseError, PortTakenError or StartFailedError if the hub does not start.
     """
     with embedded.claimed(environment.home, patience=PATIENCE_SECONDS), Signals() as signals:
         port, edge_port = choose_ports(HOST, options.port, options.edge_port)

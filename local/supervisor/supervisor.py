@@ -1,4 +1,4 @@
-"""Starts processes, starts again whichever ends, and stops them in order. One thread, one loop."""
+"""Starts processes, restarts those that end, and stops all of them in order. One thread, one loop."""
 
 import subprocess
 import time
@@ -18,7 +18,7 @@ class StartFailedError(Exception):
 
 
 class StopRequestedError(Exception):
-    """A stop was asked for while something was being waited for."""
+    """A stop signal came while the supervisor was waiting."""
 
 
 class Watched:
@@ -84,7 +84,7 @@ class Supervisor:
     def until_ready(self, *, tries: int = 10) -> None:
         """Return once every process serves; a slow one is waited for as long as it lives.
 
-        StartFailedError where one has ended `tries` times before.
+        Raises StartFailedError if one has ended `tries` times before that.
         """
         waiting = list(self._watched.values())
         while waiting := [each for each in waiting if not (each.process is not None and each.spec.ready())]:
@@ -96,7 +96,7 @@ class Supervisor:
     def complete(self, *specs: ProcessSpec) -> None:
         """Run processes to their end, side by side, while the others are kept running.
 
-        StartFailedError where one fails.
+        Raises StartFailedError if one fails.
         """
         running = [(spec, spawn(spec)) for spec in specs]
         try:

@@ -1,4 +1,4 @@
-"""One synthetic person after the other; who a number is depends on nothing but the seed."""
+"""Makes synthetic people one by one. Who number n is depends on the customer, the pixels, the seed and the day only."""
 
 from bisect import bisect
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What synthetic people need around them: made where it is missing, left alone where it is there."""
+"""Makes what synthetic people need: customer, pixels and attributes. What is there already is left alone."""
 
 from dataclasses import dataclass
 

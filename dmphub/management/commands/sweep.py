@@ -20,12 +20,12 @@ ANSWERS_KEPT = timedelta(hours=24)
 
 
 def forget_answers() -> None:
-    """A repeated write finds its answer for a day."""
+    """Delete the answers kept for repeated writes (`Idempotency-Key`) after a day."""
     idempotency.forget(clock.now() - ANSWERS_KEPT)
 
 
 def forget_files() -> None:
-    """What is left of imports goes after its time."""
+    """Delete what is left of old imports."""
     files.sweep(clock.now())
 
 
