@@ -21,7 +21,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class KeyHolder:
     """What DRF calls the user: the holder of an API key."""
 
     key: ApiKey
@@ -29,17 +29,17 @@ class Machine:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    def authenticate(self, request: Request) -> tuple[Machine, ApiKey] | None:
+    def authenticate(self, request: Request) -> tuple[KeyHolder, ApiKey] | None:
         """Return the holder and the key; None where no `Authorization` is sent. Refuses an unknown or revoked key."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             return None
         if scheme.lower() != "bearer":
             raise AuthenticationFailed("Send the key as “Authorization: Bearer <key>”.")
-        key = holder(text.strip())
+        key = find_key(text.strip())
         if key is None:
             raise AuthenticationFailed("There is no such API key, or it was revoked.")
-        return Machine(key), key
+        return KeyHolder(key), key
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="dmphub"'
@@ -62,7 +62,7 @@ class RolePermission(BasePermission):
         return key.role == ApiKey.Role.ADMIN
 
 
-def holder(text: str) -> ApiKey | None:
+def find_key(text: str) -> ApiKey | None:
     """Return the row of a key as it was shown when it was issued. The digest is compared in constant time."""
     prefix = text.partition(".")[0]
     if not text.isascii() or not text.isprintable():
@@ -72,7 +72,7 @@ def holder(text: str) -> ApiKey | None:
     return row if known else None
 
 
-def name_of(request: Request) -> str:
+def author_of(request: Request) -> str:
     """Return what the record of a change calls the caller."""
     return f"API key “{request.auth.name}”" if isinstance(request.auth, ApiKey) else ""
 
@@ -88,7 +88,7 @@ def owned(request: Request, rows: QuerySet[Row], customer_path: str = "customer_
     return rows if customer is None else rows.filter(**{customer_path: customer})
 
 
-def caller(request: Request) -> str:
+def key_name(request: Request) -> str:
     """Return the name of the key."""
     return request.auth.name if isinstance(request.auth, ApiKey) else ""
 
@@ -96,7 +96,7 @@ def caller(request: Request) -> str:
 def customer_named(request: Request) -> int:
     """Return the customer that the query names, or the caller's own.
 
-    Raises NotFound for another customer than the caller's, ValidationError where none is named.
+    Raises NotFound for another customer than the key_name's, ValidationError where none is named.
     """
     own, text = customer_of(request), request.query_params.get("customer")
     if text is None and own is not None:

@@ -14,7 +14,7 @@ from activation import reconciliation, services
 from activation.models import Activation
 from api.errors import refusals
 from api.idempotency import once
-from api.resource import Created, OwnedField, Readable
+from api.resource import CreatedResource, OwnedField, ReadableResource
 from api.strict import ObjectField, StrictSerializer, read_body
 from audiences.models import Audience
 from integrations.models import Platform
@@ -85,7 +85,7 @@ class ActivationSerializer(StrictSerializer[Activation]):
             return services.activate(validated_data["audience"], validated_data["platform"], settings)
 
 
-class ActivationViewSet(Created[Activation], Readable[Activation]):
+class ActivationViewSet(CreatedResource[Activation], ReadableResource[Activation]):
     queryset = Activation.objects.all()
     serializer_class = ActivationSerializer
     customer_path = "audience__customer_id"

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from api.access import customer_named
 from api.errors import ConflictError, refusals
-from api.resource import Changed, Created, Readable, customer_field
+from api.resource import ChangedResource, CreatedResource, ReadableResource, customer_field
 from api.strict import StrictSerializer
 from audiences.attributes import AttributeInUseError, set_attribute
 from profiles import attribute_catalogue
@@ -105,7 +105,7 @@ class SummarySerializer(serializers.Serializer[attribute_catalogue.CatalogueSumm
     left_out_at = serializers.DateTimeField(allow_null=True)
 
 
-class AttributeViewSet(Created[Attribute], Readable[Attribute], Changed[Attribute]):
+class AttributeViewSet(CreatedResource[Attribute], ReadableResource[Attribute], ChangedResource[Attribute]):
     queryset = Attribute.objects.all()
     serializer_class = AttributeSerializer
     filterset_fields = ["customer", "enabled", "path", "type"]

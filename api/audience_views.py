@@ -10,7 +10,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access import name_of
+from api.access import author_of
 from api.audience_shapes import (
     DifferenceSerializer,
     EstimateBody,
@@ -73,7 +73,7 @@ class AudienceViews(Resource[Audience]):
         version = read_body(VersionBody, request)["version"]
         try:
             with refusals(), in_use():
-                services.go_back(audience, version, by=name_of(request))
+                services.go_back(audience, version, by=author_of(request))
         except NoSuchVersionError as error:
             raise ValidationError({"version": str(error)}) from None
         return Response(VersionSerializer(AudienceVersion.objects.filter(audience=audience).latest("version")).data)
@@ -146,8 +146,8 @@ class AudienceViews(Resource[Audience]):
         rows = {row.pk: row for row in self.get_queryset().filter(pk__in=ids)}
         missing = [key for key in ids if key not in rows]
         if missing or len({row.customer_id for row in rows.values()}) > 1:
-            told = f"no audience {missing[0]}" if missing else "audiences of several customers share nobody"
-            raise ValidationError({"ids": told})
+            fault = f"no audience {missing[0]}" if missing else "audiences of several customers share nobody"
+            raise ValidationError({"ids": fault})
         found = overlaps.overlap([rows[key] for key in ids])
         pairs = [{"audiences": [p.first, p.second], "users": p.users, "share": p.share} for p in found.pairs]
         shown = {"sizes": {str(key): size for key, size in found.sizes.items()}, "pairs": pairs}

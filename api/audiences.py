@@ -8,11 +8,11 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from api import lookalikes
-from api.access import name_of
+from api.access import author_of
 from api.audience_views import AudienceViews
 from api.errors import ConflictError, in_use, refusals
 from api.lookalikes import LookalikeFields, LookalikeViews
-from api.resource import Changed, Created, Destroyed, Readable, customer_field
+from api.resource import ChangedResource, CreatedResource, DestroyedResource, ReadableResource, customer_field
 from api.strict import StrictSerializer
 from audiences import history, services
 from audiences.history import SizeAlert
@@ -103,7 +103,7 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
         return instance
 
     def _by(self) -> str:
-        return name_of(self.context["request"])
+        return author_of(self.context["request"])
 
     def _go(self, audience: Audience, status: str) -> None:
         if status == Audience.Status.PAUSED and audience.status != status:
@@ -115,10 +115,10 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
 class AudienceViewSet(
     AudienceViews,
     LookalikeViews,
-    Created[Audience],
-    Readable[Audience],
-    Changed[Audience],
-    Destroyed[Audience],
+    CreatedResource[Audience],
+    ReadableResource[Audience],
+    ChangedResource[Audience],
+    DestroyedResource[Audience],
 ):
     queryset = Audience.objects.all()
     serializer_class = AudienceSerializer
@@ -141,6 +141,6 @@ class AudienceViewSet(
     def perform_destroy(self, instance: Audience) -> None:
         """Delete the audience: at once where it is sent nowhere, else when every platform has removed its members."""
         with in_use():
-            services.begin_deletion(instance, by=name_of(self.request))
+            services.begin_deletion(instance, by=author_of(self.request))
             if not instance.activations.exists():
                 services.delete_audience(instance)

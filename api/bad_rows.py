@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from api.access import customer_of
 from api.idempotency import once
-from api.resource import Listed
+from api.resource import ListedResource
 from api.strict import StrictBody, read_body
 from core.models import BadRow
 from pipeline import bad_rows
@@ -73,7 +73,7 @@ class BadRowReplaySerializer(StrictBody):
         return attrs
 
 
-class BadRowViewSet(Listed[BadRow]):
+class BadRowViewSet(ListedResource[BadRow]):
     queryset = BadRow.objects.all()
     serializer_class = BadRowSerializer
     filterset_class = BadRowFilter

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from activation.models import Batch, UploadedFile
 from activation.stores import uploaded_files
-from api.resource import Listed, of_owned_platforms
+from api.resource import ListedResource, of_owned_platforms
 
 
 class FileSerializer(serializers.ModelSerializer[UploadedFile]):
@@ -59,7 +59,7 @@ class BatchFilter(django_filters.FilterSet):
         return rows.filter(activations__contains=int(value))
 
 
-class BatchViewSet(Listed[Batch]):
+class BatchViewSet(ListedResource[Batch]):
     queryset = Batch.objects.all()
     serializer_class = BatchSerializer
     filterset_class = BatchFilter

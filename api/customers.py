@@ -6,7 +6,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.serializers import BaseSerializer
 
 from api.access import customer_of
-from api.resource import Changed, Created, Readable, next_after
+from api.resource import ChangedResource, CreatedResource, ReadableResource, next_after
 from api.strict import IdField, StrictSerializer
 from core.models import Customer
 
@@ -27,7 +27,7 @@ class CustomerSerializer(StrictSerializer[Customer]):
         return Customer.objects.create(**{"m": validated_data.pop("m", None) or next_after(Customer), **validated_data})
 
 
-class CustomerViewSet(Created[Customer], Readable[Customer], Changed[Customer]):
+class CustomerViewSet(CreatedResource[Customer], ReadableResource[Customer], ChangedResource[Customer]):
     queryset = Customer.objects.all()
     serializer_class = CustomerSerializer
     customer_path = "pk"

@@ -15,7 +15,7 @@ from activation import dead_letters
 from activation.models import Activation, DeadLetter
 from activation.stores.dead_letters import Key
 from api.idempotency import once
-from api.resource import Listed, OwnedField, of_owned_platforms
+from api.resource import ListedResource, OwnedField, of_owned_platforms
 from api.strict import StrictBody, read_body
 
 
@@ -68,7 +68,7 @@ class DeadLetterReplaySerializer(StrictBody):
             raise ValidationError(ErrorDetail(f"{wrong} is no id of this list.", "invalid")) from None
 
 
-class DeadLetterViewSet(Listed[DeadLetter]):
+class DeadLetterViewSet(ListedResource[DeadLetter]):
     queryset = DeadLetter.objects.all()
     serializer_class = DeadLetterSerializer
     filterset_class = DeadLetterFilter

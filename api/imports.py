@@ -15,9 +15,9 @@ from rest_framework.response import Response
 from api.access import owned
 from api.errors import ConflictError
 from api.idempotency import once
-from api.resource import Readable
+from api.resource import ReadableResource
 from api.strict import unknown_parameters
-from api.uploads import NDJSON, Read, a_place, reader
+from api.uploads import NDJSON, Read, body_reader, upload_place
 from core.errors import InputTooLargeError
 from pipeline.imports import files, services
 from pipeline.imports.errors import ImportStateError, UnreadableFileError
@@ -53,7 +53,7 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
 
 
 @extend_schema_view(list=extend_schema(description="Newest first."))
-class ImportViewSet(Readable[Import]):
+class ImportViewSet(ReadableResource[Import]):
     queryset = Import.objects.all()
     serializer_class = ImportSerializer
     filterset_fields = ["customer", "pixel", "status", "dry_run"]
@@ -109,7 +109,7 @@ def _upload(request: Request, pixels: dict[str, Pixel]) -> Import:
     """Keep the body and return its import. `pixels`: those that the caller may use, by id."""
     pixel, name, format_, dry_run = _asked(request, pixels)
     try:
-        with a_place(), draft_of(_chunks(reader(request))) as draft:
+        with upload_place(), draft_of(_chunks(body_reader(request))) as draft:
             if not draft.stat().st_size:
                 raise ValidationError({"body": ErrorDetail("There is no file in the body.", "required")})
             return services.keep_upload(draft, pixel, name, format_, dry_run=dry_run)

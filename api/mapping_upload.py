@@ -11,7 +11,7 @@ from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.request import Request
 
 from api.access import owned
-from api.uploads import LONGEST, NDJSON, a_place, lines_of
+from api.uploads import LONGEST, NDJSON, lines_of, upload_place
 from core import clock
 from core.inbox import InboxCommand
 from core.limits import RequestLimits
@@ -96,7 +96,7 @@ def upload(request: Request) -> FileResponse:
     all_lines = _wants_all(request)
     protections = {customer.m: Protection.of_customer(customer) for customer in Customer.objects.all()}
     table = MatchLines(_platforms(request), protections, RequestLimits())
-    with a_place():
+    with upload_place():
         answer = _temporary_file()  # the response closes it
         MappingUpload(table, answer, all_lines).take(lines_of(request))
         answer.seek(0)

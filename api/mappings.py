@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.mapping_upload import upload
-from api.resource import Listed
+from api.resource import ListedResource
 from api.uploads import NDJSON
 from core import buckets
 from profiles.events.ids import DEVICES
@@ -65,7 +65,7 @@ class MappingFilter(django_filters.FilterSet):
         return rows.filter(**{"bucket": buckets.of_user(value), name: value})
 
 
-class MappingViewSet(Listed[UserMapping]):
+class MappingViewSet(ListedResource[UserMapping]):
     queryset = UserMapping.objects.all()
     serializer_class = MappingSerializer
     filterset_class = MappingFilter

@@ -12,7 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.errors import ConflictError
-from api.resource import Changed, Created, Destroyed, OwnedField, Readable, customer_field, keep_ahead
+from api.resource import (
+    ChangedResource,
+    CreatedResource,
+    DestroyedResource,
+    OwnedField,
+    ReadableResource,
+    customer_field,
+    keep_ahead,
+)
 from api.strict import IdField, StrictSerializer
 from audiences.references import audiences_naming
 from integrations.models import Platform
@@ -89,7 +97,7 @@ def integrate(pixel: Pixel, platforms: list[Platform]) -> None:
         )
 
 
-class PixelViewSet(Created[Pixel], Readable[Pixel], Changed[Pixel], Destroyed[Pixel]):
+class PixelViewSet(CreatedResource[Pixel], ReadableResource[Pixel], ChangedResource[Pixel], DestroyedResource[Pixel]):
     queryset = Pixel.objects.prefetch_related("pixelintegration_set")
     serializer_class = PixelSerializer
     filterset_fields = ["customer"]

@@ -14,7 +14,14 @@ from rest_framework.response import Response
 from activation import platform_status
 from api.errors import ConflictError, refusals
 from api.idempotency import once
-from api.resource import Changed, Created, Destroyed, Readable, customer_field, keep_ahead
+from api.resource import (
+    ChangedResource,
+    CreatedResource,
+    DestroyedResource,
+    ReadableResource,
+    customer_field,
+    keep_ahead,
+)
 from api.strict import IdField, ObjectField, StrictSerializer
 from audiences.references import audiences_naming
 from integrations import services
@@ -126,7 +133,9 @@ class ConnectorSerializer(serializers.Serializer[Any]):
     activation_schema = serializers.DictField(help_text="JSON Schema of an activation's settings.")
 
 
-class PlatformViewSet(Created[Platform], Readable[Platform], Changed[Platform], Destroyed[Platform]):
+class PlatformViewSet(
+    CreatedResource[Platform], ReadableResource[Platform], ChangedResource[Platform], DestroyedResource[Platform]
+):
     queryset = Platform.objects.all()
     serializer_class = PlatformSerializer
     filterset_fields = ["customer", "connector", "enabled"]

@@ -52,7 +52,7 @@ class Resource(GenericViewSet[Row]):
         return super().handle_exception(exc)
 
 
-class Listed(ListModelMixin, Resource[Row]):
+class ListedResource(ListModelMixin, Resource[Row]):
     """`GET /`: refuses a filter that does not exist, which would silently list everything."""
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -66,22 +66,22 @@ class Listed(ListModelMixin, Resource[Row]):
             raise ValidationError(faults)
 
 
-class Readable(RetrieveModelMixin, Listed[Row]):
+class ReadableResource(RetrieveModelMixin, ListedResource[Row]):
     pass
 
 
-class Created(CreateModelMixin, Resource[Row]):
+class CreatedResource(CreateModelMixin, Resource[Row]):
     create = once(CreateModelMixin.create)
 
 
-class Changed(UpdateModelMixin, Resource[Row]):
+class ChangedResource(UpdateModelMixin, Resource[Row]):
     """`PATCH /{id}/`; there is no PUT: what is left out stays as it is."""
 
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     partial_update = once(UpdateModelMixin.partial_update)
 
 
-class Destroyed(DestroyModelMixin, Resource[Row]):
+class DestroyedResource(DestroyModelMixin, Resource[Row]):
     destroy = once(DestroyModelMixin.destroy)
 
 

@@ -27,7 +27,7 @@ class BusyError(APIException):
 
 
 @contextmanager
-def a_place() -> Iterator[None]:
+def upload_place() -> Iterator[None]:
     """Take one of the `AT_ONCE` places for uploads of any kind. Raises BusyError where none is free."""
     if not _room.acquire(blocking=False):
         raise BusyError
@@ -42,7 +42,7 @@ def lines_of(request: Request) -> Iterator[bytes | None]:
 
     Raises ParseError where the packing is broken, after the lines before it.
     """
-    read = reader(request)
+    read = body_reader(request)
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding == "gzip":
         read = Unzipped(read).read
@@ -51,7 +51,7 @@ def lines_of(request: Request) -> Iterator[bytes | None]:
     return split(read)
 
 
-def reader(request: Request) -> Read:
+def body_reader(request: Request) -> Read:
     """Return what reads the body.
 
     A server that ends the stream itself is read directly: a chunked body says no length, which Django asks for.

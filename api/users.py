@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.access import caller, customer_named
+from api.access import customer_named, key_name
 from api.idempotency import once
-from api.resource import Listed, Readable
+from api.resource import ListedResource, ReadableResource
 from pipeline.models import Erasure
 from pipeline.privacy import erasures
 from pipeline.privacy.export import export
@@ -148,7 +148,7 @@ class UserView(APIView):
         Returns the proof at once; `erasures/` goes on showing it. Where nobody is known, data that is under way is
         dropped.
         """
-        erasure = erasures.request(customer_named(request), user_id, f"API key {caller(request)}")
+        erasure = erasures.request(customer_named(request), user_id, f"API key {key_name(request)}")
         return Response(ErasureSerializer(erasure).data, 202)
 
 
@@ -169,7 +169,7 @@ class ErasureFilter(django_filters.FilterSet):
     customer = django_filters.NumberFilter("customer_id")
 
 
-class ErasureViewSet(Readable[Erasure]):
+class ErasureViewSet(ReadableResource[Erasure]):
     queryset = Erasure.objects.all()
     serializer_class = ErasureSerializer
     filterset_class = ErasureFilter
@@ -185,7 +185,7 @@ class HotIdSerializer(serializers.ModelSerializer[SharedId]):
         fields = ["customer", "user_id", "kind", "value", "times", "first_at", "last_at"]
 
 
-class HotIdViewSet(Listed[SharedId]):
+class HotIdViewSet(ListedResource[SharedId]):
     """Shared ids: with them a user would have more ids than a person has, so they were set aside."""
 
     queryset = SharedId.objects.all()

@@ -22,7 +22,7 @@ from audiences.rules.render import render
 from audiences.schema import names_of, schema_of
 from console.cells import Table, json_text, link, mono, number, state, table, when
 from console.charts import ShareChart
-from console.components import address, page
+from console.components import admin_address, page
 from core.transactions import plain_cursor
 from pipeline.stories import find
 
@@ -49,14 +49,14 @@ def _estimated(given: Any) -> dict[str, Any]:
         return {"faults": [("rule", "is not JSON yet")]}
     found = estimate_rule(int(customer), rule, audience)
     words = render(rule, names_of(int(customer)))
-    shown: dict[str, Any] = {"words": words, "members": people(found.members, found.exact)}
+    shown: dict[str, Any] = {"words": words, "members": people_text(found.members, found.exact)}
     if audience:
-        shown |= {"enter": people(found.enter, found.exact), "leave": people(found.leave, found.exact)}
+        shown |= {"enter": people_text(found.enter, found.exact), "leave": people_text(found.leave, found.exact)}
     shown["sample"] = [] if audience else found.sample[:5]
     return shown
 
 
-def people(count: Estimate, exact: bool) -> str:
+def people_text(count: Estimate, exact: bool) -> str:
     if exact:
         return number(count.estimate)
     return f"about {number(count.estimate)} ({number(count.low)} to {number(count.high)})"
@@ -72,11 +72,11 @@ class WhoForm(forms.Form):
 def why(request: HttpRequest, pk: int) -> HttpResponse:
     audience = get_object_or_404(Audience, pk=pk)
     form = WhoForm(request.GET) if "id" in request.GET else WhoForm()
-    shown: dict[str, Any] = {"form": form, "audience": audience, "back": address(audience)}
+    shown: dict[str, Any] = {"form": form, "audience": audience, "back": admin_address(audience)}
     if form.is_bound and form.is_valid():
         users = find(audience.customer_id, form.cleaned_data["id"])
-        told = _explained(audience, users[0]) if users else None
-        shown |= {"searched": True, "told": told, "rows": _parts(told) if told else None}
+        explanation = _explained(audience, users[0]) if users else None
+        shown |= {"searched": True, "explanation": explanation, "rows": _parts(explanation) if explanation else None}
     return page(request, "why.html", f"Why a user is in “{audience.name}”", **shown)
 
 
@@ -88,10 +88,10 @@ def _explained(audience: Audience, user: UUID) -> Explanation | None:
         return None
 
 
-def _parts(told: Explanation) -> Table:
-    rows = list(_lines(told.tree, 0))
-    if told.expiry:
-        rows.append(_line(told.expiry, 0))
+def _parts(explanation: Explanation) -> Table:
+    rows = list(_lines(explanation.tree, 0))
+    if explanation.expiry:
+        rows.append(_line(explanation.expiry, 0))
     return table(["Condition", "Holds", "Found", "Until (by time alone)"], rows)
 
 
@@ -139,7 +139,7 @@ def size(request: HttpRequest, pk: int) -> HttpResponse:
         ),
         "top": number(top),
         "table": table(["Hour" if step == "hour" else "Day (UTC)", "Members", "Entered", "Left"], rows),
-        "back": address(audience),
+        "back": admin_address(audience),
     }
     return page(request, "audience_size.html", f"Size of “{audience.name}”", **shown)
 
@@ -161,7 +161,7 @@ def changes(request: HttpRequest, pk: int) -> HttpResponse:
         f"Versions of “{audience.name}”",
         audience=audience,
         table=table(headers, listed),
-        back=address(audience),
+        back=admin_address(audience),
     )
 
 
@@ -188,12 +188,14 @@ def go_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
         rule = parse(earlier.rule, schema_of(audience.customer_id))
         if request.method == "POST":
             services.go_back(audience, version, by=request.user.get_username())
-            return HttpResponse(status=302, headers={"Location": address(audience)})
+            return HttpResponse(status=302, headers={"Location": admin_address(audience)})
     except (history.NoSuchVersionError, RuleError, services.AudienceInUseError) as error:
-        return page(request, "refused.html", "That version cannot come back", why=str(error), back=address(audience))
+        return page(
+            request, "refused.html", "That version cannot come back", why=str(error), back=admin_address(audience)
+        )
     found = estimate_rule(audience.customer_id, rule, audience)
     question = (
-        f"{people(found.enter, found.exact)} would enter and {people(found.leave, found.exact)} would leave."
+        f"{people_text(found.enter, found.exact)} would enter and {people_text(found.leave, found.exact)} would leave."
         f" The rule: {render(rule, names_of(audience.customer_id))}"
     )
     return page(
@@ -203,7 +205,7 @@ def go_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
         verb="Go back",
         question=question,
         row=audience,
-        back=address(audience),
+        back=admin_address(audience),
     )
 
 
@@ -238,7 +240,7 @@ def _overlapping(chosen: list[Audience]) -> dict[str, Any]:
     of = {(pair.first, pair.second): pair for pair in found.pairs}
     rows = []
     for one in chosen:
-        cells: list[Any] = [link(address(one), one.name)]
+        cells: list[Any] = [link(admin_address(one), one.name)]
         for other in chosen:
             pair = of.get((one.pk, other.pk)) or of.get((other.pk, one.pk))
             cells.append(mono(number(found.sizes[one.pk])) if pair is None else _shared(pair))

@@ -50,10 +50,10 @@ def page(request: HttpRequest, template: str, title: str, *, status: int = 200, 
 
 def shown_once(request: HttpRequest, what: str, secret: str, onward: models.Model, hint: str = "") -> TemplateResponse:
     """Return the only page that ever shows the secret. It is kept in no message, cookie or session."""
-    return page(request, "shown_once.html", what, secret=secret, hint=hint, onward=address(onward))
+    return page(request, "shown_once.html", what, secret=secret, hint=hint, onward=admin_address(onward))
 
 
-def address(row: models.Model) -> str:
+def admin_address(row: models.Model) -> str:
     """Return the address of the row's own page in the console."""
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
@@ -141,7 +141,7 @@ def secret_of(row: models.Model) -> str | None:
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def labelled(description: str, tones: dict[str, str], ordering: str = "status") -> Callable[[Method], Method]:
+def label_column(description: str, tones: dict[str, str], ordering: str = "status") -> Callable[[Method], Method]:
     """A column of coloured labels: `tones` names info, success, warning or danger for each value."""
 
     def decorate(method: Method) -> Method:
@@ -172,7 +172,7 @@ def button(title: str, icon: str, fits: Fits = always) -> Callable[[Method], Met
 Change = Callable[[Any, HttpRequest, Any], HttpResponse | str]
 
 
-def confirmed(title: str, question: str, icon: str, fits: Fits = always) -> Callable[[Change], Any]:
+def confirmed_action(title: str, question: str, icon: str, fits: Fits = always) -> Callable[[Change], Any]:
     """A button on the page of a row that it fits; asks first, and changes by POST only.
 
     The method makes the change and returns what to say, or a page of its own.
@@ -181,8 +181,8 @@ def confirmed(title: str, question: str, icon: str, fits: Fits = always) -> Call
     return _asking(button(title, icon, fits), title, question, _carry_out)
 
 
-def asked(title: str, question: str, icon: str) -> Callable[[Change], Any]:
-    """Like `confirmed`, for what only asks somebody else: no transaction is open meanwhile."""
+def confirmed_request(title: str, question: str, icon: str) -> Callable[[Change], Any]:
+    """Like `confirmed_action`, for what only asks somebody else: no transaction is open meanwhile."""
     return _asking(button(title, icon), title, question, _ask)
 
 
@@ -194,7 +194,9 @@ def _asking(
         def view(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
             row = row_of(self, request, object_id, "change")
             if request.method != "POST":
-                return page(request, "confirm.html", title, verb=title, question=question, row=row, back=address(row))
+                return page(
+                    request, "confirm.html", title, verb=title, question=question, row=row, back=admin_address(row)
+                )
             return carry_out(self, request, row, change)
 
         return shown(view)
@@ -226,13 +228,13 @@ def _ask(model_admin: Any, request: HttpRequest, row: Any, change: Change) -> Ht
         answer = change(model_admin, request, row)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
-        return HttpResponseRedirect(address(row))
+        return HttpResponseRedirect(admin_address(row))
     if isinstance(answer, HttpResponse):
         return answer
     messages.success(request, answer)
-    return HttpResponseRedirect(address(row))
+    return HttpResponseRedirect(admin_address(row))
 
 
-def stays(model_admin: Any, request: HttpRequest, obj: Any = None) -> bool:
+def never_deleted(model_admin: Any, request: HttpRequest, obj: Any = None) -> bool:
     """`has_delete_permission` of what is never deleted by hand."""
     return False

@@ -54,7 +54,7 @@ def _erasure_rows(rows: list[Erasure]) -> Iterator[list[Any]]:
 
 
 def _erasure_cells(row: Erasure, names: dict[int, Platform]) -> list[Any]:
-    told = [
+    answers = [
         f"{names.get(int(platform), platform)}: {', '.join(f'{ids} {what}' for what, ids in sorted(noted.items()))}"
         for platform, noted in sorted(row.platforms.items())
     ]
@@ -63,7 +63,7 @@ def _erasure_cells(row: Erasure, names: dict[int, Platform]) -> list[Any]:
         row.requested_by,
         row.customer_id,
         state(row.state),
-        "; ".join(told) or "none had an id",
+        "; ".join(answers) or "none had an id",
         when(row.finished_at),
         mono(row.id),
     ]

@@ -19,7 +19,7 @@ STAGES = {
 }
 
 
-def shown(audience: Audience) -> dict[str, Any]:
+def figures_of(audience: Audience) -> dict[str, Any]:
     """Return what the page's template shows above the form."""
     story = status_of(audience)
     figures = story.model.figures if story.model else {}

@@ -45,30 +45,30 @@ def _found(customer: Customer, text: str) -> dict[str, Any]:
     users = find(customer.pk, text)
     if len(users) != 1:
         return {"searched": True, "users": [link(f"?customer={customer.pk}&id={user}", mono(user)) for user in users]}
-    told = story(customer.pk, users[0])
-    return {"searched": True} if told is None else {"searched": True, "story": told, **_shown(told, text)}
+    known = story(customer.pk, users[0])
+    return {"searched": True} if known is None else {"searched": True, "story": known, **_shown(known, text)}
 
 
-def _shown(told: UserStory, text: str) -> dict[str, Any]:
+def _shown(known: UserStory, text: str) -> dict[str, Any]:
     return {
-        "facts": _facts(told, text),
+        "facts": _facts(known, text),
         "sections": [
-            ("Audiences", _audiences(told)),
-            ("Deliveries", _deliveries(told)),
-            ("Identities", _identities(told)),
-            ("Merges: ids that answer with this user", _merges(told)),
-            ("Shared ids: set aside, the user has too many", _set_aside(told)),
-            ("Mappings", _mappings(told)),
-            ("Attributes", _values(told.attributes)),
-            ("Dimensions", _values(told.dimensions)),
-            ("Activity", _activity(told)),
+            ("Audiences", _audiences(known)),
+            ("Deliveries", _deliveries(known)),
+            ("Identities", _identities(known)),
+            ("Merges: ids that answer with this user", _merges(known)),
+            ("Shared ids: set aside, the user has too many", _set_aside(known)),
+            ("Mappings", _mappings(known)),
+            ("Attributes", _values(known.attributes)),
+            ("Dimensions", _values(known.dimensions)),
+            ("Activity", _activity(known)),
         ],
     }
 
 
-def _facts(told: UserStory, text: str) -> Table:
-    rows: list[tuple[str, Any]] = [("User id", mono(told.user_id)), ("Known since", when(told.created_at))]
-    if _is_another(text, told.user_id):
+def _facts(known: UserStory, text: str) -> Table:
+    rows: list[tuple[str, Any]] = [("User id", mono(known.user_id)), ("Known since", when(known.created_at))]
+    if _is_another(text, known.user_id):
         rows.append(("Asked for", mono(f"{text}: merged into this user")))
     return table([], rows)
 
@@ -80,14 +80,14 @@ def _is_another(text: str, user_id: UUID) -> bool:
         return False
 
 
-def _audiences(told: UserStory) -> Table:
-    rows = [(one.name, one.id, when(one.since), when(one.until)) for one in told.audiences]
+def _audiences(known: UserStory) -> Table:
+    rows = [(one.name, one.id, when(one.since), when(one.until)) for one in known.audiences]
     return table(["Audience", "Id", "Since", "Until (by time alone)"], rows)
 
 
-def _deliveries(told: UserStory) -> Table:
+def _deliveries(known: UserStory) -> Table:
     names = Activation.objects.select_related("audience", "platform").in_bulk(
-        [one.activation for one in told.deliveries]
+        [one.activation for one in known.deliveries]
     )
     return table(
         ["Activation", "Platform's id", "Wanted", "Acknowledged", "State", "Changed", "Error"],
@@ -101,7 +101,7 @@ def _deliveries(told: UserStory) -> Table:
                 when(one.at),
                 one.error[:200],
             )
-            for one in told.deliveries
+            for one in known.deliveries
         ],
     )
 
@@ -110,12 +110,12 @@ def _in_or_out(value: bool | None) -> str:
     return "unknown" if value is None else "in" if value else "out"
 
 
-def _identities(told: UserStory) -> Table:
-    return table(["Kind", "Id"], [(KINDS.get(one.kind, one.kind), mono(one.value)) for one in told.identities])
+def _identities(known: UserStory) -> Table:
+    return table(["Kind", "Id"], [(KINDS.get(one.kind, one.kind), mono(one.value)) for one in known.identities])
 
 
-def _merges(told: UserStory) -> Table:
-    names = Pixel.objects.in_bulk([one.cause.pixel for one in told.merges if one.cause.pixel])
+def _merges(known: UserStory) -> Table:
+    names = Pixel.objects.in_bulk([one.cause.pixel for one in known.merges if one.cause.pixel])
     return table(
         ["Merged", "User", "Into", "Because both were seen with", "By pixel"],
         [
@@ -126,23 +126,23 @@ def _merges(told: UserStory) -> Table:
                 mono(f"{KINDS.get(one.cause.kind, one.cause.kind)} {one.cause.value}"),
                 names.get(one.cause.pixel or 0, one.cause.pixel or ""),
             )
-            for one in told.merges
+            for one in known.merges
         ],
     )
 
 
-def _set_aside(told: UserStory) -> Table:
+def _set_aside(known: UserStory) -> Table:
     return table(
         ["Kind", "Id", "Times", "First", "Last"],
         [
             (KINDS.get(one.kind, one.kind), mono(one.value), number(one.times), when(one.first_at), when(one.last_at))
-            for one in told.set_aside
+            for one in known.set_aside
         ],
     )
 
 
-def _mappings(told: UserStory) -> Table:
-    names = Platform.objects.in_bulk([one.platform for one in told.mappings])
+def _mappings(known: UserStory) -> Table:
+    names = Platform.objects.in_bulk([one.platform for one in known.mappings])
     return table(
         ["Platform", "Platform's id", "Synced", "Expires", "Extra"],
         [
@@ -153,7 +153,7 @@ def _mappings(told: UserStory) -> Table:
                 when(one.expires_at),
                 json_text(one.extra) if one.extra else "",
             )
-            for one in told.mappings
+            for one in known.mappings
         ],
     )
 
@@ -162,8 +162,8 @@ def _values(values: dict[str, Any]) -> Table:
     return table(["Name", "Value"], [(name, json_text(value)) for name, value in sorted(values.items())])
 
 
-def _activity(told: UserStory) -> Table:
-    names = Pixel.objects.in_bulk([int(pixel) for pixel in told.activity if pixel.isdecimal()])
+def _activity(known: UserStory) -> Table:
+    names = Pixel.objects.in_bulk([int(pixel) for pixel in known.activity if pixel.isdecimal()])
     return table(
         ["Pixel", "First", "Last", "Count"],
         [
@@ -173,6 +173,6 @@ def _activity(told: UserStory) -> Table:
                 when(seen.last),
                 number(seen.count),
             )
-            for pixel, seen in told.activity.items()
+            for pixel, seen in known.activity.items()
         ],
     )

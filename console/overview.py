@@ -10,7 +10,7 @@ from activation.models import Activation
 from audiences import services as audiences
 from audiences.models import Audience
 from console.cells import Table, link, number, share, state, table
-from console.components import address, page
+from console.components import admin_address, page
 from pipeline import backlog
 
 MOST = 50
@@ -44,7 +44,7 @@ def _audiences() -> Table:
     return table(
         ["Audience", "Customer", "Members", "Status"],
         [
-            (link(address(row), row.name), row.customer.name, number(sizes.get(row.pk, 0)), state(row.status))
+            (link(admin_address(row), row.name), row.customer.name, number(sizes.get(row.pk, 0)), state(row.status))
             for row in rows
         ],
     )
@@ -59,7 +59,7 @@ def _activation(row: Activation) -> list[Any]:
     counts = activations.counts(row)
     wanted, acknowledged = counts["wanted"], counts["acknowledged"]
     return [
-        link(address(row), row),
+        link(admin_address(row), row),
         number(wanted),
         number(acknowledged),
         share(acknowledged, wanted),

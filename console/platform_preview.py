@@ -97,7 +97,7 @@ def _by_place(wrong: ValidationError) -> list[tuple[str, list[str]]]:
     return [(place.replace("new_credentials", "credentials"), faults) for place, faults in wrong.message_dict.items()]
 
 
-def _tables(kind: type[Connector]) -> list[tuple[str, list[schema_help.Field]]]:
+def _tables(kind: type[Connector]) -> list[tuple[str, list[schema_help.SchemaField]]]:
     schemas = (
         ("Settings", kind.settings_schema()),
         ("Credentials", kind.credentials_schema()),

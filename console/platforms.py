@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from activation import platform_status
 from console.cells import Table, link, mono, number, state, table, when
 from console.charts import ShareChart
-from console.components import address, page
+from console.components import admin_address, page
 from console.fields import choose_row
 from integrations import limits, matrix
 from integrations.connectors.registry import all_connectors
@@ -48,7 +48,7 @@ def _health_cells(platform: Platform) -> list[Any]:
     found = platform_status.breaker(platform.pk, allowed) or {}
     keys = platform_status.host_keys(platform.pk)
     return [
-        link(address(platform), platform),
+        link(admin_address(platform), platform),
         state(found.get("state", "live" if platform.enabled else "paused")),
         when(found.get("until")),
         number(found.get("failures", 0)),

@@ -95,8 +95,8 @@ def _field(name: str, label: str, schema: CustomerSchema, choices: Choices) -> d
     if field is None:
         return None
     operators = [operator.value for operator in Operator if operator in operators_of(field)]
-    told = {"name": name, "label": label, "kind": _kind(field), "operators": operators}
-    return {**told, "choices": choices[field]} if isinstance(field, BelongingKind) else told
+    described_field = {"name": name, "label": label, "kind": _kind(field), "operators": operators}
+    return {**described_field, "choices": choices[field]} if isinstance(field, BelongingKind) else described_field
 
 
 def _kind(field: Field) -> str:

@@ -8,7 +8,7 @@ Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class SchemaField:
     """`default`: as JSON would write it, or “required”."""
 
     name: str
@@ -17,19 +17,21 @@ class Field:
     hint: str
 
 
-def fields(schema: Schema) -> list[Field]:
+def fields(schema: Schema) -> list[SchemaField]:
     """Return one for each member: those of inner objects by their path, those of alternatives one after the other."""
     return list(_members(schema, schema.get("$defs", {}), ""))
 
 
-def _members(schema: Schema, definitions: Schema, path: str) -> Iterator[Field]:
+def _members(schema: Schema, definitions: Schema, path: str) -> Iterator[SchemaField]:
     schema = _resolved(schema, definitions)
     for choice in schema.get("anyOf", ()):
         yield from _members(choice, definitions, path)
     required = set(schema.get("required", ()))
     for name, member in schema.get("properties", {}).items():
         place = f"{path}{name}"
-        yield Field(place, _kind(member, definitions), _default(name, member, required), member.get("description", ""))
+        yield SchemaField(
+            place, _kind(member, definitions), _default(name, member, required), member.get("description", "")
+        )
         for inner in _inside(member, definitions):
             yield from _members(inner, definitions, f"{place}.")
 

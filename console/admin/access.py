@@ -9,7 +9,15 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from console.components import ModelAdmin, confirmed, keep_secret, labelled, secret_of, shown_once, stays
+from console.components import (
+    ModelAdmin,
+    confirmed_action,
+    keep_secret,
+    label_column,
+    never_deleted,
+    secret_of,
+    shown_once,
+)
 from core import clock
 from core.models import ApiKey
 
@@ -26,9 +34,9 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
     fieldsets = [(None, {"fields": ["name", "role", "customer", "prefix", "created_at", "revoked_at"]})]
     fixed_fields = ["role", "customer", "prefix", "created_at", "revoked_at"]
     actions_detail = ["revoke"]
-    has_delete_permission = stays
+    has_delete_permission = never_deleted
 
-    @labelled("status", {"valid": "success", "revoked": "danger"}, "revoked_at")
+    @label_column("status", {"valid": "success", "revoked": "danger"}, "revoked_at")
     def state(self, row: ApiKey) -> str:
         return "revoked" if row.revoked_at else "valid"
 
@@ -44,7 +52,7 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         return shown_once(request, f"The API key “{obj.name}”", secret_of(obj) or "", obj, KEY_HINT)
 
-    @confirmed("Revoke", "Refuse this key from now on? This cannot be undone.", "block")
+    @confirmed_action("Revoke", "Refuse this key from now on? This cannot be undone.", "block")
     def revoke(self, request: HttpRequest, key: ApiKey) -> str:
         ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now())
         return f"{key} is revoked."

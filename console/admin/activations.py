@@ -16,14 +16,14 @@ from activation.models import Activation
 from console.components import (
     ModelAdmin,
     ServiceForm,
-    address,
+    admin_address,
     button,
-    confirmed,
-    labelled,
+    confirmed_action,
+    label_column,
+    never_deleted,
     page,
     row_of,
     saved_by_service,
-    stays,
 )
 from console.fields import JsonField
 
@@ -86,7 +86,7 @@ class ActivationAdmin(ModelAdmin[Activation]):
     fieldsets = [(None, {"fields": ["audience", "platform", *READ_ONLY]})]
     readonly_fields = READ_ONLY
     fixed_fields = ["audience", "platform"]
-    has_delete_permission = stays
+    has_delete_permission = never_deleted
 
     def get_form(
         self, request: HttpRequest, obj: Activation | None = None, change: bool = False, **options: Any
@@ -108,7 +108,7 @@ class ActivationAdmin(ModelAdmin[Activation]):
         nothing = dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"), False)
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **nothing})
 
-    @labelled("status", STATES)
+    @label_column("status", STATES)
     def state(self, row: Activation) -> str:
         return row.status
 
@@ -141,7 +141,7 @@ class ActivationAdmin(ModelAdmin[Activation]):
         """Show the exact requests that the next batch would send. Sends nothing."""
         row = row_of(self, request, object_id, "view")
         texts = _texts(services.preview(row))
-        return page(request, "preview.html", f"Next requests of {row}", texts=texts, back=address(row))
+        return page(request, "preview.html", f"Next requests of {row}", texts=texts, back=admin_address(row))
 
     @button("Test", "science")
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -153,30 +153,30 @@ class ActivationAdmin(ModelAdmin[Activation]):
                 texts = _texts(services.test(row, form.cleaned_data["platform_user_id"]))
             except ValidationError as refusal:
                 form.add_error("platform_user_id", refusal)
-        return page(request, "trial.html", f"Test of {row}", form=form, texts=texts, back=address(row))
+        return page(request, "trial.html", f"Test of {row}", form=form, texts=texts, back=admin_address(row))
 
-    @confirmed(
+    @confirmed_action(
         "Pause", "Send nothing more of this activation? What changes meanwhile is remembered.", "pause", _goes_on
     )
     def pause(self, request: HttpRequest, activation: Activation) -> str:
         services.pause(activation)
         return f"{activation} is paused."
 
-    @confirmed("Resume", "Go on with today's members?", "play_arrow", _stands_still)
+    @confirmed_action("Resume", "Go on with today's members?", "play_arrow", _stands_still)
     def resume(self, request: HttpRequest, activation: Activation) -> str:
         services.resume(activation)
         return f"{activation} goes on."
 
-    @confirmed("Send all again", "Send every member again? For a platform that has lost some.", "sync")
+    @confirmed_action("Send all again", "Send every member again? For a platform that has lost some.", "sync")
     def resync(self, request: HttpRequest, activation: Activation) -> str:
         services.resync(activation)
         return f"Every member of {activation} is sent again."
 
-    @confirmed("End", "Have the platform remove every member, and delete this activation then?", "delete")
+    @confirmed_action("End", "Have the platform remove every member, and delete this activation then?", "delete")
     def end(self, request: HttpRequest, activation: Activation) -> str:
         services.deactivate(activation)
         return f"{activation} is ending: it goes when the platform was told of everybody."
 
 
-def _texts(told: list[dict[str, Any]]) -> list[str]:
-    return [json.dumps(one, indent=2, ensure_ascii=False, default=str) for one in told]
+def _texts(requests: list[dict[str, Any]]) -> list[str]:
+    return [json.dumps(one, indent=2, ensure_ascii=False, default=str) for one in requests]

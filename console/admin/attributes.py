@@ -9,7 +9,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from audiences.attributes import AttributeInUseError, set_attribute
-from console.components import ModelAdmin, ServiceForm, saved_by_service, stays
+from console.components import ModelAdmin, ServiceForm, never_deleted, saved_by_service
 from profiles.models import Attribute, AttributeStatistics, DataStatistics
 
 
@@ -53,7 +53,7 @@ class AttributeAdmin(ModelAdmin[Attribute]):
         )
     ]
     fixed_fields = ["customer", "path"]
-    has_delete_permission = stays
+    has_delete_permission = never_deleted
     save_model = saved_by_service
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attribute]:

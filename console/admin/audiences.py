@@ -11,7 +11,15 @@ from audiences.models import Audience
 from audiences.rules.errors import RuleError
 from console.admin.attributes import AttributeAdmin
 from console.admin.lookalikes import LookalikeAdmin, allowed, goes_on, is_paused
-from console.components import ModelAdmin, ServiceForm, button, confirmed, labelled, saved_by_service, stays
+from console.components import (
+    ModelAdmin,
+    ServiceForm,
+    button,
+    confirmed_action,
+    label_column,
+    never_deleted,
+    saved_by_service,
+)
 from console.fields import JsonField
 
 __all__ = ["AttributeAdmin", "AudienceAdmin", "LookalikeAdmin"]
@@ -75,7 +83,7 @@ class AudienceAdmin(ModelAdmin[Audience]):
     readonly_fields = ["state", "built", "size", "version", "updated_at"]
     fixed_fields = ["customer"]
     save_model = saved_by_service
-    has_delete_permission = stays  # a button of its own deletes, since it may be refused
+    has_delete_permission = never_deleted  # a button of its own deletes, since it may be refused
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> HttpResponse:
         """Lookalikes have a page of their own."""
@@ -96,7 +104,7 @@ class AudienceAdmin(ModelAdmin[Audience]):
             row.known_size, row.known_alert = sizes.get(row.pk, 0), alerts.get(row.pk)
         return listed
 
-    @labelled(
+    @label_column(
         "status",
         {"building": "info", "live": "success", "paused": "warning", "refused": "danger", "deleting": "danger"},
     )
@@ -112,7 +120,7 @@ class AudienceAdmin(ModelAdmin[Audience]):
     def built(self, row: Audience) -> str:
         return f"{100 * services.progress([row])[row.pk]:.0f} %"
 
-    @labelled("alert", {}, "pk")
+    @label_column("alert", {}, "pk")
     def moved(self, row: Audience) -> str | None:
         """Set only where the size moved too far within a day."""
         alert = getattr(row, "known_alert", None)
@@ -136,23 +144,25 @@ class AudienceAdmin(ModelAdmin[Audience]):
     def versions(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect("console:audience-versions", object_id)
 
-    @confirmed("Delete", "Delete this audience? Platforms are told to remove its members first.", "delete")
+    @confirmed_action("Delete", "Delete this audience? Platforms are told to remove its members first.", "delete")
     def remove(self, request: HttpRequest, audience: Audience) -> HttpResponse:
         with allowed():
             services.begin_deletion(audience, by=request.user.get_username())
-        told = audience.activations.exists()
-        if not told:
+        activated = audience.activations.exists()
+        if not activated:
             services.delete_audience(audience)
-        messages.success(request, f"{audience} is deleted{' as soon as its platforms were told' if told else ''}.")
+        messages.success(request, f"{audience} is deleted{' as soon as its platforms were told' if activated else ''}.")
         return redirect("admin:audiences_audience_changelist")
 
-    @confirmed("Pause", "Freeze this audience? Nobody enters or leaves until it goes on.", "pause", goes_on)
+    @confirmed_action("Pause", "Freeze this audience? Nobody enters or leaves until it goes on.", "pause", goes_on)
     def pause(self, request: HttpRequest, audience: Audience) -> str:
         with allowed():
             services.pause_audience(audience, by=request.user.get_username())
         return f"{audience} is paused."
 
-    @confirmed("Resume", "Let this audience go on? It is built anew from today's profiles.", "play_arrow", is_paused)
+    @confirmed_action(
+        "Resume", "Let this audience go on? It is built anew from today's profiles.", "play_arrow", is_paused
+    )
     def resume(self, request: HttpRequest, audience: Audience) -> str:
         with allowed():
             services.resume_audience(audience, by=request.user.get_username())

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from console.components import ModelAdmin, stays
+from console.components import ModelAdmin, never_deleted
 from core.models import Customer
 
 
@@ -20,7 +20,7 @@ class CustomerAdmin(ModelAdmin[Customer]):
         ("How long things are kept", {"fields": ["keep_users_days", "keep_activity_days", "keep_logs_days"]}),
     ]
     fixed_fields = ["m"]
-    has_delete_permission = stays
+    has_delete_permission = never_deleted
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         rows = super().get_queryset(request)

@@ -14,8 +14,8 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from audiences import services
 from audiences.models import Audience
-from console.components import ModelAdmin, ServiceForm, confirmed, labelled, saved_by_service, stays
-from console.lookalike_figures import shown
+from console.components import ModelAdmin, ServiceForm, confirmed_action, label_column, never_deleted, saved_by_service
+from console.lookalike_figures import figures_of
 from lookalikes.models import Lookalike
 from lookalikes.scoring.reach import MOST_PERCENT
 from lookalikes.services import change_lookalike, create_lookalike, train
@@ -89,8 +89,8 @@ class LookalikeForm(ServiceForm):
 
     def refused(self, error: Exception) -> bool:
         if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
-            for name, told in error.message_dict.items():
-                self.add_error("percent" if name == "reach" else name, told)
+            for name, faults in error.message_dict.items():
+                self.add_error("percent" if name == "reach" else name, faults)
             return True
         return super().refused(error)
 
@@ -109,7 +109,7 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
     readonly_fields = ["state", "size", "version", "updated_at"]
     fixed_fields = ["customer", "seed"]
     save_model = saved_by_service
-    has_delete_permission = stays  # a button of its own deletes, since it may be refused
+    has_delete_permission = never_deleted  # a button of its own deletes, since it may be refused
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lookalike]:
         return super().get_queryset(request).filter(kind=Audience.Kind.LOOKALIKE)
@@ -119,8 +119,8 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         row = self.get_object(request, object_id)
-        told = {} if row is None else shown(row)
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **told})
+        figures = {} if row is None else figures_of(row)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **figures})
 
     def get_form(self, request: HttpRequest, obj: Lookalike | None = None, change: bool = False, **options: Any) -> Any:
         """The form shows the point of the curve that was chosen."""
@@ -130,7 +130,7 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
             form.chosen_percent = float(chosen)
         return form
 
-    @labelled("status", TONES)
+    @label_column("status", TONES)
     def state(self, row: Lookalike) -> str:
         return row.status
 
@@ -142,22 +142,24 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
         messages.success(request, f"{obj} is being learnt: its curve will stand here.")
         return redirect("admin:lookalikes_lookalike_change", obj.pk)
 
-    @confirmed("Learn anew", "Learn from the seed as it is now? Members change when that is done.", "model_training")
+    @confirmed_action(
+        "Learn anew", "Learn from the seed as it is now? Members change when that is done.", "model_training"
+    )
     def learn(self, request: HttpRequest, row: Lookalike) -> str:
         train(row)
         return f"{row} learns anew."
 
-    @confirmed("Pause", "Freeze this lookalike? Nobody enters or leaves until it goes on.", "pause", goes_on)
+    @confirmed_action("Pause", "Freeze this lookalike? Nobody enters or leaves until it goes on.", "pause", goes_on)
     def pause(self, request: HttpRequest, row: Lookalike) -> str:
         services.pause_audience(row)
         return f"{row} is paused."
 
-    @confirmed("Resume", "Let this lookalike go on? Everybody is looked at again.", "play_arrow", is_paused)
+    @confirmed_action("Resume", "Let this lookalike go on? Everybody is looked at again.", "play_arrow", is_paused)
     def resume(self, request: HttpRequest, row: Lookalike) -> str:
         services.resume_audience(row)
         return f"{row} goes on."
 
-    @confirmed("Delete", "Delete this lookalike and forget who was in it?", "delete")
+    @confirmed_action("Delete", "Delete this lookalike and forget who was in it?", "delete")
     def remove(self, request: HttpRequest, row: Lookalike) -> HttpResponse:
         with allowed():
             services.delete_audience(row)

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.utils.html import escape, format_html
 
-from console.components import BaseInlineFormSet, ModelAdmin, TabularInline, stays
+from console.components import BaseInlineFormSet, ModelAdmin, TabularInline, never_deleted
 from profiles.models import Pixel, PixelIntegration
 
 
@@ -40,7 +40,7 @@ class PixelAdmin(ModelAdmin[Pixel]):
     ]
     readonly_fields = ["html"]
     fixed_fields = ["customer"]
-    has_delete_permission = stays  # audiences may count on it: the API asks them first
+    has_delete_permission = never_deleted  # audiences may count on it: the API asks them first
 
     @admin.display(description="HTML")
     def html(self, pixel: Pixel) -> str:

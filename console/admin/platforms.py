@@ -14,15 +14,15 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from console.components import (
     ModelAdmin,
     ModelForm,
-    address,
-    asked,
+    admin_address,
     button,
-    confirmed,
+    confirmed_action,
+    confirmed_request,
     keep_secret,
+    never_deleted,
     row_of,
     secret_of,
     shown_once,
-    stays,
 )
 from console.fields import JsonField
 from console.platform_preview import check, preview
@@ -115,7 +115,7 @@ class PlatformAdmin(ModelAdmin[Platform]):
     actions_detail = ["match_rate", "try_credentials", "rotate_secret", "sample_file"]
     fixed_fields = ["customer"]
     change_form_after_template = "console/platform_form.html"
-    has_delete_permission = stays  # audiences may ask about it: disable it here, or delete it by the API
+    has_delete_permission = never_deleted  # audiences may ask about it: disable it here, or delete it by the API
     fieldsets = [
         (None, {"fields": ["customer", "name", "enabled"]}),
         ("Delivery", {"fields": ["connector", "settings", "new_credentials", "limits"]}),
@@ -145,7 +145,7 @@ class PlatformAdmin(ModelAdmin[Platform]):
     def match_rate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(f"{reverse('console:match-rate')}?platform={quote(object_id)}")
 
-    @asked("Check credentials", "Ask the platform whether it accepts the stored credentials?", "task_alt")
+    @confirmed_request("Check credentials", "Ask the platform whether it accepts the stored credentials?", "task_alt")
     def try_credentials(self, request: HttpRequest, platform: Platform) -> str:
         found = services.check(platform)
         told = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items() if name != "ok")
@@ -160,12 +160,12 @@ class PlatformAdmin(ModelAdmin[Platform]):
         connector = services.connector_of(platform)
         if not isinstance(connector, FileConnector):
             messages.error(request, "This platform takes requests, not files.")
-            return redirect(address(platform))
+            return redirect(admin_address(platform))
         name, text = sample_file(connector)
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return HttpResponse(file_content(name, text), content_type="application/octet-stream", headers=headers)
 
-    @confirmed(
+    @confirmed_action(
         "New sync secret",
         "Make a new sync secret? The present one stays valid until the next change, so that the platform can follow.",
         "key",

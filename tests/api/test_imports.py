@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from api.uploads import a_place
+from api.uploads import upload_place
 from core.models import ApiKey, Customer, Inbox
 from pipeline.imports import files, services
 from pipeline.models import Import
@@ -150,7 +150,7 @@ def test_upload__empty_or_too_large__leaves_nothing_behind(
 
 
 def test_upload__while_two_others_are_under_way__is_503(admin: Caller, pixel: Pixel) -> None:
-    with a_place(), a_place():
+    with upload_place(), upload_place():
         answer = upload(admin, PEOPLE, "pixel=7&name=p.csv")
 
     assert (answer.status, answer.headers["Retry-After"]) == (503, "10")

@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from api import mapping_upload
-from api.uploads import a_place
+from api.uploads import upload_place
 from core import buckets
 from core.inbox import InboxKind
 from core.models import Customer, Inbox
@@ -215,7 +215,7 @@ def test_encoding__other_than_gzip__is_415(admin: Caller) -> None:
 
 
 def test_uploads__more_than_there_is_room_for__are_told_to_come_back(admin: Caller) -> None:
-    with a_place(), a_place():
+    with upload_place(), upload_place():
         answer = upload(admin, b"")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
 
