@@ -29,7 +29,7 @@ class Uncommitted(InboxAppender):
 
 
 def main() -> None:
-    with patch.object(asgi, "Inbox", Uncommitted):
+    with patch.object(asgi, "InboxAppender", Uncommitted):
         edge_server.main()
 
 
