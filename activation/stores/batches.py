@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from activation.models import Batch
+from core.arrays import Texts
 from core.buckets import BUCKETS
 from core.database import Connection
 
@@ -42,6 +43,12 @@ FAILED_CREATIONS = """
 SELECT count(*), max(started_at), bool_or(status IN ('unknown', 'sending')) FROM batch
 WHERE bucket = %s AND platform_id = %s AND operation = 'create' AND activations = %s::jsonb AND status <> 'done'
 """
+ERASE_MENTIONS = """
+UPDATE batch SET request_excerpt = '', response_excerpt = '', error = ''
+WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[]) AND started_at >= %s
+AND (request_excerpt LIKE ANY(%s) OR response_excerpt LIKE ANY(%s) OR error LIKE ANY(%s))
+"""
+DELETE_OLDER = "DELETE FROM batch WHERE bucket = %s AND platform_id = ANY(%s::int[]) AND started_at < %s"
 
 
 @dataclass(slots=True)
@@ -122,6 +129,16 @@ def failed_creations(cursor: Cursor[Any], platform: int, activation: int) -> Fai
     cursor.execute(FAILED_CREATIONS, [OWN_BUCKET, platform, str([activation])])
     number, last, cut_off = cursor.fetchone() or (0, None, None)
     return FailedCreations(number, last, bool(cut_off))
+
+
+def erase_mentions(connection: Connection, platforms: Sequence[int], patterns: Texts, since: datetime) -> None:
+    """Empty the texts of batches started since then where a text is like one of the patterns."""
+    connection.execute(ERASE_MENTIONS, [list(range(BUCKETS)), platforms, since, patterns, patterns, patterns])
+
+
+def delete_older(connection: Connection, bucket: int, platforms: Sequence[int], before: datetime) -> None:
+    """Delete the bucket's batches that were started before."""
+    connection.execute(DELETE_OLDER, [bucket, platforms, before])
 
 
 def storable(text: str) -> str:

@@ -1,11 +1,14 @@
 """The SQL of `dead_letter`. A letter is written by `outcomes.dead`, in one statement with its delivery."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from psycopg import Cursor
 
 from core.arrays import Ints, SmallInts, Texts, columns
+from core.buckets import BUCKETS
+from core.database import Connection
 
 Key = tuple[int, int, str]  # bucket, activation, the platform's id
 
@@ -18,6 +21,12 @@ DELETE_OF_ID = """
 DELETE FROM dead_letter
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
 """
+ERASE_MENTIONS = """
+UPDATE dead_letter SET reason = '', response_excerpt = ''
+WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[])
+AND (reason LIKE ANY(%s) OR response_excerpt LIKE ANY(%s))
+"""
+DELETE_OLDER = "DELETE FROM dead_letter WHERE bucket = %s AND platform_id = ANY(%s::int[]) AND died_at < %s"
 EXISTS = "SELECT EXISTS (SELECT 1 FROM dead_letter WHERE platform_id = %s)"
 
 
@@ -35,6 +44,16 @@ def delete(cursor: Cursor[Any], keys: Iterable[Key]) -> None:
 def delete_of_id(cursor: Cursor[Any], bucket: int, activations: Sequence[int], platform_user_id: str) -> None:
     """Delete every letter of one platform id."""
     cursor.execute(DELETE_OF_ID, {"bucket": bucket, "activations": Ints.of(activations), "id": platform_user_id})
+
+
+def erase_mentions(connection: Connection, platforms: Sequence[int], patterns: Texts) -> None:
+    """Empty the texts of letters where one is like one of the patterns."""
+    connection.execute(ERASE_MENTIONS, [list(range(BUCKETS)), platforms, patterns, patterns])
+
+
+def delete_older(connection: Connection, bucket: int, platforms: Sequence[int], before: datetime) -> None:
+    """Delete the bucket's letters of rows that died before."""
+    connection.execute(DELETE_OLDER, [bucket, platforms, before])
 
 
 def key_columns(keys: Iterable[Key]) -> dict[str, Any]:

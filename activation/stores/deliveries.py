@@ -72,6 +72,10 @@ UPDATE delivery SET acknowledged = NULL, error = %(error)s, changed_at = %(now)s
 WHERE bucket = ANY(%(buckets)s) AND activation_id = ANY(%(activations)s) AND batch = %(batch)s AND claim IS NULL
   AND NOT dead
 """
+ERASE_MENTIONS = """
+UPDATE delivery SET error = '' WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[])
+AND error <> '' AND error LIKE ANY(%s)
+"""
 IS_LEFT = """
 SELECT EXISTS (SELECT 1 FROM delivery WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s
                AND (due_at IS NOT NULL OR claim IS NOT NULL))
@@ -172,3 +176,8 @@ def _whole(activation: int) -> dict[str, Any]:
 def _ids(keys: Iterable[tuple[int, str]]) -> dict[str, Any]:
     buckets, ids = columns((SmallInts, Texts), sorted(keys))
     return {"buckets": buckets, "ids": ids}
+
+
+def erase_mentions(connection: Connection, platforms: Sequence[int], patterns: Texts) -> None:
+    """Empty the errors that are like one of the patterns."""
+    connection.execute(ERASE_MENTIONS, [list(range(BUCKETS)), platforms, patterns])

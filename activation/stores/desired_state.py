@@ -81,6 +81,9 @@ SELECT bucket, activation_id, platform_user_id, platform_id, acknowledged, due_a
 FROM delivery WHERE bucket = ANY(%s::smallint[]) AND user_id = %s
 ORDER BY bucket, activation_id, platform_user_id LIMIT %s
 """
+IS_OWED = """
+SELECT EXISTS (SELECT FROM delivery WHERE bucket = %s AND platform_id = %s AND user_id = %s AND platform_user_id = %s)
+"""
 FORGET_ERASED = """
 DELETE FROM delivery WHERE bucket = %s AND activation_id = %s AND platform_user_id = %s AND user_id = %s
 """
@@ -177,3 +180,9 @@ def erased(cursor: Cursor[Any], erasure: UUID, most: int) -> list[ErasedDelivery
 
 def forget_erased(cursor: Cursor[Any], row: ErasedDelivery, erasure: UUID) -> None:
     cursor.execute(FORGET_ERASED, [row.bucket, row.activation, row.platform_user_id, erasure])
+
+
+def is_owed(cursor: Cursor[Any], row: ErasedDelivery, erasure: UUID) -> bool:
+    """Returns whether another activation of the platform still has to be told of the erased id."""
+    cursor.execute(IS_OWED, [row.bucket, row.platform, erasure, row.platform_user_id])
+    return bool((cursor.fetchone() or (False,))[0])

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from activation.stores import desired_state
+from activation.stores import batches, dead_letters, deliveries, desired_state
 from activation.stores.desired_state import ErasedDelivery
 from core import buckets, clock
 from core.arrays import Texts
-from core.buckets import BUCKETS, try_lock
+from core.buckets import try_lock
 from core.clock import milliseconds, moment
 from core.database import Connection, bare_cursor, connect
 from core.inbox import InboxCommand, InboxKind
@@ -47,23 +47,6 @@ Search = Callable[[int, Sequence[str]], object]
 """Deletes whatever of a customer holds one of the texts."""
 
 UNDER_WAY = "SELECT EXISTS (SELECT FROM inbox WHERE received_at <= %s OR kind = ANY(%s::smallint[]))"
-EXCERPTS = """
-UPDATE batch SET request_excerpt = '', response_excerpt = '', error = ''
-WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[]) AND started_at >= %s
-AND (request_excerpt LIKE ANY(%s) OR response_excerpt LIKE ANY(%s) OR error LIKE ANY(%s))
-"""
-ERRORS = """
-UPDATE delivery SET error = '' WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[])
-AND error <> '' AND error LIKE ANY(%s)
-"""
-LETTERS = """
-UPDATE dead_letter SET reason = '', response_excerpt = ''
-WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[])
-AND (reason LIKE ANY(%s) OR response_excerpt LIKE ANY(%s))
-"""
-STILL_OWED = """
-SELECT EXISTS (SELECT FROM delivery WHERE bucket = %s AND platform_id = %s AND user_id = %s AND platform_user_id = %s)
-"""
 
 
 def request(customer: int, user_id: UUID, by: str) -> Erasure:
@@ -147,12 +130,12 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
     texts = [text for text in traces["texts"] if text]
     patterns = [f"%{_escaped(text)}%" for text in texts]
     platforms = list(Platform.objects.filter(customer_id=erasure.customer_id).values_list("pl", flat=True))
-    every, found = list(range(BUCKETS)), Texts.of(patterns)
+    found = Texts.of(patterns)
     with own.transaction():
         bad_rows.delete_mentioning(own, erasure.customer_id, patterns)
-        own.execute(EXCERPTS, [every, platforms, datetime.fromisoformat(traces["since"]), found, found, found])
-        own.execute(ERRORS, [every, platforms, found])
-        own.execute(LETTERS, [every, platforms, found, found])
+        batches.erase_mentions(own, platforms, found, datetime.fromisoformat(traces["since"]))
+        deliveries.erase_mentions(own, platforms, found)
+        dead_letters.erase_mentions(own, platforms, found)
     AttributeStatistics.objects.filter(
         attribute_id__in=Attribute.objects.filter(customer_id=erasure.customer_id).values("pk")
     ).update(examples=[])  # whose they were is not known: new ones come with the next data
@@ -209,9 +192,7 @@ def _forget(own: Connection, erasure: UUID, row: ErasedDelivery) -> bool:
         if not try_lock(cursor, {row.bucket}):
             return False
         desired_state.forget_erased(cursor, row, erasure)
-        cursor.execute(STILL_OWED, [row.bucket, row.platform, erasure, row.platform_user_id])
-        (owed,) = cursor.fetchone() or (False,)
-        if not owed:
+        if not desired_state.is_owed(cursor, row, erasure):
             identities.erase_without_owner(cursor, identity_kind(row.platform), row.platform_user_id)
     return True
 

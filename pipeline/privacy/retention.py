@@ -7,6 +7,7 @@ the inbox. The database keeps how far it has come, so a sweep that was killed go
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from activation.stores import batches, dead_letters
 from core import clock
 from core.buckets import BUCKETS, try_lock
 from core.clock import milliseconds
@@ -29,10 +30,6 @@ HASHES_KEPT = timedelta(days=30)
 FIRST = UUID(int=0)
 
 WAITING = "SELECT EXISTS (SELECT FROM inbox)"
-LOGS = (
-    "DELETE FROM batch WHERE bucket = %s AND platform_id = ANY(%s::int[]) AND started_at < %s",
-    "DELETE FROM dead_letter WHERE bucket = %s AND platform_id = ANY(%s::int[]) AND died_at < %s",
-)
 
 
 def sweep() -> None:
@@ -112,6 +109,6 @@ def _drop_days(state: ProfileState, oldest: int) -> bool:
 
 def _forget_logs(connection: Connection, bucket: int, customer: Customer, before: datetime) -> None:
     platforms = list(Platform.objects.filter(customer=customer).values_list("pl", flat=True))
-    for statement in LOGS:
-        connection.execute(statement, [bucket, platforms, before])
+    batches.delete_older(connection, bucket, platforms, before)
+    dead_letters.delete_older(connection, bucket, platforms, before)
     bad_rows.delete_older(connection, bucket, customer.m, before)
