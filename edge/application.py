@@ -11,13 +11,13 @@ from edge.body import DisconnectedError, Receive
 from edge.group_commit import InboxAppender, RowRefusedError
 from edge.monitoring import Metrics
 from edge.refusals import RequestRefusedError, response_to
-from edge.request import Request
-from edge.responses import Response
+from edge.request import EdgeRequest
+from edge.responses import EdgeResponse
 from edge.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[EdgeRequest], Awaitable[EdgeResponse]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -72,9 +72,9 @@ class EdgeApplication:
             self._metrics.flush()
 
 
-async def _response(handler: Handler, scope: dict[str, Any], receive: Receive) -> Response:
+async def _response(handler: Handler, scope: dict[str, Any], receive: Receive) -> EdgeResponse:
     try:
-        return await handler(Request(scope, receive))
+        return await handler(EdgeRequest(scope, receive))
     except RequestRefusedError as refusal:
         return refusal.response
     except UnavailableError:

@@ -14,8 +14,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from edge import responses
 from edge.group_commit import InboxAppender
-from edge.request import Request
-from edge.responses import Response
+from edge.request import EdgeRequest
+from edge.responses import EdgeResponse
 from edge.snapshot import Snapshot
 
 _ALIVE = responses.plain(200, "ok", "ok")
@@ -23,7 +23,7 @@ _READY = responses.plain(200, "ready", "ready")
 _ANSWERED = Counter("dmphub_edge_answers", "Answers of the edge", ["route", "status"])
 
 
-async def healthz(request: Request) -> Response:
+async def healthz(request: EdgeRequest) -> EdgeResponse:
     """`/healthz`: the process is alive."""
     request.require_method(("GET", "HEAD"))
     return _ALIVE
@@ -34,7 +34,7 @@ class ReadinessEndpoint:
     inbox: InboxAppender
     snapshot: Snapshot
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: EdgeRequest) -> EdgeResponse:
         """`/readyz`: the configuration is loaded and the database was reached lately."""
         request.require_method(("GET", "HEAD"))
         return _READY if self.inbox.reachable and self.snapshot.fresh else responses.UNAVAILABLE
@@ -56,13 +56,13 @@ class Metrics:
         for (route, status), count in counted.items():
             _ANSWERED.labels(route, status).inc(count)
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: EdgeRequest) -> EdgeResponse:
         """`/metrics`: of all edge processes if PROMETHEUS_MULTIPROC_DIR is set, else of this one."""
         request.require_method(("GET",))
         if not self._expected or not hmac.compare_digest(request.authorization, self._expected):
             return responses.NOT_FOUND
         self.flush()
-        return Response(200, "ok", CONTENT_TYPE_LATEST.encode(), generate_latest(_registry()))
+        return EdgeResponse(200, "ok", CONTENT_TYPE_LATEST.encode(), generate_latest(_registry()))
 
 
 def _registry() -> CollectorRegistry:

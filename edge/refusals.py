@@ -18,7 +18,7 @@ from core.errors import (
     ReadOnlyKeyError,
     UnnamedUserError,
 )
-from edge.responses import Response, plain
+from edge.responses import EdgeResponse, plain
 from profiles.personal.protection import PersonalDataError
 from usersync.authentication import ExpiredSignatureError, WrongSignatureError, WrongTokenError
 
@@ -26,7 +26,7 @@ from usersync.authentication import ExpiredSignatureError, WrongSignatureError, 
 class RequestRefusedError(Exception):
     """Ends the handling of a request with a response that sets, stores and redirects nothing."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: EdgeResponse) -> None:
         self.response = response
 
 
@@ -66,12 +66,12 @@ def refusal_of(error: InputError) -> Refusal:
     return Refusal(status, name, text)
 
 
-def response_to(error: InputError) -> Response:
+def response_to(error: InputError) -> EdgeResponse:
     return _response(refusal_of(error))
 
 
 @cache
-def _response(refusal: Refusal) -> Response:
+def _response(refusal: Refusal) -> EdgeResponse:
     """The texts are few: the names of parameters, and the kinds of personal data."""
     headers = [_CHALLENGE] if refusal.status == 401 else []
     return plain(refusal.status, refusal.name, refusal.text, *headers)

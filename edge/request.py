@@ -16,7 +16,7 @@ _PLAIN = frozenset({b"", b"identity"})
 _AT_ONCE = 1024 * 1024  # bytes that are unpacked while other requests wait
 
 
-class Request:
+class EdgeRequest:
     """Method, query, cookies and body; the headers are walked once.
 
     `cookie` is our user id, `cookies` the header as it came. `gpc`: the browser sends the Global Privacy Control

@@ -23,7 +23,7 @@ RETRY_AFTER: Header = (b"retry-after", b"1")
 _SCRIPT = b"application/javascript; charset=utf-8"
 
 
-class Response:
+class EdgeResponse:
     """Two ASGI messages, and the named status."""
 
     __slots__ = ("body", "name", "start")
@@ -52,38 +52,38 @@ class Response:
 
 
 @cache
-def gif(name: str) -> Response:
+def gif(name: str) -> EdgeResponse:
     """A transparent image."""
-    return Response(200, name, b"image/gif", GIF)
+    return EdgeResponse(200, name, b"image/gif", GIF)
 
 
 @cache
-def script(name: str) -> Response:
+def script(name: str) -> EdgeResponse:
     """A script that does nothing."""
-    return Response(200, name, _SCRIPT)
+    return EdgeResponse(200, name, _SCRIPT)
 
 
-def running_script(name: str, code: bytes) -> Response:
+def running_script(name: str, code: bytes) -> EdgeResponse:
     """A script that does something."""
-    return Response(200, name, _SCRIPT, code)
+    return EdgeResponse(200, name, _SCRIPT, code)
 
 
-def gif_with_cookie(name: str, cookie: bytes) -> Response:
-    return Response(200, name, b"image/gif", GIF, [(b"set-cookie", cookie)])
+def gif_with_cookie(name: str, cookie: bytes) -> EdgeResponse:
+    return EdgeResponse(200, name, b"image/gif", GIF, [(b"set-cookie", cookie)])
 
 
-def script_with_cookie(name: str, cookie: bytes) -> Response:
-    return Response(200, name, _SCRIPT, b"", [(b"set-cookie", cookie)])
+def script_with_cookie(name: str, cookie: bytes) -> EdgeResponse:
+    return EdgeResponse(200, name, _SCRIPT, b"", [(b"set-cookie", cookie)])
 
 
-def redirect(name: str, location: bytes, *cookies: bytes) -> Response:
-    return Response(302, name, headers=[(b"location", location), *((b"set-cookie", cookie) for cookie in cookies)])
+def redirect(name: str, location: bytes, *cookies: bytes) -> EdgeResponse:
+    return EdgeResponse(302, name, headers=[(b"location", location), *((b"set-cookie", cookie) for cookie in cookies)])
 
 
 @cache
-def plain(status: int, name: str, text: str, *headers: Header) -> Response:
+def plain(status: int, name: str, text: str, *headers: Header) -> EdgeResponse:
     """A line of plain text."""
-    return Response(status, name, body=f"{text}\n".encode(), headers=headers)
+    return EdgeResponse(status, name, body=f"{text}\n".encode(), headers=headers)
 
 
 UNAVAILABLE = plain(503, "unavailable", "try again soon", RETRY_AFTER)

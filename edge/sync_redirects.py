@@ -9,8 +9,8 @@ from core import clock
 from core.query import Parameters
 from edge import responses
 from edge.cookies import CookieJar
-from edge.request import Request
-from edge.responses import Response
+from edge.request import EdgeRequest
+from edge.responses import EdgeResponse
 from edge.sections.platforms import PlatformSync, PlatformSyncs
 from edge.snapshot import Section, Snapshot
 from usersync import sync_cookie
@@ -28,7 +28,7 @@ class SyncableBrowser:
     now: int
 
 
-def syncable_browser(request: Request, values: Parameters) -> SyncableBrowser | None:
+def syncable_browser(request: EdgeRequest, values: Parameters) -> SyncableBrowser | None:
     """Returns None for a browser whose syncs may not start; `_check=1` turns them off too."""
     signals = passed_on(values)
     if request.cookie is None or signals is None or values.get("_check") == "1":
@@ -45,14 +45,14 @@ class SyncRedirects:
     syncs: Section[PlatformSyncs]
     jar: CookieJar
 
-    def start(self, request: Request, values: Parameters, pixel: int, name: str) -> Response | None:
+    def start(self, request: EdgeRequest, values: Parameters, pixel: int, name: str) -> EdgeResponse | None:
         """Redirect to the first platform of a pixel's chain, or return None if none is due."""
         if pixel not in self._syncs.images:
             return None
         browser = syncable_browser(request, values)
         return None if browser is None else self._next(browser, pixel, name)
 
-    def go_on(self, request: Request, values: Parameters, pl: int, name: str) -> Response | None:
+    def go_on(self, request: EdgeRequest, values: Parameters, pl: int, name: str) -> EdgeResponse | None:
         """Redirect to the next platform of the chain that led to `pl`, or return None if there is no such chain."""
         if not sync_cookie.may_be_under_way(request.cookies):
             return None
@@ -71,7 +71,7 @@ class SyncRedirects:
         ordered = sync_cookie.due(candidates, browser.cookie, browser.user, browser.now)
         return [(one.pl, self._syncs.by_pl[one.pl]) for one in ordered[: sync_cookie.MOST_SYNCS]]
 
-    def to(self, browser: SyncableBrowser, pixel: int, pl: str, name: str) -> Response | None:
+    def to(self, browser: SyncableBrowser, pixel: int, pl: str, name: str) -> EdgeResponse | None:
         """Redirect to one platform of the pixel, and no further; None if it is not due or not the pixel's."""
         candidates = [one for one in self._syncs.pixels.get(pixel, ()) if str(one.pl) == pl]
         ordered = sync_cookie.due(candidates, browser.cookie, browser.user, browser.now)
@@ -81,7 +81,7 @@ class SyncRedirects:
     def _syncs(self) -> PlatformSyncs:
         return self.snapshot.configuration[self.syncs]
 
-    def _next(self, browser: SyncableBrowser, pixel: int, name: str) -> Response | None:
+    def _next(self, browser: SyncableBrowser, pixel: int, name: str) -> EdgeResponse | None:
         ordered = sync_cookie.due(self._syncs.images.get(pixel, ()), browser.cookie, browser.user, browser.now)
         if not ordered:
             return None
@@ -90,7 +90,7 @@ class SyncRedirects:
 
     def _redirect(
         self, browser: SyncableBrowser, to: SyncCandidate, under_way: SyncChain | None, name: str
-    ) -> Response:
+    ) -> EdgeResponse:
         location = self._syncs.by_pl[to.pl].url.of(browser.user, browser.signals)
         cookie = sync_cookie.tried(browser.cookie, to.pl, browser.now, under_way)
         return responses.redirect(name, location, self._set_cookie(cookie))

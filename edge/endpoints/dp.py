@@ -13,8 +13,8 @@ from edge import responses
 from edge.body import check_size
 from edge.cookies import CookieCheck, CookieCheckSigner, CookieJar
 from edge.group_commit import InboxAppender
-from edge.request import Request
-from edge.responses import Response
+from edge.request import EdgeRequest
+from edge.responses import EdgeResponse
 from edge.sections.pixels import COLLECTION, CollectingPixel, named_pixel
 from edge.snapshot import Snapshot
 from edge.sync_redirects import SyncRedirects
@@ -44,7 +44,7 @@ class DpEndpoint:
     judge: ConsentJudge
     redirects: SyncRedirects
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: EdgeRequest) -> EdgeResponse:
         request.require_method(("GET", "POST"))
         collection = self.snapshot.configuration[COLLECTION]
         query = request.query()
@@ -73,7 +73,7 @@ class DpEndpoint:
         return self._synced(request, query, pixel, "accepted")
 
     async def _data(
-        self, request: Request, query: QueryString, protection: Protection
+        self, request: EdgeRequest, query: QueryString, protection: Protection
     ) -> tuple[bytes | None, dict[str, Any]]:
         """Returns the JSON and what it says, without personal data in clear; None and nothing for a page view."""
         raw = await request.body(self.limits)
@@ -91,7 +91,7 @@ class DpEndpoint:
             raise InvalidParameterError("data") from None
 
     def _all_ids(
-        self, request: Request, pixel: CollectingPixel, user: str | None, data: dict[str, Any], ids: list[Id]
+        self, request: EdgeRequest, pixel: CollectingPixel, user: str | None, data: dict[str, Any], ids: list[Id]
     ) -> list[Id]:
         """Returns what else names the user, in the order of precedence."""
         if pixel.user_key and data:
@@ -100,7 +100,7 @@ class DpEndpoint:
             ids = [("cookie", request.cookie), *ids]
         return ids
 
-    async def _meet(self, event: Event, raw: bytes | None, query: QueryString) -> Response:
+    async def _meet(self, event: Event, raw: bytes | None, query: QueryString) -> EdgeResponse:
         """Keep the data of a user who is new to the hub, and hand out an id."""
         new = str(user_ids.new())
         if event.ids:
@@ -115,7 +115,9 @@ class DpEndpoint:
         location = _location(query, self.signer.sign(check))
         return responses.redirect("cookie-check", location, cookie)
 
-    async def _confirm(self, request: Request, query: QueryString, pixel: CollectingPixel, now: int) -> Response:
+    async def _confirm(
+        self, request: EdgeRequest, query: QueryString, pixel: CollectingPixel, now: int
+    ) -> EdgeResponse:
         """The second half of a cookie check: store whether the browser kept the id it was given."""
         check = self.signer.read(query.values["_ck"] or "")
         if check is None or check.customer != pixel.customer:
@@ -126,18 +128,18 @@ class DpEndpoint:
         await self.inbox.append(user_ids.bucket_of(check.user), InboxKind.CONFIRM, encode(row))
         return self._synced(request, query, pixel, "confirmed")
 
-    def _synced(self, request: Request, query: QueryString, pixel: CollectingPixel, name: str) -> Response:
+    def _synced(self, request: EdgeRequest, query: QueryString, pixel: CollectingPixel, name: str) -> EdgeResponse:
         """Respond to what was kept; an image is sent on through the syncs that are due."""
         if query.values.get("t") != "gif":
             return responses.script(name)
         return self.redirects.start(request, query.values, pixel.id, name) or responses.gif(name)
 
 
-def _empty(query: QueryString, name: str) -> Response:
+def _empty(query: QueryString, name: str) -> EdgeResponse:
     return responses.gif(name) if query.values.get("t") == "gif" else responses.script(name)
 
 
-def _empty_with_cookie(query: QueryString, cookie: bytes) -> Response:
+def _empty_with_cookie(query: QueryString, cookie: bytes) -> EdgeResponse:
     if query.values.get("t") == "gif":
         return responses.gif_with_cookie("accepted", cookie)
     return responses.script_with_cookie("accepted", cookie)

@@ -20,8 +20,8 @@ from edge import responses
 from edge.endpoints.batch_lines import LineReader
 from edge.group_commit import InboxAppender, RowRefusedError
 from edge.refusals import UNAVAILABLE, Refusal, refusal_of
-from edge.request import Request
-from edge.responses import Response
+from edge.request import EdgeRequest
+from edge.responses import EdgeResponse
 from edge.sections.pixels import API_KEYS, COLLECTION, CollectingPixel, named_pixel
 from edge.snapshot import Snapshot
 from usersync.consent import ConsentJudge
@@ -66,7 +66,7 @@ class BatchEndpoint:
     judge: ConsentJudge
     _under_way: int = field(default=0, init=False)
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: EdgeRequest) -> EdgeResponse:
         request.require_method(("POST",))
         pixel = self._pixel(request)
         if self._under_way >= AT_ONCE:
@@ -79,7 +79,7 @@ class BatchEndpoint:
             self._under_way -= 1
         return _response(report, len(lines))
 
-    def _pixel(self, request: Request) -> CollectingPixel:
+    def _pixel(self, request: EdgeRequest) -> CollectingPixel:
         """Returns the pixel whose data it is, after checking that the key may write it."""
         configuration = self.snapshot.configuration
         query = request.query()
@@ -155,10 +155,10 @@ def _chunks(lines: Sequence[Numbered]) -> Iterator[Sequence[Numbered]]:
         yield chunk
 
 
-def _response(report: BatchReport, lines: int) -> Response:
+def _response(report: BatchReport, lines: int) -> EdgeResponse:
     """503 only where nothing was committed and everything may be sent again."""
     if report.errors and not report.accepted and all(e.status == UNAVAILABLE.name for e in report.errors):
         return responses.UNAVAILABLE
     content: dict[str, Any] = {"lines": lines, "accepted": report.accepted, "errors": report.errors}
     name = "partly-accepted" if report.errors else "accepted"
-    return Response(200, name, b"application/json", msgspec.json.encode(content))
+    return EdgeResponse(200, name, b"application/json", msgspec.json.encode(content))

@@ -17,8 +17,8 @@ from core.query import QueryString
 from edge import responses
 from edge.cookies import CookieJar
 from edge.group_commit import InboxAppender, RowRefusedError
-from edge.request import Request
-from edge.responses import Response
+from edge.request import EdgeRequest
+from edge.responses import EdgeResponse
 from edge.sections.platforms import Platforms, SyncPlatform
 from edge.snapshot import Section, Snapshot
 from integrations.platform_user_ids import NO_ID, is_macro
@@ -44,7 +44,7 @@ class LinkEndpoint:
     limits: RequestLimits
     judge: ConsentJudge
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: EdgeRequest) -> EdgeResponse:
         """Redirect to the signed target; the named status says whether the reader was matched, and if not, why."""
         request.require_method(("GET",))
         token, _, tail = request.raw_path[_PREFIX:].partition(b"&")
@@ -58,7 +58,7 @@ class LinkEndpoint:
             name, cookies = "unavailable", []
         return responses.redirect(name, link.target.encode("ascii"), *cookies)
 
-    async def _match(self, link: MailingLink, query: QueryString, request: Request) -> tuple[str, list[bytes]]:
+    async def _match(self, link: MailingLink, query: QueryString, request: EdgeRequest) -> tuple[str, list[bytes]]:
         if request.opted_out:
             return "opted-out", []
         contact = self._contact(query)
@@ -82,7 +82,7 @@ class LinkEndpoint:
             return None
         return contact
 
-    def _permitted(self, platform: SyncPlatform, query: QueryString, request: Request) -> bool:
+    def _permitted(self, platform: SyncPlatform, query: QueryString, request: EdgeRequest) -> bool:
         """A signal that is repeated or unreadable permits nothing, but keeps nobody from the target."""
         try:
             unambiguous = CONSENT_PARAMETERS.isdisjoint(query.repeated)

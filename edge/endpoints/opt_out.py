@@ -13,8 +13,8 @@ from edge import responses
 from edge.cookies import CookieJar
 from edge.endpoints import opt_out_pages
 from edge.group_commit import InboxAppender
-from edge.request import Request
-from edge.responses import Header, Response
+from edge.request import EdgeRequest
+from edge.responses import EdgeResponse, Header
 from usersync import sync_cookie
 
 _BACK = b"/opt-out?_ck=1"
@@ -27,7 +27,7 @@ class OptOutEndpoints:
     inbox: InboxAppender
     jar: CookieJar
 
-    async def opt_out(self, request: Request) -> Response:
+    async def opt_out(self, request: EdgeRequest) -> EdgeResponse:
         """Store the choice, then respond. A browser without the cookie is given it and redirected once, to show it."""
         request.require_method(("GET",))
         await self._store(InboxKind.OPT_OUT, request)
@@ -37,14 +37,14 @@ class OptOutEndpoints:
             return opt_out_pages.COOKIE_REFUSED
         return responses.redirect("cookie-check", _BACK, *(cookie for _, cookie in self._opt_out_cookies()))
 
-    async def opt_in(self, request: Request) -> Response:
+    async def opt_in(self, request: EdgeRequest) -> EdgeResponse:
         request.require_method(("GET",))
         if request.header(b"sec-fetch-dest") not in _OPENED or b"prefetch" in request.header(b"sec-purpose"):
             return opt_out_pages.NOT_OPENED
         await self._store(InboxKind.OPT_IN, request)
         return opt_out_pages.opted_in((b"set-cookie", self.jar.opt_in))
 
-    async def _store(self, kind: InboxKind, request: Request) -> None:
+    async def _store(self, kind: InboxKind, request: EdgeRequest) -> None:
         """Store the choice for the id of the browser; a browser without an id has only its cookie."""
         if request.cookie is not None:
             choice = OptOutChoice(request.cookie, clock.now_ms())

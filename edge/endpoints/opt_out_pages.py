@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha256
 
-from edge.responses import Header, Response
+from edge.responses import EdgeResponse, Header
 
 _OUT = """\
 <p class="lead">From now on, this browser is not recognised here. We no longer collect what it does, match it with
@@ -112,17 +112,17 @@ _PAGE = """\
 """
 
 
-def _page(status: int, name: str, title: str, content: str, headers: Iterable[Header] = ()) -> Response:
+def _page(status: int, name: str, title: str, content: str, headers: Iterable[Header] = ()) -> EdgeResponse:
     """`title` is plain text, `content` is HTML."""
     text = _PAGE.format(title=html.escape(title), style=_STYLE, content=content)
-    return Response(status, name, b"text/html; charset=utf-8", text.encode(), [*_HEADERS, *headers])
+    return EdgeResponse(status, name, b"text/html; charset=utf-8", text.encode(), [*_HEADERS, *headers])
 
 
-def opted_out(*headers: Header) -> Response:
+def opted_out(*headers: Header) -> EdgeResponse:
     return _page(200, "opted-out", "You have opted out", _OUT, headers)
 
 
-def opted_in(*headers: Header) -> Response:
+def opted_in(*headers: Header) -> EdgeResponse:
     return _page(200, "opted-in", "You have opted in again", _IN, headers)
 
 

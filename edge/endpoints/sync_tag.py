@@ -12,8 +12,8 @@ import msgspec
 
 from core.query import QueryString
 from edge import responses
-from edge.request import Request
-from edge.responses import Response
+from edge.request import EdgeRequest
+from edge.responses import EdgeResponse
 from edge.sections.pixels import COLLECTION, CollectingPixel, named_pixel
 from edge.snapshot import Snapshot
 from edge.sync_redirects import SyncRedirects, syncable_browser
@@ -33,11 +33,11 @@ class SyncTagEndpoint:
     redirects: SyncRedirects
     judge: ConsentJudge
 
-    async def script(self, request: Request) -> Response:
+    async def script(self, request: EdgeRequest) -> EdgeResponse:
         self._pixel(request, request.query())
         return SCRIPT
 
-    async def sync(self, request: Request) -> Response:
+    async def sync(self, request: EdgeRequest) -> EdgeResponse:
         """Respond with the due platforms, as a call of the tag's function; with `pl`, redirect to that platform."""
         query = request.query()
         pixel = self._pixel(request, query)
@@ -51,7 +51,7 @@ class SyncTagEndpoint:
         due = [(pl, "script" if sync.script else "img") for pl, sync in self.redirects.due(found, pixel.id)]
         return responses.running_script("due" if due else "none-due", b"dmpsync(" + msgspec.json.encode(due) + b")")
 
-    def _why_not(self, request: Request, query: QueryString, pixel: CollectingPixel) -> str:
+    def _why_not(self, request: EdgeRequest, query: QueryString, pixel: CollectingPixel) -> str:
         """Returns why this browser must not be synced; empty if it may be."""
         if request.opted_out:
             return "opted-out"
@@ -59,12 +59,12 @@ class SyncTagEndpoint:
             return "consent-denied"
         return "no-cookie" if request.cookie is None else ""
 
-    def _pixel(self, request: Request, query: QueryString) -> CollectingPixel:
+    def _pixel(self, request: EdgeRequest, query: QueryString) -> CollectingPixel:
         request.require_method(("GET",))
         collection = self.snapshot.configuration[COLLECTION]
         query.refuse_repeated(_KNOWN)
         return named_pixel(query.values, collection)
 
 
-def _nothing(query: QueryString, name: str) -> Response:
+def _nothing(query: QueryString, name: str) -> EdgeResponse:
     return responses.gif(name) if "pl" in query.values else responses.running_script(name, b"dmpsync([])")

@@ -12,8 +12,8 @@ from core.query import QueryString
 from edge import responses
 from edge.cookies import CookieJar
 from edge.group_commit import InboxAppender
-from edge.request import Request
-from edge.responses import Response
+from edge.request import EdgeRequest
+from edge.responses import EdgeResponse
 from edge.sections.platforms import Platforms, SyncPlatform
 from edge.snapshot import Section, Snapshot
 from edge.sync_redirects import SyncRedirects
@@ -39,7 +39,7 @@ class UidEndpoint:
     judge: ConsentJudge
     redirects: SyncRedirects
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: EdgeRequest) -> EdgeResponse:
         request.require_method(("GET",))
         platforms = self.snapshot.configuration[self.platforms]
         query = request.query()
@@ -63,7 +63,7 @@ class UidEndpoint:
         await self._store(platform, user, user_id, ttl, query)
         return self._onward(platform, request, query, "stored" if user_id else "cleared")
 
-    def _onward(self, platform: SyncPlatform, request: Request, query: QueryString, name: str) -> Response:
+    def _onward(self, platform: SyncPlatform, request: EdgeRequest, query: QueryString, name: str) -> EdgeResponse:
         return self.redirects.go_on(request, query.values, platform.pl, name) or _empty(query, name)
 
     def _platform_user_id(self, query: QueryString) -> str:
@@ -72,7 +72,7 @@ class UidEndpoint:
             raise InvalidParameterError("userid")
         return user_id
 
-    def _check_cookie(self, request: Request, query: QueryString) -> Response:
+    def _check_cookie(self, request: EdgeRequest, query: QueryString) -> EdgeResponse:
         if "_ck" in query.values:
             return _empty(query, "no-cookie")
         location = b"/uid?" + request.raw_query + b"&_ck=1"
@@ -89,7 +89,7 @@ class UidEndpoint:
         await self.inbox.append(bucket, InboxKind.SYNC, encode(row))
 
 
-def _empty(query: QueryString, name: str) -> Response:
+def _empty(query: QueryString, name: str) -> EdgeResponse:
     return responses.script(name) if query.values.get("t") == "js" else responses.gif(name)
 
 
@@ -100,7 +100,7 @@ def _platform(query: QueryString, platforms: Platforms) -> SyncPlatform:
     return platform
 
 
-def _authenticate(platform: SyncPlatform, request: Request, query: QueryString) -> None:
+def _authenticate(platform: SyncPlatform, request: EdgeRequest, query: QueryString) -> None:
     if platform.signed:
         check_signature(request.method, request.path, query, platform.secrets, clock.now_seconds())
     else:
