@@ -2,7 +2,7 @@
 
 A field may be added with a default, but never renamed or removed: rows that wait were written by older code.
 
-Times are unix milliseconds. An id is a pair of kind and value, with the kinds of `profiles.Identity`:
+Times are unix milliseconds. An id is a pair of kind and value, with the kinds of `profiles.models.Identity`:
 `user` (the customer's own user id), `euid:<pl>`, `device:<parameter>`; and `cookie`, one of our own user ids
 that came beside another.
 """

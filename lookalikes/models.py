@@ -16,7 +16,7 @@ class Lookalike(Audience):
 class LookalikeModel(models.Model):
     """One attempt to learn whom a lookalike holds: a model with its figures, or why there is none.
 
-    `content` is `lookalikes.scoring.model.Model`, encoded: kept of the one in force and of the newest. `figures` are
+    `content` is `lookalikes.scoring.model.LinearModel`, encoded: kept of the one in force and of the newest. `figures` are
     shown to people: `auc`, `curve`, `influences`, `excluded` and the like (`lookalikes.jobs.training`).
     """
 

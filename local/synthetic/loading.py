@@ -88,7 +88,7 @@ class Loader:
                 time.sleep(PAUSE_SECONDS)
 
     def _add_ids(self, cursor: Cursor[Any], ids: list[Id]) -> set[str]:
-        """Those of the ids that nobody has yet; answers their values."""
+        """Returns the values of those ids that nobody has yet."""
         asked = columns((SmallInts, Texts, Texts), [id_[:3] for id_ in ids])
         cursor.execute(KNOWN_IDS, [*asked, self._customer])
         known = set(cursor.fetchall())
