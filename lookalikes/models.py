@@ -16,8 +16,8 @@ class Lookalike(Audience):
 class LookalikeModel(models.Model):
     """One attempt to learn whom a lookalike holds: a model with its figures, or why there is none.
 
-    `content` is `lookalikes.scoring.model.LinearModel`, encoded: kept of the one in force and of the newest. `figures` are
-    shown to people: `auc`, `curve`, `influences`, `excluded` and the like (`lookalikes.jobs.training`).
+    `content` is a `lookalikes.scoring.model.LinearModel`, encoded: kept of the one in force and of the newest.
+    `figures` are shown to people: `auc`, `curve`, `influences`, `excluded` and the like (`lookalikes.jobs.training`).
     """
 
     audience = models.ForeignKey(Audience, models.CASCADE, related_name="models")
