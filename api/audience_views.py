@@ -93,9 +93,10 @@ class AudienceViews(Resource[Audience]):
     def difference(self, request: Request, pk: str) -> Response:
         """Estimate how many would enter and leave if the audience had this rule. Saves nothing."""
         audience = self.get_object()
-        rule = _parsed(audience.customer_id, read_body(RuleBody, request)["rule"])
+        given = read_body(RuleBody, request)["rule"]
+        rule = _parsed(audience.customer_id, given)
         with refusals():
-            refuse_cycle(audience, rule)
+            refuse_cycle(audience, given)
         found = estimate_rule(audience.customer_id, rule, audience)
         return Response({**_counts(found), "exact": found.exact, "text": render(rule, names_of(audience.customer_id))})
 

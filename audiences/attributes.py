@@ -24,7 +24,8 @@ def set_attribute(
 ) -> None:
     """Enable or disable an attribute, fix its type, or say whether it holds personal data, or sensitive data.
 
-    Enabling fixes the type, and what is stored is converted to it, bucket by bucket.
+    Enabling fixes the type, and what is stored is converted to it, bucket by bucket. Whole numbers become `number`
+    unless a person chose `integer`: those seen so far say nothing of those to come.
 
     Raises `AttributeInUseError` where a rule would lose an attribute that it names.
     """
@@ -34,8 +35,8 @@ def set_attribute(
         users = audiences_using(locked) if taken_away else []
         if users:
             raise AttributeInUseError(f"used by {', '.join(audience.name for audience in users)}")
+        locked.type = type_ or _type_of(locked, enabling=bool(enabled) and not locked.enabled)
         locked.enabled = locked.enabled if enabled is None else enabled
-        locked.type = locked.type if type_ is None else type_
         locked.fixed = locked.fixed or locked.enabled or type_ is not None
         locked.personal = locked.personal if personal is None else personal
         locked.sensitive = locked.sensitive if sensitive is None else sensitive
@@ -47,6 +48,13 @@ def set_attribute(
         if locked.enabled and (enabled or type_ is not None) and locked.type != Attribute.Type.MIXED:
             _convert_what_is_stored(locked.customer_id)
     attribute.refresh_from_db()
+
+
+def _type_of(attribute: Attribute, *, enabling: bool) -> str:
+    """Returns the type that the attribute gets where nobody names one now."""
+    if enabling and not attribute.fixed and attribute.type == Attribute.Type.INTEGER:
+        return Attribute.Type.NUMBER
+    return attribute.type
 
 
 def _convert_what_is_stored(customer: int) -> None:

@@ -4,19 +4,22 @@ Nothing can be taken away that a rule names, no audience may ask about itself, a
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from audiences import kinds
 from audiences.models import Audience
 from audiences.rules.dependencies import (
     AudienceDependencies,
     audiences_among,
+    audiences_beneath,
     dependencies,
     is_built_on_lookalike,
 )
-from audiences.rules.errors import RuleError, RuleFault
+from audiences.rules.errors import Location, RuleError, RuleFault
 from audiences.rules.nodes import Group
-from audiences.rules.parse import parse
-from audiences.schema import SchemaOfSavedRules, schema_of, schemas
+from audiences.rules.parse import audiences_named, parse
+from audiences.schema import SchemaOfSavedRules, schema_of
+from core.models import Customer
 from profiles.models import Attribute
 from profiles.paths import split_path
 
@@ -45,7 +48,7 @@ def _rules_of(customer: int) -> Iterator[tuple[Audience, frozenset[str]]]:
 
 def audiences_asking(audience: Audience) -> list[Audience]:
     """Returns the audiences whose rules ask about this one. A lookalike's model goes on without it."""
-    asking = [key for key, asked in _asked_by_all().items() if audience.id in asked]
+    asking = [key for key, asked in _asked_by_all(audience.customer_id).items() if audience.id in asked]
     return list(Audience.objects.filter(id__in=asking, kind=Audience.Kind.CUSTOM))
 
 
@@ -54,28 +57,54 @@ def asked_audiences(rule: Group) -> frozenset[int]:
     return audiences_among(dependencies(rule))
 
 
-def refuse_cycle(audience: Audience, rule: Group) -> None:
-    """Raises `RuleError` where the audience would ask about itself, directly or through others."""
-    asked_by = {**_asked_by_all(), audience.id: asked_audiences(rule)}
-    pending, reached = list(asked_by[audience.id]), set[int]()
-    while pending:
-        asked = pending.pop()
+def lock_references(customer: int) -> None:
+    """Lock the customer's row until the transaction ends, so that two changes made at once close no circle."""
+    Customer.objects.select_for_update(no_key=True).get(pk=customer)
+
+
+def refuse_cycle(audience: Audience, rule: Any) -> None:
+    """Raises `RuleError` with every place at which the audience would ask about itself, directly or through others.
+
+    `rule` is the JSON of a rule that `parse` accepts.
+    """
+    faults: list[RuleFault] = []
+    known = _asked_by_all(audience.customer_id)
+    for asked, at in audiences_named(rule, Location("", faults)):
         if asked == audience.id:
-            raise RuleError([RuleFault("", "the audience asks about itself, directly or through other audiences")])
-        if asked not in reached:
-            reached.add(asked)
-            pending.extend(asked_by.get(asked, ()))
+            at.refuse("the audience asks about itself")
+        elif _leads_to(audience.id, asked, known):
+            at.refuse(f"the audience asks about itself through audience {asked}")
+    if faults:
+        raise RuleError(faults)
 
 
-def _asked_by_all() -> dict[int, frozenset[int]]:
-    """Returns the audiences that each audience looks at: by its rule, or by its model."""
-    known = schemas()
-    return {
-        row.id: kinds.kind_of(row).asked_audiences(row)
-        if row.rule is None
-        else asked_audiences(parse(row.rule, known(row.customer_id)))
-        for row in Audience.objects.all()
-    }
+def _leads_to(audience: int, asked: int, asked_by: Mapping[int, Iterable[int]]) -> bool:
+    """Returns whether an audience that is asked about asks, at any depth, about this one."""
+    pending, reached = [asked], set[int]()
+    while pending:
+        one = pending.pop()
+        if one == audience:
+            return True
+        if one not in reached:
+            reached.add(one)
+            pending.extend(asked_by.get(one, ()))
+    return False
+
+
+def _asked_by_all(customer: int) -> dict[int, frozenset[int]]:
+    """Returns the audiences that each of the customer's audiences looks at: by its rule, or by its model.
+
+    A rule that cannot work any more counts as nothing: it must not keep other audiences from being changed.
+    """
+    schema = SchemaOfSavedRules(schema_of(customer))
+    found: dict[int, frozenset[int]] = {}
+    for row in Audience.objects.filter(customer_id=customer):
+        try:
+            asked = kinds.kind_of(row).asked_audiences(row) if row.rule is None else None
+            found[row.id] = asked_audiences(parse(row.rule, schema)) if asked is None else asked
+        except RuleError:
+            found[row.id] = frozenset()
+    return found
 
 
 def depths(asked_by: Mapping[int, Iterable[int]]) -> dict[int, int]:
@@ -113,12 +142,18 @@ def refuse_lookalike_as_seed(seed: Audience) -> None:
         raise ValueError("is a lookalike, or has one beneath it: there is no lookalike of a lookalike")
 
 
-def refuse_lookalike_beneath_seed(audience: Audience, rule: Group) -> None:
-    """Raises `RuleError` where the rule would put a lookalike beneath the seed of another, or beneath itself through
-    an audience from which it learnt.
+def refuse_lookalike_beneath_seed(audience: Audience, rule: Any) -> None:
+    """Raises `RuleError` with every place that would put a lookalike beneath the seed of another, or beneath itself
+    through an audience from which it learnt. `rule` is the JSON of a rule that `parse` accepts.
     """
-    known = {**dependencies_of_audiences(audience.customer_id), audience.id: AudienceDependencies.of_rule(rule)}
+    faults: list[RuleFault] = []
+    named = list(audiences_named(rule, Location("", faults)))
+    known = dependencies_of_audiences(audience.customer_id)
+    known[audience.id] = AudienceDependencies(audiences=frozenset(asked for asked, _ in named))
     for row in Audience.objects.filter(customer_id=audience.customer_id, seed__isnull=False):
-        if row.seed_id is not None and is_built_on_lookalike(row.seed_id, known):
-            message = f"lookalike “{row.name}” has its seed here: there is no lookalike of a lookalike"
-            raise RuleError([RuleFault("", message)])
+        if row.seed_id is not None and audience.id in audiences_beneath(row.seed_id, known):
+            for asked, at in named:
+                if is_built_on_lookalike(asked, known):
+                    at.refuse(f"lookalike “{row.name}” has its seed here: there is no lookalike of a lookalike")
+    if faults:
+        raise RuleError(faults)

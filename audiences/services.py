@@ -10,7 +10,7 @@ from django.db.models import Count, Sum
 from audiences import history
 from audiences.messages import BuildAudience, ForgetAudience
 from audiences.models import Audience, AudienceBucket
-from audiences.references import audiences_asking, refuse_cycle, refuse_lookalike_beneath_seed
+from audiences.references import audiences_asking, lock_references, refuse_cycle, refuse_lookalike_beneath_seed
 from audiences.rules.parse import parse
 from audiences.rules.values import parse_duration
 from audiences.schema import schema_of
@@ -43,10 +43,11 @@ def change_rule(
 ) -> None:
     """Give the audience another rule (and `ttl`, where one is given); members enter and leave while it is rebuilt."""
     with transaction.atomic():
+        lock_references(audience.customer_id)
         locked = _locked(audience)
-        parsed = parse(rule, schema_of(locked.customer_id))
-        refuse_cycle(locked, parsed)
-        refuse_lookalike_beneath_seed(locked, parsed)
+        parse(rule, schema_of(locked.customer_id))
+        refuse_cycle(locked, rule)
+        refuse_lookalike_beneath_seed(locked, rule)
         if ttl is not None:
             _check_ttl(ttl)
             locked.ttl = ttl

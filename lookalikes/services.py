@@ -7,7 +7,7 @@ from django.db import transaction
 
 from audiences import history
 from audiences.models import Audience, AudienceBucket
-from audiences.references import refuse_lookalike_as_seed
+from audiences.references import lock_references, refuse_lookalike_as_seed
 from core import clock
 from core.models import Customer
 from lookalikes.models import LookalikeRun
@@ -33,8 +33,9 @@ def create_lookalike(
 
     Raises `ValidationError` by field.
     """
-    _check(customer, seed, reach, retrain_days)
     with transaction.atomic():
+        lock_references(customer.m)
+        _check(customer, seed, reach, retrain_days)
         audience = Audience.objects.create(
             customer=customer,
             name=name,

@@ -10,9 +10,10 @@ from audiences.models import Audience, Membership
 from core import buckets
 from core.clock import moment
 from core.models import Customer
-from profiles.merges import surviving_profile
+from profiles.merges import browsers_logged_in, surviving_profile
 from profiles.models import Identity, Profile, ProfileMerge, SharedId
 from profiles.personal.protection import Policy, Protection
+from profiles.state import COOKIE
 from usersync.models import UserMapping
 
 MOST_MERGES = 200
@@ -27,7 +28,7 @@ class PixelActivity:
 
 @dataclass(frozen=True, slots=True)
 class KnownId:
-    """An id of the user; `kind` as in `profiles.models.Identity`."""
+    """An id of the user; `kind` as in `profiles.models.Identity`, or `cookie` for a browser."""
 
     kind: str
     value: str
@@ -167,7 +168,10 @@ def _activity(profile: Profile) -> dict[str, PixelActivity]:
 
 
 def _identities(profile: Profile) -> list[KnownId]:
-    return sorted((KnownId(kind, value) for kind, value in profile.ids), key=lambda known: (known.kind, known.value))
+    """Returns the ids of the profile, and as cookies the browsers that are logged in as the user."""
+    own = {KnownId(kind, value) for kind, value in profile.ids}
+    browsers = {KnownId(COOKIE, str(browser)) for browser in browsers_logged_in(profile)}
+    return sorted(own | browsers, key=lambda known: (known.kind, known.value))
 
 
 def _merges(profile: Profile) -> list[UserMerge]:

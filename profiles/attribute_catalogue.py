@@ -13,12 +13,19 @@ from django.db import transaction
 
 from core import clock
 from core.clock import moment
-from profiles.attribute_sampling import BITMAP_BITS, EXAMPLES, MOST, AttributeSample, CustomerSample, sampler
+from profiles.attribute_sampling import (
+    BITMAP_BITS,
+    EXAMPLES,
+    MOST,
+    AttributeSample,
+    CustomerSample,
+    least_type,
+    sampler,
+)
 from profiles.models import Attribute, AttributeStatistics, DataStatistics
 from profiles.paths import join_path
 
 LONGEST = 400  # characters of a path that `Attribute.path` can hold
-NUMERIC = {Attribute.Type.INTEGER.value, Attribute.Type.NUMBER.value}
 
 
 def flush_if_due() -> None:
@@ -88,7 +95,7 @@ def _catalogued(customer: int, noted: Mapping[str, AttributeSample]) -> dict[str
     known = {row.path: row for row in Attribute.objects.filter(customer_id=customer)}
     new = [path for path in noted if path not in known][: max(0, MOST - len(known))]
     if new:
-        rows = [Attribute(customer_id=customer, path=path, type=seen_type(noted[path].types)) for path in new]
+        rows = [Attribute(customer_id=customer, path=path, type=least_type(noted[path].types)) for path in new]
         Attribute.objects.bulk_create(rows, ignore_conflicts=True)
         known |= {row.path: row for row in Attribute.objects.filter(customer_id=customer, path__in=new)}
     return known
@@ -116,17 +123,9 @@ def _save_statistics(noted: Mapping[int, tuple[Attribute, AttributeSample]]) -> 
 
 def _adopt_type(attribute: Attribute, types: Mapping[str, int]) -> None:
     """Set the attribute's type to what is seen, unless somebody chose a type."""
-    kind = seen_type(types)
+    kind = least_type(types)
     if kind != attribute.type and not attribute.enabled and not attribute.fixed:
         Attribute.objects.filter(id=attribute.id, enabled=False, fixed=False).update(type=kind)
-
-
-def seen_type(types: Iterable[str]) -> str:
-    """Returns the one type that fits all values; mixed if they differ."""
-    found = {str(one) for one in types}
-    if found == NUMERIC:
-        return Attribute.Type.NUMBER.value
-    return found.pop() if len(found) == 1 else Attribute.Type.MIXED.value
 
 
 def _examples(values: Iterable[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ are many events.
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -27,6 +27,15 @@ BITMAP_BITS = 16_384  # of the bitmap of attributes that found no room
 EXAMPLES = 5
 EXAMPLE_LENGTH = 40  # characters
 SHAPES = 10_000
+
+_MIXED = Attribute.Type.MIXED.value
+_NUMERIC = {Attribute.Type.INTEGER.value, Attribute.Type.NUMBER.value}
+_TYPES: dict[type, str] = {
+    bool: Attribute.Type.BOOLEAN.value,
+    int: Attribute.Type.INTEGER.value,
+    float: Attribute.Type.NUMBER.value,
+    str: Attribute.Type.STRING.value,
+}
 
 Keys = tuple[str, ...]
 
@@ -168,16 +177,25 @@ def example_of(value: Any) -> Any:
 
 
 def type_of(value: Any) -> str:
-    """Returns the attribute type that a value shows. Of a list: that of its first item."""
-    match value:
-        case bool():
-            return Attribute.Type.BOOLEAN
-        case int():
-            return Attribute.Type.INTEGER
-        case float():
-            return Attribute.Type.NUMBER
-        case str():
-            return Attribute.Type.STRING
-        case [first, *_]:
-            return type_of(first)
-    return Attribute.Type.MIXED
+    """Returns the attribute type that a value shows. Of a list: the least type that holds all its elements."""
+    return least_type(_types_in(value)) if type(value) is list else _TYPES.get(type(value), _MIXED)
+
+
+def least_type(types: Iterable[str]) -> str:
+    """Returns the one type that holds values of all these types; mixed if no other does."""
+    found = {str(one) for one in types}
+    if found == _NUMERIC:
+        return Attribute.Type.NUMBER.value
+    return found.pop() if len(found) == 1 else _MIXED
+
+
+def _types_in(items: list[Any]) -> set[str]:
+    """Returns the types of a list's elements, those of lists inside it too.
+
+    The elements' Python types come first: lists may be long, and there are few types.
+    """
+    kinds = set(map(type, items))
+    found = {_TYPES.get(kind, _MIXED) for kind in kinds if kind is not list}
+    if list in kinds:
+        found = found.union(*(_types_in(item) for item in items if type(item) is list))
+    return found

@@ -1,4 +1,5 @@
 """Merges of profiles: which profile an id stands for, why two became one, and which ids were not allowed to merge.
+And browsers that were not merged, but moved to the user who logged in with them.
 
 The `profile_merge` table keeps the cause of each merge; the `shared_id` table keeps the ids that were set aside
 because with them a user would have more ids than a person has. Whoever writes holds the locks of the buckets.
@@ -13,10 +14,13 @@ from psycopg import Cursor
 
 from core import buckets
 from core.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
+from core.buckets import BUCKETS
 from core.clock import moment
 from profiles.messages import MergeCause
 from profiles.models import Profile
-from profiles.state import ProfileState
+from profiles.state import USER_KEY, ProfileState
+
+MOST_BROWSERS = 200  # that are shown of one user
 
 SAVE_MERGES = """
 INSERT INTO profile_merge (bucket, customer_id, winner, loser, kind, value, pixel_id, at)
@@ -74,6 +78,17 @@ def surviving_profile(customer: int, user_id: UUID) -> Profile | None:
             return profile
         user_id = profile.merged_into
     return None
+
+
+def browsers_logged_in(profile: Profile) -> dict[UUID, datetime | None]:
+    """Returns the browsers whose last login was that of this customer's user, with its moment; the latest first.
+
+    Each has a profile of its own, which may be somebody else's. Every bucket is named, so that the index is used.
+    """
+    keys = [value for kind, value in profile.ids if kind == USER_KEY]
+    rows = Profile.objects.filter(bucket__in=range(BUCKETS), customer_id=profile.customer_id, login__in=keys)
+    latest = rows.exclude(login="").order_by("-login_at", "user_id")
+    return dict(latest.values_list("user_id", "login_at")[:MOST_BROWSERS])
 
 
 def save_merges(cursor: Cursor[Any], merges: Iterable[MergeRecord]) -> None:

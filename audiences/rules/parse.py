@@ -9,6 +9,8 @@ combinators and `match` among them. The value of `null` and `notNull` is ignored
 whatever stood there.
 """
 
+from collections.abc import Iterator
+
 from audiences.rules.errors import Location, RuleError, RuleFault, shown
 from audiences.rules.fields import CountField, Field, MomentField, Schema, SplitField, operators_of, read_field
 from audiences.rules.nodes import (
@@ -53,6 +55,19 @@ def parse(rule_json: object, schema: Schema) -> Group:
     if faults or root is None:
         raise RuleError(faults)
     return root
+
+
+def audiences_named(rule_json: object, at: Location) -> Iterator[tuple[int, Location]]:
+    """Yields the id of each audience that a rule names, with its place. The rule was parsed before; `at`: its own."""
+    match rule_json:
+        case {"rules": list(children)}:
+            for index, child in enumerate(children):
+                yield from audiences_named(child, at.key("rules").item(index))
+        case {"field": BelongingKind.AUDIENCE, "value": list(ids)}:
+            for index, audience in enumerate(ids):
+                yield audience, at.key("value").item(index)
+        case {"field": BelongingKind.AUDIENCE, "value": audience}:
+            yield audience, at.key("value")
 
 
 def expiring(rule: Group, ttl_ms: int | None) -> Group:

@@ -16,6 +16,12 @@ from profiles.models import Attribute, AttributeStatistics, DataStatistics
 class AttributeForm(ServiceForm):
     refusals = (AttributeInUseError,)
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Offer `number` where whole numbers were seen, as that is what they become unless somebody chooses."""
+        super().__init__(*arguments, **options)
+        if self.instance.type == Attribute.Type.INTEGER and not self.instance.fixed:
+            self.initial["type"] = Attribute.Type.NUMBER
+
     def change(self, row: Attribute) -> Attribute:
         kind, enabled, personal, sensitive = row.type, row.enabled, row.personal, row.sensitive
         if row._state.adding:
@@ -27,7 +33,7 @@ class AttributeForm(ServiceForm):
         set_attribute(
             saved,
             enabled=enabled if enabled != saved.enabled else None,
-            type_=kind if kind != saved.type else None,
+            type_=kind if "type" in self.changed_data else None,
             personal=personal if personal != saved.personal else None,
             sensitive=sensitive if sensitive != saved.sensitive else None,
         )

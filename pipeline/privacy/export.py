@@ -8,7 +8,7 @@ from django.db.models import Model, QuerySet
 from activation.models import DeadLetter, Delivery
 from audiences.models import Audience, Membership
 from core.buckets import BUCKETS
-from profiles.merges import surviving_profile
+from profiles.merges import browsers_logged_in, surviving_profile
 from profiles.models import Identity, Profile, ProfileMerge, SharedId
 from usersync.models import UserMapping
 
@@ -34,6 +34,9 @@ def export(customer: int, user_id: UUID) -> dict[str, Any] | None:
         "merges": _rows(ProfileMerge.objects.filter(**own, winner=user)),
         "ids_set_aside": _rows(SharedId.objects.filter(**own, user_id=user)),
         "identities": _rows(Identity.objects.filter(bucket__in=range(BUCKETS), customer_id=customer, user_id=user)),
+        "browsers_logged_in": [
+            {"user_id": browser, "login_at": at} for browser, at in browsers_logged_in(profile).items()
+        ],
         "mappings": _rows(UserMapping.objects.filter(**own, user_id=user)),
         "audiences": _memberships(Membership.objects.filter(**own, user_id=user)),
         "deliveries": _rows(Delivery.objects.filter(**everywhere)),

@@ -114,6 +114,7 @@ class Profile(models.Model):
                 name="profile_unconfirmed",
                 condition=models.Q(confirmed=False, merged_into=None, opted_out=False),
             ),
+            models.Index("bucket", "customer_id", "login", name="profile_login", condition=~models.Q(login="")),
         ]
 
     def __str__(self) -> str:

@@ -106,6 +106,37 @@ def test_versions__say_who_changed_what_and_are_gone_back_to(people: People, adm
     assert admin.patch(f"audiences/{big['id']}/", {"ttl": "P1M"}).status == 400
 
 
+def test_audience_that_asks_about_itself__is_refused_at_every_place_that_does(people: People, admin: Caller) -> None:
+    big = people.audience("big", one("attribute.amount", ">=", 6))
+    between = people.audience("between", one("audience", "in", big.pk))
+    harmless = people.audience("harmless", one("attribute.amount", "<", 6))
+    inner = {"combinator": "or", "rules": [{"field": "audience", "operator": "notIn", "value": big.pk}]}
+    parts = [
+        {"field": "attribute.amount", "operator": ">", "value": 7},
+        inner,
+        {"field": "audience", "operator": "in", "value": [harmless.pk, between.pk]},
+    ]
+    circular = {"combinator": "and", "rules": parts}
+
+    for refused in (
+        admin.patch(f"audiences/{big.pk}/", {"rule": circular}),
+        admin.post(f"audiences/{big.pk}/difference/", {"rule": circular}),
+    ):
+        assert refused.status == 400
+        assert [place for place, _ in refused.places] == ["rule.rules[1].rules[0].value", "rule.rules[2].value[1]"]
+
+
+def test_rule_that_cannot_work_any_more__keeps_no_other_audience_from_changes(people: People, admin: Caller) -> None:
+    broken = people.audience("broken", one("attribute.amount", ">=", 6))
+    other = people.audience("other", one("attribute.amount", ">=", 3))
+    Audience.objects.filter(pk=broken.pk).update(rule=one("attribute.gone", ">=", 6))
+
+    changed = admin.patch(f"audiences/{other.pk}/", {"rule": one("attribute.amount", ">=", 4)})
+
+    assert changed.status == 200
+    assert admin.delete(f"audiences/{other.pk}/").status < 300
+
+
 def test_difference__tells_who_would_enter_and_leave_and_saves_nothing(people: People, admin: Caller) -> None:
     shop_with(people, range(10))
     big = people.audience("big", one("attribute.amount", ">=", 6))

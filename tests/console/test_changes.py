@@ -190,6 +190,21 @@ def test_attribute__used_by_a_rule__cannot_be_disabled(console: Client) -> None:
     assert Attribute.objects.get().enabled
 
 
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(("chosen", "kept"), [({}, "number"), ({"type": "integer"}, "integer")])
+def test_attribute_of_whole_numbers__enabled__is_a_number_unless_integer_is_chosen(
+    console: Client, chosen: dict[str, str], kept: str
+) -> None:
+    attribute = Attribute.objects.create(customer_id=1, path="Price", type="integer")
+    address = f"/profiles/attribute/{attribute.pk}/change/"
+    submit(console, address, name="What it costs")
+    assert (Attribute.objects.get().type, Attribute.objects.get().fixed) == ("integer", False)
+
+    submit(console, address, enabled="on", **chosen)
+
+    assert (Attribute.objects.get().type, Attribute.objects.get().enabled) == (kept, True)
+
+
 def test_pixel__platform_of_another_customer__is_refused(console: Client, pixel: Pixel) -> None:
     rival = Customer.objects.create(m=2, name="Rival")
     platform = Platform.objects.create(customer=rival, name="Ads", connector="none")

@@ -207,8 +207,9 @@ def test_lookalike_of_a_lookalike__is_refused_however_far_away(shop: Shop, seed:
     for other in (made, asking):
         with pytest.raises(ValidationError, match="no lookalike of a lookalike"):
             create_lookalike(shop.customer, "another", other, {"percent": 5})
-    with pytest.raises(RuleError, match="no lookalike of a lookalike"):
+    with pytest.raises(RuleError, match="no lookalike of a lookalike") as refused:
         audiences.change_rule(seed, rule("audience", "in", asking.id))
+    assert [fault.path for fault in refused.value.errors] == ["rules[0].value"]
     with pytest.raises(AudienceInUseError, match="have their seed here"):
         audiences.delete_audience(seed)
     audiences.delete_audience(asking)

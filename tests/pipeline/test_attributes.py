@@ -54,6 +54,50 @@ def test_type_that_nobody_fixed__is_what_was_seen_and_mixed_where_it_differs(sho
     assert (type_of("n"), type_of("m"), type_of("fixed")) == ("number", "mixed", "string")
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([1, 2.5], "number"),
+        ([2.5, 1], "number"),
+        ([1, 2], "integer"),
+        ([1, "x"], "mixed"),
+        ([True, 1], "mixed"),
+        ([1, {"a": 1}], "mixed"),
+        (["x", "y"], "string"),
+        ([[1], [2.5]], "number"),
+        ([[], [1]], "integer"),
+        ([1, None], "mixed"),
+    ],
+)
+def test_type_of_a_list__is_the_least_that_holds_all_its_elements(shop: Shop, value: Any, expected: str) -> None:
+    written(shop, {"a": value})
+
+    assert type_of("a") == expected
+
+
+def test_whole_numbers_seen_first__do_not_decide_what_is_enabled(shop: Shop) -> None:
+    user = somebody()
+    written(shop, {"amounts": [1], "chosen": 1, "price": 1})
+    set_attribute(Attribute.objects.get(path="amounts"), enabled=True)
+    set_attribute(Attribute.objects.get(path="price"), enabled=True)
+    set_attribute(Attribute.objects.get(path="chosen"), enabled=True, type_="integer")
+    assert (type_of("amounts"), type_of("price"), type_of("chosen")) == ("number", "number", "integer")
+
+    shop.event(user, {"amounts": [1, 2.5], "price": 9.99, "chosen": 3})
+    shop.absorb()
+
+    assert shop.profile(user).attributes == {"amounts": [1, 2.5], "price": 9.99, "chosen": 3}
+    assert shop.bad_rows() == []
+
+
+def test_integer_that_a_person_chose__stays_when_it_is_enabled_later(shop: Shop) -> None:
+    written(shop, {"age": 1})
+    set_attribute(Attribute.objects.get(path="age"), type_="integer")
+    set_attribute(Attribute.objects.get(path="age"), enabled=True)
+
+    assert type_of("age") == "integer"
+
+
 def test_examples__are_few_and_short_and_none_of_what_is_personal(shop: Shop) -> None:
     written(shop, *({"a": f"{number}-" + "x" * 100, "mail": f"m{number}"} for number in range(9)))
     assert len(seen("a").examples) == attribute_sampling.EXAMPLES

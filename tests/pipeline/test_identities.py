@@ -1,10 +1,15 @@
 """Ids that meet become one person; people who differ stay apart."""
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from core import buckets
 from core.inbox import InboxKind
 from core.models import Inbox
+from pipeline.privacy.export import export
+from pipeline.stories import KnownId, story
+from profiles.merges import browsers_logged_in
 from profiles.models import Profile, ProfileMerge, SharedId
 from profiles.state import MOST_IDS
 from tests.support.shop import Shop, now_ms, rule, somebody
@@ -261,6 +266,44 @@ def test_profile_with_as_many_ids_as_there_may_be__takes_no_more(shop: Shop) -> 
     shop.absorb()
     assert shop.profile(other).merged_into is None
     assert shop.profile(other).attributes == {"a": 1}
+
+
+def test_browser_logged_in_as_another__is_in_the_story_and_the_export_of_the_user(shop: Shop) -> None:
+    browser, bobs = somebody(), somebody()
+    shop.event(browser, ids=[("user", "ann")], at=now_ms() - 3000)
+    shop.event(bobs, ids=[("user", "bob")], at=now_ms() - 2000)
+    shop.absorb()
+    shop.event(browser, ids=[("user", "bob")], at=now_ms() - 1000)
+    shop.absorb()
+    bob, ann = shop.named("user", "bob"), shop.named("user", "ann")
+    assert bob is not None
+    assert ann is not None
+
+    known = story(1, bob)
+    exported = export(1, bob)
+
+    assert known is not None
+    assert KnownId("cookie", str(browser)) in known.identities
+    assert exported is not None
+    assert [one["user_id"] for one in exported["browsers_logged_in"]] == [browser]
+    of_ann = story(1, ann)
+    assert of_ann is not None
+    assert str(bobs) not in {one.value for one in of_ann.identities}
+
+
+def test_browsers_of_a_user__are_found_by_an_index(shop: Shop) -> None:
+    known_by_key(shop, "bob")
+    bob = shop.named("user", "bob")
+    assert bob is not None
+    profile = shop.profile(bob)
+    with CaptureQueriesContext(connection) as captured:
+        browsers_logged_in(profile)
+    (query,) = captured.captured_queries
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # of so few rows all would be read
+        cursor.execute(f"EXPLAIN {query['sql']}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "profile_login" in plan
 
 
 def test_two_customer_users_on_one_device__stay_two(shop: Shop) -> None:
