@@ -95,14 +95,27 @@ def _text(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+class CustomerExcessSerializer(serializers.Serializer[Any]):
+    """What profiles had no room for, ever."""
+
+    events = serializers.IntegerField()
+    attributes = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    last_at = serializers.DateTimeField()
+
+
 class SummarySerializer(serializers.Serializer[attribute_catalogue.CatalogueSummary]):
-    """How much of a customer's data is catalogued. `left_out`: about how many paths there were beyond `most`."""
+    """How much of a customer's data is catalogued, and for how much profiles had no room.
+
+    `left_out`: about how many paths there were beyond `most`.
+    """
 
     events = serializers.IntegerField()
     catalogued = serializers.IntegerField()
     most = serializers.IntegerField()
     left_out = serializers.IntegerField()
     left_out_at = serializers.DateTimeField(allow_null=True)
+    excess = CustomerExcessSerializer(allow_null=True)
 
 
 class AttributeViewSet(CreatedResource[Attribute], ReadableResource[Attribute], ChangedResource[Attribute]):

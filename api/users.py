@@ -83,6 +83,24 @@ class SetAsideSerializer(serializers.Serializer[Any]):
     last_at = serializers.DateTimeField()
 
 
+class SizeSerializer(serializers.Serializer[Any]):
+    attributes = serializers.IntegerField()
+    bytes = serializers.IntegerField(help_text="Of the attributes' JSON.")
+    most_attributes = serializers.IntegerField()
+    most_bytes = serializers.IntegerField()
+
+
+class ExcessSerializer(serializers.Serializer[Any]):
+    """Attributes for which there was no room: the values are bad rows."""
+
+    events = serializers.IntegerField()
+    attributes = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    names = serializers.ListField(child=serializers.CharField(), help_text="Some of the last ones.")
+    first_at = serializers.DateTimeField()
+    last_at = serializers.DateTimeField()
+
+
 class StorySerializer(serializers.Serializer[Any]):
     user_id = serializers.UUIDField()
     customer = serializers.IntegerField()
@@ -93,6 +111,8 @@ class StorySerializer(serializers.Serializer[Any]):
     identities = IdentitySerializer(many=True)
     merges = UserMergeSerializer(many=True)
     set_aside = SetAsideSerializer(many=True, help_text="Ids for which the user has too many already.")
+    size = SizeSerializer()
+    excess = ExcessSerializer(allow_null=True)
     mappings = UserMappingSerializer(many=True)
     audiences = UserAudienceSerializer(many=True)
     deliveries = UserDeliverySerializer(many=True)

@@ -58,6 +58,7 @@ def _shown(known: UserStory, text: str) -> dict[str, Any]:
             ("Identities", _identities(known)),
             ("Merges: ids that answer with this user", _merges(known)),
             ("Shared ids: set aside, the user has too many", _set_aside(known)),
+            ("Excess: attributes set aside, the profile had no room", _excess(known)),
             ("Mappings", _mappings(known)),
             ("Attributes", _values(known.attributes)),
             ("Dimensions", _values(known.dimensions)),
@@ -67,7 +68,13 @@ def _shown(known: UserStory, text: str) -> dict[str, Any]:
 
 
 def _facts(known: UserStory, text: str) -> Table:
-    rows: list[tuple[str, Any]] = [("User id", mono(known.user_id)), ("Known since", when(known.created_at))]
+    size = known.size
+    rows: list[tuple[str, Any]] = [
+        ("User id", mono(known.user_id)),
+        ("Known since", when(known.created_at)),
+        ("Attributes", f"{number(size.attributes)} of {number(size.most_attributes)}"),
+        ("Bytes", f"{number(size.bytes)} of {number(size.most_bytes)}"),
+    ]
     if _is_another(text, known.user_id):
         rows.append(("Asked for", mono(f"{text}: merged into this user")))
     return table([], rows)
@@ -139,6 +146,15 @@ def _set_aside(known: UserStory) -> Table:
             for one in known.set_aside
         ],
     )
+
+
+def _excess(known: UserStory) -> Table:
+    rows = []
+    if known.excess is not None:
+        one = known.excess
+        counts = number(one.events), number(one.attributes), number(one.bytes)
+        rows.append((*counts, ", ".join(one.names), when(one.first_at), when(one.last_at)))
+    return table(["Events", "Attributes", "Bytes", "The last ones", "First", "Last"], rows)
 
 
 def _mappings(known: UserStory) -> Table:

@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from environs import Env, EnvValidationError, ValidationError
 
 from core.keys import generated_keys
+from core.limits import DataCaps
 
 CODE_ROOT = Path(__file__).resolve().parent.parent
 """The folder of the packages and the templates: a checkout, or the site-packages of an installation."""
@@ -25,7 +26,9 @@ PROJECT_ROOT = CODE_ROOT if IS_CHECKOUT else Path.cwd()
 HUB_COMMAND = (sys.executable, "-m", "dmphub")
 """How one process of the hub starts another; a command's name follows, then its arguments."""
 DEFAULT_EDGE_URL = "http://127.0.0.1:8001"
+DEFAULT_CAPS = DataCaps()
 _SMALL_NUMBER = re.compile(r"[0-9]{1,5}")
+_CAP = re.compile(r"[1-9][0-9]{0,7}")
 
 
 class InvalidEnvironmentError(Exception):
@@ -46,6 +49,7 @@ class Environment:
     debug: bool
     metrics_token: str = field(default="", repr=False)
     tcf_vendor_id: int | None = None
+    data_caps: DataCaps = DEFAULT_CAPS
 
     def derived_secrets(self, purpose: str) -> list[str]:
         """One secret per key, newest first, that tells nothing about the key or another purpose's secrets."""
@@ -82,7 +86,22 @@ def _values(env: Env) -> dict[str, Any]:
         "debug": _flag(env, "DMPHUB_DEBUG"),
         "metrics_token": env.str("DMPHUB_METRICS_TOKEN", ""),
         "tcf_vendor_id": _vendor_id(env),
+        "data_caps": DataCaps(
+            event_attributes=_cap(env, "DMPHUB_EVENT_ATTRIBUTES", DEFAULT_CAPS.event_attributes),
+            event_bytes=_cap(env, "DMPHUB_EVENT_BYTES", DEFAULT_CAPS.event_bytes),
+            profile_attributes=_cap(env, "DMPHUB_PROFILE_ATTRIBUTES", DEFAULT_CAPS.profile_attributes),
+            profile_bytes=_cap(env, "DMPHUB_PROFILE_BYTES", DEFAULT_CAPS.profile_bytes),
+        ),
     }
+
+
+def _cap(env: Env, name: str, default: int) -> int:
+    def check(value: str) -> None:
+        if value and not _CAP.fullmatch(value):
+            raise ValidationError("must be a whole number from 1 to 99999999")
+
+    text = env.str(name, "", validate=check) or ""
+    return int(text) if _CAP.fullmatch(text) else default
 
 
 def _flag(env: Env, name: str) -> bool:

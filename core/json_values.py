@@ -6,6 +6,7 @@ large float can bring, is read back as that float.
 """
 
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ LOW, HIGH = -(2**63), 2**63 - 1
 # integers beyond 64 bits have at least that many digits; this search costs a tenth of a regular expression
 _LONG_NUMBER = b"0" * 19
 _SHAPES = bytes(ord("0") if chr(byte).isdigit() and byte < 0x80 else ord(" ") for byte in range(256))
+_EXPONENTS = bytes(ord("e") if chr(byte) in "eE" else _SHAPES[byte] for byte in range(256))
+_FAR_EXPONENT = re.compile(rb"(?:^|[:,\[])-?[0-9.]+e-?([0-9]{2,3})(?![0-9])")
 
 
 def canonical(value: Any) -> Any:
@@ -51,6 +54,19 @@ def loads(raw: bytes | bytearray | memoryview | str) -> Any:
 def may_hold_long_number(raw: bytes) -> bool:
     """Whether JSON text can hold an integer beyond 64 bits. A cheap look at the bytes: most texts cannot."""
     return _LONG_NUMBER in raw.translate(_SHAPES)
+
+
+def may_hold_far_exponent(raw: bytes) -> bool:
+    """Whether JSON text can hold a number with an exponent of several digits. A cheap look at the bytes."""
+    return b"0e00" in raw.translate(_EXPONENTS, b"+-")
+
+
+def text_size(value: Any) -> int:
+    """Returns about how many bytes PostgreSQL writes for a value, which spells out every digit of 1e300."""
+    encoded = msgspec.json.encode(value)
+    if not may_hold_far_exponent(encoded):
+        return len(encoded)
+    return len(encoded) + sum(int(exponent) for exponent in _FAR_EXPONENT.findall(encoded))
 
 
 def same(one: Any, other: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The bounds of what a request may carry: sizes, depth, time, and which ids can be kept."""
+"""The bounds of what a request may carry and a profile may hold: sizes, depth, time, and which ids can be kept."""
 
 import re
 from dataclasses import dataclass
@@ -15,6 +15,19 @@ class RequestLimits:
     id_bytes: int = 256
     dimension_bytes: int = 2048
     body_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DataCaps:
+    """How much data of one event is used, and how much one profile holds, in attributes (top-level keys) and bytes.
+
+    What is beyond is set aside as a bad row and counted, never refused: the sender has got its answer by then.
+    """
+
+    event_attributes: int = 2_000
+    event_bytes: int = 256 * 1024
+    profile_attributes: int = 2_000
+    profile_bytes: int = 512 * 1024
 
 
 def is_sound_id(value: str, limit: int) -> bool:

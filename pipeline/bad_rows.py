@@ -56,7 +56,7 @@ class _CustomerOf(msgspec.Struct):
 
 def move(cursor: Cursor[Any], row: InboxRow, reason: str) -> None:
     """Move a row from the inbox to the bad rows. The caller holds its bucket."""
-    _keep(cursor, row, _customer(row), reason, clock.now())
+    cursor.execute(KEEP, _values(row, _customer(row), reason, clock.now()))
     delete(cursor, [row])
 
 
@@ -67,14 +67,15 @@ def keep_parts(cursor: Cursor[Any], parts: Iterable[BadPart], now: datetime) -> 
     for part in parts:
         reasons[part.row].append(part.reason)
         customers[part.row] = part.customer
-    for row, found in reasons.items():
-        _keep(cursor, row, customers[row], "; ".join(found), now)
+    if reasons:
+        cursor.executemany(
+            KEEP, [_values(row, customers[row], "; ".join(found), now) for row, found in reasons.items()]
+        )
 
 
-def _keep(cursor: Cursor[Any], row: InboxRow, customer: int | None, reason: str, now: datetime) -> None:
+def _values(row: InboxRow, customer: int | None, reason: str, now: datetime) -> list[Any]:
     text = reason[:LONGEST_REASON].replace("\0", "")
-    values = [row.bucket, row.id, customer, row.kind, row.query, row.body, text, row.received_at, now]
-    cursor.execute(KEEP, values)
+    return [row.bucket, row.id, customer, row.kind, row.query, row.body, text, row.received_at, now]
 
 
 def _customer(row: InboxRow) -> int | None:

@@ -5,11 +5,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from activation.models import Delivery
 from audiences.models import Audience, Membership
 from core import buckets
 from core.clock import moment
+from core.json_values import text_size
+from core.limits import DataCaps
 from core.models import Customer
+from profiles import excess
+from profiles.excess import Excess
 from profiles.merges import browsers_logged_in, surviving_profile
 from profiles.models import Identity, Profile, ProfileMerge, SharedId
 from profiles.personal.protection import Policy, Protection
@@ -65,6 +71,16 @@ class SetAsideId:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileSize:
+    """How large the profile's attributes are, and the most that they may be. `bytes`: of their JSON."""
+
+    attributes: int
+    bytes: int
+    most_attributes: int
+    most_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class UserPlatformId:
     platform: int
     platform_user_id: str
@@ -108,6 +124,8 @@ class UserStory:
     identities: list[KnownId]
     merges: list[UserMerge]
     set_aside: list[SetAsideId]
+    size: ProfileSize
+    excess: Excess | None
     mappings: list[UserPlatformId]
     audiences: list[UserAudience]
     deliveries: list[UserDelivery]
@@ -128,6 +146,8 @@ def story(customer: int, user_id: UUID) -> UserStory | None:
         identities=_identities(profile),
         merges=_merges(profile),
         set_aside=_set_aside(profile),
+        size=_size(profile),
+        excess=excess.of_users(customer, [profile.user_id, *_merged_ids(profile)]),
         mappings=_mappings(profile),
         audiences=_audiences(profile),
         deliveries=_deliveries(profile),
@@ -199,6 +219,17 @@ def _set_aside(profile: Profile) -> list[SetAsideId]:
         SetAsideId(row.kind, row.value, row.times, row.first_at, row.last_at)
         for row in rows.order_by("-times")[:MOST_MERGES]
     ]
+
+
+def _size(profile: Profile) -> ProfileSize:
+    caps: DataCaps = settings.ENVIRONMENT.data_caps
+    return ProfileSize(
+        len(profile.attributes), text_size(profile.attributes), caps.profile_attributes, caps.profile_bytes
+    )
+
+
+def _merged_ids(profile: Profile) -> list[UUID]:
+    return [UUID(value) for kind, value in profile.ids if kind == COOKIE]
 
 
 def _mappings(profile: Profile) -> list[UserPlatformId]:

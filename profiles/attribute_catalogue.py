@@ -13,6 +13,7 @@ from django.db import transaction
 
 from core import clock
 from core.clock import moment
+from profiles import excess
 from profiles.attribute_sampling import (
     BITMAP_BITS,
     EXAMPLES,
@@ -22,6 +23,7 @@ from profiles.attribute_sampling import (
     least_type,
     sampler,
 )
+from profiles.excess import Excess
 from profiles.models import Attribute, AttributeStatistics, DataStatistics
 from profiles.paths import join_path
 
@@ -54,7 +56,7 @@ def flush(customer: int, sample: CustomerSample) -> None:
 class CatalogueSummary:
     """One customer's catalogue: its attributes and the most there can be, and about how many found no room.
 
-    `events`: how many events the shares are counted of.
+    `events`: how many events the shares are counted of. `excess`: what the customer's profiles had no room for.
     """
 
     events: int
@@ -62,6 +64,7 @@ class CatalogueSummary:
     most: int
     left_out: int
     left_out_at: datetime | None
+    excess: Excess | None
 
 
 def summary(customer: int) -> CatalogueSummary:
@@ -72,6 +75,7 @@ def summary(customer: int) -> CatalogueSummary:
         most=MOST,
         left_out=_estimate(bytes(total.left_out_bitmap)),
         left_out_at=total.left_out_at,
+        excess=excess.of_customer(customer),
     )
 
 

@@ -70,12 +70,12 @@ class Content(msgspec.Struct, kw_only=True):
     winner: str
     loser: str
     attributes: dict[str, Any]
-    dimensions: dict[str, Any]
+    dimensions: dict[str, Any] = {}
     times: dict[str, Any]
-    activity: dict[str, Any]
-    ids: list[tuple[str, str]]
-    confirmed: bool
-    opted_out: bool
+    activity: dict[str, Any] = {}
+    ids: list[tuple[str, str]] = []
+    confirmed: bool = False
+    opted_out: bool = False
     cause: MergeCause
     at: int
 

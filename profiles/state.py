@@ -40,6 +40,7 @@ class ProfileState:
     - `changed`: what audiences may depend on (`attribute.x`, `pixel.7`, …); `reconsider`: evaluate every audience,
       whatever changed.
     - `counted`: the stored count of the customer's known users includes this profile.
+    - `attribute_bytes`: bytes of the attributes' JSON text, at most (`profiles.caps`); exact if `is_measured`.
     - `audiences`, `platforms`: filled before rules are evaluated, if a rule needs them.
     """
 
@@ -61,6 +62,8 @@ class ProfileState:
     reconsider: bool = False
     dirty: bool = False
     counted: bool = False
+    attribute_bytes: int = 0
+    is_measured: bool = False
     audiences: set[int] | frozenset[int] = NOTHING
     platforms: set[int] | frozenset[int] = NOTHING
 
@@ -139,6 +142,10 @@ class ProfileState:
             if name not in kept or not same(kept[name], value):
                 kept[name] = value
                 self.changed.add(changes + name)
+
+    def is_newer_attribute(self, name: str, value: Any, time: tuple[float, float]) -> bool:
+        """Whether the value of this time (of the event, of its receipt) takes the place of the kept one, if any."""
+        return self._is_newer(self.attributes, name, value, time, f"a:{name}")
 
     def _is_newer(self, kept: dict[str, Any], name: str, value: Any, time: tuple[float, float], time_key: str) -> bool:
         """Whether the value is newer than the kept one.

@@ -17,6 +17,7 @@ from core.arrays import Bools, Ints, SmallInts, Texts, Times, Uuids, columns
 from core.buckets import BUCKETS
 from core.clock import milliseconds, moment
 from core.json_values import loads
+from profiles import excess
 from profiles.state import ProfileState
 
 ProfileKey = tuple[int, UUID]
@@ -175,7 +176,9 @@ def opt_in(cursor: Cursor[Any], user: UUID) -> None:
 
 def _delete(cursor: Cursor[Any], keys: Collection[tuple[int, int, UUID]]) -> int:
     if keys:
-        cursor.execute(ERASE_PROFILES, columns(KEY, sorted(keys, key=_order)))
+        ordered = sorted(keys, key=_order)
+        cursor.execute(ERASE_PROFILES, columns(KEY, ordered))
+        excess.erase(cursor, ordered)
     return len(keys)
 
 
@@ -203,6 +206,7 @@ def _profile(row: Sequence[Any]) -> ProfileState:
         login=login,
         login_at=0 if login_at is None else milliseconds(login_at),
         counted=confirmed and merged_into is None and not opted_out,
+        attribute_bytes=len(attributes) if attributes.isascii() else len(attributes.encode()),
     )
 
 

@@ -50,9 +50,12 @@ class MappingChanges:
     new_users: Container[tuple[int, UUID]]
 
 
-def count(cursor: Cursor[Any], changes: MappingChanges) -> None:
-    """Update the counts by these changes: a user counts with the first id on a platform, until the last is gone."""
-    users = _users(cursor, changes)
+def count(cursor: Cursor[Any], changes: MappingChanges) -> dict[UserOnPlatform, int]:
+    """Update the counts by these changes: a user counts with the first id on a platform, until the last is gone.
+
+    Returns how many ids the users have now of whom the changes made ids more or fewer.
+    """
+    users, ids = _users(cursor, changes)
     newest: dict[tuple[int, int], datetime] = {}
     for mapping in changes.saved:
         key = buckets.of_user(mapping.user_id), mapping.platform
@@ -60,22 +63,25 @@ def count(cursor: Cursor[Any], changes: MappingChanges) -> None:
     rows = [(*key, users.get(key, 0), newest.get(key)) for key in sorted(users.keys() | newest.keys())]
     if rows:
         cursor.execute(COUNT, columns((SmallInts, Ints, Ints, Times), rows))
+    return ids
 
 
-def _users(cursor: Cursor[Any], changes: MappingChanges) -> dict[tuple[int, int], int]:
-    """Returns by how many users each (bucket, platform) has grown."""
+def _users(
+    cursor: Cursor[Any], changes: MappingChanges
+) -> tuple[dict[tuple[int, int], int], dict[UserOnPlatform, int]]:
+    """Returns by how many users each (bucket, platform) has grown, and how many ids changed users have now."""
     net: dict[UserOnPlatform, int] = defaultdict(int)
     for key in changes.added:
         net[key] += 1
     for key in changes.removed:
         net[key] -= 1
     left = _left(cursor, [key for key, change in net.items() if change and key[:2] not in changes.new_users])
+    ids = {key: change if key[:2] in changes.new_users else left.get(key, 0) for key, change in net.items()}
     grown: dict[tuple[int, int], int] = defaultdict(int)
     for key, change in net.items():
         _, user, platform = key
-        ids = change if key[:2] in changes.new_users else left.get(key, 0)
-        grown[buckets.of_user(user), platform] += (ids > 0) - (ids > change)
-    return grown
+        grown[buckets.of_user(user), platform] += (ids[key] > 0) - (ids[key] > change)
+    return grown, ids
 
 
 def _left(cursor: Cursor[Any], asked: list[UserOnPlatform]) -> dict[UserOnPlatform, int]:

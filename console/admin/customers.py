@@ -3,16 +3,17 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest
 
 from console.components import ModelAdmin, never_deleted
 from core.models import Customer
+from profiles.models import CustomerExcess
 
 
 @admin.register(Customer)
 class CustomerAdmin(ModelAdmin[Customer]):
-    list_display = ["name", "m", "pixel_count", "audience_count", "created_at"]
+    list_display = ["name", "m", "pixel_count", "audience_count", "excess", "created_at"]
     search_fields = ["name", "m"]
     fieldsets = [
         (None, {"fields": ["m", "name"]}),
@@ -24,11 +25,20 @@ class CustomerAdmin(ModelAdmin[Customer]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         rows = super().get_queryset(request)
-        return rows.annotate(pixel_n=Count("pixels", distinct=True), audience_n=Count("audiences", distinct=True))
+        excess = CustomerExcess.objects.filter(customer_id=OuterRef("pk")).values("customer_id")
+        return rows.annotate(
+            pixel_n=Count("pixels", distinct=True),
+            audience_n=Count("audiences", distinct=True),
+            excess_n=Subquery(excess.annotate(n=Sum("attributes")).values("n")),
+        )
 
     @admin.display(description="pixels", ordering="pixel_n")
     def pixel_count(self, row: Any) -> int:
         return int(row.pixel_n)
+
+    @admin.display(description="attributes without room", ordering="excess_n")
+    def excess(self, row: Any) -> int:
+        return int(row.excess_n or 0)
 
     @admin.display(description="audiences", ordering="audience_n")
     def audience_count(self, row: Any) -> int:

@@ -3,11 +3,14 @@
 from typing import Any, Protocol
 from uuid import UUID
 
+import msgspec
+
 from core import buckets
 from core.clock import milliseconds
 from core.inbox import InboxKind
 from core.json_values import loads
 from core.messages import Confirm, Event, Id, encode
+from pipeline.absorb.excess import BatchExcess
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
@@ -15,6 +18,7 @@ from pipeline.absorb.rows import InboxRow
 from pipeline.bad_rows import BadPart
 from pipeline.catalogue import Catalogue
 from profiles.attribute_sampling import sampler
+from profiles.caps import take_beyond_event, take_beyond_profile
 from profiles.erased import USER
 from profiles.messages import LinkIdentity, Meet, MergeCause
 from profiles.state import COOKIE, USER_KEY, ProfileState, receipt_time
@@ -29,6 +33,7 @@ class EventScope(Protocol):
     identities: BatchIdentities
     erasures: BatchErasures
     merges: BatchMerges
+    excess: BatchExcess
     outbox: Outbox
     bad_parts: list[BadPart]
 
@@ -130,35 +135,43 @@ def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState)
     if event.dimensions:
         profile.set_dimensions(event.dimensions, event.at, received)
     if row.body:
-        profile.set_attributes(_prepared(unit, row, event, row.body), event.at, received)
+        profile.set_attributes(_prepared(unit, row, event, profile, received), event.at, received)
     if event.confirmed or event.ids:
         profile.confirm()
     _link(unit, profile, event.ids, event.pixel)
 
 
-def _prepared(unit: EventScope, row: InboxRow, event: Event, body: bytes) -> dict[str, Any]:
+def _prepared(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState, received: float) -> dict[str, Any]:
     """The event's data as it is kept. Whatever happens to data on its way in happens here, and nowhere else."""
+    body = row.body or b""
     data: dict[str, Any] = loads(body)
     sampler.sample(event.customer, data, event.at)
-    _keep_refused(unit, row, event, unit.catalogue.conversions.apply(event.customer, data))
+    excess = take_beyond_event(data, len(body), unit.excess.caps)
+    refused = unit.catalogue.conversions.apply(event.customer, data)
+    excess |= take_beyond_profile(profile, data, body, (event.at, received), unit.excess.caps)
+    if refused or excess:
+        reasons = [f"attribute {path}: the value does not convert to its type" for path in refused]
+        if excess:
+            reasons.append(unit.excess.count(profile, excess))
+        _keep_unused(unit, row, event, body if refused else msgspec.json.encode(excess), reasons)
     return data
 
 
-def _keep_refused(unit: EventScope, row: InboxRow, event: Event, refused: list[str]) -> None:
-    """Keep a copy for the attributes that did not convert; the rest of the event is used now."""
-    if refused:
-        event.counted = True
-        rest = row._replace(query=encode(event))
-        for path in refused:
-            reason = f"attribute {path}: the value does not convert to its type"
-            unit.bad_parts.append(BadPart(rest, event.customer, reason))
+def _keep_unused(unit: EventScope, row: InboxRow, event: Event, body: bytes, reasons: list[str]) -> None:
+    """Keep what of the event's data could not be used, with its reasons; the rest of the event is used now.
+
+    Where a value did not convert, that is all of its data: a part of a top-level attribute could not be replayed alone.
+    """
+    event.counted = True
+    rest = row._replace(query=encode(event), body=body)
+    unit.bad_parts += [BadPart(rest, event.customer, reason) for reason in reasons]
 
 
 def _link(unit: EventScope, profile: ProfileState, ids: list[Id], pixel: int = 0) -> None:
     """Send a link to the buckets of ids that are new to the profile; to as many as the profile has room for."""
     for kind, value in [(kind, value) for kind, value in ids if not profile.knows(kind, value)]:
         if profile.is_full:
-            unit.merges.note_shared_id(profile, kind, value)
+            unit.merges.note_shared_id(profile.customer, profile.user_id, kind, value)
         else:
             profile.add_id(kind, value)
             _send_link(unit, profile, kind, value, pixel)

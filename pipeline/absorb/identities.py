@@ -15,6 +15,7 @@ from core import buckets
 from core.clock import milliseconds
 from core.inbox import InboxKind
 from pipeline.absorb.events import meeting
+from pipeline.absorb.excess import BatchExcess
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.memberships import BatchMemberships
@@ -22,7 +23,9 @@ from pipeline.absorb.opt_out import opt_out
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
 from pipeline.absorb.rows import InboxRow
+from pipeline.bad_rows import BadPart
 from pipeline.catalogue import Catalogue
+from profiles.caps import take_beyond_winner
 from profiles.erased import USER
 from profiles.messages import Content, LinkIdentity, Meet, Merge, MergeCause
 from profiles.state import COOKIE, MOST_IDS, USER_KEY, ProfileState
@@ -40,7 +43,9 @@ class MergeScope(Protocol):
     merges: BatchMerges
     mappings: BatchMappings
     memberships: BatchMemberships
+    excess: BatchExcess
     outbox: Outbox
+    bad_parts: list[BadPart]
 
 
 def needs_link(link: LinkIdentity, needs: Needs) -> None:
@@ -107,7 +112,7 @@ def _let_in(unit: MergeScope, profile: ProfileState, meet: Meet) -> None:
     """Make room for the younger one, and be its customer user from now on. Note the id where there is no room."""
     known = profile.knows(COOKIE, meet.other)
     if not known and len(profile.ids) + max(1, meet.other_ids) > MOST_IDS:
-        unit.merges.note_shared_id(profile, meet.cause.kind, meet.cause.value)
+        unit.merges.note_shared_id(profile.customer, profile.user_id, meet.cause.kind, meet.cause.value)
         return
     if not known:
         profile.add_id(COOKIE, meet.other)
@@ -206,10 +211,28 @@ def absorb_content(unit: MergeScope, row: InboxRow, content: Content) -> None:
         unit.outbox.send(buckets.of_user(profile.merged_into), InboxKind.CONTENT, content)
         return
     unit.catalogue.conversions.convert_kept(content.customer, content.attributes)  # the loser's may not be yet
+    _set_aside_excess(unit, row, profile, content)
     for kind, value in profile.take_over(content):
-        unit.merges.note_shared_id(profile, kind, value)
+        unit.merges.note_shared_id(profile.customer, profile.user_id, kind, value)
     unit.merges.note(profile, UUID(content.loser), content.cause, content.at)
     if content.confirmed:
         profile.confirm()
     if content.opted_out and not profile.opted_out:
         opt_out(unit, profile)
+
+
+def _set_aside_excess(unit: MergeScope, row: InboxRow, profile: ProfileState, content: Content) -> None:
+    """Take out of the content what the winner has no room for, and keep it as a bad row."""
+    excess = take_beyond_winner(profile, content, unit.excess.caps)
+    if excess:
+        rest = Content(
+            customer=content.customer,
+            winner=content.winner,
+            loser=content.loser,
+            attributes=excess,
+            times={key: time for key, time in content.times.items() if key.removeprefix("a:") in excess},
+            cause=content.cause,
+            at=content.at,
+        )
+        reason = unit.excess.count(profile, excess)
+        unit.bad_parts.append(BadPart(row._replace(query=msgspec.json.encode(rest)), content.customer, reason))

@@ -9,8 +9,11 @@ from psycopg import Cursor
 from profiles.state import ProfileState
 from profiles.store import ProfileKey
 from usersync import store, user_counts
-from usersync.store import FullMapping
+from usersync.store import FullMapping, UserOnPlatform
 from usersync.user_counts import MappingChanges
+
+MOST_PLATFORM_IDS = 100
+"""Ids of one user on one platform. More come from a browser, or a sender, that shows another id each time."""
 
 
 class BatchMappings:
@@ -61,9 +64,18 @@ class BatchMappings:
             self.forget(profile, mapping.platform, mapping.platform_user_id, mapping.epoch)
         return found
 
-    def save(self, new_users: Container[ProfileKey]) -> None:
-        """Save them, and count the users that each platform knows. `new_users` had no mappings before."""
+    def save(self, new_users: Container[ProfileKey]) -> list[FullMapping]:
+        """Save them, and count the users that each platform knows. `new_users` had no mappings before.
+
+        Returns the mappings beyond `MOST_PLATFORM_IDS` of a user and platform: those synced the longest ago.
+        """
         removed = store.delete(self._cursor, self._forgotten)
         kept = [mapping for mapping, _ in self._kept.values()]
         added = store.save(self._cursor, kept)
-        user_counts.count(self._cursor, MappingChanges(kept, added, removed, new_users))
+        ids = user_counts.count(self._cursor, MappingChanges(kept, added, removed, new_users))
+        return [mapping for key, number in ids.items() if number > MOST_PLATFORM_IDS for mapping in self._oldest(key)]
+
+    def _oldest(self, key: UserOnPlatform) -> list[FullMapping]:
+        customer, user, platform = key
+        found = [one for one in store.of_user(self._cursor, customer, user) if one.platform == platform]
+        return sorted(found, key=lambda one: (one.synced_at, one.platform_user_id), reverse=True)[MOST_PLATFORM_IDS:]

@@ -189,12 +189,18 @@ class BatchMerges:
         """The winner has taken in, at `at` (unix ms), what the loser held."""
         self._merges.append(MergeRecord(winner.bucket, winner.customer, winner.user_id, loser, cause, at))
 
-    def note_shared_id(self, profile: ProfileState, kind: str, value: str) -> None:
-        """The profile has no room for what this id would bring."""
-        self._shared_ids[SharedIdKey(profile.bucket, profile.customer, profile.user_id, kind, value)] += 1
+    def note_shared_id(self, customer: int, user_id: UUID, kind: str, value: str) -> None:
+        """The user has no room for the id, or for what it would bring."""
+        self._shared_ids[SharedIdKey(buckets.of_user(user_id), customer, user_id, kind, value)] += 1
 
-    def delete_of(self, erased_profiles: Iterable[ProfileState]) -> None:
+    def delete_of(self, erased_profiles: Collection[ProfileState]) -> None:
+        """Delete what is kept of the merges of these users, and drop what the batch has noted of them."""
         merges.erase(self._cursor, erased_profiles)
+        users = {(profile.customer, profile.user_id) for profile in erased_profiles}
+        if users:
+            self._merges = [one for one in self._merges if (one.customer, one.winner) not in users]
+            for key in [key for key in self._shared_ids if (key.customer, key.user_id) in users]:
+                del self._shared_ids[key]
 
     def save(self, now: datetime) -> None:
         merges.save_merges(self._cursor, self._merges)

@@ -3,7 +3,7 @@
 The id's bucket knows who owns the id (its identity), the user's bucket knows the user's ids (the match table).
 """
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Protocol
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.outbox import Outbox
-from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchProfiles
+from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
 from pipeline.absorb.rows import InboxRow
 from profiles.erased import USER
 from profiles.identities import IdentityState
@@ -49,6 +49,13 @@ class ReleaseScope(Protocol):
     """What giving up a user's ids takes."""
 
     mappings: BatchMappings
+    outbox: Outbox
+
+
+class CrowdedScope(Protocol):
+    """What giving up ids beyond the most takes."""
+
+    merges: BatchMerges
     outbox: Outbox
 
 
@@ -133,6 +140,15 @@ def release_mappings(unit: ReleaseScope, profile: ProfileState, platforms: Conta
     for mapping in unit.mappings.of(profile):
         if platforms is None or mapping.platform in platforms:
             _release(unit.outbox, profile.customer, mapping.platform, mapping.platform_user_id, str(profile.user_id))
+
+
+def release_beyond(unit: CrowdedScope, mappings: Iterable[FullMapping]) -> None:
+    """Give up ids of users who have too many on a platform, and note each as set aside."""
+    for mapping in mappings:
+        user = str(mapping.user_id)
+        _release(unit.outbox, mapping.customer, mapping.platform, mapping.platform_user_id, user)
+        kind = identity_kind(mapping.platform)
+        unit.merges.note_shared_id(mapping.customer, mapping.user_id, kind, mapping.platform_user_id)
 
 
 def _release(outbox: Outbox, customer: int, platform: int, platform_user_id: str, user: str) -> None:

@@ -12,11 +12,13 @@ from psycopg import Cursor
 from core.clock import milliseconds
 from pipeline import catalogue
 from pipeline.absorb.desired_state import DesiredState
+from pipeline.absorb.excess import BatchExcess
 from pipeline.absorb.loader import BatchLoader, Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.memberships import BatchMemberships
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
+from pipeline.absorb.platform_ids import release_beyond
 from pipeline.bad_rows import BadPart
 
 
@@ -33,6 +35,7 @@ class UnitOfWork:
         "cursor",
         "desired",
         "erasures",
+        "excess",
         "held",
         "identities",
         "mappings",
@@ -56,6 +59,7 @@ class UnitOfWork:
             BatchLoader(cursor, held, self.profiles, self.identities, self.erasures).load(needs)
         self.catalogue = catalogue.current(cursor)
         self.merges = BatchMerges(cursor)
+        self.excess = BatchExcess(cursor)
         self.mappings = BatchMappings(cursor)
         self.outbox = Outbox(cursor, now)
         self.desired = DesiredState(cursor, held, self.catalogue.activations, self.outbox, now)
@@ -66,10 +70,12 @@ class UnitOfWork:
         """Save what the rows changed, evaluate the audiences that depend on it, and want what follows."""
         self.identities.delete_erased()
         self.merges.delete_of(self.profiles.erased)
+        self.excess.forget(self.profiles.erased)
         self.profiles.save(self.now)
         self.identities.save(self.now)
+        self.excess.save(self.now)
+        release_beyond(self, self.mappings.save(self.profiles.created))
         self.merges.save(self.now)
-        self.mappings.save(self.profiles.created)
         self.memberships.evaluate(lambda evaluation: evaluation.of_changes(self.profiles.loaded()))
         self.desired.want_mappings(self.mappings.kept)
 

@@ -9,7 +9,7 @@ from activation.models import DeadLetter, Delivery
 from audiences.models import Audience, Membership
 from core.buckets import BUCKETS
 from profiles.merges import browsers_logged_in, surviving_profile
-from profiles.models import Identity, Profile, ProfileMerge, SharedId
+from profiles.models import Identity, Profile, ProfileExcess, ProfileMerge, SharedId
 from usersync.models import UserMapping
 
 LEFT_OUT = {"bucket", "customer_id", "pk"}
@@ -33,6 +33,7 @@ def export(customer: int, user_id: UUID) -> dict[str, Any] | None:
         "merged_ids": [str(one) for one in merged.values_list("user_id", flat=True)],
         "merges": _rows(ProfileMerge.objects.filter(**own, winner=user)),
         "ids_set_aside": _rows(SharedId.objects.filter(**own, user_id=user)),
+        "excess": _rows(ProfileExcess.objects.filter(**own, user_id=user)),
         "identities": _rows(Identity.objects.filter(bucket__in=range(BUCKETS), customer_id=customer, user_id=user)),
         "browsers_logged_in": [
             {"user_id": browser, "login_at": at} for browser, at in browsers_logged_in(profile).items()

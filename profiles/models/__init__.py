@@ -2,11 +2,22 @@
 
 from profiles.models.catalogue import Attribute, AttributeStatistics, DataStatistics
 from profiles.models.pixels import Pixel, PixelIntegration
-from profiles.models.users import ErasedId, Identity, KnownUsers, OptOut, Profile, ProfileMerge, SharedId
+from profiles.models.users import (
+    CustomerExcess,
+    ErasedId,
+    Identity,
+    KnownUsers,
+    OptOut,
+    Profile,
+    ProfileExcess,
+    ProfileMerge,
+    SharedId,
+)
 
 __all__ = [
     "Attribute",
     "AttributeStatistics",
+    "CustomerExcess",
     "DataStatistics",
     "ErasedId",
     "Identity",
@@ -15,6 +26,7 @@ __all__ = [
     "Pixel",
     "PixelIntegration",
     "Profile",
+    "ProfileExcess",
     "ProfileMerge",
     "SharedId",
 ]

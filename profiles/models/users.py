@@ -121,6 +121,48 @@ class Profile(models.Model):
         return str(self.user_id)
 
 
+class ProfileExcess(models.Model):
+    """What one profile had no room for: set aside as bad rows, counted here.
+
+    `events` brought more than there was room for, by so many `attributes` and `bytes`. `names`: some of the last ones.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "customer_id", "user_id")
+    bucket = models.SmallIntegerField()
+    customer_id = models.IntegerField()
+    user_id = models.UUIDField()
+    events = models.IntegerField()
+    attributes = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+    names = models.JSONField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "profile_excess"
+
+    def __str__(self) -> str:
+        return f"{self.attributes} attributes of {self.user_id}"
+
+
+class CustomerExcess(models.Model):
+    """What the profiles of a customer in one bucket had no room for, ever. Readers sum up the buckets."""
+
+    pk = models.CompositePrimaryKey("bucket", "customer_id")
+    bucket = models.SmallIntegerField()
+    customer_id = models.IntegerField()
+    events = models.BigIntegerField()
+    attributes = models.BigIntegerField()
+    bytes = models.BigIntegerField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "customer_excess"
+
+    def __str__(self) -> str:
+        return f"{self.attributes} attributes of {self.customer_id} in {self.bucket}"
+
+
 class ProfileMerge(models.Model):
     """Why a user's id answers with another: in the bucket of the winner, whom the loser was merged into.
 

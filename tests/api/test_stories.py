@@ -93,6 +93,8 @@ def test_story__of_a_user__is_whole(admin: Caller, told: Activation) -> None:
             },
         ],
         "set_aside": [{"kind": "user", "value": "test", "times": 3, "first_at": at, "last_at": at}],
+        "size": {"attributes": 1, "bytes": 9, "most_attributes": 2000, "most_bytes": 524288},
+        "excess": None,
         "mappings": [
             {
                 "platform": told.platform_id,

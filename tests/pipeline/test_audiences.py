@@ -1,15 +1,19 @@
 """Who enters and who leaves."""
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection, transaction
 
 from activation import services as activations
 from audiences import services as audiences
 from audiences.models import Audience, Membership
+from audiences.rules.errors import RuleError
 from core.models import Inbox
 from pipeline.absorb import bulk, bulk_builds
+from tests.support.edge_process import until
 from tests.support.shop import DAY, Shop, now_ms, rule, somebody
 
 
@@ -217,3 +221,32 @@ def test_backfill__wants_the_members_that_are_mapped(shop: Shop, monkeypatch: py
         "kept": 0,
     }
     assert not Inbox.objects.exists()
+
+
+@pytest.mark.usefixtures("amounts")
+def test_two_changes_made_at_once__close_no_circle(shop: Shop) -> None:
+    one, other = (shop.audience(name, rule("attribute.amount", ">", 100)) for name in ("one", "other"))
+    refused: list[RuleError] = []
+
+    def change_other() -> None:
+        try:
+            audiences.change_rule(other, rule("audience", "in", one.pk))
+        except RuleError as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=change_other)
+    with transaction.atomic():
+        audiences.change_rule(one, rule("audience", "in", other.pk))
+        thread.start()
+        until(_somebody_waits)
+    thread.join()
+
+    assert [fault.path for error in refused for fault in error.errors] == ["rules[0].value"]
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
