@@ -1,5 +1,7 @@
 """Sends one id at once, to see what the platform says."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -12,7 +14,9 @@ from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.targets import DeliveryTarget
 from activation.models import Activation, Delivery
 from activation.previews import shown
+from activation.stores import deliveries
 from activation.stores.claims import ClaimedRow
+from activation.stores.dead_letters import Key
 from activation.stores.deliveries import NOBODY
 from core import clock
 from core.buckets import of_value
@@ -37,7 +41,9 @@ def test(activation: Activation, platform_user_id: str) -> list[dict[str, Any]]:
         user = NOBODY if row is None else row.user_id
         claimed = [ClaimedRow(of_value(platform_user_id), activation.id, platform_user_id, user, 0)]
         members = MemberReader(cursor, found.connector, found.platform, found.segments).read(claimed)
-        return _in_lane(cursor, found, of_value(platform_user_id), [(one, members) for one in sent])
+        with _lane(cursor, found, of_value(platform_user_id)) as client:
+            key = (of_value(platform_user_id), activation.id, platform_user_id)
+            return _recorded(client, cursor, key, [(one, members) for one in sent], known=row is not None)
 
 
 def _usable(cursor: psycopg.Cursor[Any], activation: Activation) -> DeliveryTarget:
@@ -51,18 +57,42 @@ def _usable(cursor: psycopg.Cursor[Any], activation: Activation) -> DeliveryTarg
     return found
 
 
-def _in_lane(
-    cursor: psycopg.Cursor[Any], found: DeliveryTarget, bucket: int, requests: list[tuple[Operation, list[Member]]]
-) -> list[dict[str, Any]]:
-    """Send while holding the id's lane: nothing else of the id is under way meanwhile."""
+@contextmanager
+def _lane(cursor: psycopg.Cursor[Any], found: DeliveryTarget, bucket: int) -> Iterator[PlatformClient]:
+    """Hold the id's lane: nothing else of the id is under way meanwhile."""
     lease = lanes.lease(cursor, found.platform, lanes.lane_of(bucket), clock.now(), found.lease_duration)
     if lease is None:
         raise ValidationError("members are being sent at this moment: try again")
-    client = PlatformClient.of(connection.connection, cursor, found, lease)
     try:
-        return [_sent(client, operation, members) for operation, members in requests]
+        yield PlatformClient.of(connection.connection, cursor, found, lease)
     finally:
         lease.release(cursor)
+
+
+def _recorded(
+    client: PlatformClient,
+    cursor: psycopg.Cursor[Any],
+    key: Key,
+    requests: list[tuple[Operation, list[Member]]],
+    *,
+    known: bool,
+) -> list[dict[str, Any]]:
+    """Send the requests. Whatever the platform says or does not say, it does not keep an id that nobody wants there.
+
+    So it is written down before that the platform may hold the id: a known one is sent again with the next requests, a
+    stranger is removed with them unless the platform confirms the removal here.
+    """
+    bucket, activation, platform_user_id = key
+    removed = not known and client.target.connector.removal.is_sent
+    if known:
+        deliveries.mark_unknown(cursor, key, clock.now())
+    elif removed:
+        stranger = [(bucket, platform_user_id)]
+        deliveries.remove_unexpected(cursor, activation, client.target.platform, stranger, clock.now())
+    answers = [_sent(client, operation, members) for operation, members in requests]
+    if removed and "error" not in answers[-1]:
+        deliveries.forget_unexpected(cursor, key)
+    return answers
 
 
 def _sent(client: PlatformClient, operation: Operation, members: list[Member]) -> dict[str, Any]:

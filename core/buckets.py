@@ -22,6 +22,8 @@ BUCKET_LOCKS = 0x646D70
 
 TRY_LOCK = "SELECT bucket FROM unnest(%s::int[]) AS bucket WHERE pg_try_advisory_xact_lock(%s, bucket)"
 
+LOCK = "SELECT pg_advisory_xact_lock(%s, %s)"
+
 _HASH = blake2b(digest_size=1)
 
 
@@ -41,3 +43,8 @@ def try_lock(cursor: Cursor[Any], buckets: Iterable[int]) -> set[int]:
     """Lock as many of these buckets as are free, until the transaction ends. Returns the locked ones; does not wait."""
     cursor.execute(TRY_LOCK, [sorted(buckets), BUCKET_LOCKS])
     return {bucket for (bucket,) in cursor}
+
+
+def lock(cursor: Cursor[Any], bucket: int) -> None:
+    """Lock one bucket until the transaction ends. Waits for its holder, so the caller must hold no other bucket."""
+    cursor.execute(LOCK, [BUCKET_LOCKS, bucket])

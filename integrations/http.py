@@ -175,17 +175,23 @@ def failure(response: Response) -> IntegrationError:
     """Return the error that a response without a 2xx status usually means."""
     message = f"HTTP {response.status}: {response.excerpt}"
     match response.status:
+        case status if 300 <= status < 400:
+            return MisconfiguredError(_redirect(response))
         case 429:
             return RateLimitedError(message, retry_after(response.headers.get("retry-after")))
         case 413:
             return RequestTooLargeError(message)
         case 401 | 403:
             return UnauthorizedError(message)
-        case 408:
-            return RetriableError(message)
-        case status if status >= 500:
+        case status if status == 408 or status >= 500:
             return RetriableError(message)
     return RefusedError(message)
+
+
+def _redirect(response: Response) -> str:
+    """Redirects are not followed: a person has to enter the address. What was sent in a query stays out of the text."""
+    place = response.headers.get("location", "").partition("?")[0][:EXCERPT]
+    return f"HTTP {response.status}: the address redirects{f' to {place}' if place else ''}"
 
 
 def retry_after(value: str | None) -> float | None:

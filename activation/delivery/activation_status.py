@@ -16,7 +16,11 @@ from integrations.connectors.base import Segment
 from integrations.models import Platform
 
 FIXABLE = (Activation.Status.LIVE, Activation.Status.PENDING)
-ORPHAN = "The creation of {when} UTC got no answer: the platform may hold another segment “{name}”."
+ORPHAN = "The creation of {when} UTC got no answer that names it: the platform may hold another segment “{name}”."
+ORPHANS = (
+    "{number} creations, the last of {when} UTC, got no answer that names them: the platform may hold as many other"
+    " segments “{name}”."
+)
 
 
 def mark_live(segment: Segment, segment_id: Any) -> None:
@@ -36,9 +40,13 @@ def note_error(activation: int, error: str) -> None:
     Activation.objects.filter(id=activation).exclude(last_error=error).update(last_error=error)
 
 
-def note_possible_orphan(segment: Segment, last: datetime | None) -> None:
-    """Show that the platform may hold a second segment, of an attempt (at `last`) that got no answer."""
-    text = ORPHAN.format(when=last.strftime("%Y-%m-%d %H:%M:%S") if last else "", name=segment.name)
+def note_possible_orphan(segment: Segment, last: datetime | None, number: int) -> None:
+    """Show that the platform may hold other segments, of a `number` of attempts that nobody knows the outcome of.
+
+    `last`: the time of the last of them.
+    """
+    when = last.strftime("%Y-%m-%d %H:%M:%S") if last else ""
+    text = (ORPHAN if number < 2 else ORPHANS).format(when=when, name=segment.name, number=number)
     Activation.objects.filter(id=segment.activation).exclude(possible_orphan=text).update(possible_orphan=text)
 
 

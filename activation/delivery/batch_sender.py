@@ -1,11 +1,13 @@
 """Sends the rows of one claim, in one request or taken apart until it goes through.
 
-A refused request is halved until its culprits are alone, a request that is too large until it fits. One request
+A refused request is halved until its culprits are alone, a request that is too large until it fits. Where everything
+is refused in the same words, no row is to blame: the activation is broken, and its rows wait (`refusals`). One request
 is in flight at a time, and each is sent only while the lane's lease outlasts it.
 """
 
 import time
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,12 +15,13 @@ from activation.delivery import activation_status
 from activation.delivery.members import MemberReader
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.quotas import QuotaExhaustedError
+from activation.delivery.refusals import GONE, LEAST, ClaimRefusals, Refusal
 from activation.delivery.retry import MOST_ATTEMPTS, MOST_DEATHS
 from activation.stores.batches import BatchRecord
 from activation.stores.claims import Claim, ClaimedRow
 from activation.stores.outcomes import ClaimOutcomes
 from core import clock
-from integrations.connectors.base import Connector, Member
+from integrations.connectors.base import Connector, Member, Operation
 from integrations.errors import (
     IntegrationError,
     MisconfiguredError,
@@ -34,6 +37,8 @@ from integrations.http import Request, Response
 EXCERPT = 500
 # what came of single rows is written down together, this often
 FINISH_SECONDS = 0.5
+# how long an activation that ends waits where its platform refuses everything: it cannot become broken
+ENDING_WAIT = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -46,6 +51,9 @@ class BatchSender:
     record: BatchRecord
     accepted: list[ClaimedRow] = field(default_factory=list)
     goes_on: bool = True
+    _parts: deque[list[ClaimedRow]] = field(default_factory=deque)  # still to be sent, in this order
+    _known: set[int] = field(default_factory=set)  # activations of which a row was accepted
+    _refusals: dict[int, ClaimRefusals] = field(default_factory=lambda: defaultdict(ClaimRefusals))
     _finished: float = field(default_factory=time.monotonic)
 
     @property
@@ -59,17 +67,19 @@ class BatchSender:
     def run(self) -> bool:
         """Send all rows of the claim. Returns whether the lane may go on; rows that were not sent are due again."""
         rows = self._set_aside(self.claim.rows)
-        parts = _cut(rows, self.client.target.rows)[::-1]
-        while parts:
-            one = parts.pop()
+        self._parts.extend(_cut(rows, self.client.target.rows))
+        while self._parts:
+            one = self._parts.popleft()
             try:
                 smaller = self._send(one)
             except NotNowError:
                 smaller, self.goes_on = [one], False
-            parts.extend(reversed(smaller))
-            if not self.goes_on or (self.client.probing and parts):
-                self.outcomes.unsent([row for left in parts for row in left], "")
+            self._parts.extendleft(reversed(smaller))
+            if not self.goes_on or (self.client.probing and self._parts):
+                self.outcomes.unsent([row for left in self._parts for row in left], "")
                 break
+        for activation in list(self._refusals):
+            self._settle_suspects(activation)
         self._flush()
         return self.goes_on
 
@@ -117,7 +127,9 @@ class BatchSender:
         errors = self.connector.outcomes(self.claim.operation, members, response)
         if len(errors) != len(rows):
             errors = [None] * len(rows)
-        self.accepted.extend(row for row, error in zip(rows, errors, strict=True) if error is None)
+        accepted = [row for row, error in zip(rows, errors, strict=True) if error is None]
+        self.accepted.extend(accepted)
+        self._note_accepted(accepted)
         for row, error in zip(rows, errors, strict=True):
             if error is not None:
                 error.excerpt = error.excerpt or response.excerpt
@@ -137,8 +149,8 @@ class BatchSender:
                 target = self.client.target
                 target.rows = max(1, min(target.rows, len(rows) // 2))
                 return _halves(rows)
-            case RefusedError() if len(rows) > 1:
-                return _halves(rows)
+            case RefusedError():
+                return self._refused(rows, failure)
             case QuotaExhaustedError():
                 self.goes_on = False
                 return [rows]
@@ -170,10 +182,119 @@ class BatchSender:
 
     def _mark_broken(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
         """A person has to act: what is due waits, and costs no attempt."""
-        self.outcomes.unsent(rows, str(failure))
-        activations = sorted({row.activation for row in rows})
-        activation_status.mark_broken(self.client.target.platform, activations, str(failure))
+        target, error = self.client.target, str(failure)
+        ending = {row.activation for row in rows} & target.ending_activations
+        broken = {row.activation for row in rows} - ending
+        self.outcomes.unsent([row for row in rows if row.activation in broken], error)
+        if broken:
+            activation_status.mark_broken(target.platform, sorted(broken), error)
+        self.outcomes.unsent([row for row in rows if row.activation in ending], error, ENDING_WAIT)
+        for activation in ending:
+            activation_status.note_error(activation, error)
         self.goes_on = False
+
+    # ── whose refusal it is ──────────────────────────────────────────────────────────────────────────
+
+    def _refused(self, rows: list[ClaimedRow], failure: IntegrationError) -> list[list[ClaimedRow]]:
+        """Take refused rows apart, first by activation. Returns what to send next.
+
+        Until a row of the activation is accepted, the other half is asked before the halves of this one; where both
+        are refused like the whole, single rows are asked.
+        """
+        if len(rows) == 1:
+            self._refused_row(rows[0], failure)
+            return []
+        activations = sorted({row.activation for row in rows})
+        if len(activations) > 1:
+            first = set(activations[: len(activations) // 2])
+            return [[row for row in rows if (row.activation in first) is here] for here in (True, False)]
+        if activations[0] in self._known:
+            return _halves(rows)
+        return self._refused_part(activations[0], rows, failure)
+
+    def _refused_part(
+        self, activation: int, rows: list[ClaimedRow], failure: IntegrationError
+    ) -> list[list[ClaimedRow]]:
+        """Several rows of one activation were refused, of which nothing was accepted yet."""
+        words, refusals = self._refusal(failure), self._refusals[activation]
+        refusals.note(words)
+        if not refusals.both_halves:
+            self._parts.extend(_halves(rows))
+            return []
+        if words.gone:
+            self._everybodys(activation, rows, failure)
+            return []
+        self._parts.append(rows)
+        return self._sample(activation)
+
+    def _refused_row(self, row: ClaimedRow, failure: IntegrationError) -> None:
+        """A row was refused alone. It is dead once it is known that others are accepted; until then it is a suspect."""
+        activation = row.activation
+        if failure.status in GONE and self._names_user and self.claim.operation is Operation.REMOVE:
+            self._give_back([row], failure)  # the platform does not know the user: that is said of this user only
+            return
+        words, history = self._refusal(failure, row), self.client.target.history(activation)
+        history.note_refused(row[:3], words)
+        if history.is_everybodys:
+            self._everybodys(activation, [row], failure)
+        elif activation in self._known:
+            self._give_back([row], failure)
+        else:
+            self.record.error = str(failure)
+            self._refusals[activation].note(words)
+            self._refusals[activation].suspects.append((row, failure))
+
+    def _refusal(self, failure: IntegrationError, row: ClaimedRow | None = None) -> Refusal:
+        return Refusal.of(failure, names_user=self._names_user, row=row)
+
+    @property
+    def _names_user(self) -> bool:
+        """Whether the address of a request may name the user."""
+        return self.connector.batch_size == 1
+
+    def _sample(self, activation: int) -> list[list[ClaimedRow]]:
+        """Take a few rows of the activation out of the parts that are still to be sent. Returns each as a part."""
+        rows = [row for part in self._parts for row in part if row.activation == activation]
+        sample = rows[:: max(1, len(rows) // LEAST)][:LEAST]
+        self._take_out(set(sample))
+        return [[row] for row in sample]
+
+    def _take_out(self, rows: set[ClaimedRow]) -> None:
+        left = [[row for row in part if row not in rows] for part in self._parts]
+        self._parts = deque(part for part in left if part)
+
+    def _everybodys(self, activation: int, rows: Iterable[ClaimedRow], failure: IntegrationError) -> None:
+        """No row is to blame: the rows of the activation wait, also those that were buried just before.
+
+        An activation that ends has nobody left to remove in a segment that is gone.
+        """
+        waiting = [row for part in self._parts for row in part if row.activation == activation]
+        suspects = [row for row, _ in self._refusals.pop(activation, ClaimRefusals()).suspects]
+        concerned = [*rows, *suspects, *waiting]
+        self._take_out(set(waiting))
+        target, gone = self.client.target, self._refusal(failure).gone
+        if gone and activation in target.ending_activations and self.claim.operation is Operation.REMOVE:
+            self.accepted.extend(concerned)
+            return
+        self._mark_broken(concerned, failure)
+        history = target.histories.pop(activation, None)
+        self.outcomes.reopened(history.run if history is not None else [])
+
+    def _note_accepted(self, rows: list[ClaimedRow]) -> None:
+        """Rows were accepted: what else was refused of their activations is those rows' own fault."""
+        for activation, number in Counter([row.activation for row in rows]).items():
+            self._known.add(activation)
+            self.client.target.history(activation).note_accepted(number)
+            if activation in self._refusals:
+                self._settle_suspects(activation)
+
+    def _settle_suspects(self, activation: int) -> None:
+        """Give the suspects back one by one. Where the segment may be gone and nobody else was sent, they wait."""
+        for row, failure in self._refusals.pop(activation).suspects:
+            if self._refusal(failure, row).gone and activation not in self._known:
+                self.outcomes.failed([row], str(failure))
+            else:
+                self._give_back([row], failure)
 
     def _flush(self) -> None:
         """Record the rows that the platform accepted."""

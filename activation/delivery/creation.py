@@ -1,12 +1,15 @@
 """Creates segments at their platform, by itself, as soon as an activation is made; and lets ending activations go.
 
 A creation that was cut off may have been applied: the segment is looked up by its name where the platform can be
-asked, and else created again, with a note that the platform may hold another.
+asked, and else created again, with a note that the platform may hold another. That a segment exists is written down in
+one transaction, in the log and in the activation, so a creation is either known or was cut off. A platform that takes
+creations and names no segment is not asked again by itself: the activation is broken, and a person has to act.
 """
 
 from typing import Any
 from uuid import uuid4
 
+from django.db import transaction
 from psycopg import Cursor
 
 from activation.delivery import activation_status, lanes, targets
@@ -17,13 +20,15 @@ from activation.models import Activation, Batch
 from activation.stores import batches
 from activation.stores.batches import BatchRecord, FailedCreations
 from core import clock
-from core.database import Connection
+from core.database import Connection, bare_cursor
 from integrations.connectors.base import Connector, Segment, SegmentSource
 from integrations.errors import IntegrationError, MisconfiguredError, UnansweredError, UnauthorizedError
 from integrations.http import Request, Response
 
 # Segment ids of the hub's own, for platforms that take ours: 32-bit numbers, never given out twice.
 MOST_NUMBER = 2**31 - 1
+# so many creations without an answer, where the segment cannot be looked up, break the activation
+MOST_CUT_OFFS = 3
 ALLOCATE = """
 INSERT INTO segment_number AS kept (namespace, last) VALUES (%s, 1)
 ON CONFLICT (namespace) DO UPDATE SET last = kept.last + 1 WHERE kept.last < %s
@@ -103,26 +108,65 @@ class _Creator:
                     activation_status.mark_live(segment, known)
                     return True
             elif past.cut_off:
-                activation_status.note_possible_orphan(segment, past.last)
+                activation_status.note_possible_orphan(segment, past.last, past.cut_offs)
             request = connector.creation_request(segment, clock.now_seconds())
-            segment_id = connector.segment_id(segment, self._logged(segment, "create", request))
+            return self._request_segment(segment, request, past)
         except NotNowError:
             return False
         except IntegrationError as failure:
-            self._failed(segment, failure)
+            self._failed(segment, failure, past)
             return False
-        activation_status.mark_live(segment, segment_id)
+
+    def _request_segment(self, segment: Segment, request: Request, past: FailedCreations) -> bool:
+        """Send the creation, and write down what came of it. Returns whether the segment exists now.
+
+        The entry in the log and the activation change together: who dies before leaves a creation that was cut off.
+        """
+        record, response = self._sent(segment, "create", request)
+        try:
+            segment_id = self._connector.segment_id(segment, response)
+        except IntegrationError as unnamed:
+            return self._without_id(segment, record, unnamed, past)
+        with transaction.atomic(), bare_cursor() as cursor:
+            batches.finish(cursor, record, clock.now())
+            activation_status.mark_live(segment, segment_id)
         return True
 
+    def _without_id(
+        self, segment: Segment, record: BatchRecord, unnamed: IntegrationError, past: FailedCreations
+    ) -> bool:
+        """The platform took the creation and named no segment: look for it by its name, where that can be asked.
+
+        Else the activation is broken: another creation would make another segment, again and again.
+        """
+        record.error = str(unnamed)
+        lookup = self._connector.lookup_request(segment)
+        known = None
+        if lookup is not None:
+            batches.finish(self._cursor, record, clock.now(), Batch.Status.UNKNOWN)
+            known = self._connector.read_lookup(segment, self._logged(segment, "lookup", lookup))
+        with transaction.atomic(), bare_cursor() as cursor:
+            batches.finish(cursor, record, clock.now(), Batch.Status.UNKNOWN)
+            if known is not None:
+                activation_status.mark_live(segment, known)
+                return True
+            activation_status.note_possible_orphan(segment, clock.now(), past.cut_offs + 1)
+            activation_status.mark_broken(self._client.target.platform, [segment.activation], str(unnamed))
+        return False
+
     def _logged(self, segment: Segment, operation: str, request: Request) -> Response:
-        """Send the request, with a row in the log that is there before."""
+        """Send the request, with a row in the log that is there before, and complete the row."""
+        record, response = self._sent(segment, operation, request)
+        batches.finish(self._cursor, record, clock.now())
+        return response
+
+    def _sent(self, segment: Segment, operation: str, request: Request) -> tuple[BatchRecord, Response]:
+        """Send the request, with a row in the log that is there before; the caller completes it after a success."""
         size, platform = len(request.body or b""), self._client.target.platform
         record = BatchRecord(batches.OWN_BUCKET, uuid4(), 0, requests=1, bytes=size, request_excerpt=excerpt(request))
         batches.start(self._cursor, record, platform, [segment.activation], operation, clock.now())
         try:
             response = self._client.send(request)
-            if operation == "create":
-                self._connector.segment_id(segment, response)
         except NotNowError:
             batches.finish(self._cursor, record, clock.now(), Batch.Status.DONE)
             raise
@@ -132,12 +176,18 @@ class _Creator:
             batches.finish(self._cursor, record, clock.now(), status)
             raise
         record.status, record.response_excerpt = response.status, response.excerpt
-        batches.finish(self._cursor, record, clock.now())
-        return response
+        return record, response
 
-    def _failed(self, segment: Segment, failure: IntegrationError) -> None:
-        if isinstance(failure, UnauthorizedError | MisconfiguredError):
-            activation_status.mark_broken(self._client.target.platform, [segment.activation], str(failure))
+    def _failed(self, segment: Segment, failure: IntegrationError, past: FailedCreations) -> None:
+        """Show the error. A person has to act where trying again would not help, or make segment after segment."""
+        platform = self._client.target.platform
+        cut_offs = past.cut_offs + isinstance(failure, UnansweredError)
+        endless = isinstance(failure, UnansweredError) and cut_offs >= MOST_CUT_OFFS
+        if endless and self._connector.lookup_request(segment) is None:
+            activation_status.note_possible_orphan(segment, clock.now(), cut_offs)
+            activation_status.mark_broken(platform, [segment.activation], str(failure))
+        elif isinstance(failure, UnauthorizedError | MisconfiguredError):
+            activation_status.mark_broken(platform, [segment.activation], str(failure))
         else:
             activation_status.note_error(segment.activation, str(failure))
 

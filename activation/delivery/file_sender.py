@@ -11,13 +11,14 @@ from activation.delivery import activation_status, processing_log
 from activation.delivery.batch_sender import expiry
 from activation.delivery.file_writer import FileWriter
 from activation.delivery.platform_client import NotNowError, PlatformClient
+from activation.delivery.quotas import QuotaExhaustedError
 from activation.models import HostKey
 from activation.stores import batches, dead_letters, file_rows
 from activation.stores.batches import OWN_BUCKET, BatchRecord
 from core import clock
 from core.database import Connection
 from integrations.connectors.files import FileConnector, SftpDestination
-from integrations.errors import IntegrationError, MisconfiguredError, RetriableError, UnansweredError, UnauthorizedError
+from integrations.errors import IntegrationError, RefusedError, RetriableError, UnansweredError
 from integrations.uploads.upload import FileUpload, upload
 
 # rows of a file that are finished in one transaction
@@ -55,6 +56,7 @@ class FileSender:
         try:
             self._upload(file)
         except NotNowError as late:
+            self._mark_unknown(file)
             self._finish_log(file, error="the lane was lost")
             return late
         except IntegrationError as failure:
@@ -106,10 +108,24 @@ class FileSender:
         self._finish_log(file, accepted=file.rows)
 
     def _failed(self, file: FileWriter, failure: IntegrationError) -> None:
-        """The rows are not to blame: they stay due, and a fault of the file costs them no attempt."""
+        """The rows are not to blame: they stay due, and a fault of the file costs them no attempt.
+
+        A refusal concerns every file that follows, so a person has to act.
+        """
+        if isinstance(failure, RetriableError) and not isinstance(failure, QuotaExhaustedError):
+            self._mark_unknown(file)
         self._finish_log(file, error=str(failure), unanswered=isinstance(failure, UnansweredError))
-        if isinstance(failure, UnauthorizedError | MisconfiguredError):
+        if isinstance(failure, RefusedError):
             activation_status.mark_broken(self.client.target.platform, sorted(file.activations), str(failure))
+
+    def _mark_unknown(self, file: FileWriter) -> None:
+        """The file may have arrived: the rows are sent again, as they are wanted then, until a later file settles it.
+
+        If the lane is somebody else's by now, nothing is changed: that sender found the lane open.
+        """
+        for rows in file.noted(PAGE):
+            file_rows.unknown(self.cursor, self.client.lease, rows, clock.now())
+            self.client.renew_lease()
 
     def _finish_log(self, file: FileWriter, *, error: str = "", accepted: int = 0, unanswered: bool = False) -> None:
         record = BatchRecord(OWN_BUCKET, file.batch, file.rows, accepted, requests=1, bytes=file.size, error=error)

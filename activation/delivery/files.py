@@ -8,7 +8,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -24,13 +24,14 @@ from activation.delivery.file_writer import FileWriter
 from activation.delivery.members import MemberReader
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.targets import DeliveryTarget
+from activation.models import Activation
 from activation.stores import batches, deliveries, file_rows, outcomes, uploaded_files
 from activation.stores.batches import OWN_BUCKET, BatchRecord
 from activation.stores.claims import Claim, ClaimedRow
 from activation.stores.deliveries import NOBODY
-from activation.stores.file_rows import DueRow, IdList
+from activation.stores.file_rows import DueRow, FileScope, IdList
 from core import clock
-from core.buckets import BUCKETS
+from core.buckets import BUCKETS, lock
 from core.database import Connection
 from integrations.connectors.base import Member, Operation
 from integrations.connectors.files import Destination, FileConnector, MemberChange
@@ -57,10 +58,11 @@ def drain(connection: Connection, platform: int, keep_on: Callable[[], bool]) ->
         lease = lanes.lease(cursor, platform, lanes.FILES, at, target.lease_duration)
         if lease is None:
             return 0
-        batches.abandon(cursor, platform, OWN_BUCKET, at)
-        if not target.connector.removal.is_sent:
-            deliveries.drop_removals(cursor, target.segments, range(BUCKETS), at)
         client = PlatformClient.of(connection, cursor, target, lease)
+        if not _settle_left_open(connection, cursor, client, at):
+            return 0
+        if not target.connector.removal.is_sent:
+            _drop_removals(cursor, client, at)
         if not client.may_send():
             lease.release(cursor)
             return 0
@@ -72,6 +74,34 @@ def drain(connection: Connection, platform: int, keep_on: Callable[[], bool]) ->
         else:
             lease.release(cursor)
         return rows
+
+
+def _settle_left_open(connection: Connection, cursor: Cursor[Any], client: PlatformClient, at: datetime) -> bool:
+    """Find out what a sender that died may have sent, and close the lane that it left open. False: the lease is lost.
+
+    All activations of the platform count, also those that are not sent now. If this dies too, the next one does it.
+    """
+    platform, lease = client.target.platform, client.lease
+    since = None
+    if lease.is_open(cursor):
+        since = batches.unfinished_since(cursor, platform, OWN_BUCKET, "file")
+        activations = sorted(Activation.objects.filter(platform_id=platform).values_list("id", flat=True))
+        for bucket in range(BUCKETS) if since is not None and activations else ():
+            if not client.renew_lease():
+                return False
+            with connection.transaction():
+                lock(cursor, bucket)
+                file_rows.left_open(cursor, activations, bucket, since, at)
+        lease.close(cursor)
+    batches.abandon(cursor, platform, OWN_BUCKET, at, since and since - timedelta(seconds=1))
+    return True
+
+
+def _drop_removals(cursor: Cursor[Any], client: PlatformClient, at: datetime) -> None:
+    """Have no removal due, for a platform that is sent none; page by page."""
+    while client.renew_lease():
+        if deliveries.drop_removals(cursor, client.target.segments, range(BUCKETS), at) < deliveries.PAGE:
+            break
 
 
 def _send_round(
@@ -107,11 +137,11 @@ class FileRound:
     _names: set[str] = field(default_factory=set)
 
     def write(self) -> None:
-        activations = sorted(self.target.segments)
+        scope = FileScope(sorted(self.target.segments), self.now, self.connector.removal.is_sent)
         for bucket in range(BUCKETS):
             if not self.client.renew_lease():
                 raise NotNowError
-            self._bucket(bucket, activations)
+            self._bucket(bucket, scope)
         for file in self.files:
             file.close()
 
@@ -119,14 +149,14 @@ class FileRound:
     def target(self) -> DeliveryTarget:
         return self.client.target
 
-    def _bucket(self, bucket: int, activations: Sequence[int]) -> None:
+    def _bucket(self, bucket: int, scope: FileScope) -> None:
         """Write a bucket in lists, where the connector takes them and every id can stand in one; else row by row."""
         lists = None
         if self.connector.has_lines_of_ids:
-            lists = file_rows.id_lists(self.cursor, activations, bucket, self.now)
+            lists = file_rows.id_lists(self.cursor, scope, bucket)
         if lists is not None and self._write_lists(bucket, lists):
             return
-        found = file_rows.due(self.cursor, activations, bucket, self.now)
+        found = file_rows.due(self.cursor, scope, bucket)
         if found:
             self._rows(bucket, found)
 

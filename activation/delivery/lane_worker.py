@@ -40,8 +40,6 @@ def drain(connection: Connection, platform: int, lane: int, keep_on: Callable[[]
         if lease is None:
             return 0
         batches.abandon(cursor, platform, lanes.log_bucket(lane), at)
-        if not target.connector.removal.is_sent:
-            deliveries.drop_removals(cursor, target.segments, buckets, at)
         client = PlatformClient.of(connection, cursor, target, lease)
         return LaneWorker(connection, cursor, client, buckets).run(keep_on)
 
@@ -82,6 +80,9 @@ class LaneWorker:
         """Send one claim of each operation. Returns the rows, whether to go on, and whether all got an answer."""
         rows = 0
         for wanted in (False, True):
+            if not wanted and not self.client.target.connector.removal.is_sent:
+                rows += self._drop_removals()
+                continue
             sender = self._claim(wanted=wanted)
             if sender is None:
                 continue
@@ -128,6 +129,16 @@ class LaneWorker:
             outcomes=self._outcomes(claim),
             record=record,
         )
+
+    def _drop_removals(self) -> int:
+        """Have no removal due, for a platform that is sent none: members leave while the lane is being drained, too.
+
+        Returns how many were due; at most a page of them, so that nobody waits long for the rows.
+        """
+        if not self.client.renew_lease():
+            return 0
+        target = self.client.target
+        return deliveries.drop_removals(self.cursor, target.segments, self.buckets, clock.now())
 
     def _outcomes(self, claim: Claim) -> ClaimOutcomes:
         has_letters = dead_letters.exist(self.cursor, self.client.target.platform)

@@ -32,6 +32,7 @@ UPDATE lane SET leased_until = %(until)s
 WHERE platform_id = %(platform)s AND lane = %(lane)s AND fence = %(fence)s AND leased_until > %(now)s
 """
 OPEN = "UPDATE lane SET open = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
+IS_OPEN = "SELECT open FROM lane WHERE platform_id = %s AND lane = %s"
 REST = "UPDATE lane SET leased_until = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
 RELEASE = "UPDATE lane SET leased_until = NULL WHERE platform_id = %s AND lane = %s AND fence = %s"
 
@@ -76,8 +77,13 @@ class Lease:
         """Keep what is due in the lane due until the lane is closed, even if its holder dies."""
         cursor.execute(OPEN, [True, self.platform, self.lane, self.fence])
 
+    def is_open(self, cursor: Cursor[Any]) -> bool:
+        """Whether an earlier holder opened the lane and did not come to close it."""
+        cursor.execute(IS_OPEN, [self.platform, self.lane])
+        return bool((cursor.fetchone() or (False,))[0])
+
     def close(self, cursor: Cursor[Any]) -> None:
-        """Undo `open`: all that was sent is finished, or due."""
+        """Undo `open`: all that was sent is finished, or its state is marked as unknown."""
         cursor.execute(OPEN, [False, self.platform, self.lane, self.fence])
 
     def rest(self, cursor: Cursor[Any], until: datetime) -> None:

@@ -10,6 +10,7 @@ from psycopg import Cursor
 
 from activation.delivery import lanes
 from activation.delivery.activation_status import revive
+from activation.delivery.refusals import RefusalHistory
 from activation.models import Activation
 from integrations import limits
 from integrations.connectors.base import Connector, Segment
@@ -26,11 +27,11 @@ SINGLES = 50
 
 @dataclass(slots=True)
 class DeliveryTarget:
-    """A platform with all that sending to it needs. Shared by the threads of a process; only `rows` changes.
+    """A platform with all that sending to it needs. Shared by the threads of a process; `rows` and `histories` change.
 
     `segments` are those that exist and may be filled (or emptied) now, by activation; `pending` still have to be
     created; `ending` are deleted once they are empty. `rows`: how many go into one request; less than the connector's
-    once the platform found that too much.
+    once the platform found that too much. `histories`: what was refused, by activation.
     """
 
     version: int
@@ -41,6 +42,15 @@ class DeliveryTarget:
     pending: list[Segment] = field(default_factory=list)
     ending: list[Segment] = field(default_factory=list)
     rows: int = 1
+    histories: dict[int, RefusalHistory] = field(default_factory=dict)
+
+    def history(self, activation: int) -> RefusalHistory:
+        """Returns what has become of the activation's rows in this process."""
+        return self.histories.setdefault(activation, RefusalHistory())
+
+    @property
+    def ending_activations(self) -> set[int]:
+        return {segment.activation for segment in self.ending}
 
     @property
     def claimed_rows(self) -> int:
@@ -73,7 +83,9 @@ def load(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
         if row is None:
             return None
         revive(row)
+        histories = known.histories if known is not None else {}
         known = _targets[platform] = _load(row, version)
+        known.histories = histories
     return known
 
 

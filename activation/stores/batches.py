@@ -34,13 +34,16 @@ ABANDON = """
 UPDATE batch SET status = %s, error = 'the sender died', finished_at = %s
 WHERE platform_id = %s AND bucket = %s AND status = %s AND started_at > %s
 """
+UNFINISHED_SINCE = """
+SELECT min(started_at) FROM batch WHERE bucket = %s AND platform_id = %s AND operation = %s AND status = %s
+"""
 SET_ACTIVATIONS = "UPDATE batch SET activations = %s::jsonb WHERE bucket = %s AND id = %s"
 ACTIVATIONS = "SELECT activations FROM batch WHERE bucket = ANY(%s) AND id = %s"
 REFUSE = """
 UPDATE batch SET status = 'failed', accepted = 0, error = %s WHERE bucket = ANY(%s) AND id = %s AND platform_id = %s
 """
 FAILED_CREATIONS = """
-SELECT count(*), max(started_at), bool_or(status IN ('unknown', 'sending')) FROM batch
+SELECT count(*), max(started_at), count(*) FILTER (WHERE status IN ('unknown', 'sending')) FROM batch
 WHERE bucket = %s AND platform_id = %s AND operation = 'create' AND activations = %s::jsonb AND status <> 'done'
 """
 ERASE_MENTIONS = """
@@ -77,17 +80,28 @@ class BatchRecord:
 
 
 class FailedCreations(NamedTuple):
-    """Attempts to create a segment that failed. `cut_off`: of one of them nobody knows whether it was applied."""
+    """Attempts to create a segment that failed. `cut_offs`: of so many nobody knows whether they were applied."""
 
     number: int
     last: datetime | None
-    cut_off: bool
+    cut_offs: int
+
+    @property
+    def cut_off(self) -> bool:
+        return self.cut_offs > 0
 
 
-def abandon(cursor: Cursor[Any], platform: int, bucket: int, now: datetime) -> None:
-    """Mark what the lane's former sender left open; the caller has just leased the lane."""
-    values = [Batch.Status.UNKNOWN, now, platform, bucket, Batch.Status.SENDING, now - REMEMBERED]
+def abandon(cursor: Cursor[Any], platform: int, bucket: int, now: datetime, since: datetime | None = None) -> None:
+    """Mark what the lane's former sender left open, started after `since`; the caller has just leased the lane."""
+    values = [Batch.Status.UNKNOWN, now, platform, bucket, Batch.Status.SENDING, since or now - REMEMBERED]
     cursor.execute(ABANDON, values)
+
+
+def unfinished_since(cursor: Cursor[Any], platform: int, bucket: int, operation: str) -> datetime | None:
+    """Returns when the first batch was started whose sender has not completed it. None where all are complete."""
+    cursor.execute(UNFINISHED_SINCE, [bucket, platform, operation, Batch.Status.SENDING])
+    row = cursor.fetchone()
+    return None if row is None else row[0]
 
 
 def start(
@@ -127,8 +141,7 @@ def refuse(connection: Connection, platform: int, batch: UUID, error: str) -> li
 def failed_creations(cursor: Cursor[Any], platform: int, activation: int) -> FailedCreations:
     """Returns the failed attempts to create the activation's segment."""
     cursor.execute(FAILED_CREATIONS, [OWN_BUCKET, platform, str([activation])])
-    number, last, cut_off = cursor.fetchone() or (0, None, None)
-    return FailedCreations(number, last, bool(cut_off))
+    return FailedCreations(*(cursor.fetchone() or (0, None, 0)))
 
 
 def erase_mentions(connection: Connection, platforms: Sequence[int], patterns: Texts, since: datetime) -> None:

@@ -30,8 +30,12 @@ SELECT count(*) FILTER (WHERE wanted),
 FROM delivery WHERE bucket = ANY(%s::smallint[]) AND activation_id = %s
 """
 DROP_REMOVALS = """
-UPDATE delivery SET due_at = NULL, claim = NULL, attempts = 0, error = ''
-WHERE activation_id = ANY(%(activations)s) AND NOT wanted AND bucket = ANY(%(buckets)s) AND due_at <= %(now)s
+UPDATE delivery d SET due_at = NULL, claim = NULL, attempts = 0, error = ''
+FROM (SELECT bucket, activation_id, platform_user_id FROM delivery
+      WHERE activation_id = ANY(%(activations)s) AND wanted = false AND bucket = ANY(%(buckets)s)
+        AND due_at <= %(now)s LIMIT %(most)s) AS due
+WHERE d.bucket = due.bucket AND d.activation_id = due.activation_id
+  AND d.platform_user_id = due.platform_user_id AND d.wanted = false
 """
 REFRESH = """
 UPDATE delivery SET due_at = %(now)s, changed_at = %(now)s
@@ -66,6 +70,14 @@ ON CONFLICT (bucket, activation_id, platform_user_id) DO UPDATE SET acknowledged
     due_at = CASE WHEN NOT kept.wanted THEN excluded.due_at END
 WHERE kept.claim IS NULL AND kept.due_at IS NULL
 """
+FORGET_UNEXPECTED = """
+DELETE FROM delivery WHERE bucket = %(bucket)s AND activation_id = %(activation)s AND platform_user_id = %(id)s
+  AND epoch = 0 AND user_id = %(nobody)s AND NOT wanted AND claim IS NULL
+"""
+MARK_UNKNOWN = """
+UPDATE delivery SET acknowledged = NULL, due_at = coalesce(due_at, %(now)s::timestamptz)
+WHERE bucket = %(bucket)s AND activation_id = %(activation)s AND platform_user_id = %(id)s AND NOT dead
+"""
 # Rows that were sent again since, or that are being sent, bear the mark of another batch.
 FILE_REFUSED = """
 UPDATE delivery SET acknowledged = NULL, error = %(error)s, changed_at = %(now)s, due_at = %(now)s
@@ -83,6 +95,8 @@ SELECT EXISTS (SELECT 1 FROM delivery WHERE bucket = ANY(%(buckets)s) AND activa
 DELETE = """
 DELETE FROM {table} WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s
 """
+# rows changed in one statement, so that nobody waits long for them
+PAGE = 1_000
 _TABLES = ("delivery", "dead_letter", "activation_backfill")
 
 NOBODY = UUID(int=0)
@@ -110,9 +124,13 @@ def counts(cursor: Cursor[Any], activation: int) -> Counts:
     return Counts(*(cursor.fetchone() or (0, 0, 0, 0, 0)))
 
 
-def drop_removals(cursor: Cursor[Any], activations: Iterable[int], buckets: Sequence[int], now: datetime) -> None:
-    """Have no removal due: for platforms that are sent none."""
-    cursor.execute(DROP_REMOVALS, _places(activations, buckets, now))
+def drop_removals(cursor: Cursor[Any], activations: Iterable[int], buckets: Sequence[int], now: datetime) -> int:
+    """Have no removal due, for platforms that are sent none; a page at a time. Returns how many were due.
+
+    The caller holds the lease of the lane.
+    """
+    cursor.execute(DROP_REMOVALS, {**_places(activations, buckets, now), "most": PAGE})
+    return cursor.rowcount
 
 
 def refresh(cursor: Cursor[Any], activations: Iterable[int], now: datetime, soon: datetime) -> int:
@@ -143,6 +161,22 @@ def remove_unexpected(
     """Have ids removed that the platform holds and that nobody wants there; (bucket, id)s."""
     values = {"activation": activation, "platform": platform, "nobody": NOBODY, "now": now}
     cursor.execute(REMOVE_UNEXPECTED, {**_ids(keys), **values})
+
+
+def forget_unexpected(cursor: Cursor[Any], key: Key) -> None:
+    """Forget an id of nobody's that the platform has removed."""
+    bucket, activation, platform_user_id = key
+    values = {"bucket": bucket, "activation": activation, "id": platform_user_id, "nobody": NOBODY}
+    cursor.execute(FORGET_UNEXPECTED, values)
+
+
+def mark_unknown(cursor: Cursor[Any], key: Key, now: datetime) -> None:
+    """An id is sent outside its turn: nobody knows what the platform holds from now on, and it is sent once more.
+
+    The caller holds the lease of the id's lane.
+    """
+    bucket, activation, platform_user_id = key
+    cursor.execute(MARK_UNKNOWN, {"bucket": bucket, "activation": activation, "id": platform_user_id, "now": now})
 
 
 def file_refused(

@@ -68,7 +68,9 @@ ERASE = """
 UPDATE delivery SET user_id = %(erasure)s, epoch = greatest(epoch, %(epoch)s), version = 0, wanted = false,
     attempts = 0, dead = false, error = '', changed_at = %(now)s,
     due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
-                  WHEN acknowledged IS DISTINCT FROM false THEN %(now)s::timestamptz END
+                  WHEN acknowledged IS DISTINCT FROM false THEN %(now)s::timestamptz
+                  WHEN due_at IS NOT NULL AND EXISTS (
+                      SELECT 1 FROM lane l WHERE l.platform_id = delivery.platform_id AND l.open) THEN due_at END
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
   AND user_id = ANY(%(users)s)
 """

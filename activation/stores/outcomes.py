@@ -10,10 +10,10 @@ from typing import Any
 from psycopg import Cursor
 
 from activation.delivery.retry import MOST_ATTEMPTS, backoff
-from activation.stores import dead_letters
+from activation.stores import dead_letters, deliveries
 from activation.stores.batches import storable
 from activation.stores.claims import Claim, ClaimedRow, part
-from activation.stores.dead_letters import key_columns
+from activation.stores.dead_letters import Key, key_columns
 from core import clock
 from core.arrays import Bools, Times
 from core.database import Connection
@@ -137,6 +137,13 @@ class ClaimOutcomes:
     def refused(self, rows: list[ClaimedRow], error: str, excerpt: str) -> None:
         """The platform finally refused the rows: they become dead letters."""
         dead(self.cursor, part(self.claim, rows), error, excerpt, clock.now())
+
+    def reopened(self, keys: list[Key]) -> None:
+        """Those of these rows that are dead are due again, and their letters are gone: they were not to blame."""
+        if keys:
+            with self.connection.transaction():
+                deliveries.revive(self.cursor, keys, clock.now())
+                dead_letters.delete(self.cursor, keys)
 
     def unsent(self, rows: list[ClaimedRow], error: str, wait: timedelta = timedelta()) -> None:
         """The platform took nothing of the rows: they are due again after `wait`, at no cost of an attempt."""

@@ -1,0 +1,109 @@
+"""Tells a refusal that is a row's own from one that is not: where everything is refused, nobody is to be buried.
+
+A segment that is gone, or a wrong address, is answered by the same refusal whatever is sent. Whether that is so is
+judged by what was accepted: one accepted row shows that the refused ones are refused for their own sake.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import partial
+
+from activation.stores.claims import ClaimedRow
+from activation.stores.dead_letters import Key
+from integrations.errors import IntegrationError
+
+# what a segment that does not exist (any more) is answered with, where the address names no user
+GONE = frozenset({404, 410})
+# so many rows, one by one, at the least, before a refusal is taken for everybody's
+LEAST = 5
+LEAST_GONE = 2
+# the whole part, and both of its halves
+PARTS = 3
+# how often, in an activation's life, it may be taken for everybody's by chance
+DOUBT = 0.05
+
+# what differs from answer to answer: numbers, and ids of requests
+_squash = partial(re.compile(r"[0-9a-fA-F-]{8,}|\d+").sub, "#")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refusal without what is particular to the row: equal ones say the same.
+
+    `gone`: the platform says that what the address names does not exist, and the address names no user.
+    """
+
+    status: int | None
+    words: str
+    gone: bool
+
+    @classmethod
+    def of(cls, failure: IntegrationError, *, names_user: bool, row: ClaimedRow | None = None) -> "Refusal":
+        """Returns what the platform said; `row` where it was said of one row."""
+        if failure.status in GONE and not names_user:
+            return cls(failure.status, "", gone=True)
+        text = str(failure)
+        if row is not None:
+            text = re.sub(rf"(?<!\w){re.escape(row.platform_user_id)}(?!\w)", "#", text)
+        return cls(failure.status, _squash(text), gone=False)
+
+
+@dataclass(slots=True)
+class RefusalHistory:
+    """What has become of an activation's rows, as far as this process sent them.
+
+    `run`: the rows refused one by one in the same words since a row was last accepted. `refused`: those before.
+    Shared by the threads of a process; a lost count does no harm.
+    """
+
+    accepted: int = 0
+    refused: int = 0
+    words: Refusal | None = None
+    run: list[Key] = field(default_factory=list)
+
+    def note_accepted(self, rows: int) -> None:
+        self.accepted += rows
+        if self.run:
+            self.refused += len(self.run)
+            self.run = []
+
+    def note_refused(self, key: Key, words: Refusal) -> None:
+        if words != self.words:
+            self.refused += len(self.run)
+            self.words, self.run = words, []
+        if key not in self.run:
+            self.run.append(key)
+
+    @property
+    def is_everybodys(self) -> bool:
+        """Whether so many in a row are hardly refused for their own sake.
+
+        Where a share `p` of all rows is bad, so long a run of bad ones comes about `tried * p ** run` times.
+        """
+        if self.words is not None and self.words.gone:
+            return len(self.run) >= LEAST_GONE
+        tried = self.accepted + self.refused + 1
+        share = (self.refused + 1) / (tried + 1)
+        return len(self.run) >= LEAST and tried * share ** len(self.run) < DOUBT
+
+
+@dataclass(slots=True)
+class ClaimRefusals:
+    """The refusals of one activation within one claim, as long as nothing of it was accepted.
+
+    `parts`: how many parts of several rows, and rows, were refused in the words of the last one. `suspects`: rows
+    refused alone, of which it is not known yet whose refusal that is.
+    """
+
+    words: Refusal | None = None
+    parts: int = 0
+    suspects: list[tuple[ClaimedRow, IntegrationError]] = field(default_factory=list)
+
+    def note(self, words: Refusal) -> None:
+        self.parts = self.parts + 1 if words == self.words else 1
+        self.words = words
+
+    @property
+    def both_halves(self) -> bool:
+        """Whether a part and both of its halves were refused in the same words."""
+        return self.parts >= PARTS
