@@ -2,22 +2,26 @@
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
 from activation.delivery.lanes import FILES, LANES
-from activation.models import DeadLetter
+from activation.messages import ReplayLetters
+from activation.models import Activation, DeadLetter, LetterReplay, ReplayedBucket
 from activation.stores import dead_letters as letters
 from activation.stores import deliveries
 from activation.stores.dead_letters import Key
 from core import clock
 from core.buckets import BUCKETS
 from core.database import bare_cursor
-from core.transactions import wake_when_committed
+from core.inbox import InboxKind
+from core.transactions import send_to_every_bucket, wake_when_committed
 from core.wakeups import DELIVER
 
+# so many are replayed at once, in the request that asks for it
 PAGE = 1_000
 
 
@@ -49,14 +53,8 @@ def named(found: QuerySet[DeadLetter], keys: Iterable[Key]) -> QuerySet[DeadLett
 
 
 def replay(found: QuerySet[DeadLetter]) -> int:
-    """Send what is wanted today for each of these letters, page by page. Returns how many deliveries were dead."""
-    replayed = 0
-    while page := list(found.order_by("bucket", "activation_id", "platform_user_id")[:PAGE]):
-        replayed += _replay(page)
-    return replayed
-
-
-def _replay(page: Sequence[DeadLetter]) -> int:
+    """Send what is wanted today for each of these letters, a page at most. Returns how many deliveries were dead."""
+    page = list(found.order_by("bucket", "activation_id", "platform_user_id")[:PAGE])
     keys = [(letter.bucket, letter.activation_id, letter.platform_user_id) for letter in page]
     with transaction.atomic(), bare_cursor() as cursor:
         revived = deliveries.revive(cursor, keys, clock.now())
@@ -65,3 +63,52 @@ def _replay(page: Sequence[DeadLetter]) -> int:
             for lane in (FILES, *range(LANES)):
                 wake_when_committed(DELIVER, platform, lane)
     return revived
+
+
+def replay_all(
+    found: QuerySet[DeadLetter], activation: Activation | None = None, reason: str = ""
+) -> tuple[int, LetterReplay | None]:
+    """Send what is wanted today for each letter that is there now. Returns their number; where they are many, the job.
+
+    `found` are those letters: of the activation (or of all), with `reason` in their reason. A page of them is sent
+    again at once, more in the background: the buckets do it, page by page. A letter that dies again meanwhile is not
+    among them, so each is sent once.
+    """
+    number = found.count()
+    if number <= PAGE:
+        return replay(found), None
+    with transaction.atomic():
+        job = LetterReplay.objects.create(
+            customer_id=None if activation is None else activation.audience.customer_id,
+            activation_id=None if activation is None else activation.pk,
+            reason=reason,
+            letters=number,
+            requested_at=clock.now(),
+        )
+        ReplayedBucket.objects.bulk_create(
+            [ReplayedBucket(bucket=bucket, replay_id=job.pk) for bucket in range(BUCKETS)]
+        )
+        send_to_every_bucket(InboxKind.REPLAY, ReplayLetters(job.pk))
+    return number, job
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayProgress:
+    """How far a replay has come: letters `replayed` so far, and the `percent` of the hub's buckets that are done."""
+
+    replay: LetterReplay
+    replayed: int
+    percent: int
+
+    @property
+    def is_done(self) -> bool:
+        return self.percent == 100
+
+
+def progress(jobs: Iterable[LetterReplay]) -> list[ReplayProgress]:
+    """Returns how far these replays have come, in their order."""
+    listed = list(jobs)
+    rows = ReplayedBucket.objects.filter(bucket__in=range(BUCKETS), replay_id__in=[job.pk for job in listed])
+    counted = rows.values("replay_id").annotate(n=Sum("replayed"), finished=Count("bucket", filter=Q(done=True)))
+    by_job = {row["replay_id"]: (row["n"], row["finished"]) for row in counted}
+    return [ReplayProgress(job, by_job[job.pk][0], 100 * by_job[job.pk][1] // BUCKETS) for job in listed]

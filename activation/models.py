@@ -132,6 +132,56 @@ class Backfill(models.Model):
         return f"{self.activation_id}, bucket {self.bucket}"
 
 
+class Withdrawal(models.Model):
+    """A bucket of platform ids of an activation that ends: its deliveries may still be wanted."""
+
+    pk = models.CompositePrimaryKey("bucket", "activation_id")
+    bucket = models.SmallIntegerField()
+    activation_id = models.IntegerField()
+
+    class Meta:
+        db_table = "activation_withdrawal"
+
+    def __str__(self) -> str:
+        return f"{self.activation_id}, bucket {self.bucket}"
+
+
+class LetterReplay(models.Model):
+    """Dead letters that are sent again in the background: those that were there at `requested_at`, each once.
+
+    `activation_id`: of one activation, else of all; `reason`: a text that the letter's reason holds, in any case.
+    `letters`: how many there were. `customer_id`: whose they are, where they are one customer's.
+    """
+
+    customer_id = models.IntegerField(null=True)
+    activation_id = models.IntegerField(null=True)
+    reason = models.TextField(blank=True)
+    letters = models.IntegerField()
+    requested_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "dead_letter_replay"
+
+    def __str__(self) -> str:
+        return f"replay {self.pk}"
+
+
+class ReplayedBucket(models.Model):
+    """How far a replay has come in one bucket: `replayed` letters; `done` where none is left."""
+
+    pk = models.CompositePrimaryKey("bucket", "replay_id")
+    bucket = models.SmallIntegerField()
+    replay_id = models.BigIntegerField()
+    replayed = models.IntegerField(db_default=0)
+    done = models.BooleanField(db_default=False)
+
+    class Meta:
+        db_table = "dead_letter_replay_bucket"
+
+    def __str__(self) -> str:
+        return f"replay {self.replay_id}, bucket {self.bucket}"
+
+
 class Batch(models.Model):
     """One claim's requests to a platform, or one file, as they went. Excerpts are shortened and hold no secrets.
 

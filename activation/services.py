@@ -7,13 +7,12 @@ from django.db import transaction
 from psycopg import Cursor
 
 from activation.delivery.lanes import CREATION, FILES, LANES
-from activation.messages import BackfillRequest
-from activation.models import Activation, Backfill, Delivery
+from activation.messages import BackfillRequest, ResyncDeliveries, WithdrawDeliveries
+from activation.models import Activation, Backfill, Withdrawal
 from activation.previews import preview
-from activation.stores import deliveries, desired_state
+from activation.stores import deliveries
 from activation.test_sends import test
 from audiences.models import Audience
-from core import clock
 from core.buckets import BUCKETS
 from core.database import bare_cursor
 from core.inbox import InboxKind
@@ -27,6 +26,7 @@ __all__ = [
     "backfill_percent",
     "begin_backfill",
     "counts",
+    "counts_of_new",
     "deactivate",
     "finish_backfill",
     "pause",
@@ -65,10 +65,14 @@ def deactivate(activation: Activation) -> None:
     Where the platform is sent no removals, the activation is deleted at once, and the platform keeps what it holds
     until it forgets.
     """
+    if activation.status == Activation.Status.ENDING:
+        return
     removals_sent = connector_of(activation.platform).removal.is_sent and activation.segment_id is not None
+    order = WithdrawDeliveries(activation.id, activation.platform_id, removals_sent)
     with transaction.atomic():
-        with bare_cursor() as cursor:
-            desired_state.withdraw(cursor, activation.id, clock.now(), removals_sent=removals_sent)
+        left = [Withdrawal(bucket=bucket, activation_id=activation.id) for bucket in range(BUCKETS)]
+        Withdrawal.objects.bulk_create(left, ignore_conflicts=True)
+        send_to_every_bucket(InboxKind.WITHDRAW, order)
         _set_status(activation, Activation.Status.ENDING)
 
 
@@ -86,20 +90,29 @@ def resume(activation: Activation) -> None:
 
 
 def resync(activation: Activation) -> None:
-    """Send the whole wanted state again. Where the platform knows users by the hub's ids, also users never matched."""
+    """Send the whole wanted state again. Where the platform knows users by the hub's ids, also users never matched.
+
+    The buckets do it one by one; each page of one is sent as soon as it is due.
+    """
     _refuse_ending(activation)
+    connector = connector_of(activation.platform)
+    order = ResyncDeliveries(activation.id, activation.platform_id, connector.removal.is_sent)
     with transaction.atomic():
-        if connector_of(activation.platform).own_ids:
+        if connector.own_ids:
             begin_backfill(activation.id)
-        rows = Delivery.objects.filter(bucket__in=range(BUCKETS), activation_id=activation.id)
-        rows.filter(claim=None).update(due_at=clock.now(), attempts=0, dead=False, error="", acknowledged=None)
-    wake(activation.platform_id)
+        send_to_every_bucket(InboxKind.RESYNC, order)
+
+
+def counts_of_new(audience: Audience, platform: Platform) -> dict[str, int]:
+    """Returns the counts of an activation of the audience that is about to be made."""
+    return counts(Activation(id=0, audience=audience, platform=platform))
 
 
 def counts(activation: Activation) -> dict[str, int]:
     """Count the ids of the activation: `wanted`, `acknowledged`, `due`, `waiting_for_mapping`, `dead`, `kept` ids.
 
-    `kept`: no longer wanted, and the platform is sent no removals (or forgets them by itself).
+    `kept`: no longer wanted, and the platform is sent no removals (or forgets them by itself). Reads all rows, so it
+    must not be called in a transaction that others wait for.
     """
     with bare_cursor() as cursor:
         found = deliveries.counts(cursor, activation.id)

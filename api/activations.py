@@ -57,6 +57,8 @@ class ActivationSerializer(StrictSerializer[Activation]):
         help_text="Percent of the users looked through for the members at activation."
     )
     unique = ("audience", "platform")
+    # writes count before they change anything: afterwards others wait for the end of the transaction
+    counted: dict[str, int] | None = None
 
     class Meta:
         model = Activation
@@ -68,7 +70,7 @@ class ActivationSerializer(StrictSerializer[Activation]):
 
     @extend_schema_field(CountsSerializer)
     def get_counts(self, activation: Activation) -> dict[str, int]:
-        return services.counts(activation)
+        return services.counts(activation) if self.counted is None else self.counted
 
     def get_progress(self, activation: Activation) -> int:
         return services.backfill_percent(activation.id)
@@ -80,9 +82,10 @@ class ActivationSerializer(StrictSerializer[Activation]):
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> Activation:
-        settings = validated_data.get("settings", {})
+        audience, platform = validated_data["audience"], validated_data["platform"]
+        self.counted = services.counts_of_new(audience, platform)
         with refusals():
-            return services.activate(validated_data["audience"], validated_data["platform"], settings)
+            return services.activate(audience, platform, validated_data.get("settings", {}))
 
 
 class ActivationViewSet(CreatedResource[Activation], ReadableResource[Activation]):
@@ -154,7 +157,10 @@ class ActivationViewSet(CreatedResource[Activation], ReadableResource[Activation
 
     def _do(self, change: Callable[[Activation], object]) -> Response:
         activation = self.get_object()
+        counts = services.counts(activation)
         with refusals():
             change(activation)
         activation.refresh_from_db()
-        return Response(self.get_serializer(activation).data)
+        shown = ActivationSerializer(activation, context=self.get_serializer_context())
+        shown.counted = counts
+        return Response(shown.data)

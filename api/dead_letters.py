@@ -4,7 +4,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_serializer, inline_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -12,11 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from activation import dead_letters
-from activation.models import Activation, DeadLetter
+from activation.models import Activation, DeadLetter, LetterReplay
 from activation.stores.dead_letters import Key
+from api.access import owned
 from api.idempotency import once
 from api.resource import ListedResource, OwnedField, of_owned_platforms
 from api.strict import StrictBody, read_body
+
+# replays shown
+LATEST = 50
 
 
 class DeadLetterSerializer(serializers.ModelSerializer[DeadLetter]):
@@ -68,6 +72,25 @@ class DeadLetterReplaySerializer(StrictBody):
             raise ValidationError(ErrorDetail(f"{wrong} is no id of this list.", "invalid")) from None
 
 
+class ReplayProgressSerializer(serializers.Serializer[Any]):
+    """A replay that runs in the background."""
+
+    id = serializers.IntegerField(source="replay.pk")
+    activation = serializers.IntegerField(source="replay.activation_id")
+    requested_at = serializers.DateTimeField(source="replay.requested_at")
+    letters = serializers.IntegerField(source="replay.letters", help_text="How many there were.")
+    replayed = serializers.IntegerField(help_text="Sent again so far.")
+    percent = serializers.IntegerField(help_text="Of the hub's buckets that are done.")
+    done = serializers.BooleanField(source="is_done")
+
+
+class ReplayedLettersSerializer(serializers.Serializer[Any]):
+    replayed = serializers.IntegerField(help_text="Letters that are sent again.")
+    replay = serializers.IntegerField(
+        required=False, help_text="Where they are many: the id of the replay in the background, as in `replays/`."
+    )
+
+
 class DeadLetterViewSet(ListedResource[DeadLetter]):
     queryset = DeadLetter.objects.all()
     serializer_class = DeadLetterSerializer
@@ -77,18 +100,22 @@ class DeadLetterViewSet(ListedResource[DeadLetter]):
     def get_queryset(self) -> QuerySet[DeadLetter]:
         return of_owned_platforms(self.request, DeadLetter.objects.all())
 
-    @extend_schema(
-        request=DeadLetterReplaySerializer,
-        responses=inline_serializer("ReplayedLetters", {"replayed": serializers.IntegerField()}),
-    )
+    @extend_schema(request=DeadLetterReplaySerializer, responses=ReplayedLettersSerializer)
     @action(detail=False, methods=["post"])
     @once
     def replay(self, request: Request) -> Response:
-        """Send the ids of these letters again, as they are wanted today."""
+        """Send the ids of these letters again, as they are wanted today: each once, many of them in the background."""
         asked = read_body(DeadLetterReplaySerializer, request, self.get_serializer_context())
         letters = self.get_queryset()
         if "ids" in asked:
-            letters = dead_letters.named(letters, asked["ids"])
-        else:
-            letters = letters.filter(activation_id=asked["activation"].pk)
-        return Response({"replayed": dead_letters.replay(letters)})
+            return Response({"replayed": dead_letters.replay(dead_letters.named(letters, asked["ids"]))})
+        activation = asked["activation"]
+        number, job = dead_letters.replay_all(letters.filter(activation_id=activation.pk), activation)
+        return Response({"replayed": number} | ({} if job is None else {"replay": job.pk}))
+
+    @extend_schema(responses=ReplayProgressSerializer(many=True), filters=False)
+    @action(detail=False, methods=["get"], pagination_class=None)
+    def replays(self, request: Request) -> Response:
+        """Show how far the latest replays in the background have come."""
+        jobs = owned(request, LetterReplay.objects.all()).order_by("-id")[:LATEST]
+        return Response(ReplayProgressSerializer(dead_letters.progress(jobs), many=True).data)

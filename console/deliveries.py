@@ -1,6 +1,7 @@
 """The delivery log (every request to a platform) and the dead letters (what platforms finally refused)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -9,13 +10,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from activation import dead_letters as letters
-from activation.models import Activation, Batch, DeadLetter, UploadedFile
+from activation.models import Activation, Batch, DeadLetter, LetterReplay, UploadedFile
 from activation.stores import uploaded_files
 from activation.stores.dead_letters import Key
 from console.cells import excerpt, mono, number, state, unbroken, when
 from console.fields import choose_any, choose_any_row, moment_field, text_field
 from console.logs import Filter, Log, Replay, choice_box, key, where
+from core import clock
 from integrations.models import Platform
+
+# replays that are shown above the dead letters
+SHOWN = 5
+SHOWN_FOR = timedelta(days=1)
 
 
 class BatchFilterForm(forms.Form):
@@ -126,6 +132,29 @@ def _keys(names: list[str]) -> Iterator[Key]:
             continue
 
 
+def _replay_every(found: QuerySet[DeadLetter], wanted: Filter) -> int:
+    return letters.replay_all(found, wanted.get("activation"), wanted.get("reason") or "")[0]
+
+
+def _replays() -> Sequence[str]:
+    """What is said of replays in the background: those of today."""
+    jobs = list(LetterReplay.objects.filter(requested_at__gt=clock.now() - SHOWN_FOR).order_by("-id")[:SHOWN])
+    names = Activation.objects.select_related("audience", "platform").in_bulk(
+        {job.activation_id for job in jobs if job.activation_id}
+    )
+    return [_replay_note(one, names) for one in letters.progress(jobs)]
+
+
+def _replay_note(one: letters.ReplayProgress, names: dict[int, Activation]) -> str:
+    job = one.replay
+    of = f" of {names[job.activation_id]}" if job.activation_id in names else ""
+    state = "done" if one.is_done else f"under way, {one.percent} % looked through"
+    return (
+        f"Replay of {job.requested_at:%Y-%m-%d %H:%M} UTC: {number(one.replayed)} of {number(job.letters)} letters{of}"
+        f" were sent again ({state})."
+    )
+
+
 DEAD_LETTERS = Log(
     title="Dead letters",
     headers=["", "Died", "Activation", "Platform's id", "Operation", "Attempts", "Reason", "Response"],
@@ -135,11 +164,12 @@ DEAD_LETTERS = Log(
     cells=_dead_letter_rows,
     replay=Replay(
         permission="activation.change_deadletter",
-        every=letters.replay,
+        every=_replay_every,
         named=_replay_named,
         done="are sent again, as they are wanted today.",
         none="None was chosen.",
     ),
+    notes=_replays,
 )
 
 

@@ -29,13 +29,13 @@ Filter = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Replay(Generic[Row]):
-    """Rows that can be tried again: `every` takes all that the filter finds, `named` the chosen ones by name.
+    """Rows that can be tried again: `every` takes all that the filter finds, and the filter; `named` the chosen ones.
 
     Both return how many were replayed; `done` and `none` are what is said then.
     """
 
     permission: str
-    every: Callable[[QuerySet[Row]], int]
+    every: Callable[[QuerySet[Row], Filter], int]
     named: Callable[[list[str]], int]
     done: str
     none: str
@@ -45,7 +45,7 @@ class Replay(Generic[Row]):
 class Log(Generic[Row]):
     """`find` returns the rows that fit the filter, `cells` the table's rows for those of a page.
 
-    `ordering` is of one direction and names a row, as in `core.paging`.
+    `ordering` is of one direction and names a row, as in `core.paging`. `notes` returns what is said above the table.
     """
 
     title: str
@@ -55,6 +55,7 @@ class Log(Generic[Row]):
     cells: Callable[[list[Row]], Iterable[Sequence[Any]]]
     form: type[forms.Form] = forms.Form
     replay: Replay[Row] | None = None
+    notes: Callable[[], Sequence[str]] = tuple
 
     def show(self, request: HttpRequest) -> HttpResponse:
         """Return the page that the address names. A POST replays rows, where the log has a replay."""
@@ -64,6 +65,7 @@ class Log(Generic[Row]):
         rows, ways = paginate(request, self._rows(form), *self.ordering)
         may_replay = self.replay is not None and request.user.has_perm(self.replay.permission)
         context: dict[str, Any] = {"form": form, "ways": ways, "replay": may_replay and bool(rows)}
+        context["notes"] = self.notes()
         return page(request, "log.html", self.title, table=table(self.headers, self.cells(rows)), **context)
 
     def _rows(self, form: forms.Form) -> QuerySet[Row]:
@@ -74,7 +76,8 @@ class Log(Generic[Row]):
         if not request.user.has_perm(replay.permission):
             raise PermissionDenied
         if "all" in request.POST:
-            count = replay.every(self._rows(self.form(request.GET)))
+            form = self.form(request.GET)
+            count = replay.every(self._rows(form), form.cleaned_data if form.is_valid() else {})
         else:
             count = replay.named(request.POST.getlist("row"))
         messages.success(request, f"{count} {replay.done}" if count else replay.none)

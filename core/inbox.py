@@ -45,10 +45,13 @@ class InboxKind(IntEnum):
     BACKFILL = 41  # want every mapped member of this bucket for one activation
     FORGET = 42  # forget who of this bucket was in an audience that is deleted
     CONVERT = 45  # bring what this bucket's profiles hold to the types of a customer's attributes
+    RESYNC = 46  # have every id of this bucket sent again for one activation
+    WITHDRAW = 47  # want no id of this bucket any more for one activation, which ends
+    REPLAY = 48  # have dead letters of this bucket sent again
 
 
-BULK = (int(InboxKind.BUILD), int(InboxKind.BACKFILL), int(InboxKind.FORGET), int(InboxKind.CONVERT))
-"""Commands that go through all of a bucket. They are taken separately from the rows that somebody waits for."""
+FIRST_BULK = 40
+"""Kinds from here on go through all of a bucket. They are taken separately from the rows that somebody waits for."""
 
 
 class InboxCommand(NamedTuple):

@@ -10,7 +10,7 @@ from django.db import models
 from core.api_keys import digest
 from core.configuration import ConfigurationModel, ConfigurationVersion
 from core.consent_mode import ConsentMode
-from core.inbox import BULK
+from core.inbox import FIRST_BULK
 
 __all__ = ["ApiKey", "BadRow", "ConfigurationVersion", "Customer", "Inbox"]
 
@@ -131,7 +131,7 @@ class Inbox(models.Model):
     class Meta:
         db_table = "inbox"
         # bulk work is found however long the backlog that it waits in
-        indexes = [models.Index(fields=["bucket", "id"], name="inbox_bulk", condition=models.Q(kind__in=BULK))]
+        indexes = [models.Index(fields=["bucket", "id"], name="inbox_bulk", condition=models.Q(kind__gte=FIRST_BULK))]
 
     def __str__(self) -> str:
         return f"{self.bucket}/{self.id}"

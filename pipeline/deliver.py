@@ -3,14 +3,18 @@
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from psycopg import Cursor
 
 from activation.delivery import creation, files, lane_worker, processing_log, quotas, targets
 from activation.delivery.lanes import CREATION, FILES, LANES, buckets_of
-from activation.stores import deliveries, uploaded_files
+from activation.delivery.targets import DeliveryTarget
+from activation.stores import bulk_changes, deliveries, uploaded_files
 from core import clock
-from core.database import connect
+from core.buckets import try_lock
+from core.database import Connection, connect
 from core.wakeups import DELIVER, wakeups
 from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
@@ -20,6 +24,8 @@ from pipeline.per_thread import PerThread
 SHIFT_SECONDS = 5.0
 # members are sent once more when this share of their time at the platform is left
 REFRESHED_AT = 0.2
+RENEWING_SECONDS = 5.0
+REPLAYS_KEPT = timedelta(days=30)
 
 # broken ones too: they are tried again once their platform is configured otherwise
 PENDING = "SELECT 1 FROM activation WHERE platform_id = %s AND status IN ('pending', 'broken', 'ending') LIMIT 1"
@@ -73,20 +79,32 @@ def lanes() -> list[tuple[int, int]]:
 
 
 def renew() -> None:
-    """Have ids sent again that their platform would forget after a while."""
-    connection, at = connections.get(), clock.now()
-    with connection.cursor(binary=True) as cursor:
+    """Have ids sent again that their platform would forget after a while: as many as a few seconds allow."""
+    end = time.monotonic() + RENEWING_SECONDS
+    with connections.dropped_on_error() as connection, connection.cursor(binary=True) as cursor:
         for platform in {platform for platform, _ in lanes()}:
             found = targets.fillable(cursor, platform)
-            days = found.connector.ttl_days if found else None
-            if found is not None and days:
-                deliveries.refresh(cursor, found.segments, at, at + timedelta(days=days) * REFRESHED_AT)
+            if found is not None and found.connector.ttl_days:
+                _renew(connection, cursor, found, lambda: time.monotonic() < end)
+
+
+def _renew(connection: Connection, cursor: Cursor[Any], target: DeliveryTarget, keep_on: Callable[[], bool]) -> None:
+    """Page by page, each in a transaction that holds its bucket; buckets that somebody holds come a minute later."""
+    at, activations = clock.now(), sorted(target.segments)
+    soon = at + timedelta(days=target.connector.ttl_days or 0) * REFRESHED_AT
+    for bucket in bulk_changes.buckets_to_refresh(cursor, activations, at, soon):
+        changed = bulk_changes.PAGE
+        while changed == bulk_changes.PAGE and keep_on():
+            with connection.transaction():
+                held = try_lock(cursor, {bucket})
+                changed = bulk_changes.refresh(cursor, activations, bucket, at, soon) if held else 0
 
 
 def delete_old_records() -> None:
-    """Delete what is kept for a while only: quotas of past days, and the processing log of old files."""
+    """Delete what is kept for a while only: quotas of past days, the processing log of old files, old replays."""
     connection, at = connections.get(), clock.now()
     quotas.forget(connection, at)
+    bulk_changes.delete_replays(connection, at - REPLAYS_KEPT)
     uploaded_files.forget(connection, at)
 
 

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import transaction
 
 from activation.models import Activation
-from activation.stores import deliveries, desired_state
-from core import clock
+from activation.stores import bulk_changes, deliveries
+from core.buckets import BUCKETS, lock
 from core.database import Connection
 from integrations.connectors.base import Segment
 from integrations.models import Platform
@@ -74,13 +74,18 @@ def revive(platform: Platform) -> None:
 def end(connection: Connection, segment: Segment, *, removals_sent: bool) -> bool:
     """Delete an ending activation where nothing is left to remove at the platform. Returns whether it was deleted.
 
-    `removals_sent`: the platform is sent removals. Members whom absorb added meanwhile are removed first.
+    `removals_sent`: the platform is sent removals. Each bucket has withdrawn its ids first, also those that absorb
+    added when it did not know yet that the activation ends. Waits for the buckets, one after another.
     """
-    with connection.transaction(), connection.cursor() as cursor:
-        desired_state.withdraw(cursor, segment.activation, clock.now(), removals_sent=removals_sent)
+    with connection.cursor() as cursor:
+        if bulk_changes.is_being_withdrawn(cursor, segment.activation):
+            return False
         if removals_sent and deliveries.is_left(cursor, segment.activation):
             return False
-        deliveries.delete(cursor, segment.activation)
+        for bucket in range(BUCKETS):
+            with connection.transaction():
+                lock(cursor, bucket)
+                deliveries.delete(cursor, bucket, segment.activation)
     Activation.objects.filter(id=segment.activation, status=Activation.Status.ENDING).delete()
     return True
 

@@ -15,7 +15,7 @@ from activation.delivery import activation_status
 from activation.delivery.members import MemberReader
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.quotas import QuotaExhaustedError
-from activation.delivery.refusals import GONE, LEAST, ClaimRefusals, Refusal
+from activation.delivery.refusals import GONE, ClaimRefusals, Refusal
 from activation.delivery.retry import MOST_ATTEMPTS, MOST_DEATHS
 from activation.stores.batches import BatchRecord
 from activation.stores.claims import Claim, ClaimedRow
@@ -221,11 +221,8 @@ class BatchSender:
         if not refusals.both_halves:
             self._parts.extend(_halves(rows))
             return []
-        if words.gone:
-            self._everybodys(activation, rows, failure)
-            return []
         self._parts.append(rows)
-        return self._sample(activation)
+        return self._sample(activation, words.least)
 
     def _refused_row(self, row: ClaimedRow, failure: IntegrationError) -> None:
         """A row was refused alone. It is dead once it is known that others are accepted; until then it is a suspect."""
@@ -252,10 +249,10 @@ class BatchSender:
         """Whether the address of a request may name the user."""
         return self.connector.batch_size == 1
 
-    def _sample(self, activation: int) -> list[list[ClaimedRow]]:
+    def _sample(self, activation: int, number: int) -> list[list[ClaimedRow]]:
         """Take a few rows of the activation out of the parts that are still to be sent. Returns each as a part."""
         rows = [row for part in self._parts for row in part if row.activation == activation]
-        sample = rows[:: max(1, len(rows) // LEAST)][:LEAST]
+        sample = rows[:: max(1, len(rows) // number)][:number]
         self._take_out(set(sample))
         return [[row] for row in sample]
 

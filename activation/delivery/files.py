@@ -86,12 +86,13 @@ def _settle_left_open(connection: Connection, cursor: Cursor[Any], client: Platf
     if lease.is_open(cursor):
         since = batches.unfinished_since(cursor, platform, OWN_BUCKET, "file")
         activations = sorted(Activation.objects.filter(platform_id=platform).values_list("id", flat=True))
-        for bucket in range(BUCKETS) if since is not None and activations else ():
-            if not client.renew_lease():
-                return False
-            with connection.transaction():
-                lock(cursor, bucket)
-                file_rows.left_open(cursor, activations, bucket, since, at)
+        if since is not None:
+            for bucket in range(BUCKETS):
+                if not client.renew_lease():
+                    return False
+                with connection.transaction():
+                    lock(cursor, bucket)
+                    file_rows.left_open(cursor, activations, bucket, since, at)
         lease.close(cursor)
     batches.abandon(cursor, platform, OWN_BUCKET, at, since and since - timedelta(seconds=1))
     return True

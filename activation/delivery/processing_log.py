@@ -13,6 +13,7 @@ from activation.delivery.targets import DeliveryTarget
 from activation.stores import batches, deliveries, uploaded_files
 from activation.stores.batches import storable
 from core import clock
+from core.buckets import BUCKETS, lock
 from core.database import Connection
 from integrations.connectors.files import FileConnector, FileReport, FileStatus
 from integrations.errors import IntegrationError
@@ -85,20 +86,31 @@ def _reports(connector: FileConnector, names: set[str]) -> dict[str, FileReport]
 
 
 def _record(connection: Connection, target: DeliveryTarget, batch: UUID, report: FileReport, at: datetime) -> None:
+    """The rows come first, bucket by bucket: if this dies, the log is asked about the file again."""
     report = report._replace(reason=storable(report.reason))
+    error = f"{report.file_name} was refused: {report.reason or 'no reason given'}"
+    refused = report.status is FileStatus.REFUSED
+    concerned = _send_again(connection, target, batch, error, at) if refused else []
     with connection.transaction():
         uploaded_files.record(connection, target.platform, report)
-        if report.status is FileStatus.REFUSED:
-            reason = report.reason or "no reason given"
-            _refuse(connection, target, batch, f"{report.file_name} was refused: {reason}", at)
+        if refused:
+            _refuse(connection, target, batch, concerned, error)
 
 
-def _refuse(connection: Connection, target: DeliveryTarget, batch: UUID, error: str, at: datetime) -> None:
-    """Have the rows of the file sent again; broken where the latest files were all refused."""
-    activations = batches.refuse(connection, target.platform, batch, error)
-    concerned = sorted(target.segments if activations is None else activations)
-    for lane in range(lanes.LANES):
-        deliveries.file_refused(connection, concerned, lanes.buckets_of(lane), batch, error, at)
+def _send_again(connection: Connection, target: DeliveryTarget, batch: UUID, error: str, at: datetime) -> list[int]:
+    """Have the rows of the file sent again, bucket by bucket. Returns whose rows they are."""
+    known = batches.activations(connection, batch)
+    concerned = sorted(target.segments if known is None else known)
+    for bucket in range(BUCKETS):
+        with connection.transaction(), connection.cursor() as cursor:
+            lock(cursor, bucket)
+            deliveries.file_refused(cursor, concerned, bucket, batch, error, at)
+    return concerned
+
+
+def _refuse(connection: Connection, target: DeliveryTarget, batch: UUID, concerned: list[int], error: str) -> None:
+    """Mark the batch as refused; broken where the latest files were all refused."""
+    batches.refuse(connection, target.platform, batch, error)
     latest = uploaded_files.latest(connection, target.platform, IN_A_ROW)
     if len(latest) == IN_A_ROW and all(status == FileStatus.REFUSED for status in latest):
         activation_status.mark_broken(target.platform, concerned, error)

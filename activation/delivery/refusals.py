@@ -16,7 +16,7 @@ from integrations.errors import IntegrationError
 GONE = frozenset({404, 410})
 # so many rows, one by one, at the least, before a refusal is taken for everybody's
 LEAST = 5
-LEAST_GONE = 2
+LEAST_GONE = 3
 # the whole part, and both of its halves
 PARTS = 3
 # how often, in an activation's life, it may be taken for everybody's by chance
@@ -46,6 +46,11 @@ class Refusal:
         if row is not None:
             text = re.sub(rf"(?<!\w){re.escape(row.platform_user_id)}(?!\w)", "#", text)
         return cls(failure.status, _squash(text), gone=False)
+
+    @property
+    def least(self) -> int:
+        """Of how many rows, one by one, it must have been said before it may be said of everybody."""
+        return LEAST_GONE if self.gone else LEAST
 
 
 @dataclass(slots=True)
@@ -80,11 +85,11 @@ class RefusalHistory:
 
         Where a share `p` of all rows is bad, so long a run of bad ones comes about `tried * p ** run` times.
         """
-        if self.words is not None and self.words.gone:
-            return len(self.run) >= LEAST_GONE
+        if self.words is None or len(self.run) < self.words.least:
+            return False
         tried = self.accepted + self.refused + 1
         share = (self.refused + 1) / (tried + 1)
-        return len(self.run) >= LEAST and tried * share ** len(self.run) < DOUBT
+        return self.words.gone or tried * share ** len(self.run) < DOUBT
 
 
 @dataclass(slots=True)

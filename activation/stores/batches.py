@@ -130,11 +130,14 @@ def set_activations(cursor: Cursor[Any], record: BatchRecord, activations: Seque
     cursor.execute(SET_ACTIVATIONS, [str(list(activations)), record.bucket, record.id])
 
 
-def refuse(connection: Connection, platform: int, batch: UUID, error: str) -> list[int] | None:
-    """Mark a batch that the platform refused afterwards. Returns its activations; None where it is forgotten."""
-    every = list(range(BUCKETS))
-    connection.execute(REFUSE, [error, every, batch, platform])
-    row = connection.execute(ACTIVATIONS, [every, batch]).fetchone()
+def refuse(connection: Connection, platform: int, batch: UUID, error: str) -> None:
+    """Mark a batch that the platform refused afterwards."""
+    connection.execute(REFUSE, [error, list(range(BUCKETS)), batch, platform])
+
+
+def activations(connection: Connection, batch: UUID) -> list[int] | None:
+    """Returns the activations whose members a batch holds; None where it is forgotten."""
+    row = connection.execute(ACTIVATIONS, [list(range(BUCKETS)), batch]).fetchone()
     return row[0] if row else None
 
 

@@ -1,4 +1,4 @@
-"""The SQL of `delivery` beside what is wanted and what is sent: counts, expiry, repairs, the end of an activation.
+"""The SQL of `delivery` beside what is wanted and what is sent: counts, repairs, the end of an activation.
 
 What sends holds the lease of the lane; what repairs here leaves rows alone that somebody is sending.
 """
@@ -37,16 +37,6 @@ FROM (SELECT bucket, activation_id, platform_user_id FROM delivery
 WHERE d.bucket = due.bucket AND d.activation_id = due.activation_id
   AND d.platform_user_id = due.platform_user_id AND d.wanted = false
 """
-REFRESH = """
-UPDATE delivery SET due_at = %(now)s, changed_at = %(now)s
-WHERE bucket = ANY(%(buckets)s) AND expires_at <= %(soon)s AND activation_id = ANY(%(activations)s)
-  AND wanted AND due_at IS NULL AND NOT dead
-"""
-EXPIRE = """
-UPDATE delivery SET acknowledged = false, expires_at = NULL, changed_at = %(now)s
-WHERE bucket = ANY(%(buckets)s) AND expires_at <= %(now)s AND activation_id = ANY(%(activations)s)
-  AND NOT wanted AND claim IS NULL
-"""
 # Dead means that the platform's state is unknown, or another than what is wanted: whatever it was, it is sent anew.
 REVIVE = """
 UPDATE delivery d SET dead = false, attempts = 0, error = '', due_at = %(now)s, changed_at = %(now)s
@@ -81,19 +71,24 @@ WHERE bucket = %(bucket)s AND activation_id = %(activation)s AND platform_user_i
 # Rows that were sent again since, or that are being sent, bear the mark of another batch.
 FILE_REFUSED = """
 UPDATE delivery SET acknowledged = NULL, error = %(error)s, changed_at = %(now)s, due_at = %(now)s
-WHERE bucket = ANY(%(buckets)s) AND activation_id = ANY(%(activations)s) AND batch = %(batch)s AND claim IS NULL
+WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND batch = %(batch)s AND claim IS NULL
   AND NOT dead
 """
 ERASE_MENTIONS = """
 UPDATE delivery SET error = '' WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[])
 AND error <> '' AND error LIKE ANY(%s)
 """
-IS_LEFT = """
+# what is due is found by its index; only where nothing is, all rows are looked at for one that is being sent
+IS_DUE_OF = """
+SELECT EXISTS (SELECT 1 FROM delivery WHERE activation_id = %(activation)s AND wanted = ANY('{false,true}')
+               AND bucket = ANY(%(buckets)s) AND due_at IS NOT NULL)
+"""
+IS_CLAIMED = """
 SELECT EXISTS (SELECT 1 FROM delivery WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s
-               AND (due_at IS NOT NULL OR claim IS NOT NULL))
+               AND claim IS NOT NULL)
 """
 DELETE = """
-DELETE FROM {table} WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s
+DELETE FROM {table} WHERE bucket = %(bucket)s AND activation_id = %(activation)s
 """
 # rows changed in one statement, so that nobody waits long for them
 PAGE = 1_000
@@ -133,17 +128,6 @@ def drop_removals(cursor: Cursor[Any], activations: Iterable[int], buckets: Sequ
     return cursor.rowcount
 
 
-def refresh(cursor: Cursor[Any], activations: Iterable[int], now: datetime, soon: datetime) -> int:
-    """Have members sent again that the platform forgets before `soon`. Returns their number.
-
-    Ids that are not wanted and that the platform has forgotten by `now` count as removed.
-    """
-    values = _places(activations, range(BUCKETS), now)
-    cursor.execute(EXPIRE, values)
-    cursor.execute(REFRESH, {**values, "soon": soon})
-    return cursor.rowcount
-
-
 def revive(cursor: Cursor[Any], keys: Iterable[Key], now: datetime) -> int:
     """Have dead deliveries sent again. Returns how many of them were dead."""
     cursor.execute(REVIVE, {**key_columns(keys), "now": now})
@@ -180,23 +164,26 @@ def mark_unknown(cursor: Cursor[Any], key: Key, now: datetime) -> None:
 
 
 def file_refused(
-    connection: Connection, activations: Sequence[int], buckets: Sequence[int], batch: UUID, error: str, now: datetime
+    cursor: Cursor[Any], activations: Sequence[int], bucket: int, batch: UUID, error: str, now: datetime
 ) -> None:
-    """Have the rows of a refused file sent again."""
-    values = {"activations": list(activations), "buckets": list(buckets), "batch": batch, "error": error, "now": now}
-    connection.execute(FILE_REFUSED, values)
+    """Have the rows of a refused file sent again, in a bucket that the caller holds."""
+    values = {"activations": Ints.of(activations), "bucket": bucket, "batch": batch, "error": error, "now": now}
+    cursor.execute(FILE_REFUSED, values)
 
 
 def is_left(cursor: Cursor[Any], activation: int) -> bool:
     """Whether anything of the activation is due or under way."""
-    cursor.execute(IS_LEFT, _whole(activation))
-    return bool((cursor.fetchone() or (False,))[0])
+    for statement in (IS_DUE_OF, IS_CLAIMED):
+        cursor.execute(statement, _whole(activation))
+        if (cursor.fetchone() or (False,))[0]:
+            return True
+    return False
 
 
-def delete(cursor: Cursor[Any], activation: int) -> None:
-    """Delete all rows of the activation, those of its dead letters and of its backfill among them."""
+def delete(cursor: Cursor[Any], bucket: int, activation: int) -> None:
+    """Delete the bucket's rows of the activation, those of its dead letters and of its backfill among them."""
     for table in _TABLES:
-        cursor.execute(DELETE.format(table=table), _whole(activation))
+        cursor.execute(DELETE.format(table=table), {"bucket": bucket, "activation": activation})
 
 
 def _places(activations: Iterable[int], buckets: Sequence[int], now: datetime) -> dict[str, Any]:

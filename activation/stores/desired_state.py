@@ -14,6 +14,7 @@ from psycopg import Cursor
 
 from activation.messages import Want
 from activation.stores import dead_letters
+from activation.stores.dead_letters import Key
 from core import buckets
 from core.arrays import Bools, Ints, SmallInts, Texts, Uuids, columns
 from core.buckets import BUCKETS
@@ -41,6 +42,14 @@ ON CONFLICT (bucket, activation_id, platform_user_id) DO UPDATE SET
                       SELECT 1 FROM lane l WHERE l.platform_id = kept.platform_id AND l.open) THEN kept.due_at END
 WHERE (excluded.epoch, excluded.version) > (kept.epoch, kept.version)
 """
+# the keys of wants that make no row, where there is one
+KNOWN = """
+SELECT d.bucket, d.activation_id, d.platform_user_id
+FROM unnest(%(buckets)s::smallint[], %(activations)s::int[], %(ids)s::text[])
+     AS k (bucket, activation_id, platform_user_id)
+JOIN delivery d ON d.bucket = k.bucket AND d.activation_id = k.activation_id
+    AND d.platform_user_id = k.platform_user_id
+"""
 _WANT_COLUMNS = (SmallInts, Ints, Texts, Ints, Uuids, Ints, Ints, Bools, Ints, Texts)
 
 RELEASE = """
@@ -52,15 +61,6 @@ UPDATE delivery SET epoch = %(epoch)s, version = 0, wanted = false, attempts = 0
                       SELECT 1 FROM lane l WHERE l.platform_id = delivery.platform_id AND l.open) THEN due_at END
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
   AND epoch < %(epoch)s
-"""
-
-# Absorb may have added members while it did not know yet that the activation ends.
-WITHDRAW = """
-UPDATE delivery SET wanted = false, version = version + 1, attempts = 0, dead = false, error = '',
-    changed_at = %(now)s,
-    due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
-                  WHEN acknowledged IS DISTINCT FROM false AND %(removals_sent)s THEN %(now)s::timestamptz END
-WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s AND wanted
 """
 
 # The epoch is the next one, as when an id changes hands: wants that are still under way are older.
@@ -107,12 +107,13 @@ class ErasedDelivery(NamedTuple):
 
 def apply(cursor: Cursor[Any], wants: Iterable[tuple[int, Want]], now: datetime) -> set[tuple[int, int]]:
     """Apply wants, each with its bucket, which the caller holds. Returns the (platform, bucket)s touched."""
-    latest: dict[tuple[int, int, str], Want] = {}
+    latest: dict[Key, Want] = {}
     for bucket, want in wants:
         key = (bucket, want.activation, want.platform_user_id)
         kept = latest.get(key)
-        if kept is None or (kept.epoch, kept.version) <= (want.epoch, want.version):
+        if kept is None or _order(kept) <= _order(want):
             latest[key] = want
+    _drop_unknown(cursor, latest)
     if not latest:
         return set()
     rows = [
@@ -123,17 +124,24 @@ def apply(cursor: Cursor[Any], wants: Iterable[tuple[int, Want]], now: datetime)
     return {(row[3], row[0]) for row in rows}
 
 
+def _order(want: Want) -> tuple[int, int, bool]:
+    return want.epoch, want.version, not want.only_known
+
+
+def _drop_unknown(cursor: Cursor[Any], wants: dict[Key, Want]) -> None:
+    """Drop the wants that make no delivery, where there is none: the hand-over of an id concerns few activations."""
+    only_known = [key for key, want in wants.items() if want.only_known]
+    if only_known:
+        cursor.execute(KNOWN, dead_letters.key_columns(only_known))
+        for key in set(only_known).difference(cursor.fetchall()):
+            del wants[key]
+
+
 def release(cursor: Cursor[Any], platform_user_id: str, activations: list[int], epoch: int, now: datetime) -> None:
     """Remove an id that has a new owner (or none) from the segments of its former owner."""
     bucket = buckets.of_value(platform_user_id)
     values = {"epoch": epoch, "now": now, "bucket": bucket, "activations": activations, "id": platform_user_id}
     cursor.execute(RELEASE, values)
-
-
-def withdraw(cursor: Cursor[Any], activation: int, now: datetime, *, removals_sent: bool) -> None:
-    """Remove every id from the activation. The rows become due where the platform is sent removals."""
-    values = {"buckets": SmallInts.of(range(BUCKETS)), "activation": activation, "now": now}
-    cursor.execute(WITHDRAW, {**values, "removals_sent": removals_sent})
 
 
 # ── erasure ───────────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from psycopg import Cursor
 
 from core.buckets import BUCKETS, try_lock
 from core.database import connect
-from core.inbox import BULK
+from core.inbox import FIRST_BULK
 from pipeline import bad_rows
 from pipeline.absorb.batch import absorb_rows
 from pipeline.absorb.journal import Journal, finish
@@ -112,7 +112,7 @@ class Absorber:
         if len(rows) == 1:
             return self._move_to_bad_rows(rows[0], failure)
         log.warning("a batch of %s rows failed (%s): trying them apart", len(rows), type(failure).__name__)
-        bulk = bool(rows) and rows[0].kind in BULK
+        bulk = bool(rows) and rows[0].kind >= FIRST_BULK
         by_bucket = {bucket: sum(row.bucket == bucket for row in rows) for bucket in {row.bucket for row in rows}}
         if len(by_bucket) > 1:
             return sum(self._attempt(_locking(bucket), count, bulk=bulk) for bucket, count in by_bucket.items())

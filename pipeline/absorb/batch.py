@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import Cursor
 
 from core import clock
-from core.inbox import BULK
+from core.inbox import FIRST_BULK
 from pipeline import bad_rows
 from pipeline.absorb.bulk import BulkPass
 from pipeline.absorb.handlers import BULK_HANDLERS, HANDLERS
@@ -24,13 +24,13 @@ def absorb_rows(cursor: Cursor[Any], held: set[int], rows: Sequence[InboxRow]) -
     commit. Raises whatever a row's handler raises: then the transaction must be rolled back.
     """
     now = clock.now()
-    plain = [row for row in rows if row.kind not in BULK]
+    plain = [row for row in rows if row.kind < FIRST_BULK]
     steps, needs = _decode(plain)
     unit = UnitOfWork(cursor, held, now, needs)
     for apply, row, message in steps:
         apply(unit, row, message)
     unit.save()
-    done = plain + _absorb_bulk(unit, [row for row in rows if row.kind in BULK])
+    done = plain + _absorb_bulk(unit, [row for row in rows if row.kind >= FIRST_BULK])
     touched = unit.finish()
     bad_rows.keep_parts(cursor, unit.bad_parts, now)
     delete(cursor, done)

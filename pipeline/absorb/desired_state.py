@@ -44,9 +44,14 @@ class DesiredState:
         self._wants: list[tuple[int, Want]] = []
         self.touched: set[tuple[int, int]] = set()
 
-    def want(self, m: MappedId, activation: int, wanted: bool, version: int) -> None:
-        """Whether the platform should hold this id, as of the user's `version`-th entry or exit."""
-        self.add(Want(m.customer, activation, m.platform, m.platform_user_id, str(m.user_id), m.epoch, version, wanted))
+    def want(self, m: MappedId, activation: int, wanted: bool, version: int, *, only_known: bool = False) -> None:
+        """Whether the platform should hold this id, as of the user's `version`-th entry or exit.
+
+        `only_known`: it matters only where the activation knows the id already.
+        """
+        user = str(m.user_id)
+        want = Want(m.customer, activation, m.platform, m.platform_user_id, user, m.epoch, version, wanted, only_known)
+        self.add(want)
 
     def add(self, want: Want) -> None:
         """Add a want, made in this bucket or received from another."""
@@ -87,8 +92,11 @@ class DesiredState:
         for mapping, inherited in kept:
             for activation, audience in activated.get(mapping.platform, ()):
                 state = standings.get(mapping.user_id, {}).get(audience)
-                if inherited or (state and state.member):
-                    self.want(mapping, activation, bool(state and state.member), state.version if state else 0)
+                if state and state.member:
+                    self.want(mapping, activation, True, state.version)
+                elif inherited:
+                    # no want of this epoch can have been sent before: where there is no delivery, none is needed
+                    self.want(mapping, activation, False, state.version if state else 0, only_known=True)
 
     def disown(self, platform: int, platform_user_id: str, epoch: int) -> None:
         """The id has no owner from this epoch on: nothing is wanted for it. The caller holds the id's bucket."""

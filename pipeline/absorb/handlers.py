@@ -10,11 +10,21 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from activation.messages import BackfillRequest, Want
+from activation.messages import BackfillRequest, ReplayLetters, ResyncDeliveries, Want, WithdrawDeliveries
 from audiences.messages import BuildAudience, ForgetAudience
 from core.inbox import InboxKind
 from core.messages import Confirm, Event, Match, OptOutChoice, Sync
-from pipeline.absorb import bulk, desired_state, erasure, events, identities, opt_out, platform_ids, syncs
+from pipeline.absorb import (
+    bulk,
+    bulk_deliveries,
+    desired_state,
+    erasure,
+    events,
+    identities,
+    opt_out,
+    platform_ids,
+    syncs,
+)
 from pipeline.absorb.bulk import BulkPass
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import InboxRow
@@ -75,4 +85,7 @@ BULK_HANDLERS: dict[int, BulkHandler[Any]] = {
     InboxKind.CONVERT: BulkHandler(Convert, bulk.convert),
     InboxKind.FORGET: BulkHandler(ForgetAudience, bulk.forget),
     InboxKind.BACKFILL: BulkHandler(BackfillRequest, bulk.backfill),
+    InboxKind.RESYNC: BulkHandler(ResyncDeliveries, bulk_deliveries.resync),
+    InboxKind.WITHDRAW: BulkHandler(WithdrawDeliveries, bulk_deliveries.withdraw),
+    InboxKind.REPLAY: BulkHandler(ReplayLetters, bulk_deliveries.replay),
 }

@@ -9,9 +9,9 @@ from psycopg import Cursor
 
 from core.arrays import BigInts, SmallInts
 from core.buckets import BUCKETS, try_lock
-from core.inbox import BULK
+from core.inbox import FIRST_BULK
 
-_BULK = f"kind IN ({', '.join(map(str, BULK))})"
+_BULK = f"kind >= {FIRST_BULK}"
 _WHICH = {True: _BULK, False: f"NOT ({_BULK})"}  # spelled out: the index of bulk work is found by its very condition
 
 PEEK = {

@@ -8,7 +8,7 @@ from activation.models import Activation, Delivery
 from core import buckets
 from core.inbox import InboxKind
 from integrations.models import Platform
-from tests.support.shop import Shop, now_ms, somebody
+from tests.support.shop import Shop, now_ms, rule, somebody
 from usersync.models import UserMapping
 
 
@@ -126,6 +126,26 @@ def test_id_that_changes_hands__and_is_synced_again_in_the_same_batch__is_wanted
     shop.absorb()
 
     assert shop.wanted(buyers) == set()
+
+
+def test_id_that_changes_hands__makes_no_delivery_where_nobody_ever_wanted_it(
+    shop: Shop, ads: Platform, buyers: Activation
+) -> None:
+    rich = [shop.activation(shop.audience(f"above {n}", rule("attribute.amount", ">", n)), ads) for n in (1000, 2000)]
+    member, stranger = somebody(), somebody()
+    shop.event(member, {"amount": 150})
+    shop.event(stranger, {"amount": 50})
+    shop.sync(member, ads, "x")
+    shop.absorb()
+
+    shop.sync(stranger, ads, "x")
+    shop.absorb()
+
+    assert shop.wanted(buyers) == set()
+    assert not Delivery.objects.filter(activation_id__in=[one.id for one in rich]).exists()
+    shop.event(stranger, {"amount": 1500})
+    shop.absorb()
+    assert (shop.wanted(buyers), shop.wanted(rich[0]), shop.wanted(rich[1])) == ({"x"}, {"x"}, set())
 
 
 @pytest.mark.parametrize("at_once", [True, False])

@@ -1,7 +1,8 @@
 """`python -m tests.support.delivering PLATFORM`: a deliverer in a process of its own, until nothing is due.
 
-Variables of the environment make it fail. DIE: where it kills itself (before_send, after_send, before_finish, or
-on:<id>). HASTY: time-outs of so many seconds, and leases of one and a half.
+Variables of the environment make it fail. DIE: where it kills itself (before_send, after_send, before_finish,
+before_live, after_upload, or on:<id>). HASTY: time-outs of so many seconds, and leases of one and a half. LANES: the
+lanes that it works in, with commas between.
 """
 
 import os
@@ -9,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 
@@ -16,7 +18,7 @@ def main() -> None:
     import django
 
     django.setup()
-    from activation.delivery import lanes
+    from activation.delivery import activation_status, file_sender, lanes
     from activation.stores import outcomes
     from integrations import http
     from integrations.connectors.http.connector import HttpConnector
@@ -26,28 +28,38 @@ def main() -> None:
         lanes.MARGIN = timedelta(seconds=0.5)
         HttpConnector.timeout = float(os.environ["HASTY"])
     die = os.environ.get("DIE", "")
-    exchange: Callable[..., Any] = http.exchange
-    done: Callable[..., Any] = outcomes.done
+    fatal = die[3:].encode() if die.startswith("on:") else None
+    _dies(http, "exchange", before=lambda request, _: die == "before_send" or _holds(request, fatal))
+    _dies(http, "exchange", after=die == "after_send")
+    _dies(outcomes, "done", before=lambda *_: die == "before_finish")
+    _dies(activation_status, "mark_live", before=lambda *_: die == "before_live")
+    _dies(file_sender, "upload", after=die == "after_upload")
+    print("ready", flush=True)
+    platform = int(sys.argv[1])
+    chosen = os.environ.get("LANES")
+    for lane in map(int, chosen.split(",")) if chosen else range(lanes.LANES):
+        deliver.work(platform, lane, lambda: True)
 
-    def exchanging(request: Any, timeout: float) -> Any:
-        if die == "before_send" or (die.startswith("on:") and die[3:].encode() in (request.body or b"")):
+
+def _holds(request: Any, text: bytes | None) -> bool:
+    return text is not None and text in (request.body or b"")
+
+
+def _dies(
+    module: ModuleType, name: str, *, before: Callable[..., bool] = lambda *_: False, after: bool = False
+) -> None:
+    """Have the process kill itself before a call of the module's function for which `before` holds, or after it."""
+    function: Callable[..., Any] = vars(module)[name]
+
+    def dying(*given: Any) -> Any:
+        if before(*given):
             _die()
-        answer = exchange(request, timeout)
-        if die == "after_send":
+        answer = function(*given)
+        if after:
             _die()
         return answer
 
-    def finishing_up(*given: Any) -> Any:
-        if die == "before_finish":
-            _die()
-        return done(*given)
-
-    vars(http)["exchange"] = exchanging
-    vars(outcomes)["done"] = finishing_up
-    print("ready", flush=True)
-    platform = int(sys.argv[1])
-    for lane in range(lanes.LANES):
-        deliver.work(platform, lane, lambda: True)
+    vars(module)[name] = dying
 
 
 def _die() -> None:

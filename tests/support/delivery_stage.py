@@ -92,6 +92,16 @@ class DeliveryStage:
 
         until(done, seconds)
 
+    def deliver_all_of_live(self, platform: Platform, seconds: float = 15.0) -> None:
+        """The same, where some activations of the platform may be broken: of the others."""
+
+        def done() -> bool:
+            self.deliver(platform)
+            live = platform.activations.filter(status=Activation.Status.LIVE).values_list("id", flat=True)
+            return not Delivery.objects.filter(activation_id__in=list(live), due_at__isnull=False).exists()
+
+        until(done, seconds)
+
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────
 
     def held(self, title: str = "big", account: str = "a") -> set[str]:

@@ -14,12 +14,16 @@ USER, PASSWORD = "ads", "ads-secret"
 
 
 class SftpServer:
-    """`with SftpServer(folder) as server:`; `dies_after`: bytes of an upload after which it hangs up."""
+    """`with SftpServer(folder) as server:`; `dies_after`: bytes of an upload after which it hangs up.
+
+    `forgets_to_answer`: it renames files, and hangs up.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.key: paramiko.PKey = paramiko.ECDSAKey.generate(bits=256)
         self.dies_after: int | None = None
+        self.forgets_to_answer = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
 
@@ -85,6 +89,8 @@ class _ServedFolder(paramiko.SFTPServerInterface):
 
     def posix_rename(self, oldpath: str, newpath: str) -> int:
         self._place(oldpath).replace(self._place(newpath))
+        if self._owner.forgets_to_answer:
+            self._transport.close()
         return SFTP_OK
 
     def remove(self, path: str) -> int:
