@@ -18,7 +18,9 @@ EASY_BYTES = 64 * 1024
 SMALL_BYTES = 256
 """An attribute up to that size, with its name, needs no room in a profile's bytes: junk must not keep it out."""
 GROWTH = 2
-"""How much longer than as it was sent an event's data can become by conversion, at most: 1 becomes "1"."""
+"""How much longer than it was sent an event's data can become by conversion, at most: 1 becomes "1"."""
+MOST_GROWTH = 64
+"""The same of numbers with long exponents: the database spells out every digit of 1e308."""
 
 
 def take_beyond_event(data: dict[str, Any], size: int, caps: DataCaps) -> dict[str, Any]:
@@ -44,14 +46,7 @@ def take_beyond_profile(
 
     `body`: the event's data as it came. `time`: its event time and receipt. To be called right before the rest is set.
     """
-    most = GROWTH * len(body)
-    if (
-        profile.attribute_bytes + most <= min(EASY_BYTES, caps.profile_bytes)
-        and len(profile.attributes) + len(values) <= caps.profile_attributes
-        and not may_hold_far_exponent(body)
-    ):
-        profile.attribute_bytes += most
-        profile.is_measured = False
+    if len(profile.attributes) + len(values) <= caps.profile_attributes and _fits_easily(profile, body, caps):
         return {}
     return _make_room(profile, values, lambda _: time, caps)
 
@@ -60,6 +55,28 @@ def take_beyond_winner(profile: ProfileState, content: Content, caps: DataCaps) 
     """Take out of a merged profile's attributes those for which the winner has no room, and return them."""
     times = content.times
     return _make_room(profile, content.attributes, lambda name: as_pair(times.get(f"a:{name}", 0)), caps)
+
+
+def _fits_easily(profile: ProfileState, body: bytes, caps: DataCaps) -> bool:
+    """Returns whether there is room for an event whatever it holds, and adds to the profile's size what it may bring.
+
+    The profile is measured where it is small and many events have added to it.
+    """
+    easy, most = min(EASY_BYTES, caps.profile_bytes), MOST_GROWTH * len(body)
+    if profile.attribute_bytes + most > easy:
+        if profile.attribute_bytes <= easy and not profile.is_measured:
+            _measure(profile)
+        if not may_hold_far_exponent(body):
+            most = GROWTH * len(body)
+    if profile.attribute_bytes + most > easy:
+        return False
+    profile.attribute_bytes += most
+    profile.is_measured = False
+    return True
+
+
+def _measure(profile: ProfileState) -> None:
+    profile.attribute_bytes, profile.is_measured = text_size(profile.attributes), True
 
 
 def _make_room(
@@ -72,7 +89,7 @@ def _make_room(
     }
     excess, size = _divide(profile, new, caps)
     if excess and not profile.is_measured:
-        profile.attribute_bytes, profile.is_measured = text_size(profile.attributes), True
+        _measure(profile)
         excess, size = _divide(profile, new, caps)
     profile.attribute_bytes = size
     _take(excess, values)
