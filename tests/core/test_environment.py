@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 
 from core import environment
 from core.environment import PROJECT_ROOT, InvalidEnvironmentError
+from core.limits import DataCaps
 
 VARIABLE = re.compile(r"DMPHUB_[A-Z_]+|DATABASE_URL|REDIS_URL")
 EXAMPLE = PROJECT_ROOT / ".env.example"
@@ -118,3 +119,14 @@ def test_derived_secrets__of_two_purposes_and_keys__all_differ(monkeypatch: pyte
     found = environment.read(None)
 
     assert len({*found.derived_secrets("a"), *found.derived_secrets("b"), *found.secret_keys}) == 6
+
+
+def test_read__caps_of_data__are_whole_numbers_with_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DMPHUB_PROFILE_BYTES", "1000")
+    found = environment.read(None).data_caps
+    assert (found.profile_bytes, found.profile_attributes) == (1000, DataCaps().profile_attributes)
+    assert environment.read(EXAMPLE).data_caps == DataCaps(profile_bytes=1000)
+
+    monkeypatch.setenv("DMPHUB_EVENT_ATTRIBUTES", "0")
+    with pytest.raises(InvalidEnvironmentError, match="DMPHUB_EVENT_ATTRIBUTES: must be a whole number"):
+        environment.read(None)
