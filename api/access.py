@@ -96,7 +96,7 @@ def key_name(request: Request) -> str:
 def customer_named(request: Request) -> int:
     """Return the customer that the query names, or the caller's own.
 
-    Raises NotFound for another customer than the key_name's, ValidationError where none is named.
+    Raises NotFound for a customer that is not the caller's, ValidationError if none is named.
     """
     own, text = customer_of(request), request.query_params.get("customer")
     if text is None and own is not None:

@@ -31,7 +31,7 @@ class ConsentDeniedError(InputError):
     """The consent signals do not allow the data to be kept."""
 
     def __init__(self) -> None:
-        super().__init__("the consent signals do not allow the data to be kept")
+        super().__init__("the line's consent signals say no")
 
 
 class InvalidKeyError(InputError):

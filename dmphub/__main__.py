@@ -19,9 +19,6 @@ ALONE = {
     "run_imports",
     "prepare",
     "help",
-    "-h",
-    "--help",
-    "--version",
     "collectstatic",
     "makemigrations",
 }
@@ -32,10 +29,9 @@ def main() -> None:
     arguments = _arguments(sys.argv)
     try:
         with extras.explained():
-            services = _services(arguments[1] if len(arguments) > 1 else "help")
             from django.core.management import execute_from_command_line
 
-            with services:
+            with _services(arguments[1:]):
                 execute_from_command_line(arguments)
     except environment.InvalidEnvironmentError as wrong:
         sys.exit(f"The environment cannot be used:\n{wrong}")
@@ -53,9 +49,17 @@ def _arguments(words: list[str]) -> list[str]:
     return [program, *names, *rest[named:]]
 
 
-def _services(command: str) -> AbstractContextManager[object]:
-    """What has to run during the command: embedded services where the environment names no others."""
-    return nullcontext() if command in ALONE else embedded.session(environment.read())
+def _services(words: list[str]) -> AbstractContextManager[object]:
+    """What has to run during the command: embedded services where the environment names no others.
+
+    Nothing has to for help, or for a command that does not exist: Django says so.
+    """
+    from django.core.management import get_commands
+
+    asks_for_help = not words or not {"-h", "--help", "--version"}.isdisjoint(words)
+    if asks_for_help or words[0] in ALONE or words[0] not in get_commands():
+        return nullcontext()
+    return embedded.session(environment.read())
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
-    "STYLES": [lambda _: static("console.css")],
+    "STYLES": [lambda _: static("dmphub/console.css")],
     "DASHBOARD_CALLBACK": "console.overview.dashboard",
     "SIDEBAR": {"show_search": False, "navigation": "console.navigation.navigation"},
 }

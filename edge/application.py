@@ -74,7 +74,17 @@ class EdgeApplication:
 
 async def _response(handler: Handler, scope: dict[str, Any], receive: Receive) -> EdgeResponse:
     try:
-        return await handler(EdgeRequest(scope, receive))
+        return await _handled(handler, EdgeRequest(scope, receive))
+    except DisconnectedError:
+        raise
+    except Exception:
+        logger.exception("%s failed", scope["path"])
+        return responses.FAILED
+
+
+async def _handled(handler: Handler, request: EdgeRequest) -> EdgeResponse:
+    try:
+        return await handler(request)
     except RequestRefusedError as refusal:
         return refusal.response
     except UnavailableError:
@@ -83,8 +93,3 @@ async def _response(handler: Handler, scope: dict[str, Any], receive: Receive) -
         return response_to(error)
     except RowRefusedError:
         return response_to(InvalidParameterError("data"))
-    except DisconnectedError:
-        raise
-    except Exception:
-        logger.exception("%s failed", scope["path"])
-        return responses.FAILED

@@ -22,6 +22,9 @@ def choose_ports(host: str, *wanted: int) -> list[int]:
 
     Asked before anything starts: doors share ports (SO_REUSEPORT), so two hubs would share one silently.
     """
+    named = [port for port in wanted if port]
+    if len(set(named)) < len(named):
+        raise PortTakenError(f"port {named[0]} of {host} cannot be used twice: each door needs its own")
     sockets = [_bound(host, port) for port in wanted]
     ports = [int(each.getsockname()[1]) for each in sockets]
     for each in sockets:
@@ -35,9 +38,10 @@ def _bound(host: str, port: int) -> socket.socket:
     result.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         result.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         result.close()
-        raise PortTakenError(f"port {port} of {host} cannot be used: {error.strerror}") from None
+        reason = error.strerror if isinstance(error, OSError) else "ports go up to 65535"
+        raise PortTakenError(f"port {port} of {host} cannot be used: {reason}") from None
     return result
 
 

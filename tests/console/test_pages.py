@@ -1,10 +1,12 @@
 """Every page of the console opens, and only for those who may see it."""
 
+import re
 import uuid
 from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.contrib.staticfiles import finders
 from django.test import Client
 
 from activation.models import Activation, Batch, DeadLetter
@@ -110,6 +112,16 @@ def test_page__opened_by_an_administrator__is_whole_and_shows_no_secret(console:
         assert "<b>Shop</b>" not in text, address
         assert "alert(1)</script>" not in text, address
         assert "alert(2)</script>" not in text, address
+
+
+@pytest.mark.usefixtures("furnished")
+def test_page__styles_and_scripts_that_it_links__exist(console: Client) -> None:
+    linked = set()
+    for address in every_page():
+        linked |= set(re.findall(r'(?:href|src)="/static/([^"?]+)', console.get(address).content.decode()))
+
+    assert "dmphub/console.css" in linked
+    assert [path for path in sorted(linked) if finders.find(path) is None] == []
 
 
 @pytest.mark.usefixtures("furnished", "boss")

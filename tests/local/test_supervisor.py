@@ -149,3 +149,12 @@ def test_choose_ports__zero__is_a_free_port_and_a_taken_one_is_refused() -> None
 
     with socket.create_server((HOST, one)), pytest.raises(PortTakenError, match=f"port {one}"):
         choose_ports(HOST, one, 0)
+
+
+def test_choose_ports__the_same_twice_or_none_that_exists__is_refused() -> None:
+    one, _ = choose_ports(HOST, 0, 0)
+
+    with pytest.raises(PortTakenError, match="twice"):
+        choose_ports(HOST, one, one)
+    with pytest.raises(PortTakenError, match="65535"):
+        choose_ports(HOST, 99_999, 0)
