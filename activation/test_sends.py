@@ -60,13 +60,14 @@ def _usable(cursor: psycopg.Cursor[Any], activation: Activation) -> DeliveryTarg
 @contextmanager
 def _lane(cursor: psycopg.Cursor[Any], found: DeliveryTarget, bucket: int) -> Iterator[PlatformClient]:
     """Hold the id's lane: nothing else of the id is under way meanwhile."""
-    lease = lanes.lease(cursor, found.platform, lanes.lane_of(bucket), clock.now(), found.lease_duration)
+    lease = lanes.lease(cursor, found.platform, lanes.lane_of(bucket), found.lease_duration)
     if lease is None:
         raise ValidationError("members are being sent at this moment: try again")
+    client = PlatformClient.of(connection.connection, cursor, found, lease)
     try:
-        yield PlatformClient.of(connection.connection, cursor, found, lease)
+        yield client
     finally:
-        lease.release(cursor)
+        client.leave()
 
 
 def _recorded(

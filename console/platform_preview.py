@@ -7,9 +7,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from activation import platform_status
 from console import schema_help
 from integrations import services
 from integrations.connectors.base import Connector
+from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
 from integrations.previews import samples
@@ -35,11 +37,24 @@ def check(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
     """Ask the platform whether it accepts what the form holds now. Nothing is stored, and nothing changed there."""
     kind = _kind(request)
     try:
-        found = None if kind is None else services.check_credentials(_ready(kind, request, object_id))
+        found = None if kind is None else services.try_connector(_ready(kind, request, object_id), _keys(object_id))
     except ValidationError:
         found = {"ok": False, "error": "the settings do not fit yet"}
-    rows = [(name.replace("_", " "), value) for name, value in (found or {}).items() if name != "ok"]
-    return render(request, "console/platform_check.html", {"found": found, "rows": rows})
+    return render(request, "console/platform_check.html", {"found": found, "rows": check_rows(found or {})})
+
+
+def check_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a check found, for people: names and texts."""
+    rows = [(name, value) for name, value in found.items() if name not in {"ok", "asked"} and value != []]
+    return [
+        (name.replace("_", " "), "; ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in rows
+    ]
+
+
+def _keys(object_id: str | None) -> dict[str, str]:
+    """Return the keys by which the file servers of a stored platform are known."""
+    return platform_status.host_keys(int(object_id)) if object_id and object_id.isdecimal() else {}
 
 
 def _kind(request: HttpRequest) -> type[Connector] | None:
@@ -62,7 +77,7 @@ def _described(kind: type[Connector]) -> dict[str, Any]:
         "description": kind.description,
         "notes": filter(None, notes),
         "delivers": kind.delivers,
-        "asks": kind.check_requests is not Connector.check_requests,
+        "asks": kind.check_requests is not Connector.check_requests or issubclass(kind, FileConnector),
     }
 
 

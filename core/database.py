@@ -5,8 +5,12 @@ scans. They read jsonb in the form in which the hub keeps numbers. Requests of t
 connection instead.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -55,3 +59,31 @@ def bare_cursor() -> Iterator[psycopg.Cursor[Any]]:
     arrays.register(django_connection.connection)
     with psycopg.Cursor(django_connection.connection) as cursor:
         yield cursor
+
+
+# seconds that also count while the machine is suspended, where the system has such a clock
+_elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseClock:
+    """The database's time: read once, then carried on by this machine's monotonic clock.
+
+    For what several machines agree on, such as leases: their own clocks may differ by seconds. It is never behind the
+    database's clock, and ahead of it by no more than the reading took.
+    """
+
+    read_at: datetime
+    _began: float
+
+    @classmethod
+    def read(cls, cursor: psycopg.Cursor[Any]) -> "DatabaseClock":
+        """Read the clock in a statement of its own."""
+        began = _elapsed()
+        cursor.execute("SELECT clock_timestamp()")
+        row = cursor.fetchone()
+        assert row is not None
+        return cls(row[0], began)
+
+    def now(self) -> datetime:
+        return self.read_at + timedelta(seconds=_elapsed() - self._began)

@@ -4,6 +4,7 @@ No results, no payloads, one wake-up at a time, and no change to logging.
 """
 
 import os
+from typing import Any
 
 from celery import Celery, signals
 
@@ -34,3 +35,11 @@ app.autodiscover_tasks(["pipeline"])
 def _collect_rarely(**_: object) -> None:
     """Called in each child of a pool and in the worker itself, whichever kind of pool works."""
     garbage.collect_rarely()
+
+
+@signals.worker_ready.connect
+def _share_threads(sender: Any, **_: object) -> None:
+    """The deliver stage shares the threads of this worker among the platforms, so it has to know how many there are."""
+    from pipeline.deliver import slots  # models can be read now
+
+    slots.threads = int(sender.controller.concurrency)

@@ -6,13 +6,15 @@ that gets another address a moment later changes nothing.
 
 import ipaddress
 import socket
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from django.conf import settings
 
+from integrations.deadline import Deadline
 from integrations.errors import MisconfiguredError, RetriableError
 
 PRIVATE = "the address is inside a private network, where the hub does not go"
+CONNECT_SECONDS = 5.0
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # ranges that are missing from Python's own list of special ranges, in all or some of its versions
@@ -52,14 +54,17 @@ def is_public(text: str) -> bool:
     return not any(address.version == network.version and address in network for network in BLOCKED)
 
 
-def resolve(host: str, port: int) -> list[str]:
-    """Return the numeric addresses of a host. Blocks on the name server.
+def resolve(host: str, port: int, deadline: Deadline) -> list[str]:
+    """Return the numeric addresses of a host. Blocks on the name server, until the deadline at most.
 
     Raises `MisconfiguredError` if one of them is private (unless the hub may call private ones), `RetriableError` if
     the host has no address.
     """
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = look_up() if is_numeric(host) else deadline.wait_for(look_up)
+    except TimeoutError as late:
+        raise RetriableError(f"the address of {host} could not be found in time") from late
     except (OSError, UnicodeError) as unknown:
         raise RetriableError(f"the name {host} has no address") from unknown
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -68,25 +73,31 @@ def resolve(host: str, port: int) -> list[str]:
     return addresses
 
 
-def connect(host: str, port: int, timeout: float) -> socket.socket:
-    """Connect to one of the host's addresses. Raises like `resolve`, and `RetriableError` if none accepts.
+def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Connect to one of the host's addresses; the deadline watches the socket from then on.
 
-    Blocks for `timeout` seconds at most for each address.
+    Raises like `resolve`, and `RetriableError` if none accepts. Blocks for `CONNECT_SECONDS` at most for each address,
+    and until the deadline at most.
     """
     last: OSError | None = None
-    for address in resolve(host, port):
+    for address in resolve(host, port, deadline):
+        if deadline.passed:
+            break
         try:
-            return socket.create_connection((address, port), timeout)
+            connected = socket.create_connection((address, port), max(0.001, min(CONNECT_SECONDS, deadline.left)))
         except OSError as failure:
             last = failure
-    raise RetriableError(f"{host} could not be reached") from last
+        else:
+            deadline.watch(connected)
+            return connected
+    late = last is None or isinstance(last, TimeoutError)
+    raise RetriableError(f"{host} could not be reached{' in time' if late else ''}") from last
 
 
-def check_peer(connected: socket.socket) -> None:
-    """Close a connection that leads into a private network and raise `MisconfiguredError`.
-
-    For connections that a library has opened.
-    """
-    if not settings.ALLOW_PRIVATE_TARGETS and not is_public(str(connected.getpeername()[0])):
-        connected.close()
-        raise MisconfiguredError(PRIVATE)
+def is_numeric(host: str) -> bool:
+    """Whether a host is a plain numeric address, which needs no name server."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True

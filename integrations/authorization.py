@@ -97,15 +97,21 @@ class TokenCache:
     def get(self, source: TokenSource, timeout: float, *, instead_of: str | None = None) -> str:
         """Return a valid token, but never `instead_of`, which the platform did not accept.
 
-        May block for `timeout` seconds. Raises `integrations.errors`.
+        Blocks for `timeout` seconds at most, waiting for another thread's token included. Raises `integrations.errors`.
         """
-        with self._lock(source.key):
+        end = time.monotonic() + timeout
+        lock = self._lock(source.key)
+        if not lock.acquire(timeout=timeout):
+            raise RetriableError("no token came in time")
+        try:
             token, until = self._kept.get(source.key, ("", 0.0))
             if token and token != instead_of and self._clock() < until:
                 return token
-            token, lifetime = source.token(self._exchange(source.request(), timeout))
+            token, lifetime = source.token(self._exchange(source.request(), _left(end)))
             self._kept[source.key] = (token, self._clock() + max(lifetime - EARLY_SECONDS, lifetime / 2))
             return token
+        finally:
+            lock.release()
 
     def _lock(self, key: str) -> threading.Lock:
         with self._guard:

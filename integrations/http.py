@@ -1,12 +1,11 @@
 """Outgoing HTTP. Connectors describe a request; only this module sends it.
 
-It must never call a private address: the target's address is checked, and the connection goes to the checked address.
-It never follows redirects. A response is limited in size and time.
+It must never call a private address, never follow a redirect, and never hold a thread longer than it was told: an
+exchange has one deadline, and a response is limited in size.
 """
 
 import math
 import threading
-import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,12 +14,12 @@ import msgspec
 import requests
 import urllib3
 from django.conf import settings
-from requests_hardened import Config, Manager
 from requests_hardened.ip_filter import InvalidIPAddress
-from requests_hardened.ip_filter_adapter import IPFilterAdapter
 
 from core import clock
-from integrations.addresses import PRIVATE, is_public
+from integrations.addresses import PRIVATE
+from integrations.connections import guarded_session, under
+from integrations.deadline import Deadline
 from integrations.errors import (
     IntegrationError,
     MisconfiguredError,
@@ -32,7 +31,6 @@ from integrations.errors import (
     UnauthorizedError,
 )
 
-CONNECT_SECONDS = 5.0
 MAX_BYTES = 1 << 20
 MAX_WAIT_SECONDS = 3_600.0
 EXCERPT = 500
@@ -73,16 +71,6 @@ class Response:
         return document if isinstance(document, dict) else {}
 
 
-class _Guard(IPFilterAdapter):
-    """Also checks the pinned address by the hub's own list."""
-
-    def build_connection_pool_key_attributes(self, *given: Any, **more: Any) -> Any:
-        host, options = super().build_connection_pool_key_attributes(*given, **more)
-        if not is_public(host["host"].strip("[]")):
-            raise InvalidIPAddress(host["host"])
-        return host, options
-
-
 _local = threading.local()
 
 
@@ -101,71 +89,66 @@ def _session() -> requests.Session:
     """Return this thread's session, which keeps connections open."""
     session: requests.Session | None = getattr(_local, "session", None)
     if session is None:
-        config = Config(
-            ip_filter_enable=not settings.ALLOW_PRIVATE_TARGETS,
-            ip_filter_allow_loopback_ips=False,
-            never_redirect=True,
-            default_timeout=(CONNECT_SECONDS, CONNECT_SECONDS),
-            user_agent_override="dmphub",
-        )
-        session = _local.session = Manager(config).get_session()
-        session.trust_env = False
-        if not settings.ALLOW_PRIVATE_TARGETS:
-            session.mount("https://", _Guard(is_https_proto=True))
-            session.mount("http://", _Guard(is_https_proto=False))
+        session = _local.session = guarded_session(allow_private=settings.ALLOW_PRIVATE_TARGETS)
     return session
 
 
 def exchange(request: Request, timeout: float) -> Response:
     """Send a request and return its response, whatever the status. Raises `integrations.errors` if none came.
 
-    Blocks for `timeout` seconds at most.
+    Blocks for `timeout` seconds at most, whatever the platform does: then the connection is shut down.
     """
-    deadline = time.monotonic() + timeout
-    try:
-        with _session().request(
+    with Deadline(timeout) as deadline:
+        try:
+            response = _exchange(request, deadline, timeout)
+        except InvalidIPAddress as refused:
+            raise MisconfiguredError(PRIVATE) from refused
+        except (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.MissingSchema,
+            requests.exceptions.InvalidHeader,
+            ValueError,
+        ) as wrong:
+            raise MisconfiguredError(f"the request cannot be made: {type(wrong).__name__}") from wrong
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as broken:
+            raise _no_answer(deadline, type(broken).__name__) from broken
+        if deadline.passed:  # the end of the body may be the end that the deadline has made
+            raise _no_answer(deadline, "")
+        return response
+
+
+def _exchange(request: Request, deadline: Deadline, timeout: float) -> Response:
+    with (
+        under(deadline),
+        _session().request(
             request.method,
             request.url,
             params=request.secret_query or None,
             headers={**request.headers, **request.secret_headers},
             data=request.body,
             auth=request.basic,
-            timeout=(min(CONNECT_SECONDS, timeout), timeout),
+            timeout=timeout,
             stream=True,
-        ) as received:
-            headers = {name.lower(): value for name, value in received.headers.items()}
-            return Response(received.status_code, headers, _read(received, deadline))
-    except InvalidIPAddress as refused:
-        raise MisconfiguredError(PRIVATE) from refused
-    except requests.ConnectTimeout as late:
-        raise RetriableError("the platform could not be reached in time") from late
-    except (
-        requests.exceptions.InvalidURL,
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.MissingSchema,
-        requests.exceptions.InvalidHeader,
-        ValueError,
-    ) as wrong:
-        raise MisconfiguredError(f"the request cannot be made: {type(wrong).__name__}") from wrong
-    except requests.ConnectionError as broken:
-        if _never_connected(broken):
-            raise RetriableError("the platform could not be reached") from broken
-        raise UnansweredError(f"no answer: {type(broken).__name__}") from broken
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as broken:
-        raise UnansweredError(f"no answer: {type(broken).__name__}") from broken
+        ) as received,
+    ):
+        headers = {name.lower(): value for name, value in received.headers.items()}
+        return Response(received.status_code, headers, _read(received))
 
 
-def _never_connected(broken: requests.ConnectionError) -> bool:
-    reason = getattr(broken.args[0], "reason", None) if broken.args else None
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+def _no_answer(deadline: Deadline, what: str) -> IntegrationError:
+    """Return the error for an exchange that ended without a whole response."""
+    if not deadline.sending:
+        return RetriableError(f"the platform could not be reached{' in time' if deadline.passed else f': {what}'}")
+    return UnansweredError("no answer in time" if deadline.passed else f"no answer: {what}")
 
 
-def _read(received: requests.Response, deadline: float) -> bytes:
-    """Return what came before the deadline. `read1` returns whatever is there, so a slow sender cannot hold us."""
+def _read(received: requests.Response) -> bytes:
+    """Return the body, or its first `MAX_BYTES`. `read1` returns what is there, so the limit holds while it comes."""
     body = b""
     while chunk := received.raw.read1(65_536, decode_content=True):
         body += chunk
-        if len(body) >= MAX_BYTES or time.monotonic() > deadline:
+        if len(body) >= MAX_BYTES:
             received.close()
             break
     return body[:MAX_BYTES]

@@ -65,8 +65,15 @@ def _row(kind: type[Connector]) -> tuple[str, ...]:
         _unless_set(kind, "removal", _REMOVAL[kind.removal]),
         _unless_set(kind, "own_ids", "our ids" if kind.own_ids else "its own ids"),
         _limits(kind),
-        "asks" if kind.check_requests is not Connector.check_requests else "settings only",
+        _unless_set(kind, "check_requests", _check(kind)),
     )
+
+
+def _check(kind: type[Connector]) -> str:
+    asks = kind.check_requests is not Connector.check_requests
+    if issubclass(kind, FileConnector):
+        return "writes a file and asks" if asks else "writes a file"
+    return "asks" if asks else "settings only"
 
 
 def _unless_set(kind: type[Connector], name: str, value: str) -> str:

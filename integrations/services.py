@@ -3,14 +3,23 @@
 Must never be called inside a transaction where it sends: a platform may take many seconds to respond.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from integrations import authorization
+from integrations.checks import try_connector
 from integrations.connectors.base import Connector
 from integrations.connectors.registry import all_connectors
-from integrations.errors import IntegrationError
-from integrations.http import Request, Response
 from integrations.models import Platform, new_secret
+from integrations.sending import send_request
+
+__all__ = [
+    "check",
+    "connector_of",
+    "replace_sync_secrets",
+    "rotate_sync_secret",
+    "send_request",
+    "try_connector",
+]
 
 
 def connector_of(platform: Platform) -> Connector:
@@ -18,45 +27,13 @@ def connector_of(platform: Platform) -> Connector:
     return all_connectors()[platform.connector](platform.settings, platform.credentials)
 
 
-def send_request(connector: Connector, request: Request) -> Response:
-    """Send a request with the connector's authorization. Return the response if the platform accepted the request.
+def check(platform: Platform, host_keys: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Ask the platform whether it accepts the hub, as far as it can be asked. Changes nothing there.
 
-    Otherwise raises an error of `integrations.errors`, with the status and an excerpt of the response if there was one.
-    Blocks for `connector.timeout` seconds at most.
+    Returns what `integrations.checks.try_connector` returns. Do not call it inside a transaction. Raises Django's
+    `ValidationError` where the settings do not fit the connector.
     """
-    response = authorization.exchange(request, connector.authorization(), connector.timeout)
-    if connector.succeeded(response):
-        return response
-    failure = connector.failure(response)
-    failure.status, failure.excerpt = response.status, response.excerpt
-    raise failure
-
-
-def check(platform: Platform) -> dict[str, Any]:
-    """Check that the platform accepts its credentials. Changes nothing at the platform.
-
-    Returns `{"ok": …}` with `error`, `warnings` and what the connector reads in the responses. Do not call it inside a
-    transaction. Raises Django's `ValidationError` where the settings do not fit the connector.
-    """
-    return check_credentials(connector_of(platform))
-
-
-def check_credentials(connector: Connector) -> dict[str, Any]:
-    """Do the same for a connector whose platform need not be stored yet."""
-    hints: dict[str, Any] = {"warnings": warnings} if (warnings := connector.warnings()) else {}
-    try:
-        return {"ok": True, **_ask_platform(connector), **hints}
-    except IntegrationError as failure:
-        return {"ok": False, "error": str(failure), **hints}
-
-
-def _ask_platform(connector: Connector) -> dict[str, Any]:
-    source = connector.authorization()
-    if source is not None:
-        authorization.check(source, connector.timeout)
-    requests = connector.check_requests()
-    responses = [send_request(connector, request) for request in requests]
-    return connector.read_checks(responses) if requests else {}
+    return try_connector(connector_of(platform), host_keys or {})
 
 
 def rotate_sync_secret(platform: Platform, secret: str | None = None) -> str:

@@ -18,6 +18,7 @@ from core.database import Connection, connect
 from core.wakeups import DELIVER, wakeups
 from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
+from pipeline.lane_slots import LaneSlots
 from pipeline.per_thread import PerThread
 
 # how long one task keeps to its lane before others may have the thread
@@ -33,10 +34,28 @@ PLATFORMS = "SELECT pl, connector FROM platform WHERE enabled"
 
 # durable: what was sent must not be forgotten
 connections = PerThread(lambda: connect(durable=True))
+# the lanes in which the threads of this process work
+slots = LaneSlots()
 
 
 def run(platform: int, lane: int) -> None:
-    """Run one lane of a platform until nothing is due there, or the shift is over."""
+    """Run one lane of a platform until nothing is due there, or the shift is over.
+
+    Does nothing where this process works in the lane already, or where the platform has its share of the threads: it
+    is woken again as soon as one of them is free.
+    """
+    if not slots.take(platform, lane):
+        return
+    try:
+        _run(platform, lane)
+    finally:
+        awake = wakeups(settings.REDIS_URL)
+        for refused in slots.give_back(platform, lane):
+            awake.sleep(DELIVER, platform, refused)
+            awake.wake(DELIVER, platform, refused)
+
+
+def _run(platform: int, lane: int) -> None:
     awake = wakeups(settings.REDIS_URL)
     end = time.monotonic() + SHIFT_SECONDS
     reported = [time.monotonic()]

@@ -6,7 +6,7 @@ It needs no broker: whatever Redis and Celery lose, it finds.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from core import clock
 from core.wakeups import ABSORB, DELIVER, wakeups
 from pipeline import deliver
 from pipeline.absorb import stage
+from pipeline.lane_slots import LaneSlots
 from pipeline.privacy import erasures
 from pipeline.privacy.erasures import Search
 
@@ -49,7 +50,7 @@ class Sweeper:
         self._every_second = every_second
         self._minute_began = time.monotonic()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sweeper")
-        self._running: dict[tuple[int, int], Future[None]] = {}
+        self._slots = LaneSlots(THREADS)
         self._last_error = ""
 
     def run(self, keep_on: Callable[[], bool]) -> None:
@@ -86,13 +87,10 @@ class Sweeper:
 
     def _deliver(self, platform: int, lane: int) -> None:
         """Work off a lane that nobody is awake for, in a thread of its own: platforms may be slow."""
-        running = self._running.get((platform, lane))
-        if running is not None and not running.done():
+        if self._slots.holds(platform, lane) or wakeups(settings.REDIS_URL).is_awake(DELIVER, platform, lane):
             return
-        if wakeups(settings.REDIS_URL).is_awake(DELIVER, platform, lane):
-            return
-        if deliver.is_due(platform, lane, clock.now() - MISSED):
-            self._running[platform, lane] = self._threads.submit(self._work, platform, lane)
+        if deliver.is_due(platform, lane, clock.now() - MISSED) and self._slots.take(platform, lane):
+            self._threads.submit(self._work, platform, lane)
 
     def _work(self, platform: int, lane: int) -> None:
         end = time.monotonic() + deliver.SHIFT_SECONDS
@@ -101,6 +99,7 @@ class Sweeper:
         except Exception as error:
             self._log_once(error)
         finally:
+            self._slots.give_back(platform, lane)
             close_old_connections()
 
     def _log_once(self, error: Exception) -> None:

@@ -173,7 +173,7 @@ class BatchSender:
         if isinstance(failure, RateLimitedError):
             self.outcomes.unsent(rows, error, timedelta(seconds=failure.retry_after or 1))
         elif isinstance(failure, UnansweredError):
-            self.outcomes.failed(rows, error, self.client.lease.until - clock.now())
+            self.outcomes.failed(rows, error, self.client.lease.left)
         elif isinstance(failure, RetriableError):
             self.outcomes.failed(rows, error)
         else:

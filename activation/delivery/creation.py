@@ -42,7 +42,7 @@ def create_pending(connection: Connection, platform: int) -> int:
         target = targets.usable(cursor, platform)
         if target is None or not (target.pending or target.ending):
             return 0
-        lease = lanes.lease(cursor, platform, lanes.CREATION, clock.now(), target.lease_duration)
+        lease = lanes.lease(cursor, platform, lanes.CREATION, target.lease_duration)
         if lease is None:
             return 0
         is_sent = target.connector.removal.is_sent

@@ -67,8 +67,9 @@ class FileSender:
 
     def _upload(self, file: FileWriter) -> None:
         self.client.reserve(files=1, size=file.size)
+        self._keep_lease()  # a step of the upload ends before a lease that was just renewed
         platform, destination = self.client.target.platform, file.destination
-        host = f"{destination.host}:{destination.port}" if isinstance(destination, SftpDestination) else ""
+        host = destination.address if isinstance(destination, SftpDestination) else ""
         known, timeout = _known_key(platform, host), self.connector.timeout
         file_upload = FileUpload(file.path, file.name, known, self._keep_lease, timeout)
         with self._counted():

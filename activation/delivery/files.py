@@ -55,7 +55,7 @@ def drain(connection: Connection, platform: int, keep_on: Callable[[], bool]) ->
         if target is None or not isinstance(target.connector, FileConnector) or not keep_on():
             return 0
         at = clock.now()
-        lease = lanes.lease(cursor, platform, lanes.FILES, at, target.lease_duration)
+        lease = lanes.lease(cursor, platform, lanes.FILES, target.lease_duration)
         if lease is None:
             return 0
         client = PlatformClient.of(connection, cursor, target, lease)
@@ -70,7 +70,7 @@ def drain(connection: Connection, platform: int, keep_on: Callable[[], bool]) ->
         rows = _send_round(connection, cursor, client, target.connector, at)
         lease.close(cursor)
         if rows:
-            lease.rest(cursor, _end_of_interval(target.connector, at))
+            lease.rest(cursor, max(_end_of_interval(target.connector, lease.clock.now()), client.free_at))
         else:
             lease.release(cursor)
         return rows

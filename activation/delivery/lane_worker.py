@@ -36,7 +36,7 @@ def drain(connection: Connection, platform: int, lane: int, keep_on: Callable[[]
         if target is None or target.connector.strategy is Strategy.FILE:
             return 0
         at, buckets = clock.now(), lanes.buckets_of(lane)
-        lease = lanes.lease(cursor, platform, lane, at, target.lease_duration)
+        lease = lanes.lease(cursor, platform, lane, target.lease_duration)
         if lease is None:
             return 0
         batches.abandon(cursor, platform, lanes.log_bucket(lane), at)
@@ -61,11 +61,10 @@ class LaneWorker:
         """
         sent = 0
         while keep_on() and self.client.may_send():
-            rows, goes_on, answered = self._both_operations()
+            rows, goes_on = self._both_operations()
             sent += rows
             if not goes_on:
-                self._leave(answered=answered)
-                return sent
+                break
             if rows == 0:
                 self.client.decline()
             if (rows == 0 and not self._first) or not self._refresh():
@@ -73,11 +72,11 @@ class LaneWorker:
             self._first = self._next_first(rows)
             if 0 < rows < self.client.target.rows:
                 time.sleep(self.client.target.connector.linger_ms / 1000)
-        self._leave(answered=True)
+        self.client.leave()
         return sent
 
-    def _both_operations(self) -> tuple[int, bool, bool]:
-        """Send one claim of each operation. Returns the rows, whether to go on, and whether all got an answer."""
+    def _both_operations(self) -> tuple[int, bool]:
+        """Send one claim of each operation. Returns the rows, and whether to go on."""
         rows = 0
         for wanted in (False, True):
             if not wanted and not self.client.target.connector.removal.is_sent:
@@ -90,14 +89,10 @@ class LaneWorker:
             goes_on = sender.run()
             batches.finish(self.cursor, sender.record, clock.now())
             if not goes_on:
-                return rows, False, not sender.record.unanswered
+                return rows, False
             if self.client.probing:
                 break
-        return rows, True, True
-
-    def _leave(self, *, answered: bool) -> None:
-        if answered:
-            self.client.lease.release(self.cursor)
+        return rows, True
 
     def _next_first(self, rows: int) -> int:
         """Buckets take turns in being the first: under load the last ones would wait for ever."""

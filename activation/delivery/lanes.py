@@ -1,7 +1,8 @@
 """Lanes: ranges of a platform's buckets, leased with a fencing number.
 
 One request is in flight a lane at a time, so an id's operations keep their order. A lease outlasts any
-request sent under it; a holder whose lease has run out changes nothing.
+request sent under it; a holder whose lease has run out changes nothing. Leases are counted by the database's
+time: the clocks of the machines may differ.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from typing import Any
 from psycopg import Cursor
 
 from core.buckets import BUCKETS
+from core.database import DatabaseClock
 
 LANES = 4
 # the lane in which a platform's segments are created, one after another
@@ -54,24 +56,31 @@ def lanes_of(deliveries: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
 
 @dataclass(slots=True)
 class Lease:
-    """The right to send in one lane until a moment."""
+    """The right to send in one lane until a moment of the database's clock."""
 
     platform: int
     lane: int
     fence: int
     until: datetime
+    clock: DatabaseClock
 
-    def renew(self, cursor: Cursor[Any], now: datetime, duration: timedelta) -> bool:
+    def renew(self, cursor: Cursor[Any], duration: timedelta) -> bool:
         """Extend the lease by `duration` from now. False where it has run out or is somebody else's."""
+        now = self.clock.now()
         until = now + duration
         values = {"platform": self.platform, "lane": self.lane, "fence": self.fence, "until": until, "now": now}
         cursor.execute(RENEW, values)
         self.until = until if cursor.rowcount else self.until
         return bool(cursor.rowcount)
 
-    def outlasts(self, now: datetime, duration: timedelta) -> bool:
+    @property
+    def left(self) -> timedelta:
+        """How long it still holds; negative where it has run out."""
+        return self.until - self.clock.now()
+
+    def outlasts(self, duration: timedelta) -> bool:
         """Whether it still holds at the end of what begins now."""
-        return now + duration <= self.until
+        return duration <= self.left
 
     def open(self, cursor: Cursor[Any]) -> None:
         """Keep what is due in the lane due until the lane is closed, even if its holder dies."""
@@ -99,9 +108,11 @@ def log_bucket(lane: int) -> int:
     return buckets_of(lane)[0]
 
 
-def lease(cursor: Cursor[Any], platform: int, lane: int, now: datetime, duration: timedelta) -> Lease | None:
-    """Lease the lane. None where somebody holds it."""
+def lease(cursor: Cursor[Any], platform: int, lane: int, duration: timedelta) -> Lease | None:
+    """Lease the lane. None where somebody holds it. Reads the database's clock first, in a statement of its own."""
+    clock = DatabaseClock.read(cursor)
+    now = clock.now()
     until = now + duration
     cursor.execute(LEASE, {"platform": platform, "lane": lane, "until": until, "now": now})
     row = cursor.fetchone()
-    return None if row is None else Lease(platform, lane, row[0], until)
+    return None if row is None else Lease(platform, lane, row[0], until, clock)

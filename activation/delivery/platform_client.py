@@ -18,7 +18,7 @@ from activation.delivery.retry import backoff
 from activation.delivery.targets import DeliveryTarget
 from core import clock
 from core.database import Connection
-from integrations.errors import IntegrationError, RateLimitedError, RetriableError
+from integrations.errors import IntegrationError, RateLimitedError, RetriableError, UnansweredError
 from integrations.http import Request, Response
 from integrations.limits import Limits
 from integrations.services import send_request
@@ -38,6 +38,7 @@ class PlatformClient:
     """What one holder of a lane may do with its platform: ask whether to send, send, and keep its lease.
 
     The client writes the lane's lease, the platform's quotas and the breaker; it never touches deliveries.
+    `unanswered`: the last request got no response, so the platform may still be working on it.
     """
 
     _connection: Connection
@@ -47,6 +48,7 @@ class PlatformClient:
     breaker: CircuitBreaker
     limiter: RateLimiter
     state: BreakerState = field(default_factory=BreakerState)
+    unanswered: bool = False
     _probe_ends: datetime | None = None
     _sent_at: deque[float] = field(default_factory=lambda: deque(maxlen=1_000))
 
@@ -100,10 +102,27 @@ class PlatformClient:
 
     def renew_lease(self) -> bool:
         """Extend the lease where the next request needs it. False where it is lost."""
-        at = clock.now()
-        if self.lease.outlasts(at, self.target.request_duration):
+        if self.lease.outlasts(self.target.request_duration):
             return True
-        return self.lease.renew(self._cursor, at, self.target.lease_duration)
+        return self.lease.renew(self._cursor, self.target.lease_duration)
+
+    def ask(self, request: Request) -> Response:
+        """Send a request that changes nothing at the platform: beside its limits and its breaker, under the lease.
+
+        Raises `integrations.errors`, and `NotNowError` where nothing was sent.
+        """
+        self._require_lease()
+        return send_request(self.target.connector, request)
+
+    def leave(self) -> None:
+        """Give the lane back. After a request without a response it stays leased until the lease has run out."""
+        if not self.unanswered:
+            self.lease.release(self._cursor)
+
+    @property
+    def free_at(self) -> datetime:
+        """When others may have the lane, by the database's clock: as `leave` does."""
+        return self.lease.until if self.unanswered else self.lease.clock.now()
 
     def reserve(self, *, size: int, calls: int = 0, files: int = 0) -> None:
         """Reserve quotas, in a transaction of its own: what is sent is spent, whatever becomes of the sender.
@@ -125,6 +144,7 @@ class PlatformClient:
 
     def record_failure(self, failure: IntegrationError) -> None:
         """Count a failure of the platform itself against it."""
+        self.unanswered = isinstance(failure, UnansweredError)
         self.breaker.record_failure(str(failure), clock.now())
         self.state = self.breaker.read()
 
@@ -136,6 +156,7 @@ class PlatformClient:
 
     def _exchange(self, request: Request) -> Response:
         self._sent_at.append(time.monotonic())
+        self.unanswered = False
         try:
             response = send_request(self.target.connector, request)
         except RateLimitedError as failure:
@@ -164,7 +185,7 @@ class PlatformClient:
         """The lease must outlast whatever the platform does with the request."""
         if not self.renew_lease():
             raise NotNowError
-        if not self.lease.outlasts(clock.now(), timedelta(seconds=self.target.connector.timeout)):
+        if not self.lease.outlasts(timedelta(seconds=self.target.connector.timeout)):
             raise NotNowError
 
     def _call_limit(self) -> CallLimit:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from activation.delivery import activation_status, lanes, targets
 from activation.delivery.file_writer import FileWriter
+from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.targets import DeliveryTarget
 from activation.stores import batches, deliveries, uploaded_files
 from activation.stores.batches import storable
@@ -17,7 +18,6 @@ from core.buckets import BUCKETS, lock
 from core.database import Connection
 from integrations.connectors.files import FileConnector, FileReport, FileStatus
 from integrations.errors import IntegrationError
-from integrations.services import send_request
 
 EVERY = timedelta(minutes=1)
 # a file that the log does not name in so long is not asked about any more
@@ -39,27 +39,30 @@ def look(connection: Connection, platform: int) -> int:
         return 0
     with connection.cursor() as cursor:
         target = targets.usable(cursor, platform)
-        lease = target and lanes.lease(cursor, platform, lanes.CREATION, at, target.lease_duration)
+        lease = target and lanes.lease(cursor, platform, lanes.CREATION, target.lease_duration)
         if not target or not lease:
             return 0
-        spoken = ask(connection, target, at)
-        lease.release(cursor)
+        client = PlatformClient.of(connection, cursor, target, lease)
+        spoken = ask(connection, client, at)
+        client.leave()
         return spoken
 
 
-def ask(connection: Connection, target: DeliveryTarget, at: datetime) -> int:
+def ask(connection: Connection, client: PlatformClient, at: datetime) -> int:
     """Ask about the files that nothing is known of. Returns of how many the log has spoken.
 
-    The caller holds the platform's creation lane. A log that cannot be read is noted beside the files.
+    The client holds the platform's creation lane. A log that cannot be read is noted beside the files.
     """
-    connector = target.connector
+    target, connector = client.target, client.target.connector
     waiting = uploaded_files.waiting(connection, target.platform)
     if not isinstance(connector, FileConnector) or connector.log_request(0) is None or not waiting:
         return 0
     error = ""
     reports: dict[str, FileReport] = {}
     try:
-        reports = _reports(connector, set(waiting))
+        _read(client, connector, set(waiting), reports)
+    except NotNowError:
+        error = "the processing log: its pages took longer than the lane was leased"
     except IntegrationError as failure:
         error = f"the processing log: {failure}"
     for name, report in reports.items():
@@ -68,21 +71,20 @@ def ask(connection: Connection, target: DeliveryTarget, at: datetime) -> int:
     return len(reports)
 
 
-def _reports(connector: FileConnector, names: set[str]) -> dict[str, FileReport]:
-    """Read the log page by page, until it has spoken of all these files or ends."""
-    found: dict[str, FileReport] = {}
+def _read(client: PlatformClient, connector: FileConnector, names: set[str], found: dict[str, FileReport]) -> None:
+    """Read the log page by page into `found`, until it has spoken of all these files or ends."""
     offset = 0
     for _ in range(MOST_PAGES):
         request = connector.log_request(offset)
         if request is None:
             break
-        page, entries = connector.read_log(send_request(connector, request))
-        known = {one.file_name: one for one in page if one.file_name in names and one.status is not FileStatus.WAITING}
-        found |= known
+        page, entries = connector.read_log(client.ask(request))
+        for one in page:
+            if one.file_name in names and one.status is not FileStatus.WAITING:
+                found[one.file_name] = one
         offset += entries
         if not entries or found.keys() >= names:
             break
-    return found
 
 
 def _record(connection: Connection, target: DeliveryTarget, batch: UUID, report: FileReport, at: datetime) -> None:

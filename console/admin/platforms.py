@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from activation import platform_status
 from console.components import (
     ModelAdmin,
     ModelForm,
@@ -25,7 +26,7 @@ from console.components import (
     shown_once,
 )
 from console.fields import JsonField
-from console.platform_preview import check, preview
+from console.platform_preview import check, check_rows, preview
 from integrations import services
 from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
@@ -147,11 +148,11 @@ class PlatformAdmin(ModelAdmin[Platform]):
 
     @confirmed_request("Check credentials", "Ask the platform whether it accepts the stored credentials?", "task_alt")
     def try_credentials(self, request: HttpRequest, platform: Platform) -> str:
-        found = services.check(platform)
-        told = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items() if name != "ok")
+        found = services.check(platform, platform_status.host_keys(platform.pk))
+        told = "; ".join(f"{name}: {value}" for name, value in check_rows(found))
         if not found["ok"]:
             raise ValidationError(told)
-        return f"The platform accepts them. {told}" if told else "They fit the connector; there is nothing to ask."
+        return f"The platform accepts them. {told}" if found["asked"] else told
 
     @button("Sample file", "download")
     def sample_file(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -32,6 +32,11 @@ class SftpDestination:
     private_key: str = field(default="", repr=False)
     host_key: str = ""
 
+    @property
+    def address(self) -> str:
+        """The server as host keys are kept for it."""
+        return f"{self.host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class FolderDestination:

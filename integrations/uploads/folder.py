@@ -42,3 +42,15 @@ def upload(destination: FolderDestination, path: Path, name: str) -> None:
     except OSError as failure:
         partial.unlink(missing_ok=True)
         raise RetriableError(f"the file cannot be written: {failure.strerror}") from failure
+
+
+def try_out(destination: FolderDestination, name: str, found: list[str]) -> None:
+    """Write a small file and remove it. Raises `integrations.errors`."""
+    folder = folder_of(destination.path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"dmphub")
+        (folder / name).unlink()
+    except OSError as failure:
+        raise MisconfiguredError(f"files cannot be written into {folder}: {failure.strerror}") from failure
+    found.append(f"a small file was written into {folder} and removed")

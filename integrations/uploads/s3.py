@@ -5,7 +5,10 @@ a temporary name is not needed.
 """
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -13,11 +16,13 @@ from urllib.parse import urlsplit
 from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 from storages.backends.s3 import S3Storage
 
 from integrations import addresses
+from integrations.connections import open_socket
 from integrations.connectors.files import S3Destination
+from integrations.deadline import Deadline
 from integrations.errors import (
     IntegrationError,
     MisconfiguredError,
@@ -31,69 +36,109 @@ AMAZON = "https://s3.{region}.amazonaws.com"
 DENIED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"})
 
 
-class _CheckedHttp(AWSHTTPConnection):
-    """A connection whose peer is checked before anything is sent."""
+class _Http(AWSHTTPConnection):
+    """A connection to a checked address, for one upload: the upload's deadline ends it."""
 
-    def _new_conn(self) -> Any:
-        return _checked(super()._new_conn())
+    def __init__(self, *given: Any, progress: "_Progress", **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._progress = progress
+
+    def _new_conn(self) -> socket.socket:
+        return open_socket(self, self._dns_host, self._progress.deadline)
+
+    def send(self, data: Any) -> Any:
+        self._progress.report()
+        return super().send(data)
 
 
-class _CheckedHttps(AWSHTTPSConnection):
+class _Https(AWSHTTPSConnection):
     """The same with TLS."""
 
-    def _new_conn(self) -> Any:
-        return _checked(super()._new_conn())
+    def __init__(self, *given: Any, progress: "_Progress", **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._progress = progress
+
+    def _new_conn(self) -> socket.socket:
+        return open_socket(self, self._dns_host, self._progress.deadline)
+
+    def send(self, data: Any) -> Any:
+        self._progress.report()
+        return super().send(data)
 
 
-def _checked(connected: socket.socket) -> socket.socket:
-    addresses.check_peer(connected)
-    return connected
+class _HttpPool(AWSHTTPConnectionPool):
+    ConnectionCls = _Http
 
 
-class _CheckedHttpPool(AWSHTTPConnectionPool):
-    ConnectionCls = _CheckedHttp
+class _HttpsPool(AWSHTTPSConnectionPool):
+    ConnectionCls = _Https
 
 
-class _CheckedHttpsPool(AWSHTTPSConnectionPool):
-    ConnectionCls = _CheckedHttps
+class _Progress:
+    """Reports each part that is sent, from whichever of the client's threads; keeps the error that ends the upload."""
 
-
-class _ProgressFile:
-    """A binary file that calls `on_progress` whenever a part of it is read."""
-
-    def __init__(self, file: BinaryIO, on_progress: Callable[[], None]) -> None:
-        self._file = file
+    def __init__(self, deadline: Deadline, on_progress: Callable[[], None]) -> None:
+        self.deadline = deadline
+        self.stopped_by: Exception | None = None
         self._on_progress = on_progress
+        self._turn = threading.Lock()
 
-    def read(self, size: int = -1) -> bytes:
-        self._on_progress()
-        return self._file.read(size)
+    def report(self) -> None:
+        with self._turn:
+            if self.stopped_by is not None:
+                raise self.stopped_by
+            try:
+                self._on_progress()
+            except Exception as stop:
+                self.stopped_by = stop
+                raise
+            self.deadline.progress()
+            self.deadline.sending = True
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+
+def upload(to: S3Destination, path: Path, name: str, on_progress: Callable[[], None], deadline: Deadline) -> None:
+    """Upload the file. The deadline shuts all connections down. Raises `integrations.errors`."""
+    with path.open("rb") as file:
+        _put(to, name, file, _Progress(deadline, on_progress))
 
 
-def upload(to: S3Destination, path: Path, name: str, on_progress: Callable[[], None], timeout: float) -> None:
-    """Upload the file. `timeout` (s) limits each step. Raises `integrations.errors`."""
-    endpoint = endpoint_of(to)
-    parts = urlsplit(endpoint)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise MisconfiguredError("the endpoint must be an https:// address")
-    if not (to.key and to.secret):
-        raise MisconfiguredError("a key and a secret are needed: the hub's own surroundings are never used")
-    addresses.resolve(parts.hostname, parts.port or 443)
+def _put(to: S3Destination, name: str, content: BinaryIO, progress: _Progress) -> None:
+    with _errors(progress):
+        _storage(to, progress).save(name, File(cast("IO[Any]", content)))
+
+
+def try_out(to: S3Destination, name: str, found: list[str], deadline: Deadline) -> None:
+    """Write a small object and remove it. Raises `integrations.errors`."""
+    progress = _Progress(deadline, lambda: None)
+    with _errors(progress):
+        storage = _storage(to, progress)
+        storage.save(name, ContentFile(b"dmphub"))
+        found.append(f"the store {endpoint_of(to)} took a small object into the bucket “{to.bucket}”")
+        try:
+            storage.delete(name)
+        except ClientError as refused:
+            found.append(f"but it was not removed ({_refusal(refused)}): {name}")
+        else:
+            found.append("and it was removed")
+
+
+@contextmanager
+def _errors(progress: _Progress) -> Iterator[None]:
+    """Turn the errors of the client into our own."""
     try:
-        with path.open("rb") as file:
-            _storage(to, endpoint, timeout).save(name, File(cast("IO[Any]", _ProgressFile(file, on_progress))))
+        yield
     except IntegrationError:
         raise
-    except ClientError as refused:
-        raise _refusal(refused) from None
-    except BotoCoreError as broken:
-        cause = _cause(broken)
-        raise cause or UnansweredError(f"the store did not answer: {type(broken).__name__}") from broken
-    except OSError as broken:
-        raise RetriableError(f"the store could not be reached: {type(broken).__name__}") from broken
+    except Exception as failure:
+        if progress.stopped_by is not None:
+            raise progress.stopped_by from None
+        if isinstance(failure, ClientError):
+            raise _refusal(failure) from None
+        if isinstance(failure, BotoCoreError):
+            raise _broken(failure, progress.deadline) from failure
+        if isinstance(failure, OSError):
+            raise RetriableError(f"the store could not be reached: {type(failure).__name__}") from failure
+        raise
 
 
 def endpoint_of(to: S3Destination) -> str:
@@ -101,10 +146,18 @@ def endpoint_of(to: S3Destination) -> str:
     return to.endpoint or AMAZON.format(region=to.region or "us-east-1")
 
 
-def _storage(to: S3Destination, endpoint: str, timeout: float) -> S3Storage:
+def _storage(to: S3Destination, progress: _Progress) -> S3Storage:
+    """Return the client of a store. Raises `MisconfiguredError` if there is nothing to connect to."""
+    endpoint, deadline = endpoint_of(to), progress.deadline
+    parts = urlsplit(endpoint)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise MisconfiguredError("the endpoint must be an https:// address")
+    if not (to.key and to.secret):
+        raise MisconfiguredError("a key and a secret are needed: the hub's own surroundings are never used")
+    addresses.resolve(parts.hostname, parts.port or 443, deadline)
     config = Config(
-        connect_timeout=10,
-        read_timeout=timeout,
+        connect_timeout=deadline.left,
+        read_timeout=deadline.left,
         retries={"max_attempts": 1},
         proxies={},
         signature_version="s3v4",
@@ -125,7 +178,10 @@ def _storage(to: S3Destination, endpoint: str, timeout: float) -> S3Storage:
         session_profile=None,
     )
     manager = storage.connection.meta.client._endpoint.http_session._manager
-    manager.pool_classes_by_scheme = {"http": _CheckedHttpPool, "https": _CheckedHttpsPool}
+    manager.pool_classes_by_scheme = {
+        "http": partial(_HttpPool, progress=progress),
+        "https": partial(_HttpsPool, progress=progress),
+    }
     return storage
 
 
@@ -136,6 +192,15 @@ def _refusal(refused: ClientError) -> IntegrationError:
     if code in DENIED or status in {401, 403}:
         return UnauthorizedError(message)
     return RetriableError(message) if status >= 500 or status == 408 else RefusedError(message)
+
+
+def _broken(failure: BotoCoreError, deadline: Deadline) -> IntegrationError:
+    """Return the error for a request without a response. Where something was sent, it may have arrived."""
+    cause = _cause(failure)
+    if cause is None or (isinstance(cause, RetriableError) and deadline.sending):
+        late = " in time" if deadline.passed else f": {type(failure).__name__}"
+        return UnansweredError(f"the store did not answer{late}")
+    return cause
 
 
 def _cause(broken: BaseException) -> IntegrationError | None:

@@ -1,13 +1,18 @@
-"""Uploading a file to any kind of destination."""
+"""Uploading a file to any kind of destination, and trying out whether one could be uploaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from core import extras
 from integrations.connectors.files import Destination, FolderDestination, SftpDestination
+from integrations.deadline import Deadline
 from integrations.errors import RetriableError
 from integrations.uploads import folder
+
+# bytes a second: an upload that is slower than this in the whole is given up
+SLOWEST_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +20,7 @@ class FileUpload:
     """A file to upload under `name`.
 
     `known_key` is the key of the server if it was seen before, otherwise empty. `on_progress` is called from time to
-    time and may raise an `IntegrationError`, which ends the upload. `timeout` (s) limits each step, not the whole.
+    time and may raise an error, which ends the upload. `timeout` (s) limits each step.
     """
 
     path: Path
@@ -24,19 +29,48 @@ class FileUpload:
     on_progress: Callable[[], None]
     timeout: float
 
+    def deadline(self) -> Deadline:
+        """Return the deadline of the upload: a step may take `timeout`, the whole as long as its size allows."""
+        return Deadline(self.timeout + self.path.stat().st_size / SLOWEST_BYTES, step=self.timeout)
+
 
 def upload(destination: Destination, file: FileUpload) -> str:
     """Upload under a temporary name, then rename. Return the key of an SFTP server; empty for other destinations.
 
     Raises `integrations.errors`: `UnauthorizedError` for a refused log-in or an unexpected host key, `UnansweredError`
-    if the file may have arrived. Blocks until the upload is done.
+    if the file may have arrived. Blocks until the upload is done, or given up because it is too slow.
     """
     if isinstance(destination, FolderDestination):
         folder.upload(destination, file.path, file.name)
         return ""
     with extras.explained(RetriableError):  # the rows wait until somebody has installed the extra
         from integrations.uploads import s3, sftp
-    if isinstance(destination, SftpDestination):
-        return sftp.upload(destination, file.path, file.name, file.known_key, file.on_progress, file.timeout)
-    s3.upload(destination, file.path, file.name, file.on_progress, file.timeout)
-    return ""
+    with file.deadline() as deadline:
+
+        def on_progress() -> None:
+            file.on_progress()
+            deadline.progress()
+
+        if isinstance(destination, SftpDestination):
+            return sftp.upload(destination, file.path, file.name, file.known_key, on_progress, deadline)
+        s3.upload(destination, file.path, file.name, on_progress, deadline)
+        return ""
+
+
+def try_out(destination: Destination, host_keys: Mapping[str, str], seconds: float, found: list[str]) -> None:
+    """Connect, log in, write a small file and remove it. Adds a sentence to `found` for each thing that was found.
+
+    The file has a name of unfinished uploads, so the platform leaves it alone. `host_keys` are the keys by which file
+    servers are known, by address. Raises `integrations.errors`. Blocks for `seconds` at most.
+    """
+    name = f".dmphub-check-{uuid4().hex[:12]}.part"
+    if isinstance(destination, FolderDestination):
+        folder.try_out(destination, name, found)
+        return
+    with extras.explained(RetriableError):
+        from integrations.uploads import s3, sftp
+    with Deadline(seconds) as deadline:
+        if isinstance(destination, SftpDestination):
+            sftp.try_out(destination, name, host_keys.get(destination.address, ""), found, deadline)
+        else:
+            s3.try_out(destination, name, found, deadline)

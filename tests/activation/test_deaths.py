@@ -86,6 +86,24 @@ def test_stopped_past_its_lease_and_continued__changes_nothing(
     assert stage.held() == ids
 
 
+@pytest.mark.parametrize(("first", "second"), [("0", "600"), ("-600", "0")])
+def test_clocks_of_machines_that_differ__let_nobody_into_a_lane_that_is_held(
+    stage: DeliveryStage, ads: Platform, deliverers: Deliverers, first: str, second: str
+) -> None:
+    ids = in_one_lane(stage, ads, 5)
+    Delivery.objects.update(due_at=datetime.now(UTC) - timedelta(hours=1))
+    stage.sandbox.faults(target="generic/a", delay=300, times=1)
+    holder = deliverers.start(ads, HASTY="300", AHEAD=first)
+    under_way = Batch.objects.exclude(operation="create")
+    until(lambda: under_way.exists() or holder.poll() is not None, 60)
+
+    assert deliverers.start(ads, HASTY="300", AHEAD=second).wait(60) == 0
+
+    assert holder.poll() is None
+    assert [batch.rows for batch in under_way] == [len(ids)]
+    assert adds(stage) == []
+
+
 def lease_over(platform: Platform, lane: int) -> None:
     """As if so much time had gone by."""
     from activation.models import Lane

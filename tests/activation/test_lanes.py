@@ -11,8 +11,10 @@ import pytest
 
 from activation.delivery import lanes
 from activation.delivery.batch_sender import BatchSender
+from activation.models import Lane
 from activation.stores import claims, outcomes
 from activation.stores.claims import Claim, ClaimScope
+from core import clock
 from core.buckets import of_value
 from integrations.models import Platform
 from pipeline import deliver
@@ -35,7 +37,7 @@ def lane_of(stage: DeliveryStage, platform: Platform, platform_user_id: str) -> 
     """As a sender holds it while a request is under way."""
     lane = lanes.lane_of(of_value(platform_user_id))
     with stage.connection().cursor() as cursor:
-        lease = lanes.lease(cursor, platform.pl, lane, datetime.now(UTC), timedelta(minutes=1))
+        lease = lanes.lease(cursor, platform.pl, lane, timedelta(minutes=1))
         assert lease is not None
         yield
         lease.release(cursor)
@@ -80,24 +82,50 @@ def test_changes_while_a_request_is_under_way__only_the_last_counts(
     assert stage.shop.due() == (set() if due is None else {("x", due)})
 
 
-def test_lane__is_held_by_one_until_its_lease_ends(stage: DeliveryStage, ads: Platform) -> None:
-    now, second = datetime.now(UTC), timedelta(seconds=1)
-    with stage.connection().cursor() as cursor:
-        first = lanes.lease(cursor, ads.pl, 0, now, second)
-        assert first is not None
-        assert lanes.lease(cursor, ads.pl, 0, now + 0.5 * second, second) is None
-        assert first.renew(cursor, now + 0.5 * second, second)
-        assert lanes.lease(cursor, ads.pl, 0, now + 1.2 * second, second) is None
+def pass_time(platform: Platform, seconds: float) -> None:
+    """As if so much time had gone by for all leases of the platform."""
+    for lane in Lane.objects.filter(platform_id=platform.pl, leased_until__isnull=False):
+        assert lane.leased_until is not None
+        lane.leased_until -= timedelta(seconds=seconds)
+        Lane.objects.filter(platform_id=platform.pl, lane=lane.lane).update(leased_until=lane.leased_until)
 
-        next_one = lanes.lease(cursor, ads.pl, 0, now + 2 * second, second)
+
+def test_lane__is_held_by_one_until_its_lease_ends(stage: DeliveryStage, ads: Platform) -> None:
+    minute = timedelta(minutes=1)
+    with stage.connection().cursor() as cursor:
+        first = lanes.lease(cursor, ads.pl, 0, minute)
+        assert first is not None
+        pass_time(ads, 30)
+        assert lanes.lease(cursor, ads.pl, 0, minute) is None
+        assert first.renew(cursor, minute)
+        pass_time(ads, 50)
+        assert lanes.lease(cursor, ads.pl, 0, minute) is None
+        pass_time(ads, 20)
+
+        next_one = lanes.lease(cursor, ads.pl, 0, minute)
 
         assert next_one is not None
         assert next_one.fence > first.fence
-        assert not first.renew(cursor, now + 2 * second, second)
+        assert not first.renew(cursor, minute)
         first.release(cursor)
-        assert lanes.lease(cursor, ads.pl, 0, now + 2.5 * second, second) is None
+        assert lanes.lease(cursor, ads.pl, 0, minute) is None
         next_one.release(cursor)
-        assert lanes.lease(cursor, ads.pl, 0, now + 2.5 * second, second) is not None
+        assert lanes.lease(cursor, ads.pl, 0, minute) is not None
+
+
+def test_lease__counts_by_the_clock_of_the_database(
+    stage: DeliveryStage, ads: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minute = timedelta(minutes=1)
+    with stage.connection().cursor() as cursor:
+        lease = lanes.lease(cursor, ads.pl, 0, minute)
+        assert lease is not None
+        for ahead in (-2 * minute, 2 * minute):  # of this machine's own clock
+            monkeypatch.setattr(clock, "ahead", ahead)
+            assert lanes.lease(cursor, ads.pl, 0, minute) is None
+            assert lease.renew(cursor, minute)
+            assert timedelta() < lease.left <= minute
+            assert lease.outlasts(minute / 2)
 
 
 def test_sender_that_was_held_up_between_claim_and_request__sends_nothing_without_its_lease(

@@ -1,14 +1,21 @@
 """`platforms/{pl}/check/`, `platforms/connectors/`, and files in the delivery log."""
 
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-from activation.models import Batch, UploadedFile
+from activation.models import Batch, HostKey, UploadedFile
 from core.models import Customer
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
+from tests.activation.conftest import private_targets
 from tests.support.api_caller import Caller
+from tests.support.sftp_server import PASSWORD, USER, SftpServer
 
+__all__ = ["private_targets"]
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BOTH = [{"from": "a", "to": "mt_excl"}, {"from": "b", "to": "mt_exem"}]
 
 
@@ -19,6 +26,7 @@ def test_check__warns_of_what_is_hardly_meant(admin: Caller, shop: Customer) -> 
     answer = admin.post(f"platforms/{platform.pl}/check/")
     assert answer.status == 200
     assert answer.body["ok"]
+    assert (answer.body["asked"], "nobody was asked" in answer.body["found"][0]) == (0, True)
     assert "only one of the two hashes" in answer.body["warnings"][0]
 
 
@@ -34,6 +42,31 @@ def test_check__tells_why_the_platform_cannot_be_asked(admin: Caller, shop: Cust
     assert (answer.status, answer.body["ok"]) == (200, False)
     assert "private network" in answer.body["error"]
     assert "correct-horse" not in str(answer.body)
+
+
+def test_check__refuses_a_file_server_with_another_key_than_it_is_known_by(
+    admin: Caller, shop: Customer, private_targets: Any, tmp_path: Path
+) -> None:
+    with SftpServer(tmp_path) as server:
+        platform = Platform.objects.create(
+            customer=shop,
+            name="Files",
+            connector="file",
+            settings={"target": "sftp", "host": "127.0.0.1", "port": server.port, "path": "in"},
+            credentials={"username": USER, "password": PASSWORD},
+        )
+        answer = admin.post(f"platforms/{platform.pk}/check/")
+        assert (answer.status, answer.body["ok"]) == (200, True)
+        assert server.key_line in answer.body["found"][0]
+
+        server.log_ins = 0
+        HostKey.objects.create(
+            platform_id=platform.pk, host=f"127.0.0.1:{server.port}", key=f"ecdsa-sha2-nistp256 {'A' * 40}", seen_at=NOW
+        )
+        answer = admin.post(f"platforms/{platform.pk}/check/")
+    assert (answer.status, answer.body["ok"]) == (200, False)
+    assert "another host key" in answer.body["error"]
+    assert server.log_ins == 0
 
 
 def test_connectors__are_described_whole(admin: Caller) -> None:
@@ -63,7 +96,7 @@ def test_unknown_settings_and_credentials__are_refused_when_saved(admin: Caller,
 
 def test_batch_of_a_file__shows_what_became_of_it(admin: Caller, shop: Customer) -> None:
     platform = Platform.objects.create(customer=shop, name="MM", connector="none")
-    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    now = NOW
     ids = [uuid4(), uuid4()]
     for batch in ids:
         Batch.objects.create(

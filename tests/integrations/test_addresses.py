@@ -9,6 +9,7 @@ import pytest
 
 from integrations import addresses, http
 from integrations.connectors.files import S3Destination, SftpDestination
+from integrations.deadline import Deadline
 from integrations.errors import IntegrationError, MisconfiguredError
 from integrations.http import Request
 from integrations.uploads import s3, sftp
@@ -69,11 +70,11 @@ def test_address_inside__is_refused_on_every_way_out(host: str, tmp_path: Path) 
         http.send(Request("GET", f"http://{literal}:9/"), 2)
     assert isinstance(raised.value, MisconfiguredError)
     with pytest.raises(MisconfiguredError, match="private network"):
-        addresses.resolve(host, 22)
+        addresses.resolve(host, 22, Deadline(2))
     with pytest.raises(MisconfiguredError, match="private network"):
-        sftp.upload(SftpDestination(host, 22, "", "u", "p"), file, "x", "", lambda: None, 2)
+        sftp.upload(SftpDestination(host, 22, "", "u", "p"), file, "x", "", lambda: None, Deadline(2))
     with pytest.raises(MisconfiguredError, match="private network"):
-        s3.upload(S3Destination(f"http://{literal}:9", "bucket", "", "k", "s"), file, "x", lambda: None, 2)
+        s3.upload(S3Destination(f"http://{literal}:9", "bucket", "", "k", "s"), file, "x", lambda: None, Deadline(2))
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -97,7 +98,13 @@ def test_name_that_means_something_else_by_the_time_of_the_call__is_refused_at_t
     file.write_bytes(b"x")
     port = peer.url.rsplit(":", 1)[1].strip("/")
     with pytest.raises(MisconfiguredError, match="private network"):
-        s3.upload(S3Destination(f"http://rebinding.example:{port}", "bucket", "", "k", "s"), file, "x", lambda: None, 2)
+        s3.upload(
+            S3Destination(f"http://rebinding.example:{port}", "bucket", "", "k", "s"),
+            file,
+            "x",
+            lambda: None,
+            Deadline(2),
+        )
     assert set(peer.requests) <= {b""}
     peer.close()
 

@@ -2,7 +2,7 @@
 
 Variables of the environment make it fail. DIE: where it kills itself (before_send, after_send, before_finish,
 before_live, after_upload, or on:<id>). HASTY: time-outs of so many seconds, and leases of one and a half. LANES: the
-lanes that it works in, with commas between.
+lanes that it works in, with commas between. AHEAD: its clock is so many seconds ahead.
 """
 
 import os
@@ -20,6 +20,7 @@ def main() -> None:
     django.setup()
     from activation.delivery import activation_status, file_sender, lanes
     from activation.stores import outcomes
+    from core import clock
     from integrations import http
     from integrations.connectors.http.connector import HttpConnector
     from pipeline import deliver
@@ -27,6 +28,7 @@ def main() -> None:
     if os.environ.get("HASTY"):
         lanes.MARGIN = timedelta(seconds=0.5)
         HttpConnector.timeout = float(os.environ["HASTY"])
+    clock.ahead = timedelta(seconds=float(os.environ.get("AHEAD", "0")))
     die = os.environ.get("DIE", "")
     fatal = die[3:].encode() if die.startswith("on:") else None
     _dies(http, "exchange", before=lambda request, _: die == "before_send" or _holds(request, fatal))

@@ -48,6 +48,10 @@ class SandboxProcess:
         return self._process.pid
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def segments_url(self) -> str:
         """The generic third party's one address."""
         return f"{self.url}/generic/v1/segment"

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ USER, PASSWORD = "ads", "ads-secret"
 class SftpServer:
     """`with SftpServer(folder) as server:`; `dies_after`: bytes of an upload after which it hangs up.
 
-    `forgets_to_answer`: it renames files, and hangs up.
+    `forgets_to_answer`: it renames files, and hangs up. `on_open` is called when a file is opened. `log_ins`: how often
+    somebody tried to log in.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -24,6 +26,8 @@ class SftpServer:
         self.key: paramiko.PKey = paramiko.ECDSAKey.generate(bits=256)
         self.dies_after: int | None = None
         self.forgets_to_answer = False
+        self.log_ins = 0
+        self.on_open: Callable[[], None] = lambda: None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
 
@@ -51,13 +55,18 @@ class SftpServer:
             transport.add_server_key(self.key)
             transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _ServedFolder, self, transport)
             try:
-                transport.start_server(server=_Account())
+                transport.start_server(server=_Account(self))
             except (paramiko.SSHException, EOFError, OSError):
                 transport.close()
 
 
 class _Account(paramiko.ServerInterface):
+    def __init__(self, owner: SftpServer) -> None:
+        super().__init__()
+        self._owner = owner
+
     def check_auth_password(self, username: str, password: str) -> int:
+        self._owner.log_ins += 1
         known = (username, password) == (USER, PASSWORD)
         return AUTH_SUCCESSFUL if known else AUTH_FAILED
 
@@ -78,6 +87,7 @@ class _ServedFolder(paramiko.SFTPServerInterface):
 
     def open(self, path: str, flags: int, attr: Any) -> Any:
         handle = _Handle(self._owner, self._transport, flags)
+        self._owner.on_open()
         handle.file = self._place(path).open("wb" if flags & os.O_WRONLY else "rb")
         return handle
 

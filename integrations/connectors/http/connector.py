@@ -34,7 +34,7 @@ class HttpConnector(Connector):
     settings_type = HttpSettings
     credentials_type = Credentials
     activation_type = ActivationSettings
-    set_by_settings = frozenset({"strategy", "batch_size", "segment_source", "removal", "own_ids"})
+    set_by_settings = frozenset({"strategy", "batch_size", "segment_source", "removal", "own_ids", "check_requests"})
     notes = """
         Placeholders: {{name}} and {{audience_id}} of the audience, {{segment_id}}, {{userid}} (the platform's
         id), {{user_id}} (ours), {{operation}}, {{timestamp}}, {{attribute.<path>}}. In an address they are
@@ -55,6 +55,7 @@ class HttpConnector(Connector):
         self.own_ids = given.id_source == "own"
         self._create = None if given.create is None else CompiledCall(given.create, batched=False)
         self._read = None if given.read is None else CompiledCall(given.read, batched=False)
+        self._check = None if given.check is None else CompiledCall(given.check, batched=False)
         self._push = {Operation.ADD: CompiledCall(given.add, batched=batched)}
         if given.remove is not None:
             self._push[Operation.REMOVE] = CompiledCall(given.remove, batched=batched)
@@ -74,6 +75,9 @@ class HttpConnector(Connector):
         if not isinstance(given, OAuth2):
             return None
         return ClientCredentials(given.token_url, given.client_id, given.client_secret, given.scope)
+
+    def check_requests(self) -> list[Request]:
+        return [] if self._check is None else [sign(self._check.request([{}]), self.credentials)]
 
     def creation_request(self, segment: Segment, timestamp: int) -> Request:
         if self._create is None:

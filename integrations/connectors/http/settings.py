@@ -46,6 +46,9 @@ class HttpSettings(msgspec.Struct, forbid_unknown_fields=True):
     add: Call
     create: CreateCall | None = None
     remove: Call | None = None
+    check: Annotated[
+        Call | None, msgspec.Meta(description="A request without placeholders that changes nothing, to check with")
+    ] = None
     read: ReadCall | None = None
     strategy: Literal["no_batch", "micro_batch"] = "micro_batch"
     batch_size: Annotated[int, msgspec.Meta(ge=10, le=1000)] = 1000
@@ -76,6 +79,8 @@ def faults(http: HttpSettings) -> list[str]:
         found += _place_faults(http.create.segment_id)
     if http.remove is not None:
         found += _call_faults("remove", http.remove, ROW_NAMES, batched=batched)
+    if http.check is not None:
+        found += _call_faults("check", http.check, frozenset(), batched=False)
     if http.read is not None:
         found += _call_faults("read", http.read, READ_NAMES, batched=False)
         found += [f"read.{name}: not a JMESPath" for name in ("ids", "next") if not _reads(http.read, name)]
