@@ -7,6 +7,7 @@ socket wakes up with an error or an end of file.
 """
 
 import heapq
+import math
 import os
 import socket
 import struct
@@ -51,6 +52,11 @@ class Deadline:
             sockets, self._sockets = self._sockets, []
         for one in sockets:
             one.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the exchange is finished."""
+        return self._closed
 
     @property
     def passed(self) -> bool:
@@ -105,18 +111,20 @@ def _shut(connected: socket.socket) -> None:
 
 
 class _Watchdog:
-    """One thread that wakes at the earliest deadline. That of a finished exchange is dropped when its time comes."""
+    """One thread that wakes at the earliest deadline. Those of finished exchanges are dropped without waking it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, Deadline]] = []
         self._number = count()
+        self._wakes_at = math.inf
         self._thread: threading.Thread | None = None
 
     def watch(self, at: float, deadline: Deadline) -> None:
         with self._changed:
+            self._drop_closed()
             heapq.heappush(self._waiting, (at, next(self._number), deadline))
-            if self._waiting[0][2] is deadline:
+            if at < self._wakes_at:
                 self._changed.notify()
             if self._thread is None or not self._thread.is_alive():  # also in a forked child
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
@@ -132,9 +140,17 @@ class _Watchdog:
     def _next(self) -> Deadline:
         """Wait until the earliest deadline is due, and take it out."""
         with self._changed:
-            while not self._waiting or self._waiting[0][0] > time.monotonic():
-                self._changed.wait(self._waiting[0][0] - time.monotonic() if self._waiting else None)
-            return heapq.heappop(self._waiting)[2]
+            while True:
+                self._drop_closed()
+                self._wakes_at = self._waiting[0][0] if self._waiting else math.inf
+                left = self._wakes_at - time.monotonic()
+                if left <= 0:
+                    return heapq.heappop(self._waiting)[2]
+                self._changed.wait(left if self._waiting else None)
+
+    def _drop_closed(self) -> None:
+        while self._waiting and self._waiting[0][2].closed:
+            heapq.heappop(self._waiting)
 
 
 class _Call:

@@ -218,3 +218,18 @@ def test_upload__that_goes_on_slowly__may_take_as_long_as_its_size_allows(tmp_pa
         pause()
         deadline.progress()
         assert deadline.left > 0.95
+
+
+@pytest.mark.parametrize("seconds", [(30.0, 0.1), (0.1, 30.0)])
+def test_deadlines__of_several_exchanges__end_each_at_its_own_time(seconds: tuple[float, float]) -> None:
+    with Deadline(seconds[0]) as first, Deadline(seconds[1]) as second:
+        ends = [socket.socketpair() for _ in range(2)]
+        first.watch(ends[0][0])
+        second.watch(ends[1][0])
+        early = seconds.index(min(seconds))
+        assert ends[early][0].recv(1) == b""  # blocks until it is shut down
+        assert (first.passed, second.passed) == (early == 0, early == 1)
+        ends[1 - early][1].sendall(b"x")
+        assert ends[1 - early][0].recv(1) == b"x"
+    for end in (end for pair in ends for end in pair):
+        end.close()

@@ -80,7 +80,7 @@ def peer(private_targets: Any) -> Iterator[Peer]:
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        (301, RefusedError),
+        (301, MisconfiguredError),
         (400, RefusedError),
         (404, RefusedError),
         (401, UnauthorizedError),
