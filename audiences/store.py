@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Cursor
@@ -47,13 +47,13 @@ ORDER BY user_id LIMIT %s
 """
 
 DUE = """
-SELECT bucket, audience_id, user_id, customer_id FROM membership
-WHERE bucket = ANY(%s::smallint[]) AND look_again_at <= %s
+SELECT bucket, look_again_at, audience_id, user_id, customer_id FROM membership
+WHERE bucket = ANY(%s::smallint[]) AND look_again_at > %s AND look_again_at <= %s
 ORDER BY bucket, look_again_at LIMIT %s
 """
 
-REST = """
-UPDATE membership m SET look_again_at = NULL
+LOOK_AGAIN = """
+UPDATE membership m SET look_again_at = %s
 FROM unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, audience_id, user_id)
 WHERE m.bucket = k.bucket AND m.audience_id = k.audience_id AND m.user_id = k.user_id
 """
@@ -83,6 +83,16 @@ class MembershipState:
     version: int
     look_again_at: datetime | None
     dirty: bool = False
+
+
+class DueMembership(NamedTuple):
+    """A membership that time alone may have changed, at `at`."""
+
+    bucket: int
+    at: datetime
+    audience: int
+    user: UUID
+    customer: int
 
 
 UserMemberships = dict[int, MembershipState]  # of one user, by audience
@@ -139,18 +149,18 @@ def page_of_members(
 
 
 def due(
-    cursor: Cursor[Any], in_buckets: Collection[int], now: datetime, limit: int
-) -> list[tuple[int, int, UUID, int]]:
-    """Returns the memberships that time alone may have changed by now, as (bucket, audience, user, customer)."""
-    cursor.execute(DUE, [sorted(in_buckets), now, limit])
-    return cursor.fetchall()
+    cursor: Cursor[Any], in_buckets: Sequence[int], after: datetime, upto: datetime, limit: int
+) -> list[DueMembership]:
+    """Returns memberships to look again at between `after` and `upto`, the earliest of each bucket first."""
+    cursor.execute(DUE, [SmallInts.of(in_buckets), after, upto, limit])
+    return [DueMembership(*row) for row in cursor]
 
 
-def clear_look_again(cursor: Cursor[Any], keys: Collection[tuple[int, int, UUID]]) -> None:
-    """Record that time alone will not change these memberships (bucket, audience, user) any more."""
+def look_again(cursor: Cursor[Any], keys: Collection[tuple[int, int, UUID]], at: datetime | None) -> None:
+    """Set the moment to look again at these memberships (bucket, audience, user). None: time alone changes nothing."""
     if keys:
         ordered = sorted(keys, key=lambda key: (key[0], key[1], key[2].int))
-        cursor.execute(REST, columns((SmallInts, Ints, Uuids), ordered))
+        cursor.execute(LOOK_AGAIN, [at, *columns((SmallInts, Ints, Uuids), ordered)])
 
 
 def delete_of_user(cursor: Cursor[Any], customer: int, user: UUID) -> Iterable[int]:

@@ -9,11 +9,12 @@ that shares a statement with the lock can miss what the last holder committed.
 """
 
 import uuid
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from psycopg import Cursor
+from psycopg import Cursor, errors
 
 BUCKETS = 256
 
@@ -39,6 +40,12 @@ def of_value(value: str) -> int:
     return one.digest()[0]
 
 
+def around(buckets: Sequence[int], start: int) -> tuple[list[int], list[int]]:
+    """Returns the buckets from `start` on, and those before it. They must be in ascending order."""
+    place = bisect_left(buckets, start)
+    return list(buckets[place:]), list(buckets[:place])
+
+
 def try_lock(cursor: Cursor[Any], buckets: Iterable[int]) -> set[int]:
     """Lock as many of these buckets as are free, until the transaction ends. Returns the locked ones; does not wait."""
     cursor.execute(TRY_LOCK, [sorted(buckets), BUCKET_LOCKS])
@@ -48,3 +55,17 @@ def try_lock(cursor: Cursor[Any], buckets: Iterable[int]) -> set[int]:
 def lock(cursor: Cursor[Any], bucket: int) -> None:
     """Lock one bucket until the transaction ends. Waits for its holder, so the caller must hold no other bucket."""
     cursor.execute(LOCK, [BUCKET_LOCKS, bucket])
+
+
+def lock_within(cursor: Cursor[Any], bucket: int, patience_ms: int) -> bool:
+    """As `lock`, but waits for so long only; returns whether the bucket is held.
+
+    Whoever waits comes before those that only try.
+    """
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience_ms}ms"])
+    try:
+        with cursor.connection.transaction():
+            cursor.execute(LOCK, [BUCKET_LOCKS, bucket])
+    except errors.LockNotAvailable:
+        return False
+    return True

@@ -6,6 +6,10 @@ from datetime import timedelta
 from django.db import connection
 
 from core import clock
+from core.transactions import plain_cursor
+from pipeline.absorb.inbox_marks import InboxMarks
+from pipeline.absorb.journal import has_notes_since
+from pipeline.absorb.rows import count_waiting
 
 COUNTS = """
 SELECT (SELECT count(*) FROM inbox),
@@ -19,8 +23,7 @@ SELECT (SELECT count(*) FROM inbox),
 """
 NAMES = ("inbox", "rechecks_due", "building", "deliveries_due", "in_flight")
 
-ROWS = "SELECT count(*) FROM (SELECT FROM inbox LIMIT %s) AS front"
-ABSORBED = "SELECT EXISTS (SELECT FROM absorb_run WHERE started_at > %s)"
+BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)"
 
 MOST_ROWS = 20_000
 PAUSE_SECONDS = 0.05
@@ -48,11 +51,12 @@ class Backpressure:
     def __init__(self, *, as_long_as_absorbed: bool = False) -> None:
         self._patience = PATIENCE_SECONDS
         self._in_no_hurry = as_long_as_absorbed
+        self._marks = InboxMarks()
 
     def wait(self) -> None:
         """Block until there is room, or until patience ends."""
         end = time.monotonic() + self._patience
-        while _is_full():
+        while rows_waiting(MOST_ROWS, self._marks) >= MOST_ROWS:
             if self._in_no_hurry and _is_absorbed():
                 end = time.monotonic() + self._patience
             elif time.monotonic() >= end:
@@ -68,16 +72,16 @@ class NoBackpressure(Backpressure):
         """Return at once."""
 
 
-def _is_full() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(ROWS, [MOST_ROWS])
-        (rows,) = cursor.fetchone()
-    return bool(rows >= MOST_ROWS)
+def rows_waiting(most: int, marks: InboxMarks) -> int:
+    """Returns how many rows wait in the inbox, counted up to `most`. `marks`: what the caller's last count has learned;
+    what was absorbed before it is not read again.
+    """
+    with plain_cursor() as cursor:
+        cursor.execute(BY_INDEX)
+        return count_waiting(cursor, most, marks)
 
 
 def _is_absorbed() -> bool:
     """Returns whether some absorber has begun a batch lately."""
-    with connection.cursor() as cursor:
-        cursor.execute(ABSORBED, [clock.now() - timedelta(seconds=PATIENCE_SECONDS)])
-        (found,) = cursor.fetchone()
-    return bool(found)
+    with plain_cursor() as cursor:
+        return has_notes_since(cursor, clock.now() - timedelta(seconds=PATIENCE_SECONDS))

@@ -71,8 +71,6 @@ class Sweeper:
         end = time.monotonic() + EVERY_SECONDS
         if not wakeups(settings.REDIS_URL).is_awake(ABSORB, 0):
             stage.sweep(lambda: time.monotonic() < end)
-        else:
-            stage.work_due()
         finish_builds()
         finish_deletions()
         erasures.carry_on(self._searches)

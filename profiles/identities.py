@@ -4,17 +4,16 @@ An identity lives in the bucket of its value. Batches are read and written in th
 of them cannot deadlock. Whoever writes holds the locks of the buckets.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Cursor
 
 from core import buckets
 from core.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
-from core.buckets import BUCKETS
 
 IdentityKey = tuple[int, str, str]
 """Customer, kind and value."""
@@ -40,15 +39,15 @@ USING unnest(%s::smallint[], %s::int[], %s::text[], %s::text[]) AS k (bucket, cu
 WHERE i.bucket = k.bucket AND i.customer_id = k.customer_id AND i.kind = k.kind AND i.value = k.value
 """
 ERASE_WITHOUT_OWNER = "DELETE FROM identity WHERE bucket = %s AND kind = %s AND value = %s AND user_id IS NULL"
-BUCKETS_WITH_EXPIRED = """
-SELECT DISTINCT bucket FROM (
-    SELECT bucket FROM identity
-    WHERE bucket = ANY(%s::smallint[]) AND expires_at <= %s ORDER BY bucket, expires_at LIMIT %s
-) AS front
+POSTPONE = """
+UPDATE identity i SET expires_at = %s
+FROM unnest(%s::smallint[], %s::int[], %s::text[], %s::text[]) AS k (bucket, customer_id, kind, value)
+WHERE i.bucket = k.bucket AND i.customer_id = k.customer_id AND i.kind = k.kind AND i.value = k.value
+  AND i.expires_at <= %s
 """
 EXPIRED = """
-SELECT customer_id, kind, value FROM identity
-WHERE bucket = ANY(%s::smallint[]) AND expires_at <= %s
+SELECT bucket, expires_at, customer_id, kind, value FROM identity
+WHERE bucket = ANY(%s::smallint[]) AND expires_at > %s AND expires_at <= %s
 ORDER BY bucket, expires_at LIMIT %s
 """
 
@@ -81,6 +80,20 @@ class IdentityState:
             self.dirty = True
 
 
+class ExpiredIdentity(NamedTuple):
+    """An id that its owner loses at `at`."""
+
+    bucket: int
+    at: datetime
+    customer: int
+    kind: str
+    value: str
+
+    @property
+    def key(self) -> IdentityKey:
+        return self.customer, self.kind, self.value
+
+
 def load(cursor: Cursor[Any], keys: Collection[IdentityKey]) -> dict[IdentityKey, IdentityState]:
     if not keys:
         return {}
@@ -110,16 +123,18 @@ def erase_without_owner(cursor: Cursor[Any], kind: str, value: str) -> None:
     cursor.execute(ERASE_WITHOUT_OWNER, [buckets.of_value(value), kind, value])
 
 
-def buckets_with_expired(cursor: Cursor[Any], now: datetime, limit: int) -> list[int]:
-    """Returns the buckets of the first `limit` expired ids."""
-    cursor.execute(BUCKETS_WITH_EXPIRED, [list(range(BUCKETS)), now, limit])
-    return [bucket for (bucket,) in cursor]
+def expired(
+    cursor: Cursor[Any], in_buckets: Sequence[int], after: datetime, upto: datetime, limit: int
+) -> list[ExpiredIdentity]:
+    """Returns ids whose time ran out between `after` and `upto`, the longest expired of each bucket first."""
+    cursor.execute(EXPIRED, [SmallInts.of(in_buckets), after, upto, limit])
+    return [ExpiredIdentity(*row) for row in cursor]
 
 
-def expired(cursor: Cursor[Any], in_buckets: Collection[int], now: datetime, limit: int) -> list[IdentityKey]:
-    """Returns up to `limit` ids whose time has run out, the longest expired of each bucket first."""
-    cursor.execute(EXPIRED, [sorted(in_buckets), now, limit])
-    return cursor.fetchall()
+def postpone(cursor: Cursor[Any], keys: Collection[IdentityKey], until: datetime) -> None:
+    """Let ids whose time has run out end later."""
+    if keys:
+        cursor.execute(POSTPONE, [until, *columns(KEY, _in_order(keys)), until])
 
 
 def _in_order(keys: Iterable[IdentityKey]) -> list[tuple[int, int, str, str]]:

@@ -6,7 +6,7 @@ locks of the buckets.
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -14,7 +14,6 @@ from psycopg import Cursor
 
 from core import buckets
 from core.arrays import Bools, Ints, SmallInts, Texts, Times, Uuids, columns
-from core.buckets import BUCKETS
 from core.clock import milliseconds, moment
 from core.json_values import loads
 from profiles import excess
@@ -55,7 +54,7 @@ ON CONFLICT (bucket, customer_id, user_id) DO UPDATE SET
     activity = excluded.activity, ids = excluded.ids, confirmed = excluded.confirmed,
     merged_into = excluded.merged_into, opted_out = excluded.opted_out,
     login = excluded.login, login_at = excluded.login_at,
-    updated_at = excluded.updated_at
+    updated_at = excluded.updated_at, seen_at = NULL
 """
 
 OPTED_OUT = """
@@ -73,8 +72,13 @@ WHERE p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.us
 """
 UNSEEN_USERS = """
 SELECT user_id FROM profile
-WHERE bucket = %s AND customer_id = %s AND updated_at < %s AND merged_into IS NULL AND user_id > %s
+WHERE bucket = %s AND customer_id = %s AND coalesce(seen_at, updated_at) < %s AND merged_into IS NULL AND user_id > %s
 ORDER BY user_id LIMIT %s
+"""
+SAVE_CONVERTED = """
+UPDATE profile p SET attributes = k.attributes::jsonb, seen_at = coalesce(p.seen_at, p.updated_at), updated_at = %s
+FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::text[]) AS k (bucket, customer_id, user_id, attributes)
+WHERE p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.user_id
 """
 SAVE_ACTIVITY = """
 UPDATE profile p SET activity = k.activity::jsonb
@@ -82,22 +86,29 @@ FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::text[]) AS k (bucket, cus
 WHERE p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.user_id
 """
 
-BUCKETS_WITH_UNCONFIRMED = """
-SELECT DISTINCT bucket FROM (
-    SELECT bucket FROM profile
-    WHERE bucket = ANY(%s::smallint[]) AND created_at <= %s AND NOT confirmed AND merged_into IS NULL AND NOT opted_out
-    ORDER BY bucket, created_at LIMIT %s
-) AS front
-"""
 UNCONFIRMED = """
-SELECT bucket, customer_id, user_id FROM profile
-WHERE bucket = ANY(%s::smallint[]) AND created_at <= %s AND NOT confirmed AND merged_into IS NULL AND NOT opted_out
+SELECT bucket, created_at, customer_id, user_id FROM profile
+WHERE bucket = ANY(%s::smallint[]) AND created_at > %s AND created_at <= %s
+  AND NOT confirmed AND merged_into IS NULL AND NOT opted_out
 ORDER BY bucket, created_at LIMIT %s
+"""
+ERASE_UNCONFIRMED = f"""{ERASE_PROFILES}
+  AND NOT p.confirmed AND p.merged_into IS NULL AND NOT p.opted_out
+RETURNING p.bucket, p.customer_id, p.user_id
 """
 
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
+
+
+class UnconfirmedProfile(NamedTuple):
+    """A profile that only a cookie named, made at `at`."""
+
+    bucket: int
+    at: datetime
+    customer: int
+    user: UUID
 
 
 def load_profiles(cursor: Cursor[Any], keys: Collection[ProfileKey]) -> dict[ProfileKey, ProfileState]:
@@ -120,6 +131,13 @@ def save_profiles(cursor: Cursor[Any], states: Iterable[ProfileState], now: date
         cursor.execute(SAVE_PROFILES, [now, *columns(ROW, rows)])
 
 
+def save_converted(cursor: Cursor[Any], states: Iterable[ProfileState], now: datetime) -> None:
+    """Save the attributes alone. The profile has changed, but that does not count as the user having been seen."""
+    rows = sorted(((s.bucket, s.customer, s.user_id, _encode(s.attributes)) for s in states), key=_order)
+    if rows:
+        cursor.execute(SAVE_CONVERTED, [now, *columns((*KEY, Texts), rows)])
+
+
 def save_activity(cursor: Cursor[Any], states: Iterable[ProfileState]) -> None:
     """Save the activity alone. `updated_at` stays: it says when the user was last seen."""
     rows = [(s.bucket, s.customer, s.user_id, _encode(s.activity)) for s in states]
@@ -129,7 +147,10 @@ def save_activity(cursor: Cursor[Any], states: Iterable[ProfileState]) -> None:
 
 def erase_profiles(cursor: Cursor[Any], states: Collection[ProfileState]) -> None:
     """Delete the profiles, and mark the states as unconfirmed so that they are no longer counted as known users."""
-    _delete(cursor, [(state.bucket, state.customer, state.user_id) for state in states])
+    rows = sorted(((state.bucket, state.customer, state.user_id) for state in states), key=_order)
+    if rows:
+        cursor.execute(ERASE_PROFILES, columns(KEY, rows))
+        excess.erase(cursor, rows)
     for state in states:
         state.confirmed = False
 
@@ -142,19 +163,20 @@ def unseen_users(
     return [user for (user,) in cursor]
 
 
-def buckets_with_unconfirmed(cursor: Cursor[Any], before: datetime, limit: int) -> list[int]:
-    """Returns the buckets of the first `limit` profiles that `erase_unconfirmed` would delete."""
-    cursor.execute(BUCKETS_WITH_UNCONFIRMED, [list(range(BUCKETS)), before, limit])
-    return [bucket for (bucket,) in cursor]
+def unconfirmed(
+    cursor: Cursor[Any], in_buckets: Sequence[int], after: datetime, upto: datetime, limit: int
+) -> list[UnconfirmedProfile]:
+    """Returns profiles that were made between `after` and `upto` and whose id never came back, the oldest first."""
+    cursor.execute(UNCONFIRMED, [SmallInts.of(in_buckets), after, upto, limit])
+    return [UnconfirmedProfile(*row) for row in cursor]
 
 
-def erase_unconfirmed(cursor: Cursor[Any], in_buckets: Collection[int], before: datetime, limit: int) -> int:
-    """Delete up to `limit` profiles that were made `before` then and whose id never came back.
-
-    Returns the number of profiles deleted.
-    """
-    cursor.execute(UNCONFIRMED, [sorted(in_buckets), before, limit])
-    return _delete(cursor, cursor.fetchall())
+def erase_unconfirmed(cursor: Cursor[Any], found: Iterable[UnconfirmedProfile]) -> None:
+    """Delete these profiles, except those that were confirmed, merged or opted out since they were found."""
+    rows = sorted(((one.bucket, one.customer, one.user) for one in found), key=_order)
+    if rows:
+        cursor.execute(ERASE_UNCONFIRMED, columns(KEY, rows))
+        excess.erase(cursor, sorted(cursor.fetchall(), key=_order))
 
 
 def opted_out(cursor: Cursor[Any], users: Collection[UUID]) -> set[UUID]:
@@ -172,14 +194,6 @@ def opt_out(cursor: Cursor[Any], user: UUID, now: datetime) -> None:
 
 def opt_in(cursor: Cursor[Any], user: UUID) -> None:
     cursor.execute(OPT_IN, [buckets.of_user(user), user])
-
-
-def _delete(cursor: Cursor[Any], keys: Collection[tuple[int, int, UUID]]) -> int:
-    if keys:
-        ordered = sorted(keys, key=_order)
-        cursor.execute(ERASE_PROFILES, columns(KEY, ordered))
-        excess.erase(cursor, ordered)
-    return len(keys)
 
 
 def _order(row: Sequence[Any]) -> tuple[int, int, int]:

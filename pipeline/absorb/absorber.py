@@ -1,32 +1,35 @@
 """The absorber: takes what waits in the inbox, a batch and a transaction at a time.
 
 A row never takes its neighbours down: when a batch fails, its rows are tried apart, and the one that fails alone
-becomes a bad row.
+becomes a bad row. What time alone asks for (`pipeline.timed`) is done beside the rows, and fails none of them.
 """
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import django.db
 import psycopg
 from psycopg import Cursor
 
+from core import clock
 from core.buckets import BUCKETS, try_lock
 from core.database import connect
 from core.inbox import FIRST_BULK
-from pipeline import bad_rows
+from pipeline import bad_rows, timed
 from pipeline.absorb.batch import absorb_rows
+from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.journal import Journal, finish
 from pipeline.absorb.rows import DEADLY, SIZES, InboxRow, lock_waiting, take
-from pipeline.timed import TimedWork
+from pipeline.timed import DueItem, TimedWork
 from profiles import attribute_catalogue
 
 log = logging.getLogger(__name__)
 
 BULK_BUCKETS = 16  # at most, so that other workers find some of their own
 PASSED_OVER = 3  # full batches after which bulk work has its turn all the same
+SHARE = 4  # for so many rows of a batch, one item that is due in the same buckets
 
 # the database's own trouble: the rows are not to blame, and are taken again
 PASSING = (
@@ -42,8 +45,7 @@ Lock = Callable[[Cursor[Any]], set[int]]
 class Absorber:
     """One worker, with two connections and a rotating start. Not for use by several threads.
 
-    `on_commit` is called after each commit with the (platform, bucket)s in which something is to be delivered. `timed`
-    does what time alone asks for, over the same connection.
+    `on_commit` is called after each commit with the (platform, bucket)s in which something is to be delivered.
     """
 
     def __init__(self, on_commit: Callable[[set[tuple[int, int]]], None]) -> None:
@@ -51,15 +53,17 @@ class Absorber:
         self._journal = Journal(connect(durable=False))
         self._on_commit = on_commit
         self._starts = {bulk: random.randrange(BUCKETS) for bulk in (False, True)}
+        self._marks = InboxMarks()
         self._passed_over = 0
-        self.timed = TimedWork(self._connection, on_commit)
+        self.timed = TimedWork()
 
     def absorb(self) -> int:
         """Absorb one batch; returns how many rows it took off the inbox (0: nothing waits that is free).
 
-        Bulk work follows in a transaction of its own, unless more rows wait than one batch takes.
+        Beside the rows it does a share of what is due in their buckets. Bulk work follows in a transaction of its own,
+        unless more rows wait than one batch takes.
         """
-        done = self._attempt(self._waiting(SIZES[0], bulk=False), SIZES[0], bulk=False)
+        done = self._attempt(self._waiting(SIZES[0], bulk=False), SIZES[0], bulk=False, share=SHARE)
         if done < SIZES[0] or self._passed_over >= PASSED_OVER:
             self._passed_over = 0
             done += self._attempt(self._waiting(BULK_BUCKETS, bulk=True), SIZES[0], bulk=True)
@@ -67,6 +71,24 @@ class Absorber:
             self._passed_over += 1
         attribute_catalogue.flush_if_due()
         return done
+
+    def absorb_due(self) -> int:
+        """Do a batch of what time alone asks for, in buckets that are free; returns how many items."""
+        due: list[DueItem] = []
+        try:
+            with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
+                now = clock.now()
+                held = self.timed.lock(cursor, now)
+                due = self.timed.take(cursor, held, now) if held else []
+                if not due:
+                    return 0
+                _, touched = absorb_rows(cursor, held, (), due)
+        except PASSING:
+            raise
+        except Exception as failure:
+            return self._isolate_due(due, failure)
+        self._on_commit(touched)
+        return len(due)
 
     def close(self) -> None:
         self._connection.close()
@@ -77,11 +99,15 @@ class Absorber:
         return self._connection.closed
 
     def _waiting(self, limit: int, *, bulk: bool) -> Lock:
-        return lambda cursor: lock_waiting(cursor, self._starts[bulk], limit, bulk=bulk)
+        return lambda cursor: lock_waiting(cursor, self._starts[bulk], limit, bulk=bulk, marks=self._marks)
 
-    def _attempt(self, lock: Lock, limit: int, *, bulk: bool) -> int:
-        """One transaction. When it fails, its rows are tried bucket by bucket, then row by row."""
+    def _attempt(self, lock: Lock, limit: int, *, bulk: bool, share: int = 0) -> int:
+        """One transaction. When it fails, its rows are tried bucket by bucket, then row by row.
+
+        `share`: for so many rows one item that is due is done with them; 0: none.
+        """
         rows: list[InboxRow] = []
+        due: list[DueItem] = []
         run = None
         try:
             with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
@@ -89,7 +115,7 @@ class Absorber:
                 if not held:
                     return 0
                 self._journal.count_attempts(cursor, held)
-                rows = take(cursor, held, self._starts[bulk], limit, bulk=bulk)
+                rows = take(cursor, held, self._starts[bulk], limit, bulk=bulk, marks=self._marks)
                 if not rows:
                     return 0
                 self._starts[bulk] = (rows[-1].bucket + 1) % BUCKETS
@@ -97,16 +123,25 @@ class Absorber:
                     bad_rows.move(cursor, rows[0], f"its worker died {rows[0].attempts} times")
                     return 1
                 run = self._journal.note(rows)
-                done, touched = absorb_rows(cursor, held, rows)
+                due = self._due_beside(cursor, held, len(rows) // share if share else 0)
+                done, touched = absorb_rows(cursor, held, rows, due)
                 finish(cursor, run)
         except PASSING:
             raise
         except Exception as failure:
             if run is not None:
                 self._journal.drop(run)
-            return self._isolate(rows, failure)
+            if not due:
+                return self._isolate(rows, failure)
+            done = self._attempt(_locking({row.bucket for row in rows}), len(rows), bulk=bulk)
+            self._retry_due(due, is_last=False)
+            return done
         self._on_commit(touched)
         return done
+
+    def _due_beside(self, cursor: Cursor[Any], held: set[int], limit: int) -> list[DueItem]:
+        """Returns what is due in buckets that are held, up to `limit` items. Often it does not look."""
+        return [] if not limit or self.timed.is_resting else self.timed.take(cursor, held, clock.now(), limit)
 
     def _isolate(self, rows: list[InboxRow], failure: Exception) -> int:
         if len(rows) == 1:
@@ -115,8 +150,33 @@ class Absorber:
         bulk = bool(rows) and rows[0].kind >= FIRST_BULK
         by_bucket = {bucket: sum(row.bucket == bucket for row in rows) for bucket in {row.bucket for row in rows}}
         if len(by_bucket) > 1:
-            return sum(self._attempt(_locking(bucket), count, bulk=bulk) for bucket, count in by_bucket.items())
-        return sum(self._attempt(_locking(row.bucket), 1, bulk=bulk) for row in rows)
+            return sum(self._attempt(_locking({bucket}), count, bulk=bulk) for bucket, count in by_bucket.items())
+        return sum(self._attempt(_locking({row.bucket}), 1, bulk=bulk) for row in rows)
+
+    def _isolate_due(self, due: Sequence[DueItem], failure: Exception) -> int:
+        """Try the items apart. The one that fails alone is postponed, so that it does not keep others waiting."""
+        if not due:
+            raise failure
+        if len(due) == 1:
+            log.warning("what is due in bucket %s failed (%s): postponed", due[0].bucket, type(failure).__name__)
+        halves = (due[: len(due) // 2], due[len(due) // 2 :])
+        return sum(self._retry_due(half, is_last=len(due) == 1) for half in halves if half)
+
+    def _retry_due(self, due: Sequence[DueItem], *, is_last: bool) -> int:
+        try:
+            with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
+                held = try_lock(cursor, {item.bucket for item in due})
+                free = [item for item in due if item.bucket in held]
+                if is_last:
+                    timed.postpone(cursor, free, clock.now())
+                    return len(free)
+                _, touched = absorb_rows(cursor, held, (), free)
+        except PASSING:
+            raise
+        except Exception as failure:
+            return self._isolate_due(due, failure)
+        self._on_commit(touched)
+        return len(free)
 
     def _move_to_bad_rows(self, row: InboxRow, failure: Exception) -> int:
         with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
@@ -126,5 +186,5 @@ class Absorber:
         return 1
 
 
-def _locking(bucket: int) -> Lock:
-    return lambda cursor: try_lock(cursor, {bucket})
+def _locking(buckets: set[int]) -> Lock:
+    return lambda cursor: try_lock(cursor, buckets)

@@ -7,18 +7,24 @@ from psycopg import Cursor
 
 from core import clock
 from core.inbox import FIRST_BULK
-from pipeline import bad_rows
+from pipeline import bad_rows, timed
 from pipeline.absorb.bulk import BulkPass
 from pipeline.absorb.handlers import BULK_HANDLERS, HANDLERS
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import InboxRow, delete
 from pipeline.absorb.unit_of_work import UnitOfWork
+from pipeline.timed import DueItem
+from profiles.identities import ExpiredIdentity
 
 Step = tuple[Callable[[UnitOfWork, InboxRow, Any], None], InboxRow, Any]
 
 
-def absorb_rows(cursor: Cursor[Any], held: set[int], rows: Sequence[InboxRow]) -> tuple[int, set[tuple[int, int]]]:
-    """Absorb the rows of buckets that are held; bulk commands only as many as one transaction has room for.
+def absorb_rows(
+    cursor: Cursor[Any], held: set[int], rows: Sequence[InboxRow], due: Sequence[DueItem] = ()
+) -> tuple[int, set[tuple[int, int]]]:
+    """Absorb the rows of buckets that are held, and do what is due in them.
+
+    Of bulk commands only as many are done as one transaction has room for.
 
     Returns how many rows were absorbed, and the (platform, bucket)s in which something is to be delivered after the
     commit. Raises whatever a row's handler raises: then the transaction must be rolled back.
@@ -26,14 +32,18 @@ def absorb_rows(cursor: Cursor[Any], held: set[int], rows: Sequence[InboxRow]) -
     now = clock.now()
     plain = [row for row in rows if row.kind < FIRST_BULK]
     steps, needs = _decode(plain)
+    needs.identities.update(item.key for item in due if isinstance(item, ExpiredIdentity))
     unit = UnitOfWork(cursor, held, now, needs)
     for apply, row, message in steps:
         apply(unit, row, message)
+    timed.before_save(unit, due)
     unit.save()
+    timed.after_save(unit, due)
     done = plain + _absorb_bulk(unit, [row for row in rows if row.kind >= FIRST_BULK])
     touched = unit.finish()
     bad_rows.keep_parts(cursor, unit.bad_parts, now)
-    delete(cursor, done)
+    if done:
+        delete(cursor, done)
     return len(done), touched
 
 

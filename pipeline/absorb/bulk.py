@@ -28,7 +28,7 @@ from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
 from profiles.messages import Convert
 from profiles.state import ProfileState
-from profiles.store import ProfileKey, page_of_profiles, save_profiles
+from profiles.store import ProfileKey, page_of_profiles, save_converted
 from usersync import store as mappings
 
 PAGE = 1_000
@@ -121,7 +121,7 @@ def convert(unit: BulkScope, row: InboxRow, convert: Convert, bulk: BulkPass) ->
             if profile.eligible:
                 dependencies = frozenset(f"attribute.{name}" for name in names)
                 bulk.ask(profile, unit.catalogue.audiences.affected(convert.customer, dependencies).audiences)
-    save_profiles(unit.cursor, converted, unit.now)
+    save_converted(unit.cursor, converted, unit.now)
     bulk.rows += len(page)
     if len(page) == PAGE:
         following = Convert(customer=convert.customer, after=str(page[-1].user_id))

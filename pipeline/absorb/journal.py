@@ -3,26 +3,38 @@
 Each batch is noted before it starts, on a connection of its own, and the note is deleted by the batch's
 transaction. Whoever holds a bucket's lock and finds a note that names the bucket knows that the note's
 worker is gone: the rows it had taken count one more attempt, and are taken fewer at a time.
+
+An old snapshot keeps all notes that were deleted since. So ids of notes begin with the time, and a look begins a few
+seconds back. Every few seconds it begins at the first note.
 """
 
+import time
+from datetime import datetime
+from random import getrandbits
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg import Cursor
 
 from core import clock
+from core.clock import milliseconds
 from core.database import Connection
 from pipeline.absorb.rows import InboxRow
 
 NOTE = "INSERT INTO absorb_run (id, buckets, last_ids, started_at) VALUES (%s, %s, %s, %s)"
-LEFT_BEHIND = "SELECT id FROM absorb_run WHERE buckets && %s::smallint[]"
+NOTES = "SELECT id, buckets && %s::smallint[] FROM absorb_run WHERE id > %s ORDER BY id"
 TAKE_OVER = "DELETE FROM absorb_run WHERE id = %s RETURNING buckets, last_ids"
 COUNT = """
 UPDATE inbox SET attempts = attempts + 1
 FROM unnest(%s::smallint[], %s::bigint[]) AS k (bucket, last_id)
 WHERE inbox.bucket = k.bucket AND inbox.id <= k.last_id
 """
+SINCE = "SELECT 1 FROM absorb_run WHERE id > %s AND started_at > %s LIMIT 1"
 FINISHED = "DELETE FROM absorb_run WHERE id = %s"
+
+SLACK_MS = 5_000  # how far clocks of workers may differ
+FULL_LOOK_SECONDS = 5.0
+FIRST = UUID(int=0)
 
 
 class Journal:
@@ -30,22 +42,34 @@ class Journal:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._mark = FIRST
+        self._full_look_at = 0.0
 
     def note(self, rows: list[InboxRow]) -> UUID:
         """Note, and commit, that these rows are being worked on."""
         last = {row.bucket: row.id for row in rows}
-        run = uuid4()
+        run = _id_of(_now_ms(), getrandbits(80))
         self._connection.execute(NOTE, [run, list(last), list(last.values()), clock.now()])
         return run
 
     def count_attempts(self, cursor: Cursor[Any], held: set[int]) -> None:
         """Find the notes that dead workers left on the held buckets, and count one attempt for each of their rows."""
-        cursor.execute(LEFT_BEHIND, [sorted(held)])
-        for (run,) in cursor.fetchall():
+        for run in self._left_behind(cursor, held):
             with self._connection.transaction():
                 left = self._connection.execute(TAKE_OVER, [run]).fetchone()
                 if left is not None:
                     self._connection.execute(COUNT, list(left))
+
+    def _left_behind(self, cursor: Cursor[Any], held: set[int]) -> list[UUID]:
+        """Returns the notes that name one of these buckets."""
+        if time.monotonic() >= self._full_look_at:
+            self._mark, self._full_look_at = FIRST, time.monotonic() + FULL_LOOK_SECONDS
+        now = _now_ms()
+        cursor.execute(NOTES, [sorted(held), self._mark])
+        notes = cursor.fetchall()
+        oldest = notes[0][0].int >> 80 if notes else now
+        self._mark = _id_of(min(oldest - 1, now - SLACK_MS), 0)
+        return [run for run, is_ours in notes if is_ours]
 
     def close(self) -> None:
         self._connection.close()
@@ -58,3 +82,16 @@ class Journal:
 def finish(cursor: Cursor[Any], run: UUID) -> None:
     """Delete the note, in the batch's own transaction."""
     cursor.execute(FINISHED, [run])
+
+
+def has_notes_since(cursor: Cursor[Any], moment: datetime) -> bool:
+    """Returns whether a batch that began after that moment is under way."""
+    return cursor.execute(SINCE, [_id_of(milliseconds(moment) - SLACK_MS, 0), moment]).fetchone() is not None
+
+
+def _id_of(ms: int, rest: int) -> UUID:
+    return UUID(int=max(0, ms) << 80 | rest)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,4 +1,7 @@
-"""Taking inbox rows: in key order from a rotating bucket, never sorted as a whole."""
+"""Taking inbox rows: in key order from a rotating bucket, never sorted as a whole.
+
+Every look begins behind the ids that are known to be absorbed (`InboxMarks`): an old snapshot keeps their deleted rows.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,16 +11,18 @@ from typing import Any, NamedTuple
 from psycopg import Cursor
 
 from core.arrays import BigInts, SmallInts
-from core.buckets import BUCKETS, try_lock
+from core.buckets import BUCKETS, around, try_lock
 from core.inbox import FIRST_BULK
+from pipeline.absorb.inbox_marks import InboxMarks
 
 _BULK = f"kind >= {FIRST_BULK}"
 _WHICH = {True: _BULK, False: f"NOT ({_BULK})"}  # spelled out: the index of bulk work is found by its very condition
 
 PEEK = {
     bulk: f"""
-SELECT bucket, count(*)
-FROM (SELECT bucket FROM inbox WHERE bucket BETWEEN %s AND %s AND {which} ORDER BY bucket, id LIMIT %s) AS front
+SELECT bucket, count(*), min(id)
+FROM (SELECT bucket, id FROM inbox WHERE bucket = ANY(%s::smallint[]) AND id > %s AND {which}
+      ORDER BY bucket, id LIMIT %s) AS front
 GROUP BY bucket
 """
     for bulk, which in _WHICH.items()
@@ -26,7 +31,7 @@ GROUP BY bucket
 TAKE = {
     bulk: f"""
 SELECT bucket, id, kind, query, body, received_at, attempts FROM inbox
-WHERE bucket = ANY(%s::smallint[]) AND {which}
+WHERE bucket = ANY(%s::smallint[]) AND id > %s AND {which}
 ORDER BY bucket, id LIMIT %s
 """
     for bulk, which in _WHICH.items()
@@ -53,31 +58,48 @@ class InboxRow(NamedTuple):
     attempts: int
 
 
-def lock_waiting(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool) -> set[int]:
+def lock_waiting(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool, marks: InboxMarks) -> set[int]:
     """Lock buckets that have work, from `start` on and around; returns as many as hold about `limit` rows.
 
     Looks behind buckets that others hold: one bucket with a whole batch in it must not hide the rest.
     """
     held: dict[int, int] = {}
-    for begin, last in ((start, BUCKETS - 1), (0, start - 1)):
-        first = begin
-        while first <= last and (room := limit - sum(held.values())) > 0:
-            waiting = _peek(cursor, first, last, room, bulk=bulk)
-            held |= {bucket: waiting[bucket] for bucket in try_lock(cursor, waiting)} if waiting else {}
-            first = max(waiting) + 1 if sum(waiting.values()) == room else BUCKETS
+    marks.advance(cursor)
+    for part in around(range(BUCKETS), start):
+        for mark, run in marks.runs(part, bulk=bulk):
+            left = run
+            while left and (room := limit - sum(held.values())) > 0:
+                waiting = _peek(cursor, left, mark, room, bulk=bulk, marks=marks)
+                held |= {bucket: waiting[bucket] for bucket in try_lock(cursor, waiting)} if waiting else {}
+                is_cut = sum(waiting.values()) == room
+                left = [bucket for bucket in left if bucket > max(waiting)] if is_cut else []
     return set(held)
 
 
-def take(cursor: Cursor[Any], buckets: set[int], start: int, limit: int, *, bulk: bool) -> list[InboxRow]:
+def count_waiting(cursor: Cursor[Any], limit: int, marks: InboxMarks) -> int:
+    """Returns how many rows wait, counted up to `limit`."""
+    rows = 0
+    marks.advance(cursor)
+    for bulk in (False, True):
+        for mark, run in marks.runs(range(BUCKETS), bulk=bulk):
+            if rows < limit:
+                rows += sum(_peek(cursor, run, mark, limit - rows, bulk=bulk, marks=marks).values())
+    return rows
+
+
+def take(
+    cursor: Cursor[Any], buckets: set[int], start: int, limit: int, *, bulk: bool, marks: InboxMarks
+) -> list[InboxRow]:
     """Returns the first rows of these buckets, which the caller has locked, from `start` on and around.
 
     Where a worker died over a row, few are taken with it, and at last it is taken alone.
     """
     rows: list[InboxRow] = []
-    for part in ([b for b in buckets if b >= start], [b for b in buckets if b < start]):
-        if part and len(rows) < limit:
-            cursor.execute(TAKE[bulk], [sorted(part), limit - len(rows)])
-            rows += [InboxRow(*row) for row in cursor]
+    for part in around(sorted(buckets), start):
+        for mark, run in marks.runs(part, bulk=bulk):
+            if len(rows) < limit:
+                cursor.execute(TAKE[bulk], [SmallInts.of(run), mark, limit - len(rows)])
+                rows += [InboxRow(*row) for row in cursor]
     if rows and rows[0].attempts:
         return rows[: SIZES[min(rows[0].attempts, len(SIZES) - 1)]]
     return list(takewhile(lambda row: not row.attempts, rows))
@@ -88,7 +110,13 @@ def delete(cursor: Cursor[Any], rows: Sequence[InboxRow]) -> None:
     cursor.execute(DELETE, [SmallInts.of(sorted(buckets)), BigInts.of(sorted(ids))])
 
 
-def _peek(cursor: Cursor[Any], first: int, last: int, limit: int, *, bulk: bool) -> dict[int, int]:
-    """Returns the buckets of the first rows of a range, and how many of those rows are in each."""
-    cursor.execute(PEEK[bulk], [first, last, limit])
-    return dict(cursor.fetchall())
+def _peek(
+    cursor: Cursor[Any], buckets: Sequence[int], mark: int, limit: int, *, bulk: bool, marks: InboxMarks
+) -> dict[int, int]:
+    """Returns the buckets of the first rows above the mark, and how many are in each. Raises the marks."""
+    cursor.execute(PEEK[bulk], [SmallInts.of(buckets), mark, limit])
+    found = cursor.fetchall()
+    waiting = {bucket: rows for bucket, rows, _ in found}
+    first = {bucket: row for bucket, _, row in found}
+    marks.learn(buckets, first, bulk=bulk, is_cut=sum(waiting.values()) == limit)
+    return waiting

@@ -10,6 +10,7 @@ from core.wakeups import ABSORB, DELIVER, wakeups
 from pipeline.absorb.absorber import Absorber
 from pipeline.absorb.rows import SIZES
 from pipeline.per_thread import PerThread
+from pipeline.timed import BATCH
 
 # a drained inbox is looked at again this often, and this long, before the worker goes to sleep
 PAUSE_SECONDS = 0.01
@@ -28,16 +29,18 @@ absorbers = PerThread(lambda: Absorber(wake_deliverers))
 
 
 def absorb_once() -> int:
-    """Absorb one batch; returns how many rows."""
-    with absorbers.dropped_on_error() as absorber:
-        return absorber.absorb()
+    """Absorb one batch, and do what time asks for unless many rows wait; returns how much was done."""
+    return _absorb()[0]
 
 
-def work_due() -> int:
-    """Do a batch of each kind of work that time alone asks for; returns how much there was to do."""
+def _absorb() -> tuple[int, bool]:
+    """Returns how many rows and items were done, and whether more of them wait than one batch takes."""
     with absorbers.dropped_on_error() as absorber:
-        timed = absorber.timed
-        return timed.recheck() + timed.expire() + timed.delete_unconfirmed()
+        rows = absorber.absorb()
+        if rows >= SIZES[0]:
+            return rows, True
+        due = 0 if absorber.timed.is_resting else absorber.absorb_due()
+        return rows + due, due >= BATCH
 
 
 def drain(slot: int) -> None:
@@ -45,9 +48,9 @@ def drain(slot: int) -> None:
     awake = wakeups(settings.REDIS_URL)
     idle_since = reported = time.monotonic()
     while True:
-        done = absorb_once()
+        done, is_full = _absorb()
         now = time.monotonic()
-        if done >= SIZES[0] and slot + 1 < SLOTS:
+        if is_full and slot + 1 < SLOTS:
             awake.wake(ABSORB, slot + 1)
         if done:
             idle_since = now
@@ -63,6 +66,13 @@ def drain(slot: int) -> None:
 
 
 def sweep(keep_on: Callable[[], bool]) -> None:
-    """Absorb what waits and do what time asks for, one batch after the other, as long as `keep_on()`."""
-    while keep_on() and (absorb_once() or work_due()):
-        pass
+    """Absorb what waits and do what time asks for, one batch after the other, as long as `keep_on()`.
+
+    Wakes workers where there is more than one batch, and goes on itself: perhaps nobody hears the wake-up.
+    """
+    while keep_on():
+        done, is_full = _absorb()
+        if is_full:
+            wakeups(settings.REDIS_URL).wake(ABSORB, 1)
+        if not done:
+            return

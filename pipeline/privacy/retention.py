@@ -1,21 +1,31 @@
 """Retention: users who were not seen for long, old activity and old logs are deleted as each customer wants it.
 
-A night's sweep goes through the buckets one after the other, a bounded batch at a time, and waits while rows are in
-the inbox. The database keeps how far it has come, so a sweep that was killed goes on there.
+A night's sweep goes through the buckets one after the other, a bounded batch at a time. It works for half of each
+second, and for a tenth while many rows wait in the inbox. The database keeps how far it has come: a sweep that was
+killed, or that did not end before the next night, goes on there.
 """
 
+import time
+from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+from psycopg import Cursor
+
 from activation.stores import batches, dead_letters
+from audiences.evaluation import EvaluationTask
 from core import clock
-from core.buckets import BUCKETS, try_lock
+from core.buckets import BUCKETS, lock_within
 from core.clock import milliseconds
 from core.database import Connection, connect
 from core.inbox import InboxCommand, InboxKind, append
 from core.models import Customer
 from integrations.models import Platform
-from pipeline import bad_rows
+from pipeline import backlog, bad_rows
+from pipeline.absorb import stage
+from pipeline.absorb.inbox_marks import InboxMarks
+from pipeline.absorb.unit_of_work import UnitOfWork
 from pipeline.models import RetentionRun
 from pipeline.privacy.erasures import NOBODY
 from profiles import erased
@@ -25,56 +35,105 @@ from profiles.store import page_of_profiles, save_activity, unseen_users
 
 HOUR = 2  # of the UTC day, when the night's sweep begins
 BATCH = 500
-BUCKETS_A_ROUND = 16
 HASHES_KEPT = timedelta(days=30)
 FIRST = UUID(int=0)
+DONE = object()
 
-WAITING = "SELECT EXISTS (SELECT FROM inbox)"
+Batches = Generator[None, None, bool]
+"""Yields after each batch, outside of transactions; returns false if the bucket's lock could not be had."""
+
+PATIENCE_MS = 2_000  # for the lock of a bucket, which its holder has for a batch
+SECONDS = 0.5  # of one call
+BUSY_SECONDS = 0.1  # … while the hub is busy
+BUSY_ROWS = 1_000  # that wait in the inbox
+NEXT_LOOK_SECONDS = 60.0  # where nothing is left to do
 
 
-def sweep() -> None:
-    """Sweep the next buckets of tonight. Does nothing before `HOUR`, or when all buckets are done."""
-    now = clock.now()
-    if now.hour < HOUR:
-        return
-    run, _ = RetentionRun.objects.get_or_create(day=now.date(), defaults={"next_bucket": 0})
-    if run.next_bucket >= BUCKETS:
+class Retention:
+    """The sweep that is under way, in one process. `tend` is to be called every second."""
+
+    def __init__(self) -> None:
+        self._steps: Iterator[None] = iter(())
+        self._marks = InboxMarks()
+        self._next_look = 0.0
+
+    def tend(self) -> None:
+        """Do some batches of the sweep, if one is due. The more rows wait in the inbox, the fewer."""
+        began = time.monotonic()
+        if began < self._next_look:
+            return
+        if next(self._steps, DONE) is DONE:
+            self._steps = _sweep()
+            if next(self._steps, DONE) is DONE:
+                self._next_look = began + NEXT_LOOK_SECONDS
+                return
+        while time.monotonic() - began < self._room() and next(self._steps, DONE) is not DONE:
+            pass
+
+    def _room(self) -> float:
+        return BUSY_SECONDS if backlog.rows_waiting(BUSY_ROWS, self._marks) >= BUSY_ROWS else SECONDS
+
+
+def _sweep() -> Iterator[None]:
+    """Go on with the sweep that is due; yields after each batch. Ends early if a bucket's lock cannot be had."""
+    run = _unfinished(clock.now())
+    if run is None:
         return
     with connect(durable=False) as connection:
-        for bucket in range(run.next_bucket, min(run.next_bucket + BUCKETS_A_ROUND, BUCKETS)):
-            row = connection.execute(WAITING).fetchone()
-            if row is None or row[0] or not sweep_bucket(connection, bucket, now):
+        for bucket in range(run.next_bucket, BUCKETS):
+            if not (yield from _sweep_bucket(connection, bucket, clock.now())):
                 return
             RetentionRun.objects.filter(day=run.day).update(next_bucket=bucket + 1)
-    RetentionRun.objects.filter(day__lt=run.day).delete()
+
+
+def _unfinished(now: datetime) -> RetentionRun | None:
+    """Returns the sweep to go on with: the last one if it has not ended, on whatever day it began, else tonight's."""
+    run = RetentionRun.objects.order_by("-day").first()
+    if run is not None and run.next_bucket < BUCKETS:
+        return run
+    if now.hour < HOUR or (run is not None and run.day >= now.date()):
+        return None
+    RetentionRun.objects.all().delete()
+    return RetentionRun.objects.create(day=now.date(), next_bucket=0)
 
 
 def sweep_bucket(connection: Connection, bucket: int, now: datetime) -> bool:
-    """Delete what one bucket has kept long enough. Returns false if another process works on the bucket."""
+    """Delete what one bucket has kept long enough. Returns false if another process does not let go of the bucket."""
+    steps = _sweep_bucket(connection, bucket, now)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return bool(end.value)
+
+
+def _sweep_bucket(connection: Connection, bucket: int, now: datetime) -> Batches:
     for customer in Customer.objects.order_by("m"):
-        if not _forget_users(connection, bucket, customer, now):
+        if not (yield from _forget_users(connection, bucket, customer, now)):
             return False
-        if not _forget_days(connection, bucket, customer, now):
+        if not (yield from _forget_days(connection, bucket, customer, now)):
             return False
         _forget_logs(connection, bucket, customer, now - timedelta(days=customer.keep_logs_days))
+        yield
     with connection.cursor() as cursor:
         erased.forget(cursor, [bucket], now - HASHES_KEPT)
     return True
 
 
-def _forget_users(connection: Connection, bucket: int, customer: Customer, now: datetime) -> bool:
+def _forget_users(connection: Connection, bucket: int, customer: Customer, now: datetime) -> Batches:
     """Erase users who have not been seen for long, as if they had asked for it. Platforms are told."""
     before = now - timedelta(days=customer.keep_users_days)
     after = FIRST
     while True:
         with connection.transaction(), connection.cursor(binary=True) as cursor:
-            if not try_lock(cursor, {bucket}):
+            if not lock_within(cursor, bucket, PATIENCE_MS):
                 return False
             users = unseen_users(cursor, bucket, customer.m, before, after, BATCH)
             append(cursor, [_erase(customer.m, bucket, user, now) for user in users])
         if len(users) < BATCH:
             return True
         after = users[-1]
+        yield
 
 
 def _erase(customer: int, bucket: int, user: UUID, now: datetime) -> InboxCommand:
@@ -82,29 +141,52 @@ def _erase(customer: int, bucket: int, user: UUID, now: datetime) -> InboxComman
     return InboxCommand(bucket, InboxKind.ERASE, encode(message), now)
 
 
-def _forget_days(connection: Connection, bucket: int, customer: Customer, now: datetime) -> bool:
+def _forget_days(connection: Connection, bucket: int, customer: Customer, now: datetime) -> Batches:
     """Delete the daily counts that are too old. First, last and total of the activity stay."""
     if customer.keep_activity_days >= DAYS_KEPT:
         return True  # absorb keeps no more
     oldest = milliseconds(now) // DAY_MS - customer.keep_activity_days
     after = FIRST
     while True:
+        touched: set[tuple[int, int]] = set()
         with connection.transaction(), connection.cursor(binary=True) as cursor:
-            if not try_lock(cursor, {bucket}):
+            if not lock_within(cursor, bucket, PATIENCE_MS):
                 return False
             page = page_of_profiles(cursor, bucket, customer.m, after, BATCH)
-            save_activity(cursor, [state for state in page if _drop_days(state, oldest)])
+            shrunk = [(state, pixels) for state in page if (pixels := _drop_days(state, oldest))]
+            if shrunk:
+                save_activity(cursor, [state for state, _ in shrunk])
+                touched = _evaluate(cursor, bucket, shrunk)
+        stage.wake_deliverers(touched)
         if len(page) < BATCH:
             return True
         after = page[-1].user_id
+        yield
 
 
-def _drop_days(state: ProfileState, oldest: int) -> bool:
-    """Drops days up to `oldest`. Returns whether there were any."""
-    before = sum(len(seen["days"]) for seen in state.activity.values())
-    for seen in state.activity.values():
-        seen["days"] = {day: count for day, count in seen["days"].items() if int(day) > oldest}
-    return sum(len(seen["days"]) for seen in state.activity.values()) < before
+def _drop_days(state: ProfileState, oldest: int) -> set[str]:
+    """Drops days up to `oldest`. Returns the pixels that had any."""
+    pixels = set()
+    for pixel, seen in state.activity.items():
+        kept = {day: count for day, count in seen["days"].items() if int(day) > oldest}
+        if len(kept) < len(seen["days"]):
+            seen["days"] = kept
+            pixels.add(pixel)
+    return pixels
+
+
+def _evaluate(
+    cursor: Cursor[Any], bucket: int, shrunk: Iterable[tuple[ProfileState, set[str]]]
+) -> set[tuple[int, int]]:
+    """Evaluate the audiences that count what was forgotten. Returns where something is to be delivered now."""
+    unit = UnitOfWork(cursor, {bucket}, clock.now())
+    tasks: list[EvaluationTask] = []
+    for state, pixels in shrunk:
+        if state.eligible:
+            counts = frozenset(f"pixel.{pixel}" for pixel in pixels)
+            tasks.append((state, unit.catalogue.audiences.affected(state.customer, counts)))
+    unit.memberships.evaluate(lambda evaluation: evaluation.of_tasks(tasks))
+    return unit.finish()
 
 
 def _forget_logs(connection: Connection, bucket: int, customer: Customer, before: datetime) -> None:

@@ -104,6 +104,9 @@ class Profile(models.Model):
     login_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    seen_at = models.DateTimeField(
+        null=True, help_text="When the user was last seen, where the hub itself changed the profile after that."
+    )
 
     class Meta:
         db_table = "profile"

@@ -173,7 +173,7 @@ class Exactness(RuleBasedStateMachine):
     def _work(self) -> None:
         absorber = Absorber(lambda _: None)
         while not self._done.is_set():
-            if not absorber.absorb() and not absorber.timed.recheck():
+            if not absorber.absorb() and not absorber.absorb_due():
                 time.sleep(0.002)
         absorber.close()
         connections.close_all()
@@ -183,7 +183,8 @@ class Exactness(RuleBasedStateMachine):
         idle = 0
         while idle < 3:
             assert time.monotonic() < end, "it does not become quiet"
-            busy = Inbox.objects.exists() or self.shop.absorber.timed.recheck()
+            self.shop.absorber.timed.look_everywhere()
+            busy = Inbox.objects.exists() or self.shop.absorber.absorb_due()
             idle = 0 if busy else idle + 1
             time.sleep(0.005)
 

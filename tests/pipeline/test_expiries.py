@@ -15,7 +15,7 @@ from usersync.models import UserMapping
 
 def expire(shop: Shop) -> int:
     done = 0
-    while took := shop.absorber.timed.expire():
+    while took := shop.absorber.absorb_due():
         done += took
     shop.absorb()
     return done
@@ -73,9 +73,9 @@ def test_match__synced_again_while_it_ends__is_there_again(shop: Shop, ads: Plat
         if sync_first:
             shop.sync(user, ads, platform_user_id, ttl_days=2)
             shop.absorber.absorb()
-            shop.absorber.timed.expire()
+            shop.absorber.absorb_due()
         else:
-            shop.absorber.timed.expire()
+            shop.absorber.absorb_due()
             shop.sync(user, ads, platform_user_id, ttl_days=2)
         shop.absorb()
 
@@ -102,13 +102,13 @@ def test_match__that_changed_hands__ends_when_the_new_owners_does(
 def test_matches_that_end_together__are_taken_back_in_bounded_batches(
     shop: Shop, ads: Platform, buyers: Activation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timed, "EXPIRIES", 8)
+    monkeypatch.setattr(timed, "BATCH", 8)
     for number in range(30):
         shop.sync(somebody(), ads, f"x-{number}", ttl_days=1)
     shop.absorb()
     shop.let_pass(2)
 
-    assert shop.absorber.timed.expire() <= 8
+    assert shop.absorber.absorb_due() <= 8
     assert expire(shop) >= 22
     assert not UserMapping.objects.exists()
     assert not Identity.objects.filter(expires_at__lt=datetime.now(UTC)).exists()

@@ -18,6 +18,7 @@ from core.buckets import BUCKET_LOCKS, TRY_LOCK, try_lock
 from pipeline.absorb import absorber as absorbing
 from pipeline.absorb import loader, rows
 from pipeline.absorb.absorber import Absorber
+from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.rows import InboxRow
 from tests.support.edge_process import until
 from tests.support.shop import Shop, somebody
@@ -97,16 +98,18 @@ def test_lock_and_read_in_one_statement__would_absorb_twice(
     read: list[InboxRow] = []
     behind_the_gate = late._connection
 
-    def lock_and_read(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool) -> set[int]:
+    def lock_and_read(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool, marks: InboxMarks) -> set[int]:
         if bulk or cursor.connection is not behind_the_gate:
-            return rows.lock_waiting(cursor, start, limit, bulk=bulk)
+            return rows.lock_waiting(cursor, start, limit, bulk=bulk, marks=marks)
         cursor.execute(TOGETHER, [list(range(256)), BUCKET_LOCKS])
         read.extend(InboxRow(*row) for row in cursor)
         return {row.bucket for row in read}
 
-    def already_read(cursor: Cursor[Any], held: set[int], start: int, limit: int, *, bulk: bool) -> list[InboxRow]:
+    def already_read(
+        cursor: Cursor[Any], held: set[int], start: int, limit: int, *, bulk: bool, marks: InboxMarks
+    ) -> list[InboxRow]:
         if bulk or cursor.connection is not behind_the_gate:
-            return rows.take(cursor, held, start, limit, bulk=bulk)
+            return rows.take(cursor, held, start, limit, bulk=bulk, marks=marks)
         return read
 
     monkeypatch.setattr(absorbing, "lock_waiting", lock_and_read)

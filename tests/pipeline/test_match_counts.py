@@ -63,7 +63,7 @@ def run_out(shop: Shop) -> None:
     """Every match with an end comes to it."""
     with connection.cursor() as cursor:
         cursor.execute(LATE)
-    shop.absorber.timed.expire()
+    shop.absorber.absorb_due()
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -48,7 +48,8 @@ class Racers:
         try:
             while not self._stop.is_set():
                 start = random.randrange(BUCKETS)
-                if not absorber._attempt(partial(lock_waiting, start=start, limit=size, bulk=False), size, bulk=False):
+                lock = partial(lock_waiting, start=start, limit=size, bulk=False, marks=absorber._marks)
+                if not absorber._attempt(lock, size, bulk=False):
                     self._stop.wait(0.001)
         except BaseException as error:
             self.trouble.append(error)

@@ -1,14 +1,19 @@
 """Taking rows off the inbox costs what is taken, not what waits."""
 
+from contextlib import closing
 from typing import Any
 
 import psycopg
+import pytest
 
 from core.buckets import BUCKETS
+from core.database import connect
 from core.inbox import InboxKind
 from pipeline.absorb.rows import PEEK, TAKE
 from tests.support.shop import Shop
 
+EVERY_BUCKET = list(range(BUCKETS))
+EXPLAIN = f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE asked('{set(EVERY_BUCKET)}', 0, 100)"
 BACKLOG = """
 INSERT INTO inbox (bucket, kind, query, received_at)
 SELECT number %% %s, %s, '', now() FROM generate_series(1, 20000) AS number
@@ -22,11 +27,27 @@ def _cost(database: psycopg.Connection[Any], statement: str, values: list[Any]) 
 
 def test_looking_for_bulk_work__reads_nothing_of_a_long_backlog(shop: Shop, database: psycopg.Connection[Any]) -> None:
     database.execute(BACKLOG, [BUCKETS, int(InboxKind.EVENT)])
-    for kind in (InboxKind.BUILD, InboxKind.CONVERT):
-        shop.append(200, kind, b"")
+    first, _ = (shop.append(200, kind, b"") for kind in (InboxKind.BUILD, InboxKind.CONVERT))
 
-    for statement, values in ((PEEK[True], [0, BUCKETS - 1, 16]), (TAKE[True], [list(range(BUCKETS)), 16])):
+    for statement, values in ((PEEK[True], [EVERY_BUCKET, 0, 16]), (TAKE[True], [EVERY_BUCKET, 0, 16])):
         told = _cost(database, statement, values)
         assert "inbox_bulk" in told
         assert "Removed by" not in told
-    assert database.execute(PEEK[True], [0, BUCKETS - 1, 16]).fetchall() == [(200, 2)]
+    assert database.execute(PEEK[True], [EVERY_BUCKET, 0, 16]).fetchall() == [(200, 2, first)]
+
+
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+def test_taking_rows_of_a_long_backlog__reads_no_more_than_it_takes(shop: Shop, plan: str) -> None:
+    """As a stage's connection plans it, which knows the table as it once was: empty."""
+    with closing(connect(durable=False)) as own:
+        own.execute(BACKLOG, [BUCKETS, int(InboxKind.EVENT)])
+        own.execute(f"SET plan_cache_mode = {plan}")
+        for statement in (PEEK[False], TAKE[False]):
+            numbered = statement.replace("%s", "$1", 1).replace("%s", "$2", 1).replace("%s", "$3", 1)
+            own.execute(f"PREPARE asked(smallint[], bigint, bigint) AS {numbered}")
+            told = "\n".join(line for (line,) in own.execute(EXPLAIN))
+            assert "Index" in told
+            assert "Bitmap" not in told
+            assert "Sort" not in told
+            assert "actual rows=100.00 loops=1" in told
+            own.execute("DEALLOCATE asked")

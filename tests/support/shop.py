@@ -114,6 +114,7 @@ class Shop:
         with connection.cursor() as cursor:
             for table in ("identity", "user_mapping"):
                 cursor.execute(f"UPDATE {table} SET expires_at = expires_at - %s::interval", [f"{days} days"])
+        self.absorber.timed.look_everywhere()
 
     # ── what is configured ───────────────────────────────────────────────────────────────────────────
 

@@ -13,7 +13,7 @@ from lookalikes.jobs.starter import JobStarter
 from pipeline import deliver
 from pipeline.imports import files
 from pipeline.match_rates import keep_today
-from pipeline.privacy import retention
+from pipeline.privacy.retention import Retention
 from pipeline.sweeper import Sweeper
 
 ANSWERS_KEPT = timedelta(hours=24)
@@ -36,7 +36,6 @@ CHORES = (
     forget_files,
     deliver.renew,
     deliver.delete_old_records,
-    retention.sweep,
 )
 SEARCHES = (idempotency.forget_answers_with,)
 
@@ -56,6 +55,6 @@ class Command(BaseCommand):
         learning = JobStarter([*HUB_COMMAND, "lookalikes"], PROJECT_ROOT)
         garbage.collect_rarely()
         try:
-            Sweeper(CHORES, SEARCHES, [learning.tend]).run(lambda: not stopped)
+            Sweeper(CHORES, SEARCHES, [learning.tend, Retention().tend]).run(lambda: not stopped)
         finally:
             learning.stop()
