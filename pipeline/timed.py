@@ -144,7 +144,7 @@ class TimedWork:
             self._rests_until = began + max(REST_SECONDS, 5 * took)
         return held
 
-    def take(self, cursor: Cursor[Any], held: Collection[int], now: datetime, limit: int = BATCH) -> list[DueItem]:
+    def take(self, cursor: Cursor[Any], held: Collection[int], now: datetime, limit: int) -> list[DueItem]:
         """Returns up to `limit` items that are due in these buckets, whose locks the caller holds."""
         began = time.monotonic()
         items: list[DueItem] = []

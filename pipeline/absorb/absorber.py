@@ -79,7 +79,7 @@ class Absorber:
             with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
                 now = clock.now()
                 held = self.timed.lock(cursor, now)
-                due = self.timed.take(cursor, held, now) if held else []
+                due = self.timed.take(cursor, held, now, timed.BATCH) if held else []
                 if not due:
                     return 0
                 _, touched = absorb_rows(cursor, held, (), due)
