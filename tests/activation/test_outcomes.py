@@ -165,7 +165,7 @@ DATE = format_datetime(datetime.now(UTC) + timedelta(seconds=3000), usegmt=True)
     ("header", "judged"),
     [
         ("7", lambda wait: wait == 7),
-        (DATE, lambda wait: 2000 < wait <= 3000),
+        pytest.param(DATE, lambda wait: 2000 < wait <= 3000, id="a date"),
         ("garbage", lambda wait: wait <= 1),
         (None, lambda wait: wait <= 1),
         ("-5", lambda wait: wait == 0),

@@ -48,7 +48,11 @@ def test_gzip__of_several_members_in_any_pieces__is_what_was_packed(
     assert unpacked == b"\n".join(lines[:cut]) + b"\n".join(lines[cut:])
 
 
-@pytest.mark.parametrize("broken", [b"no gzip", gzip.compress(b"a line\n" * 999)[:-9], gzip.compress(b"x") + b"more"])
+@pytest.mark.parametrize(
+    "broken",
+    [b"no gzip", gzip.compress(b"a line\n" * 999)[:-9], gzip.compress(b"x") + b"more"],
+    ids=["no gzip", "cut off", "followed by something else"],
+)
 def test_gzip__broken_or_cut_off__is_refused(broken: bytes) -> None:
     read = Unzipped(io.BytesIO(broken).read).read
 
