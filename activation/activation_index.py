@@ -13,13 +13,14 @@ from integrations.services import connector_of
 class ActivationIndex:
     """Every activation of the hub that does not end, as (id, platform or audience) by audience and by platform.
 
-    `own`: the platforms that know users by the ids of the hub.
+    `own`: the platforms that know users by the ids of the hub. `platforms`: all that there are.
     """
 
     by_id: dict[int, tuple[int, int]] = field(default_factory=dict)  # audience, platform
     by_audience: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     by_platform: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     own: set[int] = field(default_factory=set)
+    platforms: frozenset[int] = frozenset()
 
 
 def load() -> ActivationIndex:
@@ -32,6 +33,7 @@ def load() -> ActivationIndex:
         loaded.by_platform.setdefault(platform, []).append((key, audience))
     activated = Platform.objects.filter(pl__in=loaded.by_platform)
     loaded.own = {platform.pl for platform in activated if _takes_own(platform)}
+    loaded.platforms = frozenset(Platform.objects.values_list("pl", flat=True))
     return loaded
 
 

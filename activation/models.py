@@ -13,6 +13,8 @@ from integrations.models import Platform
 class Activation(ConfigurationModel):
     """An audience sent to a platform, where it lives on as a segment."""
 
+    numbered = True
+
     class Status(models.TextChoices):
         PENDING = "pending", "pending: the segment is being created"
         LIVE = "live"

@@ -19,7 +19,6 @@ from api.resource import (
     OwnedField,
     ReadableResource,
     customer_field,
-    keep_ahead,
 )
 from api.strict import IdField, StrictSerializer
 from audiences.references import audiences_naming
@@ -72,8 +71,6 @@ class PixelSerializer(StrictSerializer[Pixel]):
     def create(self, validated_data: dict[str, Any]) -> Pixel:
         platforms = validated_data.pop("integrations", [])
         pixel = Pixel.objects.create(**validated_data)
-        if "id" in validated_data:
-            keep_ahead(Pixel, pixel.pk)
         integrate(pixel, platforms)
         return pixel
 

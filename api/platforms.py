@@ -20,7 +20,6 @@ from api.resource import (
     DestroyedResource,
     ReadableResource,
     customer_field,
-    keep_ahead,
 )
 from api.strict import IdField, ObjectField, StrictSerializer
 from audiences.references import audiences_naming
@@ -30,6 +29,7 @@ from integrations.limits import check as check_limits
 from integrations.models import Platform, new_secret
 from integrations.services import replace_sync_secrets, rotate_sync_secret
 from integrations.validation import check_connector, check_sync_secret, check_sync_template
+from pipeline.platform_deletion import delete_platform
 
 
 class BreakerSerializer(serializers.Serializer[Any]):
@@ -102,8 +102,6 @@ class PlatformSerializer(StrictSerializer[Platform]):
         given = validated_data.pop("sync_secret", None)
         secrets = [given] if given else new_secret()
         platform = Platform.objects.create(**validated_data, sync_secrets=secrets)
-        if "pl" in validated_data:
-            keep_ahead(Platform, platform.pk)
         if not given:
             self._generated_secret = secrets[0]
         return platform
@@ -147,7 +145,7 @@ class PlatformViewSet(
             raise ConflictError(f"Audiences ask for this platform: {', '.join(map(str, users))}.")
         if instance.activations.exists():
             raise ConflictError("Audiences are activated on this platform.")
-        instance.delete()
+        delete_platform(instance)
 
     @extend_schema(responses=ConnectorSerializer(many=True), filters=False)
     @action(detail=False, pagination_class=None)

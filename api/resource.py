@@ -4,8 +4,8 @@ that callers choose."""
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import IntegrityError, connection
-from django.db.models import Max, Model, QuerySet
+from django.db import IntegrityError
+from django.db.models import Model, QuerySet
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import (
@@ -23,8 +23,23 @@ from api.access import customer_of, owned
 from api.errors import ConflictError
 from api.idempotency import once
 from api.strict import BodyTooLargeError, unknown_parameters
+from core.configuration import NumberUsedError, keep_ahead, next_after
 from core.models import Customer
 from integrations.models import Platform
+
+__all__ = [
+    "ChangedResource",
+    "CreatedResource",
+    "DestroyedResource",
+    "ListedResource",
+    "OwnedField",
+    "ReadableResource",
+    "Resource",
+    "customer_field",
+    "keep_ahead",
+    "next_after",
+    "of_owned_platforms",
+]
 
 Row = TypeVar("Row", bound=Model)
 PAGING = {"cursor", "page_size", "format"}
@@ -46,6 +61,8 @@ class Resource(GenericViewSet[Row]):
         return owned(self.request, rows, self.customer_path)
 
     def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, NumberUsedError):
+            return super().handle_exception(ConflictError(exc.text))
         for kind, refusal in ((IntegrityError, ConflictError), (RequestDataTooBig, BodyTooLargeError)):
             if isinstance(exc, kind):
                 return super().handle_exception(refusal())
@@ -113,23 +130,3 @@ def of_owned_platforms(request: Request, rows: QuerySet[Row]) -> QuerySet[Row]:
         return rows
     platforms = owned(request, Platform.objects.all()).values_list("pk", flat=True)
     return rows.filter(platform_id__in=list(platforms))
-
-
-def keep_ahead(model: type[Model], given: int) -> None:
-    """Move the sequence of the model's key behind a given id, so that it is never handed out again."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [model._meta.db_table, model._meta.pk.name])
-        (sequence,) = cursor.fetchone()
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [sequence])
-        cursor.execute(
-            f"SELECT setval(%s, %s) FROM {sequence} WHERE %s > last_value",
-            [sequence, given, given],
-        )
-
-
-def next_after(model: type[Model]) -> int:
-    """The id after the highest, for a key without a sequence; one caller at a time until its transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [model._meta.db_table])
-    highest = model._default_manager.aggregate(highest=Max("pk"))["highest"]
-    return int(highest or 0) + 1

@@ -14,6 +14,8 @@ from rest_framework.exceptions import APIException, ErrorDetail, ParseError, Val
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
+from core.configuration import NumberUsedError, UsedNumber
+
 Row = TypeVar("Row", bound=Model)
 MOST_BYTES = 2_500_000  # below Django's own limit, which some ways of reading a body meet first
 MOST_ID = 2**31 - 1
@@ -86,6 +88,9 @@ class StrictSerializer(serializers.ModelSerializer[Row]):
         others = model._default_manager.filter(**named)
         if others.exclude(pk=instance.pk if instance else None).exists():
             raise ValidationError({self.unique[-1]: ErrorDetail("is taken already", "unique")})
+        number = attrs.get(model._meta.pk.name) if instance is None else None
+        if number is not None and UsedNumber.is_used(model, number):
+            raise ValidationError({model._meta.pk.name: ErrorDetail(NumberUsedError(number).text, "unique")})
 
 
 class IdField(serializers.IntegerField):

@@ -10,6 +10,8 @@ from core.models import Customer
 class Audience(ConfigurationModel):
     """A described set of users, kept exact from the moment it is built."""
 
+    numbered = True
+
     class Kind(models.TextChoices):
         CUSTOM = "custom"
         LOOKALIKE = "lookalike"

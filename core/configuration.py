@@ -3,13 +3,19 @@
 Edges and workers keep the configuration in memory and compare one number to know that it is stale
 (`ConfigurationVersion`). The number is raised inside the transaction of the change, so nobody can see the one without
 the other. A statement that bypasses these classes must call `ConfigurationVersion.raise_` itself.
+
+Rows that requests and platforms name by number (`numbered`) never get a number that another row had before them
+(`UsedNumber`): whoever still holds the number of a deleted row must not reach another's.
 """
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from django.db import models, transaction
-from django.db.models import F
+from django.core.exceptions import ValidationError
+from django.db import connection, models, transaction
+from django.db.models import F, Max
+
+TAKE_NUMBER = "INSERT INTO used_number (kind, number) VALUES (%s, %s) ON CONFLICT (kind, number) DO NOTHING"
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 
@@ -32,6 +38,40 @@ class ConfigurationVersion(models.Model):
         cls.objects.filter(id=1).update(version=F("version") + 1)
 
 
+class NumberUsedError(ValidationError):
+    """The number was given to another row before."""
+
+    def __init__(self, number: int) -> None:
+        self.text = f"{number} was used before: a number is never given twice"
+        super().__init__(self.text, "unique")
+
+
+class UsedNumber(models.Model):
+    """A number that a row of a configuration table has, or had before it was deleted. `kind`: the name of the table."""
+
+    pk = models.CompositePrimaryKey("kind", "number")
+    kind = models.CharField(max_length=30)
+    number = models.BigIntegerField()
+
+    class Meta:
+        db_table = "used_number"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number}"
+
+    @classmethod
+    def is_used(cls, model: type[models.Model], number: int) -> bool:
+        return cls.objects.filter(kind=model._meta.db_table, number=number).exists()
+
+    @classmethod
+    def take(cls, row: models.Model) -> None:
+        """Note the number of a row that was just inserted. Raises `NumberUsedError` if another row had it before."""
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE_NUMBER, [row._meta.db_table, row.pk])
+            if not cursor.rowcount:
+                raise NumberUsedError(row.pk)
+
+
 class ConfigurationQuerySet(models.QuerySet[Row_co]):
     """Bulk writes raise the version too."""
 
@@ -50,6 +90,8 @@ class ConfigurationQuerySet(models.QuerySet[Row_co]):
     def bulk_create(self, objs: Iterable[Any], *args: Any, **options: Any) -> list[Any]:
         with transaction.atomic():
             created = super().bulk_create(objs, *args, **options)
+            for row in created if getattr(self.model, "numbered", False) else ():
+                UsedNumber.take(row)
             ConfigurationVersion.raise_()
         return created
 
@@ -62,8 +104,9 @@ class ConfigurationManager(models.Manager[Row_co]):
 
 
 class ConfigurationModel(models.Model):
-    """A small table that edges and workers hold in memory."""
+    """A small table that edges and workers hold in memory. `numbered`: its numbers are never given twice."""
 
+    numbered: ClassVar[bool] = False
     objects = ConfigurationManager()
 
     class Meta:
@@ -71,7 +114,12 @@ class ConfigurationModel(models.Model):
 
     def save(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
+            is_new, chosen = self._state.adding, self.pk is not None
             super().save(*args, **options)
+            if is_new and self.numbered:
+                UsedNumber.take(self)
+                if chosen:
+                    keep_ahead(type(self), self.pk)
             ConfigurationVersion.raise_()
 
     def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
@@ -79,3 +127,35 @@ class ConfigurationModel(models.Model):
             deleted = super().delete(*args, **options)
             ConfigurationVersion.raise_()
         return deleted
+
+    def clean(self) -> None:
+        """Refuse a chosen number that a deleted row had; forms show it at the field."""
+        super().clean()
+        if self.numbered and self._state.adding and self.pk is not None and UsedNumber.is_used(type(self), self.pk):
+            raise ValidationError({self._meta.pk.name: NumberUsedError(self.pk)})
+
+
+def keep_ahead(model: type[models.Model], given: int) -> None:
+    """Move the sequence of the model's key, if it has one, behind a given number, so that it never hands it out."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [model._meta.db_table, model._meta.pk.name])
+        (sequence,) = cursor.fetchone()
+        if sequence is None:
+            return
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [sequence])
+        cursor.execute(
+            f"SELECT setval(%s, %s) FROM {sequence} WHERE %s > last_value",
+            [sequence, given, given],
+        )
+
+
+def next_after(model: type[models.Model]) -> int:
+    """The number after the highest that was ever used, for a key without a sequence.
+
+    One caller at a time gets one, until its transaction ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [model._meta.db_table])
+    used = UsedNumber.objects.filter(kind=model._meta.db_table).aggregate(highest=Max("number"))["highest"]
+    highest = model._default_manager.aggregate(highest=Max("pk"))["highest"]
+    return int(max(highest or 0, used or 0)) + 1

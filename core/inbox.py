@@ -44,6 +44,7 @@ class InboxKind(IntEnum):
     BUILD = 40  # evaluate every profile of this bucket for one audience
     BACKFILL = 41  # want every mapped member of this bucket for one activation
     FORGET = 42  # forget who of this bucket was in an audience that is deleted
+    FORGET_PLATFORM = 43  # forget whom of this bucket a platform knew that is deleted
     CONVERT = 45  # bring what this bucket's profiles hold to the types of a customer's attributes
     RESYNC = 46  # have every id of this bucket sent again for one activation
     WITHDRAW = 47  # want no id of this bucket any more for one activation, which ends

@@ -52,7 +52,8 @@ class Sync(msgspec.Struct, omit_defaults=True):
     """`inbox.query` of an `InboxKind.SYNC`: in the bucket of `platform_user_id`, or of `user` where that is empty.
 
     An empty `platform_user_id` removes the user's mapping on the platform. `resolved`: `user` is the profile that
-    is meant, not a browser that may belong to another by now.
+    is meant, not a browser that may belong to another by now. `introduced`: nobody sent it, the hub itself says that a
+    user is known by the hub's own id; it must not make a user.
     """
 
     customer: int
@@ -63,6 +64,7 @@ class Sync(msgspec.Struct, omit_defaults=True):
     ttl_days: int | None = None
     extra: dict[str, str] = {}
     resolved: bool = False
+    introduced: bool = False
 
 
 class Match(msgspec.Struct, omit_defaults=True):

@@ -8,15 +8,17 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from core.api_keys import digest
-from core.configuration import ConfigurationModel, ConfigurationVersion
+from core.configuration import ConfigurationModel, ConfigurationVersion, UsedNumber
 from core.consent_mode import ConsentMode
 from core.inbox import FIRST_BULK
 
-__all__ = ["ApiKey", "BadRow", "ConfigurationVersion", "Customer", "Inbox"]
+__all__ = ["ApiKey", "BadRow", "ConfigurationVersion", "Customer", "Inbox", "UsedNumber"]
 
 
 class Customer(ConfigurationModel):
     """A tenant: everything else belongs to one. Requests name it by `m`."""
+
+    numbered = True
 
     m = models.PositiveIntegerField(
         "customer id (m)", primary_key=True, help_text="The number that every pixel request carries as “m”."

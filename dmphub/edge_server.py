@@ -16,6 +16,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from core import garbage
+from core.logs import Formatter
 from dmphub.asgi import make_edge
 
 BACKLOG = 1024
@@ -25,7 +26,9 @@ STOP_SECONDS = 2.8
 
 def main() -> None:
     arguments = _arguments()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO)
+    for handler in logging.root.handlers:
+        handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     uvloop.run(_serve(arguments.host, arguments.port))
 
 

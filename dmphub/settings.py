@@ -163,7 +163,15 @@ UNFOLD = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"no_ids": {"()": "core.logs.WithoutPersonalIds"}},
+    "formatters": {
+        "plain": {"()": "core.logs.Formatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["no_ids"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
+    # these know the addresses of requests, whatever handler writes what they say
+    "loggers": {
+        name: {"filters": ["no_ids"]}
+        for name in ("django.request", "django.security.csrf", "django.security.DisallowedHost", "django.server")
+    },
 }

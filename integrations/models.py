@@ -40,6 +40,8 @@ def new_secret() -> list[str]:
 class Platform(ConfigurationModel):
     """A third party that audiences are sent to, and whose ids our users are matched with."""
 
+    numbered = True
+
     class SyncAuth(models.TextChoices):
         TOKEN = "token", "secret token in the request"
         SIGNED = "signed", "signed requests"

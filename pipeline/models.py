@@ -46,6 +46,7 @@ class Erasure(models.Model):
     traces = SecretField(null=True, editable=False)
     platforms = models.JSONField(default=dict)
     swept_at = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField(null=True, help_text="When it was last looked whether platforms have responded.")
     finished_at = models.DateTimeField(null=True)
 
     class Meta:

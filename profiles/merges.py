@@ -5,7 +5,7 @@ The `profile_merge` table keeps the cause of each merge; the `shared_id` table k
 because with them a user would have more ids than a person has. Whoever writes holds the locks of the buckets.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,6 +16,7 @@ from core import buckets
 from core.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
 from core.buckets import BUCKETS
 from core.clock import moment
+from core.database import Connection
 from profiles.messages import MergeCause
 from profiles.models import Profile
 from profiles.state import USER_KEY, ProfileState
@@ -43,6 +44,12 @@ WHERE m.bucket = k.bucket AND m.customer_id = k.customer_id AND m.winner = k.use
 ERASE_SHARED_IDS = """
 DELETE FROM shared_id s USING unnest(%s::smallint[], %s::int[], %s::uuid[]) AS k (bucket, customer_id, user_id)
 WHERE s.bucket = k.bucket AND s.customer_id = k.customer_id AND s.user_id = k.user_id
+"""
+
+
+LOSERS = "SELECT loser FROM profile_merge WHERE bucket = %s AND customer_id = %s AND winner = %s"
+ERASE_SHARED_VALUES = """
+DELETE FROM shared_id WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s AND value = ANY(%s::text[])
 """
 
 
@@ -99,6 +106,17 @@ def save_merges(cursor: Cursor[Any], merges: Iterable[MergeRecord]) -> None:
     ]
     if rows:
         cursor.execute(SAVE_MERGES, columns((SmallInts, Ints, Uuids, Uuids, Texts, Texts, Ints, Times), rows))
+
+
+def losers_of(cursor: Cursor[Any], winner: ProfileState) -> list[UUID]:
+    """Returns the users whose content the winner has taken in."""
+    cursor.execute(LOSERS, [winner.bucket, winner.customer, winner.user_id])
+    return [loser for (loser,) in cursor]
+
+
+def erase_shared_values(connection: Connection, customer: int, values: Sequence[str]) -> None:
+    """Delete the ids with these values that were set aside, whoever's they were."""
+    connection.execute(ERASE_SHARED_VALUES, [list(range(BUCKETS)), customer, Texts.of(values)])
 
 
 def save_shared_ids(cursor: Cursor[Any], times: Mapping[SharedIdKey, int], now: datetime) -> None:

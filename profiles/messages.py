@@ -63,7 +63,7 @@ class Content(msgspec.Struct, kw_only=True):
     """`Kind.CONTENT`, to the bucket of `winner`: everything that `loser` held, except its mappings.
 
     Mappings are handed over by the buckets of their platform ids, which know the owners. `at`: when the loser gave
-    its content up.
+    its content up. `accepted`: the earliest moment at which something in it may have been accepted.
     """
 
     customer: int
@@ -78,14 +78,19 @@ class Content(msgspec.Struct, kw_only=True):
     opted_out: bool = False
     cause: MergeCause
     at: int
+    accepted: int | None = None
 
 
 class Erase(msgspec.Struct, omit_defaults=True, kw_only=True):
     """`Kind.ERASE`, to the bucket of `user`: erase the user with all ids. Rows accepted up to `at` are dropped.
 
     `erasure`: the erasure whose proof notes the outcome; the zero id if nobody asked, because the user was not seen
-    for too long. `platform_ids`: (platform, id)s that the user had once. `along`: this is a merged profile, erased
-    together with the profile that it was merged into.
+    for too long. `platform_ids`: (platform, id)s that the user had once.
+
+    `along`: nobody named this user, but it is the same person as one that is erased: `origin`, whose customer's user id
+    has the hash `key_hash` (empty: has none) and who has so many `ids`. `by`: the id that both have, where that is all
+    that is known; the user's bucket then judges whether the two are one, as it does for a merge. `trail`: merged
+    profiles that led from the id to this user.
     """
 
     customer: int
@@ -94,10 +99,18 @@ class Erase(msgspec.Struct, omit_defaults=True, kw_only=True):
     erasure: str
     platform_ids: list[tuple[int, str]] = []
     along: bool = False
+    origin: str = ""
+    key_hash: str = ""
+    ids: int = 1
+    by: tuple[str, str] | None = None
+    trail: list[str] = []
 
 
 class EraseId(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """`Kind.ERASE_ID`, to the bucket of an id's value: if one of `users` owns the id, it names nobody from now on."""
+    """`Kind.ERASE_ID`, to the bucket of an id's value: if one of `users` owns the id, it names nobody from now on.
+
+    `users` are one person, `key_hash` and `ids` as in `Erase`.
+    """
 
     customer: int
     kind: str
@@ -105,6 +118,8 @@ class EraseId(msgspec.Struct, omit_defaults=True, kw_only=True):
     users: list[str]
     at: int
     erasure: str
+    key_hash: str = ""
+    ids: int = 1
 
 
 class Convert(msgspec.Struct, omit_defaults=True, kw_only=True):

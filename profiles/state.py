@@ -96,6 +96,12 @@ class ProfileState:
         self.ids.append([kind, value])
         self.dirty = True
 
+    def drop_id(self, kind: str, value: str) -> None:
+        """The id does not name this user."""
+        if self.knows(kind, value):
+            self.ids.remove([kind, value])
+            self.dirty = True
+
     def log_in(self, key: str, at: int) -> None:
         """Note that this user logged in with the browser whose id the profile bears. The latest login counts."""
         if at < self.login_at:

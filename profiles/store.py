@@ -14,6 +14,7 @@ from psycopg import Cursor
 
 from core import buckets
 from core.arrays import Bools, Ints, SmallInts, Texts, Times, Uuids, columns
+from core.buckets import BUCKETS
 from core.clock import milliseconds, moment
 from core.json_values import loads
 from profiles import excess
@@ -74,6 +75,14 @@ UNSEEN_USERS = """
 SELECT user_id FROM profile
 WHERE bucket = %s AND customer_id = %s AND coalesce(seen_at, updated_at) < %s AND merged_into IS NULL AND user_id > %s
 ORDER BY user_id LIMIT %s
+"""
+LOGGED_IN = """
+SELECT DISTINCT bucket FROM profile
+WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s AND login = ANY(%s::text[]) AND login <> ''
+"""
+LOG_OUT = """
+UPDATE profile SET login = '', login_at = NULL
+WHERE bucket = %s AND customer_id = %s AND login = ANY(%s::text[]) AND login <> ''
 """
 SAVE_CONVERTED = """
 UPDATE profile p SET attributes = k.attributes::jsonb, seen_at = coalesce(p.seen_at, p.updated_at), updated_at = %s
@@ -161,6 +170,17 @@ def unseen_users(
     """Returns users who were last seen `before` then, by id: up to `limit` that follow `after`."""
     cursor.execute(UNSEEN_USERS, [bucket, customer, before, after, limit])
     return [user for (user,) in cursor]
+
+
+def buckets_logged_in(cursor: Cursor[Any], customer: int, keys: Sequence[str]) -> set[int]:
+    """Returns the buckets of browsers that one of these customer's users has logged in with, as somebody else's."""
+    cursor.execute(LOGGED_IN, [list(range(BUCKETS)), customer, list(keys)])
+    return {bucket for (bucket,) in cursor}
+
+
+def log_out(cursor: Cursor[Any], bucket: int, customer: int, keys: Sequence[str]) -> None:
+    """Forget these logins in a bucket, which the caller holds."""
+    cursor.execute(LOG_OUT, [bucket, customer, list(keys)])
 
 
 def unconfirmed(

@@ -8,7 +8,8 @@ import msgspec
 class Mapped(msgspec.Struct, omit_defaults=True):
     """To the bucket of `user`: the platform's id is yours, as its `epoch`-th owner.
 
-    `inherited`: from another owner; what was wanted for the id stands until you say. `resolved`: as of a `Sync`.
+    `inherited`: from another owner; what was wanted for the id stands until you say. `resolved`, `introduced`: as of a
+    `Sync`. `accepted`: as of a `HandOver`.
     """
 
     customer: int
@@ -21,6 +22,8 @@ class Mapped(msgspec.Struct, omit_defaults=True):
     extra: dict[str, Any] = {}
     inherited: bool = False
     resolved: bool = False
+    introduced: bool = False
+    accepted: int | None = None
 
 
 class Unmapped(msgspec.Struct):
@@ -43,7 +46,10 @@ class Release(msgspec.Struct):
 
 
 class HandOver(msgspec.Struct):
-    """To the bucket of the platform's id: `user` was merged into `winner`, who owns it from now on."""
+    """To the bucket of the platform's id: `user` was merged into `winner`, who owns it from now on.
+
+    `accepted`: the earliest moment at which the match may have been accepted.
+    """
 
     customer: int
     platform: int
@@ -53,6 +59,15 @@ class HandOver(msgspec.Struct):
     synced_at: int
     expires_at: int | None
     extra: dict[str, Any]
+    accepted: int | None = None
+
+
+class ForgetPlatform(msgspec.Struct, omit_defaults=True):
+    """To every bucket: the platform is deleted, so whom it knew is forgotten. `after`: the user after whom to go on."""
+
+    customer: int
+    platform: int
+    after: str | None = None
 
 
 encode = msgspec.json.Encoder().encode

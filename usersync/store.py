@@ -47,6 +47,14 @@ WHERE m.bucket = k.bucket AND m.user_id = k.user_id AND m.platform_id = k.platfo
 RETURNING m.customer_id, m.user_id, m.platform_id
 """
 
+END_OF_PAGE = """
+SELECT user_id FROM user_mapping WHERE bucket = %s AND user_id > %s ORDER BY user_id OFFSET %s LIMIT 1
+"""
+DELETE_PAGE = """
+DELETE FROM user_mapping WHERE bucket = %s AND user_id > %s AND user_id <= %s AND platform_id = %s
+"""
+LAST = UUID(int=2**128 - 1)
+
 UserOnPlatform = tuple[int, UUID, int]  # customer, user, platform
 
 MAPPING = (SmallInts, Uuids, Ints, Texts, Ints, Ints, Texts, Times, Times)
@@ -113,6 +121,17 @@ def delete(cursor: Cursor[Any], keys: Collection[tuple[int, UUID, int, str, int]
         return []
     cursor.execute(DELETE, columns((SmallInts, Uuids, Ints, Texts, Ints), sorted(keys, key=_order)))
     return cursor.fetchall()
+
+
+def delete_page_of_platform(cursor: Cursor[Any], bucket: int, platform: int, after: UUID, size: int) -> UUID | None:
+    """Delete the platform's mappings among about the next `size` of the bucket.
+
+    Returns the user after whom to go on; None after the last page.
+    """
+    cursor.execute(END_OF_PAGE, [bucket, after, size - 1])
+    end: UUID | None = (cursor.fetchone() or (None,))[0]
+    cursor.execute(DELETE_PAGE, [bucket, after, end or LAST, platform])
+    return end
 
 
 def _order(row: Sequence[Any]) -> tuple[Any, ...]:

@@ -30,6 +30,7 @@ ON CONFLICT (bucket, platform_id) DO UPDATE SET
     users = kept.users + excluded.users, newest_sync = greatest(kept.newest_sync, excluded.newest_sync)
 """
 FORGET = "DELETE FROM mapped_users WHERE bucket = %s"
+FORGET_PLATFORM = "DELETE FROM mapped_users WHERE bucket = %s AND platform_id = %s"
 RECOUNT = """
 INSERT INTO mapped_users (bucket, platform_id, users, newest_sync)
 SELECT bucket, platform_id, count(DISTINCT user_id), max(synced_at) FROM user_mapping
@@ -101,3 +102,8 @@ def recount(cursor: Cursor[Any], bucket: int) -> None:
     """Count a bucket anew after mappings were loaded without absorb; the caller must hold its lock."""
     cursor.execute(FORGET, [bucket])
     cursor.execute(RECOUNT, [bucket])
+
+
+def forget_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:
+    """Delete the count of a platform that is deleted; the caller holds the bucket."""
+    cursor.execute(FORGET_PLATFORM, [bucket, platform])

@@ -51,6 +51,7 @@ UPDATE batch SET request_excerpt = '', response_excerpt = '', error = ''
 WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[]) AND started_at >= %s
 AND (request_excerpt LIKE ANY(%s) OR response_excerpt LIKE ANY(%s) OR error LIKE ANY(%s))
 """
+DELETE_OF_PLATFORM = "DELETE FROM batch WHERE bucket = %s AND platform_id = %s"
 DELETE_OLDER = "DELETE FROM batch WHERE bucket = %s AND platform_id = ANY(%s::int[]) AND started_at < %s"
 
 
@@ -150,6 +151,11 @@ def failed_creations(cursor: Cursor[Any], platform: int, activation: int) -> Fai
 def erase_mentions(connection: Connection, platforms: Sequence[int], patterns: Texts, since: datetime) -> None:
     """Empty the texts of batches started since then where a text is like one of the patterns."""
     connection.execute(ERASE_MENTIONS, [list(range(BUCKETS)), platforms, since, patterns, patterns, patterns])
+
+
+def delete_of_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:
+    """Delete the bucket's batches of a platform that is deleted."""
+    cursor.execute(DELETE_OF_PLATFORM, [bucket, platform])
 
 
 def delete_older(connection: Connection, bucket: int, platforms: Sequence[int], before: datetime) -> None:

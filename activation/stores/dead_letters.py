@@ -21,11 +21,17 @@ DELETE_OF_ID = """
 DELETE FROM dead_letter
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
 """
+NAME_HOLDER = """
+UPDATE dead_letter SET user_id = %(holder)s
+WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
+  AND user_id = ANY(%(users)s)
+"""
 ERASE_MENTIONS = """
 UPDATE dead_letter SET reason = '', response_excerpt = ''
 WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[])
 AND (reason LIKE ANY(%s) OR response_excerpt LIKE ANY(%s))
 """
+DELETE_OF_PLATFORM = "DELETE FROM dead_letter WHERE bucket = %s AND platform_id = %s"
 DELETE_OLDER = "DELETE FROM dead_letter WHERE bucket = %s AND platform_id = ANY(%s::int[]) AND died_at < %s"
 EXISTS = "SELECT EXISTS (SELECT 1 FROM dead_letter WHERE platform_id = %s)"
 
@@ -46,9 +52,19 @@ def delete_of_id(cursor: Cursor[Any], bucket: int, activations: Sequence[int], p
     cursor.execute(DELETE_OF_ID, {"bucket": bucket, "activations": Ints.of(activations), "id": platform_user_id})
 
 
+def name_holder(cursor: Cursor[Any], values: dict[str, Any]) -> None:
+    """Letters of an id that name one of the users name the holder (`desired_state.name_holder`)."""
+    cursor.execute(NAME_HOLDER, values)
+
+
 def erase_mentions(connection: Connection, platforms: Sequence[int], patterns: Texts) -> None:
     """Empty the texts of letters where one is like one of the patterns."""
     connection.execute(ERASE_MENTIONS, [list(range(BUCKETS)), platforms, patterns, patterns])
+
+
+def delete_of_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:
+    """Delete the bucket's letters of a platform that is deleted."""
+    cursor.execute(DELETE_OF_PLATFORM, [bucket, platform])
 
 
 def delete_older(connection: Connection, bucket: int, platforms: Sequence[int], before: datetime) -> None:

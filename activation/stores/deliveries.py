@@ -87,6 +87,7 @@ IS_CLAIMED = """
 SELECT EXISTS (SELECT 1 FROM delivery WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s
                AND claim IS NOT NULL)
 """
+DELETE_OF_PLATFORM = "DELETE FROM delivery WHERE bucket = %s AND platform_id = %s"
 DELETE = """
 DELETE FROM {table} WHERE bucket = %(bucket)s AND activation_id = %(activation)s
 """
@@ -184,6 +185,11 @@ def delete(cursor: Cursor[Any], bucket: int, activation: int) -> None:
     """Delete the bucket's rows of the activation, those of its dead letters and of its backfill among them."""
     for table in _TABLES:
         cursor.execute(DELETE.format(table=table), {"bucket": bucket, "activation": activation})
+
+
+def delete_of_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:
+    """Delete what the bucket still holds of a platform that is deleted; reads all deliveries of the bucket."""
+    cursor.execute(DELETE_OF_PLATFORM, [bucket, platform])
 
 
 def _places(activations: Iterable[int], buckets: Sequence[int], now: datetime) -> dict[str, Any]:

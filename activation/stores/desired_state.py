@@ -72,19 +72,27 @@ UPDATE delivery SET user_id = %(erasure)s, epoch = greatest(epoch, %(epoch)s), v
                   WHEN due_at IS NOT NULL AND EXISTS (
                       SELECT 1 FROM lane l WHERE l.platform_id = delivery.platform_id AND l.open) THEN due_at END
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
+  AND (%(whole)s OR user_id = ANY(%(users)s))
+"""
+NAME_HOLDER = """
+UPDATE delivery SET user_id = %(holder)s
+WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
   AND user_id = ANY(%(users)s)
 """
+ACTIVATIONS = "SELECT id FROM activation WHERE platform_id = %s ORDER BY id"
 OF_USERS = """
-SELECT DISTINCT platform_id, platform_user_id FROM delivery
-WHERE bucket = ANY(%s::smallint[]) AND user_id = ANY(%s::uuid[])
+SELECT DISTINCT p.customer_id, d.user_id, d.platform_id, d.platform_user_id
+FROM delivery d JOIN platform p ON p.pl = d.platform_id
+WHERE d.bucket = ANY(%s::smallint[]) AND d.user_id = ANY(%s::uuid[])
 """
 ERASED = """
 SELECT bucket, activation_id, platform_user_id, platform_id, acknowledged, due_at IS NULL AND claim IS NULL
-FROM delivery WHERE bucket = ANY(%s::smallint[]) AND user_id = %s
+FROM delivery
+WHERE bucket = ANY(%s::smallint[]) AND user_id = %s AND (bucket, activation_id, platform_user_id) > (%s, %s, %s)
 ORDER BY bucket, activation_id, platform_user_id LIMIT %s
 """
 IS_OWED = """
-SELECT EXISTS (SELECT FROM delivery WHERE bucket = %s AND platform_id = %s AND user_id = %s AND platform_user_id = %s)
+SELECT EXISTS (SELECT 1 FROM delivery WHERE bucket = %s AND platform_id = %s AND user_id = %s AND platform_user_id = %s)
 """
 FORGET_ERASED = """
 DELETE FROM delivery WHERE bucket = %s AND activation_id = %s AND platform_user_id = %s AND user_id = %s
@@ -147,10 +155,19 @@ def release(cursor: Cursor[Any], platform_user_id: str, activations: list[int], 
 # ── erasure ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def ids_of(cursor: Cursor[Any], users: Sequence[UUID]) -> list[tuple[int, str]]:
-    """Returns the (platform, id)s of the users, also those that nobody has any more."""
+def ids_of(cursor: Cursor[Any], users: Sequence[UUID]) -> list[tuple[int, UUID, int, str]]:
+    """Returns (customer, user, platform, id) of what the users had, also of ids that nobody has any more.
+
+    A user id is a browser's, which several customers may know: each customer's platforms are its own.
+    """
     cursor.execute(OF_USERS, [list(range(BUCKETS)), list(users)])
-    return [(platform, value) for platform, value in cursor]
+    return cursor.fetchall()
+
+
+def activations_of(cursor: Cursor[Any], platform: int) -> list[int]:
+    """Returns all activations of the platform, those that end among them."""
+    cursor.execute(ACTIVATIONS, [platform])
+    return [activation for (activation,) in cursor]
 
 
 def erase(
@@ -162,10 +179,14 @@ def erase(
     erasure: UUID,
     epoch: int,
     now: datetime,
+    *,
+    whole: bool,
 ) -> int:
     """Remove the id from all segments and put `erasure` in place of its user. Returns the number of deliveries.
 
-    The caller holds the bucket of the id. Its dead letters are deleted.
+    `whole`: the id is the erased user's, so every delivery of it is, whomever it names (its owner may have changed a
+    moment ago); else only those that name one of the users. The caller holds the bucket of the id. Its dead letters are
+    deleted.
     """
     values = {
         "bucket": bucket,
@@ -175,6 +196,7 @@ def erase(
         "erasure": erasure,
         "epoch": epoch,
         "now": now,
+        "whole": whole,
     }
     cursor.execute(ERASE, values)
     erased = cursor.rowcount
@@ -182,9 +204,23 @@ def erase(
     return erased
 
 
-def erased(cursor: Cursor[Any], erasure: UUID, most: int) -> list[ErasedDelivery]:
-    """Returns at most `most` deliveries of the erasure, in the order of their keys."""
-    cursor.execute(ERASED, [list(range(BUCKETS)), erasure, most])
+def name_holder(
+    cursor: Cursor[Any], activations: Sequence[int], platform_user_id: str, users: Sequence[UUID], holder: UUID
+) -> None:
+    """The id is another's by now: deliveries and dead letters that still name one of the users name that holder.
+
+    The caller holds the bucket of the id.
+    """
+    values = {"bucket": buckets.of_value(platform_user_id), "activations": Ints.of(activations), "id": platform_user_id}
+    values |= {"users": Uuids.of(users), "holder": holder}
+    cursor.execute(NAME_HOLDER, values)
+    dead_letters.name_holder(cursor, values)
+
+
+def erased(cursor: Cursor[Any], erasure: UUID, most: int, after: ErasedDelivery | None = None) -> list[ErasedDelivery]:
+    """Returns at most `most` deliveries of the erasure that follow `after`, in the order of their keys."""
+    key = (-1, 0, "") if after is None else after[:3]
+    cursor.execute(ERASED, [list(range(BUCKETS)), erasure, *key, most])
     return [ErasedDelivery(*row) for row in cursor]
 
 

@@ -35,7 +35,9 @@ def absorb_rows(
     needs.identities.update(item.key for item in due if isinstance(item, ExpiredIdentity))
     unit = UnitOfWork(cursor, held, now, needs)
     for apply, row, message in steps:
+        unit.outbox.follow(row.received_at)
         apply(unit, row, message)
+    unit.outbox.follow(None)
     timed.before_save(unit, due)
     unit.save()
     timed.after_save(unit, due)

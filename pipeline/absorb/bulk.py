@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import msgspec
 from psycopg import Cursor
 
 from activation import services as activations
 from activation.messages import BackfillRequest
+from activation.stores import batches, dead_letters, deliveries
 from audiences import store as memberships
 from audiences.catalogue import CompiledAudience
 from audiences.evaluation import EvaluationTask, group_into_tasks
@@ -24,12 +26,17 @@ from pipeline.absorb import bulk_builds
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.memberships import BatchMemberships
 from pipeline.absorb.outbox import Outbox
+from pipeline.absorb.platform_ids import identity_kind
 from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
+from profiles import identities
 from profiles.messages import Convert
 from profiles.state import ProfileState
 from profiles.store import ProfileKey, page_of_profiles, save_converted
 from usersync import store as mappings
+from usersync import user_counts
+from usersync.messages import ForgetPlatform
+from usersync.store import LAST
 
 PAGE = 1_000
 BUDGET = 2_000  # profiles a transaction that are looked at one by one
@@ -148,6 +155,22 @@ def backfill(unit: BulkScope, row: InboxRow, backfill: BackfillRequest, bulk: Bu
         unit.outbox.send(row.bucket, InboxKind.BACKFILL, following)
     else:
         activations.finish_backfill(unit.cursor, row.bucket, backfill.activation)
+
+
+def forget_platform(unit: BulkScope, row: InboxRow, forget: ForgetPlatform, bulk: BulkPass) -> None:
+    """One page of what the bucket holds of a platform that is deleted: whom it knew, then what was sent to it."""
+    cursor, bucket, platform = unit.cursor, row.bucket, forget.platform
+    after = FIRST if forget.after is None else UUID(forget.after)
+    bulk.rows += PAGE
+    following = mappings.delete_page_of_platform(cursor, bucket, platform, after, PAGE)
+    ids = identities.delete_of_kind(cursor, bucket, forget.customer, identity_kind(platform), PAGE)
+    if following is not None or ids == PAGE:
+        last = LAST if following is None else following
+        unit.outbox.send(bucket, InboxKind.FORGET_PLATFORM, msgspec.structs.replace(forget, after=str(last)))
+        return
+    user_counts.forget_platform(cursor, bucket, platform)
+    for store in (deliveries, dead_letters, batches):
+        store.delete_of_platform(cursor, bucket, platform)
 
 
 def forget(unit: BulkScope, row: InboxRow, forget: ForgetAudience, bulk: BulkPass) -> None:

@@ -67,7 +67,14 @@ class DesiredState:
         own = str(user_id)
         ids = {m.platform_user_id for m in known[customer, user_id] if m.platform == platform}
         if platform in self._activations.own and own not in ids:
-            sync = Sync(customer=customer, platform=platform, user=own, platform_user_id=own, at=self._now_ms)
+            sync = Sync(
+                customer=customer,
+                platform=platform,
+                user=own,
+                platform_user_id=own,
+                at=self._now_ms,
+                introduced=True,
+            )
             self._outbox.send(buckets.of_value(own), InboxKind.SYNC, sync)
 
     def want_flips(self, flips: Sequence[Flip]) -> None:
@@ -103,18 +110,27 @@ class DesiredState:
         desired_state.release(self._cursor, platform_user_id, self._of(platform), epoch, self._now)
         self.touched.add((platform, buckets.of_value(platform_user_id)))
 
-    def take_back(self, platform: int, platform_user_id: str, users: Sequence[UUID], erasure: UUID, epoch: int) -> bool:
+    def take_back(
+        self, platform: int, platform_user_id: str, users: Sequence[UUID], erasure: UUID, epoch: int, *, whole: bool
+    ) -> bool:
         """Have the platform remove the id of erased users; returns False where it never had to hold the id.
 
-        The deliveries bear the erasure's id from now on. The caller holds the id's bucket.
+        The deliveries bear the erasure's id from now on; with `whole` all of the id, else those of the users. The
+        caller holds the id's bucket.
         """
         bucket = buckets.of_value(platform_user_id)
+        activations = desired_state.activations_of(self._cursor, platform)
         owed = desired_state.erase(
-            self._cursor, bucket, self._of(platform), platform_user_id, users, erasure, epoch, self._now
+            self._cursor, bucket, activations, platform_user_id, users, erasure, epoch, self._now, whole=whole
         )
         if owed:
             self.touched.add((platform, bucket))
         return bool(owed)
+
+    def name_holder(self, platform: int, platform_user_id: str, users: Sequence[UUID], holder: UUID) -> None:
+        """The id is the holder's, not the erased users': nothing names them any more. The caller holds its bucket."""
+        activations = desired_state.activations_of(self._cursor, platform)
+        desired_state.name_holder(self._cursor, activations, platform_user_id, users, holder)
 
     def _of(self, platform: int) -> list[int]:
         return [activation for activation, _ in self._activations.by_platform.get(platform, ())]

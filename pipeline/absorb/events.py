@@ -10,6 +10,7 @@ from core.clock import milliseconds
 from core.inbox import InboxKind
 from core.json_values import loads
 from core.messages import Confirm, Event, Id, encode
+from pipeline.absorb.erasure import extend_to_id, extend_to_user, is_key_of, may_be_of
 from pipeline.absorb.excess import BatchExcess
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.outbox import Outbox
@@ -74,14 +75,34 @@ def absorb_event(unit: EventScope, row: InboxRow, event: Event) -> None:
         _apply(unit, row, event, survivor)
 
 
-def _is_of_erased(unit: EventScope, row: InboxRow, event: Event) -> bool:
-    """Returns whether the user was erased after the row was accepted. Drops ids of other erased users."""
-    if event.user is not None and unit.erasures.covers((event.customer, USER, event.user), row.received_at):
+def _is_of_erased(unit: EventScope, row: InboxRow, event: Event | Confirm) -> bool:
+    """Returns whether the request's person was erased after the row was accepted.
+
+    Whatever else the request names is then that person's too, and is erased as well. Ids of erased people that do not
+    make the user the same person are left out of the request.
+    """
+    customer, key = event.customer, _key_of(event.ids)
+    users = [] if event.user is None else [event.user]
+    mark = unit.erasures.covering((customer, USER, event.user or ""), row.received_at)
+    if mark is not None:
+        for one in event.ids:
+            extend_to_id(unit.outbox, customer, mark, one, users)
         return True
-    left = [one for one in event.ids if not unit.erasures.covers((event.customer, *one), row.received_at)]
-    gone = len(left) < len(event.ids)
+    marks = {one: mark for one in event.ids if (mark := unit.erasures.covering((customer, *one), row.received_at))}
+    if not marks:
+        return False
+    profile = None if event.user is None else unit.profiles.get(customer, UUID(event.user))
+    moves = profile is not None and profile.is_another_than(key)  # the request says nothing about its browser's profile
+    left = [one for one in event.ids if one not in marks]
+    for one, mark in marks.items():
+        if one[0] == USER_KEY or (is_key_of(mark, customer, _key_of(left)) and (moves or may_be_of(mark, profile))):
+            for other in left:
+                extend_to_id(unit.outbox, customer, mark, other, [] if moves else users)
+            if event.user is not None and not moves:
+                extend_to_user(unit.outbox, customer, mark, event.user, one)
+            return True
     event.ids = left
-    return gone and event.user is None
+    return event.user is None
 
 
 def _key_of(ids: list[Id]) -> str | None:
@@ -118,14 +139,14 @@ def _user(unit: EventScope, event: Event) -> UUID:
 def _forward(unit: EventScope, row: InboxRow, event: Event, user_id: UUID) -> None:
     event.user, event.forwarded = str(user_id), True
     event.confirmed = event.confirmed or bool(event.ids)
-    unit.outbox.send(buckets.of_user(user_id), InboxKind.EVENT, event, row.body, row.received_at)
+    unit.outbox.send(buckets.of_user(user_id), InboxKind.EVENT, event, row.body)
 
 
 def _move(unit: EventScope, row: InboxRow, event: Event) -> None:
     """The browser logged in as somebody else than the profile's user: the event goes there, nobody is merged."""
     event.user = None
     event.ids.sort(key=lambda one: one[0] != USER_KEY)
-    unit.outbox.send(buckets.of_value(event.ids[0][1]), InboxKind.EVENT, event, row.body, row.received_at)
+    unit.outbox.send(buckets.of_value(event.ids[0][1]), InboxKind.EVENT, event, row.body)
 
 
 def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState) -> None:
@@ -184,7 +205,11 @@ def _send_link(unit: EventScope, profile: ProfileState, kind: str, value: str, p
             unit.outbox.send(buckets.of_user(UUID(value)), InboxKind.MEET, meet)
         return
     identity = unit.identities.get(profile.customer, kind, value)
-    if identity is None or identity.user_id != profile.user_id:
+    # a new user of an old id has come after an erasure, which may still be on its way to the id
+    orphaned = (
+        identity is not None and not identity.dirty and (profile.customer, profile.user_id) in unit.profiles.created
+    )
+    if identity is None or identity.user_id != profile.user_id or orphaned:
         link = LinkIdentity(
             customer=profile.customer,
             kind=kind,
@@ -213,15 +238,15 @@ def meeting(profile: ProfileState, user: str, cause: MergeCause) -> Meet:
 
 def needs_confirm(confirm: Confirm, needs: Needs) -> None:
     needs.profiles.add((confirm.customer, UUID(confirm.user)))
+    needs.named.add((confirm.customer, USER, confirm.user))
+    needs.named.update((confirm.customer, kind, value) for kind, value in confirm.ids if kind != COOKIE)
 
 
 def absorb_confirm(unit: EventScope, row: InboxRow, confirm: Confirm) -> None:
     """The browser kept its id: the user is real, and is whoever the first request named."""
     user_id = UUID(confirm.user)
     profile = unit.profiles.get(confirm.customer, user_id)
-    if unit.profiles.has_opted_out(profile, user_id):
-        return
-    if unit.erasures.covers((confirm.customer, USER, confirm.user), row.received_at):
+    if unit.profiles.has_opted_out(profile, user_id) or _is_of_erased(unit, row, confirm):
         return
     if profile is None:
         profile = unit.profiles.create(confirm.customer, user_id, milliseconds(row.received_at))

@@ -30,7 +30,7 @@ from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import InboxRow
 from pipeline.absorb.unit_of_work import UnitOfWork
 from profiles.messages import Content, Convert, Erase, EraseId, LinkIdentity, Meet, Merge
-from usersync.messages import HandOver, Mapped, Release, Unmapped
+from usersync.messages import ForgetPlatform, HandOver, Mapped, Release, Unmapped
 
 Message = TypeVar("Message", bound=msgspec.Struct)
 
@@ -83,6 +83,7 @@ HANDLERS: dict[int, Handler[Any]] = {
 BULK_HANDLERS: dict[int, BulkHandler[Any]] = {
     InboxKind.BUILD: BulkHandler(BuildAudience, bulk.build),
     InboxKind.CONVERT: BulkHandler(Convert, bulk.convert),
+    InboxKind.FORGET_PLATFORM: BulkHandler(ForgetPlatform, bulk.forget_platform),
     InboxKind.FORGET: BulkHandler(ForgetAudience, bulk.forget),
     InboxKind.BACKFILL: BulkHandler(BackfillRequest, bulk.backfill),
     InboxKind.RESYNC: BulkHandler(ResyncDeliveries, bulk_deliveries.resync),

@@ -12,8 +12,9 @@ from uuid import UUID
 import msgspec
 
 from core import buckets
-from core.clock import milliseconds
+from core.clock import milliseconds, moment
 from core.inbox import InboxKind
+from pipeline.absorb.erasure import extend_to_id, extend_to_user
 from pipeline.absorb.events import meeting
 from pipeline.absorb.excess import BatchExcess
 from pipeline.absorb.loader import Needs
@@ -49,11 +50,20 @@ class MergeScope(Protocol):
 
 
 def needs_link(link: LinkIdentity, needs: Needs) -> None:
-    needs.identities.add((link.customer, link.kind, link.value))
+    key = (link.customer, link.kind, link.value)
+    needs.identities.add(key)
+    needs.named.add(key)
 
 
 def absorb_link(unit: MergeScope, row: InboxRow, link: LinkIdentity) -> None:
-    """In the id's bucket: the id names the user from now on, or meets the user whom it already names."""
+    """In the id's bucket: the id names the user from now on, or meets the user whom it already names.
+
+    If the id was erased after the link was accepted, the user is the erased person too, or does not have the id.
+    """
+    mark = unit.erasures.covering((link.customer, link.kind, link.value), row.received_at)
+    if mark is not None:
+        extend_to_user(unit.outbox, link.customer, mark, link.user, (link.kind, link.value))
+        return
     identity = unit.identities.get(link.customer, link.kind, link.value)
     user = UUID(link.user)
     if identity is None:
@@ -73,18 +83,27 @@ def absorb_link(unit: MergeScope, row: InboxRow, link: LinkIdentity) -> None:
         unit.outbox.send(buckets.of_user(identity.user_id), InboxKind.MEET, meet)
 
 
-def _profile(unit: MergeScope, row: InboxRow, customer: int, user: UUID) -> ProfileState | None:
-    """Returns the user's profile, a new one where there is none; None where the user was erased after the row."""
+def _profile(unit: MergeScope, row: InboxRow, customer: int, user: UUID) -> ProfileState:
+    """Returns the user's profile, a new one where there is none."""
     profile = unit.profiles.get(customer, user)
-    if profile is not None:
-        return profile
-    if unit.erasures.covers((customer, USER, str(user)), row.received_at):
-        return None
-    return unit.profiles.create(customer, user, milliseconds(row.received_at))
+    return profile or unit.profiles.create(customer, user, milliseconds(row.received_at))
+
+
+def _other_goes_too(unit: MergeScope, row: InboxRow, customer: int, user: str, other: str, cause: MergeCause) -> bool:
+    """Returns whether the user was erased after the row was accepted: then the other, who is the same person, goes."""
+    mark = unit.erasures.covering((customer, USER, user), row.received_at)
+    if mark is not None:
+        extend_to_user(unit.outbox, customer, mark, other, (cause.kind, cause.value), user)
+    return mark is not None
+
+
+def _needs_user(customer: int, user: str, needs: Needs) -> None:
+    needs.profiles.add((customer, UUID(user)))
+    needs.named.add((customer, USER, user))
 
 
 def needs_meet(meet: Meet, needs: Needs) -> None:
-    needs.profiles.add((meet.customer, UUID(meet.user)))
+    _needs_user(meet.customer, meet.user, needs)
 
 
 def absorb_meet(unit: MergeScope, row: InboxRow, meet: Meet) -> None:
@@ -93,9 +112,9 @@ def absorb_meet(unit: MergeScope, row: InboxRow, meet: Meet) -> None:
     Two of the customer's users stay two, whatever they share.
     """
     user, other = UUID(meet.user), UUID(meet.other)
-    profile = _profile(unit, row, meet.customer, user)
-    if profile is None:
+    if _other_goes_too(unit, row, meet.customer, meet.user, meet.other, meet.cause):
         return
+    profile = _profile(unit, row, meet.customer, user)
     if profile.merged_into is not None:
         if profile.merged_into != other:
             meet.user = str(profile.merged_into)
@@ -131,15 +150,15 @@ def _let_in(unit: MergeScope, profile: ProfileState, meet: Meet) -> None:
 
 
 def needs_merge(merge: Merge, needs: Needs) -> None:
-    needs.profiles.add((merge.customer, UUID(merge.loser)))
+    _needs_user(merge.customer, merge.loser, needs)
 
 
 def absorb_merge(unit: MergeScope, row: InboxRow, merge: Merge) -> None:
     """In the bucket of the younger one, which may have become a customer's user, or another's, in the meantime."""
     winner = UUID(merge.winner)
-    profile = _profile(unit, row, merge.customer, UUID(merge.loser))
-    if profile is None:
+    if _other_goes_too(unit, row, merge.customer, merge.loser, merge.winner, merge.cause):
         return
+    profile = _profile(unit, row, merge.customer, UUID(merge.loser))
     if profile.merged_into is not None:
         if profile.merged_into != winner:
             meet = Meet(
@@ -173,6 +192,7 @@ def _give_up(unit: MergeScope, profile: ProfileState, winner: UUID, cause: Merge
         opted_out=profile.opted_out,
         cause=cause,
         at=unit.now_ms,
+        accepted=profile.created_at,
     )
     unit.outbox.send(buckets.of_user(winner), InboxKind.CONTENT, content)
     _hand_over(unit, profile, winner)
@@ -193,19 +213,28 @@ def _hand_over(unit: MergeScope, profile: ProfileState, winner: UUID) -> None:
             synced_at=milliseconds(mapping.synced_at),
             expires_at=None if mapping.expires_at is None else milliseconds(mapping.expires_at),
             extra=msgspec.json.decode(mapping.extra),
+            accepted=profile.created_at,
         )
         unit.outbox.send(buckets.of_value(mapping.platform_user_id), InboxKind.HAND_OVER, hand_over)
 
 
 def needs_content(content: Content, needs: Needs) -> None:
-    needs.profiles.add((content.customer, UUID(content.winner)))
+    _needs_user(content.customer, content.winner, needs)
 
 
 def absorb_content(unit: MergeScope, row: InboxRow, content: Content) -> None:
-    """In the bucket of the older one."""
-    profile = _profile(unit, row, content.customer, UUID(content.winner))
-    if profile is None:
+    """In the bucket of the older one. If it was erased after the younger one had begun, all that is erased too."""
+    accepted = row.received_at if content.accepted is None else min(row.received_at, moment(content.accepted))
+    mark = unit.erasures.covering((content.customer, USER, content.winner), accepted)
+    if mark is not None:
+        users = [content.loser, content.winner, *(value for kind, value in content.ids if kind == COOKIE)]
+        for user in users[:1] + users[2:]:
+            extend_to_user(unit.outbox, content.customer, mark, user, None, content.winner)
+        for one in content.ids:
+            if one[0] != COOKIE:
+                extend_to_id(unit.outbox, content.customer, mark, one, users)
         return
+    profile = _profile(unit, row, content.customer, UUID(content.winner))
     if profile.merged_into is not None:
         content.winner = str(profile.merged_into)
         unit.outbox.send(buckets.of_user(profile.merged_into), InboxKind.CONTENT, content)

@@ -21,13 +21,14 @@ class Needs:
     """What the rows of a batch will look at.
 
     `owners`: identities, and the profiles that they name. `named`: ids of which only one thing matters, whether they
-    were erased.
+    were erased. `leaving`: users who are erased, and whose former ids on platforms have to go too.
     """
 
     profiles: set[ProfileKey] = field(default_factory=set)
     identities: set[IdentityKey] = field(default_factory=set)
     owners: set[IdentityKey] = field(default_factory=set)
     named: set[IdentityKey] = field(default_factory=set)
+    leaving: set[ProfileKey] = field(default_factory=set)
 
 
 class BatchLoader:
@@ -57,6 +58,7 @@ class BatchLoader:
         """
         self._identities.load(needs.identities | needs.owners)
         self._erasures.load(needs.named | needs.owners)
+        self._erasures.load_platform_ids(needs.leaving)
         wanted = needs.profiles | self._reach(self._named_by(needs.owners))
         while wanted:
             found = self._profiles.load(wanted)

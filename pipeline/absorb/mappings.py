@@ -24,7 +24,7 @@ class BatchMappings:
     def __init__(self, cursor: Cursor[Any]) -> None:
         self._cursor = cursor
         self._kept: dict[tuple[int, UUID, int, str], tuple[FullMapping, bool]] = {}
-        self._forgotten: set[tuple[int, UUID, int, str, int]] = set()
+        self._forgotten: dict[tuple[int, UUID, int, str], int] = {}
 
     @property
     def kept(self) -> Collection[tuple[FullMapping, bool]]:
@@ -34,18 +34,23 @@ class BatchMappings:
     def of(self, profile: ProfileState) -> list[FullMapping]:
         """Returns the user's mappings as the batch has left them so far. Reads the database."""
         stored = store.of_user(self._cursor, profile.customer, profile.user_id)
-        forgotten = {key[:4] for key in self._forgotten}
-        current = {m.key: m for m in stored if m.key not in forgotten}
-        current.update({key: m for key, (m, _) in self._kept.items() if m.user_id == profile.user_id})
+        current = {m.key: m for m in stored if m.epoch > self._forgotten.get(m.key, -1)}
+        for key, (mapping, _) in self._kept.items():
+            if mapping.user_id == profile.user_id and (key not in current or current[key].epoch <= mapping.epoch):
+                current[key] = mapping
         return list(current.values())
 
     def keep(self, profile: ProfileState, mapping: FullMapping, *, inherited: bool) -> None:
         """The user is known by this id; audiences and activations that ask for it follow.
 
         A mapping that is kept twice in a batch is inherited if it was so either time: what the former owner wanted
-        stands until this owner is evaluated.
+        stands until this owner is evaluated. Of two epochs the later one holds, in whatever order they come.
         """
         earlier = self._kept.get(mapping.key)
+        if mapping.epoch <= self._forgotten.get(mapping.key, -1):
+            return
+        if earlier is not None and earlier[0].epoch > mapping.epoch:
+            mapping = earlier[0]
         self._kept[mapping.key] = (mapping, inherited or (earlier is not None and earlier[1]))
         profile.changed.add(f"platform.{mapping.platform}")
 
@@ -54,7 +59,7 @@ class BatchMappings:
         key = (profile.bucket, profile.user_id, platform, platform_user_id)
         if key in self._kept and self._kept[key][0].epoch <= epoch:
             del self._kept[key]
-        self._forgotten.add((*key, epoch))
+        self._forgotten[key] = max(epoch, self._forgotten.get(key, -1))
         profile.changed.add(f"platform.{platform}")
 
     def forget_all(self, profile: ProfileState) -> list[FullMapping]:
@@ -69,7 +74,7 @@ class BatchMappings:
 
         Returns the mappings beyond `MOST_PLATFORM_IDS` of a user and platform: those synced the longest ago.
         """
-        removed = store.delete(self._cursor, self._forgotten)
+        removed = store.delete(self._cursor, [(*key, epoch) for key, epoch in self._forgotten.items()])
         kept = [mapping for mapping, _ in self._kept.values()]
         added = store.save(self._cursor, kept)
         ids = user_counts.count(self._cursor, MappingChanges(kept, added, removed, new_users))

@@ -1,4 +1,8 @@
-"""What a batch sends to other buckets: rows of their inboxes, appended in the same transaction."""
+"""What a batch sends to other buckets: rows of their inboxes, appended in the same transaction.
+
+A command bears the moment at which the row that it follows from was accepted, however many buckets that row has passed.
+Erasures compare it: what was accepted before an erasure must not bring anybody back.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -11,25 +15,22 @@ from core.inbox import InboxCommand, InboxKind
 
 
 class Outbox:
-    """Gathers the rows; `append` writes them all."""
+    """Gathers the rows; `append` writes them all. What follows from no row bears the moment of the batch."""
 
-    __slots__ = ("_commands", "_cursor", "_now")
+    __slots__ = ("_accepted", "_commands", "_cursor", "_now")
 
     def __init__(self, cursor: Cursor[Any], now: datetime) -> None:
         self._cursor = cursor
-        self._now = now
+        self._accepted = self._now = now
         self._commands: list[InboxCommand] = []
 
-    def send(
-        self,
-        bucket: int,
-        kind: InboxKind,
-        message: msgspec.Struct,
-        body: bytes | None = None,
-        at: datetime | None = None,
-    ) -> None:
-        """Send a message to a bucket, this one or another. `at` is when it was received: now, where left out."""
-        self._commands.append(InboxCommand(bucket, kind, msgspec.json.encode(message), at or self._now, body))
+    def follow(self, accepted: datetime | None) -> None:
+        """What is sent from now on follows from a row that was accepted then; None: from no row."""
+        self._accepted = accepted or self._now
+
+    def send(self, bucket: int, kind: InboxKind, message: msgspec.Struct, body: bytes | None = None) -> None:
+        """Send a message to a bucket, this one or another."""
+        self._commands.append(InboxCommand(bucket, kind, msgspec.json.encode(message), self._accepted, body))
 
     def append(self) -> None:
         """Append the rows to the inbox: the last step of the transaction."""

@@ -3,7 +3,7 @@
 Handlers change the states that they are given; each class saves what has changed. Buckets are not locked here.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
@@ -11,9 +11,11 @@ from uuid import UUID
 
 from psycopg import Cursor
 
+from activation.stores import desired_state
 from core import buckets, user_ids
 from profiles import erased, identities, merges, user_counts
 from profiles import store as profiles
+from profiles.erased import Mark
 from profiles.identities import IdentityKey, IdentityState
 from profiles.merges import MergeRecord, SharedIdKey
 from profiles.messages import MergeCause
@@ -22,56 +24,97 @@ from profiles.store import ProfileKey
 
 
 class BatchErasures:
-    """Which ids were erased, and when."""
+    """Which ids were erased, and when; and the platforms' ids that the users who are erased now had once."""
 
-    __slots__ = ("_cursor", "_moments")
+    __slots__ = ("_cursor", "_had", "_marks", "_new")
 
     def __init__(self, cursor: Cursor[Any]) -> None:
         self._cursor = cursor
-        self._moments: dict[IdentityKey, datetime] = {}
+        self._marks: dict[IdentityKey, Mark] = {}
+        self._new: dict[IdentityKey, Mark] = {}
+        self._had: dict[ProfileKey, set[tuple[str, str]]] = defaultdict(set)
 
     def load(self, keys: Collection[IdentityKey]) -> None:
-        self._moments.update(erased.load(self._cursor, keys))
+        self._marks = {**self._marks, **erased.load(self._cursor, keys), **self._new}
 
-    def covers(self, key: IdentityKey, accepted: datetime) -> bool:
-        """Returns whether the id's user was erased after a row was accepted. The ids must be in `Needs`."""
-        at = self._moments.get(key)
-        return at is not None and accepted <= at
+    def covering(self, key: IdentityKey, accepted: datetime) -> Mark | None:
+        """Returns the mark of the id's user if it was erased after a row was accepted. The ids must be in `Needs`."""
+        mark = self._marks.get(key)
+        return mark if mark is not None and accepted <= mark.at else None
 
-    def add(self, key: IdentityKey, at: datetime) -> None:
+    def latest(self, key: IdentityKey) -> Mark | None:
+        """Returns the mark of the id, however old. The ids must be in `Needs`."""
+        return self._marks.get(key)
+
+    def add(self, key: IdentityKey, mark: Mark) -> None:
         """Remember the erasure: rows about the id that were accepted up to then are dropped. Its bucket is held."""
-        erased.remember(self._cursor, key, at)
-        self._moments[key] = max(at, self._moments.get(key, at))
+        self._marks[key] = self._new[key] = erased.later(mark, self._marks.get(key))
+
+    def load_platform_ids(self, users: Collection[ProfileKey]) -> None:
+        """Load which ids of platforms these users had, whoever has them now: from deliveries, and ids given up."""
+        if not users:
+            return
+        asked = sorted({user for _, user in users})
+        for customer, user, platform, value in desired_state.ids_of(self._cursor, asked):
+            self._had[customer, user].add((f"{identities.PLATFORM}{platform}", value))
+        for customer, user, kind, value in identities.given_up_by(self._cursor, asked):
+            self._had[customer, user].add((kind, value))
+
+    def had(self, customer: int, user: UUID) -> set[tuple[str, str]]:
+        """Returns the (kind, value)s of the platforms' ids that the user had. The user must be in `Needs.leaving`."""
+        return self._had[customer, user]
+
+    def save(self) -> None:
+        erased.remember(self._cursor, self._new)
 
 
 class BatchIdentities:
     """Whom the ids of the batch name."""
 
-    __slots__ = ("_cursor", "_erased", "_states")
+    __slots__ = ("_cursor", "_epochs", "_erased", "_forgotten", "_states")
 
     def __init__(self, cursor: Cursor[Any]) -> None:
         self._cursor = cursor
         self._states: dict[IdentityKey, IdentityState] = {}
         self._erased: set[IdentityKey] = set()
+        self._epochs: dict[IdentityKey, int] = {}
+        self._forgotten: dict[IdentityKey, int] = {}
 
     def load(self, keys: Collection[IdentityKey]) -> None:
+        """Load the identities; of platforms' ids that are new, also the epoch in which they were forgotten once."""
         self._states.update(identities.load(self._cursor, keys))
+        new = [key for key in keys if key not in self._states and key[1].startswith(identities.PLATFORM)]
+        self._epochs.update(erased.load_epochs(self._cursor, new))
 
     def get(self, customer: int, kind: str, value: str) -> IdentityState | None:
         """Returns the identity, or None where the id is new. Ids must be in `Needs`."""
         return self._states.get((customer, kind, value))
 
     def create(self, customer: int, kind: str, value: str, user_id: UUID) -> IdentityState:
-        identity = IdentityState(user_id, dirty=True)
+        """The id names this user from now on. Its epoch goes on where it was forgotten."""
+        identity = IdentityState(user_id, self._epochs.get((customer, kind, value), 0), dirty=True)
         self._states[customer, kind, value] = identity
         return identity
 
-    def erase(self, key: IdentityKey) -> None:
-        self._erased.add(key)
-        self._states.pop(key, None)
+    def holder(self, key: IdentityKey) -> UUID | None:
+        """Returns whose the id is, or whose it was until it was given up. Reads the database in that case."""
+        identity = self._states.get(key)
+        if identity is None:
+            return None
+        if identity.user_id is not None or identity.dirty:
+            return identity.user_id or identity.former
+        return identities.former_owner(self._cursor, key)
 
-    def delete_erased(self) -> None:
+    def erase(self, key: IdentityKey) -> None:
+        """Delete the id, and keep its epoch: a later owner must not be taken for a former one."""
+        self._erased.add(key)
+        identity = self._states.pop(key, None)
+        if identity is not None and identity.epoch:
+            self._epochs[key] = self._forgotten[key] = identity.epoch
+
+    def delete_erased(self, now: datetime) -> None:
         identities.erase(self._cursor, self._erased)
+        erased.remember_epochs(self._cursor, self._forgotten, now)
 
     def save(self, now: datetime) -> None:
         changed = [(key, state) for key, state in self._states.items() if state.dirty]
@@ -121,12 +164,17 @@ class BatchProfiles:
     def survivor_of(self, profile: ProfileState) -> ProfileState | UUID:
         """Returns the profile into which this one was merged at last, or itself.
 
-        Where that is in a bucket out of reach, returns the user id of the next profile on the way to it.
+        Where that is in a bucket out of reach, returns the user id of the next profile on the way to it. Raises
+        `ValueError` for a circle, which only a fault can make.
         """
+        passed = {profile.user_id}
         while profile.merged_into is not None:
             following = self._states.get((profile.customer, profile.merged_into))
             if following is None:
                 return profile.merged_into
+            if following.user_id in passed:
+                raise ValueError("profiles were merged in a circle")
+            passed.add(following.user_id)
             profile = following
         return profile
 
@@ -193,6 +241,11 @@ class BatchMerges:
         """The user has no room for the id, or for what it would bring."""
         self._shared_ids[SharedIdKey(buckets.of_user(user_id), customer, user_id, kind, value)] += 1
 
+    def losers_of(self, winner: ProfileState) -> list[UUID]:
+        """Returns the users who were merged into the winner, those of this batch too."""
+        new = [merge.loser for merge in self._merges if (merge.customer, merge.winner) == _key(winner)]
+        return [*merges.losers_of(self._cursor, winner), *new]
+
     def delete_of(self, erased_profiles: Collection[ProfileState]) -> None:
         """Delete what is kept of the merges of these users, and drop what the batch has noted of them."""
         merges.erase(self._cursor, erased_profiles)
@@ -205,3 +258,7 @@ class BatchMerges:
     def save(self, now: datetime) -> None:
         merges.save_merges(self._cursor, self._merges)
         merges.save_shared_ids(self._cursor, self._shared_ids, now)
+
+
+def _key(profile: ProfileState) -> ProfileKey:
+    return profile.customer, profile.user_id

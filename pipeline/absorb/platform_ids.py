@@ -19,13 +19,13 @@ from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
 from pipeline.absorb.rows import InboxRow
-from profiles.erased import USER
-from profiles.identities import IdentityState
+from pipeline.catalogue import Catalogue
+from profiles.erased import USER, Mark
+from profiles.identities import PLATFORM, IdentityState
+from profiles.messages import EraseId
 from profiles.state import DAY_MS, USER_KEY, ProfileState
 from usersync.messages import HandOver, Mapped, Release, Unmapped
 from usersync.store import FullMapping
-
-PREFIX = "platform:"
 
 
 class IdScope(Protocol):
@@ -39,6 +39,7 @@ class IdScope(Protocol):
 class OwnerScope(Protocol):
     """What the handlers in the bucket of the user may read and change."""
 
+    catalogue: Catalogue
     profiles: BatchProfiles
     erasures: BatchErasures
     mappings: BatchMappings
@@ -61,12 +62,12 @@ class CrowdedScope(Protocol):
 
 def identity_kind(platform: int) -> str:
     """Returns the identity kind of a platform's own ids."""
-    return f"{PREFIX}{platform}"
+    return f"{PLATFORM}{platform}"
 
 
 def platform_of(kind: str) -> int | None:
     """Returns the platform whose own ids are of this kind, None for other kinds."""
-    return int(kind.removeprefix(PREFIX)) if kind.startswith(PREFIX) else None
+    return int(kind.removeprefix(PLATFORM)) if kind.startswith(PLATFORM) else None
 
 
 # ── in the bucket of the id ──────────────────────────────────────────────────────────────────────────
@@ -128,6 +129,7 @@ def absorb_hand_over(unit: IdScope, row: InboxRow, hand_over: HandOver) -> None:
         extra=hand_over.extra,
         inherited=True,
         resolved=True,
+        accepted=hand_over.accepted,
     )
     unit.outbox.send(buckets.of_user(winner), InboxKind.MAPPED, mapped)
 
@@ -158,14 +160,20 @@ def _release(outbox: Outbox, customer: int, platform: int, platform_user_id: str
 
 def needs_mapped(mapped: Mapped, needs: Needs) -> None:
     needs.profiles.add((mapped.customer, UUID(mapped.user)))
+    needs.named.add((mapped.customer, USER, mapped.user))
 
 
 def absorb_mapped(unit: OwnerScope, row: InboxRow, mapped: Mapped) -> None:
     """In the owner's bucket: the user is known by the id, unless the user has left or belongs to another by now."""
     user_id = UUID(mapped.user)
+    if mapped.platform not in unit.catalogue.activations.platforms:
+        return  # it was deleted meanwhile
     profile = unit.profiles.get(mapped.customer, user_id)
-    erased = unit.erasures.covers((mapped.customer, USER, mapped.user), row.received_at)
-    if erased or unit.profiles.has_opted_out(profile, user_id):
+    mark = _mark_of_owner(unit, row, mapped, profile)
+    if mark is not None:
+        _erase(unit.outbox, mapped, mark)
+        return
+    if unit.profiles.has_opted_out(profile, user_id) or (profile is None and mapped.introduced):
         _release(unit.outbox, mapped.customer, mapped.platform, mapped.platform_user_id, mapped.user)
         return
     if profile is None:
@@ -188,6 +196,28 @@ def absorb_mapped(unit: OwnerScope, row: InboxRow, mapped: Mapped) -> None:
         expires_at=None if mapped.expires_at is None else moment(mapped.expires_at),
     )
     unit.mappings.keep(profile, mapping, inherited=mapped.inherited)
+
+
+def _mark_of_owner(unit: OwnerScope, row: InboxRow, mapped: Mapped, profile: ProfileState | None) -> Mark | None:
+    """Returns the mark of the owner, if the owner was erased after the match was accepted or introduced."""
+    key = (mapped.customer, USER, mapped.user)
+    if profile is None and mapped.introduced:
+        return unit.erasures.latest(key)
+    accepted = row.received_at if mapped.accepted is None else min(row.received_at, moment(mapped.accepted))
+    return unit.erasures.covering(key, accepted)
+
+
+def _erase(outbox: Outbox, mapped: Mapped, mark: Mark) -> None:
+    """The platform's id is an erased user's: it is taken back in its bucket, and the proof of the erasure notes it."""
+    message = EraseId(
+        customer=mapped.customer,
+        kind=identity_kind(mapped.platform),
+        value=mapped.platform_user_id,
+        users=[mapped.user],
+        at=milliseconds(mark.at),
+        erasure=str(mark.erasure),
+    )
+    outbox.send(buckets.of_value(mapped.platform_user_id), InboxKind.ERASE_ID, message)
 
 
 def _match_login(outbox: Outbox, mapped: Mapped, login: str) -> None:
@@ -215,6 +245,7 @@ def _pass_on(outbox: Outbox, mapped: Mapped, survivor: UUID) -> None:
         synced_at=mapped.synced_at,
         expires_at=mapped.expires_at,
         extra=mapped.extra,
+        accepted=mapped.accepted,
     )
     outbox.send(buckets.of_value(mapped.platform_user_id), InboxKind.HAND_OVER, hand_over)
 

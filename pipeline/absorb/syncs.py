@@ -16,6 +16,7 @@ from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchProfiles
 from pipeline.absorb.platform_ids import identity_kind, release_mappings, send_unmapped
 from pipeline.absorb.rows import InboxRow
+from pipeline.catalogue import Catalogue
 from profiles.erased import USER
 from profiles.state import DAY_MS
 from usersync.messages import Mapped
@@ -24,6 +25,7 @@ from usersync.messages import Mapped
 class SyncScope(Protocol):
     """What the handlers of syncs and matches may read and change."""
 
+    catalogue: Catalogue
     profiles: BatchProfiles
     identities: BatchIdentities
     erasures: BatchErasures
@@ -41,16 +43,19 @@ def needs_sync(sync: Sync, needs: Needs) -> None:
 
 def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
     """In the id's bucket: the user owns the id now. In the user's, where the id is empty: the ids go."""
-    if unit.erasures.covers((sync.customer, USER, sync.user), row.received_at):
+    owner = UUID(sync.user)
+    if unit.erasures.covering((sync.customer, USER, sync.user), row.received_at):
         return
+    if sync.platform not in unit.catalogue.activations.platforms:
+        return  # it was deleted meanwhile
     if not sync.platform_user_id:
         _clear(unit, sync)
         return
-    kind, owner, inherited = identity_kind(sync.platform), UUID(sync.user), False
+    kind, inherited = identity_kind(sync.platform), False
     identity = unit.identities.get(sync.customer, kind, sync.platform_user_id)
     if identity is None:
         identity = unit.identities.create(sync.customer, kind, sync.platform_user_id, owner)
-        identity.epoch = 1
+        identity.epoch += 1
     elif identity.user_id != owner:
         send_unmapped(unit.outbox, sync.customer, sync.platform, sync.platform_user_id, identity)
         identity.give_to(owner)
@@ -68,6 +73,7 @@ def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
         extra=dict(sync.extra),
         inherited=inherited,
         resolved=sync.resolved,
+        introduced=sync.introduced,
     )
     unit.outbox.send(buckets.of_user(owner), InboxKind.MAPPED, mapped)
 
@@ -94,7 +100,7 @@ def absorb_match(unit: SyncScope, row: InboxRow, match: Match) -> None:
     The user is created where the id is new, as by an event.
     """
     kind, value = match.id
-    if unit.erasures.covers((match.customer, kind, value), row.received_at):
+    if unit.erasures.covering((match.customer, kind, value), row.received_at):
         return
     identity = unit.identities.get(match.customer, kind, value)
     if identity is None or identity.user_id is None:

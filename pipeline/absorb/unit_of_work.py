@@ -68,7 +68,8 @@ class UnitOfWork:
 
     def save(self) -> None:
         """Save what the rows changed, evaluate the audiences that depend on it, and want what follows."""
-        self.identities.delete_erased()
+        self.erasures.save()
+        self.identities.delete_erased(self.now)
         self.merges.delete_of(self.profiles.erased)
         self.excess.forget(self.profiles.erased)
         self.profiles.save(self.now)

@@ -6,12 +6,13 @@ until the platform has done so, or is given up.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from activation.stores import batches, dead_letters, deliveries, desired_state
 from activation.stores.desired_state import ErasedDelivery
@@ -20,7 +21,7 @@ from core.arrays import Texts
 from core.buckets import try_lock
 from core.clock import milliseconds, moment
 from core.database import Connection, bare_cursor, connect
-from core.inbox import InboxCommand, InboxKind
+from core.inbox import FIRST_BULK, InboxCommand, InboxKind
 from core.transactions import send
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
@@ -28,11 +29,12 @@ from pipeline import bad_rows
 from pipeline.absorb.platform_ids import identity_kind
 from pipeline.imports import files
 from pipeline.models import Erasure
-from profiles import erased, identities
+from profiles import erased, identities, merges
 from profiles.merges import surviving_profile
 from profiles.messages import Erase, encode
-from profiles.models import Attribute, AttributeStatistics, Profile
-from profiles.state import COOKIE
+from profiles.models import Attribute, AttributeStatistics, Profile, ProfileMerge
+from profiles.state import COOKIE, USER_KEY
+from profiles.store import buckets_logged_in, log_out
 from usersync.models import UserMapping
 
 GIVEN_UP_AFTER = timedelta(days=30)
@@ -46,7 +48,8 @@ NOBODY = UUID(int=0)
 Search = Callable[[int, Sequence[str]], object]
 """Deletes whatever of a customer holds one of the texts."""
 
-UNDER_WAY = "SELECT EXISTS (SELECT FROM inbox WHERE received_at <= %s OR kind = ANY(%s::smallint[]))"
+# a command bears the moment at which what it follows from was accepted; bulk commands carry nobody's data
+OLDEST_UNDER_WAY = "SELECT min(received_at) FROM inbox WHERE kind < %s"
 
 
 def request(customer: int, user_id: UUID, by: str) -> Erasure:
@@ -55,79 +58,100 @@ def request(customer: int, user_id: UUID, by: str) -> Erasure:
     Works also if nobody is known by that id, because rows may be under way.
     """
     profile = surviving_profile(customer, user_id)
-    users = _users(user_id, profile)
-    with bare_cursor() as cursor:
-        platform_ids = set(desired_state.ids_of(cursor, users))
-    mappings = UserMapping.objects.filter(
-        bucket__in=map(buckets.of_user, users), user_id__in=users, customer_id=customer
-    )
-    platform_ids |= set(mappings.values_list("platform_id", "platform_user_id"))
-    known = profile.ids if profile else []
-    texts = {*map(str, users), *(value for _, value in known), *(value for _, value in platform_ids)}
-    now = moment(milliseconds(clock.now()))
-    survivor_id = profile.user_id if profile else user_id
+    now = moment(milliseconds(clock.now()) + 1)  # whole milliseconds travel: whatever is accepted by now is before it
     with transaction.atomic():
         erasure = Erasure.objects.create(
             customer_id=customer,
             id_hash=erased.id_hashes((customer, erased.USER, str(user_id)))[0],
             requested_by=by,
             requested_at=now,
-            traces={"texts": sorted(texts), "since": (profile.created_at if profile else now).isoformat()},
+            traces={
+                "texts": sorted(_known_texts(customer, user_id, profile)),
+                "keys": [value for kind, value in (profile.ids if profile else []) if kind == USER_KEY],
+                "since": (profile.created_at if profile else now).isoformat(),
+            },
         )
-        send([_command(customer, user, now, erasure, platform_ids, survivor_id) for user in users])
+        named = {user_id, *([profile.user_id] if profile else [])}
+        send([command(customer, user, now, erasure.id) for user in sorted(named)])
     return erasure
 
 
-def _users(user_id: UUID, profile: Profile | None) -> list[UUID]:
-    """Returns every id of ours that names the user."""
-    if profile is None:
-        return [user_id]
-    cookies = [UUID(value) for kind, value in profile.ids if kind == COOKIE]
-    return list(dict.fromkeys([profile.user_id, user_id, *cookies]))
+def command(customer: int, user: UUID, at: datetime, erasure: UUID = NOBODY) -> InboxCommand:
+    """Returns the command that erases the user, in the bucket of the user."""
+    message = Erase(customer=customer, user=str(user), at=milliseconds(at), erasure=str(erasure))
+    return InboxCommand(buckets.of_user(user), InboxKind.ERASE, encode(message), at)
 
 
-def _command(
-    customer: int, user: UUID, now: datetime, erasure: Erasure, platform_ids: set[tuple[int, str]], survivor_id: UUID
-) -> InboxCommand:
-    own = user == survivor_id
-    message = Erase(
-        customer=customer,
-        user=str(user),
-        at=milliseconds(now),
-        erasure=str(erasure.id),
-        platform_ids=sorted(platform_ids) if own else [],
-        along=not own,
+def _known_texts(customer: int, user_id: UUID, profile: Profile | None) -> set[str]:
+    """Returns every id that is known of the user by now. Absorb finds those that are under way."""
+    users = [user_id] if profile is None else _merged_users(profile)
+    with bare_cursor() as cursor:
+        had = {value for of, _, _, value in desired_state.ids_of(cursor, users) if of == customer}
+        given_up = {value for of, _, _, value in identities.given_up_by(cursor, users) if of == customer}
+    mappings = UserMapping.objects.filter(
+        bucket__in=map(buckets.of_user, users), user_id__in=users, customer_id=customer
     )
-    return InboxCommand(buckets.of_user(user), InboxKind.ERASE, encode(message), now)
+    known = [value for _, value in profile.ids] if profile else []
+    return {
+        str(user_id),
+        *map(str, users),
+        *known,
+        *had,
+        *given_up,
+        *mappings.values_list("platform_user_id", flat=True),
+    }
+
+
+def _merged_users(profile: Profile) -> list[UUID]:
+    """Returns the profile's user and every user that was merged into it, or into one of those."""
+    found = [profile.user_id, *(UUID(value) for kind, value in profile.ids if kind == COOKIE)]
+    following = found
+    while following:
+        rows = ProfileMerge.objects.filter(
+            bucket__in={buckets.of_user(user) for user in following},
+            customer_id=profile.customer_id,
+            winner__in=following,
+        )
+        following = list(set(rows.values_list("loser", flat=True)) - set(found))
+        found = [*found, *following]
+    return found
 
 
 def carry_on(searches: Sequence[Search] = ()) -> None:
-    """Go on with every erasure that is not finished. To be called every few seconds."""
-    unfinished = list(Erasure.objects.filter(finished_at=None).order_by("requested_at")[:AT_ONCE])
+    """Go on with the erasures that are not finished. To be called every few seconds."""
+    unfinished = Erasure.objects.filter(finished_at=None)
     with connect(durable=True) as own:
-        for erasure in unfinished:
-            _carry_on(own, erasure, searches)
+        _sweep_ready(own, list(unfinished.filter(swept_at=None).order_by("requested_at")), searches)
+        waiting = unfinished.exclude(swept_at=None).order_by(F("looked_at").asc(nulls_first=True), "requested_at")
+        for erasure in waiting[:AT_ONCE]:
+            erasure.looked_at = clock.now()
+            if _settle(own, erasure):
+                erasure.finished_at = erasure.looked_at
+            erasure.save(update_fields=["looked_at", "finished_at"])
         for row in _owed(own, NOBODY):
             if row.idle:
                 _forget(own, NOBODY, row)
 
 
-def _carry_on(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> None:
-    if erasure.swept_at is None:
-        if clock.now() - erasure.requested_at < LINGER:
-            return
-        row = own.execute(UNDER_WAY, [erasure.requested_at, [InboxKind.ERASE, InboxKind.ERASE_ID]]).fetchone()
-        if row is None or row[0]:
-            return
-        _sweep(own, erasure, searches)
-    if _settle(own, erasure):
-        Erasure.objects.filter(pk=erasure.pk).update(finished_at=clock.now())
+def _sweep_ready(own: Connection, unswept: Sequence[Erasure], searches: Sequence[Search]) -> None:
+    """Sweep the erasures before which nothing that was accepted is under way: one look at the inbox for all of them."""
+    now = clock.now()
+    due = [erasure for erasure in unswept if now - erasure.requested_at >= LINGER]
+    if not due:
+        return
+    (oldest,) = own.execute(OLDEST_UNDER_WAY, [FIRST_BULK]).fetchone() or (None,)
+    for erasure in due:
+        if oldest is None or oldest > erasure.requested_at:
+            _sweep(own, erasure, searches)
 
 
 def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> None:
     """Delete the ids wherever a text may hold them. Afterwards the hub no longer knows what it looked for."""
     traces = erasure.traces
-    texts = [text for text in traces["texts"] if text]
+    if not _log_out(own, erasure.customer_id, traces.get("keys", [])):
+        return
+    later = {row.platform_user_id for row in _owed(own, erasure.id)}  # ids that were under way when it was asked for
+    texts = sorted({text for text in traces["texts"] if text} | later)
     patterns = [f"%{_escaped(text)}%" for text in texts]
     platforms = list(Platform.objects.filter(customer_id=erasure.customer_id).values_list("pl", flat=True))
     found = Texts.of(patterns)
@@ -136,6 +160,7 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
         batches.erase_mentions(own, platforms, found, datetime.fromisoformat(traces["since"]))
         deliveries.erase_mentions(own, platforms, found)
         dead_letters.erase_mentions(own, platforms, found)
+        merges.erase_shared_values(own, erasure.customer_id, texts)
     AttributeStatistics.objects.filter(
         attribute_id__in=Attribute.objects.filter(customer_id=erasure.customer_id).values("pk")
     ).update(examples=[])  # whose they were is not known: new ones come with the next data
@@ -146,6 +171,16 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
     erasure.save(update_fields=["traces", "swept_at"])
 
 
+def _log_out(own: Connection, customer: int, keys: Sequence[str]) -> bool:
+    """Forget which browsers of others the user logged in with. Returns false if a bucket is busy: then try again."""
+    with own.transaction(), own.cursor(binary=True) as cursor:
+        in_buckets = buckets_logged_in(cursor, customer, keys) if keys else set()
+        held = try_lock(cursor, in_buckets) if in_buckets else set()
+        for bucket in sorted(held):
+            log_out(cursor, bucket, customer, keys)
+    return held == in_buckets
+
+
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
@@ -153,27 +188,36 @@ def _escaped(text: str) -> str:
 def _settle(own: Connection, erasure: Erasure) -> bool:
     """Delete the ids that platforms have removed or cannot be told to remove. Returns whether none is left."""
     late = clock.now() - erasure.requested_at > GIVEN_UP_AFTER
-    rows = _owed(own, erasure.id)
     counted: Counter[tuple[int, str]] = Counter()
-    for row in rows:
-        outcome = _outcome(row, late=late)
+    told: dict[int, bool] = {}
+    for row in _owed(own, erasure.id):
+        if row.platform not in told:
+            told[row.platform] = _is_told(row.platform)
+        outcome = _outcome(row, late=late, is_told=told[row.platform])
         done = outcome is not None and _forget(own, erasure.id, row)
         counted[row.platform, outcome if outcome and done else OPEN] += 1
-    if rows:
+    if counted:
         _note(erasure, counted)
-    return len(rows) < AT_ONCE and not any(outcome == OPEN for _, outcome in counted)
+    return not any(outcome == OPEN for _, outcome in counted)
 
 
-def _owed(own: Connection, erasure: UUID) -> list[ErasedDelivery]:
-    with own.cursor(binary=True) as cursor:
-        return desired_state.erased(cursor, erasure, AT_ONCE)
+def _owed(own: Connection, erasure: UUID) -> Iterator[ErasedDelivery]:
+    """The deliveries of the erasure, a page at a time, so that those that wait hide none behind them."""
+    last = None
+    while True:
+        with own.cursor(binary=True) as cursor:
+            page = desired_state.erased(cursor, erasure, AT_ONCE, last)
+        yield from page
+        if len(page) < AT_ONCE:
+            return
+        last = page[-1]
 
 
-def _outcome(row: ErasedDelivery, *, late: bool) -> str | None:
+def _outcome(row: ErasedDelivery, *, late: bool, is_told: bool) -> str | None:
     """Returns what the proof notes of the id; None if the platform still has to be told."""
     if row.acknowledged is False and row.idle:
         return "acknowledged"
-    if row.idle and not _is_told(row.platform):
+    if row.idle and not is_told:
         return "kept"
     return "given_up" if late else None
 
@@ -193,7 +237,8 @@ def _forget(own: Connection, erasure: UUID, row: ErasedDelivery) -> bool:
             return False
         desired_state.forget_erased(cursor, row, erasure)
         if not desired_state.is_owed(cursor, row, erasure):
-            identities.erase_without_owner(cursor, identity_kind(row.platform), row.platform_user_id)
+            epochs = identities.erase_without_owner(cursor, identity_kind(row.platform), row.platform_user_id)
+            erased.remember_epochs(cursor, epochs, clock.now())
     return True
 
 

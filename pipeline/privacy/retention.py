@@ -19,7 +19,7 @@ from core import clock
 from core.buckets import BUCKETS, lock_within
 from core.clock import milliseconds
 from core.database import Connection, connect
-from core.inbox import InboxCommand, InboxKind, append
+from core.inbox import append
 from core.models import Customer
 from integrations.models import Platform
 from pipeline import backlog, bad_rows
@@ -27,9 +27,8 @@ from pipeline.absorb import stage
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.unit_of_work import UnitOfWork
 from pipeline.models import RetentionRun
-from pipeline.privacy.erasures import NOBODY
+from pipeline.privacy.erasures import command
 from profiles import erased
-from profiles.messages import Erase, encode
 from profiles.state import DAY_MS, DAYS_KEPT, ProfileState
 from profiles.store import page_of_profiles, save_activity, unseen_users
 
@@ -129,16 +128,11 @@ def _forget_users(connection: Connection, bucket: int, customer: Customer, now: 
             if not lock_within(cursor, bucket, PATIENCE_MS):
                 return False
             users = unseen_users(cursor, bucket, customer.m, before, after, BATCH)
-            append(cursor, [_erase(customer.m, bucket, user, now) for user in users])
+            append(cursor, [command(customer.m, user, now) for user in users])
         if len(users) < BATCH:
             return True
         after = users[-1]
         yield
-
-
-def _erase(customer: int, bucket: int, user: UUID, now: datetime) -> InboxCommand:
-    message = Erase(customer=customer, user=str(user), at=milliseconds(now), erasure=str(NOBODY))
-    return InboxCommand(bucket, InboxKind.ERASE, encode(message), now)
 
 
 def _forget_days(connection: Connection, bucket: int, customer: Customer, now: datetime) -> Batches:

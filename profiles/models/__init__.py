@@ -5,6 +5,7 @@ from profiles.models.pixels import Pixel, PixelIntegration
 from profiles.models.users import (
     CustomerExcess,
     ErasedId,
+    ForgottenId,
     Identity,
     KnownUsers,
     OptOut,
@@ -20,6 +21,7 @@ __all__ = [
     "CustomerExcess",
     "DataStatistics",
     "ErasedId",
+    "ForgottenId",
     "Identity",
     "KnownUsers",
     "OptOut",

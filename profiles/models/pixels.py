@@ -19,6 +19,8 @@ TAG = """\
 class Pixel(ConfigurationModel):
     """A collection point: requests name it by `id`."""
 
+    numbered = True
+
     id = models.AutoField("pixel id", primary_key=True)
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="pixels")
     name = models.CharField(max_length=200)

@@ -1,5 +1,7 @@
 """What we know of users, in the buckets of their ids."""
 
+from uuid import UUID
+
 from django.db import models
 
 
@@ -19,12 +21,16 @@ class Identity(models.Model):
     epoch = models.IntegerField(default=0)
     since = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, help_text="When the owner loses it, unless it is synced again.")
+    former_user_id = models.UUIDField(null=True, help_text="Who gave it up, while it is nobody's.")
 
     class Meta:
         db_table = "identity"
         indexes = [
             models.Index(
                 "bucket", "expires_at", name="identity_expiring", condition=models.Q(expires_at__isnull=False)
+            ),
+            models.Index(
+                "bucket", "former_user_id", name="identity_given_up", condition=models.Q(former_user_id__isnull=False)
             ),
         ]
 
@@ -63,19 +69,42 @@ class OptOut(models.Model):
 
 
 class ErasedId(models.Model):
-    """An id, known by a keyed hash only, of somebody who was erased: rows accepted up to `at` are dropped."""
+    """An id, known by a keyed hash only, of somebody who was erased: rows accepted up to `at` are dropped.
+
+    `erasure` is the erasure whose proof notes what becomes of ids that are found later, `key_hash` the hash of the
+    customer's own id of the person.
+    """
 
     pk = models.CompositePrimaryKey("bucket", "customer_id", "id_hash")
     bucket = models.SmallIntegerField()
     customer_id = models.IntegerField()
     id_hash = models.BinaryField()
     at = models.DateTimeField()
+    erasure = models.UUIDField(db_default=UUID(int=0))
+    key_hash = models.BinaryField(null=True)
 
     class Meta:
         db_table = "erased"
 
     def __str__(self) -> str:
         return f"{self.bucket} at {self.at}"
+
+
+class ForgottenId(models.Model):
+    """A platform's id that was forgotten, known by a keyed hash only: its next owner has a later epoch than this."""
+
+    pk = models.CompositePrimaryKey("bucket", "customer_id", "id_hash")
+    bucket = models.SmallIntegerField()
+    customer_id = models.IntegerField()
+    id_hash = models.BinaryField()
+    epoch = models.IntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "forgotten_id"
+
+    def __str__(self) -> str:
+        return f"{self.bucket}: {self.epoch}"
 
 
 class Profile(models.Model):

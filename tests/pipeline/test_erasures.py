@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -13,13 +14,19 @@ from redis import Redis
 
 from activation.models import Activation, Batch, DeadLetter, Delivery
 from api.idempotency import forget_answers_with
-from core.models import BadRow
+from core import buckets
+from core.buckets import try_lock
+from core.inbox import InboxKind
+from core.messages import Event, Id
+from core.models import BadRow, Customer, Inbox
 from integrations.models import Platform
 from pipeline.models import Erasure
 from pipeline.privacy import erasures
 from profiles import attribute_sampling
 from profiles.models import Identity, Profile
-from tests.support.shop import Shop, now_ms, rule, somebody
+from tests.support.shop import Shop, in_bucket, now_ms, rule, somebody
+from usersync.messages import Mapped
+from usersync.models import UserMapping
 
 SECRET = "Kensington-4711"
 OWN_ID = "customer-0815"
@@ -250,3 +257,243 @@ def test_import_files__of_the_customer__go_with_the_user(shop: Shop, ads: Platfo
     settle(shop)
 
     assert not errors.exists()
+
+
+# ── whose an id is ────────────────────────────────────────────────────────────────────────────────────
+
+
+def merged(shop: Shop) -> tuple[UUID, UUID]:
+    """Two browsers of one person: the customer's own id names the younger, which was merged into the older."""
+    older, younger = in_bucket(1, 1), in_bucket(2, 2)
+    device: Id = ("device:devid_g", "device-1234")
+    shop.event(older, {"street": SECRET}, ids=[device], received=now_ms() - 5_000)
+    shop.absorb()
+    shop.event(younger, {"UserId": OWN_ID}, ids=[("user", OWN_ID)], received=now_ms() - 4_000)
+    shop.absorb()
+    shop.event(younger, None, ids=[device], received=now_ms() - 3_000)
+    shop.absorb()
+    assert shop.profile(younger).merged_into == older
+    assert shop.named("user", OWN_ID) == younger
+    return older, younger
+
+
+@pytest.mark.parametrize("asked", [0, 1], ids=["the survivor", "the merged one"])
+def test_own_id__that_still_names_a_merged_profile__goes_with_the_person(shop: Shop, asked: int) -> None:
+    users = merged(shop)
+
+    erasures.request(shop.customer.m, users[asked], "a test")
+    shop.event(None, {"street": SECRET}, ids=[("user", OWN_ID)], received=now_ms() - 2_000)
+    settle(shop)
+
+    assert traces([*map(str, users), OWN_ID, "device-1234", SECRET]) == []
+
+
+def test_ids_set_aside_and_logins__of_an_erased_person__are_nowhere(shop: Shop) -> None:
+    person, other, browser = somebody(), somebody(), somebody()
+    shop.event(person, {"UserId": OWN_ID}, ids=[("user", OWN_ID)])
+    shop.event(browser, {"UserId": "another"}, ids=[("user", "another")])
+    shop.absorb()
+    shop.event(browser, {"UserId": OWN_ID}, ids=[("user", OWN_ID)])  # the person logs in there
+    shop.event(other, None, ids=[("device:devid_g", f"device-{n}") for n in range(50)])
+    shop.absorb()
+    shop.event(other, None, ids=[("user", OWN_ID)])
+    shop.absorb()
+    assert {table for table, _ in traces([OWN_ID])} >= {"profile", "identity", "shared_id"}
+
+    erasures.request(shop.customer.m, person, "a test")
+    settle(shop)
+
+    assert traces([OWN_ID]) == []
+    assert shop.profile(browser).attributes == {"UserId": "another"}
+
+
+def test_id_that_was_given_up__goes_with_who_had_it(shop: Shop, ads: Platform, buyers: Activation) -> None:
+    user = somebody()
+    shop.event(user, {"amount": 150})
+    shop.sync(user, ads, "platform-id-77")
+    shop.absorb()
+    shop.sync(user, ads, "")
+    shop.absorb()
+    shop.accept_all_deliveries()
+
+    erasures.request(shop.customer.m, user, "a test")
+    settle(shop)
+    settle(shop)
+
+    assert traces(["platform-id-77", str(user)]) == []
+
+
+def test_delivery_of_another_customer__for_the_same_browser__stays(
+    shop: Shop, ads: Platform, buyers: Activation
+) -> None:
+    rival = Customer.objects.create(m=2, name="Rival")
+    user = somebody()
+    shop.event(user, {"amount": 150})
+    shop.sync(user, ads, "platform-id-77")
+    event = Event(rival.m, shop.pixel.id, now_ms(), str(user), True)
+    shop.append(buckets.of_user(user), InboxKind.EVENT, msgspec.json.encode(event))
+    shop.absorb()
+    shop.accept_all_deliveries()
+
+    erasures.request(rival.m, user, "a test")
+    settle(shop)
+
+    assert shop.wanted(buyers) == {"platform-id-77"}
+    assert not Profile.objects.filter(customer_id=rival.m).exists()
+
+
+# ── what is under way ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("batches", [0, 1, 2])
+def test_syncs_under_way__of_many_who_are_erased__bring_nobody_back(
+    shop: Shop, ads: Platform, buyers: Activation, batches: int
+) -> None:
+    users = [somebody() for _ in range(60)]
+    for user in users:
+        shop.event(user, {"amount": 150})
+    shop.absorb()
+    for number, user in enumerate(users):
+        shop.sync(user, ads, f"platform-id-{number}.")
+    for _ in range(batches):
+        shop.absorber.absorb()
+
+    for user in users:
+        erasures.request(shop.customer.m, user, "a test")
+    settle(shop)
+    shop.accept_all_deliveries()
+    settle(shop)
+
+    assert not Profile.objects.exists()
+    assert not UserMapping.objects.exists()
+    assert traces([*map(str, users), *(f"platform-id-{number}." for number in range(60))]) == []
+    assert not Erasure.objects.filter(finished_at=None).exists()
+
+
+@pytest.mark.parametrize("rows", range(8))
+def test_id_that_is_handed_over__while_its_user_is_erased__is_removed_by_the_platform(
+    shop: Shop, ads: Platform, buyers: Activation, rows: int
+) -> None:
+    older, younger = in_bucket(1, 1), in_bucket(2, 2)
+    device: Id = ("device:devid_g", "device-1234")
+    shop.event(older, {"amount": 150}, ids=[device], received=now_ms() - 5_000)
+    shop.event(younger, {"amount": 150}, received=now_ms() - 4_000)
+    shop.sync(younger, ads, "platform-id-77")
+    shop.absorb()
+    shop.accept_all_deliveries()
+    assert shop.wanted(buyers) == {"platform-id-77"}
+    shop.event(younger, None, ids=[device], received=now_ms() - 3_000)  # now the two become one
+    for _ in range(rows):
+        one_row(shop)
+
+    erasure = erasures.request(shop.customer.m, older, "a test")
+    settle(shop)
+    assert shop.due() == {("platform-id-77", False)}
+    erasure.refresh_from_db()
+    assert (erasure.platforms, erasure.finished_at) == ({str(ads.pl): {"open": 1}}, None)
+    shop.accept_all_deliveries()
+    settle(shop)
+
+    erasure.refresh_from_db()
+    assert erasure.platforms == {str(ads.pl): {"acknowledged": 1}}
+    assert traces([str(older), str(younger), "platform-id-77", "device-1234"]) == []
+
+
+def one_row(shop: Shop) -> None:
+    """Absorb the row that was accepted first, alone."""
+    row = Inbox.objects.order_by("id").first()
+    if row is not None:
+        shop.absorber._attempt(lambda cursor: try_lock(cursor, {row.bucket}), 1, bulk=False)
+
+
+def test_epoch_of_an_id__that_was_erased_and_comes_again__goes_on(
+    shop: Shop, ads: Platform, buyers: Activation
+) -> None:
+    first, second = somebody(), somebody()
+    shop.sync(first, ads, "platform-id-77")
+    shop.absorb()
+    epoch = shop.identity(f"platform:{ads.pl}", "platform-id-77").epoch
+    erasures.request(shop.customer.m, first, "a test")
+    settle(shop)
+    assert traces(["platform-id-77"]) == []
+
+    shop.event(second, {"amount": 150})
+    shop.sync(second, ads, "platform-id-77")
+    shop.absorb()
+
+    assert shop.identity(f"platform:{ads.pl}", "platform-id-77").epoch > epoch
+    assert shop.wanted(buyers) == {"platform-id-77"}
+
+
+@pytest.mark.parametrize("epochs", [(1, 3), (3, 1)])
+def test_matches_of_two_epochs__in_one_batch__the_later_holds(
+    shop: Shop, ads: Platform, buyers: Activation, epochs: tuple[int, int]
+) -> None:
+    user = somebody()
+    shop.event(user, {"amount": 150})
+    shop.absorb()
+    for epoch in epochs:
+        mapped = Mapped(shop.customer.m, ads.pl, "platform-id-77", str(user), epoch, now_ms())
+        shop.append(buckets.of_user(user), InboxKind.MAPPED, msgspec.json.encode(mapped))
+    shop.absorb()
+
+    assert UserMapping.objects.get(user_id=user).epoch == 3
+
+
+def test_profiles_merged_in_a_circle__make_a_bad_row_and_hold_up_nobody(shop: Shop) -> None:
+    one, other = in_bucket(1, 1), in_bucket(2, 2)
+    for user in (one, other):
+        shop.event(user, {"amount": 1})
+    shop.absorb()
+    Profile.objects.filter(user_id=one).update(merged_into=other)
+    Profile.objects.filter(user_id=other).update(merged_into=one)
+
+    shop.event(one, {"amount": 2})
+    shop.absorb()
+
+    assert ["circle" in row.reason for row in shop.bad_rows()] == [True]
+
+
+# ── how far it has come ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_erasure__of_more_ids_than_a_page__settles_those_behind_the_ones_that_wait(
+    shop: Shop, ads: Platform, buyers: Activation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasures, "AT_ONCE", 2)
+    user = somebody()
+    shop.event(user, {"amount": 150})
+    for number in range(7):
+        shop.sync(user, ads, f"platform-id-{number}.")
+    shop.absorb()
+    shop.accept_all_deliveries()
+    erasure = erasures.request(shop.customer.m, user, "a test")
+    settle(shop)
+    waiting = list(Delivery.objects.order_by("bucket").values_list("platform_user_id", flat=True)[:2])
+    Delivery.objects.exclude(platform_user_id__in=waiting).update(acknowledged=False, due_at=None)
+    settle(shop)
+
+    erasure.refresh_from_db()
+    assert erasure.platforms == {str(ads.pl): {"acknowledged": 5, "open": 2}}
+
+
+def test_erasures__more_than_one_round_looks_at__all_have_their_turn(
+    shop: Shop, ads: Platform, buyers: Activation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasures, "AT_ONCE", 2)
+    users = [somebody() for _ in range(5)]
+    for number, user in enumerate(users):
+        shop.event(user, {"amount": 150})
+        shop.sync(user, ads, f"platform-id-{number}.")
+    shop.absorb()
+    shop.accept_all_deliveries()
+    proofs = [erasures.request(shop.customer.m, user, "a test") for user in users]
+    settle(shop)
+    assert not Erasure.objects.filter(swept_at=None).exists()
+
+    Delivery.objects.filter(user_id=proofs[-1].id).update(acknowledged=False, due_at=None)
+    for _ in range(3):
+        erasures.carry_on()
+
+    proofs[-1].refresh_from_db()
+    assert proofs[-1].finished_at is not None

@@ -1,0 +1,103 @@
+"""A deleted platform is forgotten, bucket by bucket, and what is under way for it comes to nothing."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+
+from activation.models import Activation, Batch, DeadLetter, Lane
+from integrations.models import Platform
+from pipeline.absorb import bulk
+from pipeline.platform_deletion import delete_platform
+from profiles.models import Identity, Profile
+from tests.support.shop import Shop, in_bucket, somebody
+from usersync.models import MappedUsers, UserMapping
+
+
+def known_on(shop: Shop, *platforms: Platform, users: int = 12) -> None:
+    for number in range(users):
+        user = somebody()
+        shop.event(user, {"amount": 5})
+        for platform in platforms:
+            shop.sync(user, platform, f"{platform.name}-{number}")
+    shop.absorb()
+
+
+def log_of(platform: Platform) -> None:
+    now = datetime.now(UTC)
+    Batch.objects.create(
+        bucket=3, id=somebody(), platform_id=platform.pk, operation="add", status="done", rows=1, started_at=now
+    )
+    DeadLetter.objects.create(
+        bucket=4,
+        activation_id=1,
+        platform_user_id="x",
+        platform_id=platform.pk,
+        user_id=somebody(),
+        operation="add",
+        reason="refused",
+        attempts=1,
+        died_at=now,
+    )
+
+
+def test_deleted_platform__is_forgotten_and_no_other_is(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "PAGE", 2)  # so that a bucket takes several
+    gone, stays = shop.platform("gone"), shop.platform("stays")
+    known_on(shop, gone, stays)
+    one_bucket(shop, gone)
+    log_of(gone)
+    log_of_stays = Batch.objects.count()
+    Lane.objects.create(platform_id=gone.pk, lane=0)
+    number = gone.pk
+
+    delete_platform(gone)
+    shop.absorb()
+
+    assert not UserMapping.objects.filter(platform_id=number).exists()
+    assert not Identity.objects.filter(kind=f"platform:{number}").exists()
+    assert not MappedUsers.objects.filter(platform_id=number).exists()
+    assert (Batch.objects.count(), DeadLetter.objects.count(), Lane.objects.count()) == (log_of_stays - 1, 0, 0)
+    assert UserMapping.objects.filter(platform_id=stays.pk).count() == 12
+    assert Profile.objects.count() == 12 + 5
+
+
+def one_bucket(shop: Shop, platform: Platform) -> None:
+    """More users of one bucket than a page holds."""
+    for number in range(5):
+        shop.event(in_bucket(9, number), {"amount": 5})
+        shop.sync(in_bucket(9, number), platform, f"same-bucket-{number}")
+    shop.absorb()
+
+
+def test_syncs_under_way__for_a_deleted_platform__come_to_nothing(shop: Shop) -> None:
+    gone = shop.platform("gone")
+    user = somebody()
+    shop.event(user, {"amount": 5})
+    shop.sync(user, gone, "first")
+    shop.absorb()
+    shop.sync(user, gone, "second")
+    number = gone.pk
+
+    delete_platform(gone)
+    with connection.cursor() as cursor:  # the deletion comes first in the bucket, the sync after it
+        cursor.execute("UPDATE inbox SET id = id + 1000000 WHERE kind = 2")
+    shop.absorb()
+
+    assert not Identity.objects.filter(kind=f"platform:{number}").exists()
+    assert shop.mappings(user) == set()
+    assert shop.bad_rows() == []
+
+
+def test_next_platform__after_one_was_deleted__knows_nobody(shop: Shop, buyers: Activation) -> None:
+    gone = shop.platform("gone")
+    known_on(shop, gone)
+    delete_platform(gone)
+    shop.absorb()
+
+    following = shop.platform("next")
+    activation = shop.activation(buyers.audience, following)
+
+    assert following.pk > buyers.platform_id
+    assert shop.wanted(activation) == set()
+    assert not UserMapping.objects.filter(platform_id=following.pk).exists()
