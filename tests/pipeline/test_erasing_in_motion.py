@@ -219,8 +219,8 @@ def test_erasures__while_everything_is_in_motion__leave_nothing_and_take_nobody_
     run_state_machine_as_test(
         ErasingInMotion,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=25,
+            max_examples=8,
+            stateful_step_count=20,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
