@@ -52,12 +52,10 @@ def _arguments(words: list[str]) -> list[str]:
 def _services(words: list[str]) -> AbstractContextManager[object]:
     """What has to run during the command: embedded services where the environment names no others.
 
-    Nothing has to for help, or for a command that does not exist: Django says so.
+    Nothing has to for help.
     """
-    from django.core.management import get_commands
-
     asks_for_help = not words or not {"-h", "--help", "--version"}.isdisjoint(words)
-    if asks_for_help or words[0] in ALONE or words[0] not in get_commands():
+    if asks_for_help or words[0] in ALONE:
         return nullcontext()
     return embedded.session(environment.read())
 

@@ -1,4 +1,4 @@
-"""What the command line makes of a slip."""
+"""What the command line starts."""
 
 import os
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 from core.environment import PROJECT_ROOT
 
 
-@pytest.mark.parametrize("words", [["uup"], ["create-api-key", "--help"], ["--help"]])
-def test_command__mistyped_or_asked_for_help__starts_no_services(tmp_path: Path, words: list[str]) -> None:
+@pytest.mark.parametrize("words", [["create-api-key", "--help"], ["--help"]])
+def test_command__asked_for_help__starts_no_services(tmp_path: Path, words: list[str]) -> None:
     environment = {**os.environ, "DMPHUB_HOME": str(tmp_path / "home"), "DATABASE_URL": "", "REDIS_URL": ""}
 
     done = subprocess.run(
