@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from django.conf import settings
+
 from core.environment import PROJECT_ROOT
 
 T = TypeVar("T")
@@ -23,6 +25,25 @@ def eventually(look: Callable[[], T], seconds: float = 20.0) -> T:
         assert time.monotonic() < give_up_at, "it did not come true in time"
         time.sleep(0.02)
     return found
+
+
+def variables_of_hub(database_url: str) -> dict[str, str]:
+    """The environment of a worker's process that works on the test database."""
+    return {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": settings.REDIS_URL,
+        "DMPHUB_SECRET_KEYS": ",".join(settings.SECRET_KEYS),
+        "DJANGO_SETTINGS_MODULE": "dmphub.settings",
+    }
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """End a process whose output is a pipe."""
+    process.kill()
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
 
 
 def alive(pid: int) -> bool:

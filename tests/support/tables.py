@@ -1,6 +1,7 @@
 """Tables that several connections share: what a test commits is seen by all of them, and gone afterwards."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -8,22 +9,12 @@ from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from core.configuration import ConfigurationVersion
+from core.environment import PROJECT_ROOT
 from core.wakeups import wakeups
 from pipeline import deliver
 from pipeline.absorb import stage
 from profiles import attribute_sampling
 
-ROOMS = (
-    "core",
-    "integrations",
-    "usersync",
-    "profiles",
-    "audiences",
-    "lookalikes",
-    "activation",
-    "pipeline",
-    "api",
-)
 # A version that was used once never comes back, even where another test has emptied its table:
 # caches of compiled configuration are keyed by it.
 NEXT_VERSION = """
@@ -45,7 +36,8 @@ def db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[No
 
 def empty() -> None:
     attribute_sampling.sampler.discard()
-    models = [model for room in ROOMS for model in apps.get_app_config(room).get_models(include_auto_created=True)]
+    rooms = [app for app in apps.get_app_configs() if Path(app.path).parent == PROJECT_ROOT]
+    models = [model for room in rooms for model in room.get_models(include_auto_created=True)]
     names = [model._meta.db_table for model in models if model is not ConfigurationVersion]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("".join(f'DELETE FROM "{name}";' for name in names) + NEXT_VERSION)
