@@ -158,14 +158,21 @@ def test_replay__sends_what_was_refused_and_the_letter_is_gone(stage: DeliverySt
     assert not DeadLetter.objects.exists()
 
 
-DATE = format_datetime(datetime.now(UTC) + timedelta(seconds=3000), usegmt=True)
+A_DATE = "a date fifty minutes from now"
+
+
+def as_sent(header: str | None) -> str | None:
+    """Return the header as the platform sends it now: a date counts from the test's start, not from the collection's."""
+    if header != A_DATE:
+        return header
+    return format_datetime(datetime.now(UTC) + timedelta(minutes=50), usegmt=True)
 
 
 @pytest.mark.parametrize(
     ("header", "judged"),
     [
         ("7", lambda wait: wait == 7),
-        pytest.param(DATE, lambda wait: 2000 < wait <= 3000, id="a date"),
+        pytest.param(A_DATE, lambda wait: 2000 < wait <= 3000, id="a date"),
         ("garbage", lambda wait: wait <= 1),
         (None, lambda wait: wait <= 1),
         ("-5", lambda wait: wait == 0),
@@ -175,7 +182,7 @@ DATE = format_datetime(datetime.now(UTC) + timedelta(seconds=3000), usegmt=True)
     ],
 )
 def test_429_of_any_kind__is_a_bounded_wait(header: str | None, judged: Callable[[float], bool]) -> None:
-    assert judged(wait_of(RateLimitedError("slow down", retry_after(header)), already=0))
+    assert judged(wait_of(RateLimitedError("slow down", retry_after(as_sent(header))), already=0))
 
 
 def test_429_right_after_a_wait__waits_as_the_platform_documents_it() -> None:
