@@ -162,7 +162,7 @@ A_DATE = "a date fifty minutes from now"
 
 
 def as_sent(header: str | None) -> str | None:
-    """Return the header as the platform sends it now: a date counts from the test's start, not from the collection's."""
+    """Return the header as the platform sends it: a date counts from now, not from when tests are collected."""
     if header != A_DATE:
         return header
     return format_datetime(datetime.now(UTC) + timedelta(minutes=50), usegmt=True)
