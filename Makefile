@@ -13,10 +13,10 @@ LIFETIMES := 0.11.3
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup data lint format test run demo bench wheel lock
+.PHONY: help setup data lint format test test-faults run demo bench wheel lock
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(STAMP) ## the environment in .venv (quick when it is there)
 
@@ -53,6 +53,9 @@ format: setup ## mend what can be mended of the style
 
 test: setup data $(if $(ROOM),,lint) ## lint and every test, on a real PostgreSQL and Redis; ROOM=edge: that room's tests only
 	$(PY) -m pytest -q $(if $(ROOM),tests/$(ROOM))
+
+test-faults: setup data ## the long tests: a hub whose processes are killed, faults that take time (SEED=… repeats a run)
+	$(if $(SEED),DMPHUB_CHAOS_SEED=$(SEED)) $(PY) -m pytest -q -s tests/faults
 
 run: setup ## the hub in the foreground
 	$(PY) manage.py up
