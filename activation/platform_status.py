@@ -3,22 +3,36 @@
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
 from activation.delivery import platform_client, quotas
 from activation.delivery.circuit_breaker import BreakerState, CircuitBreaker
 from activation.models import HostKey, Spending
 from core import clock
 from core.database import bare_cursor
+from integrations import limits
+from integrations.connectors.registry import all_connectors
 from integrations.limits import Limits
+from integrations.models import Platform
 
 Shown = dict[str, Any]
 NO_LIMITS = Limits()
 
 
-def breaker(platform: int, limits: Limits = NO_LIMITS) -> Shown | None:
+def allowed(platform: Platform) -> Limits:
+    """Returns the limits that hold for the platform: its own before its connector's; none if unreadable."""
+    connector = all_connectors().get(platform.connector)
+    try:
+        return limits.read(platform.limits, connector.default_limits if connector else NO_LIMITS)
+    except ValidationError:
+        return NO_LIMITS
+
+
+def breaker(platform: Platform) -> Shown | None:
     """Returns what keeps requests back. `state`: open, probing, waiting (asked to, or a quota is used up) or slowed."""
     at = clock.now()
     with bare_cursor() as cursor:
-        found = CircuitBreaker(cursor, platform).read()
+        found = CircuitBreaker(cursor, platform.pk).read()
     state = _state(found, at)
     if state is None:
         return None
@@ -27,7 +41,7 @@ def breaker(platform: int, limits: Limits = NO_LIMITS) -> Shown | None:
         "until": found.until if found.holds_back(at) else None,
         "failures": found.failures,
         "reason": found.reason,
-        "per_second": platform_client.rate(limits, found, at) if _is_slowed(found, at) else None,
+        "per_second": platform_client.rate(allowed(platform), found, at) if _is_slowed(found, at) else None,
     }
 
 

@@ -35,7 +35,7 @@ class ReconcileSerializer(serializers.Serializer[Any]):
     repair = serializers.BooleanField(default=False)
 
 
-@extend_schema_serializer(component_name="Difference")
+@extend_schema_serializer(component_name="SegmentDifference")
 class SegmentDifferenceSerializer(serializers.Serializer[Any]):
     held = serializers.IntegerField(help_text="Ids in the platform's segment.")
     missing = serializers.IntegerField(help_text="Confirmed, and not there.")

@@ -49,7 +49,7 @@ class BadRowFilter(django_filters.FilterSet):
     failed_before = django_filters.IsoDateTimeFilter("failed_at", "lt")
 
 
-@extend_schema_serializer(component_name="Replay")
+@extend_schema_serializer(component_name="BadRowReplay")
 class BadRowReplaySerializer(StrictBody):
     """Some rows, by `ids`; or all rows of a `customer` that fit the other fields."""
 

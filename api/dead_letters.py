@@ -45,7 +45,7 @@ class DeadLetterFilter(django_filters.FilterSet):
     platform = django_filters.NumberFilter("platform_id")
 
 
-@extend_schema_serializer(component_name="Replay")
+@extend_schema_serializer(component_name="DeadLetterReplay")
 class DeadLetterReplaySerializer(StrictBody):
     """Either some letters, or all of an activation."""
 

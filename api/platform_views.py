@@ -58,7 +58,7 @@ class LinkViewSet(Resource[Platform]):
 
     @extend_schema(
         request=LinkSerializer,
-        responses=OpenApiResponse(inline_serializer("Link", {"url": serializers.CharField()})),
+        responses=OpenApiResponse(inline_serializer("SignedLink", {"url": serializers.CharField()})),
     )
     def create(self, request: Request, pk: str) -> Response:
         """Return a signed link, to which the mailing appends `?u=` and the contact's id on the platform."""

@@ -69,7 +69,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
 
     @extend_schema_field(BreakerSerializer)
     def get_breaker(self, platform: Platform) -> dict[str, Any] | None:
-        return platform_status.breaker(platform.pk)
+        return platform_status.breaker(platform)
 
     def get_host_keys(self, platform: Platform) -> dict[str, str]:
         return platform_status.host_keys(platform.pk)

@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import permission_required
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -14,8 +13,7 @@ from console.cells import Table, link, mono, number, state, table, when
 from console.charts import ShareChart
 from console.components import admin_address, page
 from console.fields import choose_row
-from integrations import limits, matrix
-from integrations.connectors.registry import all_connectors
+from integrations import matrix
 from integrations.limits import Limits
 from integrations.models import Platform
 from pipeline import match_rates
@@ -44,8 +42,8 @@ def platform_health(request: HttpRequest) -> HttpResponse:
 
 
 def _health_cells(platform: Platform) -> list[Any]:
-    allowed = _limits(platform)
-    found = platform_status.breaker(platform.pk, allowed) or {}
+    allowed = platform_status.allowed(platform)
+    found = platform_status.breaker(platform) or {}
     keys = platform_status.host_keys(platform.pk)
     return [
         link(admin_address(platform), platform),
@@ -61,14 +59,6 @@ def _health_cells(platform: Platform) -> list[Any]:
 
 def _quota_used(name: str, amount: int, allowed: Limits) -> str:
     return f"{name.replace('_', ' ')}: {number(amount)} of {number(getattr(allowed, name) or 0)}"
-
-
-def _limits(platform: Platform) -> Limits:
-    connector = all_connectors().get(platform.connector)
-    try:
-        return limits.read(platform.limits, connector.default_limits if connector else Limits())
-    except ValidationError:
-        return Limits()
 
 
 class MatchRateForm(forms.Form):

@@ -206,7 +206,8 @@ def test_history__hours_and_days__have_sizes_entries_and_exits(shop: Customer, a
     assert (days[0]["size"], days[-1]["size"]) == (10, 30)
     assert (sum(day["entered"] for day in days), sum(day["left"] for day in days)) == (50, 20)
     assert admin.get(f"audiences/{audience.pk}/history/?step=year").status == 400
-    assert admin.get(f"audiences/{audience.pk}/history/?last=0").status == 400
+    for last in ("0", "4801", "1000000001", "9" * 5000):
+        assert admin.get(f"audiences/{audience.pk}/history/?last={last}").status == 400
 
     AudienceHour.objects.filter(size=35).delete()
     AudienceHour.objects.create(audience=audience, hour=hour - timedelta(hours=20), size=40, entered=40, gone=0)

@@ -78,6 +78,20 @@ def test_breaker__is_told_with_its_reason(admin: Caller, platform: Platform) -> 
     assert (told["state"], told["failures"], told["reason"]) == ("open", 8, "HTTP 503")
 
 
+def test_breaker__of_a_slowed_platform__shows_the_rate_that_its_limits_allow_now(
+    admin: Caller, platform: Platform
+) -> None:
+    now = datetime.now(UTC)
+    Health.objects.create(
+        platform_id=platform.pl, slowed_to=2, slowed_at=now - timedelta(minutes=5), changed_at=now, reason="HTTP 429"
+    )
+    admin.patch(f"platforms/{platform.pl}/", {"limits": {"per_second": 3}})
+
+    shown = admin.get(f"platforms/{platform.pl}/").body["breaker"]
+
+    assert (shown["state"], shown["per_second"]) == ("slowed", 3)
+
+
 def test_activation__deleted__is_ending(admin: Caller, audience: Audience, shop: Customer) -> None:
     call = {"method": "POST", "url": "https://ads.example/", "body": [{"s": "{{segment_id}}", "u": "{{userid}}"}]}
     ads = Platform.objects.create(

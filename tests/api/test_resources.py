@@ -1,8 +1,10 @@
 """The configuration by API alone: what is written is there, what is not understood is refused with its place."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from activation.models import Activation
 from audiences.models import Audience, Membership
@@ -253,3 +255,7 @@ def test_schema__is_served_without_a_key_and_names_every_resource(admin: Caller)
     assert admin.get("docs/").status == 200
     for resource in ("customers", "pixels", "attributes", "platforms", "audiences", "activations", "pipeline"):
         assert f"/api/v1/{resource}/".encode() in answer.body
+
+
+def test_schema__is_valid_and_gives_each_shape_a_name_of_its_own(tmp_path: Path) -> None:
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yml"))
