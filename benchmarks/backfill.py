@@ -7,14 +7,12 @@ import psycopg
 
 from benchmarks.bounds import Bound, Options, Result, Table
 from benchmarks.figures import shown
-from benchmarks.flow import Site, _names, _received, _site
 from benchmarks.home import forget_data
 from benchmarks.programs import wait_until
 from benchmarks.report import console
-from benchmarks.shop import CUSTOMER, open_accounts
+from benchmarks.shop import ACCOUNT, CUSTOMER, Shop, open_accounts, open_shop
+from benchmarks.site import open_site
 from benchmarks.usage import Watch
-from core import environment
-from local import embedded
 
 SEED = 6
 FULL, QUICK = 1_000_000, 5_000
@@ -28,29 +26,30 @@ HUB = ("absorber", "deliverer", "sweeper", "edge", "console")
 
 def run(options: Options) -> Result:
     count = QUICK if options.quick else FULL
-    url = embedded.addresses(environment.read(None)).database_url
-    with _site(options) as site:
-        open_accounts(url, site.shop, SEED, count)
-        _fill(site.database, site)
-        before = _received(site)
-        with console.status(f"backfill of {count:,} members"), Watch(lambda: _names(site)) as watch:
+    with open_site(options) as site:
+        shop = open_shop(site.sandbox.segments_url)
+        site.wait_for(shop)
+        open_accounts(site.database_url, shop, SEED, count)
+        _fill(site.database, shop)
+        before = site.received(ACCOUNT)
+        with console.status(f"backfill of {count:,} members"), Watch(site.process_names) as watch:
             began = time.perf_counter()
-            _activate(site)
-            wait_until("every member is there", lambda: _received(site) - before >= count, LONGEST_SECONDS)
+            _activate(shop)
+            wait_until("every member is there", lambda: site.received(ACCOUNT) - before >= count, LONGEST_SECONDS)
             seconds = time.perf_counter() - began
         usage = watch.by_name()
     forget_data()
     return _result(count, seconds, usage)
 
 
-def _fill(database: "psycopg.Connection[Any]", site: Site) -> None:
+def _fill(database: "psycopg.Connection[Any]", shop: Shop) -> None:
     """The audience has had these members for long; nobody has told the platform yet."""
-    database.execute(MEMBERS, [site.shop.audience, CUSTOMER])
+    database.execute(MEMBERS, [shop.audience, CUSTOMER])
     database.execute("VACUUM ANALYZE membership")
     database.execute("CHECKPOINT")
 
 
-def _activate(site: Site) -> None:
+def _activate(shop: Shop) -> None:
     """As for a new activation: every bucket is looked through."""
 
     from django.db import transaction
@@ -58,7 +57,7 @@ def _activate(site: Site) -> None:
     from activation import services
 
     with transaction.atomic():
-        services.begin_backfill(site.shop.activation)
+        services.begin_backfill(shop.activation)
 
 
 def _result(count: int, seconds: float, usage: Any) -> Result:

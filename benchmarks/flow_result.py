@@ -7,6 +7,7 @@ import msgspec
 
 from benchmarks.bounds import Bound, Options, Result, Table
 from benchmarks.figures import percentile, shown
+from benchmarks.site import Sent
 from benchmarks.usage import Usage
 
 MEMORY_MB = 200.0
@@ -31,25 +32,6 @@ class Phase:
         return f"{self.rate:,} events/s"
 
 
-class Sent(msgspec.Struct):
-    """What the generator says of itself.
-
-    `sent_late`: by its own fault; `held_up`: events that met no idle connection and waited for a new one, or,
-    beyond the most that it opens, for an answer. `in_time`: accepted before the end, or a second after it.
-    `accept`: from when an event was due until its 200.
-    """
-
-    seconds: float
-    in_time: int
-    cpu_seconds: float
-    statuses: dict[int, int]
-    connections: int
-    held_up: int
-    sent_late_p99_ms: float
-    accept_p50_ms: float
-    accept_p99_ms: float
-
-
 @dataclass(frozen=True, slots=True)
 class FlowFigures:
     """`latencies` in ms, sorted; `lost` and `twice`: accepted events received never, or more than once."""
@@ -64,7 +46,7 @@ class FlowFigures:
 
     @property
     def accepted(self) -> int:
-        return self.sent.statuses.get(200, 0)
+        return self.sent.accepted
 
     @property
     def rate(self) -> float:

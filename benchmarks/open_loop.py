@@ -1,9 +1,9 @@
-"""`python -m benchmarks.open_loop PORT TARGET SEED FIRST COUNT RATE AMOUNT FILE`: events at a constant rate.
+"""`python -m benchmarks.open_loop PORT FILE STREAMS`: events at constant rates.
 
 Open-loop: when an event is due depends on the clock only, never on how fast the hub answers. Where all
 connections wait for answers, another one is opened; what waits for one counts from when it was due.
-Writes to FILE, for each event, the unix time of its 200 (doubles, in order; 0: none) and prints the rest as
-a line of JSON.
+STREAMS is a list of `Stream`s as JSON. Writes to FILE, for each event, the unix time of its 200 (doubles, stream
+after stream, in order; 0: none) and prints the rest as a line of JSON.
 """
 
 import array
@@ -12,9 +12,11 @@ import json
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import uvloop
 
 from benchmarks.connection import Connection
@@ -23,6 +25,7 @@ from benchmarks.programs import HOST
 from benchmarks.users import body, user_ids
 
 MARK = "RESULT "
+AMOUNT = 150.0
 TICK = 0.001
 CONNECTIONS = 64
 # more at once would overflow a listener's queue, and a connection lost there hangs for many seconds
@@ -31,15 +34,55 @@ GRACE = 1.0  # seconds after the last event is due in which a 200 still counts f
 PATIENCE = 20.0  # seconds for the last answers
 
 
+class Stream(msgspec.Struct, frozen=True):
+    """`count` events at `rate` a second. Each is of the next of the seed's first `users`, round after round.
+
+    `target`: up to the value of `uuid`. `amounts`: of the first round, of the second, and so on, over and over.
+    """
+
+    target: str
+    seed: int
+    users: int
+    count: int
+    rate: float
+    amounts: tuple[float, ...] = (AMOUNT,)
+
+    def event(self, number: int) -> tuple[int, float]:
+        """Returns the number of the user, and the amount."""
+        rounds, user = divmod(number, self.users)
+        return user, self.amounts[rounds % len(self.amounts)]
+
+
+class _Requests:
+    """The requests of one stream. `first`: the number of its first event among those of all streams."""
+
+    def __init__(self, stream: Stream, first: int) -> None:
+        self.stream, self.first = stream, first
+        self.sent = 0
+        self._head = f"POST {stream.target}".encode()
+        self._users = [str(user).encode() for user in user_ids(stream.seed, stream.users)]
+        self._tails = {amount: _tail(body(amount)) for amount in stream.amounts}
+
+    def request(self, number: int) -> bytes:
+        user, amount = self.stream.event(number - self.first)
+        return self._head + self._users[user] + self._tails[amount]
+
+    def due(self, number: int) -> float:
+        """Seconds from the start at which the event is due."""
+        return (number - self.first) / self.stream.rate
+
+
 class OpenLoop:
-    def __init__(self, port: int, requests: tuple[bytes, list[bytes], bytes], rate: float) -> None:
+    def __init__(self, port: int, streams: Sequence[Stream]) -> None:
         self._port = port
-        self._head, self._users, self._tail = requests
-        self._rate = rate
-        self._count = len(self._users)
-        self._sent = self._answers = self._open = self._ever_held_up = 0
+        self._requests: list[_Requests] = []
+        self._count = 0
+        for stream in streams:
+            self._requests.append(_Requests(stream, self._count))
+            self._count += stream.count
+        self._answers = self._open = self._ever_held_up = 0
         self._idle: list[Connection] = []
-        self._held_up: deque[int] = deque()
+        self._held_up: deque[tuple[int, bytes]] = deque()
         self._late = array.array("d", bytes(8 * self._count))
         self._statuses: Counter[int] = Counter()
         self._done = asyncio.Event()
@@ -53,27 +96,35 @@ class OpenLoop:
         self._began = time.time() + TICK
         self._tick()
         with suppress(TimeoutError):  # what has no answer by then counts as never accepted
-            async with asyncio.timeout(self._count / self._rate + PATIENCE):
+            async with asyncio.timeout(self._seconds + PATIENCE):
                 await self._done.wait()
         return self._measured(time.process_time() - cpu)
 
+    @property
+    def _seconds(self) -> float:
+        return max(each.stream.count / each.stream.rate for each in self._requests)
+
     def _tick(self) -> None:
-        due = min(self._count, int((time.time() - self._began) * self._rate) + 1)
-        while self._sent < due:
-            self._event(self._sent)
-            self._sent += 1
-        if self._sent < self._count:
+        elapsed, left = time.time() - self._began, 0
+        for each in self._requests:
+            due = min(each.stream.count, int(elapsed * each.stream.rate) + 1)
+            while each.sent < due:
+                number = each.first + each.sent
+                self._late[number] = time.time() - self._began - each.due(number)
+                self._event(number, each.request(number))
+                each.sent += 1
+            left += each.stream.count - due
+        if left:
             self._loop.call_later(TICK, self._tick)
 
-    def _event(self, number: int) -> None:
-        self._late[number] = time.time() - self._began - number / self._rate
+    def _event(self, number: int, request: bytes) -> None:
         while self._idle:
             connection = self._idle.pop()
             if not connection.lost:
-                self._send(connection, number)
+                self._send(connection, number, request)
                 return
             self._open -= 1  # the edge closes connections that nobody has used for half a minute
-        self._held_up.append(number)
+        self._held_up.append((number, request))
         self._ever_held_up += 1
         if self._open < MOST_CONNECTIONS:
             opening = self._loop.create_task(self._connect())
@@ -87,13 +138,13 @@ class OpenLoop:
 
     def _next(self, connection: Connection) -> None:
         if self._held_up:
-            self._send(connection, self._held_up.popleft())
+            self._send(connection, *self._held_up.popleft())
         else:
             self._idle.append(connection)
 
-    def _send(self, connection: Connection, number: int) -> None:
+    def _send(self, connection: Connection, number: int, request: bytes) -> None:
         connection.token = number
-        connection.send(self._head + self._users[number] + self._tail)
+        connection.send(request)
 
     def _answered(self, connection: Connection, status: int) -> None:
         self._statuses[status] += 1
@@ -106,12 +157,17 @@ class OpenLoop:
             self._done.set()
 
     def _measured(self, cpu: float) -> dict[str, object]:
-        seconds = self._count / self._rate
-        end = self._began + seconds + GRACE
+        end = self._began + self._seconds + GRACE
         late = sorted(self._late)
-        answered = sorted(at - self._began - n / self._rate for n, at in enumerate(self.accepted) if at)
+        answered = sorted(
+            at - self._began - each.due(number)
+            for each in self._requests
+            for number, at in enumerate(self.accepted[each.first : each.first + each.stream.count], each.first)
+            if at
+        )
         return {
-            "seconds": seconds,
+            "began": self._began,
+            "seconds": self._seconds,
             "in_time": sum(1 for at in self.accepted if 0 < at <= end),
             "cpu_seconds": cpu,
             "statuses": self._statuses,
@@ -123,14 +179,14 @@ class OpenLoop:
         }
 
 
-def main() -> None:
-    port, target, seed, first, count, rate, amount, file = sys.argv[1:]
-    users = [str(user).encode() for user in user_ids(int(seed), int(first) + int(count))[int(first) :]]
-    data = body(float(amount))
-    head = f"POST {target}".encode()
-    tail = f" HTTP/1.1\r\nHost: edge\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode()
+def _tail(data: bytes) -> bytes:
+    head = f" HTTP/1.1\r\nHost: edge\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+    return head.encode() + data
 
-    loop = OpenLoop(int(port), (head, users, tail + data), float(rate))
+
+def main() -> None:
+    port, file, streams = sys.argv[1:]
+    loop = OpenLoop(int(port), msgspec.json.decode(streams, type=list[Stream]))
     measured = uvloop.run(loop.run())
     Path(file).write_bytes(loop.accepted.tobytes())
     sys.stdout.write(MARK + json.dumps(measured) + "\n")

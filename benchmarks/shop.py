@@ -22,7 +22,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS bench_user (
 PROFILES = """
 INSERT INTO profile (bucket, customer_id, user_id, attributes, dimensions, times, activity, ids, confirmed,
                      created_at, updated_at)
-SELECT bucket, %(customer)s, user_id, '{}', '{}', '{}', '{}', '[]', true, now(), now() FROM bench_user
+SELECT bucket, %(customer)s, user_id, %(attributes)s, '{}', '{}', '{}', '[]', true, now(), now() FROM bench_user
 ORDER BY bucket, user_id
 """
 IDENTITIES = """
@@ -39,14 +39,23 @@ ORDER BY bucket, user_id
 
 @dataclass(frozen=True, slots=True)
 class Shop:
+    """A customer's shop. `account`: of its platform; `audience`: the one that is activated there."""
+
     pixel: int
     platform: int
     secret: str
     audience: int
     activation: int
+    customer: int = CUSTOMER
+    account: str = ACCOUNT
+
+    @property
+    def target(self) -> str:
+        """The address of its pixel at the edge, to which parameters can be appended."""
+        return f"/dp?m={self.customer}&id={self.pixel}"
 
 
-def open_shop(segments_url: str) -> Shop:
+def open_shop(segments_url: str, number: int = CUSTOMER, account: str = ACCOUNT) -> Shop:
     """Furnish the hub; ready when its audiences and its segment are built, which the caller sees to."""
     from activation.services import activate
     from audiences.services import create_audience
@@ -54,17 +63,21 @@ def open_shop(segments_url: str) -> Shop:
     from integrations.models import Platform
     from profiles.models import Attribute, Pixel
 
-    customer = Customer.objects.create(m=CUSTOMER, name="Benchmark shop")
+    customer = Customer.objects.create(m=number, name=f"Benchmark shop {number}")
     pixel = Pixel.objects.create(customer=customer, name="checkout")
     for type_, paths in (("number", NUMBERS), ("string", STRINGS)):
         for path in paths:
             Attribute.objects.create(customer=customer, path=path, type=type_, enabled=True)
     platform = Platform.objects.create(
-        customer=customer, name="bench", connector="http", settings=_settings(segments_url), credentials=_login()
+        customer=customer,
+        name=account,
+        connector="http",
+        settings=_settings(segments_url),
+        credentials=_login(account),
     )
     first, *_ = [create_audience(customer, name, rule) for name, rule in _rules(pixel.id)]
     activation = activate(first, platform, {})
-    return Shop(pixel.id, platform.pl, platform.sync_secrets[0], first.id, activation.id)
+    return Shop(pixel.id, platform.pl, platform.sync_secrets[0], first.id, activation.id, number, account)
 
 
 def open_more_audiences(shop: Shop, count: int) -> None:
@@ -72,15 +85,15 @@ def open_more_audiences(shop: Shop, count: int) -> None:
     from audiences.services import create_audience
     from core.models import Customer
 
-    customer = Customer.objects.get(m=CUSTOMER)
+    customer = Customer.objects.get(m=shop.customer)
     for number in range(count):
         kinds = _conditions(shop.pixel, number // 9 + 1)[1:]
         create_audience(customer, f"more {number}", _all(kinds[number % len(kinds)]))
 
 
-def open_accounts(database_url: str, shop: Shop, seed: int, count: int) -> None:
-    """That many users, known and mapped on the platform, who have done nothing yet."""
-    names = {"customer": CUSTOMER, "platform": shop.platform}
+def open_accounts(database_url: str, shop: Shop, seed: int, count: int, attributes: str = "{}") -> None:
+    """That many users, known and mapped on the platform, who have done nothing yet. `attributes`: of each, as JSON."""
+    names = {"customer": shop.customer, "platform": shop.platform, "attributes": attributes}
     with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
         cursor.execute(STAGE)
         cursor.execute("TRUNCATE bench_user")
@@ -115,8 +128,8 @@ def _settings(url: str) -> dict[str, Any]:
     }
 
 
-def _login() -> dict[str, str]:
-    return {"type": "basic", "username": ACCOUNT, "password": f"{ACCOUNT}-secret"}
+def _login(account: str) -> dict[str, str]:
+    return {"type": "basic", "username": account, "password": f"{account}-secret"}
 
 
 def _rules(pixel: int) -> list[tuple[str, dict[str, Any]]]:
