@@ -20,6 +20,7 @@ from psycopg.types.json import set_json_loads
 
 from core import arrays
 from core.json_values import loads
+from core.right_of_way import lower_priority_of
 
 OPTIONS = (
     "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off "
@@ -49,6 +50,7 @@ def connect(*, durable: bool) -> Connection:
     )
     set_json_loads(loads, connection)
     arrays.register(connection)
+    lower_priority_of(connection.info.backend_pid, connection.info.host)
     return connection
 
 

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import redis
 from celery import Celery
 
+from core.right_of_way import BUSY_SHARE, MEASURED_SECONDS, BusySign, CpuDemand
+
 log = logging.getLogger(__name__)
 
 AWAKE_SECONDS = 3
@@ -92,11 +94,13 @@ def wakeups(redis_url: str) -> Wakeups:
 class WakeupThread:
     """Wakes the absorb stage after commits of the edge: off the event loop, never more often than is of use.
 
-    Called after every commit (see `edge.group_commit.OnCommit`); a thread of its own speaks to Redis.
+    Called after every commit (see `edge.group_commit.OnCommit`); a thread of its own speaks to Redis. If the edge is
+    busy, it says so there too.
     """
 
-    def __init__(self, wakeups: Wakeups) -> None:
+    def __init__(self, wakeups: Wakeups, sign: BusySign) -> None:
         self._wakeups = wakeups
+        self._sign = sign
         self._committed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wakeups", daemon=True)
 
@@ -106,8 +110,13 @@ class WakeupThread:
         self._committed.set()
 
     def _run(self) -> None:
+        demand, measured = CpuDemand(), time.monotonic()
         while True:
             self._committed.wait()
             self._committed.clear()
             self._wakeups.wake(ABSORB, 0)
+            if time.monotonic() - measured >= MEASURED_SECONDS:
+                measured = time.monotonic()
+                if demand.share() >= BUSY_SHARE:
+                    self._sign.show()
             time.sleep(SHORTEST_SECONDS)

@@ -7,6 +7,7 @@ from core import environment as environments
 from core.environment import Environment
 from core.keys import KeyRing, TokenSigner
 from core.limits import RequestLimits
+from core.right_of_way import BusySign
 from core.wakeups import WakeupThread, wakeups
 from edge.application import EdgeApplication, Handler
 from edge.cookies import CookieCheckSigner, CookieJar
@@ -46,7 +47,7 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
     services = embedded.addresses(environment)
     keys = KeyRing(environment.secret_keys)
     platforms, syncs = platforms_section(keys), syncs_section(keys, environment.edge_url)
-    wake = on_commit or WakeupThread(wakeups(services.redis_url))
+    wake = on_commit or WakeupThread(wakeups(services.redis_url), BusySign(services.redis_url))
     snapshot = Snapshot(services.database_url, [COLLECTION, API_KEYS, platforms, syncs])
     jar = CookieJar(secure=not environment.insecure_cookies)
     metrics = Metrics(os.environ.get("DMPHUB_METRICS_TOKEN", ""))

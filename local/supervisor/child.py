@@ -14,6 +14,8 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import IO
 
+from core.right_of_way import lower_priority
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: not between fork and exec
 
@@ -56,7 +58,7 @@ class ProcessSpec:
     `environment` is the whole environment (None: this process's). `may_start` is asked before every start,
     and again soon while it says no; `ready` tells whether a started process serves. Both answer quickly.
     `stop_signal` asks it to end by itself within `stop_seconds`, lower `stop_rank`s first; `death_signal` is
-    what the kernel sends it when the supervisor is killed.
+    what the kernel sends it when the supervisor is killed. `niceness`: as of `nice`; more for work in the background.
     """
 
     name: str
@@ -68,6 +70,7 @@ class ProcessSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     stop_rank: int = 0
+    niceness: int = 0
     stop_seconds: float = 5.0
     may_start: Callable[[], bool] = _always
     ready: Callable[[], bool] = _always
@@ -97,8 +100,14 @@ def _popen(spec: ProcessSpec, output: IO[bytes] | int) -> subprocess.Popen[bytes
         group=account.gid if account else None,
         extra_groups=[] if account else None,
         # after the change of user, which would undo it; the supervisor has one thread, so this is safe
-        preexec_fn=partial(die_with_parent, spec.death_signal, os.getpid()),  # noqa: PLW1509
+        preexec_fn=partial(_begin, spec, os.getpid()),  # noqa: PLW1509
     )
+
+
+def _begin(spec: ProcessSpec, parent: int) -> None:
+    die_with_parent(spec.death_signal, parent)
+    if spec.niceness:
+        lower_priority(spec.niceness)
 
 
 Running = tuple[ProcessSpec, subprocess.Popen[bytes]]

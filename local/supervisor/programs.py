@@ -46,6 +46,9 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 _CELERY = ("-m", "celery", "-A", "dmphub", "worker", "--loglevel", "WARNING")
+# Above that of the doors: whoever waits for an answer comes first.
+WORKER_NICENESS = 5
+IMPORTER_NICENESS = 10
 _ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers need not know each other
 
 
@@ -87,14 +90,18 @@ def _doors(plan: HubPlan) -> list[ProcessSpec]:
 def _workers(plan: HubPlan) -> list[ProcessSpec]:
     absorb = (*_CELERY, *_ALONE, "--pool", "solo", "-Q", "absorb", "-n")
     deliver = (*_CELERY, *_ALONE, "--pool", "threads", "--concurrency", "48", "-Q", "deliver", "-n")
-    return [
+    workers = [
         *(
             _python(plan, f"absorber-{number}", *absorb, f"absorber{number}@%h")
             for number in range(1, plan.workers + 1)
         ),
         _python(plan, "deliverer", *deliver, "deliverer@%h"),
         _python(plan, "sweeper", "-m", "dmphub", "sweep"),
-        _python(plan, "importer", "-m", "dmphub", "run_imports"),
+    ]
+    importer = _python(plan, "importer", "-m", "dmphub", "run_imports")
+    return [
+        *(replace(each, niceness=WORKER_NICENESS) for each in workers),
+        replace(importer, niceness=IMPORTER_NICENESS),
     ]
 
 

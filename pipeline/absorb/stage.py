@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Collection
+from functools import cache
 
 from django.conf import settings
 
 from activation.delivery.lanes import lanes_of
+from core.right_of_way import BusySign, Pauses
 from core.wakeups import ABSORB, DELIVER, wakeups
 from pipeline.absorb.absorber import Absorber
 from pipeline.absorb.rows import SIZES
@@ -43,12 +45,22 @@ def _absorb() -> tuple[int, bool]:
         return rows + due, due >= BATCH
 
 
+@cache
+def pauses_of(redis_url: str) -> Pauses:
+    """Returns the pauses of this process, which last from one call of `drain` to the next."""
+    return Pauses(BusySign(redis_url).is_shown)
+
+
 def drain(slot: int) -> None:
     """Absorb until nothing waits, then linger: under load nobody has to be woken."""
     awake = wakeups(settings.REDIS_URL)
+    pauses = pauses_of(settings.REDIS_URL)
     idle_since = reported = time.monotonic()
     while True:
+        began = time.monotonic()
         done, is_full = _absorb()
+        if done:
+            pauses.after(time.monotonic() - began)
         now = time.monotonic()
         if is_full and slot + 1 < SLOTS:
             awake.wake(ABSORB, slot + 1)
@@ -70,9 +82,12 @@ def sweep(keep_on: Callable[[], bool]) -> None:
 
     Wakes workers where there is more than one batch, and goes on itself: perhaps nobody hears the wake-up.
     """
+    pauses = pauses_of(settings.REDIS_URL)
     while keep_on():
+        began = time.monotonic()
         done, is_full = _absorb()
         if is_full:
             wakeups(settings.REDIS_URL).wake(ABSORB, 1)
         if not done:
             return
+        pauses.after(time.monotonic() - began)

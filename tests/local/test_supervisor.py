@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from local.supervisor.child import ProcessSpec
-from local.supervisor.programs import HOST, PortTakenError, choose_ports
+from local.supervisor.programs import HOST, HubPlan, PortTakenError, choose_ports, programs_of
 from local.supervisor.supervisor import StartFailedError, StopRequestedError, Supervisor
+from tests.local.conftest import MakeEnvironment
 from tests.support import programs
 from tests.support.processes import alive
 
@@ -158,3 +159,25 @@ def test_choose_ports__the_same_twice_or_none_that_exists__is_refused() -> None:
         choose_ports(HOST, one, one)
     with pytest.raises(PortTakenError, match="65535"):
         choose_ports(HOST, 99_999, 0)
+
+
+def test_start__of_work_in_the_background__has_a_lower_priority_than_the_doors(
+    make_environment: MakeEnvironment,
+) -> None:
+    plan = HubPlan(make_environment("hub"), port=1, edge_port=2, edge_workers=1, workers=2)
+    niceness = {each.name: each.niceness for each in programs_of(plan).lasting}
+    doors = {name for name in niceness if name.startswith(("edge", "console"))}
+    assert {niceness[name] for name in doors} == {0}
+    assert min(niceness[name] for name in niceness.keys() - doors) > 0
+
+
+def test_start__with_a_niceness__the_process_and_its_children_have_it(running: UntilTold, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    program = (
+        "import os, subprocess, sys, time; from pathlib import Path\n"
+        "child = subprocess.run([sys.executable, '-c', 'import os; print(os.nice(0))'], capture_output=True)\n"
+        "Path(sys.argv[1]).write_text(f'{os.nice(0)} {int(child.stdout)}'); time.sleep(60)"
+    )
+    running.supervisor.start([replace(spec("background", program, str(seen)), niceness=os.nice(0) + 3)])
+    running.run_until(lambda: seen.exists() and len(seen.read_text().split()) == 2)
+    assert [int(word) - os.nice(0) for word in seen.read_text().split()] == [3, 3]
