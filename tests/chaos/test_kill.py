@@ -60,9 +60,9 @@ class Trial:
             sender.enough()
         for sender in self._senders:
             sender.join(30)
-        assert [sender.failure for sender in self._senders if sender.failure] == []
+        assert [sender.door.failure for sender in self._senders if sender.door.failure] == []
         until(lambda: all_quiet(self._api), QUIET_SECONDS)
-        asked = sum(sender.requests for sender in self._senders)
+        asked = sum(sender.door.requests for sender in self._senders)
         again = sum(one.sent_again for one in self._people)
         print(f"{asked} requests, {again} events sent again")
         assert wrong_totals(self.hub.services.database_url, self._people, self._configured.pixel) == {}

@@ -2,7 +2,9 @@
 
 import random
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +34,14 @@ class ChaosPerson:
     def big(self) -> bool:
         return self.amount > BIG
 
+    def counts(self, tries: int) -> None:
+        """Remember one event that was answered after so many tries."""
+        if tries == 1:
+            self.answered_at_once += 1
+        else:
+            self.sent_again += 1
+            self.further_tries += tries - 1
+
     def may_count(self, total: int) -> bool:
         """Whether a profile with this many events lost none, and counts none twice that was answered at once."""
         fewest = self.answered_at_once + self.sent_again
@@ -40,31 +50,38 @@ class ChaosPerson:
 
 @dataclass(frozen=True, slots=True)
 class ChaosConfiguration:
-    """What is configured: one customer, two platforms, and three audiences sent to them."""
+    """What is configured: one customer, its platforms (by account), and three audiences sent to them."""
 
     customer: int
     pixel: int
     platforms: dict[str, int]
     secrets: dict[str, str]
+    audiences: dict[str, int]
+    activations: list[int]
 
 
-def configure_hub(api: Api, sandbox: SandboxProcess) -> ChaosConfiguration:
+def configure_hub(
+    api: Api, sandbox: SandboxProcess, others: Mapping[str, dict[str, Any]] = MappingProxyType({})
+) -> ChaosConfiguration:
+    """`others`: platforms by account beside, or in place of, the two that take micro-batches; each gets `big`."""
     customer = api.post("customers/", name="Chaos")["m"]
     pixel = api.post("pixels/", customer=customer, name="everywhere")["id"]
     api.post("attributes/", customer=customer, path="amount", type="number", enabled=True)
     platforms, secrets = {}, {}
-    for account in ACCOUNTS:
-        made = api.post("platforms/", customer=customer, name=account, **_platform(sandbox, account))
+    described = {account: micro_batches(sandbox, account) for account in ACCOUNTS} | dict(others)
+    for account, platform in described.items():
+        made = api.post("platforms/", customer=customer, name=account, **platform)
         platforms[account], secrets[account] = made["pl"], made["sync_secret"]
     big = _audience(api, customer, "big", "attribute.amount", ">", BIG)
     small = _audience(api, customer, "small", "audience", "notIn", big)
     both = _audience(api, customer, "big in the north", "audience", "in", big)
-    for audience, account in ((big, "north"), (big, "south"), (small, "north"), (both, "north")):
-        api.post("activations/", audience=audience, platform=platforms[account])
-    return ChaosConfiguration(customer, pixel, platforms, secrets)
+    wanted = [(small, "north"), (both, "north"), *((big, account) for account in platforms)]
+    activations = [api.post("activations/", audience=one, platform=platforms[account])["id"] for one, account in wanted]
+    audiences = {"big": big, "small": small, "big in the north": both}
+    return ChaosConfiguration(customer, pixel, platforms, secrets, audiences, activations)
 
 
-def _platform(sandbox: SandboxProcess, account: str) -> dict[str, Any]:
+def micro_batches(sandbox: SandboxProcess, account: str) -> dict[str, Any]:
     row = [{"segment": "{{segment_id}}", "userid": "{{userid}}"}]
     user, password = sandbox.credentials(account)
     url = sandbox.segments_url
@@ -81,22 +98,26 @@ def _platform(sandbox: SandboxProcess, account: str) -> dict[str, Any]:
     }
 
 
+def one_by_one(sandbox: SandboxProcess, account: str) -> dict[str, Any]:
+    """A platform with a request for each member."""
+    described = micro_batches(sandbox, account)
+    url = sandbox.segments_url + "?id={{segment_id}}&userid={{userid}}"
+    calls = {"add": {"method": "POST", "url": url}, "remove": {"method": "DELETE", "url": url}}
+    return described | {"settings": {"strategy": "no_batch", "create": described["settings"]["create"]} | calls}
+
+
 def _audience(api: Api, customer: int, name: str, asked: str, operator: str, value: Any) -> int:
     rule = {"combinator": "and", "rules": [{"field": asked, "operator": operator, "value": value}]}
     made = api.post("audiences/", customer=customer, name=name, rule=rule)
     return int(made["id"])
 
 
-def expected_segments(people: list[ChaosPerson]) -> dict[tuple[str, str], set[str]]:
+def expected_segments(people: list[ChaosPerson], accounts: Iterable[str] = ACCOUNTS) -> dict[tuple[str, str], set[str]]:
     """The members of each (account, segment)."""
-    big = {account: {x for one in people if one.big for x in one.ids[account]} for account in ACCOUNTS}
+    big = {account: {x for one in people if one.big for x in one.ids[account]} for account in accounts}
     small = {x for one in people if not one.big for x in one.ids["north"]}
-    return {
-        ("north", "big"): big["north"],
-        ("south", "big"): big["south"],
-        ("north", "small"): small,
-        ("north", "big in the north"): big["north"],
-    }
+    others = {("north", "small"): small, ("north", "big in the north"): big["north"]}
+    return others | {(account, "big"): members for account, members in big.items()}
 
 
 def held_segments(sandbox: SandboxProcess) -> dict[tuple[str, str], set[str]]:
@@ -122,9 +143,7 @@ def wrong_totals(database_url: str, people: list[ChaosPerson], pixel: int) -> di
     return wrong
 
 
-def people(count: int, chance: random.Random) -> list[ChaosPerson]:
-    """Every third has two browsers."""
-    return [
-        ChaosPerson([UUID(int=chance.getrandbits(128), version=4) for _ in range(1 + (number % 3 == 0))], f"d{number}")
-        for number in range(count)
-    ]
+def people(count: int, chance: random.Random, first_letter: str = "d") -> list[ChaosPerson]:
+    """Every third has two browsers. Their devices begin with `first_letter`."""
+    browsers = [[UUID(int=chance.getrandbits(128), version=4) for _ in range(1 + (n % 3 == 0))] for n in range(count)]
+    return [ChaosPerson(users, f"{first_letter}{number}") for number, users in enumerate(browsers)]

@@ -57,6 +57,12 @@ class Hub:
         if not line.startswith("ready "):
             raise RuntimeError(f"the hub did not start: {line!r}\n{self.log.read_text()[-3000:]}")
 
+    @property
+    def pid(self) -> int:
+        """Of the supervisor."""
+        assert self._process is not None
+        return self._process.pid
+
     def pids(self) -> dict[str, int]:
         """The processes that run now, by name; empty while there is no hub."""
         with suppress(FileNotFoundError):
@@ -91,8 +97,12 @@ class Hub:
                 self._process.stdout.close()
             self._process = None
 
-    def api(self) -> Api:
-        """As an administrator."""
+    def api(self, key: str | None = None) -> Api:
+        """As an administrator, if no other key is given."""
+        return Api(f"http://127.0.0.1:{self.port}", key or self.new_api_key())
+
+    def new_api_key(self) -> str:
+        """An administrator's."""
         done = subprocess.run(
             [*_MANAGE, "create_api_key", "tests"],
             cwd=PROJECT_ROOT,
@@ -101,7 +111,7 @@ class Hub:
             capture_output=True,
             text=True,
         )
-        return Api(f"http://127.0.0.1:{self.port}", done.stdout.split()[-1])
+        return done.stdout.split()[-1]
 
 
 _MANAGE = (sys.executable, "manage.py")

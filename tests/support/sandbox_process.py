@@ -78,7 +78,7 @@ class SandboxProcess:
                 return set(segment["members"])
         raise LookupError(f"{account} has no segment {title!r}")
 
-    def received(self, account: str, since: int = 0) -> list[tuple[int, float, str, int, str]]:
+    def received(self, account: str, since: int = 0, party: str = "generic") -> list[tuple[int, float, str, int, str]]:
         """Every (sequence, unix time, "add"|"remove", segment id, user id) after `since`, in order.
 
         LookupError when the sandbox has forgotten some of them.
@@ -86,7 +86,7 @@ class SandboxProcess:
         arrivals: list[tuple[int, float, str, int, str]] = []
         more = True
         while more:
-            given = {"account": account, "since": str(since), "limit": str(PAGE)}
+            given = {"account": account, "party": party, "since": str(since), "limit": str(PAGE)}
             rows = [tuple(row) for row in self._call("GET", "/received", given).json()]
             if rows and rows[0][0] != since + 1:
                 raise LookupError(f"the sandbox kept nothing between {since} and {rows[0][0]}")
