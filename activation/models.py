@@ -14,6 +14,7 @@ class Activation(ConfigurationModel):
     """An audience sent to a platform, where it lives on as a segment."""
 
     numbered = True
+    customer_path = "audience__customer_id"
 
     class Status(models.TextChoices):
         PENDING = "pending", "pending: the segment is being created"

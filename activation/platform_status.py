@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 
 from activation.delivery import platform_client, quotas
 from activation.delivery.circuit_breaker import BreakerState, CircuitBreaker
-from activation.models import HostKey, Spending
-from core import clock
+from activation.models import Activation, HostKey, Spending
+from core import clock, problems
 from core.database import bare_cursor
 from integrations import limits
 from integrations.connectors.registry import all_connectors
@@ -55,6 +55,13 @@ def _state(found: BreakerState, at: datetime) -> str | None:
 
 def _is_slowed(found: BreakerState, at: datetime) -> bool:
     return found.slowed_at is not None and at < found.slowed_at + platform_client.RECOVERY
+
+
+def problem_of(activation: Activation) -> str:
+    """Returns why nothing can be sent, or nobody enters or leaves: the platform or the audience cannot be used."""
+    platform = problems.of(problems.Subject.PLATFORM, [activation.platform_id])
+    audience = problems.of(problems.Subject.AUDIENCE, [activation.audience_id])
+    return next((words for words in (*platform.values(), *audience.values())), "")
 
 
 def host_keys(platform: int) -> dict[str, str]:

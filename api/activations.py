@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from activation import reconciliation, services
 from activation.models import Activation
+from activation.platform_status import problem_of
 from api.errors import refusals
 from api.idempotency import once
 from api.resource import CreatedResource, OwnedField, ReadableResource
@@ -67,6 +68,14 @@ class ActivationSerializer(StrictSerializer[Activation]):
             *("possible_orphan", "created_at"),
         ]
         read_only_fields = ["id", "status", "last_error", "possible_orphan"]
+
+    def to_representation(self, instance: Activation) -> dict[str, Any]:
+        """Show an activation as broken while its platform or its audience cannot be used."""
+        shown = super().to_representation(instance)
+        words = problem_of(instance)
+        if words and instance.status in {Activation.Status.PENDING, Activation.Status.LIVE}:
+            shown |= {"status": Activation.Status.BROKEN.value, "last_error": words}
+        return shown
 
     @extend_schema_field(CountsSerializer)
     def get_counts(self, activation: Activation) -> dict[str, int]:

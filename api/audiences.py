@@ -17,6 +17,9 @@ from api.strict import StrictSerializer
 from audiences import history, services
 from audiences.history import SizeAlert
 from audiences.models import Audience
+from core import problems
+
+AUDIENCE = problems.Subject.AUDIENCE
 
 
 class AlertSerializer(serializers.Serializer[SizeAlert]):
@@ -33,10 +36,13 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
         required=False, allow_null=True, help_text="The JSON of react-querybuilder: {combinator, not, rules}."
     )
     status = serializers.ChoiceField(
-        Audience.Status.choices, required=False, help_text="Write “paused” to freeze it and “live” to go on."
+        [*Audience.Status.choices, ("broken", "broken")],
+        required=False,
+        help_text="Write “paused” to freeze it and “live” to go on. “broken”: it cannot be evaluated (see problem).",
     )
     size = serializers.SerializerMethodField(help_text="How many members it has now.")
     progress = serializers.SerializerMethodField(help_text="How far the present rule is built, 0 to 1.")
+    problem = serializers.SerializerMethodField(help_text="Why it is left out; empty: it can be used.")
     alert = serializers.SerializerMethodField(help_text="Set while the size is more than alert_percent off a day ago.")
     alert_percent = serializers.IntegerField(min_value=1, max_value=10_000, allow_null=True, required=False)
     fixed = ("customer", "kind", "seed")
@@ -46,7 +52,7 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
         model = Audience
         fields = [
             *("id", "customer", "name", "kind", "rule", "ttl", *lookalikes.NAMES),
-            *("status", "progress", "size", "version", "alert_percent", "alert", "created_at", "updated_at"),
+            *("status", "problem", "progress", "size", "version", "alert_percent", "alert", "created_at", "updated_at"),
         ]
         read_only_fields = ["id", "version"]
 
@@ -57,6 +63,15 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
     def get_progress(self, audience: Audience) -> float:
         page: dict[int, float] | None = self.context.get("progress")
         return (services.progress([audience]) if page is None else page).get(audience.pk, 0.0)
+
+    def get_problem(self, audience: Audience) -> str:
+        page: dict[int, str] | None = self.context.get("problems")
+        return (problems.of(AUDIENCE, [audience.pk]) if page is None else page).get(audience.pk, "")
+
+    def to_representation(self, instance: Audience) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        evaluated = instance.status in {Audience.Status.BUILDING, Audience.Status.LIVE}
+        return {**shown, "status": "broken"} if shown["problem"] and evaluated else shown
 
     @extend_schema_field(AlertSerializer(allow_null=True))
     def get_alert(self, audience: Audience) -> Any:
@@ -131,6 +146,7 @@ class AudienceViewSet(
             self.listed = {
                 "sizes": services.sizes(keys),
                 "progress": services.progress(page),
+                "problems": problems.of(AUDIENCE, keys),
                 "alerts": history.alerts(page),
             }
         return page

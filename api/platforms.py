@@ -23,6 +23,7 @@ from api.resource import (
 )
 from api.strict import IdField, ObjectField, StrictSerializer
 from audiences.references import audiences_naming
+from core import problems
 from integrations import services
 from integrations.connectors.registry import all_connectors
 from integrations.limits import check as check_limits
@@ -53,6 +54,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
         help_text="Generated where none is given, and shown in that answer only.",
     )
     breaker = serializers.SerializerMethodField(help_text="What keeps requests back; null: nothing does.")
+    problem = serializers.SerializerMethodField(help_text="Why it is left out; empty: it can be used.")
     host_keys = serializers.SerializerMethodField(help_text="The keys by which its file servers are known.")
     _generated_secret: str | None = None  # shown by this answer, kept nowhere else
     fixed = ("pl", "customer")
@@ -62,14 +64,17 @@ class PlatformSerializer(StrictSerializer[Platform]):
         model = Platform
         fields = [
             *("pl", "customer", "name", "connector", "settings", "credentials", "enabled", "sync_template"),
-            *("sync_tag", "sync_interval_days", "sync_auth", "sync_secret", "limits", "breaker", "host_keys"),
-            "created_at",
+            *("sync_tag", "sync_interval_days", "sync_auth", "sync_secret", "limits", "breaker", "problem"),
+            *("host_keys", "created_at"),
         ]
         extra_kwargs = {"sync_interval_days": {"min_value": 1, "max_value": 365}}
 
     @extend_schema_field(BreakerSerializer)
     def get_breaker(self, platform: Platform) -> dict[str, Any] | None:
         return platform_status.breaker(platform)
+
+    def get_problem(self, platform: Platform) -> str:
+        return problems.of(problems.Subject.PLATFORM, [platform.pk]).get(platform.pk, "")
 
     def get_host_keys(self, platform: Platform) -> dict[str, str]:
         return platform_status.host_keys(platform.pk)

@@ -4,7 +4,7 @@ A room above this one (lookalikes) registers its kind when Django starts. This m
 an audience needs of such a kind is the protocol below.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,8 +27,14 @@ class DecidedAudience:
 class AudienceKind(Protocol):
     """What audiences ask of a kind that has no rule."""
 
-    def in_force(self) -> Collection[DecidedAudience]:
-        """Returns all audiences of the kind that decide about users now."""
+    def in_force(self, customers: Collection[int], /) -> Collection[Audience]:
+        """Returns all audiences of the kind, of these customers, that decide about users now."""
+
+    def source(self, audience: Audience, /) -> Hashable:
+        """Returns what `decided` is made of: as long as it is the same, so is the result."""
+
+    def decided(self, audience: Audience, /) -> DecidedAudience:
+        """Returns the audience, which is in force, with its predicate. Raises where it cannot be read."""
 
     def asked_audiences(self, audience: Audience, /) -> frozenset[int]:
         """Returns the audiences whose members the audience looks at."""

@@ -3,6 +3,7 @@
 Nothing can be taken away that a rule names, no audience may ask about itself, and no lookalike is built on another.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -100,7 +101,7 @@ def _asked_by_all(customer: int) -> dict[int, frozenset[int]]:
     found: dict[int, frozenset[int]] = {}
     for row in Audience.objects.filter(customer_id=customer):
         try:
-            asked = kinds.kind_of(row).asked_audiences(row) if row.rule is None else None
+            asked = kinds.kind_of(row).asked_audiences(row) if row.seed_id is not None else None
             found[row.id] = asked_audiences(parse(row.rule, schema)) if asked is None else asked
         except RuleError:
             found[row.id] = frozenset()
@@ -108,16 +109,24 @@ def _asked_by_all(customer: int) -> dict[int, frozenset[int]]:
 
 
 def depths(asked_by: Mapping[int, Iterable[int]]) -> dict[int, int]:
-    """Returns how deep each audience is built on others. Cycles are refused when rules are saved, so none is left."""
-    found: dict[int, int] = {}
+    """Returns how deep each audience is built on others. Those that ask about themselves have no depth.
 
-    def depth(key: int) -> int:
-        if key not in found:
-            found[key] = 1 + max((depth(other) for other in asked_by.get(key, ())), default=-1)
-        return found[key]
-
-    for key in asked_by:
-        depth(key)
+    Cycles are refused when rules are saved; one that is stored all the same must not hide the others.
+    """
+    waiting = {key: {one for one in asked if one in asked_by} for key, asked in asked_by.items()}
+    askers = defaultdict[int, list[int]](list)
+    for key, asked in waiting.items():
+        for one in asked:
+            askers[one].append(key)
+    found = {key: 1 if tuple(asked_by[key]) else 0 for key, asked in waiting.items() if not asked}
+    ready = list(found)
+    while ready:
+        done = ready.pop()
+        for key in askers[done]:
+            waiting[key].discard(done)
+            if not waiting[key]:
+                found[key] = 1 + max(found.get(one, 0) for one in asked_by[key])
+                ready.append(key)
     return found
 
 

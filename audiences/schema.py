@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from audiences.models import Audience
 from audiences.rules.operators import AttributeType
 from integrations.models import Platform
+from profiles.conversion import fault_of
 from profiles.models import Attribute, Pixel
 
 
@@ -32,6 +33,42 @@ class CustomerSchema:
     def has_platform(self, platform: int, /) -> bool:
         return platform in self.platforms
 
+    def agrees(self, consulted: "Consulted") -> bool:
+        """Returns whether the schema still says what a rule was told when it was read."""
+        return all(getattr(self, question)(key) == answer for question, key, answer in consulted)
+
+
+Consulted = tuple[tuple[str, Any, Any], ...]
+"""What a rule asked of the schema: the method, what it was asked about, and what it returned."""
+
+
+class SchemaReader:
+    """A customer's schema that notes what it is asked."""
+
+    def __init__(self, known: CustomerSchema) -> None:
+        self._known = known
+        self._consulted: dict[tuple[str, Any], Any] = {}
+
+    @property
+    def consulted(self) -> Consulted:
+        return tuple((question, key, answer) for (question, key), answer in self._consulted.items())
+
+    def attribute_type(self, path: str, /) -> AttributeType | None:
+        answer = self._consulted["attribute_type", path] = self._known.attribute_type(path)
+        return answer
+
+    def has_pixel(self, pixel: int, /) -> bool:
+        answer = self._consulted["has_pixel", pixel] = self._known.has_pixel(pixel)
+        return answer
+
+    def has_audience(self, audience: int, /) -> bool:
+        answer = self._consulted["has_audience", audience] = self._known.has_audience(audience)
+        return answer
+
+    def has_platform(self, platform: int, /) -> bool:
+        answer = self._consulted["has_platform", platform] = self._known.has_platform(platform)
+        return answer
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaOfSavedRules:
@@ -52,11 +89,16 @@ class SchemaOfSavedRules:
         return True
 
 
-def schemas(**only: int) -> Callable[[int], CustomerSchema]:
-    """Returns a function that gives a customer's schema. `customer_id=…`: read only that customer's."""
+def schemas(**only: Any) -> Callable[[int], CustomerSchema]:
+    """Returns a function that gives a customer's schema. `customer_id=…`: read only that customer's.
+
+    An attribute whose path or type cannot be read is left out: rules do not find it.
+    """
     found: dict[int, CustomerSchema] = defaultdict(CustomerSchema)
-    for attribute in Attribute.objects.filter(enabled=True, **only):
-        found[attribute.customer_id].attributes[attribute.path] = cast("AttributeType", attribute.type)
+    attributes = Attribute.objects.filter(enabled=True, **only)
+    for customer, path, type_ in attributes.values_list("customer_id", "path", "type"):
+        if fault_of(path, type_) is None:
+            found[customer].attributes[path] = cast("AttributeType", type_)
     for customer, pixel in Pixel.objects.filter(**only).values_list("customer_id", "id"):
         found[customer].pixels.add(pixel)
     for customer, pl in Platform.objects.filter(**only).values_list("customer_id", "pl"):

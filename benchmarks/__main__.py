@@ -23,6 +23,7 @@ NAMES = (
     "lookalikes",
     "strategies",
     "backfill",
+    "configuration",
 )
 
 

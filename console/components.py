@@ -15,6 +15,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action, display
 
+from core import problems
+
 if TYPE_CHECKING:  # unfold ships no types and its classes are Django's with more on top
     from django.contrib.admin import ModelAdmin as UnfoldModelAdmin
     from django.contrib.admin import TabularInline
@@ -60,10 +62,36 @@ def admin_address(row: models.Model) -> str:
 
 class ModelAdmin(UnfoldModelAdmin[Row]):
     """The pages of a model. `fixed_fields` cannot be changed once the row exists; `add_fieldsets`, where given, are
-    shown instead of `fieldsets` while a row is made."""
+    shown instead of `fieldsets` while a row is made. `subject`: what rows are called where one of them is broken
+    (`core.problems`); the pages then say why."""
 
     fixed_fields: ClassVar[list[str]] = []
     add_fieldsets: ClassVar[Fieldsets | None] = None
+    subject: ClassVar[str] = ""
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        columns = super().get_list_display(request)
+        return [*columns, "problem"] if self.subject else columns
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Read the problems of a whole page in one query."""
+        listed = super().get_changelist_instance(request)
+        known = problems.of(self.subject, [row.pk for row in listed.result_list]) if self.subject else {}
+        for row in listed.result_list:
+            row.known_problem = known.get(row.pk, "")
+        return listed
+
+    @admin.display(description="problem")
+    def problem(self, row: Any) -> str:
+        """Why the row cannot be used; empty where it can."""
+        known: str | None = getattr(row, "known_problem", None)
+        return problems.of(self.subject, [row.pk]).get(row.pk, "") if known is None else known
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
+        row = options.get("obj")
+        if row is not None and self.subject and (words := self.problem(row)):
+            messages.warning(request, f"It is left out: {words}")
+        return super().render_change_form(request, context, *args, **options)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Row | None = None) -> Any:
         always = super().get_readonly_fields(request, obj)

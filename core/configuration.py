@@ -1,8 +1,9 @@
-"""The base of all configuration models: whoever changes a row raises the hub's configuration version.
+"""The base of all configuration models: whoever changes a row raises the configuration version of its customer.
 
-Edges and workers keep the configuration in memory and compare one number to know that it is stale
-(`ConfigurationVersion`). The number is raised inside the transaction of the change, so nobody can see the one without
-the other. A statement that bypasses these classes must call `ConfigurationVersion.raise_` itself.
+Edges and workers keep the configuration in memory. They compare one number to know that something changed
+(`ConfigurationVersion`), and then one number for each customer to know what (`CustomerVersion`). The numbers are raised
+inside the transaction of the change, so nobody can see the one without the other. A statement that bypasses these
+classes must call `ConfigurationVersion.raise_` itself.
 
 Rows that requests and platforms name by number (`numbered`) never get a number that another row had before them
 (`UsedNumber`): whoever still holds the number of a deleted row must not reach another's.
@@ -13,18 +14,28 @@ from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
-from django.db.models import F, Max
+from django.db.models import Max
 
 TAKE_NUMBER = "INSERT INTO used_number (kind, number) VALUES (%s, %s) ON CONFLICT (kind, number) DO NOTHING"
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 
+RAISE = "UPDATE configuration_version SET version = version + 1, named = named + %s WHERE id = 1 RETURNING version"
+RAISE_CUSTOMERS = """
+INSERT INTO customer_version (customer_id, version) SELECT unnest(%s::int[]), %s
+ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version
+"""
+
 
 class ConfigurationVersion(models.Model):
-    """One row: how often the configuration has changed."""
+    """One row: how often the configuration has changed, and how many of these changes named their customers.
+
+    A change that does not name them, such as a bare statement that raises `version`, concerns every customer.
+    """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     version = models.BigIntegerField(default=1)
+    named = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "configuration_version"
@@ -33,9 +44,34 @@ class ConfigurationVersion(models.Model):
         return str(self.version)
 
     @classmethod
-    def raise_(cls) -> None:
-        """Make every reader load the configuration again. Call it inside the transaction of the change."""
-        cls.objects.filter(id=1).update(version=F("version") + 1)
+    def raise_(cls, customers: Iterable[int | None] = (None,)) -> None:
+        """Make every reader load again what belongs to these customers; where None is among them, everything.
+
+        Call it inside the transaction of the change: others that change configuration wait for its end.
+        """
+        concerned = set(customers)
+        if not concerned:
+            return
+        known = sorted(customer for customer in concerned if customer is not None)
+        named = len(known) == len(concerned)
+        with connection.cursor() as cursor:
+            cursor.execute(RAISE, [int(named)])
+            raised = cursor.fetchone()
+            if named and raised is not None:
+                cursor.execute(RAISE_CUSTOMERS, [known, raised[0]])
+
+
+class CustomerVersion(models.Model):
+    """The configuration version at which something of the customer last changed. Kept when the customer is deleted."""
+
+    customer_id = models.IntegerField(primary_key=True)
+    version = models.BigIntegerField(db_index=True)
+
+    class Meta:
+        db_table = "customer_version"
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}: {self.version}"
 
 
 class NumberUsedError(ValidationError):
@@ -73,27 +109,38 @@ class UsedNumber(models.Model):
 
 
 class ConfigurationQuerySet(models.QuerySet[Row_co]):
-    """Bulk writes raise the version too."""
+    """Bulk writes raise the versions too: of the customers whose rows they write, as locked beforehand."""
 
     def update(self, **values: Any) -> int:
         with transaction.atomic():
-            changed = super().update(**values)
-            ConfigurationVersion.raise_()
+            keys, customers = self._locked()
+            changed = super(ConfigurationQuerySet, self.filter(pk__in=keys)).update(**values) if keys else 0
+            ConfigurationVersion.raise_(customers)
         return changed
 
     def delete(self) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
-            deleted = super().delete()
-            ConfigurationVersion.raise_()
+            keys, customers = self._locked()
+            deleted = super(ConfigurationQuerySet, self.filter(pk__in=keys)).delete()
+            ConfigurationVersion.raise_(customers)
         return deleted
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **options: Any) -> list[Any]:
+        rows = list(objs)
         with transaction.atomic():
-            created = super().bulk_create(objs, *args, **options)
+            created = super().bulk_create(rows, *args, **options)
             for row in created if getattr(self.model, "numbered", False) else ():
                 UsedNumber.take(row)
-            ConfigurationVersion.raise_()
+            ConfigurationVersion.raise_({_customer_of(row) for row in rows})
         return created
+
+    def _locked(self) -> tuple[list[Any], set[int | None]]:
+        """Lock the rows; returns their keys, and whose they are."""
+        rows = self.select_related(None).order_by("pk").select_for_update(of=("self",)).only("pk")
+        keys = [row.pk for row in rows]
+        path: str = getattr(self.model, "customer_path", "")
+        owners = self.model._base_manager.filter(pk__in=keys).values_list(path, flat=True)
+        return keys, set(owners) if keys else set()
 
 
 class ConfigurationManager(models.Manager[Row_co]):
@@ -104,10 +151,17 @@ class ConfigurationManager(models.Manager[Row_co]):
 
 
 class ConfigurationModel(models.Model):
-    """A small table that edges and workers hold in memory. `numbered`: its numbers are never given twice."""
+    """A small table that edges and workers hold in memory. `numbered`: its numbers are never given twice.
+
+    `customer_path` leads from a row to its customer, as lookups of Django write it. `unversioned` writes without
+    raising the version: only for rows that nobody holds in memory.
+    """
+
+    customer_path: ClassVar[str] = "customer_id"
 
     numbered: ClassVar[bool] = False
     objects = ConfigurationManager()
+    unversioned: ClassVar[models.Manager[Any]] = models.Manager()
 
     class Meta:
         abstract = True
@@ -120,12 +174,13 @@ class ConfigurationModel(models.Model):
                 UsedNumber.take(self)
                 if chosen:
                     keep_ahead(type(self), self.pk)
-            ConfigurationVersion.raise_()
+            ConfigurationVersion.raise_([_customer_of(self)])
 
     def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
+            customer = _customer_of(self)
             deleted = super().delete(*args, **options)
-            ConfigurationVersion.raise_()
+            ConfigurationVersion.raise_([customer])
         return deleted
 
     def clean(self) -> None:
@@ -159,3 +214,11 @@ def next_after(model: type[models.Model]) -> int:
     used = UsedNumber.objects.filter(kind=model._meta.db_table).aggregate(highest=Max("number"))["highest"]
     highest = model._default_manager.aggregate(highest=Max("pk"))["highest"]
     return int(max(highest or 0, used or 0)) + 1
+
+
+def _customer_of(row: Any) -> int | None:
+    found = row
+    for name in row.customer_path.split("__"):
+        found = getattr(found, name)
+    customer: int | None = found
+    return customer

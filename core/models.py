@@ -8,17 +8,27 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from core.api_keys import digest
-from core.configuration import ConfigurationModel, ConfigurationVersion, UsedNumber
+from core.configuration import ConfigurationModel, ConfigurationVersion, CustomerVersion, UsedNumber
 from core.consent_mode import ConsentMode
 from core.inbox import FIRST_BULK
 
-__all__ = ["ApiKey", "BadRow", "ConfigurationVersion", "Customer", "Inbox", "UsedNumber"]
+__all__ = [
+    "ApiKey",
+    "BadRow",
+    "ConfigurationProblem",
+    "ConfigurationVersion",
+    "Customer",
+    "CustomerVersion",
+    "Inbox",
+    "UsedNumber",
+]
 
 
 class Customer(ConfigurationModel):
     """A tenant: everything else belongs to one. Requests name it by `m`."""
 
     numbered = True
+    customer_path = "m"
 
     m = models.PositiveIntegerField(
         "customer id (m)", primary_key=True, help_text="The number that every pixel request carries as “m”."
@@ -111,6 +121,31 @@ class ApiKey(ConfigurationModel):
         key = f"{prefix}.{secret}"
         row = cls.objects.create(name=name, prefix=prefix, digest=digest(key), role=role, customer=customer)
         return row, key
+
+
+class ConfigurationProblem(models.Model):
+    """What of the configuration cannot be used, and why. Written by those who tried; see `core.problems`.
+
+    It is no configuration itself: what is broken is found anew whenever the configuration is compiled.
+    """
+
+    class Subject(models.TextChoices):
+        ATTRIBUTE = "attribute"
+        AUDIENCE = "audience"
+        PLATFORM = "platform"
+
+    pk = models.CompositePrimaryKey("subject", "number")
+    subject = models.CharField(max_length=9, choices=Subject.choices)
+    number = models.BigIntegerField()
+    customer_id = models.IntegerField(db_index=True)
+    words = models.TextField()
+    found_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "configuration_problem"
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.number}: {self.words}"
 
 
 class Inbox(models.Model):

@@ -31,6 +31,8 @@ def read(limits: dict[str, Any], default: Limits) -> Limits:
 
 def check(limits: dict[str, Any]) -> None:
     """Raise Django's `ValidationError` with every error; its keys are `limits.<name>`."""
+    if not isinstance(limits, dict):  # stored by a statement that nobody checked
+        raise ValidationError({"limits": "must be an object"})
     errors = {}
     for name, value in limits.items():
         if name not in NAMES:

@@ -3,6 +3,7 @@
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import models
 
@@ -16,17 +17,35 @@ else:
     _BinaryField = models.BinaryField  # generic to the type checker only
 
 
+class UnreadableSecret(dict[str, Any]):
+    """In place of a secret that no key of the hub opens: empty, and stored again as it was.
+
+    One such row must not keep the rows beside it from being read.
+    """
+
+    def __init__(self, sealed: bytes) -> None:
+        super().__init__()
+        self.sealed = sealed
+
+
 class SecretField(_BinaryField):
     """A JSON value that is stored encrypted by the hub's key ring. It cannot be searched or serialised."""
 
     def get_prep_value(self, value: Any) -> bytes:
+        if isinstance(value, UnreadableSecret):
+            return value.sealed
         return KeyRing(settings.SECRET_KEYS).seal(value)
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         return super().get_db_prep_value(value if prepared else self.get_prep_value(value), connection, prepared=True)
 
     def from_db_value(self, value: bytes | memoryview | None, *_: Any) -> Any:
-        return None if value is None else KeyRing(settings.SECRET_KEYS).open(bytes(value))
+        if value is None:
+            return None
+        try:
+            return KeyRing(settings.SECRET_KEYS).open(bytes(value))
+        except (InvalidToken, ValueError):
+            return UnreadableSecret(bytes(value))
 
     def value_to_string(self, obj: models.Model) -> str:
         raise TypeError(f"{self.name} is secret and is not serialised")

@@ -6,10 +6,12 @@ Must never be called inside a transaction where it sends: a platform may take ma
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
 from integrations.checks import try_connector
 from integrations.connectors.base import Connector
 from integrations.connectors.registry import all_connectors
-from integrations.models import Platform, new_secret
+from integrations.models import Platform, UnreadableSecret, new_secret
 from integrations.sending import send_request
 
 __all__ = [
@@ -23,8 +25,22 @@ __all__ = [
 
 
 def connector_of(platform: Platform) -> Connector:
-    """Return the platform's connector, set up. Raises Django's `ValidationError` where its settings do not fit."""
-    return all_connectors()[platform.connector](platform.settings, platform.credentials)
+    """Return the platform's connector, set up.
+
+    Raises Django's `ValidationError` where it cannot be: the connector is not installed here, no key of the hub opens
+    the credentials, or the settings do not fit.
+    """
+    kind = all_connectors().get(platform.connector)
+    if kind is None:
+        raise ValidationError({"connector": [f"“{platform.connector}” is not installed here"]})
+    if isinstance(platform.credentials, UnreadableSecret):
+        raise ValidationError({"credentials": ["no key of the hub opens them: enter them again"]})
+    try:
+        return kind(platform.settings, platform.credentials)
+    except ValidationError:
+        raise
+    except Exception as error:  # of a connector from elsewhere; its words may hold secrets
+        raise ValidationError({"settings": [f"the connector failed on them ({type(error).__name__})"]}) from error
 
 
 def check(platform: Platform, host_keys: Mapping[str, str] | None = None) -> dict[str, Any]:

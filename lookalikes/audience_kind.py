@@ -4,9 +4,11 @@
 never import what is large (numpy, scikit-learn).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from audiences.kinds import DecidedAudience
 from audiences.models import Audience
@@ -19,41 +21,58 @@ from lookalikes.scoring.model import LinearModel, Scorer, decode_model, scorer, 
 from profiles.models import Attribute
 from profiles.paths import split_path
 
+IN_FORCE = ("id", "customer_id", "version", "status", "model_number", "threshold")
+
+
+class UndecodableModelError(ValueError):
+    """The model in force cannot be read: the lookalike keeps its members as they are."""
+
 
 @lru_cache(maxsize=64)
 def model_of(audience: int, number: int) -> LinearModel | None:
     """Returns a stored model; None where it was refused, or was deleted with its audience.
 
-    It is read once a process, since a numbered model never changes.
+    It is read once a process, since a numbered model never changes. Raises `UndecodableModelError`.
     """
-    content = LookalikeModel.objects.filter(audience_id=audience, number=number).values_list("content", flat=True)
-    return next((decode_model(bytes(one)) for one in content if one is not None), None)
+    rows = LookalikeModel.objects.filter(audience_id=audience, number=number).values_list("content", flat=True)
+    content = next((bytes(one) for one in rows if one is not None), None)
+    try:
+        return None if content is None else decode_model(content)
+    except msgspec.MsgspecError as broken:
+        raise UndecodableModelError(f"its model {number} cannot be decoded: {broken}") from broken
 
 
 @lru_cache(maxsize=64)
 def scorer_of(audience: int, number: int) -> Scorer | None:
-    """Returns the function that scores by a stored model; None where there is no such model."""
+    """Returns the function that scores by a stored model; None where there is none. Raises `UndecodableModelError`."""
     model = model_of(audience, number)
-    return scorer(model) if model else None
+    try:
+        return scorer(model) if model else None
+    except (ValueError, LookupError, TypeError) as broken:
+        raise UndecodableModelError(f"its model {number} cannot be used: {broken}") from broken
 
 
 class LookalikeKind:
     """What `audiences.kinds.AudienceKind` asks for."""
 
-    def in_force(self) -> Collection[DecidedAudience]:
+    def in_force(self, customers: Collection[int]) -> Collection[Audience]:
         """Returns the lookalikes that have a model and a threshold, and are not paused."""
         rows = Audience.objects.filter(
-            kind=Audience.Kind.LOOKALIKE, model_number__isnull=False, threshold__isnull=False
+            kind=Audience.Kind.LOOKALIKE, customer_id__in=customers, model_number__isnull=False, threshold__isnull=False
         )
-        found = []
-        for row in rows.filter(status__in=[Audience.Status.BUILDING, Audience.Status.LIVE]):
-            model, score = model_of(row.id, row.model_number or 0), scorer_of(row.id, row.model_number or 0)
-            if model is not None and score is not None and row.threshold is not None:
-                names = model.dependencies
-                found.append(
-                    DecidedAudience(row, threshold_predicate(score, row.threshold), names, audiences_among(names))
-                )
-        return found
+        return rows.filter(status__in=[Audience.Status.BUILDING, Audience.Status.LIVE]).only(*IN_FORCE)
+
+    def source(self, audience: Audience) -> Hashable:
+        return audience.model_number, audience.threshold
+
+    def decided(self, audience: Audience) -> DecidedAudience:
+        """Returns the lookalike with its predicate. Raises `UndecodableModelError` where its model cannot be read."""
+        number = audience.model_number or 0
+        model, score = model_of(audience.id, number), scorer_of(audience.id, number)
+        if model is None or score is None or audience.threshold is None:
+            raise UndecodableModelError(f"its model {number} is not stored any more")
+        names = model.dependencies
+        return DecidedAudience(audience, threshold_predicate(score, audience.threshold), names, audiences_among(names))
 
     def asked_audiences(self, audience: Audience) -> frozenset[int]:
         """Returns the audiences whose members the model in force knows."""
@@ -64,7 +83,10 @@ class LookalikeKind:
         is in force. `subject` knows its memberships of the audiences that the model knows.
         """
         number = audience.model_number or 0
-        model, score = model_of(audience.pk, number), scorer_of(audience.pk, number)
+        try:
+            model, score = model_of(audience.pk, number), scorer_of(audience.pk, number)
+        except UndecodableModelError:
+            model = score = None
         if model is None or score is None or audience.threshold is None:
             return dict.fromkeys(("true", "score", "threshold", "chance", "until"))
         found = score(subject, now_ms)
@@ -87,5 +109,8 @@ class LookalikeKind:
 
 def _dependencies(audience: Audience) -> frozenset[str]:
     """Returns what the model in force depends on: nothing where there is none."""
-    model = model_of(audience.id, audience.model_number) if audience.model_number else None
+    try:
+        model = model_of(audience.id, audience.model_number) if audience.model_number else None
+    except UndecodableModelError:
+        return frozenset()
     return model.dependencies if model else frozenset()

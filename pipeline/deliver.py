@@ -1,8 +1,10 @@
 """The deliver stage as its runners see it: which lanes have work, and one holder's time in a lane."""
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +17,7 @@ from activation.stores import bulk_changes, deliveries, uploaded_files
 from core import clock
 from core.buckets import try_lock
 from core.database import Connection, connect
+from core.steps import Steps
 from core.wakeups import DELIVER, wakeups
 from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
@@ -31,6 +34,8 @@ REPLAYS_KEPT = timedelta(days=30)
 # broken ones too: they are tried again once their platform is configured otherwise
 PENDING = "SELECT 1 FROM activation WHERE platform_id = %s AND status IN ('pending', 'broken', 'ending') LIMIT 1"
 PLATFORMS = "SELECT pl, connector FROM platform WHERE enabled"
+
+steps = Steps(logging.getLogger(__name__))
 
 # durable: what was sent must not be forgotten
 connections = PerThread(lambda: connect(durable=True))
@@ -81,7 +86,11 @@ def work(platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
     """One holder's time in a lane; returns how many rows (or segments) it took on."""
     with connections.dropped_on_error() as connection:
         if lane == CREATION:
-            return creation.create_pending(connection, platform) + processing_log.look(connection, platform)
+            try:
+                created = creation.create_pending(connection, platform)
+            finally:  # one must not wait for the other
+                spoken = processing_log.look(connection, platform)
+            return created + spoken
         if lane == FILES:
             return files.drain(connection, platform, keep_on)
         return lane_worker.drain(connection, platform, lane, keep_on)
@@ -102,12 +111,18 @@ def renew() -> None:
     end = time.monotonic() + RENEWING_SECONDS
     with connections.dropped_on_error() as connection, connection.cursor(binary=True) as cursor:
         for platform in {platform for platform, _ in lanes()}:
-            found = targets.fillable(cursor, platform)
-            if found is not None and found.connector.ttl_days:
-                _renew(connection, cursor, found, lambda: time.monotonic() < end)
+            steps.run(f"renewal of platform {platform}", partial(_renew, connection, cursor, platform, end))
 
 
-def _renew(connection: Connection, cursor: Cursor[Any], target: DeliveryTarget, keep_on: Callable[[], bool]) -> None:
+def _renew(connection: Connection, cursor: Cursor[Any], platform: int, end: float) -> None:
+    target = targets.fillable(cursor, platform)
+    if target is not None and target.connector.ttl_days:
+        _renew_page_by_page(connection, cursor, target, lambda: time.monotonic() < end)
+
+
+def _renew_page_by_page(
+    connection: Connection, cursor: Cursor[Any], target: DeliveryTarget, keep_on: Callable[[], bool]
+) -> None:
     """Page by page, each in a transaction that holds its bucket; buckets that somebody holds come a minute later."""
     at, activations = clock.now(), sorted(target.segments)
     soon = at + timedelta(days=target.connector.ttl_days or 0) * REFRESHED_AT

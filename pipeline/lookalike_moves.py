@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from audiences.models import Audience
 from core import clock
 from core.buckets import BUCKETS, try_lock
 from core.database import Connection, connect
+from pipeline import catalogue
 from pipeline.absorb import stage
 from pipeline.absorb.unit_of_work import UnitOfWork
 from profiles import store as profiles
@@ -59,7 +61,7 @@ def move_members(audience: Audience, scored_at: datetime, above: UsersByBucket, 
             overlap += move.overlap_with_seed(group)
             left = set(group)
             while left:
-                left -= move.step(left)
+                left -= catalogue.run(partial(move.step, left))
             report(group.stop)
     finally:
         connection.close()
@@ -89,7 +91,7 @@ class LookalikeMove:
         with self.connection.transaction(), self.connection.cursor(binary=True) as cursor:
             held = try_lock(cursor, left)
             unit = UnitOfWork(cursor, held, clock.now())
-            audience = unit.catalogue.audiences.by_id.get(self.audience.id)
+            audience = unit.catalogue.audiences.get(self.audience.id)
             if audience is None:
                 return left  # paused or deleted meanwhile
             self.waiting |= self._to_look_at(cursor, held - self.waiting.keys(), audience)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -17,14 +18,16 @@ from activation.services import deactivate
 from audiences.models import Audience
 from audiences.services import delete_audience, finish_builds
 from core import clock
+from core.steps import Steps
 from core.wakeups import ABSORB, DELIVER, wakeups
-from pipeline import deliver
+from pipeline import catalogue, deliver
 from pipeline.absorb import stage
 from pipeline.lane_slots import LaneSlots
 from pipeline.privacy import erasures
 from pipeline.privacy.erasures import Search
 
 log = logging.getLogger(__name__)
+steps = Steps(log)
 
 EVERY_SECONDS = 1.0
 MINUTE_SECONDS = 60.0
@@ -51,37 +54,34 @@ class Sweeper:
         self._minute_began = time.monotonic()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sweeper")
         self._slots = LaneSlots(THREADS)
-        self._last_error = ""
 
     def run(self, keep_on: Callable[[], bool]) -> None:
-        """Sweep every second while `keep_on()`. An error is logged once and does not end it."""
+        """Sweep every second while `keep_on()`."""
         while keep_on():
             started = time.monotonic()
-            try:
-                self.sweep()
-                self._last_error = ""
-            except Exception as error:
-                self._log_once(error)
+            self.sweep()
             time.sleep(max(0.0, EVERY_SECONDS - (time.monotonic() - started)))
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def sweep(self) -> None:
-        """Do one round; raises the first error."""
-        close_old_connections()
-        end = time.monotonic() + EVERY_SECONDS
-        if not wakeups(settings.REDIS_URL).is_awake(ABSORB, 0):
-            stage.sweep(lambda: time.monotonic() < end)
-        finish_builds()
-        finish_deletions()
-        erasures.carry_on(self._searches)
-        for work in self._every_second:
-            work()
-        for platform, lane in deliver.lanes():
-            self._deliver(platform, lane)
+        """Do one round. What fails is logged once and keeps nothing else from being done."""
+        run = steps.run
+        run("connections", close_old_connections)
+        run("configuration", catalogue.refresh)
+        run("absorb", _absorb)
+        run("builds", finish_builds)
+        run("deletions", finish_deletions)
+        run("erasures", partial(erasures.carry_on, self._searches))
+        self._run_each(self._every_second)
+        for platform, lane in run("lanes", deliver.lanes) or ():
+            run(f"lane {lane} of platform {platform}", partial(self._deliver, platform, lane))
         if time.monotonic() - self._minute_began >= MINUTE_SECONDS:
             self._minute_began = time.monotonic()
-            for work in self._every_minute:
-                work()
+            self._run_each(self._every_minute)
+
+    def _run_each(self, works: Sequence[Callable[[], object]]) -> None:
+        for work in works:
+            steps.run(f"{getattr(work, '__module__', '')}.{getattr(work, '__qualname__', work)}", work)
 
     def _deliver(self, platform: int, lane: int) -> None:
         """Work off a lane that nobody is awake for, in a thread of its own: platforms may be slow."""
@@ -92,19 +92,12 @@ class Sweeper:
 
     def _work(self, platform: int, lane: int) -> None:
         end = time.monotonic() + deliver.SHIFT_SECONDS
+        work = partial(deliver.work, platform, lane, lambda: time.monotonic() < end)
         try:
-            deliver.work(platform, lane, lambda: time.monotonic() < end)
-        except Exception as error:
-            self._log_once(error)
+            steps.run(f"delivery in lane {lane} of platform {platform}", work)
         finally:
             self._slots.give_back(platform, lane)
-            close_old_connections()
-
-    def _log_once(self, error: Exception) -> None:
-        text = f"{type(error).__name__}: {error}".strip()
-        if text != self._last_error:
-            self._last_error = text
-            log.warning("%s", text)
+            steps.run("connections of the thread", close_old_connections)
 
 
 def finish_deletions() -> int:
@@ -115,8 +108,20 @@ def finish_deletions() -> int:
     deleted = 0
     for audience in Audience.objects.filter(status=Audience.Status.DELETING):
         for activation in audience.activations.exclude(status=Activation.Status.ENDING):
-            deactivate(activation)
-        if not audience.activations.exists():
-            delete_audience(audience)
-            deleted += 1
+            steps.run(f"ending activation {activation.id}", partial(deactivate, activation))
+        deleted += bool(steps.run(f"deletion of audience {audience.id}", partial(_delete_if_ended, audience)))
     return deleted
+
+
+def _delete_if_ended(audience: Audience) -> bool:
+    if audience.activations.exists():
+        return False
+    delete_audience(audience)
+    return True
+
+
+def _absorb() -> None:
+    """Absorb, and do what time asks for, where no worker is awake for it."""
+    end = time.monotonic() + EVERY_SECONDS
+    if not wakeups(settings.REDIS_URL).is_awake(ABSORB, 0):
+        stage.sweep(lambda: time.monotonic() < end)

@@ -194,7 +194,7 @@ def _look_again(unit: UnitOfWork, due: Sequence[DueMembership]) -> None:
     asked: dict[tuple[int, UUID], dict[int, CompiledAudience]] = defaultdict(dict)
     settled = set()
     for item in due:
-        audience = unit.catalogue.audiences.by_id.get(item.audience)
+        audience = unit.catalogue.audiences.get(item.audience)
         state = states.get((item.customer, item.user))
         if audience is None or state is None or not state.eligible:
             settled.add((item.bucket, item.audience, item.user))

@@ -3,16 +3,19 @@
 It must not be written inside a transaction of absorb: many workers would wait for one customer's row.
 """
 
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 
 from core import clock
 from core.clock import moment
+from core.steps import Steps
 from profiles import excess
 from profiles.attribute_sampling import (
     BITMAP_BITS,
@@ -27,13 +30,15 @@ from profiles.excess import Excess
 from profiles.models import Attribute, AttributeStatistics, DataStatistics
 from profiles.paths import join_path
 
+steps = Steps(logging.getLogger(__name__))
+
 LONGEST = 400  # characters of a path that `Attribute.path` can hold
 
 
 def flush_if_due() -> None:
     """Write what was sampled, if the last write was a few seconds ago. Not to be called inside a transaction."""
     for customer, sample in sampler.take_due().items():
-        flush(customer, sample)
+        steps.run(f"attributes of customer {customer}", partial(flush, customer, sample))
 
 
 def flush(customer: int, sample: CustomerSample) -> None:
@@ -100,7 +105,8 @@ def _catalogued(customer: int, noted: Mapping[str, AttributeSample]) -> dict[str
     new = [path for path in noted if path not in known][: max(0, MOST - len(known))]
     if new:
         rows = [Attribute(customer_id=customer, path=path, type=least_type(noted[path].types)) for path in new]
-        Attribute.objects.bulk_create(rows, ignore_conflicts=True)
+        # nobody holds an attribute in memory that is not enabled: the configuration version stays
+        Attribute.unversioned.bulk_create(rows, ignore_conflicts=True)
         known |= {row.path: row for row in Attribute.objects.filter(customer_id=customer, path__in=new)}
     return known
 
@@ -129,7 +135,7 @@ def _adopt_type(attribute: Attribute, types: Mapping[str, int]) -> None:
     """Set the attribute's type to what is seen, unless somebody chose a type."""
     kind = least_type(types)
     if kind != attribute.type and not attribute.enabled and not attribute.fixed:
-        Attribute.objects.filter(id=attribute.id, enabled=False, fixed=False).update(type=kind)
+        Attribute.unversioned.filter(id=attribute.id, enabled=False, fixed=False).update(type=kind)
 
 
 def _examples(values: Iterable[Any]) -> list[Any]:

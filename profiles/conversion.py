@@ -1,13 +1,13 @@
 """Conversion of attribute values: an enabled attribute's type is what its values become on the way in."""
 
 import math
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from core.json_values import canonical, same
+from core.per_customer import PerCustomer
 from profiles.models import Attribute
 from profiles.paths import split_path
 
@@ -98,11 +98,23 @@ def convert(value: Any, type_: str) -> Any:
         raise UnconvertibleError(value) from refused
 
 
-@dataclass(slots=True)
-class Conversions:
-    """The attributes that have a type, by customer, as (path, keys, type)."""
+TypedAttribute = tuple[str, list[str], str]
+"""Path, its keys, and the type."""
 
-    by_customer: dict[int, list[tuple[str, list[str], str]]] = field(default_factory=lambda: defaultdict(list))
+
+@dataclass(slots=True)
+class CustomerConversions:
+    """One customer's attributes that have a type. `problems`: why others cannot be read, by the attribute's id."""
+
+    typed: list[TypedAttribute] = field(default_factory=list)
+    problems: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversions:
+    """The attributes that have a type, by customer."""
+
+    customers: PerCustomer[CustomerConversions]
 
     def apply(self, customer: int, data: dict[str, Any]) -> list[str]:
         """Convert the customer's typed attributes in `data`, in place.
@@ -110,7 +122,7 @@ class Conversions:
         Takes out the values that cannot be converted, and returns their paths. Called for every event.
         """
         refused = []
-        for path, keys, type_ in self.by_customer.get(customer, ()):
+        for path, keys, type_ in self.customers.of(customer).typed:
             place = data if len(keys) == 1 else holder(data, keys)
             value = None if place is None else place.get(keys[-1])
             if place is None or value is None:
@@ -128,7 +140,7 @@ class Conversions:
         Returns the top-level names whose values changed.
         """
         changed = set()
-        for _, keys, type_ in self.by_customer.get(customer, ()):
+        for _, keys, type_ in self.customers.of(customer).typed:
             place = holder(attributes, keys)
             value = None if place is None else place[keys[-1]]
             if place is None or value is None:
@@ -152,11 +164,26 @@ def holder(data: dict[str, Any], keys: list[str]) -> dict[str, Any] | None:
     return place if keys[-1] in place else None
 
 
-def load_conversions() -> Conversions:
-    """Loads the enabled attributes that have a type of their own."""
-    loaded = Conversions()
-    for attribute in Attribute.objects.filter(enabled=True).exclude(type=Attribute.Type.MIXED):
-        loaded.by_customer[attribute.customer_id].append(
-            (attribute.path, list(split_path(attribute.path)), attribute.type)
-        )
+def fault_of(path: str, type_: str) -> str | None:
+    """Returns why an attribute cannot be read: the path is none, or there is no such type. None: it can."""
+    try:
+        split_path(path)
+    except ValueError as error:
+        return f"its path {error}"
+    return None if type_ in Attribute.Type.values else f"there is no type {type_}"
+
+
+def load_conversions(customers: Collection[int]) -> dict[int, CustomerConversions]:
+    """Loads the enabled attributes of these customers that have a type of their own.
+
+    What cannot be read is left out: values stay as they came.
+    """
+    loaded = {customer: CustomerConversions() for customer in customers}
+    rows = Attribute.objects.filter(enabled=True, customer_id__in=customers).order_by("path")
+    for key, customer, path, type_ in rows.values_list("id", "customer_id", "path", "type"):
+        fault = fault_of(path, type_)
+        if fault is not None:
+            loaded[customer].problems[key] = fault
+        elif type_ != Attribute.Type.MIXED:
+            loaded[customer].typed.append((path, list(split_path(path)), type_))
     return loaded

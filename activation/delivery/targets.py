@@ -1,6 +1,8 @@
-"""A platform as the delivery stage sees it: connector, limits and segments, read once per configuration version."""
+"""A platform as the delivery stage sees it: connector, limits and segments.
 
-import logging
+It is read again only when something of its customer's configuration has changed.
+"""
+
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -12,15 +14,18 @@ from activation.delivery import lanes
 from activation.delivery.activation_status import revive
 from activation.delivery.refusals import RefusalHistory
 from activation.models import Activation
+from core import problems
 from integrations import limits
 from integrations.connectors.base import Connector, Segment
 from integrations.limits import Limits
 from integrations.models import Platform
 from integrations.services import connector_of
 
-logger = logging.getLogger(__name__)
-
-VERSION = "SELECT version FROM configuration_version"
+# raised by whatever changes something of the platform's customer, or of everybody
+VERSION = """
+SELECT v.version - v.named + COALESCE(c.version, 0), p.customer_id
+FROM configuration_version v JOIN platform p ON p.pl = %s LEFT JOIN customer_version c ON c.customer_id = p.customer_id
+"""
 # rows claimed at once for a connector that sends each row by itself
 SINGLES = 50
 
@@ -68,34 +73,44 @@ class DeliveryTarget:
 
 
 _targets: dict[int, DeliveryTarget] = {}
+_noted: dict[int, str] = {}
 
 
 def load(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
     """Returns the platform as of now. None where it is disabled. Not to be called inside a transaction.
 
-    Raises Django's `ValidationError` where its settings do not fit its connector.
+    Raises Django's `ValidationError` where it cannot be used as it is configured.
     """
-    cursor.execute(VERSION)
-    (version,) = cursor.fetchone() or (0,)
+    cursor.execute(VERSION, [platform])
+    (version, _) = cursor.fetchone() or (None, None)
     known = _targets.get(platform)
-    if known is None or known.version != version:
+    if version is None or known is None or known.version != version:
         row = Platform.objects.filter(pl=platform, enabled=True).first()
-        if row is None:
+        if row is None or version is None:
             return None
+        connector = connector_of(row)
+        found = DeliveryTarget(version, row.pl, connector, limits.read(row.limits, connector.default_limits))
         revive(row)
-        histories = known.histories if known is not None else {}
-        known = _targets[platform] = _load(row, version)
-        known.histories = histories
+        found.histories = known.histories if known is not None else {}
+        known = _targets[platform] = _with_segments(found, row)
     return known
 
 
 def usable(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
-    """As `load`, and None where the settings do not fit."""
+    """As `load`, and None where the platform cannot be used: this is noted where people see it."""
     try:
-        return load(cursor, platform)
+        found = load(cursor, platform)
     except ValidationError as wrong:
-        logger.warning("platform %s cannot be delivered to: %s", platform, wrong.messages)
+        words = problems.words_of(wrong)
+        if _noted.get(platform) != words:
+            cursor.execute(VERSION, [platform])
+            (_, customer) = cursor.fetchone() or (None, None)
+            if customer is not None:
+                problems.note((problems.Subject.PLATFORM, platform), customer, words)
+            _noted[platform] = words
         return None
+    _noted.pop(platform, None)
+    return found
 
 
 def fillable(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
@@ -104,10 +119,8 @@ def fillable(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
     return found if found is not None and found.segments else None
 
 
-def _load(row: Platform, version: int) -> DeliveryTarget:
-    connector = connector_of(row)
-    found = DeliveryTarget(version, row.pl, connector, limits.read(row.limits, connector.default_limits))
-    found.rows = connector.batch_size
+def _with_segments(found: DeliveryTarget, row: Platform) -> DeliveryTarget:
+    found.rows = found.connector.batch_size
     for activation in Activation.objects.filter(platform=row).select_related("audience"):
         segment = segment_of(activation)
         if activation.status == Activation.Status.PENDING:

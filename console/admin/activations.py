@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from activation import services
 from activation.models import Activation
+from activation.platform_status import problem_of
 from console.components import (
     ModelAdmin,
     ServiceForm,
@@ -29,7 +30,7 @@ from console.fields import JsonField
 
 STATES = {"pending": "info", "live": "success", "paused": "warning", "broken": "danger", "ending": "info"}
 READ_ONLY = [
-    *("state", "counts", "progress", "segment_id", "given_settings", "last_error", "possible_orphan", "created_at"),
+    *("state", "counts", "progress", "segment_id", "given_settings", "trouble", "possible_orphan", "created_at"),
 ]
 SETTINGS_HELP = (
     'What the connector asks of each activation, as JSON; often nothing. For example {"segment_id": 4711} to use a'
@@ -76,7 +77,7 @@ def _stands_still(row: Activation) -> bool:
 @admin.register(Activation)
 class ActivationAdmin(ModelAdmin[Activation]):
     form = ActivationForm
-    list_display = ["audience", "platform", "state", "wanted", "acknowledged", "segment_id", "last_error"]
+    list_display = ["audience", "platform", "state", "wanted", "acknowledged", "segment_id", "trouble"]
     list_display_links = ["audience"]
     list_filter = ["status", "platform", "audience__customer"]
     search_fields = ["audience__name", "platform__name", "segment_id"]
@@ -110,7 +111,11 @@ class ActivationAdmin(ModelAdmin[Activation]):
 
     @label_column("status", STATES)
     def state(self, row: Activation) -> str:
-        return row.status
+        return Activation.Status.BROKEN if _goes_on(row) and problem_of(row) else row.status
+
+    @admin.display(description="last error")
+    def trouble(self, row: Activation) -> str:
+        return row.last_error or problem_of(row)
 
     @admin.display
     def wanted(self, row: Any) -> str:

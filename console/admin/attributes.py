@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from audiences.attributes import AttributeInUseError, set_attribute
 from console.components import ModelAdmin, ServiceForm, never_deleted, saved_by_service
+from core.problems import Subject
 from profiles.models import Attribute, AttributeStatistics, DataStatistics
 
 
@@ -59,6 +60,7 @@ class AttributeAdmin(ModelAdmin[Attribute]):
         )
     ]
     fixed_fields = ["customer", "path"]
+    subject = Subject.ATTRIBUTE
     has_delete_permission = never_deleted
     save_model = saved_by_service
 

@@ -21,6 +21,7 @@ from console.components import (
     saved_by_service,
 )
 from console.fields import JsonField
+from core.problems import Subject
 
 __all__ = ["AttributeAdmin", "AudienceAdmin", "LookalikeAdmin"]
 
@@ -82,6 +83,7 @@ class AudienceAdmin(ModelAdmin[Audience]):
     ]
     readonly_fields = ["state", "built", "size", "version", "updated_at"]
     fixed_fields = ["customer"]
+    subject = Subject.AUDIENCE
     save_model = saved_by_service
     has_delete_permission = never_deleted  # a button of its own deletes, since it may be refused
 
@@ -106,10 +108,16 @@ class AudienceAdmin(ModelAdmin[Audience]):
 
     @label_column(
         "status",
-        {"building": "info", "live": "success", "paused": "warning", "refused": "danger", "deleting": "danger"},
+        {
+            "building": "info",
+            "live": "success",
+            "paused": "warning",
+            **dict.fromkeys(("refused", "deleting", "broken"), "danger"),
+        },
     )
     def state(self, row: Audience) -> str:
-        return row.status
+        evaluated = row.status in {Audience.Status.BUILDING, Audience.Status.LIVE}
+        return "broken" if evaluated and self.problem(row) else row.status
 
     @admin.display(description="members")
     def size(self, row: Audience) -> str:

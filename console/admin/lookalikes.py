@@ -16,6 +16,7 @@ from audiences import services
 from audiences.models import Audience
 from console.components import ModelAdmin, ServiceForm, confirmed_action, label_column, never_deleted, saved_by_service
 from console.lookalike_figures import figures_of
+from core.problems import Subject
 from lookalikes.models import Lookalike
 from lookalikes.scoring.reach import MOST_PERCENT
 from lookalikes.services import change_lookalike, create_lookalike, train
@@ -108,6 +109,7 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
     fieldsets = [*add_fieldsets, ("Now", {"fields": [("state", "size"), ("version", "updated_at")]})]
     readonly_fields = ["state", "size", "version", "updated_at"]
     fixed_fields = ["customer", "seed"]
+    subject = Subject.AUDIENCE
     save_model = saved_by_service
     has_delete_permission = never_deleted  # a button of its own deletes, since it may be refused
 

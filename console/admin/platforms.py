@@ -27,6 +27,7 @@ from console.components import (
 )
 from console.fields import JsonField
 from console.platform_preview import check, check_rows, preview
+from core.problems import Subject
 from integrations import services
 from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
@@ -115,6 +116,7 @@ class PlatformAdmin(ModelAdmin[Platform]):
     list_select_related = ["customer"]
     actions_detail = ["match_rate", "try_credentials", "rotate_secret", "sample_file"]
     fixed_fields = ["customer"]
+    subject = Subject.PLATFORM
     change_form_after_template = "console/platform_form.html"
     has_delete_permission = never_deleted  # audiences may ask about it: disable it here, or delete it by the API
     fieldsets = [

@@ -1,8 +1,12 @@
 """What data collection needs of the configuration: customers, their pixels, and the API keys that write for them."""
 
-from collections.abc import Mapping
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from psycopg import AsyncConnection
 
@@ -10,8 +14,21 @@ from core.api_keys import Key
 from core.consent_mode import ConsentMode
 from core.errors import InvalidParameterError
 from core.query import Parameters
-from edge.snapshot import Section
+from core.steps import Steps
+from edge.snapshot import Customers, Section, merged
 from profiles.personal.protection import Policy, Protection
+
+_CUSTOMERS = "SELECT m FROM customer WHERE %s::int[] IS NULL OR m = ANY(%s::int[])"
+_PIXELS = (
+    "SELECT id, customer_id, user_key, consent, personal_data, salt FROM pixel JOIN customer ON m = customer_id "
+    "WHERE %s::int[] IS NULL OR customer_id = ANY(%s::int[])"
+)
+_KEYS = (
+    "SELECT prefix, digest, role, customer_id FROM api_key "
+    "WHERE revoked_at IS NULL AND (%s::int[] IS NULL OR customer_id = ANY(%s::int[]))"
+)
+
+_steps = Steps(logging.getLogger(__name__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +50,7 @@ class Collection:
     """Customers by `m` and pixels by `id`, both as requests write them."""
 
     customers: Mapping[str, int]
-    pixels: Mapping[str, CollectingPixel]
+    pixels: dict[str, CollectingPixel]
 
 
 def named_pixel(values: Parameters, collection: Collection) -> CollectingPixel:
@@ -47,32 +64,37 @@ def named_pixel(values: Parameters, collection: Collection) -> CollectingPixel:
     return pixel
 
 
-async def _load(connection: AsyncConnection[Any]) -> Collection:
-    cursor = await connection.execute("SELECT m FROM customer")
-    customers = {str(m): m for (m,) in await cursor.fetchall()}
-    cursor = await connection.execute(
-        "SELECT id, customer_id, user_key, consent, personal_data, salt FROM pixel JOIN customer ON m = customer_id"
-    )
-    pixels = {
-        str(pixel): CollectingPixel(
-            pixel, customer, _path(user_key), ConsentMode(consent), Protection(Policy(policy), salt)
-        )
-        for pixel, customer, user_key, consent, policy, salt in await cursor.fetchall()
-    }
-    return Collection(customers, pixels)
+async def _load(connection: AsyncConnection[Any], customers: Customers) -> Mapping[int | None, Collection]:
+    cursor = await connection.execute(_CUSTOMERS, [customers, customers])
+    found: dict[int | None, Collection] = {m: Collection({str(m): m}, {}) for (m,) in await cursor.fetchall()}
+    cursor = await connection.execute(_PIXELS, [customers, customers])
+    for row in await cursor.fetchall():
+        pixel = _steps.run(f"pixel {row[0]} is left out", partial(_pixel, *row))
+        if pixel is not None:
+            found[pixel.customer].pixels[str(pixel.id)] = pixel
+    return found
 
 
-def _path(user_key: str) -> tuple[str, ...]:
-    return tuple(user_key.split(".")) if user_key else ()
+def _pixel(pixel: int, customer: int, user_key: str, consent: str, policy: str, salt: UUID) -> CollectingPixel:
+    path = tuple(user_key.split(".")) if user_key else ()
+    return CollectingPixel(pixel, customer, path, ConsentMode(consent), Protection(Policy(policy), salt))
 
 
-COLLECTION = Section("collection", _load)
+def _combine(parts: Iterable[Collection]) -> Collection:
+    known = list(parts)
+    return Collection(merged(part.customers for part in known), merged(part.pixels for part in known))
 
 
-async def _load_keys(connection: AsyncConnection[Any]) -> Mapping[str, Key]:
-    cursor = await connection.execute("SELECT prefix, digest, role, customer_id FROM api_key WHERE revoked_at IS NULL")
-    return {prefix: Key(*rest) for prefix, *rest in await cursor.fetchall()}
+COLLECTION = Section("collection", _load, _combine)
 
 
-API_KEYS = Section("API keys", _load_keys)
+async def _load_keys(connection: AsyncConnection[Any], customers: Customers) -> Mapping[int | None, dict[str, Key]]:
+    cursor = await connection.execute(_KEYS, [customers, customers])
+    found: dict[int | None, dict[str, Key]] = defaultdict(dict)
+    for prefix, digest, role, customer in await cursor.fetchall():
+        found[customer][prefix] = Key(digest, role, customer)
+    return found
+
+
+API_KEYS: Section[Mapping[str, Key]] = Section("API keys", _load_keys, merged)
 """By prefix."""

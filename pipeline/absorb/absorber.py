@@ -17,7 +17,8 @@ from core import clock
 from core.buckets import BUCKETS, try_lock
 from core.database import connect
 from core.inbox import FIRST_BULK
-from pipeline import bad_rows, timed
+from core.per_customer import OutdatedConfigurationError
+from pipeline import bad_rows, catalogue, timed
 from pipeline.absorb.batch import absorb_rows
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.journal import Journal, finish
@@ -74,6 +75,9 @@ class Absorber:
 
     def absorb_due(self) -> int:
         """Do a batch of what time alone asks for, in buckets that are free; returns how many items."""
+        return catalogue.run(self._transact_due)
+
+    def _transact_due(self) -> int:
         due: list[DueItem] = []
         try:
             with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
@@ -83,7 +87,7 @@ class Absorber:
                 if not due:
                     return 0
                 _, touched = absorb_rows(cursor, held, (), due)
-        except PASSING:
+        except (*PASSING, OutdatedConfigurationError):
             raise
         except Exception as failure:
             return self._isolate_due(due, failure)
@@ -102,6 +106,10 @@ class Absorber:
         return lambda cursor: lock_waiting(cursor, self._starts[bulk], limit, bulk=bulk, marks=self._marks)
 
     def _attempt(self, lock: Lock, limit: int, *, bulk: bool, share: int = 0) -> int:
+        """One transaction, tried again where the configuration that it needs had to be compiled first."""
+        return catalogue.run(lambda: self._transact(lock, limit, bulk=bulk, share=share))
+
+    def _transact(self, lock: Lock, limit: int, *, bulk: bool, share: int) -> int:
         """One transaction. When it fails, its rows are tried bucket by bucket, then row by row.
 
         `share`: for so many rows one item that is due is done with them; 0: none.
@@ -127,6 +135,10 @@ class Absorber:
                 done, touched = absorb_rows(cursor, held, rows, due)
                 finish(cursor, run)
         except PASSING:
+            raise
+        except OutdatedConfigurationError:
+            if run is not None:
+                self._journal.drop(run)
             raise
         except Exception as failure:
             if run is not None:
@@ -171,7 +183,7 @@ class Absorber:
                     timed.postpone(cursor, free, clock.now())
                     return len(free)
                 _, touched = absorb_rows(cursor, held, (), free)
-        except PASSING:
+        except (*PASSING, OutdatedConfigurationError):
             raise
         except Exception as failure:
             return self._isolate_due(due, failure)

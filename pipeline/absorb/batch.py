@@ -34,6 +34,7 @@ def absorb_rows(
     steps, needs = _decode(plain)
     needs.identities.update(item.key for item in due if isinstance(item, ExpiredIdentity))
     unit = UnitOfWork(cursor, held, now, needs)
+    unit.catalogue.check(message.customer for _, _, message in steps if hasattr(message, "customer"))
     for apply, row, message in steps:
         unit.outbox.follow(row.received_at)
         apply(unit, row, message)

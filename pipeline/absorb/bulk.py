@@ -88,7 +88,7 @@ class BulkPass:
 
 def build(unit: BulkScope, row: InboxRow, build: BuildAudience, bulk: BulkPass) -> None:
     """One page of users, for an audience and for those that ask about it."""
-    audience = unit.catalogue.audiences.by_id.get(build.audience)
+    audience = unit.catalogue.audiences.get(build.audience)
     if audience is None or audience.version != build.version:
         return
     after = FIRST if build.after is None else UUID(build.after)
@@ -137,7 +137,7 @@ def convert(unit: BulkScope, row: InboxRow, convert: Convert, bulk: BulkPass) ->
 
 def backfill(unit: BulkScope, row: InboxRow, backfill: BackfillRequest, bulk: BulkPass) -> None:
     """Want one page of members for an activation."""
-    activation = unit.catalogue.activations.by_id.get(backfill.activation)
+    activation = unit.catalogue.activations.get(backfill.activation)
     if activation is None:
         return
     audience, platform = activation

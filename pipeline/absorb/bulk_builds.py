@@ -35,7 +35,7 @@ def build(unit: BuildScope, audience: CompiledAudience, bucket: int, after: UUID
     """Build the users after `after`, and the audiences that ask about this one; returns how far it came."""
     page = building.next_page(unit.cursor, bucket, audience.customer, after, PAGE)
     asking = unit.catalogue.audiences.asking(audience)
-    named = bool(asking) or audience.id in unit.catalogue.activations.by_audience
+    named = bool(asking) or audience.id in unit.catalogue.activations.of(audience.customer).by_audience
     built = building.build_page(unit.cursor, audience, page, unit.now, named=named)
     _count(unit.cursor, bucket, audience, built)
     unit.desired.want_flips(built.flips)

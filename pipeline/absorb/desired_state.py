@@ -66,7 +66,7 @@ class DesiredState:
         """
         own = str(user_id)
         ids = {m.platform_user_id for m in known[customer, user_id] if m.platform == platform}
-        if platform in self._activations.own and own not in ids:
+        if platform in self._activations.of(customer).own and own not in ids:
             sync = Sync(
                 customer=customer,
                 platform=platform,
@@ -79,11 +79,11 @@ class DesiredState:
 
     def want_flips(self, flips: Sequence[Flip]) -> None:
         """Users who entered or left an audience enter or leave the segments of its activations."""
-        activated = self._activations.by_audience
-        sent = [flip for flip in flips if flip.audience in activated]
+        of = self._activations.of
+        sent = [flip for flip in flips if flip.audience in of(flip.customer).by_audience]
         known = mappings.of_users(self._cursor, {(f.customer, f.user) for f in sent})
         for flip in sent:
-            for activation, platform in activated[flip.audience]:
+            for activation, platform in of(flip.customer).by_audience[flip.audience]:
                 for m in known[flip.customer, flip.user]:
                     if m.platform == platform:
                         self.want(m, activation, flip.member, flip.version)
@@ -92,12 +92,13 @@ class DesiredState:
 
     def want_mappings(self, kept: Collection[tuple[FullMapping, bool]]) -> None:
         """An id that was just matched, or inherited, is wanted wherever its user is a member already."""
-        activated = self._activations.by_platform
+        of = self._activations.of
         users = {mapping.user_id for mapping, _ in kept}
-        asked = {audience for mapping, _ in kept for _, audience in activated.get(mapping.platform, ())}
+        activated = {(m.customer, m.platform): of(m.customer).by_platform.get(m.platform, ()) for m, _ in kept}
+        asked = {audience for ones in activated.values() for _, audience in ones}
         standings = memberships.load(self._cursor, users, asked)
         for mapping, inherited in kept:
-            for activation, audience in activated.get(mapping.platform, ()):
+            for activation, audience in activated[mapping.customer, mapping.platform]:
                 state = standings.get(mapping.user_id, {}).get(audience)
                 if state and state.member:
                     self.want(mapping, activation, True, state.version)
@@ -133,7 +134,7 @@ class DesiredState:
         desired_state.name_holder(self._cursor, activations, platform_user_id, users, holder)
 
     def _of(self, platform: int) -> list[int]:
-        return [activation for activation, _ in self._activations.by_platform.get(platform, ())]
+        return [activation for activation, _ in self._activations.of_platform(platform)]
 
     def apply(self) -> None:
         """Apply the wants of the buckets that are held or free; send the others to their buckets."""

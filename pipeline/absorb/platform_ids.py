@@ -166,7 +166,7 @@ def needs_mapped(mapped: Mapped, needs: Needs) -> None:
 def absorb_mapped(unit: OwnerScope, row: InboxRow, mapped: Mapped) -> None:
     """In the owner's bucket: the user is known by the id, unless the user has left or belongs to another by now."""
     user_id = UUID(mapped.user)
-    if mapped.platform not in unit.catalogue.activations.platforms:
+    if mapped.platform not in unit.catalogue.activations.of(mapped.customer).platforms:
         return  # it was deleted meanwhile
     profile = unit.profiles.get(mapped.customer, user_id)
     mark = _mark_of_owner(unit, row, mapped, profile)

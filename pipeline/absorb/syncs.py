@@ -46,7 +46,7 @@ def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
     owner = UUID(sync.user)
     if unit.erasures.covering((sync.customer, USER, sync.user), row.received_at):
         return
-    if sync.platform not in unit.catalogue.activations.platforms:
+    if sync.platform not in unit.catalogue.activations.of(sync.customer).platforms:
         return  # it was deleted meanwhile
     if not sync.platform_user_id:
         _clear(unit, sync)

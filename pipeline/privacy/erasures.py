@@ -5,12 +5,15 @@ excerpts, files) are searched for when no older row is under way any more. An id
 until the platform has done so, or is given up.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 
@@ -22,9 +25,10 @@ from core.buckets import try_lock
 from core.clock import milliseconds, moment
 from core.database import Connection, bare_cursor, connect
 from core.inbox import FIRST_BULK, InboxCommand, InboxKind
+from core.steps import Steps
 from core.transactions import send
-from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
+from integrations.services import connector_of
 from pipeline import bad_rows
 from pipeline.absorb.platform_ids import identity_kind
 from pipeline.imports import files
@@ -44,6 +48,8 @@ AT_ONCE = 500
 OPEN = "open"
 NOBODY = UUID(int=0)
 """The id of an erasure that nobody asked for, because the user was not seen for too long."""
+
+steps = Steps(logging.getLogger(__name__))
 
 Search = Callable[[int, Sequence[str]], object]
 """Deletes whatever of a customer holds one of the texts."""
@@ -124,13 +130,17 @@ def carry_on(searches: Sequence[Search] = ()) -> None:
         _sweep_ready(own, list(unfinished.filter(swept_at=None).order_by("requested_at")), searches)
         waiting = unfinished.exclude(swept_at=None).order_by(F("looked_at").asc(nulls_first=True), "requested_at")
         for erasure in waiting[:AT_ONCE]:
-            erasure.looked_at = clock.now()
-            if _settle(own, erasure):
-                erasure.finished_at = erasure.looked_at
-            erasure.save(update_fields=["looked_at", "finished_at"])
+            steps.run(f"erasure {erasure.pk}", partial(_look, own, erasure))
         for row in _owed(own, NOBODY):
             if row.idle:
                 _forget(own, NOBODY, row)
+
+
+def _look(own: Connection, erasure: Erasure) -> None:
+    erasure.looked_at = clock.now()
+    if _settle(own, erasure):
+        erasure.finished_at = erasure.looked_at
+    erasure.save(update_fields=["looked_at", "finished_at"])
 
 
 def _sweep_ready(own: Connection, unswept: Sequence[Erasure], searches: Sequence[Search]) -> None:
@@ -142,7 +152,7 @@ def _sweep_ready(own: Connection, unswept: Sequence[Erasure], searches: Sequence
     (oldest,) = own.execute(OLDEST_UNDER_WAY, [FIRST_BULK]).fetchone() or (None,)
     for erasure in due:
         if oldest is None or oldest > erasure.requested_at:
-            _sweep(own, erasure, searches)
+            steps.run(f"search for erasure {erasure.pk}", partial(_sweep, own, erasure, searches))
 
 
 def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> None:
@@ -225,9 +235,10 @@ def _outcome(row: ErasedDelivery, *, late: bool, is_told: bool) -> str | None:
 def _is_told(platform: int) -> bool:
     """Whether the platform can be told to remove an id."""
     row = Platform.objects.filter(pl=platform).first()
-    if row is None or row.connector not in all_connectors():
-        return False
-    return all_connectors()[row.connector](row.settings, row.credentials).removal.is_sent
+    try:
+        return row is not None and connector_of(row).removal.is_sent
+    except ValidationError:
+        return False  # it cannot be told anything as it is configured
 
 
 def _forget(own: Connection, erasure: UUID, row: ErasedDelivery) -> bool:

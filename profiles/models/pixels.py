@@ -50,6 +50,8 @@ class Pixel(ConfigurationModel):
 class PixelIntegration(ConfigurationModel):
     """A platform whose user sync a pixel starts."""
 
+    customer_path = "pixel__customer_id"
+
     pixel = models.ForeignKey(Pixel, models.CASCADE)
     platform = models.ForeignKey(Platform, models.CASCADE)
     priority = models.SmallIntegerField(default=0, help_text="Higher ones are synced first.")

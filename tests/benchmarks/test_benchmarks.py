@@ -51,6 +51,15 @@ def test_quick_run__audiences__builds_all_its_rules_and_judges_nothing(tmp_path:
     assert "held" not in said
 
 
+def test_quick_run__configuration__follows_one_tenants_change_and_judges_nothing(tmp_path: Path) -> None:
+    results, said = results_of(tmp_path, "configuration", "--quick")
+
+    figures = results["configuration"]["figures"]
+    assert figures.keys() == {"few", "many", "one tenant with many"}
+    assert all(one["one change"] < one["everything"] for one in figures.values())
+    assert "held" not in said
+
+
 @pytest.mark.parametrize(
     ("measured", "quick", "status"),
     [(10.0, False, 0), (9.9, False, 1), (None, False, 2), (9.9, True, 0), (float("nan"), False, 1)],

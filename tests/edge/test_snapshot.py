@@ -16,6 +16,21 @@ from tests.support.edge_process import (
 )
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
+INSERT_CUSTOMER = """
+INSERT INTO customer (m, name, consent, personal_data, salt, created_at)
+VALUES (%s, 'odd', 'perhaps', 'hash', gen_random_uuid(), now())
+"""
+INSERT_PIXEL = "INSERT INTO pixel (id, customer_id, name, user_key, created_at) VALUES (%s, %s, 'odd', '', now())"
+INSERT_PLATFORM = """
+INSERT INTO platform (pl, customer_id, name, connector, settings, credentials, enabled, sync_template, sync_tag,
+    sync_interval_days, sync_auth, sync_secrets, limits, created_at)
+VALUES (%s, %s, 'odd', 'gone', '{}', 'x', true, '{{nothing', 'img', 3, 'token', 'x', '{}', now())
+"""
+RAISE_FOR = """
+WITH raised AS (UPDATE configuration_version SET version = version + 1, named = named + 1 RETURNING version)
+INSERT INTO customer_version (customer_id, version) SELECT %s, version FROM raised
+ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version
+"""
 SYNC: dict[str, object] = {"userid": "abc", "pl": TOKEN_PLATFORM, "plsec": TOKENS[0]}
 
 
@@ -55,6 +70,42 @@ def test_snapshot__refresh_fails__keeps_the_last_one(edge: RunningEdge) -> None:
         edge.database.execute("ALTER TABLE pixel_away RENAME TO pixel")
     _change(edge, "UPDATE pixel SET user_key = 'Renamed' WHERE id = %s", PIXEL)
     until(lambda: _names_user_by(edge, "Renamed"))
+    _change(edge, "UPDATE pixel SET user_key = 'UserId' WHERE id = %s", PIXEL)
+    until(lambda: _names_user_by(edge, "UserId"))
+
+
+def test_snapshot__rows_that_cannot_be_read__cost_only_themselves(edge: RunningEdge) -> None:
+    """A customer whose settings are nonsense, with a platform and a pixel: everything else follows the database."""
+    other, pixel, platform = 4_000_001, 4_000_001, 4_000_001
+    _change(edge, INSERT_CUSTOMER, other)
+    _change(edge, INSERT_PIXEL, pixel, other)
+    _change(edge, INSERT_PLATFORM, platform, other)
+    try:
+        assert _seconds_to_follow(edge, enabled=False, name="bad-pl") < 2
+        assert _seconds_to_follow(edge, enabled=True, name="stored") < 2
+        assert edge.client.get("/dp", DP, cookie=USER).name == "accepted"
+        assert edge.client.get("/dp", {"m": other, "id": pixel}, cookie=USER).name == "bad-id"
+    finally:
+        _change(edge, "DELETE FROM platform WHERE pl = %s", platform)
+        _change(edge, "DELETE FROM pixel WHERE id = %s", pixel)
+        _change(edge, "DELETE FROM customer WHERE m = %s", other)
+
+
+def test_snapshot__one_section_cannot_be_loaded__the_others_follow(edge: RunningEdge) -> None:
+    edge.database.execute("ALTER TABLE pixel_integration RENAME TO pixel_integration_away")
+    try:
+        assert _seconds_to_follow(edge, enabled=False, name="bad-pl") < 2
+        assert _seconds_to_follow(edge, enabled=True, name="stored") < 2
+    finally:
+        edge.database.execute("ALTER TABLE pixel_integration_away RENAME TO pixel_integration")
+
+
+def test_snapshot__change_of_one_customer__is_followed_and_the_others_stay(edge: RunningEdge) -> None:
+    with edge.database.transaction():
+        edge.database.execute("UPDATE pixel SET user_key = 'Renamed' WHERE id = %s", [PIXEL])
+        edge.database.execute(RAISE_FOR, [CUSTOMER])
+    until(lambda: _names_user_by(edge, "Renamed"))
+    assert edge.client.get("/uid", SYNC, cookie=USER).name == "stored"
     _change(edge, "UPDATE pixel SET user_key = 'UserId' WHERE id = %s", PIXEL)
     until(lambda: _names_user_by(edge, "UserId"))
 

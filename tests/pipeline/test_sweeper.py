@@ -1,7 +1,9 @@
 """The sweeper does without anybody what was missed, and survives what the stages meet."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -10,6 +12,7 @@ from django.conf import settings
 from audiences import services as audiences
 from audiences.models import Audience
 from core.wakeups import ABSORB, wakeups
+from pipeline.models import Erasure
 from pipeline.sweeper import Sweeper
 from tests.support.edge_process import until
 from tests.support.shop import Shop, now_ms, rule, somebody
@@ -45,6 +48,45 @@ def test_redis_away__rows_are_absorbed_all_the_same(shop: Shop, monkeypatch: pyt
     Sweeper().sweep()
 
     assert shop.total(user) == 1
+
+
+def test_steps_fail__every_other_step_is_done_and_each_error_is_logged_once(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+
+    def fail() -> None:
+        raise RuntimeError("out of order")
+
+    def fail_too() -> None:
+        raise LookupError("nothing here")
+
+    def search(_customer: int, _texts: object) -> None:
+        raise RuntimeError("cannot search")
+
+    user = somebody()
+    shop.event(user)
+    shop.absorb()
+    Erasure.objects.create(
+        id=uuid4(),
+        customer_id=1,
+        id_hash=b"",
+        requested_by="somebody",
+        requested_at=datetime.now(UTC) - timedelta(minutes=1),
+        traces={"texts": ["x"], "since": datetime.now(UTC).isoformat()},
+    )
+    wakeups(settings.REDIS_URL).sleep(ABSORB, 0)
+    later = somebody()
+    shop.event(later)
+    sweeper = Sweeper([fail, lambda: done.append("minute")], [search], [fail, fail_too, lambda: done.append("second")])
+    sweeper._minute_began -= 3600
+    for _ in range(3):
+        sweeper.sweep()
+
+    assert shop.total(later) == 1
+    assert done == ["second", "minute", "second", "second"]
+    assert sum("out of order" in line for line in caplog.messages) == 1
+    assert sum("cannot search" in line for line in caplog.messages) == 1
 
 
 @pytest.mark.usefixtures("somebody_awake")

@@ -1,0 +1,104 @@
+"""One tenant changes one rule: what it costs a worker to follow, however many audiences the hub has.
+
+The bounds are ratios within one run; the seconds are shown beside them.
+"""
+
+import statistics
+import time
+from typing import Any
+
+from benchmarks.bounds import Bound, Options, Result, Table
+from benchmarks.home import services
+
+OF_A_TENANT = 100
+SIZES, QUICK_SIZES = (200, 5_000), (200, 400)
+CHANGES = 15
+
+
+def run(options: Options) -> Result:
+    few, many = QUICK_SIZES if options.quick else SIZES
+    figures: dict[str, Any] = {}
+    with services():
+        for name, audiences, of_a_tenant in (
+            ("few", few, OF_A_TENANT),
+            ("many", many, OF_A_TENANT),
+            ("one tenant with many", many, many),
+        ):
+            figures[name] = _measure(audiences, of_a_tenant)
+    return _result(figures)
+
+
+def _measure(audiences: int, of_a_tenant: int) -> dict[str, float]:
+    """Seconds until everything is compiled, and until one changed rule is followed."""
+    from audiences.models import Audience
+    from core.models import Customer
+    from pipeline import catalogue
+
+    Audience.objects.all().delete()
+    Customer.objects.all().delete()
+    catalogue.refresh()
+    for m in range(1, audiences // of_a_tenant + 1):
+        _open_tenant(m, of_a_tenant)
+    began = time.perf_counter()
+    catalogue.refresh()
+    everything = time.perf_counter() - began
+    changes = []
+    for number in range(CHANGES):
+        audience = Audience.objects.filter(customer_id=1).earliest("id")
+        audience.rule, audience.version = _rule(10_000 + number), audience.version + 1
+        audience.save()
+        began = time.perf_counter()
+        catalogue.refresh()
+        changes.append(time.perf_counter() - began)
+    return {"audiences": audiences, "everything": everything, "one change": statistics.median(changes)}
+
+
+def _open_tenant(m: int, audiences: int) -> None:
+    from audiences.models import Audience
+    from core.models import Customer
+    from profiles.models import Attribute
+
+    customer = Customer.objects.create(m=m, name=f"tenant {m}")
+    for path, type_ in (("amount", "number"), ("category", "string")):
+        Attribute.objects.create(customer=customer, path=path, type=type_, enabled=True)
+    Audience.objects.bulk_create(
+        Audience(customer=customer, name=f"audience {number}", rule=_rule(number), status="live")
+        for number in range(audiences)
+    )
+
+
+def _rule(number: int) -> dict[str, Any]:
+    return {
+        "combinator": "and",
+        "rules": [
+            {"field": "attribute.amount", "operator": ">", "value": number},
+            {"field": "attribute.category", "operator": "in", "value": [f"kind {number}", "shoes"]},
+            {"combinator": "or", "rules": [{"field": "dimension._geo_c", "operator": "=", "value": "DE"}]},
+        ],
+    }
+
+
+def _result(figures: dict[str, Any]) -> Result:
+    few, many, one = figures["few"], figures["many"], figures["one tenant with many"]
+    bounds = [
+        Bound(
+            f"one tenant's change among {many['audiences']:,} audiences, to that among {few['audiences']:,}",
+            many["one change"] / few["one change"],
+            "at most",
+            3,
+            "times",
+        ),
+        Bound(
+            f"one change of a tenant with {one['audiences']:,} audiences, to compiling them all",
+            one["one change"] / one["everything"],
+            "at most",
+            0.15,
+            "times",
+        ),
+    ]
+    rows = [
+        [name, f"{of['audiences']:,}", f"{of['everything']:.3f}", f"{of['one change'] * 1000:.1f}"]
+        for name, of in figures.items()
+    ]
+    table = Table("configuration", ["hub", "audiences", "everything s", "one change ms"], rows)
+    return Result("configuration", [table], bounds, [], figures)
