@@ -6,8 +6,9 @@ killed, or that did not end before the next night, goes on there.
 """
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from core.database import Connection, connect
 from core.inbox import append
 from core.models import Customer
 from integrations.models import Platform
-from pipeline import backlog, bad_rows
+from pipeline import backlog, bad_rows, catalogue
 from pipeline.absorb import stage
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.unit_of_work import UnitOfWork
@@ -142,20 +143,30 @@ def _forget_days(connection: Connection, bucket: int, customer: Customer, now: d
     oldest = milliseconds(now) // DAY_MS - customer.keep_activity_days
     after = FIRST
     while True:
-        touched: set[tuple[int, int]] = set()
-        with connection.transaction(), connection.cursor(binary=True) as cursor:
-            if not lock_within(cursor, bucket, PATIENCE_MS):
-                return False
-            page = page_of_profiles(cursor, bucket, customer.m, after, BATCH)
-            shrunk = [(state, pixels) for state in page if (pixels := _drop_days(state, oldest))]
-            if shrunk:
-                save_activity(cursor, [state for state, _ in shrunk])
-                touched = _evaluate(cursor, bucket, shrunk)
-        stage.wake_deliverers(touched)
+        page = catalogue.run(partial(_forget_days_of_page, connection, bucket, customer.m, after, oldest))
+        if page is None:
+            return False
         if len(page) < BATCH:
             return True
         after = page[-1].user_id
         yield
+
+
+def _forget_days_of_page(
+    connection: Connection, bucket: int, customer: int, after: UUID, oldest: int
+) -> Sequence[ProfileState] | None:
+    """Returns the profiles looked at; None if another process does not let go of the bucket."""
+    touched: set[tuple[int, int]] = set()
+    with connection.transaction(), connection.cursor(binary=True) as cursor:
+        if not lock_within(cursor, bucket, PATIENCE_MS):
+            return None
+        page = page_of_profiles(cursor, bucket, customer, after, BATCH)
+        shrunk = [(state, pixels) for state in page if (pixels := _drop_days(state, oldest))]
+        if shrunk:
+            save_activity(cursor, [state for state, _ in shrunk])
+            touched = _evaluate(cursor, bucket, shrunk)
+    stage.wake_deliverers(touched)
+    return page
 
 
 def _drop_days(state: ProfileState, oldest: int) -> set[str]:
