@@ -116,6 +116,7 @@ class ConfigurationQuerySet(models.QuerySet[Row_co]):
             keys, customers = self._locked()
             changed = super(ConfigurationQuerySet, self.filter(pk__in=keys)).update(**values) if keys else 0
             ConfigurationVersion.raise_(customers)
+        self._result_cache = None  # as Django does: what was read before is not what is stored now
         return changed
 
     def delete(self) -> tuple[int, dict[str, int]]:
@@ -123,6 +124,7 @@ class ConfigurationQuerySet(models.QuerySet[Row_co]):
             keys, customers = self._locked()
             deleted = super(ConfigurationQuerySet, self.filter(pk__in=keys)).delete()
             ConfigurationVersion.raise_(customers)
+        self._result_cache = None
         return deleted
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **options: Any) -> list[Any]:
