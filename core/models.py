@@ -130,12 +130,13 @@ class ConfigurationProblem(models.Model):
     """
 
     class Subject(models.TextChoices):
+        ACTIVATION = "activation"
         ATTRIBUTE = "attribute"
         AUDIENCE = "audience"
         PLATFORM = "platform"
 
     pk = models.CompositePrimaryKey("subject", "number")
-    subject = models.CharField(max_length=9, choices=Subject.choices)
+    subject = models.CharField(max_length=10, choices=Subject.choices)
     number = models.BigIntegerField()
     customer_id = models.IntegerField(db_index=True)
     words = models.TextField()

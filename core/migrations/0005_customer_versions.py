@@ -29,11 +29,12 @@ class Migration(migrations.Migration):
                     "subject",
                     models.CharField(
                         choices=[
+                            ("activation", "Activation"),
                             ("attribute", "Attribute"),
                             ("audience", "Audience"),
                             ("platform", "Platform"),
                         ],
-                        max_length=9,
+                        max_length=10,
                     ),
                 ),
                 ("number", models.BigIntegerField()),
