@@ -20,6 +20,7 @@ NAMES = (
     "imports",
     "audiences",
     "flow",
+    "burst",
     "lookalikes",
     "strategies",
     "backfill",

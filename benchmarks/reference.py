@@ -35,11 +35,11 @@ http {{
 
 @contextmanager
 def empty_gif() -> Iterator[tuple[str, Door]]:
-    """What serves it ("nginx", or "plain ASGI" where there is no nginx), and where."""
+    """What serves it ("nginx", or "plain edge" where there is no nginx), and where."""
     nginx = find("nginx")
     if nginx is None:
-        with edges("benchmarks.plain_asgi", 1, PATH) as door:
-            yield "plain ASGI", door
+        with edges("benchmarks.plain_edge", 1, PATH) as door:
+            yield "plain edge", door
         return
     folder = Path(os.environ["DMPHUB_HOME"]) / "nginx"
     folder.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """`python -m dmphub.edge_server --port P`: one edge process; several may share the port.
 
-granian runs embedded in this process, so that what is supervised is what answers. It listens with
-SO_REUSEPORT: the kernel spreads connections over all processes of the port.
+What is supervised is what answers. It listens with SO_REUSEPORT: the kernel spreads connections over all processes of
+the port.
 """
 
 import argparse
@@ -9,15 +9,13 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
 
 import uvloop
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
 
 from core import garbage
 from core.logs import Formatter
 from dmphub.asgi import make_edge
+from edge.http_server import HttpServer
 
 BACKLOG = 1024
 STOP_SECONDS = 2.8
@@ -40,28 +38,23 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _serve(host: str, port: int) -> None:
-    server = Server(
-        make_edge(),
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        backlog=BACKLOG,
-        log_access=False,
-    )
+    application = make_edge()
+    server = HttpServer(application)
+    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-
-    stop_server: Callable[[], None] = server.stop
 
     def stop() -> None:
         loop.call_later(STOP_SECONDS, os._exit, 0)
-        stop_server()
+        stopped.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     garbage.collect_rarely()
-    await server.serve()
+    await application.start()
+    await server.start(host, port, BACKLOG)
+    await stopped.wait()
+    await server.stop()
+    await application.close()
 
 
 if __name__ == "__main__":

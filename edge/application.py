@@ -1,4 +1,7 @@
-"""The edge as an ASGI application: it routes requests to handlers, and turns every error into a response."""
+"""The edge as an application: it routes requests to handlers, and turns every error into a response.
+
+`edge.http_server` serves it; as an ASGI application it runs under any other server too, at a higher cost.
+"""
 
 import asyncio
 import logging
@@ -25,8 +28,6 @@ class EdgeApplication:
     """Starts and stops the inbox and the snapshot with the server that it runs in.
 
     A route that ends with a slash serves every path inside it: `/c/` serves `/c/anything`.
-
-    The server ends the lifespan only when no request is under way.
     """
 
     def __init__(
@@ -36,34 +37,59 @@ class EdgeApplication:
         self._inbox = inbox
         self._snapshot = snapshot
         self._metrics = metrics
+        self._flushing: asyncio.Task[None]
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._lifespan(receive, send)
-            return
+    async def start(self) -> None:
+        """Before the first request. Connects in the background: until then requests get 503."""
+        await self._inbox.start()
+        await self._snapshot.start()
+        self._flushing = asyncio.create_task(self._flush())
+
+    async def close(self) -> None:
+        """After the last response."""
+        self._flushing.cancel()
+        await self._inbox.close()
+        await self._snapshot.close()
+
+    async def respond(self, scope: dict[str, Any], receive: Receive) -> EdgeResponse | None:
+        """Handle one request, described as by ASGI; returns None if its sender has gone. Never raises."""
         path = scope["path"]
         handler = self._routes.get(path)
         if handler is None:
             path = path[: path.rfind("/") + 1]
             handler = self._routes.get(path)
         try:
-            response = responses.NOT_FOUND if handler is None else await _response(handler, scope, receive)
-            self._metrics.answered[path if handler else "other", response.name] += 1
-            await send(response.start)
-            await send(response.body)
+            response = responses.NOT_FOUND if handler is None else await handler(EdgeRequest(scope, receive))
         except DisconnectedError:
             self._metrics.answered[path, "disconnected"] += 1
+            return None
+        except Exception as error:
+            response = _response_to(error, path)
+        self._metrics.answered[path if handler else "other", response.name] += 1
+        return response
+
+    def refuse(self, status: int) -> EdgeResponse:
+        """Count what is no request, and return the response to it."""
+        response = responses.NO_REQUEST[status]
+        self._metrics.answered["other", response.name] += 1
+        return response
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """The same for any ASGI server. It must end the lifespan only when no request is under way."""
+        if scope["type"] != "http":
+            await self._lifespan(receive, send)
+            return
+        response = await self.respond(scope, receive)
+        if response is not None:
+            for message in response.messages:
+                await send(message)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        await self._inbox.start()
-        await self._snapshot.start()
-        flushing = asyncio.create_task(self._flush())
+        await self.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        flushing.cancel()
-        await self._inbox.close()
-        await self._snapshot.close()
+        await self.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _flush(self) -> None:
@@ -72,24 +98,17 @@ class EdgeApplication:
             self._metrics.flush()
 
 
-async def _response(handler: Handler, scope: dict[str, Any], receive: Receive) -> EdgeResponse:
-    try:
-        return await _handled(handler, EdgeRequest(scope, receive))
-    except DisconnectedError:
-        raise
-    except Exception:
-        logger.exception("%s failed", scope["path"])
-        return responses.FAILED
-
-
-async def _handled(handler: Handler, request: EdgeRequest) -> EdgeResponse:
-    try:
-        return await handler(request)
-    except RequestRefusedError as refusal:
-        return refusal.response
-    except UnavailableError:
+def _response_to(error: Exception, path: str) -> EdgeResponse:
+    if isinstance(error, RequestRefusedError):
+        return error.response
+    if isinstance(error, UnavailableError):
         return responses.UNAVAILABLE
-    except InputError as error:
-        return response_to(error)
-    except RowRefusedError:
+    if isinstance(error, RowRefusedError):
         return response_to(InvalidParameterError("data"))
+    try:
+        if isinstance(error, InputError):
+            return response_to(error)
+    except KeyError:  # an error without a status
+        pass
+    logger.error("%s failed", path, exc_info=error)
+    return responses.FAILED

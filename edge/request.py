@@ -11,6 +11,9 @@ from edge import cookies
 from edge.body import Receive
 from edge.refusals import bad_method
 
+_READ = frozenset(
+    {b"cookie", b"content-length", b"authorization", b"transfer-encoding", b"content-encoding", b"sec-gpc"}
+)
 _GZIP = frozenset({b"gzip", b"x-gzip"})
 _PLAIN = frozenset({b"", b"identity"})
 _AT_ONCE = 1024 * 1024  # bytes that are unpacked while other requests wait
@@ -42,6 +45,8 @@ class EdgeRequest:
         self._length = 0  # of the body as announced; -1: chunked
         self._encoding = b""
         for name, value in scope["headers"]:
+            if name not in _READ:
+                continue
             if name == b"cookie":
                 self.cookies = value
                 self.cookie = self.cookie or cookies.read(value)

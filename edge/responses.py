@@ -6,6 +6,7 @@ refused for is the matter of `edge.refusals`.
 
 from collections.abc import Iterable
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 Header = tuple[bytes, bytes]
@@ -19,14 +20,19 @@ NO_STORE: list[Header] = [
     (b"pragma", b"no-cache"),
     (b"expires", b"0"),
 ]
+_NO_STORE_LINES = b"".join(b"%b: %b\r\n" % header for header in NO_STORE)
+_STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 RETRY_AFTER: Header = (b"retry-after", b"1")
 _SCRIPT = b"application/javascript; charset=utf-8"
 
 
 class EdgeResponse:
-    """Two ASGI messages, and the named status."""
+    """An HTTP response and its named status.
 
-    __slots__ = ("body", "name", "start")
+    `wire`: what is sent before and after the header `date`, which the server adds.
+    """
+
+    __slots__ = ("_headers", "content", "name", "status", "wire")
 
     def __init__(
         self,
@@ -36,19 +42,28 @@ class EdgeResponse:
         body: bytes = b"",
         headers: Iterable[Header] = (),
     ) -> None:
+        self.status = status
         self.name = name
-        self.start: dict[str, Any] = {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                *NO_STORE,
-                (b"x-dmp-status", name.encode()),
-                (b"content-type", content_type),
-                (b"content-length", str(len(body)).encode()),
-                *headers,
-            ],
-        }
-        self.body: dict[str, Any] = {"type": "http.response.body", "body": body}
+        self.content = body
+        self._headers = [
+            (b"x-dmp-status", name.encode()),
+            (b"content-type", content_type),
+            (b"content-length", b"%d" % len(body)),
+            *headers,
+        ]
+        lines = b"".join([b"%b: %b\r\n" % header for header in self._headers])
+        if not lines.count(b"\r") == lines.count(b"\n") == len(self._headers):
+            raise ValueError(f"a header of {name!r} holds more than one line")
+        self.wire = (_STATUS_LINES[status] + _NO_STORE_LINES + lines, b"\r\n" + body)
+
+    @property
+    def messages(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The response as ASGI sends it."""
+        headers = [*NO_STORE, *self._headers]
+        return (
+            {"type": "http.response.start", "status": self.status, "headers": headers},
+            {"type": "http.response.body", "body": self.content},
+        )
 
 
 @cache
@@ -88,4 +103,9 @@ def plain(status: int, name: str, text: str, *headers: Header) -> EdgeResponse:
 
 UNAVAILABLE = plain(503, "unavailable", "try again soon", RETRY_AFTER)
 NOT_FOUND = plain(404, "not-found", "nothing here")
+NO_REQUEST = {
+    400: plain(400, "bad-request", "this is no HTTP request"),
+    414: plain(414, "bad-request", "the address is too long"),
+    431: plain(431, "bad-request", "the headers are too long"),
+}
 FAILED = plain(500, "failed", "the request could not be handled", RETRY_AFTER)

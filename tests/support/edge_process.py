@@ -24,6 +24,7 @@ from tests.support.edge_client import COMMON, Client, Reply
 
 ROOT = Path(__file__).resolve().parents[2]
 METRICS_TOKEN = "metrics-token"
+START_SECONDS = 60.0  # a busy machine imports slowly
 
 CUSTOMER, OTHER_CUSTOMER = 7001, 7002
 PIXEL, NESTED_PIXEL, OTHER_PIXEL = 7101, 7102, 7103
@@ -75,7 +76,7 @@ class EdgeProcess:
             env=self._environment,
         )
         self.client = Client(self.port)
-        until(self.answers)
+        until(self.answers, START_SECONDS)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,0 +1,30 @@
+"""`python -m benchmarks.plain_edge --port P`: 43 bytes for every request, served as the edge is."""
+
+from typing import Any
+from unittest.mock import patch
+
+from dmphub import edge_server
+from edge.responses import EdgeResponse, gif
+
+
+class PlainApplication:
+    async def start(self) -> None:
+        """Needs nothing."""
+
+    async def close(self) -> None:
+        """Keeps nothing."""
+
+    async def respond(self, scope: dict[str, Any], receive: Any) -> EdgeResponse:
+        return gif("plain")
+
+    def refuse(self, status: int) -> EdgeResponse:
+        return gif("plain")
+
+
+def main() -> None:
+    with patch.object(edge_server, "make_edge", PlainApplication):
+        edge_server.main()
+
+
+if __name__ == "__main__":
+    main()
