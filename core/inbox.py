@@ -40,6 +40,7 @@ class InboxKind(IntEnum):
     WANT = 28  # what a platform should hold for one of its ids
     ERASE = 29  # forget a user
     ERASE_ID = 30  # … and, in the bucket of the id, an id of a user
+    LOG_OUT = 31  # … and, in the bucket of a browser, that the user logged in with it
 
     BUILD = 40  # evaluate every profile of this bucket for one audience
     BACKFILL = 41  # want every mapped member of this bucket for one activation

@@ -21,7 +21,9 @@ class Event(msgspec.Struct, omit_defaults=True):
     bucket, else the first of `ids` does. `confirmed`: the id is known to stick (the browser brought it
     back, or the caller named it). `counted`: it is no behaviour to be counted: a row of an import, or one of
     whose data a part could not be used; the rest was, and is not counted again when the row is replayed.
-    `forwarded`: on its way between buckets, where `user` is a profile and not the browser any more that sent it.
+    `forwarded`: on its way between buckets, where `user` is a profile and not the browser any more that sent it. `via`:
+    what led there, in order: users who were merged; an empty text for the first of `ids`. `browser`: whose login is the
+    only reason that the customer's user is among `ids`.
     """
 
     customer: int
@@ -33,12 +35,15 @@ class Event(msgspec.Struct, omit_defaults=True):
     dimensions: dict[str, Any] = {}
     counted: bool = False
     forwarded: bool = False
+    via: list[str] = []
+    browser: str = ""
 
 
 class Confirm(msgspec.Struct, omit_defaults=True):
     """`inbox.query` of an `InboxKind.CONFIRM`, in the bucket of `user`: the browser kept the id it was given.
 
-    `ids` are the ids that the first request named, and under which its data was kept. `forwarded`: as of an event.
+    `ids` are the ids that the first request named, and under which its data was kept. `forwarded` and `via` are as of
+    an event.
     """
 
     customer: int
@@ -46,6 +51,7 @@ class Confirm(msgspec.Struct, omit_defaults=True):
     at: int
     ids: list[Id] = []
     forwarded: bool = False
+    via: list[str] = []
 
 
 class Sync(msgspec.Struct, omit_defaults=True):
@@ -53,7 +59,8 @@ class Sync(msgspec.Struct, omit_defaults=True):
 
     An empty `platform_user_id` removes the user's mapping on the platform. `resolved`: `user` is the profile that
     is meant, not a browser that may belong to another by now. `introduced`: nobody sent it, the hub itself says that a
-    user is known by the hub's own id; it must not make a user.
+    user is known by the hub's own id; it must not make a user. `way`: kind and value of the id that led to `user`,
+    and the browser of a `Match`.
     """
 
     customer: int
@@ -65,10 +72,14 @@ class Sync(msgspec.Struct, omit_defaults=True):
     extra: dict[str, str] = {}
     resolved: bool = False
     introduced: bool = False
+    way: tuple[str, str, str] | None = None
 
 
 class Match(msgspec.Struct, omit_defaults=True):
-    """`inbox.query` of an `InboxKind.MATCH`, in the bucket of the value of `id`: a platform's id of that user."""
+    """`inbox.query` of an `InboxKind.MATCH`, in the bucket of the value of `id`: a platform's id of that user.
+
+    `browser`: it is the platform's id of this browser, with which the user of `id` is logged in.
+    """
 
     customer: int
     platform: int
@@ -77,6 +88,7 @@ class Match(msgspec.Struct, omit_defaults=True):
     at: int
     ttl_days: int | None = None
     extra: dict[str, str] = {}
+    browser: str = ""
 
 
 class OptOutChoice(msgspec.Struct):

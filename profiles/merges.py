@@ -47,6 +47,13 @@ WHERE s.bucket = k.bucket AND s.customer_id = k.customer_id AND s.user_id = k.us
 """
 
 
+FORGET_KINDS = """
+DELETE FROM shared_id WHERE bucket = %(bucket)s AND customer_id = %(customer)s AND kind = ANY(%(kinds)s)
+"""
+FORGET_CAUSES = """
+UPDATE profile_merge SET value = ''
+WHERE bucket = %(bucket)s AND customer_id = %(customer)s AND kind = ANY(%(kinds)s) AND value <> ''
+"""
 LOSERS = "SELECT loser FROM profile_merge WHERE bucket = %s AND customer_id = %s AND winner = %s"
 ERASE_SHARED_VALUES = """
 DELETE FROM shared_id WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s AND value = ANY(%s::text[])
@@ -117,6 +124,13 @@ def losers_of(cursor: Cursor[Any], winner: ProfileState) -> list[UUID]:
 def erase_shared_values(connection: Connection, customer: int, values: Sequence[str]) -> None:
     """Delete the ids with these values that were set aside, whoever's they were."""
     connection.execute(ERASE_SHARED_VALUES, [list(range(BUCKETS)), customer, Texts.of(values)])
+
+
+def forget_kinds(cursor: Cursor[Any], bucket: int, customer: int, kinds: Sequence[str]) -> None:
+    """Forget the ids of these kinds in a bucket that were set aside, or were the cause of a merge."""
+    values = {"bucket": bucket, "customer": customer, "kinds": Texts.of(kinds)}
+    cursor.execute(FORGET_KINDS, values)
+    cursor.execute(FORGET_CAUSES, values)
 
 
 def save_shared_ids(cursor: Cursor[Any], times: Mapping[SharedIdKey, int], now: datetime) -> None:

@@ -35,7 +35,8 @@ class LinkIdentity(msgspec.Struct, omit_defaults=True, kw_only=True):
 class Meet(msgspec.Struct, omit_defaults=True, kw_only=True):
     """`Kind.MEET`, to the bucket of `user`: `other` is the same person.
 
-    The other fields say what was known of `other` when the message was sent.
+    `named`: the id by which the two met named `user`, or was the id of `user`; no answer to such a message. The other
+    fields say what was known of `other` when the message was sent.
     """
 
     customer: int
@@ -45,6 +46,7 @@ class Meet(msgspec.Struct, omit_defaults=True, kw_only=True):
     cause: MergeCause
     other_key: str | None = None
     other_ids: int = 0
+    named: bool = False
 
 
 class Merge(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -120,6 +122,14 @@ class EraseId(msgspec.Struct, omit_defaults=True, kw_only=True):
     erasure: str
     key_hash: str = ""
     ids: int = 1
+
+
+class LogOut(msgspec.Struct, kw_only=True):
+    """`Kind.LOG_OUT`, to the bucket of browsers: the customer's user `key` is erased, whose logins up to `at` go."""
+
+    customer: int
+    key: str
+    at: int
 
 
 class Convert(msgspec.Struct, omit_defaults=True, kw_only=True):

@@ -111,6 +111,10 @@ class ProfileState:
         if login != self.login:
             self.login, self.login_at, self.dirty = login, at, True
 
+    def log_out(self) -> None:
+        """Forget who logged in: the browser is the profile's own user's."""
+        self.login, self.login_at, self.dirty = "", 0, True
+
     def user_at(self, at: int) -> str:
         """Returns the customer's user who was logged in then; empty if that was the profile's own user."""
         return self.login if at >= self.login_at else ""

@@ -82,7 +82,13 @@ WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s AND login = ANY(%s::text
 """
 LOG_OUT = """
 UPDATE profile SET login = '', login_at = NULL
-WHERE bucket = %s AND customer_id = %s AND login = ANY(%s::text[]) AND login <> ''
+WHERE bucket = %s AND customer_id = %s AND login = ANY(%s::text[]) AND login <> '' AND login_at <= %s
+"""
+FORGET_IDS = """
+UPDATE profile SET ids = (
+    SELECT coalesce(jsonb_agg(pair.id ORDER BY pair.number), '[]'::jsonb)
+    FROM jsonb_array_elements(profile.ids) WITH ORDINALITY AS pair (id, number) WHERE pair.id ->> 0 <> %(kind)s)
+WHERE bucket = %(bucket)s AND customer_id = %(customer)s AND ids @> jsonb_build_array(jsonb_build_array(%(kind)s::text))
 """
 SAVE_CONVERTED = """
 UPDATE profile p SET attributes = k.attributes::jsonb, seen_at = coalesce(p.seen_at, p.updated_at), updated_at = %s
@@ -178,9 +184,14 @@ def buckets_logged_in(cursor: Cursor[Any], customer: int, keys: Sequence[str]) -
     return {bucket for (bucket,) in cursor}
 
 
-def log_out(cursor: Cursor[Any], bucket: int, customer: int, keys: Sequence[str]) -> None:
-    """Forget these logins in a bucket, which the caller holds."""
-    cursor.execute(LOG_OUT, [bucket, customer, list(keys)])
+def log_out(cursor: Cursor[Any], bucket: int, customer: int, keys: Sequence[str], upto: datetime) -> None:
+    """Forget these logins, if they were not later than `upto`, in a bucket, which the caller holds."""
+    cursor.execute(LOG_OUT, [bucket, customer, list(keys), upto])
+
+
+def forget_ids(cursor: Cursor[Any], bucket: int, customer: int, kind: str) -> None:
+    """Forget which ids of a kind name the users of a bucket, which the caller holds. Reads all of its profiles."""
+    cursor.execute(FORGET_IDS, {"bucket": bucket, "customer": customer, "kind": kind})
 
 
 def unconfirmed(

@@ -8,8 +8,9 @@ import msgspec
 class Mapped(msgspec.Struct, omit_defaults=True):
     """To the bucket of `user`: the platform's id is yours, as its `epoch`-th owner.
 
-    `inherited`: from another owner; what was wanted for the id stands until you say. `resolved`, `introduced`: as of a
-    `Sync`. `accepted`: as of a `HandOver`.
+    `inherited`: from another owner; what was wanted for the id stands until you say. `resolved`, `introduced` and `way`
+    are as of a `Sync`, `accepted` as of a `HandOver`. `via`: the user who was merged into this one, if the match
+    came to that user.
     """
 
     customer: int
@@ -24,6 +25,8 @@ class Mapped(msgspec.Struct, omit_defaults=True):
     resolved: bool = False
     introduced: bool = False
     accepted: int | None = None
+    via: str = ""
+    way: tuple[str, str, str] | None = None
 
 
 class Unmapped(msgspec.Struct):

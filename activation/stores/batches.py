@@ -34,6 +34,7 @@ ABANDON = """
 UPDATE batch SET status = %s, error = 'the sender died', finished_at = %s
 WHERE platform_id = %s AND bucket = %s AND status = %s AND started_at > %s
 """
+ARE_SENT = "SELECT EXISTS (SELECT 1 FROM batch WHERE bucket = ANY(%s) AND status = %s AND started_at > %s)"
 UNFINISHED_SINCE = """
 SELECT min(started_at) FROM batch WHERE bucket = %s AND platform_id = %s AND operation = %s AND status = %s
 """
@@ -151,6 +152,12 @@ def failed_creations(cursor: Cursor[Any], platform: int, activation: int) -> Fai
 def erase_mentions(connection: Connection, platforms: Sequence[int], patterns: Texts, since: datetime) -> None:
     """Empty the texts of batches started since then where a text is like one of the patterns."""
     connection.execute(ERASE_MENTIONS, [list(range(BUCKETS)), platforms, since, patterns, patterns, patterns])
+
+
+def are_sent(connection: Connection, since: datetime) -> bool:
+    """Returns whether a batch that was started since then is under way: its record is still to be completed."""
+    found = connection.execute(ARE_SENT, [list(range(BUCKETS)), Batch.Status.SENDING, since]).fetchone()
+    return bool((found or (False,))[0])
 
 
 def delete_of_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:

@@ -29,10 +29,10 @@ from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.platform_ids import identity_kind
 from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
-from profiles import identities
+from profiles import identities, merges
 from profiles.messages import Convert
 from profiles.state import ProfileState
-from profiles.store import ProfileKey, page_of_profiles, save_converted
+from profiles.store import ProfileKey, forget_ids, page_of_profiles, save_converted
 from usersync import store as mappings
 from usersync import user_counts
 from usersync.messages import ForgetPlatform
@@ -163,11 +163,14 @@ def forget_platform(unit: BulkScope, row: InboxRow, forget: ForgetPlatform, bulk
     after = FIRST if forget.after is None else UUID(forget.after)
     bulk.rows += PAGE
     following = mappings.delete_page_of_platform(cursor, bucket, platform, after, PAGE)
-    ids = identities.delete_of_kind(cursor, bucket, forget.customer, identity_kind(platform), PAGE)
-    if following is not None or ids == PAGE:
+    kinds = (identity_kind(platform), f"euid:{platform}")
+    ids = [identities.delete_of_kind(cursor, bucket, forget.customer, kind, PAGE) for kind in kinds]
+    if following is not None or PAGE in ids:
         last = LAST if following is None else following
         unit.outbox.send(bucket, InboxKind.FORGET_PLATFORM, msgspec.structs.replace(forget, after=str(last)))
         return
+    forget_ids(cursor, bucket, forget.customer, kinds[1])
+    merges.forget_kinds(cursor, bucket, forget.customer, kinds)
     user_counts.forget_platform(cursor, bucket, platform)
     for store in (deliveries, dead_letters, batches):
         store.delete_of_platform(cursor, bucket, platform)

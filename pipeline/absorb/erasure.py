@@ -26,7 +26,7 @@ from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, 
 from pipeline.absorb.platform_ids import identity_kind, platform_of
 from pipeline.absorb.rows import InboxRow
 from profiles.erased import USER, Mark, id_hashes
-from profiles.messages import Erase, EraseId
+from profiles.messages import Erase, EraseId, LogOut
 from profiles.state import COOKIE, MOST_IDS, USER_KEY, ProfileState
 
 
@@ -191,6 +191,8 @@ def absorb_erase_id(unit: ErasureScope, row: InboxRow, erase: EraseId) -> None:
         if erase.kind == USER_KEY or erase.ids < MOST_IDS:  # else many share it, and it says nothing about anybody
             unit.erasures.add(key, _mark(erase))
         unit.identities.erase(key)
+        if erase.kind == USER_KEY:
+            _log_out_everywhere(unit, erase)
         return
     message = Erase(
         customer=erase.customer,
@@ -204,6 +206,22 @@ def absorb_erase_id(unit: ErasureScope, row: InboxRow, erase: EraseId) -> None:
         by=(erase.kind, erase.value),
     )
     unit.outbox.send(buckets.of_user(owner), InboxKind.ERASE, message)
+
+
+def _log_out_everywhere(unit: ErasureScope, erase: EraseId) -> None:
+    """Browsers of others with which the customer's user was logged in hold the id as well."""
+    message = LogOut(customer=erase.customer, key=erase.value, at=erase.at)
+    for bucket in sorted(unit.profiles.buckets_logged_in(erase.customer, erase.value)):
+        unit.outbox.send(bucket, InboxKind.LOG_OUT, message)
+
+
+def needs_log_out(message: LogOut, needs: Needs) -> None:
+    """Nothing: logins of erased users are rare, and are found by their index."""
+
+
+def absorb_log_out(unit: ErasureScope, row: InboxRow, message: LogOut) -> None:
+    """In the bucket of browsers: whoever uses them now is no longer the erased user."""
+    unit.profiles.log_out(row.bucket, message.customer, message.key, moment(message.at))
 
 
 def _erase_platform_id(unit: ErasureScope, erase: EraseId, platform: int) -> None:

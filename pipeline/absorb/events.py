@@ -20,8 +20,8 @@ from pipeline.bad_rows import BadPart
 from pipeline.catalogue import Catalogue
 from profiles.attribute_sampling import sampler
 from profiles.caps import take_beyond_event, take_beyond_profile
-from profiles.erased import USER
-from profiles.messages import LinkIdentity, Meet, MergeCause
+from profiles.erased import USER, Mark
+from profiles.messages import LinkIdentity, LogOut, Meet, MergeCause
 from profiles.state import COOKIE, USER_KEY, ProfileState, receipt_time
 
 
@@ -50,7 +50,7 @@ def needs_event(event: Event, needs: Needs) -> None:
 
 def absorb_event(unit: EventScope, row: InboxRow, event: Event) -> None:
     """In the bucket of the user, or of the first id. An event of a user in a bucket out of reach is sent there."""
-    if _is_of_erased(unit, row, event):
+    if _is_of_erased(unit, row, event) or _is_logged_out(unit, row, event):
         return
     by_browser = event.user is not None and not event.forwarded
     owner = _user(unit, event)
@@ -58,12 +58,14 @@ def absorb_event(unit: EventScope, row: InboxRow, event: Event) -> None:
         _forward(unit, row, event, owner)
         return
     profile = unit.profiles.get(event.customer, owner)
+    if profile is None and _goes_back(unit, row, event, owner):
+        return
     if unit.profiles.has_opted_out(profile, owner):
         return
     if profile is None:
         profile = unit.profiles.create(event.customer, owner, milliseconds(row.received_at))
     if by_browser:
-        event.ids = _with_login(profile, event.ids, event.at)
+        _add_login(unit, profile, event)
     survivor = unit.profiles.survivor_of(profile)
     if isinstance(survivor, UUID):
         _forward(unit, row, event, survivor)
@@ -110,14 +112,37 @@ def _key_of(ids: list[Id]) -> str | None:
     return next((value for kind, value in ids if kind == USER_KEY), None)
 
 
-def _with_login(browser: ProfileState, ids: list[Id], at: int) -> list[Id]:
-    """The ids, and with them the customer user who is logged in with this browser, where the request names none."""
-    key = _key_of(ids)
+def _add_login(unit: EventScope, browser: ProfileState, event: Event | Confirm) -> None:
+    """Note who logs in with this browser. Where the request names nobody, it is by who has logged in last."""
+    key = _key_of(event.ids)
     if key is not None:
-        browser.log_in(key, at)
-        return ids
-    login = browser.user_at(at)
-    return [*ids, (USER_KEY, login)] if login else ids
+        browser.log_in(key, event.at)
+    elif unit.erasures.login_of(browser) and (login := browser.user_at(event.at)):
+        event.ids = [*event.ids, (USER_KEY, login)]
+        if isinstance(event, Event):
+            event.browser = str(browser.user_id)
+
+
+def _is_logged_out(unit: EventScope, row: InboxRow, event: Event) -> bool:
+    """Whether the customer's user, named by a login alone, was erased: then the event goes back to its browser."""
+    if not event.browser or event.user is not None:
+        return False
+    key = (event.customer, *event.ids[0])
+    mark, identity = unit.erasures.latest(key), unit.identities.get(*key)
+    if mark is None or (identity is not None and identity.user_id is not None):
+        return False
+    _back_to_browser(unit, row, event, mark)
+    return True
+
+
+def _back_to_browser(unit: EventScope, row: InboxRow, event: Event, mark: Mark) -> None:
+    """Have the erased user logged out there, and the event counted for whose the browser is."""
+    bucket = buckets.of_user(UUID(event.browser))
+    out = LogOut(customer=event.customer, key=_key_of(event.ids) or "", at=milliseconds(mark.at))
+    unit.outbox.send(bucket, InboxKind.LOG_OUT, out)
+    ids = [one for one in event.ids if one[0] != USER_KEY]
+    again = msgspec.structs.replace(event, user=event.browser, ids=ids, via=[], forwarded=False, browser="")
+    unit.outbox.send(bucket, InboxKind.EVENT, again, row.body)
 
 
 def _user(unit: EventScope, event: Event) -> UUID:
@@ -136,7 +161,36 @@ def _user(unit: EventScope, event: Event) -> UUID:
     return owner
 
 
+def _goes_back(unit: EventScope, row: InboxRow, event: Event | Confirm, owner: UUID) -> bool:
+    """Whether what led to the owner, of whom there is no profile, is older than an erasure of the owner.
+
+    A merged profile, or an id, of the erased person still names the owner: it is erased, and the event goes again from
+    there. Else the erased user would be known again, whom the request did not name.
+    """
+    via = event.via if event.user is not None else [""]
+    mark = unit.erasures.latest((event.customer, USER, str(owner))) if via else None
+    if mark is None:
+        return False
+    if isinstance(event, Event) and event.browser and via == [""]:
+        extend_to_id(unit.outbox, event.customer, mark, event.ids[0], [str(owner)])
+        _back_to_browser(unit, row, event, mark)
+        return True
+    *before, last = via
+    if last:
+        extend_to_user(unit.outbox, event.customer, mark, last, None, str(owner))
+        bucket = buckets.of_user(UUID(last))
+    else:
+        extend_to_id(unit.outbox, event.customer, mark, event.ids[0], [str(owner)])
+        bucket = buckets.of_value(event.ids[0][1])
+    kind = InboxKind.EVENT if isinstance(event, Event) else InboxKind.CONFIRM
+    again = msgspec.structs.replace(event, user=last or None, via=before, forwarded=bool(before))
+    unit.outbox.send(bucket, kind, again, row.body)
+    return True
+
+
 def _forward(unit: EventScope, row: InboxRow, event: Event, user_id: UUID) -> None:
+    if event.user != str(user_id):
+        event.via = [*event.via, event.user or ""]
     event.user, event.forwarded = str(user_id), True
     event.confirmed = event.confirmed or bool(event.ids)
     unit.outbox.send(buckets.of_user(user_id), InboxKind.EVENT, event, row.body)
@@ -144,7 +198,7 @@ def _forward(unit: EventScope, row: InboxRow, event: Event, user_id: UUID) -> No
 
 def _move(unit: EventScope, row: InboxRow, event: Event) -> None:
     """The browser logged in as somebody else than the profile's user: the event goes there, nobody is merged."""
-    event.user = None
+    event.user, event.via = None, []
     event.ids.sort(key=lambda one: one[0] != USER_KEY)
     unit.outbox.send(buckets.of_value(event.ids[0][1]), InboxKind.EVENT, event, row.body)
 
@@ -202,6 +256,7 @@ def _send_link(unit: EventScope, profile: ProfileState, kind: str, value: str, p
     if kind == COOKIE:
         if value != str(profile.user_id):
             meet = meeting(profile, value, MergeCause(kind, value, pixel))
+            meet.named = True
             unit.outbox.send(buckets.of_user(UUID(value)), InboxKind.MEET, meet)
         return
     identity = unit.identities.get(profile.customer, kind, value)
@@ -246,13 +301,16 @@ def absorb_confirm(unit: EventScope, row: InboxRow, confirm: Confirm) -> None:
     """The browser kept its id: the user is real, and is whoever the first request named."""
     user_id = UUID(confirm.user)
     profile = unit.profiles.get(confirm.customer, user_id)
-    if unit.profiles.has_opted_out(profile, user_id) or _is_of_erased(unit, row, confirm):
+    if _is_of_erased(unit, row, confirm) or (profile is None and _goes_back(unit, row, confirm, user_id)):
+        return
+    if unit.profiles.has_opted_out(profile, user_id):
         return
     if profile is None:
         profile = unit.profiles.create(confirm.customer, user_id, milliseconds(row.received_at))
     if not confirm.forwarded:
-        _with_login(profile, confirm.ids, confirm.at)
+        _add_login(unit, profile, confirm)
     if profile.merged_into is not None:
+        confirm.via = [*confirm.via, confirm.user]
         confirm.user, confirm.forwarded = str(profile.merged_into), True
         unit.outbox.send(buckets.of_user(profile.merged_into), InboxKind.CONFIRM, confirm)
         return

@@ -29,7 +29,7 @@ from pipeline.absorb.bulk import BulkPass
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import InboxRow
 from pipeline.absorb.unit_of_work import UnitOfWork
-from profiles.messages import Content, Convert, Erase, EraseId, LinkIdentity, Meet, Merge
+from profiles.messages import Content, Convert, Erase, EraseId, LinkIdentity, LogOut, Meet, Merge
 from usersync.messages import ForgetPlatform, HandOver, Mapped, Release, Unmapped
 
 Message = TypeVar("Message", bound=msgspec.Struct)
@@ -77,6 +77,7 @@ HANDLERS: dict[int, Handler[Any]] = {
     InboxKind.HAND_OVER: Handler(HandOver, platform_ids.needs_hand_over, platform_ids.absorb_hand_over),
     InboxKind.ERASE: Handler(Erase, erasure.needs_erase, erasure.absorb_erase),
     InboxKind.ERASE_ID: Handler(EraseId, erasure.needs_erase_id, erasure.absorb_erase_id),
+    InboxKind.LOG_OUT: Handler(LogOut, erasure.needs_log_out, erasure.absorb_log_out),
     InboxKind.WANT: Handler(Want, desired_state.needs_want, desired_state.absorb_want),
 }
 

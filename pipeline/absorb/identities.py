@@ -79,6 +79,7 @@ def absorb_link(unit: MergeScope, row: InboxRow, link: LinkIdentity) -> None:
             cause=MergeCause(link.kind, link.value, link.pixel),
             other_key=link.key,
             other_ids=link.ids,
+            named=True,
         )
         unit.outbox.send(buckets.of_user(identity.user_id), InboxKind.MEET, meet)
 
@@ -112,7 +113,7 @@ def absorb_meet(unit: MergeScope, row: InboxRow, meet: Meet) -> None:
     Two of the customer's users stay two, whatever they share.
     """
     user, other = UUID(meet.user), UUID(meet.other)
-    if _other_goes_too(unit, row, meet.customer, meet.user, meet.other, meet.cause):
+    if _other_goes_too(unit, row, meet.customer, meet.user, meet.other, meet.cause) or _goes_back(unit, meet):
         return
     profile = _profile(unit, row, meet.customer, user)
     if profile.merged_into is not None:
@@ -125,6 +126,35 @@ def absorb_meet(unit: MergeScope, row: InboxRow, meet: Meet) -> None:
         _let_in(unit, profile, meet)
     else:
         unit.outbox.send(buckets.of_user(other), InboxKind.MEET, meeting(profile, meet.other, meet.cause))
+
+
+def _goes_back(unit: MergeScope, meet: Meet) -> bool:
+    """Whether the id by which the two met still names a user who was erased before: it is the other's alone.
+
+    The id is erased, or the merged profile that led to the user, and the other goes there again.
+    """
+    mark = unit.erasures.latest((meet.customer, USER, meet.user)) if meet.named else None
+    one = (meet.cause.kind, meet.cause.value)
+    if mark is None or one == (COOKIE, meet.user) or unit.profiles.get(meet.customer, UUID(meet.user)) is not None:
+        return False
+    if one[0] == COOKIE:
+        extend_to_user(unit.outbox, meet.customer, mark, one[1], None, meet.user)
+        again = msgspec.structs.replace(meet, user=one[1])
+        unit.outbox.send(buckets.of_user(UUID(one[1])), InboxKind.MEET, again)
+        return True
+    extend_to_id(unit.outbox, meet.customer, mark, one, [meet.user])
+    link = LinkIdentity(
+        customer=meet.customer,
+        kind=one[0],
+        value=one[1],
+        user=meet.other,
+        created_at=meet.other_created_at,
+        key=meet.other_key,
+        ids=meet.other_ids,
+        pixel=meet.cause.pixel,
+    )
+    unit.outbox.send(buckets.of_value(one[1]), InboxKind.LINK, link)
+    return True
 
 
 def _let_in(unit: MergeScope, profile: ProfileState, meet: Meet) -> None:

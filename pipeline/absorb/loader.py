@@ -13,6 +13,7 @@ from core import buckets
 from core.buckets import try_lock
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchProfiles
 from profiles.identities import IdentityKey
+from profiles.state import USER_KEY
 from profiles.store import ProfileKey
 
 
@@ -64,6 +65,8 @@ class BatchLoader:
             found = self._profiles.load(wanted)
             survivors = {(key[0], state.merged_into) for key, state in found.items() if state.merged_into is not None}
             wanted = {key for key in self._reach(survivors) if key not in self._profiles}
+        logins = {(state.customer, USER_KEY, state.login) for state in self._profiles.loaded() if state.login}
+        self._erasures.load(logins)
 
     def _named_by(self, owners: set[IdentityKey]) -> set[ProfileKey]:
         named = set()

@@ -13,13 +13,14 @@ from psycopg import Cursor
 
 from activation.stores import desired_state
 from core import buckets, user_ids
+from core.clock import milliseconds
 from profiles import erased, identities, merges, user_counts
 from profiles import store as profiles
 from profiles.erased import Mark
 from profiles.identities import IdentityKey, IdentityState
 from profiles.merges import MergeRecord, SharedIdKey
 from profiles.messages import MergeCause
-from profiles.state import ProfileState
+from profiles.state import USER_KEY, ProfileState
 from profiles.store import ProfileKey
 
 
@@ -45,6 +46,13 @@ class BatchErasures:
     def latest(self, key: IdentityKey) -> Mark | None:
         """Returns the mark of the id, however old. The ids must be in `Needs`."""
         return self._marks.get(key)
+
+    def login_of(self, browser: ProfileState) -> str:
+        """Returns the customer's user who is logged in with the browser; empty, from now on, if erased since."""
+        mark = self.latest((browser.customer, USER_KEY, browser.login)) if browser.login else None
+        if mark is not None and browser.login_at <= milliseconds(mark.at):
+            browser.log_out()
+        return browser.login
 
     def add(self, key: IdentityKey, mark: Mark) -> None:
         """Remember the erasure: rows about the id that were accepted up to then are dropped. Its bucket is held."""
@@ -177,6 +185,19 @@ class BatchProfiles:
             passed.add(following.user_id)
             profile = following
         return profile
+
+    def buckets_logged_in(self, customer: int, key: str) -> set[int]:
+        """Returns the buckets of others' browsers with which this user of the customer is logged in."""
+        return profiles.buckets_logged_in(self._cursor, customer, [key])
+
+    def log_out(self, bucket: int, customer: int, key: str, upto: datetime) -> None:
+        """Forget in the bucket, which is held, that this user of the customer has logged in up to then."""
+        for state in self._states.values():
+            if (state.customer, state.login) == (customer, key) and state.login_at <= milliseconds(upto):
+                dirty = state.dirty
+                state.log_out()
+                state.dirty = dirty  # else it is written below: that does not count as having been seen
+        profiles.log_out(self._cursor, bucket, customer, [key], upto)
 
     def of_user(self, user_id: UUID, customers: Iterable[int]) -> list[ProfileState]:
         """Returns the user's profiles with these customers."""

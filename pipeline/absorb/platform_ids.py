@@ -12,7 +12,7 @@ import msgspec
 from core import buckets
 from core.clock import milliseconds, moment
 from core.inbox import InboxKind
-from core.messages import Match
+from core.messages import Id, Match, Sync
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
@@ -22,7 +22,7 @@ from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
 from profiles.erased import USER, Mark
 from profiles.identities import PLATFORM, IdentityState
-from profiles.messages import EraseId
+from profiles.messages import Erase, EraseId
 from profiles.state import DAY_MS, USER_KEY, ProfileState
 from usersync.messages import HandOver, Mapped, Release, Unmapped
 from usersync.store import FullMapping
@@ -130,6 +130,7 @@ def absorb_hand_over(unit: IdScope, row: InboxRow, hand_over: HandOver) -> None:
         inherited=True,
         resolved=True,
         accepted=hand_over.accepted,
+        via=hand_over.user,
     )
     unit.outbox.send(buckets.of_user(winner), InboxKind.MAPPED, mapped)
 
@@ -173,13 +174,16 @@ def absorb_mapped(unit: OwnerScope, row: InboxRow, mapped: Mapped) -> None:
     if mark is not None:
         _erase(unit.outbox, mapped, mark)
         return
+    if profile is None and _goes_back(unit, mapped):
+        return
     if unit.profiles.has_opted_out(profile, user_id) or (profile is None and mapped.introduced):
         _release(unit.outbox, mapped.customer, mapped.platform, mapped.platform_user_id, mapped.user)
         return
     if profile is None:
         profile = unit.profiles.create(mapped.customer, user_id, milliseconds(row.received_at))
-    if profile.login and not mapped.resolved:
-        _match_login(unit.outbox, mapped, profile.login)
+    if not mapped.resolved and (login := unit.erasures.login_of(profile)):
+        # the browser belongs to the customer's user who logged in with it last, and so do its ids
+        _match(unit.outbox, mapped, (USER_KEY, login), mapped.user)
         return
     if profile.merged_into is not None:
         _pass_on(unit.outbox, mapped, profile.merged_into)
@@ -209,29 +213,78 @@ def _mark_of_owner(unit: OwnerScope, row: InboxRow, mapped: Mapped, profile: Pro
 
 def _erase(outbox: Outbox, mapped: Mapped, mark: Mark) -> None:
     """The platform's id is an erased user's: it is taken back in its bucket, and the proof of the erasure notes it."""
+    _erase_way(outbox, mapped, mark, (identity_kind(mapped.platform), mapped.platform_user_id))
+
+
+def _erase_way(outbox: Outbox, mapped: Mapped, mark: Mark, one: Id) -> None:
+    """Have an id erased that names the erased user of the match."""
     message = EraseId(
         customer=mapped.customer,
-        kind=identity_kind(mapped.platform),
-        value=mapped.platform_user_id,
+        kind=one[0],
+        value=one[1],
         users=[mapped.user],
         at=milliseconds(mark.at),
         erasure=str(mark.erasure),
     )
-    outbox.send(buckets.of_value(mapped.platform_user_id), InboxKind.ERASE_ID, message)
+    outbox.send(buckets.of_value(one[1]), InboxKind.ERASE_ID, message)
 
 
-def _match_login(outbox: Outbox, mapped: Mapped, login: str) -> None:
-    """The browser belongs to the customer user who logged in with it last, and so do its ids."""
+def _goes_back(unit: OwnerScope, mapped: Mapped) -> bool:
+    """Whether a merged profile, or an id, led the match to a user who was erased before: then it goes again without it.
+
+    The match itself was accepted after the erasure, so it belongs to who was named by it.
+    """
+    mark = unit.erasures.latest((mapped.customer, USER, mapped.user)) if mapped.via or mapped.way else None
+    if mark is None:
+        return False
+    if mapped.via:
+        _erase_tombstone(unit.outbox, mapped, mark)
+        sync = Sync(
+            customer=mapped.customer,
+            platform=mapped.platform,
+            user=mapped.via,
+            platform_user_id=mapped.platform_user_id,
+            at=mapped.synced_at,
+            ttl_days=_ttl_days(mapped),
+            extra=mapped.extra,
+        )
+        unit.outbox.send(buckets.of_value(mapped.platform_user_id), InboxKind.SYNC, sync)
+    elif mapped.way:
+        _erase_way(unit.outbox, mapped, mark, mapped.way[:2])
+        _match(unit.outbox, mapped, mapped.way[:2], mapped.way[2])
+    return True
+
+
+def _erase_tombstone(outbox: Outbox, mapped: Mapped, mark: Mark) -> None:
+    erase = Erase(
+        customer=mapped.customer,
+        user=mapped.via,
+        at=milliseconds(mark.at),
+        erasure=str(mark.erasure),
+        along=True,
+        origin=mapped.user,
+        key_hash="" if mark.key_hash is None else mark.key_hash.hex(),
+    )
+    outbox.send(buckets.of_user(UUID(mapped.via)), InboxKind.ERASE, erase)
+
+
+def _ttl_days(mapped: Mapped) -> int | None:
+    return None if mapped.expires_at is None else (mapped.expires_at - mapped.synced_at) // DAY_MS
+
+
+def _match(outbox: Outbox, mapped: Mapped, one: Id, browser: str) -> None:
+    """The platform's id is of the user whom this id names; `browser`: because the user is logged in there."""
     match = Match(
         customer=mapped.customer,
         platform=mapped.platform,
         platform_user_id=mapped.platform_user_id,
-        id=(USER_KEY, login),
+        id=one,
         at=mapped.synced_at,
-        ttl_days=None if mapped.expires_at is None else (mapped.expires_at - mapped.synced_at) // DAY_MS,
+        ttl_days=_ttl_days(mapped),
         extra=mapped.extra,
+        browser=browser,
     )
-    outbox.send(buckets.of_value(login), InboxKind.MATCH, match)
+    outbox.send(buckets.of_value(one[1]), InboxKind.MATCH, match)
 
 
 def _pass_on(outbox: Outbox, mapped: Mapped, survivor: UUID) -> None:

@@ -17,7 +17,8 @@ from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchProfiles
 from pipeline.absorb.platform_ids import identity_kind, release_mappings, send_unmapped
 from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
-from profiles.erased import USER
+from profiles.erased import USER, Mark
+from profiles.messages import LogOut
 from profiles.state import DAY_MS
 from usersync.messages import Mapped
 
@@ -74,6 +75,7 @@ def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
         inherited=inherited,
         resolved=sync.resolved,
         introduced=sync.introduced,
+        way=sync.way,
     )
     unit.outbox.send(buckets.of_user(owner), InboxKind.MAPPED, mapped)
 
@@ -104,6 +106,9 @@ def absorb_match(unit: SyncScope, row: InboxRow, match: Match) -> None:
         return
     identity = unit.identities.get(match.customer, kind, value)
     if identity is None or identity.user_id is None:
+        if match.browser and (mark := unit.erasures.latest((match.customer, kind, value))):
+            _back_to_browser(unit, match, mark)
+            return
         owner = unit.profiles.new_user_id(match.customer, row.bucket)
         if identity is None:
             unit.identities.create(match.customer, kind, value, owner)
@@ -123,5 +128,22 @@ def absorb_match(unit: SyncScope, row: InboxRow, match: Match) -> None:
         ttl_days=match.ttl_days,
         extra=match.extra,
         resolved=True,
+        way=(kind, value, match.browser),
+    )
+    unit.outbox.send(buckets.of_value(match.platform_user_id), InboxKind.SYNC, sync)
+
+
+def _back_to_browser(unit: SyncScope, match: Match, mark: Mark) -> None:
+    """The user who was logged in with the browser is erased: the platform's id is of whose the browser is."""
+    out = LogOut(customer=match.customer, key=match.id[1], at=milliseconds(mark.at))
+    unit.outbox.send(buckets.of_user(UUID(match.browser)), InboxKind.LOG_OUT, out)
+    sync = Sync(
+        customer=match.customer,
+        platform=match.platform,
+        user=match.browser,
+        platform_user_id=match.platform_user_id,
+        at=match.at,
+        ttl_days=match.ttl_days,
+        extra=match.extra,
     )
     unit.outbox.send(buckets.of_value(match.platform_user_id), InboxKind.SYNC, sync)

@@ -7,7 +7,7 @@ until the platform has done so, or is given up.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -44,6 +44,7 @@ from usersync.models import UserMapping
 GIVEN_UP_AFTER = timedelta(days=30)
 # for so long at most, workers keep examples of attributes in memory
 LINGER = timedelta(seconds=5)
+LONGEST_BATCH = timedelta(hours=1)
 AT_ONCE = 500
 OPEN = "open"
 NOBODY = UUID(int=0)
@@ -131,16 +132,15 @@ def carry_on(searches: Sequence[Search] = ()) -> None:
         waiting = unfinished.exclude(swept_at=None).order_by(F("looked_at").asc(nulls_first=True), "requested_at")
         for erasure in waiting[:AT_ONCE]:
             steps.run(f"erasure {erasure.pk}", partial(_look, own, erasure))
-        for row in _owed(own, NOBODY):
-            if row.idle:
-                _forget(own, NOBODY, row)
+        forgotten = [row for row in _owed(own, NOBODY) if row.idle and _forget(own, NOBODY, row)]
+        _erase_removals(own, {row.platform_user_id for row in forgotten}, clock.now() - GIVEN_UP_AFTER)
 
 
 def _look(own: Connection, erasure: Erasure) -> None:
     erasure.looked_at = clock.now()
     if _settle(own, erasure):
         erasure.finished_at = erasure.looked_at
-    erasure.save(update_fields=["looked_at", "finished_at"])
+    erasure.save(update_fields=["looked_at", "finished_at", "traces"])
 
 
 def _sweep_ready(own: Connection, unswept: Sequence[Erasure], searches: Sequence[Search]) -> None:
@@ -158,7 +158,7 @@ def _sweep_ready(own: Connection, unswept: Sequence[Erasure], searches: Sequence
 def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> None:
     """Delete the ids wherever a text may hold them. Afterwards the hub no longer knows what it looked for."""
     traces = erasure.traces
-    if not _log_out(own, erasure.customer_id, traces.get("keys", [])):
+    if not _log_out(own, erasure):
         return
     later = {row.platform_user_id for row in _owed(own, erasure.id)}  # ids that were under way when it was asked for
     texts = sorted({text for text in traces["texts"] if text} | later)
@@ -181,13 +181,21 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
     erasure.save(update_fields=["traces", "swept_at"])
 
 
-def _log_out(own: Connection, customer: int, keys: Sequence[str]) -> bool:
+def _erase_removals(own: Connection, ids: Collection[str], since: datetime) -> None:
+    """Empty the texts of the log, from then on, that quote one of these ids, which platforms have removed."""
+    if ids:
+        platforms = list(Platform.objects.values_list("pl", flat=True))
+        batches.erase_mentions(own, platforms, Texts.of([f"%{_escaped(text)}%" for text in sorted(ids)]), since)
+
+
+def _log_out(own: Connection, erasure: Erasure) -> bool:
     """Forget which browsers of others the user logged in with. Returns false if a bucket is busy: then try again."""
+    customer, keys = erasure.customer_id, erasure.traces.get("keys", [])
     with own.transaction(), own.cursor(binary=True) as cursor:
         in_buckets = buckets_logged_in(cursor, customer, keys) if keys else set()
         held = try_lock(cursor, in_buckets) if in_buckets else set()
         for bucket in sorted(held):
-            log_out(cursor, bucket, customer, keys)
+            log_out(cursor, bucket, customer, keys, erasure.requested_at)
     return held == in_buckets
 
 
@@ -196,7 +204,11 @@ def _escaped(text: str) -> str:
 
 
 def _settle(own: Connection, erasure: Erasure) -> bool:
-    """Delete the ids that platforms have removed or cannot be told to remove. Returns whether none is left."""
+    """Delete the ids that platforms have removed or cannot be told to remove. Returns whether none is left.
+
+    The log quotes them, and is written a moment after what came of them: so it is looked at until `until`.
+    """
+    traces, removed = erasure.traces or {}, set[str]()
     late = clock.now() - erasure.requested_at > GIVEN_UP_AFTER
     counted: Counter[tuple[int, str]] = Counter()
     told: dict[int, bool] = {}
@@ -205,10 +217,18 @@ def _settle(own: Connection, erasure: Erasure) -> bool:
             told[row.platform] = _is_told(row.platform)
         outcome = _outcome(row, late=late, is_told=told[row.platform])
         done = outcome is not None and _forget(own, erasure.id, row)
+        removed |= {row.platform_user_id} if done else set()
         counted[row.platform, outcome if outcome and done else OPEN] += 1
+    ids = removed.union(traces.get("removed", []))
+    _erase_removals(own, ids, erasure.requested_at)
+    now = clock.now()
+    if removed and batches.are_sent(own, now - LONGEST_BATCH):
+        erasure.traces = {"removed": sorted(ids), "until": (now + LINGER).isoformat()}
+    elif traces and now >= datetime.fromisoformat(traces["until"]):
+        erasure.traces = None
     if counted:
         _note(erasure, counted)
-    return not any(outcome == OPEN for _, outcome in counted)
+    return erasure.traces is None and not any(outcome == OPEN for _, outcome in counted)
 
 
 def _owed(own: Connection, erasure: UUID) -> Iterator[ErasedDelivery]:

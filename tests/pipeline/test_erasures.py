@@ -8,9 +8,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from django.conf import settings
 from django.db import connection
-from redis import Redis
+from django.db.models import F
 
 from activation.models import Activation, Batch, DeadLetter, Delivery
 from api.idempotency import forget_answers_with
@@ -19,12 +18,15 @@ from core.buckets import try_lock
 from core.inbox import InboxKind
 from core.messages import Event, Id
 from core.models import BadRow, Customer, Inbox
+from core.transactions import send
 from integrations.models import Platform
 from pipeline.models import Erasure
 from pipeline.privacy import erasures
 from profiles import attribute_sampling
 from profiles.models import Identity, Profile
+from tests.support.interleaving import locked
 from tests.support.shop import Shop, in_bucket, now_ms, rule, somebody
+from tests.support.traces import traces as traces_of
 from usersync.messages import Mapped
 from usersync.models import UserMapping
 
@@ -78,22 +80,8 @@ def settle(shop: Shop) -> None:
 
 
 def traces(texts: list[str]) -> list[tuple[str, str]]:
-    """The (table, text)s of the whole database that hold one of the texts, however they are stored."""
-    found = []
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
-        for (table,) in cursor.fetchall():
-            for text in texts:
-                pattern = [f"%{text}%", f"%{text.encode().hex()}%"]
-                cursor.execute(f'SELECT 1 FROM "{table}" t WHERE t::text ILIKE %s OR t::text ILIKE %s LIMIT 1', pattern)
-                found += [(table, text)] if cursor.fetchone() else []
-    return found
-
-
-def in_redis(texts: list[str]) -> list[str]:
-    with Redis.from_url(settings.REDIS_URL) as client:
-        held = [key + (client.dump(key) or b"") for key in client.scan_iter()]
-    return [text for text in texts for value in held if text.encode() in value]
+    """The (place, text)s of the database, of Redis and of the home that hold one of the texts, however it is stored."""
+    return sorted(traces_of(texts))
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +110,6 @@ def test_erased_user__whom_the_platform_has_removed__leaves_no_trace(
     settle(shop)
 
     assert traces(texts) == []
-    assert in_redis(texts) == []
     assert [text for text in texts if text in caplog.text] == []
     erasure.refresh_from_db()
     assert (erasure.traces, erasure.platforms) == (None, {str(ads.pl): {"acknowledged": 1}})
@@ -452,6 +439,94 @@ def test_profiles_merged_in_a_circle__make_a_bad_row_and_hold_up_nobody(shop: Sh
     shop.absorb()
 
     assert ["circle" in row.reason for row in shop.bad_rows()] == [True]
+
+
+# ── what comes after an erasure, on ways that are older ───────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("rows", range(6))
+def test_event_of_a_merged_browser__after_the_erasure__is_that_browsers_alone(shop: Shop, rows: int) -> None:
+    older, younger = merged(shop)
+    with locked({buckets.of_user(younger)}):
+        erasures.request(shop.customer.m, older, "a test")
+        for _ in range(rows):
+            shop.absorber.absorb()
+    again = ("device:devid_a", "device-77")
+    row = shop.event(younger, {"amount": 7}, ids=[again], received=now_ms() + 5)
+    Inbox.objects.filter(pk__gt=0, bucket=buckets.of_user(younger)).exclude(id=row).update(id=F("id") + 1_000_000)
+    settle(shop)
+
+    assert shop.profile(younger).attributes == {"amount": 7}
+    assert shop.named(*again) == younger
+    assert traces([str(older), OWN_ID, "device-1234", SECRET]) == []
+
+
+@pytest.mark.parametrize("kind", ["user", "device:devid_g"])
+def test_event_by_an_id__after_the_erasure__makes_a_new_user(shop: Shop, kind: str) -> None:
+    user, one = in_bucket(1, 1), (kind, OWN_ID)
+    shop.event(user, {"street": SECRET}, ids=[one], received=now_ms() - 5_000)
+    shop.absorb()
+    erasures.request(shop.customer.m, user, "a test")
+    with locked({buckets.of_value(OWN_ID)}):
+        shop.absorb()  # the user is erased, the id still names the user
+    row = shop.event(None, {"amount": 7}, ids=[one], received=now_ms() + 5)
+    Inbox.objects.exclude(id=row).update(id=F("id") + 1_000_000)
+    settle(shop)
+
+    profile = Profile.objects.get()
+    assert (profile.attributes, profile.user_id != user) == ({"amount": 7}, True)
+    assert shop.named(*one) == profile.user_id
+    assert traces([str(user), SECRET]) == []
+
+
+def test_match_of_a_merged_browser__after_the_erasure__is_that_browsers_alone(
+    shop: Shop, ads: Platform, buyers: Activation
+) -> None:
+    older, younger = merged(shop)
+    with locked({buckets.of_user(younger)}):
+        erasures.request(shop.customer.m, older, "a test")
+        shop.absorb()
+    shop.sync(younger, ads, "platform-id-77")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE inbox SET received_at = received_at + interval '1 second' WHERE kind = 2")
+        cursor.execute("UPDATE inbox SET id = id + 1000000 WHERE kind <> 2")
+    settle(shop)
+
+    assert shop.named(f"platform:{ads.pl}", "platform-id-77") == younger
+    assert shop.mappings(younger) == {(ads.pl, "platform-id-77")}
+    assert traces([str(older), OWN_ID, "device-1234", SECRET]) == []
+
+
+def test_browser_in_which_an_erased_user_is_logged_in__is_its_own_users_again(shop: Shop) -> None:
+    person, browser = in_bucket(1, 1), in_bucket(2, 2)
+    shop.event(person, {"street": SECRET}, ids=[("user", OWN_ID)], received=now_ms() - 5_000)
+    shop.event(browser, {"amount": 1}, ids=[("user", "another")], received=now_ms() - 5_000)
+    shop.absorb()
+    shop.event(browser, None, ids=[("user", OWN_ID)], received=now_ms() - 4_000)
+    shop.absorb()
+
+    erasures.request(shop.customer.m, person, "a test")
+    shop.event(browser, {"amount": 7}, at=now_ms() + 5, received=now_ms() + 5)
+    settle(shop)
+
+    assert shop.profile(browser).attributes == {"amount": 7}
+    assert traces([str(person), OWN_ID, SECRET]) == []
+
+
+def test_logins_of_a_user_whom_retention_erases__are_forgotten(shop: Shop) -> None:
+    person, browser = in_bucket(1, 1), in_bucket(2, 2)
+    shop.event(person, {"street": SECRET}, ids=[("user", OWN_ID)])
+    shop.event(browser, {"amount": 1}, ids=[("user", "another")])
+    shop.absorb()
+    shop.event(browser, None, ids=[("user", OWN_ID)])
+    shop.absorb()
+    assert {table for table, _ in traces([OWN_ID])} >= {"profile", "identity"}
+
+    send([erasures.command(shop.customer.m, person, datetime.now(UTC))])
+    shop.absorb()
+
+    assert traces([str(person), OWN_ID]) == []
+    assert shop.profile(browser).login == ""
 
 
 # ── how far it has come ───────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ from pipeline.absorb import bulk
 from pipeline.platform_deletion import delete_platform
 from profiles.models import Identity, Profile
 from tests.support.shop import Shop, in_bucket, somebody
+from tests.support.traces import traces
 from usersync.models import MappedUsers, UserMapping
 
 
@@ -101,3 +102,22 @@ def test_next_platform__after_one_was_deleted__knows_nobody(shop: Shop, buyers: 
     assert following.pk > buyers.platform_id
     assert shop.wanted(activation) == set()
     assert not UserMapping.objects.filter(platform_id=following.pk).exists()
+
+
+def test_ids_of_a_deleted_platform__by_which_requests_named_users__are_nowhere(shop: Shop) -> None:
+    gone, stays = shop.platform("gone"), shop.platform("stays")
+    first, second = in_bucket(1, 1), in_bucket(2, 2)
+    theirs, others = (f"euid:{gone.pk}", "their-id-4711"), (f"euid:{stays.pk}", "other-id-4712")
+    shop.event(first, {"amount": 5}, ids=[theirs, others])
+    shop.absorb()
+    shop.event(second, {"amount": 5}, ids=[theirs])
+    shop.event(None, {"amount": 5}, ids=[theirs])
+    shop.absorb()
+    assert {table for table, _ in traces([theirs[1]])} == {"identity", "profile", "profile_merge"}
+
+    delete_platform(gone)
+    shop.absorb()
+
+    assert traces([theirs[1]]) == set()
+    assert shop.named(*others) == first
+    assert shop.total(first) == 3

@@ -21,6 +21,9 @@ from local import embedded
 
 _stack = ExitStack()
 
+# what worlds assert is explained as in tests
+pytest.register_assert_rewrite("tests.support.pipeline_machine", "tests.support.pipeline_model")
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests() -> Generator[None]:
