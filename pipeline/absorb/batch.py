@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import Cursor
 
 from core import clock
-from core.inbox import FIRST_BULK
+from core.inbox import FIRST_BULK, InboxKind
 from pipeline import bad_rows, timed
 from pipeline.absorb.bulk import BulkPass
 from pipeline.absorb.handlers import BULK_HANDLERS, HANDLERS
@@ -58,7 +58,14 @@ def _decode(rows: Sequence[InboxRow]) -> tuple[list[Step], Needs]:
         message = handler.decode(row.query)
         handler.needs(message, needs)
         steps.append((handler.apply, row, message))
+    if any(row.kind == InboxKind.ERASE for row in rows):
+        steps.sort(key=_comes_after_erasures)
     return steps, needs
+
+
+def _comes_after_erasures(step: Step) -> bool:
+    """Erasures come first: what a row of another bucket adds to a profile at once must not go with the old profile."""
+    return step[1].kind != InboxKind.ERASE
 
 
 def _absorb_bulk(unit: UnitOfWork, rows: Sequence[InboxRow]) -> list[InboxRow]:

@@ -171,14 +171,18 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
         deliveries.erase_mentions(own, platforms, found)
         dead_letters.erase_mentions(own, platforms, found)
         merges.erase_shared_values(own, erasure.customer_id, texts)
-    AttributeStatistics.objects.filter(
-        attribute_id__in=Attribute.objects.filter(customer_id=erasure.customer_id).values("pk")
-    ).update(examples=[])  # whose they were is not known: new ones come with the next data
+    forget_examples(erasure.customer_id)
     files.forget_ended(erasure.customer_id)
     for search in searches:
         search(erasure.customer_id, texts)
     erasure.traces, erasure.swept_at = None, clock.now()
     erasure.save(update_fields=["traces", "swept_at"])
+
+
+def forget_examples(customer: int) -> None:
+    """Delete the examples of attributes: whose they were is not known. New ones come with the next data."""
+    attributes = Attribute.objects.filter(customer_id=customer).values("pk")
+    AttributeStatistics.objects.filter(attribute_id__in=attributes).update(examples=[])
 
 
 def _erase_removals(own: Connection, ids: Collection[str], since: datetime) -> None:

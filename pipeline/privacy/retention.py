@@ -28,7 +28,7 @@ from pipeline.absorb import stage
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.unit_of_work import UnitOfWork
 from pipeline.models import RetentionRun
-from pipeline.privacy.erasures import command
+from pipeline.privacy.erasures import command, forget_examples
 from profiles import erased
 from profiles.state import DAY_MS, DAYS_KEPT, ProfileState
 from profiles.store import page_of_profiles, save_activity, unseen_users
@@ -130,6 +130,8 @@ def _forget_users(connection: Connection, bucket: int, customer: Customer, now: 
                 return False
             users = unseen_users(cursor, bucket, customer.m, before, after, BATCH)
             append(cursor, [command(customer.m, user, now) for user in users])
+        if users:
+            forget_examples(customer.m)
         if len(users) < BATCH:
             return True
         after = users[-1]

@@ -9,7 +9,6 @@ from uuid import UUID
 import msgspec
 import pytest
 from django.db import connection
-from django.db.models import F
 
 from activation.models import Activation, Batch, DeadLetter, Delivery
 from api.idempotency import forget_answers_with
@@ -444,6 +443,13 @@ def test_profiles_merged_in_a_circle__make_a_bad_row_and_hold_up_nobody(shop: Sh
 # ── what comes after an erasure, on ways that are older ───────────────────────────────────────────────
 
 
+def put_first(row: int) -> None:
+    """Have a row of the inbox absorbed before what its bucket got earlier."""
+    same = "bucket = (SELECT bucket FROM inbox WHERE id = %s)"
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE inbox SET id = id + 1000000 WHERE id <> %s AND {same}", [row, row])
+
+
 @pytest.mark.parametrize("rows", range(6))
 def test_event_of_a_merged_browser__after_the_erasure__is_that_browsers_alone(shop: Shop, rows: int) -> None:
     older, younger = merged(shop)
@@ -453,7 +459,7 @@ def test_event_of_a_merged_browser__after_the_erasure__is_that_browsers_alone(sh
             shop.absorber.absorb()
     again = ("device:devid_a", "device-77")
     row = shop.event(younger, {"amount": 7}, ids=[again], received=now_ms() + 5)
-    Inbox.objects.filter(pk__gt=0, bucket=buckets.of_user(younger)).exclude(id=row).update(id=F("id") + 1_000_000)
+    put_first(row)
     settle(shop)
 
     assert shop.profile(younger).attributes == {"amount": 7}
@@ -470,7 +476,7 @@ def test_event_by_an_id__after_the_erasure__makes_a_new_user(shop: Shop, kind: s
     with locked({buckets.of_value(OWN_ID)}):
         shop.absorb()  # the user is erased, the id still names the user
     row = shop.event(None, {"amount": 7}, ids=[one], received=now_ms() + 5)
-    Inbox.objects.exclude(id=row).update(id=F("id") + 1_000_000)
+    put_first(row)
     settle(shop)
 
     profile = Profile.objects.get()
@@ -489,7 +495,7 @@ def test_match_of_a_merged_browser__after_the_erasure__is_that_browsers_alone(
     shop.sync(younger, ads, "platform-id-77")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE inbox SET received_at = received_at + interval '1 second' WHERE kind = 2")
-        cursor.execute("UPDATE inbox SET id = id + 1000000 WHERE kind <> 2")
+        cursor.execute("UPDATE inbox SET id = id + 1000000 WHERE kind <> 2")  # the match comes there before the erasure
     settle(shop)
 
     assert shop.named(f"platform:{ads.pl}", "platform-id-77") == younger

@@ -5,9 +5,7 @@ and kills either at a chosen statement. So every run of an example is the same, 
 clock is set by the machine (`core.clock.ahead`); leases, which go by the database's clock, end when it says so.
 """
 
-import os
 import random
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -17,12 +15,12 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from activation import services as activations
-from activation.delivery.lanes import CREATION, LANES, lane_of
+from activation.delivery.lanes import CREATION, LANES, lane_of, log_bucket
 from activation.models import Activation
 from api.idempotency import forget_answers_with
 from audiences import services as audiences
@@ -249,7 +247,7 @@ class Pipeline(RuleBasedStateMachine):
         self.tick()
         now = clock.now()
         with connect(durable=False) as own:
-            for place in PLACES:
+            for place in {*PLACES, *map(log_bucket, range(LANES))}:
                 assert retention.sweep_bucket(own, place, now)
         self.model.forget_unseen(self.time - KEEP_USERS_DAYS * DAY)
         self.model.forget_days(self.time // DAY - KEEP_ACTIVITY_DAYS)
@@ -458,8 +456,6 @@ class Pipeline(RuleBasedStateMachine):
     # ── helpers ──────────────────────────────────────────────────────────────────────────────────────
 
     def tick(self, seconds: int = STEP) -> None:
-        if os.environ.get("N"):
-            print("tick", seconds, time.monotonic(), flush=True)
         """Time goes on; nothing that really takes time comes near to a step."""
         self.time += seconds * 1000
         clock.ahead = moment(self.time) - datetime.now(UTC)
@@ -594,12 +590,11 @@ def run(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, *, examples: i
     run_state_machine_as_test(
         Pipeline,
         settings=settings(
-            max_examples=int(os.environ.get("N", examples)),
+            max_examples=examples,
             stateful_step_count=steps,
             deadline=None,
             derandomize=True,
             database=None,
-            phases=[Phase.generate] if os.environ.get("N") else list(Phase),
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -26,7 +26,7 @@ def traces(texts: Collection[str]) -> set[tuple[str, str]]:
 
 
 def _tables() -> dict[str, str]:
-    contents = {}
+    contents: dict[str, str] = {}
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
         names = [name for (name,) in cursor.fetchall()]
