@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 AWAKE_SECONDS = 3
 """How long a stage counts as awake after it last said so: a worker that died is missed for no longer."""
 PREFIX = "dmphub:awake:"
+WOKEN, AWAKE = b"woken", b"awake"
+"""What a key holds: that somebody was called, or that a worker said itself that it is at work."""
 PATIENCE_SECONDS = 0.5
 
 SHORTEST_SECONDS = 0.02
@@ -54,23 +56,26 @@ class Wakeups:
     def wake(self, stage: str, *ids: int) -> None:
         """Have a worker run the stage's task with these ids, unless one is awake for them. Never raises."""
         try:
-            if self._redis.set(_key(stage, ids), 1, nx=True, ex=AWAKE_SECONDS):
+            if self._redis.set(_key(stage, ids), WOKEN, nx=True, ex=AWAKE_SECONDS):
                 self._celery.send_task(stage, args=ids, queue=stage, retry=False)
         except Exception as away:
             log.debug("no wake-up: %s", type(away).__name__)
 
     def stay_awake(self, stage: str, *ids: int) -> None:
         """Called by a worker now and then while it is at work."""
-        self._say(lambda: self._redis.set(_key(stage, ids), 1, ex=AWAKE_SECONDS))
+        self._say(lambda: self._redis.set(_key(stage, ids), AWAKE, ex=AWAKE_SECONDS))
 
     def sleep(self, stage: str, *ids: int) -> None:
         """Called by a worker that found no more work, and that will look once more."""
         self._say(lambda: self._redis.delete(_key(stage, ids)))
 
     def is_awake(self, stage: str, *ids: int) -> bool:
-        """Whether a worker said so lately; no, where Redis does not answer."""
+        """Whether a worker said so lately; no, where Redis does not answer.
+
+        That somebody was woken does not count: under traffic that is done all the time, and perhaps nobody hears it.
+        """
         try:
-            return bool(self._redis.exists(_key(stage, ids)))
+            return bool(self._redis.get(_key(stage, ids)) == AWAKE)
         except redis.RedisError:
             return False
 

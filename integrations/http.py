@@ -110,6 +110,8 @@ def exchange(request: Request, timeout: float) -> Response:
             requests.exceptions.InvalidHeader,
             ValueError,
         ) as wrong:
+            if deadline.sending and isinstance(wrong, requests.exceptions.InvalidHeader):  # a header of the response
+                raise _no_answer(deadline, type(wrong).__name__) from wrong
             raise MisconfiguredError(f"the request cannot be made: {type(wrong).__name__}") from wrong
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as broken:
             raise _no_answer(deadline, type(broken).__name__) from broken

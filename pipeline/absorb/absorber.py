@@ -7,9 +7,10 @@ becomes a bad row. What time alone asks for (`pipeline.timed`) is done beside th
 import logging
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
-import django.db
 import psycopg
 from psycopg import Cursor
 
@@ -23,6 +24,7 @@ from pipeline.absorb.batch import absorb_rows
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.journal import Journal, finish
 from pipeline.absorb.rows import DEADLY, SIZES, InboxRow, lock_waiting, take
+from pipeline.failures import is_passing
 from pipeline.timed import DueItem, TimedWork
 from profiles import attribute_catalogue
 
@@ -31,14 +33,6 @@ log = logging.getLogger(__name__)
 BULK_BUCKETS = 16  # at most, so that other workers find some of their own
 PASSED_OVER = 3  # full batches after which bulk work has its turn all the same
 SHARE = 4  # for so many rows of a batch, one item that is due in the same buckets
-
-# the database's own trouble: the rows are not to blame, and are taken again
-PASSING = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    django.db.OperationalError,
-    django.db.InterfaceError,
-)
 
 Lock = Callable[[Cursor[Any]], set[int]]
 
@@ -87,9 +81,11 @@ class Absorber:
                 if not due:
                     return 0
                 _, touched = absorb_rows(cursor, held, (), due)
-        except (*PASSING, OutdatedConfigurationError):
+        except OutdatedConfigurationError:
             raise
         except Exception as failure:
+            if is_passing(failure):
+                raise
             return self._isolate_due(due, failure)
         self._on_commit(touched)
         return len(due)
@@ -134,13 +130,14 @@ class Absorber:
                 due = self._due_beside(cursor, held, len(rows) // share if share else 0)
                 done, touched = absorb_rows(cursor, held, rows, due)
                 finish(cursor, run)
-        except PASSING:
-            raise
         except OutdatedConfigurationError:
             if run is not None:
                 self._journal.drop(run)
             raise
         except Exception as failure:
+            if is_passing(failure):
+                self._leave(run)
+                raise
             if run is not None:
                 self._journal.drop(run)
             if not due:
@@ -150,6 +147,13 @@ class Absorber:
             return done
         self._on_commit(touched)
         return done
+
+    def _leave(self, run: UUID | None) -> None:
+        """Leave the rows of a batch that the database refused. Where it took the connection, the note stays: a row may
+        have brought the server down."""
+        if run is not None and not self._connection.broken:
+            with suppress(psycopg.Error):
+                self._journal.postpone(run)
 
     def _due_beside(self, cursor: Cursor[Any], held: set[int], limit: int) -> list[DueItem]:
         """Returns what is due in buckets that are held, up to `limit` items. Often it does not look."""
@@ -183,9 +187,11 @@ class Absorber:
                     timed.postpone(cursor, free, clock.now())
                     return len(free)
                 _, touched = absorb_rows(cursor, held, (), free)
-        except (*PASSING, OutdatedConfigurationError):
+        except OutdatedConfigurationError:
             raise
         except Exception as failure:
+            if is_passing(failure):
+                raise
             return self._isolate_due(due, failure)
         self._on_commit(touched)
         return len(free)

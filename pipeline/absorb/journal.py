@@ -19,7 +19,7 @@ from psycopg import Cursor
 from core import clock
 from core.clock import milliseconds
 from core.database import Connection
-from pipeline.absorb.rows import InboxRow
+from pipeline.absorb.rows import SIZES, InboxRow
 
 NOTE = "INSERT INTO absorb_run (id, buckets, last_ids, started_at) VALUES (%s, %s, %s, %s)"
 NOTES = "SELECT id, buckets && %s::smallint[] FROM absorb_run WHERE id > %s ORDER BY id"
@@ -29,6 +29,8 @@ UPDATE inbox SET attempts = attempts + 1
 FROM unnest(%s::smallint[], %s::bigint[]) AS k (bucket, last_id)
 WHERE inbox.bucket = k.bucket AND inbox.id <= k.last_id
 """
+# a batch that is too much for the database gets smaller, and no row is buried for that
+POSTPONE = f"{COUNT.rstrip()} AND inbox.attempts < {len(SIZES) - 1}"
 SINCE = "SELECT 1 FROM absorb_run WHERE id > %s AND started_at > %s LIMIT 1"
 FINISHED = "DELETE FROM absorb_run WHERE id = %s"
 
@@ -55,10 +57,17 @@ class Journal:
     def count_attempts(self, cursor: Cursor[Any], held: set[int]) -> None:
         """Find the notes that dead workers left on the held buckets, and count one attempt for each of their rows."""
         for run in self._left_behind(cursor, held):
-            with self._connection.transaction():
-                left = self._connection.execute(TAKE_OVER, [run]).fetchone()
-                if left is not None:
-                    self._connection.execute(COUNT, list(left))
+            self._take_over(run, COUNT)
+
+    def postpone(self, run: UUID) -> None:
+        """Take the note of a batch back that the database refused. Its rows are taken fewer at a time."""
+        self._take_over(run, POSTPONE)
+
+    def _take_over(self, run: UUID, count: str) -> None:
+        with self._connection.transaction():
+            left = self._connection.execute(TAKE_OVER, [run]).fetchone()
+            if left is not None:
+                self._connection.execute(count, list(left))
 
     def _left_behind(self, cursor: Cursor[Any], held: set[int]) -> list[UUID]:
         """Returns the notes that name one of these buckets."""

@@ -56,6 +56,7 @@ def drain(slot: int) -> None:
     awake = wakeups(settings.REDIS_URL)
     pauses = pauses_of(settings.REDIS_URL)
     idle_since = reported = time.monotonic()
+    awake.stay_awake(ABSORB, slot)
     while True:
         began = time.monotonic()
         done, is_full = _absorb()

@@ -4,13 +4,12 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
-import django.db
-import psycopg
 from django.db import transaction
 
 from core import clock
 from core.clock import milliseconds, moment
 from pipeline.backlog import Backpressure
+from pipeline.failures import is_passing
 from pipeline.imports import files
 from pipeline.imports.errors import ImportStateError, ImportStoppedError
 from pipeline.imports.run import run
@@ -20,8 +19,6 @@ from profiles.models import Pixel
 log = logging.getLogger(__name__)
 
 Status = Import.Status
-# the database is away for a while: the import goes on when it is back
-PASSING = (psycopg.OperationalError, psycopg.InterfaceError, django.db.OperationalError, django.db.InterfaceError)
 
 
 def keep_upload(draft: Path, pixel: Pixel, name: str, format_: str, *, dry_run: bool) -> Import:
@@ -110,9 +107,9 @@ def work_off() -> bool:
             run(row, Backpressure(as_long_as_absorbed=True))
         except ImportStoppedError:
             continue
-        except PASSING:
-            raise
         except Exception as failure:
+            if is_passing(failure):
+                raise
             log.exception("import %s failed", row.pk)
             _fail(row, type(failure).__name__)
         return True

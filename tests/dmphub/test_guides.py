@@ -7,6 +7,8 @@ import pytest
 
 from core.environment import PROJECT_ROOT
 
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+FAMILIES = 32
 PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:toml|lock))`")
 
 
@@ -27,4 +29,16 @@ def test_support_page__names_every_helper() -> None:
 def test_make_help__names_every_target() -> None:
     makefile = Path(PROJECT_ROOT / "Makefile").read_text("utf-8")
     (targets,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
-    assert sorted(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE)) == sorted(targets.split())
+    assert sorted(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)) == sorted(targets.split())
+
+
+def test_reliability_page__names_tests_that_exist_for_all_families_of_faults() -> None:
+    rows = (PROJECT_ROOT / "docs" / "reliability.md").read_text("utf-8").splitlines()
+    named = {found for row in rows if row.startswith("|") for found in TEST.findall(row)}
+    missing = [f"{path}::{name}" for path, name in sorted(named) if not _has_test(PROJECT_ROOT / path, name)]
+    assert missing == []
+    assert len(named) >= FAMILIES
+
+
+def _has_test(path: Path, name: str) -> bool:
+    return path.is_file() and f"def {name}(" in path.read_text("utf-8")

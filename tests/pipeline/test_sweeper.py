@@ -7,11 +7,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import redis
 from django.conf import settings
 
 from audiences import services as audiences
 from audiences.models import Audience
-from core.wakeups import ABSORB, wakeups
+from core.right_of_way import KEY
+from core.wakeups import ABSORB, PREFIX, wakeups
 from pipeline.models import Erasure
 from pipeline.sweeper import Sweeper
 from tests.support.edge_process import until
@@ -87,6 +89,34 @@ def test_steps_fail__every_other_step_is_done_and_each_error_is_logged_once(
     assert done == ["second", "minute", "second", "second"]
     assert sum("out of order" in line for line in caplog.messages) == 1
     assert sum("cannot search" in line for line in caplog.messages) == 1
+
+
+def test_worker_that_was_woken_and_does_not_come__is_stood_in_for(shop: Shop) -> None:
+    user = somebody()
+    shop.event(user)
+    wakeups(settings.REDIS_URL).wake(ABSORB, 0)  # as an edge does all the time under traffic; nobody listens here
+
+    Sweeper().sweep()
+
+    assert shop.total(user) == 1
+
+
+@pytest.mark.parametrize("kind", ["list", "text"])
+def test_redis_that_holds_other_data__rows_are_absorbed_all_the_same(shop: Shop, kind: str) -> None:
+    user = somebody()
+    shop.event(user)
+    with redis.Redis.from_url(settings.REDIS_URL) as other:
+        for name in (f"{PREFIX}{ABSORB}:0", ABSORB, KEY):
+            other.delete(name)
+            other.rpush(name, "not ours") if kind == "list" else other.set(name, "not ours")
+    try:
+        Sweeper().sweep()
+        wakeups(settings.REDIS_URL).wake(ABSORB, 0)
+    finally:
+        with redis.Redis.from_url(settings.REDIS_URL) as other:
+            other.flushdb()
+
+    assert shop.total(user) == 1
 
 
 @pytest.mark.usefixtures("somebody_awake")

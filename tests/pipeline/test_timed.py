@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import redis
 from django.conf import settings
 from django.db import connection
 
@@ -14,7 +15,7 @@ from core import buckets, clock
 from core.buckets import BUCKETS, try_lock
 from core.database import connect
 from core.models import Inbox
-from core.wakeups import ABSORB, wakeups
+from core.wakeups import ABSORB, PREFIX, WOKEN, wakeups
 from pipeline import timed
 from pipeline.absorb import stage
 from pipeline.absorb.absorber import SHARE
@@ -140,7 +141,8 @@ def test_sweeper__finds_more_than_one_batch_due__wakes_workers_and_goes_on_itsel
     fall_due(shop, "membership", MANY)
     swept()
 
-    assert wakeups(settings.REDIS_URL).is_awake(ABSORB, 1)
+    with redis.Redis.from_url(settings.REDIS_URL) as waiting:
+        assert waiting.get(f"{PREFIX}{ABSORB}:1") == WOKEN
     until(swept)
 
 

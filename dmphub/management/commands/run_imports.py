@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
 from core import garbage
+from pipeline.failures import is_passing
 from pipeline.imports import services
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ class Command(BaseCommand):
         close_old_connections()
         try:
             return services.work_off()
-        except services.PASSING as trouble:
+        except Exception as trouble:
+            if not is_passing(trouble):
+                raise
             log.warning("%s", type(trouble).__name__)
             return False
