@@ -52,7 +52,7 @@ format: setup ## mend what can be mended of the style
 	$(PY) -m ruff format .
 
 test: setup data $(if $(ROOM),,lint) ## lint and every test, on a real PostgreSQL and Redis; ROOM=edge: that room's tests only
-	$(PY) -m pytest -q $(if $(ROOM),tests/$(ROOM))
+	$(PY) -m pytest -q -n auto $(if $(ROOM),tests/$(ROOM))
 
 test-faults: setup data ## the long tests: a hub whose processes are killed, faults that take time (SEED=… repeats a run)
 	$(if $(SEED),DMPHUB_CHAOS_SEED=$(SEED)) $(PY) -m pytest -q -s tests/faults

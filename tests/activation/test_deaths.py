@@ -53,7 +53,7 @@ def test_killed__at_any_moment__loses_nobody_and_repeats_one_batch_at_most(
     stage.shop.absorb()
 
     assert deliverers.start(ads, DIE=moment).wait(20) == -signal.SIGKILL
-    stage.deliver_all(ads, 30)
+    stage.deliver_all(ads)
 
     assert stage.held() == IDS
     received = adds(stage)
@@ -74,7 +74,7 @@ def test_stopped_past_its_lease_and_continued__changes_nothing(
     lease_over(ads, lane)
 
     stage.sandbox.faults(clear=True)
-    stage.deliver_all(ads, 30)
+    stage.deliver_all(ads)
     before = list(Delivery.objects.order_by("platform_user_id").values("acknowledged", "due_at", "batch", "attempts"))
     os.kill(frozen.pid, signal.SIGCONT)
     frozen.wait(20)
@@ -82,7 +82,7 @@ def test_stopped_past_its_lease_and_continued__changes_nothing(
     after = list(Delivery.objects.order_by("platform_user_id").values("acknowledged", "due_at", "batch", "attempts"))
     assert after == before
     assert stage.held() == ids
-    stage.deliver_all(ads, 30)
+    stage.deliver_all(ads)
     assert stage.held() == ids
 
 
@@ -123,7 +123,7 @@ def test_row_that_kills_its_sender_each_time__is_set_aside_and_the_others_are_de
         lease_over(ads, lanes.lane_of(of_value("x")))
         assert deaths < 12
 
-    stage.deliver_all(ads, 30)
+    stage.deliver_all(ads)
 
     [letter] = DeadLetter.objects.all()
     assert (letter.platform_user_id, letter.reason) == (killer, "its sender died each time")
@@ -144,7 +144,7 @@ def test_no_sweepers_for_a_while_then_two__send_each_change_once(
     for sweeper in sweepers:
         sweeper.start()
 
-    until(lambda: not any(backlog.counts().values()), 20)
+    until(lambda: not any(backlog.counts().values()))
     over.set()
     for sweeper in sweepers:
         sweeper.join()

@@ -186,6 +186,6 @@ def test_faults_and_changes_at_random__end_exact(stage: DeliveryStage, hasty: fl
         stage.deliver(ads)
         forget_backoff()
     stage.sandbox.faults(clear=True)
-    stage.deliver_all(ads, 30)
+    stage.deliver_all(ads)
 
     assert stage.held() == {x for x, amount in amounts.items() if amount > 100}

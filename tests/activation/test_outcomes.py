@@ -29,7 +29,7 @@ def test_one_poison_row_in_a_thousand__999_are_delivered_and_one_is_dead(stage: 
         stage.user(f"x{number}", ads)
     stage.sandbox.faults(target="generic/a", status=400, body="no such user", userid="x617")
 
-    stage.deliver_all(ads, 60)
+    stage.deliver_all(ads)
 
     assert stage.held() == {f"x{number}" for number in range(1000)} - {"x617"}
     [letter] = DeadLetter.objects.all()

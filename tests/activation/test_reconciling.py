@@ -28,7 +28,7 @@ def test_difference__is_shown_and_repaired(stage: DeliveryStage) -> None:
     for x in ids:
         stage.user(x, ads)
     left = stage.user("left", ads)
-    stage.deliver_all(ads, 30)
+    stage.deliver_all(ads)
     stage.change(left, 1)
     stage.deliver_all(ads)
     assert reconciliation.compare(activation).shown() | {"examples": {}} == {

@@ -91,7 +91,7 @@ def test_refused_few_at_a_time__are_not_buried_for_ever(stage: DeliveryStage, ad
         activation.refresh_from_db()
         return activation.status == Activation.Status.BROKEN
 
-    until(is_broken, 10)
+    until(is_broken)
 
     assert stage.calls() <= A_HANDFUL
     assert not DeadLetter.objects.exists()

@@ -44,7 +44,7 @@ def test_creation__refused_once__is_tried_again_after_a_while(stage: DeliverySta
     assert activation.status == Activation.Status.PENDING
     assert activation.last_error.startswith("HTTP 500")
 
-    until(lambda: stage.create(ads) == 1, 5)
+    until(lambda: stage.create(ads) == 1)
     activation.refresh_from_db()
     assert (activation.status, activation.last_error) == (Activation.Status.LIVE, "")
 
@@ -55,7 +55,7 @@ def test_creation__applied_but_unanswered__ends_with_one_segment(stage: Delivery
     stage.sandbox.faults(target="generic/a", drop=True, applied=True, times=1)
 
     stage.create(ads)
-    until(lambda: stage.create(ads) == 1, 5)
+    until(lambda: stage.create(ads) == 1)
 
     assert len(stage.sandbox.state("a")["generic"]["a"]["segments"]) == 1
 
@@ -105,7 +105,7 @@ def test_creation__maker_that_dies_with_the_answer_in_hand__is_known_to_have_bee
     activation = stage.shop.activation(stage.audience(), ads)
 
     assert deliverers.start(ads, DIE="before_live", LANES="-1").wait(20) == -signal.SIGKILL
-    until(lambda: stage.create(ads) == 1, 10)
+    until(lambda: stage.create(ads) == 1)
 
     activation.refresh_from_db()
     assert activation.status == Activation.Status.LIVE
@@ -126,7 +126,7 @@ def test_creation__that_is_never_answered__is_tried_a_few_times_and_then_waits_f
         activation.refresh_from_db()
         return activation.status == Activation.Status.BROKEN
 
-    until(is_broken, 15)
+    until(is_broken)
 
     assert Batch.objects.filter(operation="create").count() == 3
     assert "3 creations" in activation.possible_orphan

@@ -77,5 +77,5 @@ def test_platform_that_trickles__keeps_its_share_of_the_threads_and_holds_up_nob
             assert wire.most_open <= min(LANES, MOST_THREADS)
             return wire.opened >= 2 * LANES and stage.held() == expected
 
-        until(goes_on, 30)
+        until(goes_on)
         assert not Delivery.objects.filter(platform_id=trickling.pl, acknowledged=True).exists()

@@ -160,7 +160,9 @@ amounts = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([1, 500, 5000]))
 
 
 @given(rounds=st.lists(amounts, min_size=1, max_size=4))
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_any_history__ends_with_exactly_the_members(
     files: S2sPlatform, rounds: list[list[tuple[int, int]]], make_world: Callable[[], tuple[Platform, list[Activation]]]
 ) -> None:

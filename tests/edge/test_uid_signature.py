@@ -74,7 +74,9 @@ def test_signed_request__any_byte_changed__is_not_genuine(
     assert not is_genuine("GET", "/uid", bytes(changed), signature, "sha1", ["verysecure"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(where=st.integers(min_value=0), byte=st.integers(min_value=0x21, max_value=0x7E))
 def test_uid__any_byte_of_a_signed_request_changed__is_refused_and_stores_nothing(
     edge: RunningEdge, where: int, byte: int

@@ -77,7 +77,9 @@ rows = st.lists(
 
 
 @given(rubbish=rows)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_rubbish__never_costs_a_neighbour(shop: Shop, rubbish: list[tuple[int, bytes, bytes | None]]) -> None:
     user = type(somebody())(int=(somebody().int >> 8 << 8) | 0x42)
     for row in rubbish:

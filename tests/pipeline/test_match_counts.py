@@ -66,7 +66,9 @@ def run_out(shop: Shop) -> None:
     shop.absorber.absorb_due()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps=steps)
 def test_counters__after_any_history__equal_a_real_count(
     shop: Shop, platforms: list[Platform], steps: list[tuple[str, int, int, int]]

@@ -125,7 +125,7 @@ def tend(sweeping: Retention, upto: int) -> None:
         sweeping.tend()
         return next_bucket() >= upto
 
-    until(reached, 30)
+    until(reached)
 
 
 @pytest.mark.usefixtures("night")

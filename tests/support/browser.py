@@ -1,5 +1,6 @@
 """A real Chromium, headless, with a profile of its own; and the pages that it opens."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ FLAGS = (
     "--no-proxy-server",
 )
 INSTALL_SECONDS = 600
+LOCK = Path(tempfile.gettempdir()) / "dmphub-browser.lock"
 STOP_SECONDS = 10
 
 
@@ -29,13 +31,19 @@ def find_browser() -> str:
     """Its path; installs one where that is possible, else skips the test."""
     found = _which()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        if not _apt("install", "-y", "--no-install-recommends", "chromium"):
-            _apt("update")
-            _apt("install", "-y", "--no-install-recommends", "chromium")
-        found = _which()
+        with LOCK.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # tests of another process may be at it
+            found = _which() or _installed()
     if found is None:
         pytest.skip(f"none of {', '.join(NAMES)} is here, and none can be installed (no root, no apt, or no network)")
     return found
+
+
+def _installed() -> str | None:
+    if not _apt("install", "-y", "--no-install-recommends", "chromium"):
+        _apt("update")
+        _apt("install", "-y", "--no-install-recommends", "chromium")
+    return _which()
 
 
 def _which() -> str | None:

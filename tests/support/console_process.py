@@ -47,7 +47,7 @@ def console(database_url: str, log: Path | None = None) -> Iterator[Console]:
         )
     try:
         found = Console(process, port)
-        until(found.answers, 30)
+        until(found.answers, 60)
         yield found
     finally:
         process.terminate()

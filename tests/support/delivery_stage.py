@@ -73,7 +73,7 @@ class DeliveryStage:
         self.shop.absorb()
         return sum(deliver.work(platform.pl, lane, lambda: True) for lane in range(LANES))
 
-    def deliver_all(self, platform: Platform, seconds: float = 15.0) -> None:
+    def deliver_all(self, platform: Platform, seconds: float = 60.0) -> None:
         """Send, and send again, until nothing is due or under way."""
 
         def quiet() -> bool:
@@ -83,7 +83,7 @@ class DeliveryStage:
 
         until(quiet, seconds)
 
-    def deliver_all_of(self, platform: Platform, seconds: float = 15.0) -> None:
+    def deliver_all_of(self, platform: Platform, seconds: float = 60.0) -> None:
         """The same, where other platforms may have something due."""
 
         def done() -> bool:
@@ -92,7 +92,7 @@ class DeliveryStage:
 
         until(done, seconds)
 
-    def deliver_all_of_live(self, platform: Platform, seconds: float = 15.0) -> None:
+    def deliver_all_of_live(self, platform: Platform, seconds: float = 60.0) -> None:
         """The same, where some activations of the platform may be broken: of the others."""
 
         def done() -> bool:

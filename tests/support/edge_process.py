@@ -1,15 +1,19 @@
 """A real edge process on the test database, and the configuration that its tests speak of.
 
-`edge` is what a test asks for: one process serves the whole session, the inbox is empty at the start.
+`edge` is what a test asks for: one process serves the whole session, the inbox is empty at the start. The configuration
+is committed once a module; `tests/conftest.py` empties the tables after it.
 """
 
+import itertools
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +29,11 @@ from tests.support.edge_client import COMMON, Client, Reply
 ROOT = Path(__file__).resolve().parents[2]
 METRICS_TOKEN = "metrics-token"
 START_SECONDS = 60.0  # a busy machine imports slowly
+FIRST_PORT, FIRST_OUTGOING_PORT = 10_000, 32_768
 
 CUSTOMER, OTHER_CUSTOMER = 7001, 7002
 PIXEL, NESTED_PIXEL, OTHER_PIXEL = 7101, 7102, 7103
+NEWEST_PIXEL = "newest"
 TOKEN_PLATFORM, SIGNED_PLATFORM, DISABLED_PLATFORM = 7201, 99999, 7203
 TOKENS = ["verysecure", "older-token"]
 SIGNING_SECRETS = ["verysecure", "older-secret"]
@@ -40,6 +46,7 @@ KEYS = {
     "revoked": ("admin", None),
 }
 """API keys by prefix: role and customer. The key itself is `api_key(prefix)`."""
+_newest = itertools.count(7_110)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class EdgeProcess:
         self.client.close()
         self.process.terminate()
         try:
-            self.process.wait(5)
+            self.process.wait(30)
         finally:
             self.process.kill()
 
@@ -125,7 +132,7 @@ class RunningEdge:
         assert self.rows() == []
 
 
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for a condition; fails the test where it does not come true."""
     end = time.monotonic() + seconds
     while not condition():
@@ -135,10 +142,12 @@ def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens at, and that the kernel gives to no outgoing connection meanwhile."""
+    while True:
+        port = FIRST_PORT + secrets.randbelow(FIRST_OUTGOING_PORT - FIRST_PORT)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def raise_version(database: psycopg.Connection[Any]) -> None:
@@ -180,24 +189,31 @@ def edge_process(database_url: str) -> Iterator[EdgeProcess]:
 
 
 @pytest.fixture
-def house(db: None, database: psycopg.Connection[Any]) -> None:
-    """The configuration, stored for every edge process to see, and an empty inbox."""
-    if database.execute("SELECT FROM platform WHERE pl = %s", [DISABLED_PLATFORM]).fetchone() is None:
-        with ThreadPoolExecutor(1) as outside_the_transaction_of_the_test:
-            outside_the_transaction_of_the_test.submit(_furnish).result()
-        raise_version(database)
+def house(db: None, database: psycopg.Connection[Any]) -> int:
+    """The configuration, stored for every edge process to see, and an empty inbox.
+
+    Returns the number of a pixel that no configuration before this one had.
+    """
     database.execute("DELETE FROM inbox")
+    newest = database.execute("SELECT id FROM pixel WHERE name = %s", [NEWEST_PIXEL]).fetchone()
+    if newest is not None:
+        return int(newest[0])
+    number = next(_newest)
+    with ThreadPoolExecutor(1) as outside_the_transaction_of_the_test:
+        outside_the_transaction_of_the_test.submit(_furnish, number).result()
+    raise_version(database)
+    return number
 
 
 @pytest.fixture
-def edge(house: None, edge_process: EdgeProcess, database: psycopg.Connection[Any]) -> RunningEdge:
+def edge(house: int, edge_process: EdgeProcess, database: psycopg.Connection[Any]) -> RunningEdge:
     client = edge_process.client
     until(edge_process.ready)
-    until(lambda: client.get("/uid", {"pl": TOKEN_PLATFORM, "userid": "null"}).name == "bad-secret")
+    until(lambda: client.get("/sync.js", {"m": CUSTOMER, "id": house}).status == 200)
     return RunningEdge(edge_process, database)
 
 
-def _furnish() -> None:
+def _furnish(newest_pixel: int) -> None:
     from django.db import connection
 
     from core.api_keys import digest
@@ -210,6 +226,7 @@ def _furnish() -> None:
     Pixel(id=PIXEL, customer_id=CUSTOMER, name="shop", user_key="UserId").save()
     Pixel(id=NESTED_PIXEL, customer_id=CUSTOMER, name="account", user_key="Account.Id").save()
     Pixel(id=OTHER_PIXEL, customer_id=OTHER_CUSTOMER, name="other").save()
+    Pixel(id=newest_pixel, customer_id=CUSTOMER, name=NEWEST_PIXEL).save()
     signed = Platform.SyncAuth.SIGNED
     common = {"customer_id": CUSTOMER, "connector": "none"}
     Platform(pl=TOKEN_PLATFORM, name="token", sync_secrets=TOKENS, **common).save()

@@ -28,7 +28,7 @@ class PlatformTrouble:
     def faults(self, **order: object) -> None:
         self.stage.sandbox.faults(target=self.target, **order)
 
-    def tell_until(self, expected: set[str], seconds: float = 20.0) -> None:
+    def tell_until(self, expected: set[str], seconds: float = 60.0) -> None:
         """Go on stage, without waiting long, until the platform holds exactly these."""
 
         def there() -> bool:

@@ -18,7 +18,7 @@ from core.environment import PROJECT_ROOT
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], seconds: float = 20.0) -> T:
+def eventually(look: Callable[[], T], seconds: float = 60.0) -> T:
     """What `look` returns once that is true."""
     give_up_at = time.monotonic() + seconds
     while not (found := look()):

@@ -10,7 +10,7 @@ from typing import Any, Self
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_WITHIN = 20.0
+READY_WITHIN = 60.0
 STOP_WITHIN = 5.0
 TIMEOUT = 30.0
 PAGE = 50_000

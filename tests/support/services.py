@@ -1,7 +1,8 @@
 """A pytest plugin (`-p tests.support.services`): a real PostgreSQL and Redis for the time of the run.
 
 What DATABASE_URL and REDIS_URL of the environment name is used; what they leave out is started in a home
-that is thrown away afterwards. A developer's `.env` and data are never touched.
+that is thrown away afterwards. A developer's `.env` and data are never touched. Where tests are spread, each process
+that runs some has a home and services of its own.
 """
 
 import os
@@ -18,6 +19,7 @@ from cryptography.fernet import Fernet
 
 from core import environment
 from local import embedded
+from tests.support import spreading
 
 _stack = ExitStack()
 
@@ -26,16 +28,23 @@ pytest.register_assert_rewrite("tests.support.pipeline_machine", "tests.support.
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests() -> Generator[None]:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Before pytest-django loads the settings, which read the environment."""
     # In the background of a script SIGINT is ignored, by all that we start too; tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     home = _throw_away_home()
     _isolate(home)
-    settings = environment.read(None)
-    _stack.callback(embedded.erase, settings)
-    _stack.enter_context(embedded.session(settings))
+    if not spreading.only_hands_out(early_config):
+        settings = environment.read(None)
+        _stack.callback(embedded.erase, settings)
+        _stack.enter_context(embedded.session(settings))
     yield
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Whoever handed the tests out waits for this, but not for long afterwards."""
+    _stack.close()
 
 
 def pytest_unconfigure() -> None:

@@ -152,16 +152,12 @@ def running_sites(
     port = free_port()
     environment = {"DMPHUB_EDGE_URL": f"http://127.0.0.1:{port}"}
     with django_db_blocker.unblock():
-        from core.configuration import UsedNumber
         from core.models import Customer
 
-        customer = Customer(m=CUSTOMER, name="Sites")
-        _committed(UsedNumber.objects.filter(number=CUSTOMER).delete)  # each module makes the customer anew
-        _committed(customer.save)
+        _committed(Customer(m=CUSTOMER, name="Sites").save)
         with EdgeProcess(database_url, port=port, environment=environment) as edge, SandboxProcess() as sandbox:
             until(edge.ready)
             yield Sites(edge, sandbox, database)
-        _committed(customer.delete)
 
 
 @pytest.fixture

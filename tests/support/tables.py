@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.db import connection, transaction
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from pytest_django import DjangoDbBlocker
 
 from core.configuration import ConfigurationVersion
@@ -31,6 +32,12 @@ def db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[No
         yield
         stage.absorbers.drop()
         deliver.connections.drop()
+        empty()
+
+
+def empty_if_there() -> None:
+    """Empty the tables of the test database, unless no test has needed it so far."""
+    if connection.settings_dict["NAME"].startswith(TEST_DATABASE_PREFIX):
         empty()
 
 

@@ -82,7 +82,7 @@ def test_sql__windows_and_counts__agrees_with_the_corpus(profiles: Profiles) -> 
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )  # each example clears the fixture's tables itself
 @given(
     rules=st.lists(strategies.rules, min_size=1, max_size=5),
@@ -102,7 +102,9 @@ def test_both_readings__generated_rules_and_profiles__agree(
         assert expected == [[predicate(subject, now)[0] for predicate in predicates] for subject in read]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     rules=st.lists(strategies.rules | strategies.timed_rules, min_size=1, max_size=5),
     ttl=st.none() | st.sampled_from(sorted(strategies.DURATIONS.values())),
@@ -123,7 +125,9 @@ def test_sql__looks_again_when_the_predicate_does_or_earlier(
             assert look is None or look > now
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     rules=st.lists(strategies.counts_in_days(), min_size=5, max_size=10),
     activities=st.lists(strategies.activities(), min_size=5, max_size=10),
