@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import signal
 
 import uvloop
@@ -24,6 +25,8 @@ STOP_SECONDS = 2.8
 
 def main() -> None:
     arguments = _arguments()
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # every connection is one
     logging.basicConfig(level=logging.INFO)
     for handler in logging.root.handlers:
         handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -9,6 +9,9 @@ from core.errors import InputTooLargeError, InvalidParameterError
 from core.limits import RequestLimits
 from edge.refusals import TOO_SLOW, RequestRefusedError
 
+BODY_IS_HERE = "body_is_here"
+"""Key of a request's scope: true if its whole body has arrived. Of our own server; others do not say it."""
+
 _MOST_MEMBERS = 100  # what follows a member is copied each time
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -18,31 +21,30 @@ class DisconnectedError(Exception):
     """The sender went away before its body was complete."""
 
 
-async def read(receive: Receive, length: int, limits: RequestLimits) -> bytes:
-    """Read the whole body, of `length` bytes or of unknown length (-1).
+async def read(receive: Receive, limits: RequestLimits, *, is_here: bool) -> bytes:
+    """Read the whole body. `is_here`: it has arrived, as nearly always, so that no time has to be measured.
 
     Raises InputTooLargeError, RequestRefusedError for what is slower than the limits allow, or DisconnectedError.
     """
-    message = await receive()
-    if message["type"] == "http.request" and len(message["body"]) == length:
-        return bytes(message["body"])  # whole, as nearly always: the server need not be asked for the end
+    if is_here:
+        return await _read(receive, limits)
     try:
         async with asyncio.timeout(limits.body_seconds):
-            return await _read_on(message, receive, limits)
+            return await _read(receive, limits)
     except TimeoutError:
         raise RequestRefusedError(TOO_SLOW) from None
 
 
-async def _read_on(message: dict[str, Any], receive: Receive, limits: RequestLimits) -> bytes:
+async def _read(receive: Receive, limits: RequestLimits) -> bytes:
     body = bytearray()
     while True:
+        message = await receive()
         if message["type"] != "http.request":
             raise DisconnectedError
         body += message.get("body", b"")
         check_size(len(body), limits)
         if not message.get("more_body"):
             return bytes(body)
-        message = await receive()
 
 
 def check_size(size: int, limits: RequestLimits) -> None:

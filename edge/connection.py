@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
-from edge.body import Receive
+from edge.body import BODY_IS_HERE, Receive
 from edge.chunks import ChunkReader
 from edge.request_head import CHUNKED, MOST_HEAD_BYTES, BadRequestError, RequestHead
 from edge.responses import EdgeResponse
@@ -153,6 +153,8 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._is_blocked = False
         self._next()
+        if not self._has_enough():
+            self._resume_reading()
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
@@ -163,9 +165,8 @@ class Connection(asyncio.Protocol):
             data = self._feed(body, data)
         if data:
             self._buffer = self._buffer + data if self._buffer else data
-        if not self.is_busy:
-            self._next()
-        elif len(self._buffer) > _MOST_WAITING_BYTES or (body is not None and body.size > _MOST_WAITING_BYTES):
+        self._next()
+        if self._has_enough():
             self._is_paused = True
             self._transport.pause_reading()
 
@@ -183,6 +184,12 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         else:
             self.close()
+
+    def _has_enough(self) -> bool:
+        """Whether more waits here than is taken from a client whose request, or whose reading, goes on."""
+        if self._body is not None and self._body.size > _MOST_WAITING_BYTES:
+            return True
+        return (self.is_busy or self._is_blocked) and len(self._buffer) > _MOST_WAITING_BYTES
 
     def _feed(self, body: _Body, data: bytes) -> bytes:
         try:
@@ -216,8 +223,9 @@ class Connection(asyncio.Protocol):
             self._buffer = self._feed(self._body, rest) if rest else b""
             if self._has_ended and not self._body.is_complete:
                 self._body.lose()
+        is_here = head.scope[BODY_IS_HERE] = self._body is None or (self._body.is_complete and head.length != CHUNKED)
         self._handling = self._server.application.respond(head.scope, self._receive)
-        if self._body is None or (self._body.is_complete and self._body.chunks is None):
+        if is_here:
             self._advance()
         else:
             self._task = asyncio.get_running_loop().create_task(self._handle())

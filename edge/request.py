@@ -8,7 +8,7 @@ from core.limits import RequestLimits
 from core.query import QueryString
 from edge import body as bodies
 from edge import cookies
-from edge.body import Receive
+from edge.body import BODY_IS_HERE, Receive
 from edge.refusals import bad_method
 
 _READ = frozenset(
@@ -87,7 +87,7 @@ class EdgeRequest:
         if self._length == 0:
             return b""
         bodies.check_size(self._length, limits)
-        body = await bodies.read(self._receive, self._length, limits)
+        body = await bodies.read(self._receive, limits, is_here=self._scope.get(BODY_IS_HERE, False))
         if self._encoding in _PLAIN:
             return body
         if self._encoding in _GZIP:

@@ -14,7 +14,7 @@ from edge.refusals import RequestRefusedError
 LIMITS = RequestLimits(body_bytes=10, body_seconds=0.05)
 
 
-def _read(messages: Sequence[dict[str, Any]], length: int) -> bytes:
+def _read(messages: Sequence[dict[str, Any]], *, is_here: bool = False) -> bytes:
     """Reads from a sender that says no more after its messages."""
     waiting = list(messages)
 
@@ -23,33 +23,35 @@ def _read(messages: Sequence[dict[str, Any]], length: int) -> bytes:
             return waiting.pop(0)
         return await asyncio.Future[dict[str, Any]]()
 
-    return asyncio.run(bodies.read(receive, length, LIMITS))
+    return asyncio.run(bodies.read(receive, LIMITS, is_here=is_here))
 
 
 def _part(content: bytes, *, more: bool = True) -> dict[str, Any]:
     return {"type": "http.request", "body": content, "more_body": more}
 
 
-def test_read__whole_at_once__needs_no_end() -> None:
-    assert _read([_part(b"12345")], 5) == b"12345"
+@pytest.mark.parametrize("is_here", [True, False])
+def test_read__whole_at_once__needs_no_end(*, is_here: bool) -> None:
+    assert _read([_part(b"12345", more=False)], is_here=is_here) == b"12345"
 
 
-@pytest.mark.parametrize("length", [5, -1])
-def test_read__in_pieces__is_put_together(length: int) -> None:
-    assert _read([_part(b"12"), _part(b"345"), _part(b"", more=False)], length) == b"12345"
+@pytest.mark.parametrize("last", [b"", b"45"])
+def test_read__in_pieces__is_put_together(last: bytes) -> None:
+    assert _read([_part(b"12"), _part(b"3"), _part(last, more=False)]) == b"123" + last
 
 
 def test_read__longer_than_the_limit__stops_there() -> None:
     with pytest.raises(InputTooLargeError):
-        _read([_part(b"123456"), _part(b"123456")], -1)
+        _read([_part(b"123456"), _part(b"123456")])
 
 
-def test_read__sender_stalls__is_too_slow() -> None:
+@pytest.mark.parametrize("sent", [[], [_part(b"12")]])
+def test_read__sender_stalls__is_too_slow(sent: list[dict[str, Any]]) -> None:
     with pytest.raises(RequestRefusedError) as refusal:
-        _read([_part(b"12")], 5)
+        _read(sent)
     assert refusal.value.response.name == "too-slow"
 
 
 def test_read__sender_leaves__is_told_apart() -> None:
     with pytest.raises(bodies.DisconnectedError):
-        _read([_part(b"12"), {"type": "http.disconnect"}], 5)
+        _read([_part(b"12"), {"type": "http.disconnect"}])

@@ -1,8 +1,9 @@
 """HTTP/1.1 as the edge speaks it: what is sent over one socket, and what comes back."""
 
+import resource
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -11,7 +12,7 @@ from edge import responses
 from edge.chunks import ChunkReader
 from edge.request_head import CHUNKED, BadRequestError, RequestHead
 from tests.support.edge_client import COMMON
-from tests.support.edge_process import DP, TOKEN_PLATFORM, TOKENS, RunningEdge
+from tests.support.edge_process import DP, TOKEN_PLATFORM, TOKENS, EdgeProcess, RunningEdge, until
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 POST = f"POST /dp?m={DP['m']}&id={DP['id']}&uuid={USER} HTTP/1.1\r\nHost: edge\r\n"
@@ -26,6 +27,15 @@ class Wire:
         self._socket = connection
         self._file = connection.makefile("rb")
         self.headers: dict[str, str] = {}
+
+    def send_until_it_blocks(self, text: bytes, most: int) -> int:
+        """Returns how many bytes were taken before none was for two seconds, or `most` and more."""
+        self._socket.settimeout(2)
+        sent = 0
+        with suppress(TimeoutError):
+            while sent < most:
+                sent += self._socket.send(text)
+        return sent
 
     def send(self, text: str | bytes) -> "Wire":
         self._socket.sendall(text.encode("latin-1") if isinstance(text, str) else text)
@@ -189,6 +199,36 @@ def test_head__that_is_none_or_too_large__is_refused(wire: Wire, request_: str, 
 def test_many_pipelined_requests__to_a_client_that_reads_late__are_all_answered(wire: Wire) -> None:
     wire.send(HEALTH * 2_000)
     assert {wire.status() for _ in range(2_000)} == {(200, "ok")}
+
+
+def test_client__that_sends_requests_and_reads_nothing__is_read_no_further(edge: RunningEdge) -> None:
+    with _connected(edge) as wire:
+        assert wire.send_until_it_blocks(HEALTH.encode() * 1_000, 40 * 2**20) < 30 * 2**20
+        assert edge.client.get("/healthz").status == 200
+
+
+def test_clients__who_announce_bodies_and_send_none__hold_up_nobody(edge: RunningEdge, database_url: str) -> None:
+    with _few_files(), EdgeProcess(database_url) as started, ExitStack() as connections:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        for _ in range(1_100):
+            silent = connections.enter_context(socket.create_connection(("127.0.0.1", started.port), timeout=10))
+            silent.sendall(f"{POST}Content-Length: 5\r\n\r\n".encode())
+        assert started.client.get("/healthz").status == 200
+        with _connected(RunningEdge(started, edge.database)) as wire:
+            until(started.ready)
+            assert wire.send(SYNC + "\r\n").status() == (200, "stored")
+
+
+@contextmanager
+def _few_files() -> Iterator[None]:
+    """Processes that start within may open 1,024 files, as on many systems, unless they ask for more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_cookie_of_another_site__in_no_charset__leaves_ours_readable(edge: RunningEdge, wire: Wire) -> None:
