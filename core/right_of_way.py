@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import redis
 
@@ -22,8 +23,9 @@ BUSY_MS = 400
 """How long an edge counts as busy after it last said so."""
 
 MEASURED_SECONDS = 0.1
-BUSY_SHARE = 0.6
-"""Of the time: an edge whose thread runs, or waits for a processor, for this share of it is busy."""
+# Of the time: an edge is busy if its thread runs for the first share of it, and runs or waits for a processor for the
+# second. The first alone would miss an edge that is starved, the second one that little is asked of on a full machine.
+RAN_SHARE, WANTED_SHARE = 0.4, 0.6
 
 PATIENCE_SECONDS = 0.2
 AWAY_SECONDS = 5.0
@@ -65,25 +67,39 @@ class BusySign:
             return False
 
 
+class CpuShare(NamedTuple):
+    """Of a time; 1.0 is a whole processor. `wanted`: ran, or waited for a processor."""
+
+    ran: float
+    wanted: float
+
+    @property
+    def is_busy(self) -> bool:
+        return self.ran >= RAN_SHARE and self.wanted >= WANTED_SHARE
+
+
 class CpuDemand:
-    """How much of a processor the first thread of this process wants: the time that it ran or waited for one."""
+    """How much of a processor the first thread of this process, which is the edge's event loop, uses and wants."""
 
     def __init__(self) -> None:
-        self._began, self._wanted = time.monotonic(), _wanted_seconds()
+        self._began, self._spent = time.monotonic(), _spent_seconds()
 
-    def share(self) -> float:
-        """Returns the share of the time since the last call; 1.0 is a whole processor."""
-        began, wanted = self._began, self._wanted
-        self._began, self._wanted = time.monotonic(), _wanted_seconds()
-        return (self._wanted - wanted) / max(self._began - began, 1e-6)
+    def measure(self) -> CpuShare:
+        """Returns the shares of the time since the last call."""
+        began, spent = self._began, self._spent
+        self._began, self._spent = time.monotonic(), _spent_seconds()
+        passed = max(self._began - began, 1e-6)
+        ran, wanted = (after - before for after, before in zip(self._spent, spent, strict=True))
+        return CpuShare(ran / passed, wanted / passed)
 
 
-def _wanted_seconds() -> float:
+def _spent_seconds() -> tuple[float, float]:
+    """Returns how long the thread has run, and how long it has run or waited for a processor."""
     try:
         ran, waited, _ = (_PROC / "self/schedstat").read_bytes().split()
     except (OSError, ValueError):
-        return time.process_time()
-    return (int(ran) + int(waited)) / 1e9
+        return (time.process_time(),) * 2
+    return int(ran) / 1e9, (int(ran) + int(waited)) / 1e9
 
 
 class Pauses:

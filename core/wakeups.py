@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import redis
 from celery import Celery
 
-from core.right_of_way import BUSY_SHARE, MEASURED_SECONDS, BusySign, CpuDemand
+from core.right_of_way import MEASURED_SECONDS, BusySign, CpuDemand
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +122,6 @@ class WakeupThread:
             self._wakeups.wake(ABSORB, 0)
             if time.monotonic() - measured >= MEASURED_SECONDS:
                 measured = time.monotonic()
-                if demand.share() >= BUSY_SHARE:
+                if demand.measure().is_busy:
                     self._sign.show()
             time.sleep(SHORTEST_SECONDS)

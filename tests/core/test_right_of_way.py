@@ -10,7 +10,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from core.right_of_way import ALLOWANCE_SECONDS, BUSY_MS, EARNED_PER_SECOND, KEY, BusySign, CpuDemand, Pauses
+from core.right_of_way import ALLOWANCE_SECONDS, BUSY_MS, EARNED_PER_SECOND, KEY, BusySign, CpuDemand, CpuShare, Pauses
 from tests.support.edge_process import until
 from tests.support.processes import variables_of_hub
 
@@ -93,13 +93,21 @@ def test_cpu_demand__of_a_busy_and_an_idle_thread__tells_them_apart() -> None:
     program = (
         "import time; from core.right_of_way import CpuDemand; demand = CpuDemand(); end = time.monotonic() + 0.3\n"
         "while time.monotonic() < end: pass\n"
-        "print(demand.share()); time.sleep(0.3); print(demand.share())"
+        "print(demand.measure().wanted); time.sleep(0.3); print(demand.measure().wanted)"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     busy, idle = map(float, said.split())
     assert busy > 0.9
-    assert idle < 0.5
-    assert CpuDemand().share() >= 0
+    assert idle < busy
+    assert CpuDemand().measure().ran >= 0
+
+
+@pytest.mark.parametrize(
+    ("ran", "wanted", "is_busy"),
+    [(0.7, 0.75, True), (0.45, 0.95, True), (0.5, 0.55, False), (0.2, 0.9, False), (0.1, 0.1, False)],
+)
+def test_cpu_share__of_an_edge__says_whether_it_is_busy(ran: float, wanted: float, is_busy: bool) -> None:
+    assert CpuShare(ran, wanted).is_busy is is_busy
 
 
 def test_backend__of_a_process_with_lower_priority__has_it_as_well(database_url: str) -> None:
