@@ -43,9 +43,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`quick` runs are too short to show anything but that the benchmark works."""
+    """`quick` runs are too short to show anything but that the benchmark works.
+
+    `minutes`: of the soak, which is scaled down with it; `rows`: that fall due in `rechecks`.
+    """
 
     quick: bool = False
     profile: bool = False
     edge_workers: int = 1
     workers: int = 1
+    minutes: float = 15.0
+    rows: int = 1_000_000

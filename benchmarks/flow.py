@@ -1,19 +1,18 @@
 """The whole hub: events at a constant rate, each of which makes its user a member; until the platform has it."""
 
 import time
-from array import array
 from contextlib import nullcontext
 
 from benchmarks.bounds import Options, Result
 from benchmarks.flow_result import FlowFigures, Phase, result
 from benchmarks.home import forget_data
 from benchmarks.open_loop import Stream
+from benchmarks.receipts import receipts
 from benchmarks.report import console
 from benchmarks.shop import Shop, open_accounts, open_shop
 from benchmarks.site import Site, open_site
 from benchmarks.statements import Statements
 from benchmarks.usage import Watch
-from benchmarks.users import platform_user_id
 
 WARM = (500, 5)  # events a second, seconds
 STALLED_SECONDS = 20.0  # without a single receipt
@@ -49,8 +48,8 @@ def _offer(site: Site, shop: Shop, seed: int, phase: Phase) -> FlowFigures:
         with site.generator([stream]) as generator:
             offered = generator.finish()
         wait_for_receipts(site, shop.account, before + offered.sent.accepted)
-    latencies, lost, twice = compare(site, shop.account, seed, offered.accepted[0], before)
-    return FlowFigures(phase, offered.sent, latencies, lost, twice, watch.by_name(), watch.seconds)
+    found = receipts(stream, offered.accepted[0], site.sandbox.received(shop.account, before))
+    return FlowFigures(phase, offered.sent, found, watch.by_name(), watch.seconds)
 
 
 def wait_for_receipts(site: Site, account: str, expected: int) -> None:
@@ -60,17 +59,3 @@ def wait_for_receipts(site: Site, account: str, expected: int) -> None:
         if now != seen:
             seen, since = now, time.monotonic()
         time.sleep(0.2)
-
-
-def compare(site: Site, account: str, seed: int, accepted: "array[float]", before: int) -> tuple[list[float], int, int]:
-    """Accept→received in ms, sorted; how many were never received; how many more than once, or wrongly."""
-    numbers = {platform_user_id(seed, number): number for number in range(len(accepted))}
-    first: dict[int, float] = {}
-    twice = 0
-    for _, at, operation, _, user in site.sandbox.received(account, before):
-        number = numbers[user]
-        twice += operation != "add" or number in first
-        first.setdefault(number, at)
-    latencies = [1000 * (at - accepted[number]) for number, at in first.items() if accepted[number]]
-    lost = sum(1 for number, at in enumerate(accepted) if at and number not in first)
-    return sorted(latencies), lost, twice

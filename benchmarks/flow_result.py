@@ -7,12 +7,11 @@ import msgspec
 
 from benchmarks.bounds import Bound, Options, Result, Table
 from benchmarks.figures import percentile, shown
+from benchmarks.receipts import Receipts
 from benchmarks.site import Sent
 from benchmarks.usage import Usage
 
 MEMORY_MB = 200.0
-# a generator that sends later than this did not offer the rate that it should have
-PUNCTUAL_MS = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +33,15 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class FlowFigures:
-    """`latencies` in ms, sorted; `lost` and `twice`: accepted events received never, or more than once."""
-
     phase: Phase
     sent: Sent
-    latencies: list[float]
-    lost: int
-    twice: int
+    receipts: Receipts
     usage: dict[str, Usage]
     watched_seconds: float
+
+    @property
+    def latencies(self) -> list[float]:
+        return self.receipts.latencies
 
     @property
     def accepted(self) -> int:
@@ -68,14 +67,20 @@ def result(measured: list[FlowFigures], options: Options) -> Result:
 
 def _bounds(one: FlowFigures) -> list[Bound]:
     name, expected = one.phase.name, one.phase.events
-    late = one.sent.sent_late_p99_ms
-    why = "" if late <= PUNCTUAL_MS else f"the generator was late itself, p99 {late:.0f} ms"
+    why = one.sent.why_late
     largest = max((usage.rss_mb, who) for who, usage in one.usage.items() if not who.startswith("("))
     return [
         Bound(f"{name}: accepted", one.rate, "at least", 0.99 * one.phase.rate, "/s", why),
-        Bound(f"{name}: accept→received p99", percentile(one.latencies, 99), "at most", one.phase.p99_ms, "ms", why),
+        Bound(
+            f"{name}: accept→received p99",
+            percentile(one.latencies, 99),
+            "at most",
+            one.phase.p99_ms,
+            "ms",
+            why,
+        ),
         Bound(f"{name}: received, of {expected:,}", len(one.latencies), "at least", expected),
-        Bound(f"{name}: received twice", one.twice, "at most", 0),
+        Bound(f"{name}: received twice", one.receipts.twice, "at most", 0),
         Bound(f"{name}: memory of each process", largest[0], "at most", MEMORY_MB, "MB", f"the most: {largest[1]}"),
     ]
 
@@ -85,7 +90,7 @@ def _latency_table(measured: list[FlowFigures]) -> Table:
     rows = []
     for one in measured:
         spread = [shown(percentile(one.latencies, percent)) for percent in (50, 99, 100)]
-        counts = [shown(count) for count in (len(one.latencies), one.lost, one.twice)]
+        counts = [shown(count) for count in (len(one.latencies), one.receipts.lost, one.receipts.twice)]
         core = f"{100 * one.sent.cpu_seconds / one.sent.seconds:.0f} %"
         row = [one.phase.name, shown(one.accepted), shown(one.sent.accept_p99_ms), *counts, *spread]
         rows.append([*row, shown(one.sent.sent_late_p99_ms), core])
@@ -115,8 +120,8 @@ def _raw(one: FlowFigures) -> dict[str, Any]:
         "accepted_per_second": one.rate,
         "latency": spread,
         "received": len(one.latencies),
-        "lost": one.lost,
-        "twice": one.twice,
+        "lost": one.receipts.lost,
+        "twice": one.receipts.twice,
         "watched_seconds": one.watched_seconds,
         "processes": usage,
     }

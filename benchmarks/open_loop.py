@@ -3,7 +3,7 @@
 Open-loop: when an event is due depends on the clock only, never on how fast the hub answers. Where all
 connections wait for answers, another one is opened; what waits for one counts from when it was due.
 STREAMS is a list of `Stream`s as JSON. Writes to FILE, for each event, the unix time of its 200 (doubles, stream
-after stream, in order; 0: none) and prints the rest as a line of JSON.
+after stream, in order; 0: none). Prints when it begins, and at the end the rest as a line of JSON.
 """
 
 import array
@@ -24,7 +24,7 @@ from benchmarks.figures import percentile
 from benchmarks.programs import HOST
 from benchmarks.users import body, user_ids
 
-MARK = "RESULT "
+BEGAN, MARK = "BEGAN ", "RESULT "
 AMOUNT = 150.0
 TICK = 0.001
 CONNECTIONS = 64
@@ -94,6 +94,7 @@ class OpenLoop:
         await asyncio.gather(*(self._connect() for _ in range(CONNECTIONS)))
         cpu = time.process_time()
         self._began = time.time() + TICK
+        print(f"{BEGAN}{self._began}", flush=True)
         self._tick()
         with suppress(TimeoutError):  # what has no answer by then counts as never accepted
             async with asyncio.timeout(self._seconds + PATIENCE):

@@ -8,3 +8,10 @@ def is_quiet(activation: int) -> bool:
 
     live = Activation.objects.filter(id=activation, status=Activation.Status.LIVE)
     return live.exists() and not any(counts().values())
+
+
+def nothing_waits() -> bool:
+    """Whether the hub has nothing to do, for nobody."""
+    from pipeline.backlog import counts
+
+    return not any(counts().values())

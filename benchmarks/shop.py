@@ -22,8 +22,8 @@ CREATE UNLOGGED TABLE IF NOT EXISTS bench_user (
 PROFILES = """
 INSERT INTO profile (bucket, customer_id, user_id, attributes, dimensions, times, activity, ids, confirmed,
                      created_at, updated_at)
-SELECT bucket, %(customer)s, user_id, %(attributes)s, '{}', '{}', '{}', '[]', true, now(), now() FROM bench_user
-ORDER BY bucket, user_id
+SELECT bucket, %(customer)s, user_id, %(attributes)s::text::jsonb, '{}', '{}', '{}', '[]', true, now(), now()
+FROM bench_user ORDER BY bucket, user_id
 """
 IDENTITIES = """
 INSERT INTO identity (bucket, customer_id, kind, value, user_id, epoch, since)
@@ -56,9 +56,8 @@ class Shop:
 
 
 def open_shop(segments_url: str, number: int = CUSTOMER, account: str = ACCOUNT) -> Shop:
-    """Furnish the hub; ready when its audiences and its segment are built, which the caller sees to."""
+    """Furnish the hub; ready when its segment is created, which the caller sees to."""
     from activation.services import activate
-    from audiences.services import create_audience
     from core.models import Customer
     from integrations.models import Platform
     from profiles.models import Attribute, Pixel
@@ -75,7 +74,7 @@ def open_shop(segments_url: str, number: int = CUSTOMER, account: str = ACCOUNT)
         settings=_settings(segments_url),
         credentials=_login(account),
     )
-    first, *_ = [create_audience(customer, name, rule) for name, rule in _rules(pixel.id)]
+    first, *_ = _open_audiences(number, _rules(pixel.id))
     activation = activate(first, platform, {})
     return Shop(pixel.id, platform.pl, platform.sync_secrets[0], first.id, activation.id, number, account)
 
@@ -91,16 +90,44 @@ def open_more_audiences(shop: Shop, count: int) -> None:
         create_audience(customer, f"more {number}", _all(kinds[number % len(kinds)]))
 
 
+def open_idle_audiences(shop: Shop, count: int) -> None:
+    """Audiences as those of `open_more_audiences`, of a shop that knows nobody yet."""
+    named = []
+    for number in range(count):
+        kinds = _conditions(shop.pixel, number // 9 + 1)[1:]
+        named.append((f"idle {number}", _all(kinds[number % len(kinds)])))
+    _open_audiences(shop.customer, named)
+
+
+def open_people(database_url: str, shop: Shop, seed: int, count: int, attributes: str = "{}") -> None:
+    """That many users, who have done nothing yet. `attributes`: of each, as JSON."""
+    _fill(database_url, shop, (seed, count), attributes, PROFILES)
+
+
 def open_accounts(database_url: str, shop: Shop, seed: int, count: int, attributes: str = "{}") -> None:
     """That many users, known and mapped on the platform, who have done nothing yet. `attributes`: of each, as JSON."""
+    _fill(database_url, shop, (seed, count), attributes, PROFILES, IDENTITIES, MAPPINGS)
+
+
+def _open_audiences(customer: int, named: list[tuple[str, dict[str, Any]]]) -> list[Any]:
+    """Of a customer who knows nobody yet: there is nothing to build."""
+    from audiences.models import Audience
+
+    live = Audience.Status.LIVE
+    return Audience.objects.bulk_create(
+        Audience(customer_id=customer, name=name, rule=rule, status=live) for name, rule in named
+    )
+
+
+def _fill(database_url: str, shop: Shop, users: tuple[int, int], attributes: str, *statements: str) -> None:
     names = {"customer": shop.customer, "platform": shop.platform, "attributes": attributes}
     with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
         cursor.execute(STAGE)
         cursor.execute("TRUNCATE bench_user")
         with cursor.copy("COPY bench_user FROM STDIN") as copy:
-            for lines in _lines(seed, count):
+            for lines in _lines(*users):
                 copy.write(lines)
-        for statement in (PROFILES, IDENTITIES, MAPPINGS):
+        for statement in statements:
             cursor.execute(statement, names)
     settle_down(database_url)
 

@@ -16,7 +16,7 @@ import psycopg
 
 from benchmarks import quiet
 from benchmarks.bounds import Options
-from benchmarks.open_loop import MARK, Stream
+from benchmarks.open_loop import BEGAN, MARK, Stream
 from benchmarks.programs import answers, complaints, hub, running, wait_until
 from benchmarks.shop import Shop
 from benchmarks.usage import backends, children
@@ -24,6 +24,7 @@ from core import environment
 from local import embedded
 from tests.support.sandbox_process import SandboxProcess
 
+PUNCTUAL_MS = 50.0
 PATIENCE_SECONDS = 120.0  # for a generator, beyond the time that it sends
 SHOP_SECONDS = 300.0
 
@@ -48,6 +49,12 @@ class Sent(msgspec.Struct):
     accept_p99_ms: float
 
     @property
+    def why_late(self) -> str:
+        """Why its figures show little, where it did not offer the rate that it should have."""
+        late = self.sent_late_p99_ms
+        return "" if late <= PUNCTUAL_MS else f"the generator was late itself, p99 {late:.0f} ms"
+
+    @property
     def accepted(self) -> int:
         return self.statuses.get(200, 0)
 
@@ -62,8 +69,9 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """A generator that runs. `finish` waits for its end."""
+    """A generator that runs. `began`: unix time at which its first events were due. `finish` waits for its end."""
 
+    began: float
     process: "subprocess.Popen[str]"
     streams: Sequence[Stream]
     file: Path
@@ -71,8 +79,8 @@ class Generator:
     def finish(self) -> Offered:
         longest = max(stream.count / stream.rate for stream in self.streams)
         said, _ = self.process.communicate(timeout=longest + PATIENCE_SECONDS)
-        line = next((line for line in said.splitlines() if line.startswith(MARK)), None)
-        if line is None:
+        line = said.strip()
+        if not line.startswith(MARK):
             raise RuntimeError(f"the generator ended with {self.process.returncode}:\n{complaints()}")
         times = array.array("d")
         times.frombytes(self.file.read_bytes())
@@ -105,7 +113,11 @@ class Site:
         said = msgspec.json.encode(streams).decode()
         command = [sys.executable, "-m", "benchmarks.open_loop", str(self.edge_port), str(file), said]
         with running(command) as process:
-            yield Generator(process, streams, file)
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line.startswith(BEGAN):
+                raise RuntimeError(f"the generator did not begin:\n{complaints()}")
+            yield Generator(float(line.removeprefix(BEGAN)), process, streams, file)
 
     def received(self, account: str) -> int:
         """How many rows the platform has been sent so far."""

@@ -121,13 +121,36 @@ class Watch:
             if began:
                 self._first[pid] = cpu
             self._last[pid] = max(cpu, self._last.get(pid, 0.0))
-            self._rss[pid] = max(self._rss[pid], _megabytes(pid, "status", "VmHWM:"))
-            self._pss[pid] = max(self._pss[pid], _megabytes(pid, "smaps_rollup", "Pss:"))
+            self._rss[pid] = max(self._rss[pid], _megabytes(_fields(pid, "status"), "VmHWM"))
+            self._pss[pid] = max(self._pss[pid], memory(pid).pss)
 
 
-def _megabytes(pid: int, file: str, field: str) -> float:
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of one process, in MB. PSS shares pages out that several processes use; `own`: PSS without shared memory.
+
+    PostgreSQL's buffers are shared memory: of a fixed size, and counted where they were touched last.
+    """
+
+    rss: float = 0.0
+    pss: float = 0.0
+    own: float = 0.0
+
+
+def memory(pid: int) -> Memory:
+    """Nothing where the process is gone."""
+    fields = _fields(pid, "smaps_rollup")
+    rss, pss, shared = (_megabytes(fields, name) for name in ("Rss", "Pss", "Pss_Shmem"))
+    return Memory(rss, pss, pss - shared)
+
+
+def _fields(pid: int, file: str) -> dict[str, str]:
     with suppress(OSError):
-        for line in (PROC / str(pid) / file).read_text(encoding="utf-8").splitlines():
-            if line.startswith(field):
-                return int(line.split()[1]) / 1024
-    return 0.0
+        lines = (PROC / str(pid) / file).read_text(encoding="utf-8").splitlines()
+        return {name: value for name, _, value in (line.partition(":") for line in lines)}
+    return {}
+
+
+def _megabytes(fields: dict[str, str], name: str) -> float:
+    value = fields.get(name, "").split()
+    return int(value[0]) / 1024 if value else 0.0

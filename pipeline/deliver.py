@@ -14,6 +14,7 @@ from activation.delivery import creation, files, lane_worker, processing_log, qu
 from activation.delivery.lanes import CREATION, FILES, LANES, buckets_of
 from activation.delivery.targets import DeliveryTarget
 from activation.stores import bulk_changes, deliveries, uploaded_files
+from activation.stores.due_marks import marks_of
 from core import clock
 from core.buckets import try_lock
 from core.database import Connection, connect
@@ -62,6 +63,7 @@ def run(platform: int, lane: int) -> None:
 
 def _run(platform: int, lane: int) -> None:
     awake = wakeups(settings.REDIS_URL)
+    awake.stay_awake(DELIVER, platform, lane)
     end = time.monotonic() + SHIFT_SECONDS
     reported = [time.monotonic()]
 
@@ -148,4 +150,9 @@ def is_due(platform: int, lane: int, at: datetime) -> bool:
     if lane == CREATION:
         pending = connection.execute(PENDING, [platform]).fetchone() is not None
         return pending or uploaded_files.is_due(connection, platform, at)
-    return deliveries.is_due(connection, platform, buckets_of(lane), at)
+    marks = marks_of(platform, lane, wanted=None)
+    for look in marks.looks(buckets_of(lane), at):
+        if deliveries.is_due(connection, platform, look, at):
+            return True
+        marks.learn(look, at)
+    return False

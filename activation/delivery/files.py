@@ -29,6 +29,7 @@ from activation.stores import batches, deliveries, file_rows, outcomes, uploaded
 from activation.stores.batches import OWN_BUCKET, BatchRecord
 from activation.stores.claims import Claim, ClaimedRow
 from activation.stores.deliveries import NOBODY
+from activation.stores.due_marks import EVERYWHERE
 from activation.stores.file_rows import DueRow, FileScope, IdList
 from core import clock
 from core.buckets import BUCKETS, lock
@@ -101,7 +102,7 @@ def _settle_left_open(connection: Connection, cursor: Cursor[Any], client: Platf
 def _drop_removals(cursor: Cursor[Any], client: PlatformClient, at: datetime) -> None:
     """Have no removal due, for a platform that is sent none; page by page."""
     while client.renew_lease():
-        if deliveries.drop_removals(cursor, client.target.segments, range(BUCKETS), at) < deliveries.PAGE:
+        if deliveries.drop_removals(cursor, client.target.segments, EVERYWHERE, at) < deliveries.PAGE:
             break
 
 

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -20,10 +21,39 @@ from activation.delivery.platform_client import PlatformClient
 from activation.stores import batches, claims, dead_letters, deliveries
 from activation.stores.batches import BatchRecord
 from activation.stores.claims import Claim, ClaimScope
+from activation.stores.due_marks import DueMarks, marks_of
 from activation.stores.outcomes import ClaimOutcomes
 from core import clock
 from core.database import Connection
 from integrations.connectors.base import Strategy
+
+# how often a lane's log is looked at for batches of senders that died, also for old ones
+FULL_LOOK = timedelta(minutes=5)
+SLACK = timedelta(seconds=10)
+
+
+class FormerSenders:
+    """Since when a sender may have died over batches of each lane: since this process last had the lane.
+
+    The log of a busy platform has tens of thousands of batches an hour. All of them are looked at now and then only,
+    because the clocks of machines may differ.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[int, int], datetime] = {}
+        self._full: dict[tuple[int, int], datetime] = {}
+
+    def since(self, platform: int, lane: int, now: datetime) -> datetime | None:
+        """To be called when the lane was leased. None: look at all that is remembered."""
+        key = platform, lane
+        last, self._last[key] = self._last.get(key), now
+        if last is None or not last <= now < self._full[key] + FULL_LOOK:
+            self._full[key] = now
+            return None
+        return last - SLACK
+
+
+_former_senders = FormerSenders()
 
 
 def drain(connection: Connection, platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
@@ -39,7 +69,7 @@ def drain(connection: Connection, platform: int, lane: int, keep_on: Callable[[]
         lease = lanes.lease(cursor, platform, lane, target.lease_duration)
         if lease is None:
             return 0
-        batches.abandon(cursor, platform, lanes.log_bucket(lane), at)
+        batches.abandon(cursor, platform, lanes.log_bucket(lane), at, _former_senders.since(platform, lane, at))
         client = PlatformClient.of(connection, cursor, target, lease)
         return LaneWorker(connection, cursor, client, buckets).run(keep_on)
 
@@ -112,7 +142,7 @@ class LaneWorker:
             return None
         at, target = clock.now(), self.client.target
         with self.connection.transaction():
-            claim = claims.claim(self.cursor, self._scope(wanted=wanted), uuid4(), at)
+            claim = claims.claim(self.cursor, self._scope(wanted=wanted), self._marks(wanted=wanted), uuid4(), at)
             if claim is None:
                 return None
             record = BatchRecord(lanes.log_bucket(self.client.lease.lane), claim.id, len(claim.rows))
@@ -132,8 +162,16 @@ class LaneWorker:
         """
         if not self.client.renew_lease():
             return 0
-        target = self.client.target
-        return deliveries.drop_removals(self.cursor, target.segments, self.buckets, clock.now())
+        segments, marks, at = self.client.target.segments, self._marks(wanted=False), clock.now()
+        for look in marks.looks(self.buckets, at, segments):
+            dropped = deliveries.drop_removals(self.cursor, segments, look, at)
+            if dropped:
+                return dropped
+            marks.learn(look, at)
+        return 0
+
+    def _marks(self, *, wanted: bool) -> DueMarks:
+        return marks_of(self.client.target.platform, self.client.lease.lane, wanted)
 
     def _outcomes(self, claim: Claim) -> ClaimOutcomes:
         has_letters = dead_letters.exist(self.cursor, self.client.target.platform)

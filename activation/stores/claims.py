@@ -13,7 +13,8 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from activation.delivery.retry import sharing_bound
+from activation.delivery.retry import SharingBound, sharing_bound
+from activation.stores.due_marks import DueLook, DueMarks
 from core.arrays import Ints, SmallInts
 from integrations.connectors.base import Operation
 
@@ -21,9 +22,10 @@ from integrations.connectors.base import Operation
 LEVEL = "attempts + CASE WHEN claim IS NULL THEN 0 ELSE 4 END"
 
 BUSY = f"""
-SELECT a.id, front.level FROM unnest(%(activations)s) AS a (id) CROSS JOIN LATERAL (
-    SELECT {LEVEL} AS level FROM delivery
-    WHERE activation_id = a.id AND wanted = %(wanted)s AND bucket = ANY(%(buckets)s) AND due_at <= %(now)s
+SELECT a.id, front.level, front.bucket, front.due_at FROM unnest(%(activations)s) AS a (id) CROSS JOIN LATERAL (
+    SELECT {LEVEL} AS level, bucket, due_at FROM delivery
+    WHERE activation_id = a.id AND wanted = %(wanted)s AND bucket = ANY(%(buckets)s)
+      AND due_at > %(since)s AND due_at <= %(now)s
     ORDER BY bucket, due_at LIMIT 1) AS front
 """
 
@@ -33,8 +35,8 @@ CLAIM = f"""
 UPDATE delivery d SET claim = %(claim)s, attempts = d.attempts + 1, acknowledged = NULL
 FROM (SELECT front.* FROM unnest(%(activations)s) AS a (id) CROSS JOIN LATERAL (
           SELECT bucket, activation_id, platform_user_id, acknowledged, claim, {LEVEL} AS level FROM delivery
-          WHERE activation_id = a.id AND wanted = %(wanted)s AND bucket = ANY(%(buckets)s) AND due_at <= %(now)s
-            AND claim IS DISTINCT FROM %(claim)s
+          WHERE activation_id = a.id AND wanted = %(wanted)s AND bucket = ANY(%(buckets)s)
+            AND due_at > %(since)s AND due_at <= %(now)s AND claim IS DISTINCT FROM %(claim)s
           ORDER BY bucket, due_at LIMIT %(share)s) AS front
       WHERE front.level BETWEEN %(least)s AND %(most)s
       ORDER BY bucket, activation_id, platform_user_id LIMIT %(limit)s) AS due
@@ -82,18 +84,55 @@ class ClaimScope:
     one_activation: bool
 
 
-@dataclass(frozen=True, slots=True)
+class _Front(NamedTuple):
+    """The first due row of an activation, in order of bucket and time."""
+
+    activation: int
+    level: int
+    bucket: int
+    due_at: datetime
+
+
+@dataclass(slots=True)
 class _ClaimSearch:
     """One search for due rows: what is asked for, and what was found."""
 
+    scope: ClaimScope
     values: dict[str, Any]
     rows: list[ClaimedRow] = field(default_factory=list)
+    bound: SharingBound | None = None
 
-    def claim(self, cursor: Cursor[Any], activations: Sequence[int], share: int) -> list[int]:
+    @property
+    def room(self) -> int:
+        """How many more rows may be claimed."""
+        if self.bound is None or self.bound.rows is None:
+            return self.scope.limit - len(self.rows)
+        return min(self.scope.limit, self.bound.rows) - len(self.rows)
+
+    def fronts(self, cursor: Cursor[Any], look: DueLook) -> list[_Front]:
+        """Returns the first due row of each activation that has some."""
+        self.values |= {"since": look.since, "buckets": SmallInts.of(look.buckets)}
+        chosen = [self.rows[0].activation] if self.rows and self.scope.one_activation else self.scope.activations
+        cursor.execute(BUSY, {**self.values, "activations": Ints.of(chosen)})
+        return [_Front(*row) for row in cursor]
+
+    def share(self, cursor: Cursor[Any], fronts: Sequence[_Front]) -> None:
+        """Claim rows of these activations, shared fairly: first each gets its part, then those with more get the rest.
+
+        How suspect the first row is decides, for the whole search, how few rows may go together.
+        """
+        self.bound = self.bound or sharing_bound(fronts[0].level)
+        found = fronts[:1] if self.scope.one_activation else fronts
+        activations = [front.activation for front in found]
+        greedy = self._claim(cursor, activations, -(-self.room // len(activations)))
+        if greedy and len(activations) > 1 and self.room > 0:
+            self._claim(cursor, greedy, self.room)
+
+    def _claim(self, cursor: Cursor[Any], activations: Sequence[int], share: int) -> list[int]:
         """Claim up to `share` rows of each activation. Returns the activations that may have more."""
-        room = self.values["limit"] - len(self.rows)
-        values = {**self.values, "activations": Ints.of(activations), "share": share, "limit": room}
-        cursor.execute(CLAIM, values)
+        assert self.bound is not None
+        values = {**self.values, "least": self.bound.least, "most": self.bound.most, "limit": self.room}
+        cursor.execute(CLAIM, {**values, "activations": Ints.of(activations), "share": share})
         found = [ClaimedRow(*row) for row in cursor]
         self.rows.extend(found)
         counts = dict.fromkeys(activations, 0)
@@ -102,22 +141,26 @@ class _ClaimSearch:
         return [activation for activation, count in counts.items() if count >= share]
 
 
-def claim(cursor: Cursor[Any], scope: ClaimScope, claim_id: UUID, now: datetime) -> Claim | None:
+def claim(cursor: Cursor[Any], scope: ClaimScope, marks: DueMarks, claim_id: UUID, now: datetime) -> Claim | None:
     """Claim up to `limit` due rows, shared fairly among the activations that have some. None where none is due."""
-    asked = {"wanted": scope.wanted, "buckets": SmallInts.of(scope.buckets), "now": now}
-    cursor.execute(BUSY, {**asked, "activations": Ints.of(scope.activations)})
-    busy = cursor.fetchall()
-    if not busy:
-        return None
-    bound = sharing_bound(busy[0][1])
-    limit = scope.limit if bound.rows is None else min(scope.limit, bound.rows)
-    activations = [busy[0][0]] if scope.one_activation else [activation for activation, _ in busy]
-    search = _ClaimSearch({**asked, "claim": claim_id, "limit": limit, "least": bound.least, "most": bound.most})
-    share = -(-limit // len(activations))
-    greedy = search.claim(cursor, activations, share)
-    if greedy and len(activations) > 1 and len(search.rows) < limit:
-        search.claim(cursor, greedy, limit - len(search.rows))
+    search = _ClaimSearch(scope, {"wanted": scope.wanted, "now": now, "claim": claim_id})
+    for look in marks.looks(scope.buckets, now, scope.activations):
+        fronts = search.fronts(cursor, look)
+        if not search.rows or not scope.one_activation:
+            marks.learn(look, now, _first(fronts))
+        if fronts:
+            search.share(cursor, fronts)
+        if search.room <= 0:
+            break
     return Claim(claim_id, scope.wanted, search.rows) if search.rows else None
+
+
+def _first(fronts: Sequence[_Front]) -> dict[int, datetime]:
+    """The first bucket in which something is due, and since when."""
+    if not fronts:
+        return {}
+    bucket = min(front.bucket for front in fronts)
+    return {bucket: min(front.due_at for front in fronts if front.bucket == bucket)}
 
 
 def part(claim: Claim, rows: list[ClaimedRow]) -> Claim:

@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from activation.stores.dead_letters import Key, key_columns
+from activation.stores.due_marks import DueLook
 from core.arrays import Ints, SmallInts, Texts, columns
 from core.buckets import BUCKETS
 from core.database import Connection
@@ -18,7 +19,7 @@ from core.database import Connection
 IS_DUE = """
 SELECT 1 FROM activation a CROSS JOIN (VALUES (true), (false)) AS w (wanted) CROSS JOIN LATERAL (
     SELECT 1 FROM delivery WHERE activation_id = a.id AND wanted = w.wanted
-        AND bucket = ANY(%(buckets)s::smallint[]) AND due_at <= %(now)s LIMIT 1) AS found
+        AND bucket = ANY(%(buckets)s::smallint[]) AND due_at > %(since)s AND due_at <= %(now)s LIMIT 1) AS found
 WHERE a.platform_id = %(platform)s AND a.status IN ('live', 'ending') LIMIT 1
 """
 COUNTS = """
@@ -33,7 +34,7 @@ DROP_REMOVALS = """
 UPDATE delivery d SET due_at = NULL, claim = NULL, attempts = 0, error = ''
 FROM (SELECT bucket, activation_id, platform_user_id FROM delivery
       WHERE activation_id = ANY(%(activations)s) AND wanted = false AND bucket = ANY(%(buckets)s)
-        AND due_at <= %(now)s LIMIT %(most)s) AS due
+        AND due_at > %(since)s AND due_at <= %(now)s LIMIT %(most)s) AS due
 WHERE d.bucket = due.bucket AND d.activation_id = due.activation_id
   AND d.platform_user_id = due.platform_user_id AND d.wanted = false
 """
@@ -108,9 +109,9 @@ class Counts(NamedTuple):
     kept: int
 
 
-def is_due(connection: Connection, platform: int, buckets: Sequence[int], now: datetime) -> bool:
-    """Whether the platform has something to send in these buckets."""
-    values = {"platform": platform, "buckets": list(buckets), "now": now}
+def is_due(connection: Connection, platform: int, look: DueLook, now: datetime) -> bool:
+    """Whether the platform has something to send that this look finds."""
+    values = {"platform": platform, "buckets": look.buckets, "since": look.since, "now": now}
     return connection.execute(IS_DUE, values).fetchone() is not None
 
 
@@ -120,12 +121,14 @@ def counts(cursor: Cursor[Any], activation: int) -> Counts:
     return Counts(*(cursor.fetchone() or (0, 0, 0, 0, 0)))
 
 
-def drop_removals(cursor: Cursor[Any], activations: Iterable[int], buckets: Sequence[int], now: datetime) -> int:
-    """Have no removal due, for platforms that are sent none; a page at a time. Returns how many were due.
+def drop_removals(cursor: Cursor[Any], activations: Iterable[int], look: DueLook, now: datetime) -> int:
+    """Have no removal due that this look finds, for platforms that are sent none; at most a page. Returns how many
+    were due.
 
     The caller holds the lease of the lane.
     """
-    cursor.execute(DROP_REMOVALS, {**_places(activations, buckets, now), "most": PAGE})
+    values = {"activations": Ints.of(sorted(activations)), "buckets": SmallInts.of(look.buckets), "since": look.since}
+    cursor.execute(DROP_REMOVALS, {**values, "now": now, "most": PAGE})
     return cursor.rowcount
 
 
@@ -190,10 +193,6 @@ def delete(cursor: Cursor[Any], bucket: int, activation: int) -> None:
 def delete_of_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:
     """Delete what the bucket still holds of a platform that is deleted; reads all deliveries of the bucket."""
     cursor.execute(DELETE_OF_PLATFORM, [bucket, platform])
-
-
-def _places(activations: Iterable[int], buckets: Sequence[int], now: datetime) -> dict[str, Any]:
-    return {"activations": Ints.of(sorted(activations)), "buckets": SmallInts.of(buckets), "now": now}
 
 
 def _whole(activation: int) -> dict[str, Any]:

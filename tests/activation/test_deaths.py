@@ -153,6 +153,22 @@ def test_no_sweepers_for_a_while_then_two__send_each_change_once(
     assert sorted(adds(stage)) == sorted(IDS)
 
 
+def test_deliverers_dead_while_absorbers_go_on_waking_them__sweeper_sends(stage: DeliveryStage, ads: Platform) -> None:
+    for x in IDS:
+        stage.user(x, ads)
+    stage.shop.absorb()
+    Delivery.objects.update(due_at=datetime.now(UTC) - timedelta(seconds=2))
+    sweeper = Sweeper()
+
+    def sent() -> bool:
+        for lane in range(lanes.LANES):  # as after each commit of an absorber; nobody hears it
+            wakeups(settings.REDIS_URL).wake(DELIVER, ads.pl, lane)
+        sweeper.sweep()
+        return stage.held() == IDS
+
+    until(sent)
+
+
 def test_rows_committed_late__are_sent_when_they_are_there(
     stage: DeliveryStage, ads: Platform, database_url: str
 ) -> None:

@@ -14,6 +14,7 @@ from activation.delivery.batch_sender import BatchSender
 from activation.models import Lane
 from activation.stores import claims, outcomes
 from activation.stores.claims import Claim, ClaimScope
+from activation.stores.due_marks import DueMarks
 from core import clock
 from core.buckets import of_value
 from integrations.models import Platform
@@ -27,7 +28,7 @@ def claim(stage: DeliveryStage, platform: Platform, *, wanted: bool = True) -> C
     activations = [row.id for row in platform.activations.all()]
     scope = ClaimScope(list(range(256)), activations, wanted, 1000, one_activation=False)
     with stage.connection().cursor(binary=True) as cursor:
-        found = claims.claim(cursor, scope, uuid4(), now)
+        found = claims.claim(cursor, scope, DueMarks(), uuid4(), now)
     assert found is not None
     return found
 

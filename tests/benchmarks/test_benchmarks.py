@@ -17,7 +17,7 @@ from core.environment import PROJECT_ROOT
 
 def results_of(folder: Path, *arguments: str) -> tuple[dict[str, dict[str, Any]], str]:
     command = [sys.executable, "-m", "benchmarks", *arguments, "--results", str(folder)]
-    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = [json.loads(path.read_text()) for path in folder.iterdir()]
     return {one["benchmark"]: one for one in found}, done.stdout
