@@ -52,3 +52,27 @@ def test_prefilter__a_value_that_does_not_fit__rules_out_all_that_needs_it(condi
     unlikely = [parsed(condition, other, combinator="or"), parsed(condition, negated=True), None]
     asked = Prefilter(unlikely).may_hold(subject)
     assert asked >= {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("value", "asked"), [(10, {0, 1}), (17, {1, 2}), (45, {5}), (9, {1}), (61, set()), ([10, 45], {0, 1, 5})]
+)
+def test_prefilter__what_many_rules_ask__leaves_each_to_its_own_condition(value: Any, asked: set[int]) -> None:
+    own = [
+        rule("attribute.number", "between", ends)
+        for ends in ([10, 15], [0, 20], [16, 30], [31, 35], [36, 40], [41, 60])
+    ]
+    shared = [parse(group(one, rule("attribute.text", "=", "z")), WORLD) for one in own]
+    assert Prefilter(shared).may_hold(PlainSubject({"number": value, "text": "z"})) == asked
+
+
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [("garden/tools", {0, 2, 3}), ("tool", {2}), (["garden", "tools"], {0, 3}), (["tool"], {2}), (7, set())],
+)
+def test_prefilter__beginnings_and_parts_of_text__are_found_in_text_and_among_elements(
+    value: Any, asked: set[int]
+) -> None:
+    written = [("beginsWith", "garden"), ("beginsWith", "gardens"), ("contains", "tool"), ("contains", "tools")]
+    conditions = [parsed(rule("attribute.any", operator, constant)) for operator, constant in written]
+    assert Prefilter(conditions).may_hold(PlainSubject({"any": value})) == asked
