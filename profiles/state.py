@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from core.json_values import canonical, is_empty, same
+from core.json_values import is_empty, same
 from profiles.messages import Content
 
 DAY_MS = 86_400_000
@@ -40,6 +40,7 @@ class ProfileState:
     - `changed`: what audiences may depend on (`attribute.x`, `pixel.7`, …); `reconsider`: evaluate every audience,
       whatever changed.
     - `counted`: the stored count of the customer's known users includes this profile.
+    - `stored`: what its row holds beside attributes, their times and activity (`profiles.store`); None: it has no row.
     - `attribute_bytes`: bytes of the attributes' JSON text, at most (`profiles.caps`); exact if `is_measured`.
     - `audiences`, `platforms`: filled before rules are evaluated, if a rule needs them.
     """
@@ -62,6 +63,7 @@ class ProfileState:
     reconsider: bool = False
     dirty: bool = False
     counted: bool = False
+    stored: tuple[Any, ...] | None = None
     attribute_bytes: int = 0
     is_measured: bool = False
     audiences: set[int] | frozenset[int] = NOTHING
@@ -127,7 +129,11 @@ class ProfileState:
         seen["first"] = min(seen["first"], at)
         seen["last"] = max(seen["last"], at)
         seen["total"] += 1
-        add_days(seen, {str(at // DAY_MS): 1})
+        day, days = str(at // DAY_MS), seen["days"]
+        if day in days and len(days) <= DAYS_KEPT:
+            days[day] += 1
+        else:
+            add_days(seen, {day: 1})
         self.dirty = True
         self.changed.add(f"pixel.{pixel}")
 
@@ -141,13 +147,18 @@ class ProfileState:
         self, kept: dict[str, Any], changes: str, prefix: str, values: dict[str, Any], at: int, received: float
     ) -> None:
         """Set the values that are newer than what is kept, by event time, then by receipt."""
-        time: Time = at if at == received else [at, received]
-        pair = as_pair(time)
+        newest = [at, received]
+        time: Time = at if at == received else newest
+        times = self.times
         for name, value in values.items():
-            time_key = prefix + name
-            if is_empty(value) or not self._is_newer(kept, name, value, pair, time_key):
+            if not value and is_empty(value):
                 continue
-            self.times[time_key] = time
+            time_key = prefix + name
+            last = times.get(time_key)
+            is_later = last is None or (type(last) is list and newest > last)  # nearly always: the rest needs calls
+            if not is_later and not self._is_newer(kept, name, value, (at, received), time_key):
+                continue
+            times[time_key] = time
             self.dirty = True
             if name not in kept or not same(kept[name], value):
                 kept[name] = value
@@ -200,8 +211,8 @@ class ProfileState:
 
 def receipt_time(received_at: datetime) -> float:
     """Returns unix milliseconds to the microsecond, so that hardly two rows of a user share one. Whole ones are int."""
-    time: float = canonical(round(received_at.timestamp() * 1000, 3))
-    return time
+    ms = round(received_at.timestamp() * 1000, 3)
+    return int(ms) if ms.is_integer() else ms
 
 
 def as_pair(time: Time) -> tuple[float, float]:

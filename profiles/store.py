@@ -13,7 +13,7 @@ import msgspec
 from psycopg import Cursor
 
 from core import buckets
-from core.arrays import Bools, Ints, SmallInts, Texts, Times, Uuids, columns
+from core.arrays import Bools, Ints, Moments, SmallInts, Texts, Times, Uuids, columns
 from core.buckets import BUCKETS
 from core.clock import milliseconds, moment
 from core.json_values import loads
@@ -24,7 +24,8 @@ ProfileKey = tuple[int, UUID]
 """Customer and user id."""
 
 KEY = (SmallInts, Ints, Uuids)
-ROW = (*KEY, Times, Texts, Texts, Texts, Texts, Texts, Bools, Uuids, Bools, Texts, Times)
+SEEN = (*KEY, Texts, Texts, Texts)
+ROW = (*KEY, Moments, Texts, Texts, Texts, Texts, Texts, Bools, Uuids, Bools, Texts, Times)
 
 COLUMNS = """p.bucket, p.customer_id, p.user_id, p.created_at, p.attributes::text, p.dimensions::text,
        p.times::text, p.activity::text, p.ids::text, p.confirmed, p.merged_into, p.opted_out, p.login, p.login_at"""
@@ -56,6 +57,15 @@ ON CONFLICT (bucket, customer_id, user_id) DO UPDATE SET
     merged_into = excluded.merged_into, opted_out = excluded.opted_out,
     login = excluded.login, login_at = excluded.login_at,
     updated_at = excluded.updated_at, seen_at = NULL
+"""
+
+# of rows that are there: neither a conflict to find out, nor columns to write that hold the same already
+SAVE_SEEN = """
+UPDATE profile p SET attributes = k.attributes::jsonb, times = k.times::jsonb, activity = k.activity::jsonb,
+    updated_at = %s, seen_at = NULL
+FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::text[], %s::text[], %s::text[])
+     AS k (bucket, customer_id, user_id, attributes, times, activity)
+WHERE p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.user_id
 """
 
 OPTED_OUT = """
@@ -131,7 +141,7 @@ def load_profiles(cursor: Cursor[Any], keys: Collection[ProfileKey]) -> dict[Pro
         return {}
     ordered = sorted(((buckets.of_user(user), customer, user) for customer, user in keys), key=_order)
     cursor.execute(LOAD_PROFILES, columns(KEY, ordered))
-    return {(state.customer, state.user_id): state for state in map(_profile, cursor)}
+    return {(state.customer, state.user_id): state for state in map(_profile, cursor.fetchall())}
 
 
 def page_of_profiles(cursor: Cursor[Any], bucket: int, customer: int, after: UUID, size: int) -> list[ProfileState]:
@@ -141,9 +151,19 @@ def page_of_profiles(cursor: Cursor[Any], bucket: int, customer: int, after: UUI
 
 
 def save_profiles(cursor: Cursor[Any], states: Iterable[ProfileState], now: datetime) -> None:
-    rows = sorted((_row(state) for state in states), key=_order)
+    """Save the profiles. Most have only been seen: of these, only what an event changes is written."""
+    rows, seen = [], []
+    for state in states:
+        rest = _rest(state)
+        if rest == state.stored:
+            changed = _encode(state.attributes), _encode(state.times), _encode(state.activity)
+            seen.append((*_key_of(state), *changed))
+        else:
+            rows.append(_row(state, rest))
+    if seen:
+        cursor.execute(SAVE_SEEN, [now, *columns(SEEN, sorted(seen, key=_order))])
     if rows:
-        cursor.execute(SAVE_PROFILES, [now, *columns(ROW, rows)])
+        cursor.execute(SAVE_PROFILES, [now, *columns(ROW, sorted(rows, key=_order))])
 
 
 def save_converted(cursor: Cursor[Any], states: Iterable[ProfileState], now: datetime) -> None:
@@ -235,16 +255,16 @@ def _order(row: Sequence[Any]) -> tuple[int, int, int]:
 def _profile(row: Sequence[Any]) -> ProfileState:
     bucket, customer, user_id, created_at, attributes, dimensions, times, activity, ids, *rest = row
     confirmed, merged_into, opted_out, login, login_at = rest
-    return ProfileState(
+    state = ProfileState(
         bucket=bucket,
         customer=customer,
         user_id=user_id,
         created_at=milliseconds(created_at),
         attributes=loads(attributes),
-        dimensions=loads(dimensions),
+        dimensions={} if dimensions == "{}" else loads(dimensions),
         times=_decode(times),
         activity=_decode(activity),
-        ids=_decode(ids),
+        ids=[] if ids == "[]" else _decode(ids),
         confirmed=confirmed,
         merged_into=merged_into,
         opted_out=opted_out,
@@ -253,22 +273,40 @@ def _profile(row: Sequence[Any]) -> ProfileState:
         counted=confirmed and merged_into is None and not opted_out,
         attribute_bytes=len(attributes) if attributes.isascii() else len(attributes.encode()),
     )
+    state.stored = _rest(state)
+    return state
 
 
-def _row(state: ProfileState) -> tuple[Any, ...]:
+def _key_of(state: ProfileState) -> tuple[int, int, UUID]:
+    return state.bucket, state.customer, state.user_id
+
+
+def _rest(state: ProfileState) -> tuple[Any, ...]:
+    """Returns what a row holds that few events change, in a form that later changes of the state leave as it is."""
     return (
-        state.bucket,
-        state.customer,
-        state.user_id,
-        moment(state.created_at),
-        _encode(state.attributes),
         _encode(state.dimensions),
-        _encode(state.times),
-        _encode(state.activity),
         _encode(state.ids),
         state.confirmed,
         state.merged_into,
         state.opted_out,
         state.login,
-        moment(state.login_at) if state.login_at else None,
+        state.login_at,
+    )
+
+
+def _row(state: ProfileState, rest: tuple[Any, ...]) -> tuple[Any, ...]:
+    dimensions, ids, confirmed, merged_into, opted_out, login, login_at = rest
+    return (
+        *_key_of(state),
+        state.created_at * 1000,
+        _encode(state.attributes),
+        dimensions,
+        _encode(state.times),
+        _encode(state.activity),
+        ids,
+        confirmed,
+        merged_into,
+        opted_out,
+        login,
+        moment(login_at) if login_at else None,
     )

@@ -38,6 +38,11 @@ class BatchErasures:
     def load(self, keys: Collection[IdentityKey]) -> None:
         self._marks = {**self._marks, **erased.load(self._cursor, keys), **self._new}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether none of the ids that were loaded was erased."""
+        return not self._marks
+
     def covering(self, key: IdentityKey, accepted: datetime) -> Mark | None:
         """Returns the mark of the id's user if it was erased after a row was accepted. The ids must be in `Needs`."""
         mark = self._marks.get(key)
@@ -175,6 +180,8 @@ class BatchProfiles:
         Where that is in a bucket out of reach, returns the user id of the next profile on the way to it. Raises
         `ValueError` for a circle, which only a fault can make.
         """
+        if profile.merged_into is None:
+            return profile
         passed = {profile.user_id}
         while profile.merged_into is not None:
             following = self._states.get((profile.customer, profile.merged_into))
@@ -197,6 +204,7 @@ class BatchProfiles:
                 dirty = state.dirty
                 state.log_out()
                 state.dirty = dirty  # else it is written below: that does not count as having been seen
+                state.stored = None  # the row is changed below
         profiles.log_out(self._cursor, bucket, customer, [key], upto)
 
     def of_user(self, user_id: UUID, customers: Iterable[int]) -> list[ProfileState]:
