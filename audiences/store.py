@@ -27,6 +27,15 @@ ON CONFLICT (bucket, audience_id, user_id) DO UPDATE SET
     look_again_at = excluded.look_again_at
 """
 
+# of rows that are there
+SAVE_STORED = """
+UPDATE membership m SET member = k.member, since = k.since, version = k.version, look_again_at = k.look_again_at
+FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::int[], %s::bool[], %s::timestamptz[], %s::int[],
+            %s::timestamptz[])
+     AS k (bucket, audience_id, user_id, customer_id, member, since, version, look_again_at)
+WHERE m.bucket = k.bucket AND m.audience_id = k.audience_id AND m.user_id = k.user_id
+"""
+
 COUNT = """
 INSERT INTO audience_bucket AS kept (bucket, audience_id, version, size, entered, gone)
 SELECT bucket, audience_id, 0, entered - gone, entered, gone
@@ -74,7 +83,7 @@ MEMBERSHIP = (SmallInts, Ints, Uuids, Ints, Bools, Times, Ints, Times)
 class MembershipState:
     """Whether a user is in one audience. `look_again_at` is when time alone may change that.
 
-    `version` counts how often the user entered or left.
+    `version` counts how often the user entered or left. `stored`: there is a row of it.
     """
 
     customer: int
@@ -83,6 +92,7 @@ class MembershipState:
     version: int
     look_again_at: datetime | None
     dirty: bool = False
+    stored: bool = False
 
 
 class DueMembership(NamedTuple):
@@ -107,8 +117,8 @@ def load(cursor: Cursor[Any], users: Collection[UUID], audiences: Collection[int
     keys = columns((SmallInts, Uuids), [(bucket, user) for bucket, _, user in ordered])
     cursor.execute(LOAD, [*keys, Ints.of(sorted(audiences))])
     found: MembershipsByUser = {}
-    for audience, user, *state in cursor:
-        found.setdefault(user, {})[audience] = MembershipState(*state)
+    for audience, user, *state in cursor.fetchall():
+        found.setdefault(user, {})[audience] = MembershipState(*state, stored=True)
     return found
 
 
@@ -120,12 +130,14 @@ def save(cursor: Cursor[Any], changed: MembershipsByUser) -> None:
         for audience, state in held.items()
         if state.dirty
     )
-    if rows:
+    for statement, stored in ((SAVE_STORED, True), (SAVE, False)):
         values = [
             (bucket, audience, user, s.customer, s.member, s.since, s.version, s.look_again_at)
             for bucket, audience, _, user, s in rows
+            if s.stored is stored
         ]
-        cursor.execute(SAVE, columns(MEMBERSHIP, values))
+        if values:
+            cursor.execute(statement, columns(MEMBERSHIP, values))
 
 
 def count_moves(cursor: Cursor[Any], moves: Mapping[tuple[int, int], Sequence[int]]) -> None:
