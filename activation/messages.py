@@ -5,6 +5,8 @@ bucket of users. What is done to many deliveries goes to every bucket of ids as 
 and sends the next one. `after`: the last id (or dead letter) of the page before.
 """
 
+from uuid import UUID
+
 import msgspec
 
 
@@ -20,7 +22,7 @@ class Want(msgspec.Struct, omit_defaults=True):
     activation: int
     platform: int
     platform_user_id: str
-    user: str
+    user: UUID
     epoch: int
     version: int
     wanted: bool

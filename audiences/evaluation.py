@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Cursor
@@ -17,8 +16,7 @@ from profiles.state import NOTHING, ProfileState
 from usersync import store as mappings
 
 
-@dataclass(frozen=True, slots=True)
-class Flip:
+class Flip(NamedTuple):
     """A user who entered (`member`) or left an audience, for the `version`-th time."""
 
     customer: int

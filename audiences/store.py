@@ -117,8 +117,9 @@ def load(cursor: Cursor[Any], users: Collection[UUID], audiences: Collection[int
     keys = columns((SmallInts, Uuids), [(bucket, user) for bucket, _, user in ordered])
     cursor.execute(LOAD, [*keys, Ints.of(sorted(audiences))])
     found: MembershipsByUser = {}
-    for audience, user, *state in cursor.fetchall():
-        found.setdefault(user, {})[audience] = MembershipState(*state, stored=True)
+    for audience, user, customer, member, since, version, look_again_at in cursor.fetchall():
+        state = MembershipState(customer, member, since, version, look_again_at, stored=True)
+        found.setdefault(user, {})[audience] = state
     return found
 
 

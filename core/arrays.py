@@ -7,6 +7,7 @@ before it can take one as a parameter. Nothing here checks values beyond what fi
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import repeat
 from struct import Struct
 from typing import Any
 from uuid import UUID
@@ -17,9 +18,10 @@ from psycopg.pq import Format
 
 _HEADER = Struct(">iiIii").pack  # dimensions, has nulls, element type, length, lower bound
 _SMALL = Struct(">ih").pack
+_SMALLS = {value: _SMALL(2, value) for value in range(256)}  # buckets
 _INT = Struct(">ii").pack
 _BIG = Struct(">iq").pack
-_BOOL = Struct(">i?").pack
+_FALSE, _TRUE = map(Struct(">i?").pack, repeat(1), (False, True))
 _LENGTH = Struct(">i").pack
 _MOMENT = Struct(">iq").pack
 _NULL = _LENGTH(-1)
@@ -45,7 +47,10 @@ class SmallInts(Array):
 
     @classmethod
     def of(cls, values: Sequence[int]) -> "SmallInts":
-        return cls([_SMALL(2, value) for value in values], len(values))
+        try:
+            return cls(map(_SMALLS.__getitem__, values), len(values))
+        except KeyError:
+            return cls(map(_SMALL, repeat(2), values), len(values))
 
 
 class Ints(Array):
@@ -55,7 +60,7 @@ class Ints(Array):
 
     @classmethod
     def of(cls, values: Sequence[int]) -> "Ints":
-        return cls([_INT(4, value) for value in values], len(values))
+        return cls(map(_INT, repeat(4), values), len(values))
 
 
 class BigInts(Array):
@@ -65,7 +70,7 @@ class BigInts(Array):
 
     @classmethod
     def of(cls, values: Sequence[int]) -> "BigInts":
-        return cls([_BIG(8, value) for value in values], len(values))
+        return cls(map(_BIG, repeat(8), values), len(values))
 
 
 class Bools(Array):
@@ -75,7 +80,7 @@ class Bools(Array):
 
     @classmethod
     def of(cls, values: Sequence[bool]) -> "Bools":
-        return cls([_BOOL(1, value) for value in values], len(values))
+        return cls([_TRUE if value else _FALSE for value in values], len(values))
 
 
 class Texts(Array):
@@ -96,7 +101,7 @@ class Uuids(Array):
 
     @classmethod
     def of(cls, values: Sequence[UUID | None]) -> "Uuids":
-        return cls([_NULL if value is None else _UUID + value.bytes for value in values], len(values))
+        return cls([_NULL if value is None else _UUID + value.int.to_bytes(16, "big") for value in values], len(values))
 
 
 class Byteas(Array):

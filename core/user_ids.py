@@ -3,6 +3,7 @@
 import os
 import re
 import uuid
+from functools import lru_cache
 
 from core.errors import InvalidParameterError
 from core.query import Parameters
@@ -23,6 +24,10 @@ def parse(text: str) -> str | None:
     """Returns the stored form of `text`, or None if it is not a uuid4."""
     lower = text.lower()
     return lower if _USER_ID.fullmatch(lower) else None
+
+
+as_uuid = lru_cache(4096)(uuid.UUID)
+"""The UUID of a user id in its stored form. Those asked a moment ago are remembered: making one takes a microsecond."""
 
 
 def of_parameter(values: Parameters) -> str | None:

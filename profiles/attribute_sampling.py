@@ -102,7 +102,7 @@ class CustomerSample:
     def look_for_new(self, data: dict[str, Any], at: int) -> None:
         """Note only attributes that have not been seen since the last write. Data of a known shape has none."""
         inner = [value for value in data.values() if type(value) is dict]
-        shape: tuple[Keys | str, ...] = (*data, *(tuple(one) for one in inner))
+        shape: tuple[Keys | str, ...] = (*data, *map(tuple, inner))
         if shape in self.shapes:
             return
         if len(self.shapes) < SHAPES and not any(type(value) is dict for one in inner for value in one.values()):

@@ -125,7 +125,7 @@ class Conversions:
         for path, keys, type_ in self.customers.of(customer).typed:
             place = data if len(keys) == 1 else holder(data, keys)
             value = None if place is None else place.get(keys[-1])
-            if place is None or value is None:
+            if place is None or value is None or type(value) in RIGHT_TYPES[type_]:
                 continue
             try:
                 place[keys[-1]] = convert(value, type_)

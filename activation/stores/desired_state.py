@@ -125,7 +125,7 @@ def apply(cursor: Cursor[Any], wants: Iterable[tuple[int, Want]], now: datetime)
     if not latest:
         return set()
     rows = [
-        (*key, w.platform, UUID(w.user), w.epoch, w.version, w.wanted, w.customer, f"platform:{w.platform}")
+        (*key, w.platform, w.user, w.epoch, w.version, w.wanted, w.customer, f"platform:{w.platform}")
         for key, w in sorted(latest.items(), key=itemgetter(0))
     ]
     cursor.execute(APPLY, [now, now, *columns(_WANT_COLUMNS, rows)])

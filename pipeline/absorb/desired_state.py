@@ -49,9 +49,8 @@ class DesiredState:
 
         `only_known`: it matters only where the activation knows the id already.
         """
-        user = str(m.user_id)
-        want = Want(m.customer, activation, m.platform, m.platform_user_id, user, m.epoch, version, wanted, only_known)
-        self.add(want)
+        id_, user = m.platform_user_id, m.user_id
+        self.add(Want(m.customer, activation, m.platform, id_, user, m.epoch, version, wanted, only_known))
 
     def add(self, want: Want) -> None:
         """Add a want, made in this bucket or received from another."""

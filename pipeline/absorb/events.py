@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from core import buckets
+from core import buckets, user_ids
 from core.clock import milliseconds
 from core.inbox import InboxKind
 from core.json_values import loads
@@ -43,7 +43,7 @@ def needs_event(event: Event, needs: Needs) -> None:
     needs.named.update((event.customer, kind, value) for kind, value in event.ids if kind != COOKIE)
     if event.user is not None:
         needs.named.add((event.customer, USER, event.user))
-        needs.profiles.add((event.customer, UUID(event.user)))
+        needs.profiles.add((event.customer, user_ids.as_uuid(event.user)))
     else:
         needs.owners.add((event.customer, *event.ids[0]))
 
@@ -83,6 +83,8 @@ def _is_of_erased(unit: EventScope, row: InboxRow, event: Event | Confirm) -> bo
     Whatever else the request names is then that person's too, and is erased as well. Ids of erased people that do not
     make the user the same person are left out of the request.
     """
+    if unit.erasures.is_empty:
+        return False
     customer, key = event.customer, _key_of(event.ids)
     users = [] if event.user is None else [event.user]
     mark = unit.erasures.covering((customer, USER, event.user or ""), row.received_at)
@@ -109,7 +111,7 @@ def _is_of_erased(unit: EventScope, row: InboxRow, event: Event | Confirm) -> bo
 
 def _key_of(ids: list[Id]) -> str | None:
     """The customer's own user id among the ids of a request."""
-    return next((value for kind, value in ids if kind == USER_KEY), None)
+    return next((value for kind, value in ids if kind == USER_KEY), None) if ids else None
 
 
 def _add_login(unit: EventScope, browser: ProfileState, event: Event | Confirm) -> None:
@@ -148,7 +150,7 @@ def _back_to_browser(unit: EventScope, row: InboxRow, event: Event, mark: Mark) 
 def _user(unit: EventScope, event: Event) -> UUID:
     """Returns whom the request names: our own id if it carries one, else the first id's owner, new ones included."""
     if event.user is not None:
-        return UUID(event.user)
+        return user_ids.as_uuid(event.user)
     kind, value = event.ids[0]
     identity = unit.identities.get(event.customer, kind, value)
     if identity is not None and identity.user_id is not None:

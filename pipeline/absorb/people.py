@@ -180,16 +180,14 @@ class BatchProfiles:
         Where that is in a bucket out of reach, returns the user id of the next profile on the way to it. Raises
         `ValueError` for a circle, which only a fault can make.
         """
-        if profile.merged_into is None:
-            return profile
-        passed = {profile.user_id}
+        passed: set[UUID] = set()
         while profile.merged_into is not None:
+            passed.add(profile.user_id)
             following = self._states.get((profile.customer, profile.merged_into))
             if following is None:
                 return profile.merged_into
             if following.user_id in passed:
                 raise ValueError("profiles were merged in a circle")
-            passed.add(following.user_id)
             profile = following
         return profile
 

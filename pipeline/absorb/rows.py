@@ -99,7 +99,7 @@ def take(
         for mark, run in marks.runs(part, bulk=bulk):
             if len(rows) < limit:
                 cursor.execute(TAKE[bulk], [SmallInts.of(run), mark, limit - len(rows)])
-                rows += [InboxRow(*row) for row in cursor]
+                rows += map(InboxRow._make, cursor.fetchall())
     if rows and rows[0].attempts:
         return rows[: SIZES[min(rows[0].attempts, len(SIZES) - 1)]]
     return list(takewhile(lambda row: not row.attempts, rows))

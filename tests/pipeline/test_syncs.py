@@ -19,7 +19,7 @@ def want(shop: Shop, activation: Activation, platform_user_id: str, wanted: bool
         activation.id,
         activation.platform_id,
         platform_user_id,
-        str(somebody()),
+        somebody(),
         epoch,
         version,
         wanted,
