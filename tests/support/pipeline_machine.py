@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from activation import dead_letters
 from activation import services as activations
 from activation.delivery.lanes import CREATION, LANES, lane_of, log_bucket
-from activation.models import Activation
+from activation.models import Activation, DeadLetter
 from api.idempotency import forget_answers_with
 from audiences import services as audiences
 from audiences.models import Audience, AudienceBucket, Membership
@@ -421,6 +422,7 @@ class Pipeline(RuleBasedStateMachine):
             self.tick(WAIT)
             self.absorb_all()
             self._deliver_all()
+            dead_letters.replay(DeadLetter.objects.all())
             erasures.carry_on([forget_answers_with])
             finish_deletions()
             audiences.finish_builds()
