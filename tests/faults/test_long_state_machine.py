@@ -1,4 +1,4 @@
-"""The state machine of the pipeline, for longer than `make test` has time: see `tests/pipeline/test_state_machine.py`."""
+"""The state machine of the pipeline, for longer than `make test` has time (`tests/pipeline/test_state_machine.py`)."""
 
 from typing import Any
 
