@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.core.exceptions import ValidationError
 
@@ -9,8 +10,9 @@ from activation.models import Activation
 from core.per_customer import PerCustomer
 from core.problems import words_of
 from integrations import limits
+from integrations.connectors.base import Connector
 from integrations.models import Platform
-from integrations.services import connector_of
+from integrations.services import connector_of, validate_activation
 
 
 @dataclass(slots=True)
@@ -18,7 +20,7 @@ class CustomerActivations:
     """One customer's activations that do not end, as (id, platform or audience) by audience and by platform.
 
     `own`: the platforms that know users by the ids of the hub. `platforms`: all that there are. `problems`: why
-    platforms cannot be used, by `pl`.
+    platforms cannot be used, by `pl`; `refused`: why a platform that can be used does not take an activation, by id.
     """
 
     by_id: dict[int, tuple[int, int]] = field(default_factory=dict)  # audience, platform
@@ -27,6 +29,7 @@ class CustomerActivations:
     own: set[int] = field(default_factory=set)
     platforms: set[int] = field(default_factory=set)
     problems: dict[int, str] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +56,45 @@ def load(customers: Collection[int]) -> dict[int, CustomerActivations]:
     Every platform is set up once, so that one that cannot be used is found before something is due there.
     """
     loaded = {customer: CustomerActivations() for customer in customers}
+    read = ("pl", "customer_id", "enabled", "connector", "settings", "credentials", "limits")
+    platforms = Platform.objects.filter(customer_id__in=customers).only(*read)
+    connectors = {one.pl: _set_up(loaded[one.customer_id], one) for one in platforms}
     rows = Activation.objects.filter(audience__customer_id__in=customers).exclude(status=Activation.Status.ENDING)
-    for key, customer, audience, platform in rows.order_by("id").values_list(
-        "id", "audience__customer_id", "audience_id", "platform_id"
-    ):
-        index = loaded[customer]
+    names = ("id", "audience__customer_id", "audience_id", "platform_id", "settings", "segment_id")
+    for key, customer, audience, platform, settings, segment in rows.order_by("id").values_list(*names):
+        index, connector = loaded[customer], connectors.get(platform)
         index.by_id[key] = (audience, platform)
         index.by_audience.setdefault(audience, []).append((key, platform))
         index.by_platform.setdefault(platform, []).append((key, audience))
-    names = ("pl", "customer_id", "enabled", "connector", "settings", "credentials", "limits")
-    for one in Platform.objects.filter(customer_id__in=customers).only(*names):
-        index = loaded[one.customer_id]
-        index.platforms.add(one.pl)
-        try:
-            connector = connector_of(one)
-            if connector.own_ids and one.pl in index.by_platform:
-                index.own.add(one.pl)
-            limits.check(one.limits)
-        except ValidationError as broken:
-            if one.enabled:
-                index.problems[one.pl] = words_of(broken)
+        if connector is not None and connector.own_ids:
+            index.own.add(platform)
+        if connector is not None and (fault := fault_of(connector, settings, segment)) is not None:
+            index.refused[key] = fault
     return loaded
+
+
+def fault_of(connector: Connector, settings: Any, segment_id: Any) -> str | None:
+    """Returns why nothing can be sent for an activation of these settings. None: something can.
+
+    `segment_id`: of a segment that exists, which then need not be given by the settings.
+    """
+    if segment_id is not None and isinstance(settings, dict):
+        named = "segment_id" in connector.activation_type.__struct_fields__
+        settings = {**settings, "segment_id": segment_id} if named else settings
+    try:
+        validate_activation(connector, settings)
+    except ValidationError as broken:
+        return words_of(broken)
+    return None
+
+
+def _set_up(index: CustomerActivations, platform: Platform) -> Connector | None:
+    """Returns the platform's connector; None where the platform cannot be used."""
+    index.platforms.add(platform.pl)
+    try:
+        limits.check(platform.limits)
+        return connector_of(platform)
+    except ValidationError as broken:
+        if platform.enabled:
+            index.problems[platform.pl] = words_of(broken)
+    return None

@@ -58,10 +58,15 @@ def _is_slowed(found: BreakerState, at: datetime) -> bool:
 
 
 def problem_of(activation: Activation) -> str:
-    """Returns why nothing can be sent, or nobody enters or leaves: the platform or the audience cannot be used."""
-    platform = problems.of(problems.Subject.PLATFORM, [activation.platform_id])
-    audience = problems.of(problems.Subject.AUDIENCE, [activation.audience_id])
-    return next((words for words in (*platform.values(), *audience.values())), "")
+    """Returns why nothing is sent, or nobody enters or leaves: it, its platform or its audience cannot be used."""
+    subject = problems.Subject
+    return problems.first(
+        [
+            (subject.PLATFORM, activation.platform_id),
+            (subject.ACTIVATION, activation.pk),
+            (subject.AUDIENCE, activation.audience_id),
+        ]
+    )
 
 
 def host_keys(platform: int) -> dict[str, str]:

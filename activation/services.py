@@ -19,7 +19,7 @@ from core.inbox import InboxKind
 from core.transactions import send_to_every_bucket, wake_when_committed
 from core.wakeups import DELIVER
 from integrations.models import Platform
-from integrations.services import connector_of
+from integrations.services import connector_of, validate_activation
 
 __all__ = [
     "activate",
@@ -163,7 +163,7 @@ def _check(audience: Audience, platform: Platform, settings: dict[str, Any]) -> 
     connector = connector_of(platform)
     if not connector.delivers:
         raise ValidationError({"platform": ["this platform is for user sync only"]})
-    connector.validate_activation(settings)
+    validate_activation(connector, settings)
 
 
 def _refuse_ending(activation: Activation) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from audiences.catalogue import CompiledAudience
+from audiences.compiled import CompiledAudience
 from audiences.evaluation import Flip
 from audiences.rules.dependencies import changes_with_time
 from audiences.rules.nodes import Group

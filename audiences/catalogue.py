@@ -4,129 +4,45 @@ Nothing here changes once it is compiled, but for what is kept to be found soone
 keeps its members as they are; `problems` says why.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from operator import is_
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from django.db.models import Func, TextField
 from django.db.models.functions import Cast
 
 from audiences import kinds
+from audiences.compiled import CompiledAudience, Selection, Selections
 from audiences.kinds import DecidedAudience
 from audiences.models import Audience
 from audiences.references import depths
-from audiences.rules.dependencies import audiences_among, dependencies, with_each_pixel
-from audiences.rules.evaluate import Predicate, compile_rule
-from audiences.rules.nodes import Group
+from audiences.rules.dependencies import audiences_among, dependencies
+from audiences.rules.evaluate import compile_rule
 from audiences.rules.parse import expiring, parse
 from audiences.rules.prefilter import Prefilter
-from audiences.rules.subject import Subject
 from audiences.rules.values import parse_duration
-from audiences.schema import Consulted, CustomerSchema, SchemaReader
+from audiences.schema import CustomerSchema, SchemaReader
 from core.per_customer import PerCustomer
 from core.problems import words_of
 
-SELECTIONS_KEPT = 2_000  # of a customer
-SELECTIONS_RENEWED = 200  # those asked for last, of a version that is replaced
 FROZEN = (Audience.Status.PAUSED, Audience.Status.DELETING)
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledAudience:
-    """One audience in force. `rank` orders audiences so that one comes after those it asks about.
-
-    Without a `rule` that SQL could read, the predicate alone decides, user by user. `source` is what it was made of,
-    `consulted` what the rule had to ask of the customer's schema.
-    """
-
-    id: int
-    customer: int
-    version: int
-    rule: Group | None
-    predicate: Predicate
-    dependencies: frozenset[str]
-    audiences: frozenset[int]
-    asks_platforms: bool
-    source: Hashable
-    consulted: Consulted = ()
-    rank: int = 0
-
-
-class Selection:
-    """Audiences in order of rank, to be evaluated together for many profiles."""
-
-    def __init__(self, audiences: Iterable[CompiledAudience]) -> None:
-        self.audiences = tuple(audiences)
-        self.ids = frozenset(number for audience in self.audiences for number in (audience.id, *audience.audiences))
-        self.asks_platforms = any(audience.asks_platforms for audience in self.audiences)
-        self._places = {audience.id: place for place, audience in enumerate(self.audiences)}
-        self._prefilter = Prefilter(audience.rule for audience in self.audiences)
-
-    def holds(self, audiences: Sequence[CompiledAudience]) -> bool:
-        """Returns whether these very audiences are selected, in this order."""
-        return len(audiences) == len(self.audiences) and all(map(is_, audiences, self.audiences))
-
-    def in_question(self, subject: Subject, noted: Iterable[int]) -> Iterable[CompiledAudience]:
-        """Returns the audiences that may hold the subject, now or when time has passed, and those of `noted`: they hold
-        it, or wait for a moment to look again. All others would say no, and have said so before.
-        """
-        places = self._prefilter.may_hold(subject)
-        places.update(self._places[audience] for audience in noted if audience in self._places)
-        return [self.audiences[place] for place in sorted(places)]
-
-
-@dataclass(slots=True)
 class CustomerAudiences:
     """One customer's audiences in order of rank. `problems`: why others cannot be compiled, by id."""
 
-    by_id: dict[int, CompiledAudience] = field(default_factory=dict)
-    by_dependency: dict[str, list[CompiledAudience]] = field(default_factory=lambda: defaultdict(list))
-    problems: dict[int, str] = field(default_factory=dict)
-    _selections: dict[frozenset[str] | None, Selection] = field(default_factory=dict)
+    by_id: Mapping[int, CompiledAudience]
+    selections: Selections
+    problems: Mapping[int, str]
 
-    def all(self) -> Selection:
-        return self._selections.get(None) or self._keep(None, Selection(self.by_id.values()))
-
-    def affected(self, changed: frozenset[str]) -> Selection:
-        """Returns the audiences whose answer a change of these dependencies can change, at any depth.
-
-        Events change the same few things again and again, so selections are kept.
-        """
-        return self._selections.get(changed) or self._keep(changed, Selection(self._find_affected(changed)))
-
-    def asking(self, audience: CompiledAudience) -> Sequence[CompiledAudience]:
-        """Returns the audiences that ask about this one, at any depth, in order of rank."""
-        return self.affected(frozenset({f"audience.{audience.id}"})).audiences
-
-    def select_as(self, earlier: "CustomerAudiences") -> None:
-        """Select now what was selected of an earlier version, so that the next event finds it under its locks.
-
-        What holds the very same audiences is used again.
-        """
-        for changed, known in list(earlier._selections.items())[-SELECTIONS_RENEWED:]:
-            audiences = list(self.by_id.values()) if changed is None else self._find_affected(changed)
-            self._keep(changed, known if known.holds(audiences) else Selection(audiences))
-
-    def _keep(self, changed: frozenset[str] | None, selection: Selection) -> Selection:
-        if len(self._selections) >= SELECTIONS_KEPT:
-            self._selections.clear()
-        self._selections[changed] = selection
-        return selection
-
-    def _find_affected(self, changed: Iterable[str]) -> list[CompiledAudience]:
-        found: dict[int, CompiledAudience] = {}
-        pending = list(changed)
-        while pending:
-            for audience in self.by_dependency.get(pending.pop(), ()):
-                if audience.id not in found:
-                    found[audience.id] = audience
-                    pending.append(f"audience.{audience.id}")
-        return sorted(found.values(), key=lambda audience: audience.rank)
+    @classmethod
+    def nothing(cls) -> "CustomerAudiences":
+        """Returns what a customer has who has none."""
+        return cls({}, Selections({}, ()), {})
 
 
-NOTHING = CustomerAudiences()  # of a customer who has none, and before the first compilation
+NOTHING = CustomerAudiences.nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +55,14 @@ class AudienceCatalogue:
         return self.customers.holding(audience).by_id.get(audience)
 
     def all_of(self, customer: int) -> Selection:
-        return self.customers.of(customer).all()
+        return self.customers.of(customer).selections.all()
 
     def affected(self, customer: int, changed: frozenset[str]) -> Selection:
-        return self.customers.of(customer).affected(changed)
+        return self.customers.of(customer).selections.affected(changed)
 
     def asking(self, audience: CompiledAudience) -> Sequence[CompiledAudience]:
-        return self.customers.of(audience.customer).asking(audience)
+        """Returns the audiences that ask about this one, at any depth, in order of rank."""
+        return self.affected(audience.customer, frozenset({f"audience.{audience.id}"})).audiences
 
 
 class _WrittenRule(NamedTuple):
@@ -246,15 +163,13 @@ class _CustomerCompiler:
 
     def finish(self) -> CustomerAudiences:
         """Returns all of them in order of rank."""
-        finished = CustomerAudiences(problems=self._problems)
         ranks = depths({key: one.audiences for key, one in self._found.items()})
         for key in self._found.keys() - ranks.keys():
-            finished.problems[key] = "it asks about itself through other audiences, or about one that does"
-        for key in sorted(self._found.keys() & ranks.keys(), key=lambda key: (ranks[key], key)):
+            self._problems[key] = "it asks about itself through other audiences, or about one that does"
+        ordered = {}
+        for key in sorted(ranks, key=lambda key: (ranks[key], key)):
             known = self._found[key]
-            compiled = known if known.rank == ranks[key] else replace(known, rank=ranks[key])
-            finished.by_id[key] = compiled
-            for name in with_each_pixel(compiled.dependencies, self._schema.pixels):
-                finished.by_dependency[name].append(compiled)
-        finished.select_as(self._earlier)
-        return finished
+            ordered[key] = known if known.rank == ranks[key] else replace(known, rank=ranks[key])
+        selections = Selections(ordered, self._schema.pixels)
+        selections.follow(self._earlier.selections)
+        return CustomerAudiences(ordered, selections, self._problems)

@@ -9,7 +9,8 @@ from uuid import UUID
 from psycopg import Cursor
 
 from audiences import store
-from audiences.catalogue import AudienceCatalogue, CompiledAudience, Selection
+from audiences.catalogue import AudienceCatalogue
+from audiences.compiled import CompiledAudience, Selection
 from audiences.store import MembershipsByUser, MembershipState, UserMemberships
 from core.clock import milliseconds, moment
 from profiles.state import NOTHING, ProfileState

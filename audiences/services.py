@@ -166,7 +166,10 @@ def finish_builds() -> int:
     for audience in Audience.objects.filter(status=Audience.Status.BUILDING):
         built = AudienceBucket.objects.filter(audience_id=audience.id, version=audience.version)
         if built.aggregate(n=Count("bucket"))["n"] == BUCKETS:
-            same = Audience.objects.filter(id=audience.id, version=audience.version, status=Audience.Status.BUILDING)
+            # whoever holds it in memory treats both states alike: the configuration version stays
+            same = Audience.unversioned.filter(
+                id=audience.id, version=audience.version, status=Audience.Status.BUILDING
+            )
             finished += same.update(status=Audience.Status.LIVE)
     return finished
 

@@ -156,7 +156,7 @@ class ConfigurationModel(models.Model):
     """A small table that edges and workers hold in memory. `numbered`: its numbers are never given twice.
 
     `customer_path` leads from a row to its customer, as lookups of Django write it. `unversioned` writes without
-    raising the version: only for rows that nobody holds in memory.
+    raising the version: only for what nobody holds in memory.
     """
 
     customer_path: ClassVar[str] = "customer_id"

@@ -1,11 +1,12 @@
-"""What of the configuration is broken: one attribute, audience or platform, and why. It is skipped, and says so.
+"""What of the configuration is broken: an attribute, audience, platform or activation, and why. It is skipped, and says
+so.
 
 Processes note what they find when they compile the configuration; API and console show it beside the thing. Where
 processes differ, for example in the connectors that are installed, the last one to compile is believed.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
@@ -63,6 +64,18 @@ def note(problem: Problem, customer: int, words: str) -> None:
         cursor.execute(NOTE, [str(problem[0]), problem[1], customer, words, clock.now()])
         if cursor.fetchone() is not None:
             log.warning("%s %s of customer %s is left out: %s", *problem, customer, words)
+
+
+def first(things: Sequence[Problem]) -> str:
+    """Returns what is wrong with the first of these that cannot be used; empty: they all can."""
+    rows = ConfigurationProblem.objects.filter(pk__in=[(str(subject), number) for subject, number in things])
+    words = {(row.subject, row.number): row.words for row in rows}
+    return next((words[thing] for thing in things if thing in words), "")
+
+
+def customers() -> set[int]:
+    """Returns the customers of whom something cannot be used."""
+    return set(ConfigurationProblem.objects.values_list("customer_id", flat=True))
 
 
 def of(subject: str, numbers: Iterable[int]) -> dict[int, str]:

@@ -22,10 +22,14 @@ class Steps:
         try:
             result = step()
         except Exception as error:
-            text = f"{type(error).__name__}: {error}".strip()
-            if self._errors.get(name) != text:
-                self._errors[name] = text
-                self._log.warning("%s: %s", name, text)
+            self.note_failure(name, error)
             return None
         self._errors.pop(name, None)
         return result
+
+    def note_failure(self, name: str, error: Exception) -> None:
+        """Log the error of a step that was run elsewhere, unless it is the same as the last time."""
+        text = f"{type(error).__name__}: {error}".strip()
+        if self._errors.get(name) != text:
+            self._errors[name] = text
+            self._log.warning("%s: %s", name, text)

@@ -21,6 +21,7 @@ __all__ = [
     "rotate_sync_secret",
     "send_request",
     "try_connector",
+    "validate_activation",
 ]
 
 
@@ -40,6 +41,16 @@ def connector_of(platform: Platform) -> Connector:
     except ValidationError:
         raise
     except Exception as error:  # of a connector from elsewhere; its words may hold secrets
+        raise ValidationError({"settings": [f"the connector failed on them ({type(error).__name__})"]}) from error
+
+
+def validate_activation(connector: Connector, settings: Any) -> None:
+    """Raise Django's `ValidationError` if the settings of an activation cannot work, whatever they are."""
+    try:
+        connector.validate_activation(settings)
+    except ValidationError:
+        raise
+    except Exception as error:  # they were stored by another version of the connector, or by a statement
         raise ValidationError({"settings": [f"the connector failed on them ({type(error).__name__})"]}) from error
 
 

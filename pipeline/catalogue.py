@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 from psycopg import Cursor
 
 from activation import activation_index
@@ -90,7 +90,7 @@ class _Compiled:
         return Catalogue(
             outdated,
             self.conversions.keys(),
-            AudienceCatalogue(PerCustomer(self.audiences, CustomerAudiences(), owners.audiences, outdated)),
+            AudienceCatalogue(PerCustomer(self.audiences, audience_catalogue.NOTHING, owners.audiences, outdated)),
             ActivationIndex(
                 PerCustomer(self.activations, nothing, owners.activations, outdated),
                 PerCustomer(self.activations, nothing, owners.platforms, outdated),
@@ -111,15 +111,13 @@ class _Compiled:
 
     def add(self, customers: Sequence[int], earlier: "_Compiled") -> None:
         """Read and compile these customers."""
-        with transaction.atomic():
-            audiences = audience_catalogue.load(customers, schemas(customer_id__in=customers), earlier.audiences)
-            activations, conversions = activation_index.load(customers), load_conversions(customers)
-        self.take(audiences, activations, conversions)
+        audiences = audience_catalogue.load(customers, schemas(customer_id__in=customers), earlier.audiences)
+        self.take(audiences, activation_index.load(customers), load_conversions(customers))
 
     def keep(self, customer: int, earlier: "_Compiled") -> None:
         """Take the customer's configuration as it was."""
         self.take(
-            {customer: earlier.audiences.get(customer, CustomerAudiences())},
+            {customer: earlier.audiences.get(customer, audience_catalogue.NOTHING)},
             {customer: earlier.activations.get(customer, CustomerActivations())},
             {customer: earlier.conversions.get(customer, CustomerConversions())},
         )
@@ -136,7 +134,7 @@ class _Compiled:
         for customer in conversions:
             self.owners.audiences.update(dict.fromkeys(audiences[customer].by_id, customer))
             self.owners.activations.update(dict.fromkeys(activations[customer].by_id, customer))
-            self.owners.platforms.update(dict.fromkeys(activations[customer].by_platform, customer))
+            self.owners.platforms.update(dict.fromkeys(activations[customer].platforms, customer))
 
     def broken(self, customers: Collection[int]) -> dict[problems.Problem, tuple[int, str]]:
         """Returns what of these customers' configuration cannot be used, and why."""
@@ -146,6 +144,7 @@ class _Compiled:
                 (Subject.ATTRIBUTE, self.conversions[customer].problems),
                 (Subject.AUDIENCE, self.audiences[customer].problems),
                 (Subject.PLATFORM, self.activations[customer].problems),
+                (Subject.ACTIVATION, self.activations[customer].refused),
             )
             found |= {(str(kind), key): (customer, words) for kind, of in kinds for key, words in of.items()}
         return found
@@ -195,14 +194,21 @@ def current(cursor: Cursor[Any]) -> Catalogue:
     with. Where a customer has changed since it was compiled, the catalogue raises as soon as it is asked for it.
     """
     compiled, catalogue = _store.present
-    cursor.execute(CHANGED, [compiled.version, compiled.version])
-    version, unnamed, changed = cursor.fetchone() or (0, 0, None)
-    if version == compiled.version and unnamed == compiled.unnamed:
+    version, _, outdated = _changed_since(cursor, compiled)
+    if not outdated:
         return catalogue
     if getattr(_store.inside, "on", False):
         return at_version(version)
-    everybody = unnamed != compiled.unnamed or version < compiled.version
-    return compiled.seen_with(Outdated(version, Everybody() if everybody else frozenset(changed or ())))
+    return compiled.seen_with(Outdated(version, outdated))
+
+
+def _changed_since(cursor: Any, compiled: _Compiled) -> tuple[int, int, frozenset[int] | Everybody]:
+    """Returns the version, the number of changes that named no customers, and who has changed since."""
+    cursor.execute(CHANGED, [compiled.version, compiled.version])
+    version, unnamed, named = cursor.fetchone() or (0, 0, None)
+    if unnamed != compiled.unnamed or version < compiled.version:
+        return version, unnamed, Everybody()
+    return version, unnamed, frozenset(named or ())
 
 
 def at_version(version: int) -> Catalogue:
@@ -214,8 +220,12 @@ def at_version(version: int) -> Catalogue:
 
 
 def refresh() -> None:
-    """Compile what has changed and note what is broken: it says so although no event needs it."""
+    """Compile what has changed and note what is broken: it says so although no event needs it.
+
+    Notes of processes that had compiled an older configuration, or were ended before they noted, are corrected.
+    """
     with _store.lock:
+        _store.unnoted |= problems.customers()
         _refresh()
 
 
@@ -226,31 +236,35 @@ def _refresh() -> None:
 
 
 def _note() -> None:
+    """Note what is broken. Of customers who have changed since, perhaps half was read before: they come later."""
     compiled, _ = _store.present
-    repairs.note(_store.unnoted, compiled.broken(_store.unnoted & compiled.conversions.keys()))
-    _store.unnoted.clear()
+    with connection.cursor() as cursor:
+        _, _, outdated = _changed_since(cursor, compiled)
+    noted = {customer for customer in _store.unnoted if customer not in outdated}
+    repairs.note(noted, compiled.broken(noted & compiled.conversions.keys()))
+    _store.unnoted -= noted
 
 
 def _compile_changed() -> set[int]:
-    """Compile the customers that have changed; returns them, those that are gone included."""
+    """Compile the customers that have changed; returns them, those that are gone included.
+
+    It takes no transaction, which might have to wait for long: what changes meanwhile is newer than `version`, so that
+    no batch uses what was read of it.
+    """
     before, _ = _store.present
-    outermost = not connection.in_atomic_block
-    with transaction.atomic(), connection.cursor() as cursor:
-        if outermost:  # all statements see one moment: a rule, and the attribute that was enabled for it
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute(CHANGED, [before.version, before.version])
-        version, unnamed, named = cursor.fetchone() or (0, 0, None)
-        if (version, unnamed) == (before.version, before.unnamed):
-            return set()
-        present = Customer.objects.all()
-        if unnamed == before.unnamed and version > before.version:
-            changed = set(named or ())
-            present = present.filter(m__in=changed)
-        else:
-            changed = {*present.values_list("m", flat=True), *before.conversions}
-        compiled = before.followed_by(version, unnamed, changed)
-        for some in _groups(sorted(present.values_list("m", flat=True))):
-            _add(compiled, some, before)
+    with connection.cursor() as cursor:
+        version, unnamed, outdated = _changed_since(cursor, before)
+    if not outdated:
+        return set()
+    present = Customer.objects.values_list("m", flat=True)
+    if isinstance(outdated, Everybody):
+        changed = {*present, *before.conversions}
+    else:
+        changed = set(outdated)
+        present = present.filter(m__in=changed)
+    compiled = before.followed_by(version, unnamed, changed)
+    for some in _groups(sorted(present)):
+        _add(compiled, some, before)
     _store.replace(compiled)
     return changed
 

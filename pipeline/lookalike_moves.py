@@ -17,7 +17,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from audiences import store as memberships
-from audiences.catalogue import CompiledAudience, Selection
+from audiences.compiled import CompiledAudience, Selection
 from audiences.models import Audience
 from core import clock
 from core.buckets import BUCKETS, try_lock

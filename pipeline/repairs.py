@@ -10,13 +10,15 @@ from collections.abc import Callable, Collection, Mapping
 from django.db import transaction
 
 from activation.models import Activation
-from activation.services import begin_backfill
+from activation.services import begin_backfill, wake
 from audiences.messages import BuildAudience
 from audiences.models import Audience
 from core import problems
 from core.inbox import InboxKind
 from core.problems import Problem, Subject
 from core.transactions import send_to_every_bucket
+from integrations.models import Platform
+from integrations.services import connector_of
 from profiles.messages import Convert
 from profiles.models import Attribute
 
@@ -42,13 +44,20 @@ def _convert(number: int) -> None:
 
 
 def _introduce(number: int) -> None:
-    rows = Activation.objects.filter(platform_id=number).exclude(status=Activation.Status.ENDING)
-    for activation in rows.values_list("id", flat=True):
-        begin_backfill(activation)
+    platform = Platform.objects.filter(pl=number).first()
+    if platform is not None and connector_of(platform).own_ids:
+        for activation in platform.activations.exclude(status=Activation.Status.ENDING):
+            begin_backfill(activation.id)
+
+
+def _wake(number: int) -> None:
+    for platform in Activation.objects.filter(id=number).values_list("platform_id", flat=True):
+        wake(platform)
 
 
 CATCH_UP: dict[str, Callable[[int], None]] = {
     Subject.AUDIENCE: _build,
     Subject.ATTRIBUTE: _convert,
     Subject.PLATFORM: _introduce,
+    Subject.ACTIVATION: _wake,
 }

@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from audiences import store as memberships
-from audiences.catalogue import CompiledAudience
+from audiences.compiled import CompiledAudience
 from audiences.evaluation import group_into_tasks
 from audiences.store import DueMembership
 from core.buckets import BUCKETS, around, try_lock

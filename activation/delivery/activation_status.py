@@ -80,7 +80,7 @@ def end(connection: Connection, segment: Segment, *, removals_sent: bool) -> boo
     with connection.cursor() as cursor:
         if bulk_changes.is_being_withdrawn(cursor, segment.activation):
             return False
-        if removals_sent and deliveries.is_left(cursor, segment.activation):
+        if removals_sent and segment.id is not None and deliveries.is_left(cursor, segment.activation):
             return False
         for bucket in range(BUCKETS):
             with connection.transaction():

@@ -6,6 +6,8 @@ one transaction, in the log and in the activation, so a creation is either known
 creations and names no segment is not asked again by itself: the activation is broken, and a person has to act.
 """
 
+import logging
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +23,7 @@ from activation.stores import batches
 from activation.stores.batches import BatchRecord, FailedCreations
 from core import clock
 from core.database import Connection, bare_cursor
+from core.steps import Steps
 from integrations.connectors.base import Connector, Segment, SegmentSource
 from integrations.errors import IntegrationError, MisconfiguredError, UnansweredError, UnauthorizedError
 from integrations.http import Request, Response
@@ -35,6 +38,8 @@ ON CONFLICT (namespace) DO UPDATE SET last = kept.last + 1 WHERE kept.last < %s
 RETURNING last
 """
 
+steps = Steps(logging.getLogger(__name__))
+
 
 def create_pending(connection: Connection, platform: int) -> int:
     """Create the platform's pending segments that are due, and delete activations that have ended. Returns how many."""
@@ -46,14 +51,12 @@ def create_pending(connection: Connection, platform: int) -> int:
         if lease is None:
             return 0
         is_sent = target.connector.removal.is_sent
-        ended = sum(
-            activation_status.end(connection, segment, removals_sent=is_sent and segment.id is not None)
-            for segment in target.ending
-        )
         creator = _Creator(cursor, PlatformClient.of(connection, cursor, target, lease))
-        created = sum(creator.create_due(segment) for segment in target.pending)
+        works = [(one, partial(activation_status.end, connection, one, removals_sent=is_sent)) for one in target.ending]
+        works += [(one, partial(creator.create_due, one)) for one in target.pending]
+        done = sum(bool(steps.run(f"segment of activation {one.activation}", work)) for one, work in works)
         lease.release(cursor)
-        return created + ended
+        return done
 
 
 def allocate_number(cursor: Cursor[Any], namespace: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from psycopg import Cursor
 
+from activation.activation_index import fault_of
 from activation.delivery import lanes
 from activation.delivery.activation_status import revive
 from activation.delivery.refusals import RefusalHistory
@@ -26,6 +27,7 @@ VERSION = """
 SELECT v.version - v.named + COALESCE(c.version, 0), p.customer_id
 FROM configuration_version v JOIN platform p ON p.pl = %s LEFT JOIN customer_version c ON c.customer_id = p.customer_id
 """
+SENT = (Activation.Status.PENDING, Activation.Status.LIVE)
 # rows claimed at once for a connector that sends each row by itself
 SINGLES = 50
 
@@ -120,10 +122,14 @@ def fillable(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
 
 
 def _with_segments(found: DeliveryTarget, row: Platform) -> DeliveryTarget:
+    """Add the segments, without those of activations whose settings do not fit: these are noted where people see it."""
     found.rows = found.connector.batch_size
     for activation in Activation.objects.filter(platform=row).select_related("audience"):
         segment = segment_of(activation)
-        if activation.status == Activation.Status.PENDING:
+        fault = fault_of(found.connector, activation.settings, segment.id) if activation.status in SENT else None
+        if fault is not None:
+            problems.note((problems.Subject.ACTIVATION, activation.id), row.customer_id, fault)
+        elif activation.status == Activation.Status.PENDING:
             found.pending.append(segment)
         elif activation.status == Activation.Status.LIVE:
             found.segments[activation.id] = segment

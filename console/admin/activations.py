@@ -70,6 +70,13 @@ def _goes_on(row: Activation) -> bool:
     return row.status in (Activation.Status.PENDING, Activation.Status.LIVE)
 
 
+def _problem(row: Any) -> str:
+    """Why nothing is sent; looked up once for a row that is shown."""
+    if not hasattr(row, "known_problem"):
+        row.known_problem = problem_of(row)
+    return str(row.known_problem)
+
+
 def _stands_still(row: Activation) -> bool:
     return row.status in (Activation.Status.PAUSED, Activation.Status.BROKEN)
 
@@ -111,11 +118,11 @@ class ActivationAdmin(ModelAdmin[Activation]):
 
     @label_column("status", STATES)
     def state(self, row: Activation) -> str:
-        return Activation.Status.BROKEN if _goes_on(row) and problem_of(row) else row.status
+        return Activation.Status.BROKEN if _goes_on(row) and _problem(row) else row.status
 
     @admin.display(description="last error")
     def trouble(self, row: Activation) -> str:
-        return row.last_error or problem_of(row)
+        return row.last_error or _problem(row)
 
     @admin.display
     def wanted(self, row: Any) -> str:

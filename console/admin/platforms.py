@@ -27,7 +27,7 @@ from console.components import (
 )
 from console.fields import JsonField
 from console.platform_preview import check, check_rows, preview
-from core.problems import Subject
+from core.problems import Subject, words_of
 from integrations import services
 from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
@@ -160,7 +160,11 @@ class PlatformAdmin(ModelAdmin[Platform]):
     def sample_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """For platforms that take files: download one with two made-up members, as it would be uploaded."""
         platform = row_of(self, request, object_id, "view")
-        connector = services.connector_of(platform)
+        try:
+            connector = services.connector_of(platform)
+        except ValidationError as broken:
+            messages.error(request, words_of(broken))
+            return redirect(admin_address(platform))
         if not isinstance(connector, FileConnector):
             messages.error(request, "This platform takes requests, not files.")
             return redirect(admin_address(platform))

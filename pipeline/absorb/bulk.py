@@ -18,7 +18,7 @@ from activation import services as activations
 from activation.messages import BackfillRequest
 from activation.stores import batches, dead_letters, deliveries
 from audiences import store as memberships
-from audiences.catalogue import CompiledAudience
+from audiences.compiled import CompiledAudience
 from audiences.evaluation import EvaluationTask, group_into_tasks
 from audiences.messages import BuildAudience, ForgetAudience
 from core.inbox import InboxKind

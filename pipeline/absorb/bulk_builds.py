@@ -11,7 +11,7 @@ from psycopg import Cursor
 from audiences import building
 from audiences import store as memberships
 from audiences.building import BuildPage, BuildResult
-from audiences.catalogue import CompiledAudience, Selection
+from audiences.compiled import CompiledAudience, Selection
 from audiences.evaluation import EvaluationTask, Flip
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.memberships import BatchMemberships

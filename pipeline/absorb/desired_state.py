@@ -79,10 +79,11 @@ class DesiredState:
     def want_flips(self, flips: Sequence[Flip]) -> None:
         """Users who entered or left an audience enter or leave the segments of its activations."""
         of = self._activations.of
-        sent = [flip for flip in flips if flip.audience in of(flip.customer).by_audience]
+        activated = {customer: of(customer).by_audience for customer in {flip.customer for flip in flips}}
+        sent = [flip for flip in flips if flip.audience in activated[flip.customer]]
         known = mappings.of_users(self._cursor, {(f.customer, f.user) for f in sent})
         for flip in sent:
-            for activation, platform in of(flip.customer).by_audience[flip.audience]:
+            for activation, platform in activated[flip.customer][flip.audience]:
                 for m in known[flip.customer, flip.user]:
                     if m.platform == platform:
                         self.want(m, activation, flip.member, flip.version)

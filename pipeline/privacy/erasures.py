@@ -262,7 +262,7 @@ def _is_told(platform: int) -> bool:
     try:
         return row is not None and connector_of(row).removal.is_sent
     except ValidationError:
-        return False  # it cannot be told anything as it is configured
+        return True  # as soon as somebody has mended it
 
 
 def _forget(own: Connection, erasure: UUID, row: ErasedDelivery) -> bool:

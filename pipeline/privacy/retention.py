@@ -5,6 +5,7 @@ second, and for a tenth while many rows wait in the inbox. The database keeps ho
 killed, or that did not end before the next night, goes on there.
 """
 
+import logging
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg import Cursor
 
 from activation.stores import batches, dead_letters
@@ -22,6 +24,7 @@ from core.clock import milliseconds
 from core.database import Connection, connect
 from core.inbox import append
 from core.models import Customer
+from core.steps import Steps
 from integrations.models import Platform
 from pipeline import backlog, bad_rows, catalogue
 from pipeline.absorb import stage
@@ -47,6 +50,8 @@ SECONDS = 0.5  # of one call
 BUSY_SECONDS = 0.1  # … while the hub is busy
 BUSY_ROWS = 1_000  # that wait in the inbox
 NEXT_LOOK_SECONDS = 60.0  # where nothing is left to do
+
+steps = Steps(logging.getLogger(__name__))
 
 
 class Retention:
@@ -109,14 +114,25 @@ def sweep_bucket(connection: Connection, bucket: int, now: datetime) -> bool:
 
 def _sweep_bucket(connection: Connection, bucket: int, now: datetime) -> Batches:
     for customer in Customer.objects.order_by("m"):
-        if not (yield from _forget_users(connection, bucket, customer, now)):
-            return False
-        if not (yield from _forget_days(connection, bucket, customer, now)):
-            return False
-        _forget_logs(connection, bucket, customer, now - timedelta(days=customer.keep_logs_days))
-        yield
+        try:
+            if not (yield from _sweep_customer(connection, bucket, customer, now)):
+                return False
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            raise  # the database's own trouble: the sweep goes on here
+        except Exception as error:  # the next night tries again
+            steps.note_failure(f"retention of customer {customer.m}", error)
     with connection.cursor() as cursor:
         erased.forget(cursor, [bucket], now - HASHES_KEPT)
+    return True
+
+
+def _sweep_customer(connection: Connection, bucket: int, customer: Customer, now: datetime) -> Batches:
+    if not (yield from _forget_users(connection, bucket, customer, now)):
+        return False
+    if not (yield from _forget_days(connection, bucket, customer, now)):
+        return False
+    _forget_logs(connection, bucket, customer, now - timedelta(days=customer.keep_logs_days))
+    yield
     return True
 
 

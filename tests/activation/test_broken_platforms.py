@@ -15,7 +15,7 @@ from core.keys import KeyRing
 from core.models import ConfigurationProblem
 from core.wakeups import DELIVER, wakeups
 from integrations.models import Platform
-from pipeline import deliver
+from pipeline import catalogue, deliver
 from pipeline.sweeper import Sweeper
 from tests.support.delivery_stage import DeliveryStage
 from tests.support.edge_process import until
@@ -76,6 +76,41 @@ def test_platform_cannot_be_used__the_others_are_delivered_to_and_it_is_again_on
     until(lambda: _acknowledged_after(sweeper, broken) == {"x"})
     activation.refresh_from_db()
     assert activation.status == Activation.Status.LIVE
+    assert not ConfigurationProblem.objects.exists()
+
+
+def test_platform_that_is_no_longer_asked_to_create_segments__those_that_exist_are_filled(stage: DeliveryStage) -> None:
+    ads = stage.platform()
+    stage.activation(stage.audience(), ads)
+    ads.settings = {name: call for name, call in ads.settings.items() if name != "create"}
+    ads.save()
+    stage.user("x", ads)
+
+    stage.deliver_all(ads)
+    assert stage.held() == {"x"}
+    assert not ConfigurationProblem.objects.exists()
+
+
+def test_settings_of_one_activation_do_not_fit__the_others_of_the_platform_are_delivered(stage: DeliveryStage) -> None:
+    ads = stage.platform()
+    broken = stage.activation(stage.audience("huge", 200), ads)
+    _sql("UPDATE activation SET settings = '[1]' WHERE id = %s", broken.id)
+    stage.activation(stage.audience("big", 100), ads)
+    stage.user("x", ads)
+
+    def is_delivered() -> bool:
+        stage.deliver(ads)
+        return stage.held("big") == {"x"}
+
+    until(is_delivered)
+    assert stage.held("huge") == set()
+    problem = ConfigurationProblem.objects.get()
+    assert (problem.subject, problem.number) == ("activation", broken.id)
+
+    broken.save()
+    stage.deliver_all(ads)
+    assert stage.held("huge") == {"x"}
+    catalogue.refresh()
     assert not ConfigurationProblem.objects.exists()
 
 

@@ -1,6 +1,12 @@
 """The configuration in memory follows the database."""
 
 import time
+from collections.abc import Iterator
+
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from core.keys import KeyRing
 from tests.support.edge_process import (
@@ -31,6 +37,27 @@ WITH raised AS (UPDATE configuration_version SET version = version + 1, named = 
 INSERT INTO customer_version (customer_id, version) SELECT %s, version FROM raised
 ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version
 """
+OTHER = 4_000_001  # the number of a customer whose rows hold nonsense, and of the customer's pixel and platform
+
+texts = st.sampled_from(["", ".", "a..b", "{{nothing", "{{callback:}}", "https://[", "null"]) | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+)
+sealed = st.binary(max_size=40) | st.sampled_from([1, "a", [1], {}, [None]]).map(
+    KeyRing([Fernet.generate_key().decode()]).seal
+)
+nonsense = st.fixed_dictionaries(
+    {},
+    optional={
+        "customer.consent": texts.map(lambda text: text[:12]),
+        "customer.personal_data": texts.map(lambda text: text[:6]),
+        "pixel.user_key": texts.map(lambda text: text[:200]),
+        "platform.sync_template": texts,
+        "platform.sync_tag": texts.map(lambda text: text[:3]),
+        "platform.sync_auth": texts.map(lambda text: text[:6]),
+        "platform.sync_interval_days": st.integers(0, 32_767),
+        "platform.sync_secrets": sealed,
+    },
+)
 SYNC: dict[str, object] = {"userid": "abc", "pl": TOKEN_PLATFORM, "plsec": TOKENS[0]}
 
 
@@ -47,8 +74,6 @@ def _seconds_to_follow(edge: RunningEdge, *, enabled: bool, name: str) -> float:
 
 
 def test_snapshot__secrets_that_no_key_opens__refuse_that_platform_only(edge: RunningEdge) -> None:
-    from cryptography.fernet import Fernet
-
     foreign = KeyRing([Fernet.generate_key().decode()]).seal(TOKENS)
     before = edge.database.execute("SELECT sync_secrets FROM platform WHERE pl = %s", [TOKEN_PLATFORM]).fetchone()
     assert before is not None
@@ -74,21 +99,38 @@ def test_snapshot__refresh_fails__keeps_the_last_one(edge: RunningEdge) -> None:
     until(lambda: _names_user_by(edge, "UserId"))
 
 
-def test_snapshot__rows_that_cannot_be_read__cost_only_themselves(edge: RunningEdge) -> None:
-    """A customer whose settings are nonsense, with a platform and a pixel: everything else follows the database."""
-    other, pixel, platform = 4_000_001, 4_000_001, 4_000_001
-    _change(edge, INSERT_CUSTOMER, other)
-    _change(edge, INSERT_PIXEL, pixel, other)
-    _change(edge, INSERT_PLATFORM, platform, other)
-    try:
-        assert _seconds_to_follow(edge, enabled=False, name="bad-pl") < 2
-        assert _seconds_to_follow(edge, enabled=True, name="stored") < 2
-        assert edge.client.get("/dp", DP, cookie=USER).name == "accepted"
-        assert edge.client.get("/dp", {"m": other, "id": pixel}, cookie=USER).name == "bad-id"
-    finally:
-        _change(edge, "DELETE FROM platform WHERE pl = %s", platform)
-        _change(edge, "DELETE FROM pixel WHERE id = %s", pixel)
-        _change(edge, "DELETE FROM customer WHERE m = %s", other)
+@pytest.fixture
+def odd_tenant(edge: RunningEdge) -> Iterator[None]:
+    """A customer whose settings are nonsense, with a platform and a pixel."""
+    _change(edge, INSERT_CUSTOMER, OTHER)
+    _change(edge, INSERT_PIXEL, OTHER, OTHER)
+    _change(edge, INSERT_PLATFORM, OTHER, OTHER)
+    yield
+    _change(edge, "DELETE FROM platform WHERE pl = %s", OTHER)
+    _change(edge, "DELETE FROM pixel WHERE id = %s", OTHER)
+    _change(edge, "DELETE FROM customer WHERE m = %s", OTHER)
+
+
+def test_snapshot__rows_that_cannot_be_read__cost_only_themselves(edge: RunningEdge, odd_tenant: None) -> None:
+    assert _seconds_to_follow(edge, enabled=False, name="bad-pl") < 2
+    assert _seconds_to_follow(edge, enabled=True, name="stored") < 2
+    assert edge.client.get("/dp", DP, cookie=USER).name == "accepted"
+    assert edge.client.get("/dp", {"m": OTHER, "id": OTHER}, cookie=USER).name == "bad-id"
+
+
+@given(values=nonsense)
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+def test_snapshot__nonsense_in_one_tenants_rows__everything_else_is_followed(
+    edge: RunningEdge, odd_tenant: None, values: dict[str, object]
+) -> None:
+    for place, value in values.items():
+        table, column = place.split(".")
+        key = {"customer": "m", "platform": "pl"}.get(table, "id")
+        edge.database.execute(f"UPDATE {table} SET {column} = %s WHERE {key} = %s".encode(), [value, OTHER])
+    _seconds_to_follow(edge, enabled=False, name="bad-pl")
+    _seconds_to_follow(edge, enabled=True, name="stored")
+    for path, fields in (("/dp", {"m": OTHER, "id": OTHER}), ("/uid", {"pl": OTHER, "userid": "a", "plsec": "x"})):
+        assert edge.client.get(path, fields, cookie=USER).status < 500
 
 
 def test_snapshot__one_section_cannot_be_loaded__the_others_follow(edge: RunningEdge) -> None:

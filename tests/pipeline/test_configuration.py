@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from django.db import connection, transaction
 
 from audiences import services as audiences
-from audiences.catalogue import CompiledAudience
+from audiences.compiled import CompiledAudience
 from audiences.models import Audience
 from core.configuration import ConfigurationVersion
 from core.database import connect
@@ -96,6 +96,25 @@ def test_tenant_deleted__is_gone_from_what_is_compiled(tenants: list[Customer]) 
     tenants[3].delete()
 
     assert len(compiled()) == len(before) - RULES
+
+
+def test_rows_changed_through_a_queryset_that_was_read__are_read_again(shop: Shop) -> None:
+    shop.attribute("city", "string")
+    rows = Attribute.objects.filter(customer=shop.customer)
+    assert [row.name for row in rows] == [""]
+
+    rows.update(name="town")
+
+    assert [row.name for row in rows] == ["town"]
+
+
+def test_audience_built_everywhere__does_not_raise_the_version(shop: Shop) -> None:
+    built = shop.audience("seen", rule(f"pixel.{shop.pixel.id}.count", ">", 1))
+    before = ConfigurationVersion.objects.get().version
+    assert audiences.finish_builds() == 1
+
+    assert Audience.objects.get(id=built.id).status == Audience.Status.LIVE
+    assert ConfigurationVersion.objects.get().version == before
 
 
 def test_attribute_seen_for_the_first_time__does_not_raise_the_version(shop: Shop) -> None:
@@ -189,6 +208,13 @@ def wrong_limits(other: Customer) -> str:
     return f"platform {platform.pl}"
 
 
+def wrong_activation(other: Customer) -> str:
+    platform = ads(other)
+    activation = platform.activations.get()
+    sql("UPDATE activation SET settings = '[1]' WHERE id = %s", activation.id)
+    return f"activation {activation.id}"
+
+
 def wrong_path(other: Customer) -> str:
     sql("UPDATE attribute SET path = 'a..b' WHERE customer_id = %s", other.m)
     return f"attribute {Attribute.objects.get(customer=other).id}"
@@ -236,8 +262,8 @@ def no_model(other: Customer) -> str:
 
 
 BREAKS = [
-    *(no_connector, no_key, wrong_settings, wrong_limits, wrong_path, wrong_type, wrong_rule, no_rule, wrong_ttl),
-    *(asks_itself, no_model),
+    *(no_connector, no_key, wrong_settings, wrong_limits, wrong_activation, wrong_path, wrong_type, wrong_rule),
+    *(no_rule, wrong_ttl, asks_itself, no_model),
 ]
 
 

@@ -192,6 +192,27 @@ def test_platform_that_cannot_be_told__is_noted_and_the_id_goes(shop: Shop) -> N
     assert traces(["kept-id"]) == []
 
 
+def test_platform_that_cannot_be_used_now__is_waited_for_until_it_is_mended(
+    shop: Shop, ads: Platform, buyers: Activation
+) -> None:
+    first, _ = known(shop, ads)
+    shop.accept_all_deliveries()
+    erasure = erasures.request(shop.customer.m, first, "a test")
+    shop.absorb()
+    Delivery.objects.update(due_at=None)  # as if it had been given up for now
+    Platform.objects.filter(pk=ads.pk).update(connector="gone")
+
+    settle(shop)
+    erasure.refresh_from_db()
+    assert (erasure.platforms, erasure.finished_at) == ({str(ads.pl): {"open": 1}}, None)
+
+    Platform.objects.filter(pk=ads.pk).update(connector=ads.connector)
+    shop.accept_all_deliveries()
+    settle(shop)
+    erasure.refresh_from_db()
+    assert erasure.platforms == {str(ads.pl): {"acknowledged": 1}}
+
+
 def test_platform_that_never_answers__is_given_up_after_its_time(shop: Shop, ads: Platform, buyers: Activation) -> None:
     first, _ = known(shop, ads)
     shop.accept_all_deliveries()

@@ -72,6 +72,22 @@ def test_days_of_activity__older_than_is_kept__go__and_the_total_stays(shop: Sho
     assert shop.profile(user).updated_at == seen_at
 
 
+def test_profile_of_one_customer_cannot_be_read__those_of_the_others_are_swept(shop: Shop) -> None:
+    odd, mine = Customer.objects.create(m=0, name="odd"), shop.customer  # the first to be swept
+    user = somebody()
+    for customer in (odd, mine):
+        shop.customer = customer
+        shop.event(user, at=now_ms() - 40 * DAY)
+        shop.event(user, at=now_ms() - 2 * DAY)
+        shop.absorb()
+        keep(shop, keep_activity_days=30)
+    Profile.objects.filter(customer_id=odd.m).update(activity=[])
+
+    sweep(shop, days_later=0)
+
+    assert len(shop.profile(user).activity[str(shop.pixel.id)]["days"]) == 1
+
+
 def test_logs__older_than_is_kept__go(shop: Shop) -> None:
     ads: Platform = shop.platform()
     now = datetime.now(UTC)
