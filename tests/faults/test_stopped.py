@@ -46,7 +46,7 @@ def under_load(hub: Hub, sandbox: SandboxProcess) -> Iterator[ChaosConfiguration
     sender.enough()
     sender.join(60)
     assert sender.door.failure == ""
-    until(lambda: not any(api.get("pipeline/").values()), 120)
+    until(lambda: not any(api.get("pipeline/").values()), 300)
     assert wrong_totals(hub.services.database_url, everybody, configured.pixel) == {}
     until(lambda: held_segments(sandbox) == expected_segments(everybody), 60)
     assert api.get("bad-rows/")["results"] == []
@@ -65,7 +65,7 @@ def _is_stored(hub: Hub, user: UUID) -> bool:
         return connection.execute(STORED, [user]).fetchone() is not None
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["absorber-1", "deliverer", "sweeper", "importer", "console", "redis"])
 def test_process__that_stops_under_load__keeps_no_event_waiting_and_nothing_is_lost(name: str) -> None:
     with SandboxProcess() as sandbox, new_hub() as hub, under_load(hub, sandbox) as configured:

@@ -35,7 +35,7 @@ __all__ = [
     "workers",
 ]
 
-CUTS = 12
+CUTS = 8
 EVENTS = 6_000
 
 
@@ -52,6 +52,7 @@ def cut_and_mend(wire: Proxy, chance: random.Random) -> None:
     wire.mend()
 
 
+@pytest.mark.timeout(900)
 def test_absorber__whose_wire_is_cut_again_and_again__absorbs_each_row_once(
     shop: Shop, workers: Workers, wire: Proxy
 ) -> None:
@@ -72,6 +73,7 @@ def test_absorber__whose_wire_is_cut_again_and_again__absorbs_each_row_once(
     assert shop.bad_rows() == []
 
 
+@pytest.mark.timeout(900)
 def test_deliverer__whose_wire_is_cut_again_and_again__delivers_everybody_and_repeats_a_batch_a_cut_at_most(
     stage: DeliveryStage, ads: Platform, deliverers: Deliverers, wire: Proxy, hasty: float
 ) -> None:
@@ -83,7 +85,7 @@ def test_deliverer__whose_wire_is_cut_again_and_again__delivers_everybody_and_re
     for _ in range(CUTS):
         deliverer = deliverers.start(ads, DATABASE_URL=wire.url)
         cut_and_mend(wire, chance)
-        deliverer.wait(60)
+        deliverer.wait(120)
     stage.deliver_all(ads, 60)
 
     assert stage.held() == IDS

@@ -12,6 +12,7 @@ from tests.support.hub import Hub
 
 SUPERVISOR = "supervisor"
 EVERYTHING = "everything at once"
+WHOLE = frozenset({SUPERVISOR, EVERYTHING})
 # how often each kind is chosen; a kind that is not there at the moment is passed over
 WEIGHTS = {
     SUPERVISOR: 1,
@@ -28,6 +29,8 @@ WEIGHTS = {
     "sweeper": 4,
     "importer": 2,
 }
+# a whole hub takes long to start
+MOST_RESTARTS = 20
 # who holds a request to a platform, or its outcome: with each of these a batch a lane may be sent twice
 SENDERS = WEIGHTS.keys() - {"edge", "console", "console worker", "importer", "absorber", "redis"}
 
@@ -42,9 +45,10 @@ class Victims:
     def strike(self) -> str:
         """Kill a process of some kind; returns the kind. A hub that has no supervisor left is started again."""
         living = _by_kind(self._hub)
-        kinds = [kind for kind in WEIGHTS if kind in living]
+        restarts = self.killed[SUPERVISOR] + self.killed[EVERYTHING]
+        kinds = [kind for kind in WEIGHTS if kind in living and (kind not in WHOLE or restarts < MOST_RESTARTS)]
         kind = self._chance.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
-        if kind in {SUPERVISOR, EVERYTHING}:
+        if kind in WHOLE:
             self._all_of_it(living, everything=kind == EVERYTHING)
         elif not _kill(self._chance.choice(living[kind])):
             return self.strike()  # it has just ended by itself
