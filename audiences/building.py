@@ -24,7 +24,7 @@ from core.clock import milliseconds
 TABLES = SqlTables(membership="membership", mapping="user_mapping")
 ELIGIBLE = "p.confirmed AND p.merged_into IS NULL AND NOT p.opted_out"
 
-END_OF_PAGE = """
+USER_OF_PAGE = """
 SELECT p.user_id FROM profile p WHERE p.bucket = %s AND p.customer_id = %s AND p.user_id > %s
 ORDER BY p.user_id OFFSET %s LIMIT 1
 """
@@ -62,8 +62,8 @@ AMONG = "{of}.user_id = ANY(%(users)s)"
 
 # Since the last ANALYZE the audience may have been built: planned for few members, a nested loop would compare every
 # user of the page with every member of it.
-HASHED = ("SET LOCAL enable_hashjoin = on", "SET LOCAL enable_nestloop = off")
-PINNED = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_nestloop = on")
+HASHED = "SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_nestloop', 'off', true)"
+PINNED = "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_nestloop', 'on', true)"
 LAST = UUID(int=2**128 - 1)
 
 
@@ -78,12 +78,16 @@ class BuildResult:
 
 @dataclass(frozen=True, slots=True)
 class BuildPage:
-    """Users of one customer in one bucket: those after the user `after`, up to and including `upto`."""
+    """Users of one customer in one bucket: those after the user `after`, up to and including `upto`.
+
+    `is_empty`: there are none, so nothing is to be built.
+    """
 
     bucket: int
     customer: int
     after: UUID
     upto: UUID = LAST
+    is_empty: bool = False
 
     @property
     def is_last(self) -> bool:
@@ -91,10 +95,11 @@ class BuildPage:
 
 
 def next_page(cursor: Cursor[Any], bucket: int, customer: int, after: UUID, size: int) -> BuildPage:
-    """Returns the page of the next `size` users, or of as many as there are."""
-    cursor.execute(END_OF_PAGE, [bucket, customer, after, size - 1])
-    found = cursor.fetchone()
-    return BuildPage(bucket, customer, after, LAST if found is None else found[0])
+    """Returns the page of the next `size` users, or of as many as there are. An empty one costs one look."""
+    if cursor.execute(USER_OF_PAGE, [bucket, customer, after, 0]).fetchone() is None:
+        return BuildPage(bucket, customer, after, is_empty=True)
+    end = cursor.execute(USER_OF_PAGE, [bucket, customer, after, size - 1]).fetchone()
+    return BuildPage(bucket, customer, after, LAST if end is None else end[0])
 
 
 def build_page(
@@ -102,11 +107,9 @@ def build_page(
 ) -> BuildResult:
     """Bring the memberships of a page to what the rule says now. `named`: return who entered and left, by name."""
     values = {"bucket": of.bucket, "after": of.after, "upto": of.upto}
-    for setting in HASHED:
-        cursor.execute(setting)
+    cursor.execute(HASHED)
     built = _write(cursor, audience, IN_RANGE, values, now, named=named)
-    for setting in PINNED:
-        cursor.execute(setting)
+    cursor.execute(PINNED)
     return built
 
 

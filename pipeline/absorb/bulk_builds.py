@@ -34,6 +34,8 @@ class BuildScope(Protocol):
 def build(unit: BuildScope, audience: CompiledAudience, bucket: int, after: UUID) -> BuildPage:
     """Build the users after `after`, and the audiences that ask about this one; returns how far it came."""
     page = building.next_page(unit.cursor, bucket, audience.customer, after, PAGE)
+    if page.is_empty:
+        return page
     asking = unit.catalogue.audiences.asking(audience)
     named = bool(asking) or audience.id in unit.catalogue.activations.of(audience.customer).by_audience
     built = building.build_page(unit.cursor, audience, page, unit.now, named=named)

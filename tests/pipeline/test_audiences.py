@@ -94,18 +94,18 @@ def test_platform_rule__follows_syncs(shop: Shop) -> None:
 
 def test_window__expires_by_itself(shop: Shop) -> None:
     user, ads = somebody(), shop.platform()
-    recent = shop.audience("recent", rule(f"pixel.{shop.pixel.id}.last", "withinLast", "PT2S"))
+    recent = shop.audience("recent", rule(f"pixel.{shop.pixel.id}.last", "withinLast", "PT7S"))
     lapsed = shop.audience("lapsed", rule("audience", "notIn", recent.id))
     activation = shop.activation(recent, ads)
     shop.sync(user, ads, "x")
-    shop.event(user, at=now_ms() - 1_500)
+    shop.event(user, at=now_ms() - 1_000)  # a busy machine needs seconds to absorb it
     shop.absorb()
     assert (shop.members(recent), shop.members(lapsed)) == ({user}, set())
 
     assert shop.absorber.absorb_due() == 0  # not yet
     due = Membership.objects.get(audience_id=recent.id).look_again_at
     assert due is not None
-    assert due - datetime.now(UTC) < timedelta(seconds=1)
+    assert due - datetime.now(UTC) < timedelta(seconds=6)
     time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
     assert shop.absorber.absorb_due() == 1
     shop.absorb()
