@@ -13,6 +13,7 @@ from activation.messages import ReplayLetters
 from activation.models import Activation, DeadLetter, LetterReplay, ReplayedBucket
 from activation.stores import dead_letters as letters
 from activation.stores import deliveries
+from activation.stores.activation_counts import counted
 from activation.stores.dead_letters import Key
 from core import clock
 from core.buckets import BUCKETS
@@ -57,8 +58,9 @@ def replay(found: QuerySet[DeadLetter]) -> int:
     page = list(found.order_by("bucket", "activation_id", "platform_user_id")[:PAGE])
     keys = [(letter.bucket, letter.activation_id, letter.platform_user_id) for letter in page]
     with transaction.atomic(), bare_cursor() as cursor:
-        revived = deliveries.revive(cursor, keys, clock.now())
-        letters.delete(cursor, keys)
+        with counted(cursor, locked=False) as changes:
+            revived = deliveries.revive(changes, keys, clock.now())
+            letters.delete(cursor, keys)
         for platform in {letter.platform_id for letter in page}:
             for lane in (FILES, *range(LANES)):
                 wake_when_committed(DELIVER, platform, lane)

@@ -104,6 +104,34 @@ class Delivery(models.Model):
         return f"{self.platform_user_id} in {self.activation_id}"
 
 
+class ActivationCount(models.Model):
+    """How many deliveries of an activation are in which state, in one bucket: the sum of two rows.
+
+    `matched`: members of its audience whom the platform knows.
+    `locked`: written by whoever holds the bucket's lock; the other by all others (`stores.activation_counts`).
+    Either may be negative.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "activation_id", "locked")
+    bucket = models.SmallIntegerField()
+    activation_id = models.IntegerField()
+    locked = models.BooleanField()
+    wanted = models.IntegerField(db_default=0)
+    acknowledged = models.IntegerField(db_default=0)
+    due = models.IntegerField(db_default=0)
+    in_flight = models.IntegerField(db_default=0)
+    dead = models.IntegerField(db_default=0)
+    kept = models.IntegerField(db_default=0)
+    matched = models.IntegerField(db_default=0)
+
+    class Meta:
+        db_table = "activation_count"
+        indexes = [models.Index("activation_id", name="activation_count_by_activation")]
+
+    def __str__(self) -> str:
+        return f"{self.activation_id}, bucket {self.bucket}"
+
+
 class Lane(models.Model):
     """A range of one platform's buckets: one request in flight at a time, by lease and fencing number."""
 

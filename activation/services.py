@@ -1,5 +1,6 @@
 """What may be done with an activation. Needs no request to a platform, but for `preview` and `test`."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,9 +11,11 @@ from activation.delivery.lanes import CREATION, FILES, LANES
 from activation.messages import BackfillRequest, ResyncDeliveries, WithdrawDeliveries
 from activation.models import Activation, Backfill, Withdrawal
 from activation.previews import preview
-from activation.stores import deliveries
+from activation.stores import activation_counts
+from activation.stores.activation_counts import NONE
 from activation.test_sends import test
 from audiences.models import Audience
+from audiences.services import sizes
 from core.buckets import BUCKETS
 from core.database import bare_cursor
 from core.inbox import InboxKind
@@ -26,6 +29,7 @@ __all__ = [
     "backfill_percent",
     "begin_backfill",
     "counts",
+    "counts_of",
     "counts_of_new",
     "deactivate",
     "finish_backfill",
@@ -38,12 +42,6 @@ __all__ = [
 ]
 
 BACKFILLED = "DELETE FROM activation_backfill WHERE bucket = %s AND activation_id = %s"
-UNMAPPED = """
-SELECT count(*) FROM membership m
-WHERE m.bucket = ANY(%s::smallint[]) AND m.audience_id = %s AND m.member AND NOT EXISTS (
-    SELECT 1 FROM user_mapping x
-    WHERE x.bucket = m.bucket AND x.user_id = m.user_id AND x.platform_id = %s)
-"""
 
 
 def activate(audience: Audience, platform: Platform, settings: dict[str, Any]) -> Activation:
@@ -109,20 +107,33 @@ def counts_of_new(audience: Audience, platform: Platform) -> dict[str, int]:
 
 
 def counts(activation: Activation) -> dict[str, int]:
-    """Count the ids of the activation: `wanted`, `acknowledged`, `due`, `waiting_for_mapping`, `dead`, `kept` ids.
+    """Returns the counts of one activation, as `counts_of` does."""
+    return counts_of([activation])[activation.id]
 
-    `kept`: no longer wanted, and the platform is sent no removals (or forgets them by itself). Reads all rows, so it
-    must not be called in a transaction that others wait for.
+
+def counts_of(activations: Collection[Activation]) -> dict[int, dict[str, int]]:
+    """Returns the counts of activations, by id: `wanted`, `acknowledged`, `due`, `waiting_for_mapping`, `dead`, `kept`.
+
+    They count ids of the platform, but `waiting_for_mapping` members whom the platform does not know; until the
+    activation is filled, also members who were not looked at yet. `kept`: ids no longer wanted, where the platform is
+    sent no removals (or forgets them by itself). Sums up counters; counts nothing.
     """
     with bare_cursor() as cursor:
-        found = deliveries.counts(cursor, activation.id)
-        cursor.execute(UNMAPPED, [list(range(BUCKETS)), activation.audience_id, activation.platform_id])
-        (unmapped,) = cursor.fetchone() or (0,)
+        found = activation_counts.read(cursor, [activation.id for activation in activations])
+    members = sizes({activation.audience_id for activation in activations})
+    return {
+        activation.id: _shown(activation, found.get(activation.id, NONE), members[activation.audience_id])
+        for activation in activations
+    }
+
+
+def _shown(activation: Activation, found: activation_counts.Counts, members: int) -> dict[str, int]:
+    ending = activation.status == Activation.Status.ENDING
     return {
         "wanted": found.wanted,
         "acknowledged": found.acknowledged,
         "due": found.due,
-        "waiting_for_mapping": unmapped,
+        "waiting_for_mapping": 0 if ending else min(max(members - found.matched, 0), members),
         "dead": found.dead,
         "kept": found.kept,
     }

@@ -1,6 +1,7 @@
 """`activations/`: audiences that are sent to platforms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -58,7 +59,7 @@ class ActivationSerializer(StrictSerializer[Activation]):
         help_text="Percent of the users looked through for the members at activation."
     )
     unique = ("audience", "platform")
-    # writes count before they change anything: afterwards others wait for the end of the transaction
+    # writes read the counts before they change anything: afterwards others wait for the end of the transaction
     counted: dict[str, int] | None = None
 
     class Meta:
@@ -79,7 +80,8 @@ class ActivationSerializer(StrictSerializer[Activation]):
 
     @extend_schema_field(CountsSerializer)
     def get_counts(self, activation: Activation) -> dict[str, int]:
-        return services.counts(activation) if self.counted is None else self.counted
+        listed: Mapping[int, dict[str, int]] = self.context.get("counts", {})
+        return self.counted or listed.get(activation.id) or services.counts(activation)
 
     def get_progress(self, activation: Activation) -> int:
         return services.backfill_percent(activation.id)
@@ -103,6 +105,15 @@ class ActivationViewSet(CreatedResource[Activation], ReadableResource[Activation
     customer_path = "audience__customer_id"
     filterset_fields = ["audience", "platform", "status"]
     reading_actions = ("preview",)
+    _counts: Mapping[int, dict[str, int]] = MappingProxyType({})
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        self._counts = services.counts_of(page or [])
+        return page
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "counts": self._counts}
 
     @extend_schema(request=None, responses=ActivationSerializer)
     @action(detail=True, methods=["post"])

@@ -1,6 +1,6 @@
 """The SQL of memberships and of audience sizes, a batch at a time. All statements name the bucket first."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -42,6 +42,20 @@ SELECT bucket, audience_id, 0, entered - gone, entered, gone
 FROM unnest(%s::smallint[], %s::int[], %s::int[], %s::int[]) AS k (bucket, audience_id, entered, gone)
 ON CONFLICT (bucket, audience_id) DO UPDATE SET
     size = kept.size + excluded.size, entered = kept.entered + excluded.entered, gone = kept.gone + excluded.gone
+"""
+
+CORRECT = """
+INSERT INTO audience_bucket AS kept (bucket, audience_id, version, size)
+SELECT bucket, audience_id, 0, by FROM unnest(%s::smallint[], %s::int[], %s::int[]) AS k (bucket, audience_id, by)
+ON CONFLICT (bucket, audience_id) DO UPDATE SET size = kept.size + excluded.size
+"""
+
+DIFFERENCES = """
+SELECT bucket, audience_id, sum(members) FROM (
+    SELECT bucket, audience_id, count(*) AS members FROM membership WHERE bucket = ANY(%(buckets)s) AND member
+    GROUP BY bucket, audience_id
+    UNION ALL SELECT bucket, audience_id, - size FROM audience_bucket WHERE bucket = ANY(%(buckets)s)) AS both_ways
+GROUP BY bucket, audience_id HAVING sum(members) <> 0 ORDER BY bucket, audience_id
 """
 
 BUILT = """
@@ -148,6 +162,21 @@ def count_moves(cursor: Cursor[Any], moves: Mapping[tuple[int, int], Sequence[in
         cursor.execute(COUNT, columns((SmallInts, Ints, Ints, Ints), rows))
 
 
+def differences(cursor: Cursor[Any], in_buckets: Collection[int]) -> dict[tuple[int, int], int]:
+    """Returns by how much the sizes are too low, by (bucket, audience), where they are wrong.
+
+    Reads all memberships of the buckets.
+    """
+    cursor.execute(DIFFERENCES, {"buckets": SmallInts.of(sorted(in_buckets))})
+    return {(bucket, audience): int(members) for bucket, audience, members in cursor}
+
+
+def correct(cursor: Cursor[Any], by: Mapping[tuple[int, int], int]) -> None:
+    """Add to the sizes, by (bucket, audience). Nobody has entered or left."""
+    rows = sorted((*key, members) for key, members in by.items())
+    cursor.execute(CORRECT, columns((SmallInts, Ints, Ints), rows))
+
+
 def mark_built(cursor: Cursor[Any], bucket: int, audience: int, version: int) -> None:
     """Record that the bucket's members are those of this version of the audience."""
     cursor.execute(BUILT, [bucket, audience, version])
@@ -176,7 +205,7 @@ def look_again(cursor: Cursor[Any], keys: Collection[tuple[int, int, UUID]], at:
         cursor.execute(LOOK_AGAIN, [at, *columns((SmallInts, Ints, Uuids), ordered)])
 
 
-def delete_of_user(cursor: Cursor[Any], customer: int, user: UUID) -> Iterable[int]:
+def delete_of_user(cursor: Cursor[Any], customer: int, user: UUID) -> list[int]:
     """Delete a user's memberships; return the audiences of which the user was a member."""
     cursor.execute(FORGET, [buckets.of_user(user), user, customer])
     return [audience for audience, member in cursor if member]

@@ -27,6 +27,7 @@ NAMES = (
     "strategies",
     "backfill",
     "configuration",
+    "pages",
 )
 # they take long, so they run only where they are named
 LONG = ("soak", "rechecks")

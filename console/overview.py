@@ -34,7 +34,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def figures() -> list[dict[str, str]]:
-    counts = backlog.counts()
+    return _shown(backlog.counts())
+
+
+def _shown(counts: dict[str, int]) -> list[dict[str, str]]:
     return [{"title": title, "value": number(counts[name]), "hint": hint} for name, (title, hint) in FIGURES.items()]
 
 
@@ -51,12 +54,13 @@ def _audiences() -> Table:
 
 
 def _activations() -> Table:
-    rows = Activation.objects.select_related("audience", "platform").order_by("-created_at")[:MOST]
-    return table(["Activation", "Wanted", "Acknowledged", "", "Status"], map(_activation, rows))
+    rows = list(Activation.objects.select_related("audience", "platform").order_by("-created_at")[:MOST])
+    counts = activations.counts_of(rows)
+    cells = [_activation(row, counts[row.pk]) for row in rows]
+    return table(["Activation", "Wanted", "Acknowledged", "", "Status"], cells)
 
 
-def _activation(row: Activation) -> list[Any]:
-    counts = activations.counts(row)
+def _activation(row: Activation, counts: dict[str, int]) -> list[Any]:
     wanted, acknowledged = counts["wanted"], counts["acknowledged"]
     return [
         link(admin_address(row), row),
@@ -69,8 +73,8 @@ def _activation(row: Activation) -> list[Any]:
 
 def pipeline(request: HttpRequest) -> HttpResponse:
     """What is under way, refreshed while it is looked at."""
-    busy = any(backlog.counts().values())
-    return page(request, "pipeline.html", "Pipeline", figures=figures(), busy=busy)
+    counts = backlog.counts()
+    return page(request, "pipeline.html", "Pipeline", figures=_shown(counts), busy=any(counts.values()))
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

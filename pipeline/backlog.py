@@ -1,27 +1,30 @@
 """The backlog: what is still to be done, and how bulk work gives way to it."""
 
+import threading
 import time
 from datetime import timedelta
 
-from django.db import connection
-
 from core import clock
+from core.buckets import BUCKETS
 from core.transactions import plain_cursor
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.journal import has_notes_since
 from pipeline.absorb.rows import count_waiting
 
+# never reads more rows than `most` of what waits; deliveries are summed up from their counters
 COUNTS = """
-SELECT (SELECT count(*) FROM inbox),
-       (SELECT count(*) FROM membership WHERE look_again_at <= %(now)s)
-         + (SELECT count(*) FROM identity WHERE expires_at <= %(now)s),
+SELECT (SELECT count(*) FROM (
+           SELECT 1 AS due FROM membership WHERE bucket = ANY(%(buckets)s) AND look_again_at <= %(now)s LIMIT %(most)s
+       ) AS rechecks)
+         + (SELECT count(*) FROM (
+           SELECT 1 AS due FROM identity WHERE bucket = ANY(%(buckets)s) AND expires_at <= %(now)s LIMIT %(most)s
+       ) AS ended),
        (SELECT count(*) FROM audience WHERE status = 'building'),
-       (SELECT count(*) FROM delivery d JOIN activation a ON a.id = d.activation_id
-        WHERE d.due_at IS NOT NULL AND d.claim IS NULL AND a.status IN ('live', 'pending', 'ending')),
-       (SELECT count(*) FROM delivery d JOIN activation a ON a.id = d.activation_id
-        WHERE d.due_at IS NOT NULL AND d.claim IS NOT NULL AND a.status IN ('live', 'pending', 'ending'))
+       coalesce(sum(c.due - c.in_flight), 0), coalesce(sum(c.in_flight), 0)
+FROM activation_count c JOIN activation a ON a.id = c.activation_id
+WHERE c.bucket = ANY(%(buckets)s) AND a.status IN ('live', 'pending', 'ending')
 """
-NAMES = ("inbox", "rechecks_due", "building", "deliveries_due", "in_flight")
+ROWS_BY_STATISTICS = "SELECT pg_stat_get_live_tuples('inbox'::regclass)"
 
 BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)"
 
@@ -30,15 +33,37 @@ PAUSE_SECONDS = 0.05
 PATIENCE_SECONDS = 10.0
 
 
+class _Looks(threading.local):
+    """What this thread's looks at the inbox have learned."""
+
+    def __init__(self) -> None:
+        self.marks = InboxMarks()
+
+
+_looks = _Looks()
+
+
 def counts() -> dict[str, int]:
     """Returns what is still to be done, stage by stage; all zero means that the hub is quiet.
 
     `rechecks_due` counts what time alone may have changed, matches that have ended included. `deliveries_due` counts
-    those that wait for a retry; dead and unmapped ones are not due.
+    those that wait for a retry; dead and unmapped ones are not due. Beyond `MOST_ROWS` rows, `inbox` is what
+    PostgreSQL's statistics say, and `rechecks_due` grows no more: nothing long is counted here.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTS, {"now": clock.now()})
-        return dict(zip(NAMES, cursor.fetchone(), strict=True))
+    inbox = rows_waiting(MOST_ROWS, _looks.marks)
+    with plain_cursor() as cursor:
+        if inbox >= MOST_ROWS:
+            inbox = max(inbox, *(cursor.execute(ROWS_BY_STATISTICS).fetchone() or (0,)))
+        cursor.execute(BY_INDEX)
+        values = {"now": clock.now(), "most": MOST_ROWS, "buckets": list(range(BUCKETS))}
+        rechecks, building, due, in_flight = cursor.execute(COUNTS, values).fetchone() or (0, 0, 0, 0)
+    return {
+        "inbox": inbox,
+        "rechecks_due": rechecks,
+        "building": building,
+        "deliveries_due": int(due),
+        "in_flight": int(in_flight),
+    }
 
 
 class Backpressure:

@@ -5,7 +5,7 @@ written by several transactions at once.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db.models import Sum
@@ -29,6 +29,15 @@ GROUP BY bucket, customer_id
 """
 
 
+DIFFERENCES = """
+SELECT bucket, customer_id, sum(users) FROM (
+    SELECT bucket, customer_id, count(*) AS users FROM profile
+    WHERE bucket = ANY(%(buckets)s) AND confirmed AND merged_into IS NULL AND NOT opted_out GROUP BY bucket, customer_id
+    UNION ALL SELECT bucket, customer_id, - users FROM known_users WHERE bucket = ANY(%(buckets)s)) AS both_ways
+GROUP BY bucket, customer_id HAVING sum(users) <> 0 ORDER BY bucket, customer_id
+"""
+
+
 def count(cursor: Cursor[Any], saved: Iterable[ProfileState]) -> None:
     """Count the profiles that have just been saved, where they became known users or ceased to be."""
     changes: dict[tuple[int, int], int] = defaultdict(int)
@@ -45,6 +54,20 @@ def recount(cursor: Cursor[Any], bucket: int) -> None:
     """Count a bucket anew, after profiles were loaded without absorb. The caller holds the bucket's lock."""
     cursor.execute(FORGET, [bucket])
     cursor.execute(RECOUNT, [bucket])
+
+
+def differences(cursor: Cursor[Any], buckets: Collection[int]) -> dict[tuple[int, int], int]:
+    """Returns by how much the counts are too low, by (bucket, customer), where they are wrong.
+
+    Reads all profiles of the buckets.
+    """
+    cursor.execute(DIFFERENCES, {"buckets": SmallInts.of(sorted(buckets))})
+    return {(bucket, customer): int(users) for bucket, customer, users in cursor}
+
+
+def correct(cursor: Cursor[Any], by: Mapping[tuple[int, int], int]) -> None:
+    """Add to the counts, by (bucket, customer)."""
+    cursor.execute(COUNT, columns((SmallInts, Ints, Ints), sorted((*key, users) for key, users in by.items())))
 
 
 def known_users() -> dict[int, int]:

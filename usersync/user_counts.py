@@ -4,10 +4,10 @@ The caller must hold the locks of the buckets.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Cursor
@@ -38,6 +38,28 @@ WHERE bucket = %s GROUP BY bucket, platform_id
 """
 
 
+# of platforms that are not being deleted
+DIFFERENCES = """
+SELECT bucket, platform_id, sum(users) FROM (
+    SELECT bucket, platform_id, count(DISTINCT user_id) AS users FROM user_mapping WHERE bucket = ANY(%(buckets)s)
+    GROUP BY bucket, platform_id
+    UNION ALL SELECT bucket, platform_id, - users FROM mapped_users WHERE bucket = ANY(%(buckets)s)) AS both_ways
+WHERE EXISTS (SELECT 1 FROM platform p WHERE p.pl = platform_id)
+GROUP BY bucket, platform_id HAVING sum(users) <> 0 ORDER BY bucket, platform_id
+"""
+
+
+class MappingCounts(NamedTuple):
+    """What changes of mappings have led to.
+
+    `ids`: how many ids users have now on platforms where they have more or fewer than before. `turned`: 1 where those
+    are the user's first ids there, -1 where the last one is gone.
+    """
+
+    ids: dict[UserOnPlatform, int]
+    turned: dict[UserOnPlatform, int]
+
+
 @dataclass(frozen=True, slots=True)
 class MappingChanges:
     """What a batch did: the mappings it saved, the users of those that are new and of those that it deleted.
@@ -51,12 +73,12 @@ class MappingChanges:
     new_users: Container[tuple[int, UUID]]
 
 
-def count(cursor: Cursor[Any], changes: MappingChanges) -> dict[UserOnPlatform, int]:
-    """Update the counts by these changes: a user counts with the first id on a platform, until the last is gone.
-
-    Returns how many ids the users have now of whom the changes made ids more or fewer.
-    """
-    users, ids = _users(cursor, changes)
+def count(cursor: Cursor[Any], changes: MappingChanges) -> MappingCounts:
+    """Update the counts by these changes: a user counts with the first id on a platform, until the last is gone."""
+    counted = _users(cursor, changes)
+    users: dict[tuple[int, int], int] = defaultdict(int)
+    for (_, user, platform), change in counted.turned.items():
+        users[buckets.of_user(user), platform] += change
     newest: dict[tuple[int, int], datetime] = {}
     for mapping in changes.saved:
         key = buckets.of_user(mapping.user_id), mapping.platform
@@ -64,13 +86,10 @@ def count(cursor: Cursor[Any], changes: MappingChanges) -> dict[UserOnPlatform, 
     rows = [(*key, users.get(key, 0), newest.get(key)) for key in sorted(users.keys() | newest.keys())]
     if rows:
         cursor.execute(COUNT, columns((SmallInts, Ints, Ints, Times), rows))
-    return ids
+    return counted
 
 
-def _users(
-    cursor: Cursor[Any], changes: MappingChanges
-) -> tuple[dict[tuple[int, int], int], dict[UserOnPlatform, int]]:
-    """Returns by how many users each (bucket, platform) has grown, and how many ids changed users have now."""
+def _users(cursor: Cursor[Any], changes: MappingChanges) -> MappingCounts:
     net: dict[UserOnPlatform, int] = defaultdict(int)
     for key in changes.added:
         net[key] += 1
@@ -78,11 +97,8 @@ def _users(
         net[key] -= 1
     left = _left(cursor, [key for key, change in net.items() if change and key[:2] not in changes.new_users])
     ids = {key: change if key[:2] in changes.new_users else left.get(key, 0) for key, change in net.items()}
-    grown: dict[tuple[int, int], int] = defaultdict(int)
-    for key, change in net.items():
-        _, user, platform = key
-        grown[buckets.of_user(user), platform] += (ids[key] > 0) - (ids[key] > change)
-    return grown, ids
+    turned = {key: (ids[key] > 0) - (ids[key] > change) for key, change in net.items()}
+    return MappingCounts(ids, {key: change for key, change in turned.items() if change})
 
 
 def _left(cursor: Cursor[Any], asked: list[UserOnPlatform]) -> dict[UserOnPlatform, int]:
@@ -102,6 +118,21 @@ def recount(cursor: Cursor[Any], bucket: int) -> None:
     """Count a bucket anew after mappings were loaded without absorb; the caller must hold its lock."""
     cursor.execute(FORGET, [bucket])
     cursor.execute(RECOUNT, [bucket])
+
+
+def differences(cursor: Cursor[Any], in_buckets: Collection[int]) -> dict[tuple[int, int], int]:
+    """Returns by how much the counts are too low, by (bucket, platform), where they are wrong.
+
+    Reads all mappings of the buckets.
+    """
+    cursor.execute(DIFFERENCES, {"buckets": SmallInts.of(sorted(in_buckets))})
+    return {(bucket, platform): int(users) for bucket, platform, users in cursor}
+
+
+def correct(cursor: Cursor[Any], by: Mapping[tuple[int, int], int]) -> None:
+    """Add to the counts, by (bucket, platform)."""
+    rows = [(*key, users, None) for key, users in sorted(by.items())]
+    cursor.execute(COUNT, columns((SmallInts, Ints, Ints, Times), rows))
 
 
 def forget_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from psycopg import Cursor
 
 from activation.stores import dead_letters, deliveries
+from activation.stores.activation_counts import DeliveryChanges, counted
 from activation.stores.dead_letters import Key
 from core.arrays import Ints, SmallInts
 from core.buckets import BUCKETS
@@ -113,14 +114,14 @@ class Letter(NamedTuple):
     platform: int
 
 
-def resync(cursor: Cursor[Any], page: DeliveryPage, now: datetime, *, removals_sent: bool) -> ChangedPage:
+def resync(changes: DeliveryChanges, page: DeliveryPage, now: datetime, *, removals_sent: bool) -> ChangedPage:
     """Have a page of ids sent again, as they are wanted."""
-    return _change(cursor, RESYNC, page, now, removals_sent=removals_sent)
+    return _change(changes, RESYNC, page, now, removals_sent=removals_sent)
 
 
-def withdraw(cursor: Cursor[Any], page: DeliveryPage, now: datetime, *, removals_sent: bool) -> ChangedPage:
+def withdraw(changes: DeliveryChanges, page: DeliveryPage, now: datetime, *, removals_sent: bool) -> ChangedPage:
     """Want no id of a page any more. The rows become due where the platform is sent removals."""
-    return _change(cursor, WITHDRAW, page, now, removals_sent=removals_sent)
+    return _change(changes, WITHDRAW, page, now, removals_sent=removals_sent)
 
 
 def finish_withdrawal(cursor: Cursor[Any], bucket: int, activation: int) -> None:
@@ -144,14 +145,14 @@ def buckets_to_refresh(cursor: Cursor[Any], activations: Sequence[int], now: dat
 def refresh(cursor: Cursor[Any], activations: Sequence[int], bucket: int, now: datetime, soon: datetime) -> int:
     """Have members sent again that the platform forgets before `soon`, a page at most. Returns how many rows changed.
 
-    Ids that are not wanted and that the platform has forgotten by `now` count as removed.
+    Ids that are not wanted and that the platform has forgotten by `now` count as removed. The caller holds the bucket.
     """
     values = {"activations": Ints.of(activations), "bucket": bucket, "now": now, "soon": soon, "most": PAGE}
-    cursor.execute(REFRESH, values)
-    return cursor.rowcount
+    with counted(cursor, locked=True) as changes:
+        return changes.execute(REFRESH, values)
 
 
-def replay(cursor: Cursor[Any], page: LetterPage, now: datetime) -> list[Letter]:
+def replay(changes: DeliveryChanges, page: LetterPage, now: datetime) -> list[Letter]:
     """Have the ids of a page of letters sent again, as they are wanted, and delete the letters. Returns them in order.
 
     Fewer than `PAGE`: it was the last page. A letter that is written anew meanwhile belongs to no later page.
@@ -165,11 +166,12 @@ def replay(cursor: Cursor[Any], page: LetterPage, now: datetime) -> list[Letter]
         "after_id": page.after[1],
         "most": PAGE,
     }
+    cursor = changes.cursor
     cursor.execute(LETTERS if page.activation is None else LETTERS_OF_ONE, values)
     found = [Letter(*row) for row in cursor]
     keys: list[Key] = [(page.bucket, letter.activation, letter.platform_user_id) for letter in found]
     if keys:
-        deliveries.revive(cursor, keys, now)
+        deliveries.revive(changes, keys, now)
         dead_letters.delete(cursor, keys)
     return found
 
@@ -190,11 +192,11 @@ def delete_replays(connection: Connection, before: datetime) -> None:
 
 
 def _change(
-    cursor: Cursor[Any], statement: str, page: DeliveryPage, now: datetime, *, removals_sent: bool
+    changes: DeliveryChanges, statement: str, page: DeliveryPage, now: datetime, *, removals_sent: bool
 ) -> ChangedPage:
     values = {"bucket": page.bucket, "activation": page.activation, "after": page.after}
-    cursor.execute(UPTO, {**values, "most": PAGE})
-    rows, upto = cursor.fetchone() or (0, None)
+    changes.cursor.execute(UPTO, {**values, "most": PAGE})
+    rows, upto = changes.cursor.fetchone() or (0, None)
     if upto is not None:
-        cursor.execute(statement, {**values, "upto": upto, "now": now, "removals_sent": removals_sent})
+        changes.execute(statement, {**values, "upto": upto, "now": now, "removals_sent": removals_sent})
     return ChangedPage(rows, upto if rows == PAGE else None)

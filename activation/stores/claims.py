@@ -14,6 +14,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from activation.delivery.retry import SharingBound, sharing_bound
+from activation.stores.activation_counts import Counts, counted
 from activation.stores.due_marks import DueLook, DueMarks
 from core.arrays import Ints, SmallInts
 from integrations.connectors.base import Operation
@@ -43,8 +44,8 @@ FROM (SELECT front.* FROM unnest(%(activations)s) AS a (id) CROSS JOIN LATERAL (
 WHERE d.bucket = due.bucket AND d.activation_id = due.activation_id
   AND d.platform_user_id = due.platform_user_id AND d.wanted = %(wanted)s
   AND coalesce(d.due_at, 'infinity') <= %(now)s
-RETURNING d.bucket, d.activation_id, d.platform_user_id, d.user_id, d.attempts, due.acknowledged,
-          due.claim IS NOT NULL
+RETURNING d.bucket, d.activation_id, d.platform_user_id, d.user_id, d.attempts, old.acknowledged,
+          old.claim IS NOT NULL
 """
 
 
@@ -142,7 +143,10 @@ class _ClaimSearch:
 
 
 def claim(cursor: Cursor[Any], scope: ClaimScope, marks: DueMarks, claim_id: UUID, now: datetime) -> Claim | None:
-    """Claim up to `limit` due rows, shared fairly among the activations that have some. None where none is due."""
+    """Claim up to `limit` due rows, shared fairly among the activations that have some. None where none is due.
+
+    Part of the open transaction, which must not touch deliveries afterwards.
+    """
     search = _ClaimSearch(scope, {"wanted": scope.wanted, "now": now, "claim": claim_id})
     for look in marks.looks(scope.buckets, now, scope.activations):
         fronts = search.fronts(cursor, look)
@@ -152,7 +156,17 @@ def claim(cursor: Cursor[Any], scope: ClaimScope, marks: DueMarks, claim_id: UUI
             search.share(cursor, fronts)
         if search.room <= 0:
             break
-    return Claim(claim_id, scope.wanted, search.rows) if search.rows else None
+    if not search.rows:
+        return None
+    with counted(cursor, locked=False) as changes:
+        for row in search.rows:
+            changes.add(row[:2], _change(row))
+    return Claim(claim_id, scope.wanted, search.rows)
+
+
+def _change(row: ClaimedRow) -> Counts:
+    """Returns what the claim changed in the counts: the row is due before and after."""
+    return Counts(acknowledged=-1 if row.before else 0, in_flight=0 if row.orphaned else 1)
 
 
 def _first(fronts: Sequence[_Front]) -> dict[int, datetime]:

@@ -1,15 +1,16 @@
-"""The SQL of `delivery` beside what is wanted and what is sent: counts, repairs, the end of an activation.
+"""The SQL of `delivery` beside what is wanted and what is sent: repairs, replays, the end of an activation.
 
 What sends holds the lease of the lane; what repairs here leaves rows alone that somebody is sending.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
 
+from activation.stores.activation_counts import DeliveryChanges, counted
 from activation.stores.dead_letters import Key, key_columns
 from activation.stores.due_marks import DueLook
 from core.arrays import Ints, SmallInts, Texts, columns
@@ -21,14 +22,6 @@ SELECT 1 FROM activation a CROSS JOIN (VALUES (true), (false)) AS w (wanted) CRO
     SELECT 1 FROM delivery WHERE activation_id = a.id AND wanted = w.wanted
         AND bucket = ANY(%(buckets)s::smallint[]) AND due_at > %(since)s AND due_at <= %(now)s LIMIT 1) AS found
 WHERE a.platform_id = %(platform)s AND a.status IN ('live', 'ending') LIMIT 1
-"""
-COUNTS = """
-SELECT count(*) FILTER (WHERE wanted),
-       count(*) FILTER (WHERE acknowledged),
-       count(*) FILTER (WHERE due_at IS NOT NULL),
-       count(*) FILTER (WHERE dead),
-       count(*) FILTER (WHERE NOT wanted AND acknowledged IS DISTINCT FROM false AND due_at IS NULL AND NOT dead)
-FROM delivery WHERE bucket = ANY(%s::smallint[]) AND activation_id = %s
 """
 DROP_REMOVALS = """
 UPDATE delivery d SET due_at = NULL, claim = NULL, attempts = 0, error = ''
@@ -94,31 +87,16 @@ DELETE FROM {table} WHERE bucket = %(bucket)s AND activation_id = %(activation)s
 """
 # rows changed in one statement, so that nobody waits long for them
 PAGE = 1_000
-_TABLES = ("delivery", "dead_letter", "activation_backfill")
+# the counts come after what they count
+_TABLES = ("delivery", "activation_count", "dead_letter", "activation_backfill")
 
 NOBODY = UUID(int=0)
-
-
-class Counts(NamedTuple):
-    """Deliveries of one activation by state, as `activation.services.counts` explains them."""
-
-    wanted: int
-    acknowledged: int
-    due: int
-    dead: int
-    kept: int
 
 
 def is_due(connection: Connection, platform: int, look: DueLook, now: datetime) -> bool:
     """Whether the platform has something to send that this look finds."""
     values = {"platform": platform, "buckets": look.buckets, "since": look.since, "now": now}
     return connection.execute(IS_DUE, values).fetchone() is not None
-
-
-def counts(cursor: Cursor[Any], activation: int) -> Counts:
-    """Count the deliveries of an activation; reads all of them."""
-    cursor.execute(COUNTS, [list(range(BUCKETS)), activation])
-    return Counts(*(cursor.fetchone() or (0, 0, 0, 0, 0)))
 
 
 def drop_removals(cursor: Cursor[Any], activations: Iterable[int], look: DueLook, now: datetime) -> int:
@@ -128,19 +106,19 @@ def drop_removals(cursor: Cursor[Any], activations: Iterable[int], look: DueLook
     The caller holds the lease of the lane.
     """
     values = {"activations": Ints.of(sorted(activations)), "buckets": SmallInts.of(look.buckets), "since": look.since}
-    cursor.execute(DROP_REMOVALS, {**values, "now": now, "most": PAGE})
-    return cursor.rowcount
+    with counted(cursor, locked=False) as changes:
+        return changes.execute(DROP_REMOVALS, {**values, "now": now, "most": PAGE})
 
 
-def revive(cursor: Cursor[Any], keys: Iterable[Key], now: datetime) -> int:
+def revive(changes: DeliveryChanges, keys: Iterable[Key], now: datetime) -> int:
     """Have dead deliveries sent again. Returns how many of them were dead."""
-    cursor.execute(REVIVE, {**key_columns(keys), "now": now})
-    return cursor.rowcount
+    return changes.execute(REVIVE, {**key_columns(keys), "now": now})
 
 
 def add_missing(cursor: Cursor[Any], activation: int, keys: Iterable[tuple[int, str]], now: datetime) -> None:
     """Have ids sent again that the platform had confirmed and does not hold; (bucket, id)s."""
-    cursor.execute(ADD_MISSING, {**_ids(keys), "activation": activation, "now": now})
+    with counted(cursor, locked=False) as changes:
+        changes.execute(ADD_MISSING, {**_ids(keys), "activation": activation, "now": now})
 
 
 def remove_unexpected(
@@ -148,14 +126,16 @@ def remove_unexpected(
 ) -> None:
     """Have ids removed that the platform holds and that nobody wants there; (bucket, id)s."""
     values = {"activation": activation, "platform": platform, "nobody": NOBODY, "now": now}
-    cursor.execute(REMOVE_UNEXPECTED, {**_ids(keys), **values})
+    with counted(cursor, locked=False) as changes:
+        changes.execute(REMOVE_UNEXPECTED, {**_ids(keys), **values})
 
 
 def forget_unexpected(cursor: Cursor[Any], key: Key) -> None:
     """Forget an id of nobody's that the platform has removed."""
     bucket, activation, platform_user_id = key
     values = {"bucket": bucket, "activation": activation, "id": platform_user_id, "nobody": NOBODY}
-    cursor.execute(FORGET_UNEXPECTED, values)
+    with counted(cursor, locked=False) as changes:
+        changes.execute(FORGET_UNEXPECTED, values)
 
 
 def mark_unknown(cursor: Cursor[Any], key: Key, now: datetime) -> None:
@@ -164,7 +144,9 @@ def mark_unknown(cursor: Cursor[Any], key: Key, now: datetime) -> None:
     The caller holds the lease of the id's lane.
     """
     bucket, activation, platform_user_id = key
-    cursor.execute(MARK_UNKNOWN, {"bucket": bucket, "activation": activation, "id": platform_user_id, "now": now})
+    values = {"bucket": bucket, "activation": activation, "id": platform_user_id, "now": now}
+    with counted(cursor, locked=False) as changes:
+        changes.execute(MARK_UNKNOWN, values)
 
 
 def file_refused(
@@ -172,7 +154,8 @@ def file_refused(
 ) -> None:
     """Have the rows of a refused file sent again, in a bucket that the caller holds."""
     values = {"activations": Ints.of(activations), "bucket": bucket, "batch": batch, "error": error, "now": now}
-    cursor.execute(FILE_REFUSED, values)
+    with counted(cursor, locked=True) as changes:
+        changes.execute(FILE_REFUSED, values)
 
 
 def is_left(cursor: Cursor[Any], activation: int) -> bool:
@@ -185,14 +168,21 @@ def is_left(cursor: Cursor[Any], activation: int) -> bool:
 
 
 def delete(cursor: Cursor[Any], bucket: int, activation: int) -> None:
-    """Delete the bucket's rows of the activation, those of its dead letters and of its backfill among them."""
+    """Delete the bucket's rows of the activation, those of its dead letters and of its backfill among them.
+
+    The caller holds the bucket.
+    """
     for table in _TABLES:
         cursor.execute(DELETE.format(table=table), {"bucket": bucket, "activation": activation})
 
 
 def delete_of_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:
-    """Delete what the bucket still holds of a platform that is deleted; reads all deliveries of the bucket."""
-    cursor.execute(DELETE_OF_PLATFORM, [bucket, platform])
+    """Delete what the bucket still holds of a platform that is deleted; reads all deliveries of the bucket.
+
+    The caller holds the bucket.
+    """
+    with counted(cursor, locked=True) as changes:
+        changes.execute(DELETE_OF_PLATFORM, [bucket, platform])
 
 
 def _whole(activation: int) -> dict[str, Any]:

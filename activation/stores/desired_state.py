@@ -14,6 +14,7 @@ from psycopg import Cursor
 
 from activation.messages import Want
 from activation.stores import dead_letters
+from activation.stores.activation_counts import DeliveryChanges, counted
 from activation.stores.dead_letters import Key
 from core import buckets
 from core.arrays import Bools, Ints, SmallInts, Texts, Uuids, columns
@@ -113,7 +114,7 @@ class ErasedDelivery(NamedTuple):
     idle: bool
 
 
-def apply(cursor: Cursor[Any], wants: Iterable[tuple[int, Want]], now: datetime) -> set[tuple[int, int]]:
+def apply(changes: DeliveryChanges, wants: Iterable[tuple[int, Want]], now: datetime) -> set[tuple[int, int]]:
     """Apply wants, each with its bucket, which the caller holds. Returns the (platform, bucket)s touched."""
     latest: dict[Key, Want] = {}
     for bucket, want in wants:
@@ -121,14 +122,14 @@ def apply(cursor: Cursor[Any], wants: Iterable[tuple[int, Want]], now: datetime)
         kept = latest.get(key)
         if kept is None or _order(kept) <= _order(want):
             latest[key] = want
-    _drop_unknown(cursor, latest)
+    _drop_unknown(changes.cursor, latest)
     if not latest:
         return set()
     rows = [
         (*key, w.platform, w.user, w.epoch, w.version, w.wanted, w.customer, f"platform:{w.platform}")
         for key, w in sorted(latest.items(), key=itemgetter(0))
     ]
-    cursor.execute(APPLY, [now, now, *columns(_WANT_COLUMNS, rows)])
+    changes.execute(APPLY, [now, now, *columns(_WANT_COLUMNS, rows)])
     return {(row[3], row[0]) for row in rows}
 
 
@@ -145,11 +146,11 @@ def _drop_unknown(cursor: Cursor[Any], wants: dict[Key, Want]) -> None:
             del wants[key]
 
 
-def release(cursor: Cursor[Any], platform_user_id: str, activations: list[int], epoch: int, now: datetime) -> None:
+def release(changes: DeliveryChanges, platform_user_id: str, activations: list[int], epoch: int, now: datetime) -> None:
     """Remove an id that has a new owner (or none) from the segments of its former owner."""
     bucket = buckets.of_value(platform_user_id)
     values = {"epoch": epoch, "now": now, "bucket": bucket, "activations": activations, "id": platform_user_id}
-    cursor.execute(RELEASE, values)
+    changes.execute(RELEASE, values)
 
 
 # ── erasure ───────────────────────────────────────────────────────────────────────────────────────────
@@ -171,7 +172,7 @@ def activations_of(cursor: Cursor[Any], platform: int) -> list[int]:
 
 
 def erase(
-    cursor: Cursor[Any],
+    changes: DeliveryChanges,
     bucket: int,
     activations: Sequence[int],
     platform_user_id: str,
@@ -198,9 +199,8 @@ def erase(
         "now": now,
         "whole": whole,
     }
-    cursor.execute(ERASE, values)
-    erased = cursor.rowcount
-    dead_letters.delete_of_id(cursor, bucket, activations, platform_user_id)
+    erased = changes.execute(ERASE, values)
+    dead_letters.delete_of_id(changes.cursor, bucket, activations, platform_user_id)
     return erased
 
 
@@ -225,7 +225,9 @@ def erased(cursor: Cursor[Any], erasure: UUID, most: int, after: ErasedDelivery 
 
 
 def forget_erased(cursor: Cursor[Any], row: ErasedDelivery, erasure: UUID) -> None:
-    cursor.execute(FORGET_ERASED, [row.bucket, row.activation, row.platform_user_id, erasure])
+    """Delete the delivery, in a bucket that the caller holds."""
+    with counted(cursor, locked=True) as changes:
+        changes.execute(FORGET_ERASED, [row.bucket, row.activation, row.platform_user_id, erasure])
 
 
 def is_owed(cursor: Cursor[Any], row: ErasedDelivery, erasure: UUID) -> bool:

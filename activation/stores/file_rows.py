@@ -17,6 +17,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from activation.delivery.lanes import Lease
+from activation.stores.activation_counts import counted
 from core.arrays import Bools, Ints, SmallInts, Texts, columns
 
 # what may stand in a file, by whether the platform is sent removals; spelled out, for the index begins with it
@@ -118,13 +119,15 @@ def done(
 ) -> None:
     """The file was uploaded. Rows of which something else is wanted by now are due again."""
     values = {"platform": lease.platform, "lane": lease.lane, "fence": lease.fence, "batch": batch, "now": now}
-    cursor.execute(DONE, {**values, **_columns(rows), "expires_at": expires_at})
+    with counted(cursor, locked=False) as changes:
+        changes.execute(DONE, {**values, **_columns(rows), "expires_at": expires_at})
 
 
 def unknown(cursor: Cursor[Any], lease: Lease, rows: Sequence[FileRow], now: datetime) -> None:
     """The file may have arrived: nobody knows what the platform holds of these rows. They are due."""
     values = {"platform": lease.platform, "lane": lease.lane, "fence": lease.fence, "now": now}
-    cursor.execute(UNKNOWN, {**values, **_columns(rows)})
+    with counted(cursor, locked=False) as changes:
+        changes.execute(UNKNOWN, {**values, **_columns(rows)})
 
 
 def left_open(cursor: Cursor[Any], activations: Sequence[int], bucket: int, since: datetime, now: datetime) -> None:
@@ -133,12 +136,14 @@ def left_open(cursor: Cursor[Any], activations: Sequence[int], bucket: int, sinc
     `since`: when that sender began.
     """
     values = {"activations": Ints.of(activations), "bucket": bucket, "since": since, "now": now}
-    cursor.execute(LEFT_OPEN, values)
+    with counted(cursor, locked=True) as changes:
+        changes.execute(LEFT_OPEN, values)
 
 
 def claim(cursor: Cursor[Any], batch: UUID, rows: Sequence[FileRow]) -> None:
     """Mark a few rows that cannot stand in a file, so that they can be recorded as dead."""
-    cursor.execute(CLAIM, {"batch": batch, **_columns(rows)})
+    with counted(cursor, locked=False) as changes:
+        changes.execute(CLAIM, {"batch": batch, **_columns(rows)})
 
 
 def _columns(rows: Sequence[FileRow]) -> dict[str, Any]:

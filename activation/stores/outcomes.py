@@ -1,4 +1,4 @@
-"""Record what came of claimed rows. Each is one short statement, and touches only rows that still bear the claim.
+"""Record what came of claimed rows. Each is one short transaction, and touches only rows that still bear the claim.
 
 What is wanted may have changed while the request was under way: then the row is due again.
 """
@@ -11,6 +11,7 @@ from psycopg import Cursor
 
 from activation.delivery.retry import MOST_ATTEMPTS, backoff
 from activation.stores import dead_letters, deliveries
+from activation.stores.activation_counts import DeliveryChanges, counted
 from activation.stores.batches import storable
 from activation.stores.claims import Claim, ClaimedRow, part
 from activation.stores.dead_letters import Key, key_columns
@@ -31,19 +32,21 @@ UPDATE delivery d SET claim = NULL, acknowledged = %(wanted)s, attempts = 0, err
 {KEYS}
 """
 
-# No letter is written where something else is wanted by now.
 DEAD = f"""
-WITH refused AS (
-    UPDATE delivery d SET claim = NULL, error = %(error)s, changed_at = %(now)s, batch = d.claim,
-        dead = (d.wanted = %(wanted)s), attempts = CASE WHEN d.wanted = %(wanted)s THEN d.attempts ELSE 0 END,
-        due_at = CASE WHEN d.wanted <> %(wanted)s THEN %(now)s::timestamptz END
-    {KEYS}
-    RETURNING d.bucket, d.activation_id, d.platform_user_id, d.platform_id, d.user_id, d.attempts, d.batch, d.dead)
+UPDATE delivery d SET claim = NULL, error = %(error)s, changed_at = %(now)s, batch = d.claim,
+    dead = (d.wanted = %(wanted)s), attempts = CASE WHEN d.wanted = %(wanted)s THEN d.attempts ELSE 0 END,
+    due_at = CASE WHEN d.wanted <> %(wanted)s THEN %(now)s::timestamptz END
+{KEYS}
+"""
+# No letter is written where something else is wanted by now. The rows are those that `DEAD` has just changed.
+LETTERS = """
 INSERT INTO dead_letter AS kept (bucket, activation_id, platform_user_id, platform_id, user_id, operation, reason,
                                  response_excerpt, attempts, batch, died_at)
-SELECT bucket, activation_id, platform_user_id, platform_id, user_id, %(operation)s, %(error)s, %(excerpt)s, attempts,
-       batch, %(now)s
-FROM refused WHERE dead
+SELECT d.bucket, d.activation_id, d.platform_user_id, d.platform_id, d.user_id, %(operation)s, %(error)s, %(excerpt)s,
+       d.attempts, d.batch, %(now)s
+FROM unnest(%(buckets)s, %(activations)s, %(ids)s) AS k (bucket, activation_id, platform_user_id)
+JOIN delivery d ON d.bucket = k.bucket AND d.activation_id = k.activation_id
+    AND d.platform_user_id = k.platform_user_id AND d.batch = %(claim)s AND d.claim IS NULL AND d.dead
 ON CONFLICT (bucket, activation_id, platform_user_id) DO UPDATE SET
     user_id = excluded.user_id, operation = excluded.operation, reason = excluded.reason,
     response_excerpt = excluded.response_excerpt, attempts = excluded.attempts, batch = excluded.batch,
@@ -70,26 +73,34 @@ WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id
 def done(cursor: Cursor[Any], claim: Claim, now: datetime, expires_at: datetime | None = None) -> int:
     """The platform confirmed the operation. Returns for how many rows that still counts."""
     values = {**_keys(claim), "wanted": claim.wanted, "now": now, "expires_at": expires_at}
-    cursor.execute(DONE, values)
-    return cursor.rowcount
+    with counted(cursor, locked=False) as changes:
+        return changes.execute(DONE, values)
 
 
 def dead(cursor: Cursor[Any], claim: Claim, error: str, excerpt: str, now: datetime) -> None:
     """The platform finally refused the rows: they become dead letters."""
-    values = {"error": storable(error), "excerpt": storable(excerpt), "now": now}
-    cursor.execute(DEAD, {**_keys(claim), "wanted": claim.wanted, "operation": claim.operation.value, **values})
+    with counted(cursor, locked=False) as changes:
+        _bury(changes, claim, error, excerpt, now)
+
+
+def _bury(changes: DeliveryChanges, claim: Claim, error: str, excerpt: str, now: datetime) -> None:
+    values = {**_keys(claim), "wanted": claim.wanted, "error": storable(error), "now": now}
+    if changes.execute(DEAD, values):
+        more = {"operation": claim.operation.value, "excerpt": storable(excerpt)}
+        changes.cursor.execute(LETTERS, {**values, **more})
 
 
 def failed(cursor: Cursor[Any], claim: Claim, error: str, now: datetime, least: timedelta = timedelta()) -> None:
     """The rows are due again after their backoff, `least` at the least; those tried too often are dead."""
     tried_out = [row for row in claim.rows if row.attempts >= MOST_ATTEMPTS]
-    if tried_out:
-        dead(cursor, Claim(claim.id, claim.wanted, tried_out), error, "", now)
     again = sorted(row for row in claim.rows if row.attempts < MOST_ATTEMPTS)
-    if again:
-        due = [now + max(backoff(row.attempts), least) for row in again]
-        values = {**_keys(Claim(claim.id, claim.wanted, again)), "due": Times.of(due)}
-        cursor.execute(AGAIN, {**values, "error": storable(error), "now": now})
+    with counted(cursor, locked=False) as changes:
+        if tried_out:
+            _bury(changes, Claim(claim.id, claim.wanted, tried_out), error, "", now)
+        if again:
+            due = [now + max(backoff(row.attempts), least) for row in again]
+            values = {**_keys(Claim(claim.id, claim.wanted, again)), "due": Times.of(due)}
+            changes.execute(AGAIN, {**values, "error": storable(error), "now": now})
 
 
 def unsent(cursor: Cursor[Any], claim: Claim, error: str, now: datetime, wait: timedelta = timedelta()) -> None:
@@ -103,7 +114,8 @@ def unsent(cursor: Cursor[Any], claim: Claim, error: str, now: datetime, wait: t
         "now": now,
         "due": now + wait,
     }
-    cursor.execute(UNSENT, values)
+    with counted(cursor, locked=False) as changes:
+        changes.execute(UNSENT, values)
 
 
 def _keys(claim: Claim) -> dict[str, Any]:
@@ -141,8 +153,8 @@ class ClaimOutcomes:
     def reopened(self, keys: list[Key]) -> None:
         """Those of these rows that are dead are due again, and their letters are gone: they were not to blame."""
         if keys:
-            with self.connection.transaction():
-                deliveries.revive(self.cursor, keys, clock.now())
+            with self.connection.transaction(), counted(self.cursor, locked=False) as changes:
+                deliveries.revive(changes, keys, clock.now())
                 dead_letters.delete(self.cursor, keys)
 
     def unsent(self, rows: list[ClaimedRow], error: str, wait: timedelta = timedelta()) -> None:

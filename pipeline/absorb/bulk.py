@@ -155,6 +155,7 @@ def backfill(unit: BulkScope, row: InboxRow, backfill: BackfillRequest, bulk: Bu
         unit.outbox.send(row.bucket, InboxKind.BACKFILL, following)
     else:
         activations.finish_backfill(unit.cursor, row.bucket, backfill.activation)
+        unit.desired.changes.recount_matched((row.bucket, backfill.activation), audience, platform)
 
 
 def forget_platform(unit: BulkScope, row: InboxRow, forget: ForgetPlatform, bulk: BulkPass) -> None:

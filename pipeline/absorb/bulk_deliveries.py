@@ -32,14 +32,14 @@ class DeliveryScope(Protocol):
 def resync(unit: DeliveryScope, row: InboxRow, order: ResyncDeliveries, bulk: BulkPass) -> None:
     """Have one page of an activation's ids sent again."""
     place = DeliveryPage(row.bucket, order.activation, order.after)
-    page = bulk_changes.resync(unit.cursor, place, unit.now, removals_sent=order.removals_sent)
+    page = bulk_changes.resync(unit.desired.changes, place, unit.now, removals_sent=order.removals_sent)
     _go_on(unit, row, order, page, bulk)
 
 
 def withdraw(unit: DeliveryScope, row: InboxRow, order: WithdrawDeliveries, bulk: BulkPass) -> None:
     """Want one page of ids no more. The activation may be deleted once every bucket has done its last page."""
     place = DeliveryPage(row.bucket, order.activation, order.after)
-    page = bulk_changes.withdraw(unit.cursor, place, unit.now, removals_sent=order.removals_sent)
+    page = bulk_changes.withdraw(unit.desired.changes, place, unit.now, removals_sent=order.removals_sent)
     if page.upto is None:
         bulk_changes.finish_withdrawal(unit.cursor, row.bucket, order.activation)
     _go_on(unit, row, order, page, bulk)
@@ -65,7 +65,7 @@ def replay(unit: DeliveryScope, row: InboxRow, order: ReplayLetters, bulk: BulkP
     if job is None:
         return
     place = LetterPage(row.bucket, job.activation_id, job.reason, job.requested_at, order.after)
-    letters = bulk_changes.replay(unit.cursor, place, unit.now)
+    letters = bulk_changes.replay(unit.desired.changes, place, unit.now)
     done = len(letters) < bulk_changes.PAGE
     bulk_changes.count_replayed(unit.cursor, job.pk, row.bucket, len(letters), done=done)
     bulk.rows += len(letters)

@@ -3,7 +3,7 @@
 A want names one id of one platform and one activation. It is applied with all others of the batch at its end.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -13,6 +13,7 @@ from psycopg import Cursor
 from activation.activation_index import ActivationIndex
 from activation.messages import Want
 from activation.stores import desired_state
+from activation.stores.activation_counts import DeliveryChanges
 from audiences import store as memberships
 from audiences.evaluation import Flip
 from core import buckets
@@ -23,14 +24,22 @@ from core.messages import Sync
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.rows import InboxRow
+from profiles.state import ProfileState
 from usersync import store as mappings
-from usersync.store import FullMapping, MappedId
+from usersync.store import FullMapping, MappedId, UserOnPlatform
 
 
 class DesiredState:
-    """The wants of the batch. `touched`: the (platform, bucket)s in which something is to be delivered now."""
+    """The wants of the batch. `touched`: the (platform, bucket)s in which something is to be delivered now.
 
-    __slots__ = ("_activations", "_cursor", "_held", "_now", "_now_ms", "_outbox", "_wants", "touched")
+    `changes`: how every change of deliveries in this transaction is made, also by others; `apply` counts them.
+    `turned`: whom a platform has come to know (1), or knows no more (-1), by mappings that were saved before the batch
+    evaluates and whose wants follow afterwards.
+    """
+
+    __slots__ = (
+        *("_activations", "_cursor", "_held", "_now", "_now_ms", "_outbox", "_wants", "changes", "touched", "turned"),
+    )
 
     def __init__(
         self, cursor: Cursor[Any], held: set[int], activations: ActivationIndex, outbox: Outbox, now: datetime
@@ -42,6 +51,8 @@ class DesiredState:
         self._now = now
         self._now_ms = milliseconds(now)
         self._wants: list[tuple[int, Want]] = []
+        self.changes = DeliveryChanges(cursor, locked=True)
+        self.turned: Mapping[UserOnPlatform, int] = {}
         self.touched: set[tuple[int, int]] = set()
 
     def want(self, m: MappedId, activation: int, wanted: bool, version: int, *, only_known: bool = False) -> None:
@@ -83,20 +94,43 @@ class DesiredState:
         sent = [flip for flip in flips if flip.audience in activated[flip.customer]]
         known = mappings.of_users(self._cursor, {(f.customer, f.user) for f in sent})
         for flip in sent:
+            bucket, by = buckets.of_user(flip.user), 1 if flip.member else -1
             for activation, platform in activated[flip.customer][flip.audience]:
+                is_known = False
                 for m in known[flip.customer, flip.user]:
                     if m.platform == platform:
                         self.want(m, activation, flip.member, flip.version)
+                        is_known = True
+                if is_known is not ((flip.customer, flip.user, platform) in self.turned):
+                    # known before the batch: what the batch turned is counted with the mappings
+                    self.changes.add_matched((bucket, activation), by)
                 if flip.member:
                     self.introduce(flip.customer, flip.user, platform, known)
+
+    def count_leaver(self, profile: ProfileState, audiences: Collection[int]) -> None:
+        """The user has left these audiences, before any mapping of the batch is saved. Nothing is wanted by this."""
+        activated = self._activations.of(profile.customer).by_audience if audiences else {}
+        left = [one for audience in audiences for one in activated.get(audience, ())]
+        if left:
+            user = (profile.customer, profile.user_id)
+            known = {m.platform for m in mappings.of_users(self._cursor, {user})[user]}
+            for activation, platform in left:
+                if platform in known:
+                    self.changes.add_matched((profile.bucket, activation), -1)
 
     def want_mappings(self, kept: Collection[tuple[FullMapping, bool]]) -> None:
         """An id that was just matched, or inherited, is wanted wherever its user is a member already."""
         of = self._activations.of
-        users = {mapping.user_id for mapping, _ in kept}
-        activated = {(m.customer, m.platform): of(m.customer).by_platform.get(m.platform, ()) for m, _ in kept}
+        changed = {(m.customer, m.user_id, m.platform) for m, _ in kept} | self.turned.keys()
+        activated = {(c, platform): of(c).by_platform.get(platform, ()) for c, _, platform in changed}
         asked = {audience for ones in activated.values() for _, audience in ones}
-        standings = memberships.load(self._cursor, users, asked)
+        standings = memberships.load(self._cursor, {user for _, user, _ in changed}, asked)
+        for (customer, user, platform), by in self.turned.items():
+            for activation, audience in activated[customer, platform]:
+                state = standings.get(user, {}).get(audience)
+                if state and state.member:
+                    self.changes.add_matched((buckets.of_user(user), activation), by)
+        self.turned = {}
         for mapping, inherited in kept:
             for activation, audience in activated[mapping.customer, mapping.platform]:
                 state = standings.get(mapping.user_id, {}).get(audience)
@@ -108,7 +142,7 @@ class DesiredState:
 
     def disown(self, platform: int, platform_user_id: str, epoch: int) -> None:
         """The id has no owner from this epoch on: nothing is wanted for it. The caller holds the id's bucket."""
-        desired_state.release(self._cursor, platform_user_id, self._of(platform), epoch, self._now)
+        desired_state.release(self.changes, platform_user_id, self._of(platform), epoch, self._now)
         self.touched.add((platform, buckets.of_value(platform_user_id)))
 
     def take_back(
@@ -122,7 +156,7 @@ class DesiredState:
         bucket = buckets.of_value(platform_user_id)
         activations = desired_state.activations_of(self._cursor, platform)
         owed = desired_state.erase(
-            self._cursor, bucket, activations, platform_user_id, users, erasure, epoch, self._now, whole=whole
+            self.changes, bucket, activations, platform_user_id, users, erasure, epoch, self._now, whole=whole
         )
         if owed:
             self.touched.add((platform, bucket))
@@ -137,12 +171,16 @@ class DesiredState:
         return [activation for activation, _ in self._activations.of_platform(platform)]
 
     def apply(self) -> None:
-        """Apply the wants of the buckets that are held or free; send the others to their buckets."""
+        """Apply the wants of the buckets that are held or free; send the others to their buckets.
+
+        The last change of deliveries in the transaction.
+        """
         others = {bucket for bucket, _ in self._wants} - self._held
         if others:
             self._held |= try_lock(self._cursor, others)
         here = [(bucket, want) for bucket, want in self._wants if bucket in self._held]
-        self.touched |= desired_state.apply(self._cursor, here, self._now)
+        self.touched |= desired_state.apply(self.changes, here, self._now)
+        self.changes.write()
         if len(here) < len(self._wants):
             for bucket, want in self._wants:
                 if bucket not in self._held:

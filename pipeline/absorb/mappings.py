@@ -17,14 +17,18 @@ MOST_PLATFORM_IDS = 100
 
 
 class BatchMappings:
-    """The mappings that the batch keeps and forgets. A profile whose mappings change is noted as changed."""
+    """The mappings that the batch keeps and forgets. A profile whose mappings change is noted as changed.
 
-    __slots__ = ("_cursor", "_forgotten", "_kept")
+    `turned`: whom a platform has come to know (1), or knows no more (-1), once they are saved.
+    """
+
+    __slots__ = ("_cursor", "_forgotten", "_kept", "turned")
 
     def __init__(self, cursor: Cursor[Any]) -> None:
         self._cursor = cursor
         self._kept: dict[tuple[int, UUID, int, str], tuple[FullMapping, bool]] = {}
         self._forgotten: dict[tuple[int, UUID, int, str], int] = {}
+        self.turned: dict[UserOnPlatform, int] = {}
 
     @property
     def kept(self) -> Collection[tuple[FullMapping, bool]]:
@@ -77,7 +81,7 @@ class BatchMappings:
         removed = store.delete(self._cursor, [(*key, epoch) for key, epoch in self._forgotten.items()])
         kept = [mapping for mapping, _ in self._kept.values()]
         added = store.save(self._cursor, kept)
-        ids = user_counts.count(self._cursor, MappingChanges(kept, added, removed, new_users))
+        ids, self.turned = user_counts.count(self._cursor, MappingChanges(kept, added, removed, new_users))
         return [mapping for key, number in ids.items() if number > MOST_PLATFORM_IDS for mapping in self._oldest(key)]
 
     def _oldest(self, key: UserOnPlatform) -> list[FullMapping]:

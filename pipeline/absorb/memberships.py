@@ -28,6 +28,7 @@ class BatchMemberships:
         """The user is in no audience any more. Platforms learn of it from what becomes of the user's ids."""
         left = store.delete_of_user(self._cursor, profile.customer, profile.user_id)
         store.count_moves(self._cursor, {(profile.bucket, audience): (0, 1) for audience in left})
+        self._desired.count_leaver(profile, left)
 
     def evaluate(self, evaluate: Callable[[Evaluation], None]) -> Sequence[Flip]:
         """Evaluate, and want of the platforms what follows; returns who entered and who left."""

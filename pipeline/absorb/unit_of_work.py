@@ -76,6 +76,7 @@ class UnitOfWork:
         self.identities.save(self.now)
         self.excess.save(self.now)
         release_beyond(self, self.mappings.save(self.profiles.created))
+        self.desired.turned = self.mappings.turned
         self.merges.save(self.now)
         self.memberships.evaluate(lambda evaluation: evaluation.of_changes(self.profiles.loaded()))
         self.desired.want_mappings(self.mappings.kept)

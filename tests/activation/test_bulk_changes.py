@@ -163,10 +163,10 @@ def test_pausing__counts_while_nobody_waits_for_the_configuration(
             connection.close()
 
     with psycopg.connect(database_url, autocommit=True) as looking, psycopg.connect(database_url) as slow:
-        slow.execute("LOCK TABLE delivery IN ACCESS EXCLUSIVE MODE")  # counting takes as long as this lasts
+        slow.execute("LOCK TABLE activation_count IN ACCESS EXCLUSIVE MODE")  # counting takes as long as this lasts
         thread = threading.Thread(target=pause)
         thread.start()
-        until(lambda: looking.execute(WAITING, ["%FROM delivery%"]).fetchone() == (1,))
+        until(lambda: looking.execute(WAITING, ["%FROM activation_count%"]).fetchone() == (1,))
         with psycopg.connect(database_url, options="-c lock_timeout=1s") as configuring:
             configuring.execute("UPDATE configuration_version SET version = version + 1")
         slow.rollback()

@@ -24,6 +24,7 @@ from tests.support.deliverers import Deliverers, deliverers
 from tests.support.delivery_stage import DeliveryStage, forget_backoff
 from tests.support.edge_process import until
 from tests.support.sandbox_process import SandboxProcess
+from tests.support.shop import recount
 
 __all__ = ["deliverers"]
 
@@ -180,6 +181,7 @@ def test_rows_committed_late__are_sent_when_they_are_there(
         stage.user("y", ads)
         assert stage.deliver(ads) >= 1
         other.commit()
+    recount()
 
     stage.deliver_all(ads)
 

@@ -23,6 +23,7 @@ from core.database import connect
 from core.inbox import InboxKind
 from core.messages import Id, Sync
 from core.models import Inbox
+from pipeline import counts
 from pipeline.models import Erasure
 from pipeline.privacy import erasures
 from profiles import attribute_sampling
@@ -162,6 +163,7 @@ class ErasingInMotion(RuleBasedStateMachine):
             self.shop.accept_all_deliveries()
             erasures.carry_on()
             self.shop.absorb()
+        assert counts.check() == []
         assert not Erasure.objects.filter(finished_at=None).exists()
         stored = _everything()
         assert {text for text in self.people.gone if text in stored} == set()

@@ -26,6 +26,7 @@ from core import clock
 from core.clock import milliseconds
 from core.models import Inbox
 from core.transactions import plain_cursor
+from pipeline import counts
 from pipeline.absorb.absorber import Absorber
 from pipeline.privacy import erasures
 from profiles.models import Profile
@@ -140,6 +141,7 @@ class Exactness(RuleBasedStateMachine):
                 assert members == {user for (user,) in cursor.fetchall()}, audience.rule
             assert services.size(audience) == len(members)
         assert not Membership.objects.filter(audience_id__in=self.deleted).exists()
+        assert counts.check() == []
 
     def teardown(self) -> None:
         if hasattr(self, "_done"):

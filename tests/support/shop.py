@@ -21,6 +21,7 @@ from core.inbox import InboxKind
 from core.messages import Confirm, Event, Id, Sync
 from core.models import BadRow, Customer, Inbox
 from integrations.models import Platform
+from pipeline import counts
 from pipeline.absorb.absorber import Absorber
 from profiles.models import Attribute, Identity, Pixel, Profile
 from usersync.models import UserMapping
@@ -177,6 +178,7 @@ class Shop:
         """As if every platform had accepted everything."""
         with connection.cursor() as cursor:
             cursor.execute("UPDATE delivery SET acknowledged = wanted, due_at = NULL, claim = NULL")
+        recount()
 
     def due(self) -> set[tuple[str, bool]]:
         """Returns what has still to be delivered: (id, wanted)."""
@@ -185,6 +187,12 @@ class Shop:
 
     def bad_rows(self) -> list[BadRow]:
         return list(BadRow.objects.order_by("bucket", "id"))
+
+
+def recount() -> None:
+    """To be called after a test has changed rows by itself which the hub counts as it changes them."""
+    for bucket in {one.bucket for one in counts.check()}:
+        counts.repair(bucket)
 
 
 def somebody() -> UUID:

@@ -11,6 +11,7 @@ from core import clock, garbage
 from core.environment import HUB_COMMAND, PROJECT_ROOT
 from lookalikes.jobs.starter import JobStarter
 from pipeline import deliver
+from pipeline.counts import CountsKeeper
 from pipeline.imports import files
 from pipeline.match_rates import keep_today
 from pipeline.privacy.retention import Retention
@@ -55,6 +56,7 @@ class Command(BaseCommand):
         learning = JobStarter([*HUB_COMMAND, "lookalikes"], PROJECT_ROOT)
         garbage.collect_rarely()
         try:
-            Sweeper(CHORES, SEARCHES, [learning.tend, Retention().tend]).run(lambda: not stopped)
+            chores = (*CHORES, CountsKeeper().round)
+            Sweeper(chores, SEARCHES, [learning.tend, Retention().tend]).run(lambda: not stopped)
         finally:
             learning.stop()
