@@ -21,8 +21,8 @@ from tests.support.edge_process import until
 from tests.support.pages import pages_read
 from tests.support.shop import Shop, in_bucket, somebody
 
-ROWS = 20_000
-FEW = ROWS / 10  # pages: less than one for each deleted row
+ROWS = 50_000
+FEW = ROWS / 10  # pages: less than one for each deleted row; two looks go down an index in every bucket
 
 APPEND = """
 INSERT INTO inbox (bucket, kind, query, received_at)

@@ -18,4 +18,4 @@ __all__ = ["private_targets", "running_sandbox", "sandbox"]
 def test_pipeline__whatever_happens__ends_where_the_plain_model_ends(
     db: None, sandbox: SandboxProcess, private_targets: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(sandbox, monkeypatch, examples=8, steps=25)
+    run(sandbox, monkeypatch, examples=25, steps=25)

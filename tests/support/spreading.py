@@ -13,7 +13,11 @@ from core.environment import PROJECT_ROOT
 
 LONGEST = (
     "tests/chaos/test_kill.py",
+    "tests/pipeline/test_state_machine.py",
+    "tests/benchmarks/test_benchmarks.py",
     "tests/dmphub/test_installation.py",
+    "tests/benchmarks/test_soak.py",
+    "tests/pipeline/test_timed.py",
     "tests/local/demo/test_demo.py",
     "tests/local/test_hub.py",
     "tests/activation/test_deaths.py",
@@ -27,7 +31,6 @@ LONGEST = (
     "tests/local/test_embedded.py",
     "tests/pipeline/test_audiences.py",
     "tests/activation/test_faults.py",
-    "tests/benchmarks/test_benchmarks.py",
     "tests/edge/test_browser.py",
 )
 """Modules that take long, the longest first. It decides about the time of a run, nothing else."""
