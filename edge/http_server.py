@@ -1,7 +1,7 @@
 """The edge's HTTP/1.1 server: listens, and ends connections that wait too long.
 
 It runs in the thread and on the event loop of the application. A server with threads of its own costs each request two
-changes of thread and two turns of the interpreter's lock: a fifth of the processor time of a `/uid`.
+changes of thread and two turns of the interpreter's lock: a tenth of the processor time of a `/uid`.
 """
 
 import asyncio
