@@ -20,6 +20,12 @@ SELECT number %% %s, %s, '', now() FROM generate_series(1, 20000) AS number
 """
 
 
+@pytest.fixture(autouse=True)
+def small_inbox(shop: Shop, database: psycopg.Connection[Any]) -> None:
+    """Plans depend on the size of files, and on what autovacuum noted of them: not on what other tests left there."""
+    database.execute("TRUNCATE inbox")
+
+
 def _cost(database: psycopg.Connection[Any], statement: str, values: list[Any]) -> str:
     """What the statement did, as PostgreSQL tells it."""
     return "\n".join(line for (line,) in database.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {statement}", values))

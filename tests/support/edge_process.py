@@ -226,7 +226,6 @@ def _furnish(newest_pixel: int) -> None:
     Pixel(id=PIXEL, customer_id=CUSTOMER, name="shop", user_key="UserId").save()
     Pixel(id=NESTED_PIXEL, customer_id=CUSTOMER, name="account", user_key="Account.Id").save()
     Pixel(id=OTHER_PIXEL, customer_id=OTHER_CUSTOMER, name="other").save()
-    Pixel(id=newest_pixel, customer_id=CUSTOMER, name=NEWEST_PIXEL).save()
     signed = Platform.SyncAuth.SIGNED
     common = {"customer_id": CUSTOMER, "connector": "none"}
     Platform(pl=TOKEN_PLATFORM, name="token", sync_secrets=TOKENS, **common).save()
@@ -236,4 +235,6 @@ def _furnish(newest_pixel: int) -> None:
         given = {"role": role, "customer_id": customer, "digest": digest(api_key(prefix)), "revoked_at": revoked}
         ApiKey.objects.update_or_create(prefix=prefix, defaults={"name": prefix, **given})
     Platform(pl=DISABLED_PLATFORM, name="off", enabled=False, sync_secrets=TOKENS, **common).save()
+    # last: an edge that knows it knows all the others
+    Pixel(id=newest_pixel, customer_id=CUSTOMER, name=NEWEST_PIXEL).save()
     connection.close()
