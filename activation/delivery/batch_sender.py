@@ -15,7 +15,7 @@ from activation.delivery import activation_status
 from activation.delivery.members import MemberReader
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.quotas import QuotaExhaustedError
-from activation.delivery.refusals import GONE, ClaimRefusals, Refusal
+from activation.delivery.refusals import GONE, ClaimRefusals, PlatformRefusal
 from activation.delivery.retry import MOST_ATTEMPTS, MOST_DEATHS
 from activation.stores.batches import BatchRecord
 from activation.stores.claims import Claim, ClaimedRow
@@ -241,8 +241,8 @@ class BatchSender:
             self._refusals[activation].note(words)
             self._refusals[activation].suspects.append((row, failure))
 
-    def _refusal(self, failure: IntegrationError, row: ClaimedRow | None = None) -> Refusal:
-        return Refusal.of(failure, names_user=self._names_user, row=row)
+    def _refusal(self, failure: IntegrationError, row: ClaimedRow | None = None) -> PlatformRefusal:
+        return PlatformRefusal.of(failure, names_user=self._names_user, row=row)
 
     @property
     def _names_user(self) -> bool:

@@ -27,7 +27,7 @@ _squash = partial(re.compile(r"[0-9a-fA-F-]{8,}|\d+").sub, "#")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class PlatformRefusal:
     """A refusal without what is particular to the row: equal ones say the same.
 
     `gone`: the platform says that what the address names does not exist, and the address names no user.
@@ -38,7 +38,7 @@ class Refusal:
     gone: bool
 
     @classmethod
-    def of(cls, failure: IntegrationError, *, names_user: bool, row: ClaimedRow | None = None) -> "Refusal":
+    def of(cls, failure: IntegrationError, *, names_user: bool, row: ClaimedRow | None = None) -> "PlatformRefusal":
         """Returns what the platform said; `row` where it was said of one row."""
         if failure.status in GONE and not names_user:
             return cls(failure.status, "", gone=True)
@@ -63,7 +63,7 @@ class RefusalHistory:
 
     accepted: int = 0
     refused: int = 0
-    words: Refusal | None = None
+    words: PlatformRefusal | None = None
     run: list[Key] = field(default_factory=list)
 
     def note_accepted(self, rows: int) -> None:
@@ -72,7 +72,7 @@ class RefusalHistory:
             self.refused += len(self.run)
             self.run = []
 
-    def note_refused(self, key: Key, words: Refusal) -> None:
+    def note_refused(self, key: Key, words: PlatformRefusal) -> None:
         if words != self.words:
             self.refused += len(self.run)
             self.words, self.run = words, []
@@ -100,11 +100,11 @@ class ClaimRefusals:
     refused alone, of which it is not known yet whose refusal that is.
     """
 
-    words: Refusal | None = None
+    words: PlatformRefusal | None = None
     parts: int = 0
     suspects: list[tuple[ClaimedRow, IntegrationError]] = field(default_factory=list)
 
-    def note(self, words: Refusal) -> None:
+    def note(self, words: PlatformRefusal) -> None:
         self.parts = self.parts + 1 if words == self.words else 1
         self.words = words
 

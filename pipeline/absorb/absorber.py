@@ -140,12 +140,16 @@ class Absorber:
                 raise
             if run is not None:
                 self._journal.drop(run)
-            if not due:
-                return self._isolate(rows, failure)
-            done = self._attempt(_locking({row.bucket for row in rows}), len(rows), bulk=bulk)
-            self._retry_due(due, is_last=False)
-            return done
+            return self._retry(rows, due, failure, bulk=bulk)
         self._on_commit(touched)
+        return done
+
+    def _retry(self, rows: list[InboxRow], due: list[DueItem], failure: Exception, *, bulk: bool) -> int:
+        """Try the rows of a failed transaction without what was due beside them, or else by themselves."""
+        if not due:
+            return self._isolate(rows, failure)
+        done = self._attempt(_locking({row.bucket for row in rows}), len(rows), bulk=bulk)
+        self._retry_due(due, is_last=False)
         return done
 
     def _leave(self, run: UUID | None) -> None:

@@ -150,10 +150,10 @@ def test_activation_that_ends__whose_segment_is_gone__is_over(stage: DeliverySta
 
 
 def test_history__of_an_activation_with_many_bad_rows__takes_longer_runs_for_chance() -> None:
-    from activation.delivery.refusals import Refusal
+    from activation.delivery.refusals import PlatformRefusal
     from integrations.errors import RefusedError
 
-    words = Refusal.of(RefusedError("HTTP 400: bad id"), names_user=False)
+    words = PlatformRefusal.of(RefusedError("HTTP 400: bad id"), names_user=False)
 
     def run_until_everybodys(accepted: int, refused: int) -> int:
         history = RefusalHistory(accepted=accepted, refused=refused)
