@@ -11,14 +11,13 @@ from rest_framework.response import Response
 
 from api.access import customer_named
 from api.errors import ConflictError, refusals
-from api.resource import ChangedResource, CreatedResource, ReadableResource, customer_field
+from api.resource import ChangedResource, CreatedResource, ProblemField, ReadableResource, customer_field
 from api.strict import StrictSerializer
 from audiences.attributes import AttributeInUseError, set_attribute
-from core import problems
+from core.problems import Subject
 from profiles import attribute_catalogue
 from profiles.models import Attribute, AttributeStatistics
 
-ATTRIBUTE = problems.Subject.ATTRIBUTE
 FIXED_BY_SERVICE: tuple[str, ...] = ("enabled", "type", "personal", "sensitive")
 
 
@@ -29,7 +28,7 @@ class AttributeSerializer(StrictSerializer[Attribute]):
     share = serializers.SerializerMethodField(
         help_text="Of the customer's events with data, how many held it; counted on a sample when there are many."
     )
-    problem = serializers.SerializerMethodField(help_text="Why it is left out; empty: it can be used.")
+    problem = ProblemField(Subject.ATTRIBUTE)
     examples = serializers.SerializerMethodField()
     fixed = ("customer", "path")
     unique = ("customer", "path")
@@ -63,10 +62,6 @@ class AttributeSerializer(StrictSerializer[Attribute]):
     def get_examples(self, attribute: Attribute) -> list[Any]:
         seen = self._sighting(attribute)
         return list(seen.examples) if seen else []
-
-    def get_problem(self, attribute: Attribute) -> str:
-        page: dict[int, str] | None = self.context.get("problems")
-        return (problems.of(ATTRIBUTE, [attribute.pk]) if page is None else page).get(attribute.pk, "")
 
     def _sighting(self, attribute: Attribute) -> AttributeStatistics | None:
         page: dict[int, AttributeStatistics] | None = self.context.get("sightings")
@@ -135,7 +130,6 @@ class AttributeViewSet(CreatedResource[Attribute], ReadableResource[Attribute], 
         seen = AttributeStatistics.objects.in_bulk([row.pk for row in page or ()])
         self.found: dict[str, Any] = {
             "sightings": seen,
-            "problems": problems.of(ATTRIBUTE, [row.pk for row in page or ()]),
             "events": attribute_catalogue.events_by_customer(row.customer_id for row in page or ()),
         }
         return list(page or ())

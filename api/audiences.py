@@ -12,14 +12,19 @@ from api.access import author_of
 from api.audience_views import AudienceViews
 from api.errors import ConflictError, in_use, refusals
 from api.lookalikes import LookalikeFields, LookalikeViews
-from api.resource import ChangedResource, CreatedResource, DestroyedResource, ReadableResource, customer_field
+from api.resource import (
+    ChangedResource,
+    CreatedResource,
+    DestroyedResource,
+    ProblemField,
+    ReadableResource,
+    customer_field,
+)
 from api.strict import StrictSerializer
 from audiences import history, services
 from audiences.history import SizeAlert
 from audiences.models import Audience
-from core import problems
-
-AUDIENCE = problems.Subject.AUDIENCE
+from core.problems import Subject
 
 
 class AlertSerializer(serializers.Serializer[SizeAlert]):
@@ -42,7 +47,7 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
     )
     size = serializers.SerializerMethodField(help_text="How many members it has now.")
     progress = serializers.SerializerMethodField(help_text="How far the present rule is built, 0 to 1.")
-    problem = serializers.SerializerMethodField(help_text="Why it is left out; empty: it can be used.")
+    problem = ProblemField(Subject.AUDIENCE)
     alert = serializers.SerializerMethodField(help_text="Set while the size is more than alert_percent off a day ago.")
     alert_percent = serializers.IntegerField(min_value=1, max_value=10_000, allow_null=True, required=False)
     fixed = ("customer", "kind", "seed")
@@ -63,10 +68,6 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
     def get_progress(self, audience: Audience) -> float:
         page: dict[int, float] | None = self.context.get("progress")
         return (services.progress([audience]) if page is None else page).get(audience.pk, 0.0)
-
-    def get_problem(self, audience: Audience) -> str:
-        page: dict[int, str] | None = self.context.get("problems")
-        return (problems.of(AUDIENCE, [audience.pk]) if page is None else page).get(audience.pk, "")
 
     def to_representation(self, instance: Audience) -> dict[str, Any]:
         shown = super().to_representation(instance)
@@ -146,7 +147,6 @@ class AudienceViewSet(
             self.listed = {
                 "sizes": services.sizes(keys),
                 "progress": services.progress(page),
-                "problems": problems.of(AUDIENCE, keys),
                 "alerts": history.alerts(page),
             }
         return page

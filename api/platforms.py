@@ -18,12 +18,13 @@ from api.resource import (
     ChangedResource,
     CreatedResource,
     DestroyedResource,
+    ProblemField,
     ReadableResource,
     customer_field,
 )
 from api.strict import IdField, ObjectField, StrictSerializer
 from audiences.references import audiences_naming
-from core import problems
+from core.problems import Subject
 from integrations import services
 from integrations.connectors.registry import all_connectors
 from integrations.limits import check as check_limits
@@ -54,7 +55,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
         help_text="Generated where none is given, and shown in that answer only.",
     )
     breaker = serializers.SerializerMethodField(help_text="What keeps requests back; null: nothing does.")
-    problem = serializers.SerializerMethodField(help_text="Why it is left out; empty: it can be used.")
+    problem = ProblemField(Subject.PLATFORM)
     host_keys = serializers.SerializerMethodField(help_text="The keys by which its file servers are known.")
     _generated_secret: str | None = None  # shown by this answer, kept nowhere else
     fixed = ("pl", "customer")
@@ -72,9 +73,6 @@ class PlatformSerializer(StrictSerializer[Platform]):
     @extend_schema_field(BreakerSerializer)
     def get_breaker(self, platform: Platform) -> dict[str, Any] | None:
         return platform_status.breaker(platform)
-
-    def get_problem(self, platform: Platform) -> str:
-        return problems.of(problems.Subject.PLATFORM, [platform.pk]).get(platform.pk, "")
 
     def get_host_keys(self, platform: Platform) -> dict[str, str]:
         return platform_status.host_keys(platform.pk)

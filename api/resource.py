@@ -1,11 +1,14 @@
 """What every resource of the API has in common: whose rows they are, how they are listed, made and changed, and ids
 that callers choose."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError
 from django.db.models import Model, QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import (
@@ -23,6 +26,7 @@ from api.access import customer_of, owned
 from api.errors import ConflictError
 from api.idempotency import once
 from api.strict import BodyTooLargeError, unknown_parameters
+from core import problems
 from core.configuration import NumberUsedError, keep_ahead, next_after
 from core.models import Customer
 from integrations.models import Platform
@@ -33,6 +37,7 @@ __all__ = [
     "DestroyedResource",
     "ListedResource",
     "OwnedField",
+    "ProblemField",
     "ReadableResource",
     "Resource",
     "customer_field",
@@ -100,6 +105,27 @@ class ChangedResource(UpdateModelMixin, Resource[Row]):
 
 class DestroyedResource(DestroyModelMixin, Resource[Row]):
     destroy = once(DestroyModelMixin.destroy)
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class ProblemField(serializers.Field[Any, Any, str, Any]):
+    """Why the row is left out; empty: it can be used. The rows of a list are looked up together."""
+
+    def __init__(self, subject: problems.Subject) -> None:
+        super().__init__(read_only=True, source="*", help_text="Why it is left out; empty: it can be used.")
+        self._subject = subject
+        self._listed: dict[int, str] | None = None
+
+    def to_representation(self, row: Model) -> str:
+        rows = self.parent.parent
+        if not isinstance(rows, serializers.ListSerializer):
+            return self._of([row]).get(row.pk, "")
+        if self._listed is None:
+            self._listed = self._of(rows.instance or ())
+        return self._listed.get(row.pk, "")
+
+    def _of(self, rows: Iterable[Model]) -> dict[int, str]:
+        return problems.of(self._subject, [row.pk for row in rows])
 
 
 class OwnedField(serializers.PrimaryKeyRelatedField[Any]):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from core.configuration import ConfigurationVersion
 from core.models import Customer
@@ -45,6 +46,19 @@ def test_platform_that_cannot_be_used__it_and_its_activations_say_so(admin: Call
     shown = admin.get(f"activations/{activation.id}/").body
     assert shown["status"] == "broken"
     assert "not installed" in shown["last_error"]
+
+
+@pytest.mark.parametrize("resource", ["platforms", "audiences", "attributes"])
+def test_list__looks_up_what_is_wrong_with_all_its_rows_at_once(admin: Caller, shop: Shop, resource: str) -> None:
+    for name in ("one", "two"):
+        shop.platform(name)
+        shop.attribute(name, "string")
+        shop.audience(name, rule(f"pixel.{shop.pixel.id}.count", ">", 1))
+    with CaptureQueriesContext(connection) as asked:
+        shown = admin.get(f"{resource}/").body["results"]
+
+    assert [row["problem"] for row in shown] == ["", ""]
+    assert sum("configuration_problem" in query["sql"] for query in asked.captured_queries) == 1
 
 
 def test_attribute_whose_type_cannot_be_read__says_so(admin: Caller, shop: Shop) -> None:
