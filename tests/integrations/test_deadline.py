@@ -19,6 +19,7 @@ from integrations.uploads.upload import FileUpload
 from tests.activation.conftest import private_targets
 from tests.sandbox.conftest import running_sandbox, sandbox
 from tests.support.edge_process import until
+from tests.support.listening import accepted
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.sftp_server import PASSWORD, USER, SftpServer
 from tests.support.trickling import TricklingWire
@@ -44,11 +45,7 @@ class Peer:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
+        for connection in accepted(self._listener):
             threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
 
     def _converse(self, connection: socket.socket) -> None:

@@ -24,6 +24,7 @@ from integrations.errors import (
 )
 from integrations.http import MAX_BYTES, MAX_WAIT_SECONDS, Request, retry_after
 from tests.support.edge_process import free_port
+from tests.support.listening import accepted
 
 Answer = Callable[[socket.socket], None]
 
@@ -46,11 +47,7 @@ class Peer:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
+        for connection in accepted(self._listener):
             with connection:
                 self.requests.append(connection.recv(65_536))
                 try:

@@ -22,6 +22,7 @@ from integrations.errors import RetriableError, UnansweredError
 from integrations.http import Request
 from integrations.uploads.upload import FileUpload, upload
 from tests.activation.conftest import private_targets
+from tests.support.listening import accepted
 
 __all__ = ["private_targets"]
 
@@ -53,11 +54,7 @@ class OneAnswer:
         self._listener.close()
 
     def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
+        for connection in accepted(self._listener):
             try:
                 with self._guarded(connection) as one:
                     if one.recv(65_536):

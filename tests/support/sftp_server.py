@@ -11,6 +11,8 @@ import paramiko
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 from paramiko.sftp import SFTP_FAILURE, SFTP_OK
 
+from tests.support.listening import accepted
+
 USER, PASSWORD = "ads", "ads-secret"
 
 
@@ -46,11 +48,7 @@ class SftpServer:
         return {path.name for path in self.folder.iterdir()}
 
     def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
+        for connection in accepted(self._listener):
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.key)
             transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _ServedFolder, self, transport)

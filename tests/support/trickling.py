@@ -9,6 +9,8 @@ import threading
 import time
 from contextlib import suppress
 
+from tests.support.listening import accepted
+
 PAUSE_SECONDS = 0.1
 # of a request that are taken in between two pauses
 SLOW_BYTES = 500
@@ -41,11 +43,7 @@ class TricklingWire:
             self.opened = self.open = self.most_open = 0
 
     def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
+        for client in accepted(self._listener):
             server = socket.create_connection(("127.0.0.1", self._target))
             with self._guard:
                 self.opened += 1
