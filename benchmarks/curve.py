@@ -1,14 +1,14 @@
 """How a hub fares while time passes: the memory of its processes and what waits in it, sampled."""
 
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
+from benchmarks.sampling import Sampler
 from benchmarks.site import Site
 from benchmarks.usage import Memory, memory
 from core import arrays, clock
@@ -43,24 +43,15 @@ class Sample:
     rechecks: int
 
 
-class Curve:
+class Curve(Sampler):
     """While entered, samples every so many seconds, on connections of its own; `samples` afterwards."""
 
     def __init__(self, site: Site, every_seconds: float) -> None:
+        super().__init__()
         self.samples: list[Sample] = []
         self.error: Exception | None = None
         self._site = site
         self._every = every_seconds
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         from pipeline.absorb.inbox_marks import InboxMarks

@@ -1,12 +1,12 @@
 """Where PostgreSQL spends its time: a sample, every few milliseconds, of what each of its sessions is at."""
 
-import threading
 from collections import Counter
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
 from benchmarks.bounds import Table
+from benchmarks.sampling import Sampler
 
 EVERY_SECONDS = 0.02
 SHOWN = 15
@@ -18,23 +18,14 @@ WHERE state = 'active' AND pid <> pg_backend_pid()
 """
 
 
-class Statements:
+class Statements(Sampler):
     """While entered, samples on a connection of its own; `table` afterwards."""
 
     def __init__(self, database_url: str) -> None:
+        super().__init__()
         self._database_url = database_url
         self._seen: Counter[tuple[str, str, str]] = Counter()
         self._samples = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
 
     def table(self, title: str) -> Table:
         """The share of samples in which a statement was found, most first."""

@@ -1,7 +1,6 @@
 """What processes cost: CPU time and memory, by name."""
 
 import os
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
+
+from benchmarks.sampling import Sampler
 
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -74,10 +75,11 @@ class Usage:
     pss_mb: float = 0.0
 
 
-class Watch:
+class Watch(Sampler):
     """While entered, samples; `by_name` and `seconds` afterwards."""
 
     def __init__(self, names: Names) -> None:
+        super().__init__()
         self.seconds = 0.0
         self._names = names
         self._first: dict[int, float] = {}
@@ -85,18 +87,14 @@ class Watch:
         self._rss: dict[int, float] = defaultdict(float)
         self._pss: dict[int, float] = defaultdict(float)
         self._known: dict[int, str] = {}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
         self._sample(began=True)
         self._began = time.monotonic()
-        self._thread.start()
-        return self
+        return super().__enter__()
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
+        super().__exit__()
         self._sample()
         self.seconds = time.monotonic() - self._began
 
