@@ -6,6 +6,7 @@ keeps its members as they are; `problems` says why.
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db.models import Func, TextField
@@ -87,12 +88,13 @@ def load(
     changed = [row for row in _written(customers) if not compilers[row.customer].take_over(row.id, row.source)]
     rules = dict(Audience.objects.filter(id__in=[row.id for row in changed]).values_list("id", "rule"))
     for row in changed:
-        compilers[row.customer].compile(row, rules.get(row.id))
+        compiler = compilers[row.customer]
+        compiler.add(row.id, partial(compiler.written, row, rules.get(row.id)))
     for kind in kinds.registered():
         for audience in kind.in_force(customers):
             compiler, source = compilers[audience.customer_id], (audience.version, kind.source(audience))
             if not compiler.take_over(audience.id, source):
-                compiler.decide(audience, source, kind.decided)
+                compiler.add(audience.id, partial(compiler.decided, audience, source, kind.decided))
     return {customer: compiler.finish() for customer, compiler in compilers.items()}
 
 
@@ -119,19 +121,19 @@ class _CustomerCompiler:
         self._found[audience] = known
         return True
 
-    def compile(self, row: _WrittenRule, written: Any) -> None:
+    def add(self, audience: int, compiled: Callable[[], CompiledAudience]) -> None:
+        """Compile an audience, or note why it cannot be compiled."""
         try:
-            self._found[row.id] = self._compiled(row, written)
+            self._found[audience] = compiled()
         except Exception as broken:  # whatever a row holds: it must not keep the others out
-            self._problems[row.id] = words_of(broken)
+            self._problems[audience] = words_of(broken)
 
-    def decide(self, row: Audience, source: Hashable, decide: Callable[[Audience], DecidedAudience]) -> None:
-        try:
-            decided = decide(row)
-        except Exception as broken:
-            self._problems[row.id] = words_of(broken)
-            return
-        self._found[row.id] = CompiledAudience(
+    def decided(
+        self, row: Audience, source: Hashable, decide: Callable[[Audience], DecidedAudience]
+    ) -> CompiledAudience:
+        """Returns an audience of a kind whose members its kind decides."""
+        decided = decide(row)
+        return CompiledAudience(
             id=row.id,
             customer=self._customer,
             version=row.version,
@@ -143,7 +145,8 @@ class _CustomerCompiler:
             source=source,
         )
 
-    def _compiled(self, row: _WrittenRule, written: Any) -> CompiledAudience:
+    def written(self, row: _WrittenRule, written: Any) -> CompiledAudience:
+        """Returns an audience whose members its rule describes."""
         reader = SchemaReader(self._schema)
         rule = expiring(parse(written, reader), parse_duration(row.ttl) if row.ttl else None)
         names = dependencies(rule)
