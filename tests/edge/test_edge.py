@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.support.edge_client import COMMON, Client, Reply
-from tests.support.edge_process import METRICS_TOKEN, ROOT, TOKEN_PLATFORM, TOKENS, EdgeProcess, RunningEdge, until
+from tests.support.edge_process import DP, METRICS_TOKEN, ROOT, TOKEN_PLATFORM, TOKENS, EdgeProcess, RunningEdge, until
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 SYNC: dict[str, object] = {"userid": "abc", "pl": TOKEN_PLATFORM, "plsec": TOKENS[0]}
@@ -61,6 +61,22 @@ def test_metrics__several_processes__are_counted_together(database_url: str, tmp
             until(process.ready)
             assert process.client.get("/uid", {**SYNC, "ttl": "x"}, cookie=USER).name == "bad-ttl"
         until(lambda: _counted(first.client) == 2)
+
+
+def test_edge__under_another_asgi_server__responds_and_stores_alike(edge: RunningEdge, database_url: str) -> None:
+    granian = ("granian", "--interface", "asgi", "--factory", "--loop", "uvloop", "dmphub.asgi:make_edge")
+    with EdgeProcess(database_url, program=granian) as other:
+        until(other.ready)
+        ours, theirs = _replies(edge.client), _replies(other.client)
+    assert [(one.status, one.name, one.body) for one in theirs] == [(one.status, one.name, one.body) for one in ours]
+    assert [one.name for one in theirs] == ["stored", "accepted", "not-found"]
+    assert all(COMMON.items() <= one.headers.items() for one in theirs)
+    assert len(edge.rows()) == 4
+
+
+def _replies(client: Client) -> list[Reply]:
+    synced, sent = client.get("/uid", SYNC, cookie=USER), client.post("/dp", DP, b'{"a":1}', cookie=USER)
+    return [synced, sent, client.get("/nowhere")]
 
 
 def _counted(client: Client) -> float:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,10 +64,19 @@ def api_key(prefix: str) -> str:
 
 
 class EdgeProcess:
-    """One `python -m dmphub.edge_server`; `with` it, on a port of its own unless told."""
+    """One `python -m dmphub.edge_server`, or another `program` that takes a port; `with` it, on a port of its own
+    unless told."""
 
-    def __init__(self, database_url: str, *, port: int = 0, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        port: int = 0,
+        environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("dmphub.edge_server",),
+    ) -> None:
         self.port = port or free_port()
+        self._program = program
         self._environment = {
             **os.environ,
             "DATABASE_URL": database_url,
@@ -78,7 +87,7 @@ class EdgeProcess:
 
     def __enter__(self) -> "EdgeProcess":
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dmphub.edge_server", "--port", str(self.port)],
+            [sys.executable, "-m", *self._program, "--port", str(self.port)],
             cwd=ROOT,
             env=self._environment,
         )
