@@ -92,7 +92,8 @@ def take(
 ) -> list[InboxRow]:
     """Returns the first rows of these buckets, which the caller has locked, from `start` on and around.
 
-    Where a worker died over a row, few are taken with it, and at last it is taken alone.
+    Where a worker died over a row, few are taken with it, and at last it is taken alone: never behind rows that were
+    tried less often, or these and its neighbours would die with it again and again.
     """
     rows: list[InboxRow] = []
     for part in around(sorted(buckets), start):
@@ -100,9 +101,9 @@ def take(
             if len(rows) < limit:
                 cursor.execute(TAKE[bulk], [SmallInts.of(run), mark, limit - len(rows)])
                 rows += map(InboxRow._make, cursor.fetchall())
-    if rows and rows[0].attempts:
-        return rows[: SIZES[min(rows[0].attempts, len(SIZES) - 1)]]
-    return list(takewhile(lambda row: not row.attempts, rows))
+    tried = rows[0].attempts if rows else 0
+    most = SIZES[min(tried, len(SIZES) - 1)] if tried else limit
+    return list(takewhile(lambda row: row.attempts <= tried, rows[:most]))
 
 
 def delete(cursor: Cursor[Any], rows: Sequence[InboxRow]) -> None:

@@ -9,7 +9,9 @@ import pytest
 from core.buckets import BUCKETS
 from core.database import connect
 from core.inbox import InboxKind
-from pipeline.absorb.rows import PEEK, TAKE
+from core.models import Inbox
+from pipeline.absorb.inbox_marks import InboxMarks
+from pipeline.absorb.rows import PEEK, TAKE, take
 from tests.support.shop import Shop
 
 EVERY_BUCKET = list(range(BUCKETS))
@@ -40,6 +42,31 @@ def test_looking_for_bulk_work__reads_nothing_of_a_long_backlog(shop: Shop, data
         assert "inbox_bulk" in told
         assert "Removed by" not in told
     assert database.execute(PEEK[True], [EVERY_BUCKET, 0, 16]).fetchall() == [(200, 2, first)]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "taken"),
+    [
+        ([0, 0, 0], 3),
+        ([0, 0, 1], 2),
+        ([1, 1, 1], 3),
+        ([1, 2, 2], 1),
+        ([1, 1, 4, 1], 2),
+        ([2, 2, 2], 1),
+        ([2, 1, 1], 1),
+        ([1, 0, 0], 3),
+        ([1] * 40, 32),
+    ],
+)
+def test_row_over_which_workers_died__is_never_taken_behind_rows_that_were_tried_less(
+    shop: Shop, attempts: list[int], taken: int
+) -> None:
+    rows = [shop.append(10 + place // 2, InboxKind.EVENT, b"") for place in range(len(attempts))]
+    for row, tried in zip(rows, attempts, strict=True):
+        Inbox.objects.filter(id=row).update(attempts=tried)
+    with closing(connect(durable=False)) as own, own.transaction(), own.cursor(binary=True) as cursor:
+        found = take(cursor, {10 + place // 2 for place in range(len(rows))}, 10, 1000, bulk=False, marks=InboxMarks())
+    assert [row.id for row in found] == rows[:taken]
 
 
 @pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
