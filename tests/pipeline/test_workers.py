@@ -2,9 +2,12 @@
 
 import signal
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from core.buckets import try_lock
@@ -19,6 +22,8 @@ from tests.support.shop import Shop, somebody
 __all__ = ["workers"]
 
 MARK = "the marked row"
+NOBODY_ABSORBS = "LOCK TABLE inbox IN SHARE MODE"
+ABSORBERS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dmphub absorb'"
 
 
 def in_bucket(bucket: int) -> UUID:
@@ -29,7 +34,14 @@ def stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
 
 
-def test_two_absorbers_on_the_same_buckets__absorb_each_row_once(shop: Shop, workers: Workers) -> None:
+def absorbers(database: psycopg.Connection[Any]) -> int:
+    (connections,) = database.execute(ABSORBERS).fetchone() or (0,)
+    return int(connections)
+
+
+def test_two_absorbers_on_the_same_buckets__absorb_each_row_once(
+    shop: Shop, workers: Workers, database: psycopg.Connection[Any]
+) -> None:
     users = [somebody() for _ in range(97)]
     expected: Counter[UUID] = Counter()
 
@@ -41,7 +53,11 @@ def test_two_absorbers_on_the_same_buckets__absorb_each_row_once(shop: Shop, wor
             shop.event(user, {"n": number}, ids=[("device:devid_g", f"g-{user}")] if number % 2 else [])
 
     append(1_500)
-    racing = [workers.start() for _ in range(2)]
+    before = absorbers(database)
+    with closing(connect(durable=False)) as own, own.transaction():
+        own.execute(NOBODY_ABSORBS)
+        racing = [workers.start() for _ in range(2)]
+        until(lambda: absorbers(database) >= before + 3)  # and the one that keeps them waiting
     append(1_500)
     reports = [process.communicate(timeout=60)[0].split() for process in racing]
     absorbed = sum(int(report[-1]) for report in reports) + shop.absorb()
