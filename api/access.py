@@ -10,6 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, NotFoun
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from core.access import NO_ACCESS, Access, Right, of_key
 from core.api_keys import digest
 from core.models import ApiKey
 
@@ -46,20 +47,28 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class RolePermission(BasePermission):
-    """Analysts read, marketers also change a customer's data, admins do everything.
+    """Analysts read what is not personal, marketers read all and change a customer's data, admins do everything.
 
-    A view may name `reading_actions` (POSTs that change nothing) and say that its writes are `for_admins`.
+    A view may name `reading_actions` (POSTs that change nothing) and `personal_actions` (what shows personal data; of a
+    view without actions: reading, where it `shows_persons`), and say that its writes are `for_admins`.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        key = request.auth
-        if not isinstance(key, ApiKey):
-            return False
-        if request.method in SAFE_METHODS or getattr(view, "action", None) in getattr(view, "reading_actions", ()):
-            return True
-        if key.role == ApiKey.Role.MARKETER:
-            return not getattr(view, "for_admins", False)
-        return key.role == ApiKey.Role.ADMIN
+        return access_of(request).may(_needed(request, view))
+
+
+def _needed(request: Request, view: "APIView") -> Right:
+    action = getattr(view, "action", None)
+    if request.method in SAFE_METHODS or action in getattr(view, "reading_actions", ()):
+        personal = getattr(view, "shows_persons", False) or action in getattr(view, "personal_actions", ())
+        return Right.SEE_PERSONS if personal else Right.READ
+    return Right.ADMINISTER if getattr(view, "for_admins", False) else Right.CHANGE
+
+
+def access_of(request: Request) -> Access:
+    """Return what the caller may do, and whose data it sees."""
+    key = request.auth
+    return of_key(key.role, key.customer_id) if isinstance(key, ApiKey) else NO_ACCESS
 
 
 def find_key(text: str) -> ApiKey | None:

@@ -105,6 +105,7 @@ class ActivationViewSet(CreatedResource[Activation], ReadableResource[Activation
     customer_path = "audience__customer_id"
     filterset_fields = ["audience", "platform", "status"]
     reading_actions = ("preview",)
+    personal_actions = ("preview",)
     _counts: Mapping[int, dict[str, int]] = MappingProxyType({})
 
     def paginate_queryset(self, queryset: Any) -> Any:

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from api.access import customer_named
 from api.errors import ConflictError, refusals
+from api.personal import PersonalFields
 from api.resource import ChangedResource, CreatedResource, ProblemField, ReadableResource, customer_field
 from api.strict import StrictSerializer
 from audiences.attributes import AttributeInUseError, set_attribute
@@ -21,7 +22,8 @@ from profiles.models import Attribute, AttributeStatistics
 FIXED_BY_SERVICE: tuple[str, ...] = ("enabled", "type", "personal", "sensitive")
 
 
-class AttributeSerializer(StrictSerializer[Attribute]):
+class AttributeSerializer(PersonalFields, StrictSerializer[Attribute]):
+    personal = ("examples",)
     customer = customer_field()
     first_seen = serializers.SerializerMethodField()
     last_seen = serializers.SerializerMethodField()

@@ -25,6 +25,7 @@ from api.audience_shapes import (
 )
 from api.errors import in_use, refusals
 from api.idempotency import once
+from api.personal import sees_persons
 from api.resource import Resource
 from api.strict import count_of, parameters_of, read_body
 from audiences import history as histories
@@ -45,6 +46,7 @@ STEPS = ("hour", "day")
 
 class AudienceViews(Resource[Audience]):
     reading_actions = ("estimate", "difference")
+    personal_actions = ("members", "explain")
 
     @extend_schema(responses=MemberSerializer(many=True), filters=False)
     @action(detail=True)
@@ -85,7 +87,8 @@ class AudienceViews(Resource[Audience]):
         body = read_body(EstimateBody, request, self.get_serializer_context())
         rule = _parsed(body["customer"].pk, body["rule"])
         found = estimate_rule(body["customer"].pk, rule)
-        shown = {**_counts(found)["members"], "exact": found.exact, "sample": found.sample}
+        sample = found.sample if sees_persons(request) else []
+        shown = {**_counts(found)["members"], "exact": found.exact, "sample": sample}
         return Response({**shown, "text": render(rule, names_of(body["customer"].pk))})
 
     @extend_schema(request=RuleBody, responses=DifferenceSerializer)

@@ -12,13 +12,15 @@ from rest_framework.response import Response
 
 from api.access import customer_of
 from api.idempotency import once
+from api.personal import PersonalFields
 from api.resource import ListedResource
 from api.strict import StrictBody, read_body
 from core.models import BadRow
 from pipeline import bad_rows
 
 
-class BadRowSerializer(serializers.ModelSerializer[BadRow]):
+class BadRowSerializer(PersonalFields, serializers.ModelSerializer[BadRow]):
+    personal = ("query", "body")
     id = serializers.SerializerMethodField(help_text="Name it so in a replay.")
     customer = serializers.IntegerField(source="customer_id", allow_null=True)
     kind = serializers.SerializerMethodField()

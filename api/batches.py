@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from activation.models import Batch, UploadedFile
 from activation.stores import uploaded_files
+from api.personal import PersonalFields
 from api.resource import ListedResource, of_owned_platforms
 
 
@@ -29,7 +30,8 @@ class BatchListSerializer(serializers.ListSerializer[Any]):
         return super().to_representation(rows)
 
 
-class BatchSerializer(serializers.ModelSerializer[Batch]):
+class BatchSerializer(PersonalFields, serializers.ModelSerializer[Batch]):
+    personal = ("request_excerpt", "response_excerpt", "error")
     platform = serializers.IntegerField(source="platform_id")
     file = serializers.SerializerMethodField(help_text="Of a file: its name, and what the processing log says of it.")
 

@@ -16,6 +16,7 @@ from activation.models import Activation, DeadLetter, LetterReplay
 from activation.stores.dead_letters import Key
 from api.access import owned
 from api.idempotency import once
+from api.personal import PersonalFields
 from api.resource import ListedResource, OwnedField, of_owned_platforms
 from api.strict import StrictBody, read_body
 
@@ -23,7 +24,8 @@ from api.strict import StrictBody, read_body
 LATEST = 50
 
 
-class DeadLetterSerializer(serializers.ModelSerializer[DeadLetter]):
+class DeadLetterSerializer(PersonalFields, serializers.ModelSerializer[DeadLetter]):
+    personal = ("id", "platform_user_id", "user_id", "response_excerpt")
     id = serializers.SerializerMethodField(help_text="Name it so in a replay.")
     activation = serializers.IntegerField(source="activation_id")
     platform = serializers.IntegerField(source="platform_id")

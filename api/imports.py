@@ -58,6 +58,7 @@ class ImportViewSet(ReadableResource[Import]):
     serializer_class = ImportSerializer
     filterset_fields = ["customer", "pixel", "status", "dry_run"]
     ordering = ("-id",)
+    personal_actions = ("errors",)
 
     @extend_schema(
         parameters=[

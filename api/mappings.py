@@ -70,6 +70,7 @@ class MappingViewSet(ListedResource[UserMapping]):
     serializer_class = MappingSerializer
     filterset_class = MappingFilter
     ordering = ("bucket", "user_id", "platform_id", "platform_user_id")
+    personal_actions = ("list",)
 
     @extend_schema(
         parameters=[

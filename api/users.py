@@ -145,6 +145,8 @@ class ErasureSerializer(serializers.ModelSerializer[Erasure]):
 
 
 class UserView(APIView):
+    shows_persons = True
+
     @extend_schema(
         responses=StorySerializer,
         parameters=[OF_CUSTOMER],
@@ -173,6 +175,8 @@ class UserView(APIView):
 
 
 class UserExportView(APIView):
+    shows_persons = True
+
     @extend_schema(
         responses=OpenApiTypes.OBJECT,
         parameters=[OF_CUSTOMER],
@@ -211,4 +215,5 @@ class HotIdViewSet(ListedResource[SharedId]):
     queryset = SharedId.objects.all()
     serializer_class = HotIdSerializer
     filterset_fields = ["kind"]
+    personal_actions = ("list",)
     ordering = ("bucket", "customer_id", "user_id", "kind", "value")

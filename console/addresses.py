@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import path
 
 from console import audiences
+from console.access import choose_customer
 from console.bad_rows import bad_rows
 from console.deliveries import batches, dead_letters
 from console.erasures import erase_user, erasure_list, export_user
@@ -16,6 +17,7 @@ from console.shared_ids import shared_ids
 
 app_name = "console"
 urlpatterns = [
+    path("choose-customer/", admin.site.admin_view(choose_customer), name="choose-customer"),
     path("audiences/estimate/", admin.site.admin_view(audiences.estimate), name="estimate"),
     path("audiences/rule-fields/", admin.site.admin_view(rule_fields), name="rule-fields"),
     path("audiences/overlap/", admin.site.admin_view(audiences.overlap), name="overlap"),

@@ -20,6 +20,7 @@ from audiences.rules.errors import RuleError
 from audiences.rules.parse import parse
 from audiences.rules.render import render
 from audiences.schema import names_of, schema_of
+from console.access import sees_persons
 from console.cells import Table, json_text, link, mono, number, state, table, when
 from console.charts import ShareChart
 from console.components import admin_address, page
@@ -33,7 +34,10 @@ VIEW, CHANGE = "audiences.view_audience", "audiences.change_audience"
 @permission_required(VIEW, raise_exception=True)
 def estimate(request: HttpRequest) -> HttpResponse:
     """A part of the audience's form: how many people the typed rule describes, and what saving it would change."""
-    return TemplateResponse(request, "console/estimate.html", _estimated(request.POST))
+    shown = _estimated(request.POST)
+    if not sees_persons(request):
+        shown.pop("sample", None)
+    return TemplateResponse(request, "console/estimate.html", shown)
 
 
 def _estimated(given: Any) -> dict[str, Any]:

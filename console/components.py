@@ -4,7 +4,7 @@ service makes, columns, and buttons that ask first."""
 import copy
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -102,11 +102,25 @@ class ModelAdmin(UnfoldModelAdmin[Row]):
             return self.add_fieldsets
         return super().get_fieldsets(request, obj)
 
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Return the actions on chosen rows. One that names no permission is for those who may change the rows."""
+        offered = super().get_actions(request)
+        if self.has_change_permission(request):
+            return offered
+        return {name: one for name, one in offered.items() if getattr(one[0], "allowed_permissions", None)}
+
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Return the buttons that fit the row as it is."""
+        """Return the buttons that fit the row as it is, and that the person may use."""
         row = self.get_object(request, object_id)
         offered: list[Any] = cast("Any", super()).get_actions_detail(request, object_id)
-        return [one for one in offered if row is None or one.method.fits(row)]
+        fitting = [one for one in offered if row is None or one.method.fits(row)]
+        return [one for one in fitting if self.may_use(request, one.method.permission, row)]
+
+    def may_use(self, request: HttpRequest, permission: str, row: Row | None = None) -> bool:
+        """Whether the person holds the permission: `view` or `change` of the row, or one of Django's by its name."""
+        if "." in permission:
+            return request.user.has_perm(permission)
+        return bool(getattr(self, f"has_{permission}_permission")(request, row))
 
 
 class ServiceForm(ModelForm[Any]):
@@ -186,12 +200,15 @@ def always(_row: Any) -> bool:
     return True
 
 
-def button(title: str, icon: str, fits: Fits = always) -> Callable[[Method], Method]:
-    """A button on the page of a row that it fits; leads to the method's page, and must change nothing."""
+def button(title: str, icon: str, fits: Fits = always, permission: str = "view") -> Callable[[Method], Method]:
+    """A button on the page of a row that it fits; leads to the method's page, and must change nothing.
+
+    It is there for those who hold the `permission`, as in `ModelAdmin.may_use`. The page itself asks again.
+    """
 
     def decorate(method: Method) -> Method:
         shown: Any = action(description=title, url_path=method.__name__.replace("_", "-"), icon=icon)(method)
-        shown.fits = fits
+        shown.fits, shown.permission = fits, permission
         return cast("Method", shown)
 
     return decorate
@@ -206,12 +223,12 @@ def confirmed_action(title: str, question: str, icon: str, fits: Fits = always) 
     The method makes the change and returns what to say, or a page of its own.
     """
 
-    return _asking(button(title, icon, fits), title, question, _carry_out)
+    return _asking(button(title, icon, fits, "change"), title, question, _carry_out)
 
 
 def confirmed_request(title: str, question: str, icon: str) -> Callable[[Change], Any]:
     """Like `confirmed_action`, for what only asks somebody else: no transaction is open meanwhile."""
-    return _asking(button(title, icon), title, question, _ask)
+    return _asking(button(title, icon, permission="change"), title, question, _ask)
 
 
 def _asking(
@@ -232,12 +249,12 @@ def _asking(
     return decorate
 
 
-def row_of(model_admin: Any, request: HttpRequest, object_id: str, permission: Literal["view", "change"]) -> Any:
+def row_of(model_admin: Any, request: HttpRequest, object_id: str, permission: str) -> Any:
     """Return the row of a button's page. Raises Http404, and PermissionDenied without the permission."""
     row = model_admin.get_object(request, object_id)
     if row is None:
         raise Http404
-    if not getattr(model_admin, f"has_{permission}_permission")(request, row):
+    if not model_admin.may_use(request, permission, row):
         raise PermissionDenied
     return row
 

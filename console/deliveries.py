@@ -1,6 +1,7 @@
 """The delivery log (every request to a platform) and the dead letters (what platforms finally refused)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from activation import dead_letters as letters
 from activation.models import Activation, Batch, DeadLetter, LetterReplay, UploadedFile
 from activation.stores import uploaded_files
 from activation.stores.dead_letters import Key
+from console.access import sees_persons
 from console.cells import excerpt, mono, number, state, unbroken, when
 from console.fields import choose_any, choose_any_row, moment_field, text_field
 from console.logs import Filter, Log, Replay, choice_box, key, where
@@ -87,9 +89,15 @@ BATCHES = Log(
 )
 
 
+# excerpts name people; both stand in the last columns
+BATCHES_WITHOUT_EXCERPTS = replace(
+    BATCHES, headers=BATCHES.headers[:-2], cells=lambda rows: (cells[:-2] for cells in _batch_rows(rows))
+)
+
+
 @permission_required("activation.view_batch", raise_exception=True)
 def batches(request: HttpRequest) -> HttpResponse:
-    return BATCHES.show(request)
+    return (BATCHES if sees_persons(request) else BATCHES_WITHOUT_EXCERPTS).show(request)
 
 
 class DeadLetterFilterForm(forms.Form):

@@ -91,7 +91,7 @@ def imports(request: HttpRequest) -> HttpResponse:
     return page(request, "imports.html", "Imports", busy=busy, **shown)
 
 
-@permission_required("pipeline.view_import", raise_exception=True)
+@permission_required(["pipeline.view_import", "profiles.view_profile"], raise_exception=True)
 def import_errors(request: HttpRequest, pk: int) -> HttpResponseBase:
     row = get_object_or_404(Import, pk=pk)
     file, name = files.open_errors(row), files.errors_name(row)
@@ -116,7 +116,9 @@ def _table(request: HttpRequest, rows: list[Any], *, may_add: bool) -> Table:
 
 
 def _cells(request: HttpRequest, row: Import, *, may_add: bool) -> list[Any]:
-    refused = link(reverse("console:import-errors", args=[row.pk]), number(row.errors)) if row.errors else "0"
+    may_read = row.errors and request.user.has_perm("profiles.view_profile")
+    errors = number(row.errors)
+    refused = link(reverse("console:import-errors", args=[row.pk]), errors) if may_read else errors
     changes = _changes(row) if may_add else []
     buttons = render_to_string("console/import_buttons.html", {"row": row, "changes": changes}, request)
     return [

@@ -18,9 +18,9 @@ class NavigationItem:
 
     def shown(self) -> dict[str, Any]:
         """Return what unfold's sidebar shows."""
-        return {"title": self.title, "icon": self.icon, "link": reverse(self.name), "permission": self._allows}
+        return {"title": self.title, "icon": self.icon, "link": reverse(self.name), "permission": self.allows}
 
-    def _allows(self, request: HttpRequest) -> bool:
+    def allows(self, request: HttpRequest) -> bool:
         return not self.permission or request.user.has_perm(self.permission)
 
 
@@ -69,8 +69,9 @@ GROUPS = {
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return unfold's SIDEBAR navigation."""
+    """Return unfold's SIDEBAR navigation, without groups of which the person may see nothing."""
     return [
         {"title": title, "separator": False, "items": [item.shown() for item in items]}
         for title, items in GROUPS.items()
+        if any(item.allows(request) for item in items)
     ]

@@ -9,8 +9,10 @@ from activation import services as activations
 from activation.models import Activation
 from audiences import services as audiences
 from audiences.models import Audience
+from console.access import access_of
 from console.cells import Table, link, number, share, state, table
 from console.components import admin_address, page
+from core.access import Right
 from pipeline import backlog
 
 MOST = 50
@@ -25,7 +27,7 @@ FIGURES = {
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's DASHBOARD_CALLBACK."""
-    shown: dict[str, Any] = {"figures": figures()}
+    shown: dict[str, Any] = {"figures": figures() if access_of(request).may(Right.READ) else []}
     if request.user.has_perm("audiences.view_audience"):
         shown["audiences"] = _audiences()
     if request.user.has_perm("activation.view_activation"):

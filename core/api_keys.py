@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 
+from core.access import RIGHTS, Right, Role
 from core.errors import InvalidKeyError, OtherCustomerError, ReadOnlyKeyError
 
-WRITERS = frozenset({"admin", "marketer"})
+WRITERS = frozenset(role.value for role in Role if Right.CHANGE in RIGHTS[role])
 """The roles that may change a customer's data."""
 
 

@@ -1,4 +1,4 @@
-"""Tables of the ground: customers, API keys, the inbox, and rows that could not be absorbed."""
+"""Tables of the ground: customers, API keys, people, the inbox, and rows that could not be absorbed."""
 
 import secrets
 import uuid
@@ -11,6 +11,7 @@ from core.api_keys import digest
 from core.configuration import ConfigurationModel, ConfigurationVersion, CustomerVersion, UsedNumber
 from core.consent_mode import ConsentMode
 from core.inbox import FIRST_BULK
+from core.people import RoleChoice, TeamMember
 
 __all__ = [
     "ApiKey",
@@ -20,6 +21,7 @@ __all__ = [
     "Customer",
     "CustomerVersion",
     "Inbox",
+    "TeamMember",
     "UsedNumber",
 ]
 
@@ -92,15 +94,12 @@ class ApiKey(ConfigurationModel):
     The edge knows keys too: it holds them in memory, as configuration.
     """
 
-    class Role(models.TextChoices):
-        ADMIN = "admin", "admin: everything"
-        MARKETER = "marketer", "marketer: reads and changes a customer's data"
-        ANALYST = "analyst", "analyst: reads"
+    Role = RoleChoice
 
     name = models.CharField(max_length=200)
     prefix = models.CharField(max_length=12, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
-    role = models.CharField(max_length=8, choices=Role.choices, default=Role.ADMIN)
+    role = models.CharField(max_length=8, choices=RoleChoice.choices, default=RoleChoice.ADMIN)
     customer = models.ForeignKey(
         Customer, models.CASCADE, null=True, blank=True, help_text="Empty: every customer's data."
     )

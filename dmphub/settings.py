@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "console.access.AccessMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -105,6 +106,7 @@ FORMAT_MODULE_PATH = ["dmphub.formats"]
 STATIC_URL = "static/"
 STATIC_ROOT = ENVIRONMENT.home / "static"
 
+AUTHENTICATION_BACKENDS = ["console.permissions.TeamBackend"]
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
 CSRF_TRUSTED_ORIGINS: list[str] = []
 X_FRAME_OPTIONS = "DENY"
@@ -156,6 +158,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda _: static("dmphub/console.css")],
+    "GLOBAL_CALLBACK": "console.access.switcher",
     "DASHBOARD_CALLBACK": "console.overview.dashboard",
     "SIDEBAR": {"show_search": False, "navigation": "console.navigation.navigation"},
 }

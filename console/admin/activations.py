@@ -28,6 +28,7 @@ from console.components import (
 )
 from console.fields import JsonField
 
+PERSONS = "profiles.view_profile"  # a request names people
 STATES = {"pending": "info", "live": "success", "paused": "warning", "broken": "danger", "ending": "info"}
 READ_ONLY = [
     *("state", "counts", "progress", "segment_id", "given_settings", "trouble", "possible_orphan", "created_at"),
@@ -149,14 +150,14 @@ class ActivationAdmin(ModelAdmin[Activation]):
         if not change:
             saved_by_service(self, request, obj, form, change)
 
-    @button("Preview", "visibility")
+    @button("Preview", "visibility", permission=PERSONS)
     def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the exact requests that the next batch would send. Sends nothing."""
-        row = row_of(self, request, object_id, "view")
+        row = row_of(self, request, object_id, PERSONS)
         texts = _texts(services.preview(row))
         return page(request, "preview.html", f"Next requests of {row}", texts=texts, back=admin_address(row))
 
-    @button("Test", "science")
+    @button("Test", "science", permission="change")
     def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Send one id now, and show what the platform says."""
         row = row_of(self, request, object_id, "change")

@@ -9,6 +9,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from audiences.attributes import AttributeInUseError, set_attribute
+from console.access import sees_persons
 from console.components import ModelAdmin, ServiceForm, never_deleted, saved_by_service
 from core.problems import Subject
 from profiles.models import Attribute, AttributeStatistics, DataStatistics
@@ -77,6 +78,11 @@ class AttributeAdmin(ModelAdmin[Attribute]):
             )
         )
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """The examples are personal data."""
+        columns = super().get_list_display(request)
+        return columns if sees_persons(request) else [column for column in columns if column != "examples"]
+
     @admin.display(description="last seen", ordering="seen_at")
     def last_seen(self, row: Any) -> Any:
         return row.seen_at
@@ -89,11 +95,11 @@ class AttributeAdmin(ModelAdmin[Attribute]):
     def examples(self, row: Any) -> str:
         return ", ".join(str(example)[:40] for example in (row.seen_as or [])[:3])
 
-    @admin.action(description="Enable for audiences")
+    @admin.action(description="Enable for audiences", permissions=["change"])
     def enable(self, request: HttpRequest, rows: QuerySet[Attribute]) -> None:
         self._set(request, rows, enabled=True)
 
-    @admin.action(description="Disable")
+    @admin.action(description="Disable", permissions=["change"])
     def disable(self, request: HttpRequest, rows: QuerySet[Attribute]) -> None:
         self._set(request, rows, enabled=False)
 

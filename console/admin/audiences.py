@@ -140,7 +140,7 @@ class AudienceAdmin(ModelAdmin[Audience]):
         form.by = request.user.get_username()
         return form
 
-    @button("Why a user is in it", "help")
+    @button("Why a user is in it", "help", permission="profiles.view_profile")
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect("console:why", object_id)
 

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 
 from activation.models import Batch
+from core.models import TeamMember
 from integrations.models import Platform
 from tests.support.delivery_stage import DeliveryStage
 
@@ -60,7 +61,7 @@ def test_one_id__where_it_cannot_be_sent__is_told_why(stage: DeliveryStage, ads:
 def test_one_id__by_somebody_who_may_only_look__is_403(ads: Platform, boss: User, console: Client) -> None:
     boss.is_superuser = False
     boss.save()
-    boss.user_permissions.add(Permission.objects.get(codename="view_activation"))
+    TeamMember.objects.create(user=boss, role="analyst")
 
     assert console.post(page_of(ads), {"platform_user_id": "stranger"}).status_code == 403
 

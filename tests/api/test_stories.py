@@ -147,9 +147,10 @@ def test_story__asked_wrongly__is_refused(admin: Caller, shop: Customer, rival: 
     assert admin.get(f"users/{uuid.uuid4()}/?customer=1").status == 404
     assert admin.get("users/not-a-uuid/?customer=1").status == 404
     assert admin.call("put", f"users/{USER}/?customer=1", {}).status == 405
-    assert caller("analyst", rival).get(f"users/{USER}/?customer=1").status == 404
-    assert caller("analyst", rival).get(f"users/{USER}/").status == 404
-    assert caller("analyst", shop).get(f"users/{USER}/").status == 200
+    assert caller("marketer", rival).get(f"users/{USER}/?customer=1").status == 404
+    assert caller("marketer", rival).get(f"users/{USER}/").status == 404
+    assert caller("marketer", shop).get(f"users/{USER}/").status == 200
+    assert caller("analyst", shop).get(f"users/{USER}/").status == 403
 
 
 def test_mappings__by_platform_and_by_user__are_the_same(admin: Caller, told: Activation, rival: Customer) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -12,6 +12,7 @@ from core.models import Customer, Inbox
 from pipeline.imports import files, services
 from pipeline.models import Import
 from profiles.models import Pixel
+from tests.support.console_people import browser_of, person
 from tests.support.tables import db
 
 __all__ = ["db"]
@@ -75,10 +76,7 @@ def test_upload__whose_name_says_nothing__is_told_at_its_field(console: Client, 
 
 
 def test_imports__by_one_who_may_only_look__shows_no_form_and_takes_nothing(pixel: Pixel) -> None:
-    guest = User.objects.create(username="guest", is_staff=True)
-    guest.user_permissions.add(Permission.objects.get(codename="view_import"))
-    client = Client()
-    client.force_login(guest)
+    client = browser_of(person("analyst"))
 
     assert 'type="file"' not in client.get("/imports/").content.decode()
     file = SimpleUploadedFile("p.csv", PEOPLE)

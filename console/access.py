@@ -1,0 +1,81 @@
+"""Whose data the person at the console sees, and the customer that they have chosen."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from console.permissions import access_noted
+from core.access import Access, Right
+from core.models import Customer
+from core.people import access_of as access_of_person
+
+CHOSEN = "customer"  # the session's key
+MOST_OFFERED = 200
+
+
+class AccessMiddleware:
+    """Makes every question of what the request's person may do count the chosen customer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        known = request.user
+        request.user = cast("Any", SimpleLazyObject(lambda: _with_access(request, known)))
+        return self.get_response(request)
+
+
+def _with_access(request: HttpRequest, user: Any) -> Any:
+    user.hub_access = access_of_person(user, _chosen(request))
+    return user
+
+
+def access_of(request: HttpRequest) -> Access:
+    """Return what the request's person may do, for the customer that they chose or for all of theirs."""
+    return access_noted(request.user)
+
+
+def sees_persons(request: HttpRequest) -> bool:
+    """Whether personal data may be shown: ids, values of attributes, single users."""
+    return access_of(request).may(Right.SEE_PERSONS)
+
+
+def customers_of(request: HttpRequest) -> list[Customer]:
+    """Return the customers among which the person may choose, whichever is chosen now."""
+    access = access_of_person(request.user)
+    rows = Customer.objects.order_by("name", "m")
+    if access.role is None:
+        return []
+    own = rows if access.customers is None else rows.filter(pk__in=access.customers)
+    return list(own[:MOST_OFFERED])
+
+
+def switcher(request: HttpRequest) -> dict[str, Any]:
+    """Context of every page: the customers among which the person may choose; none where there is only one."""
+    if isinstance(request.user, AnonymousUser) or not request.user.is_authenticated:
+        return {}
+    offered = customers_of(request)
+    return {"switcher": offered, "switched_to": _chosen(request)} if len(offered) > 1 else {}
+
+
+@require_POST
+def choose_customer(request: HttpRequest) -> HttpResponse:
+    """Keep the choice in the session: the console then shows this customer only, or all again."""
+    text = request.POST.get("customer", "")
+    if text and not (text.isdecimal() and any(str(row.pk) == text for row in customers_of(request))):
+        raise Http404
+    request.session[CHOSEN] = int(text) if text else None
+    onward = request.POST.get("next", "")
+    fits = url_has_allowed_host_and_scheme(onward, {request.get_host()}, require_https=request.is_secure())
+    return HttpResponseRedirect(onward if fits else reverse("admin:index"))
+
+
+def _chosen(request: HttpRequest) -> int | None:
+    chosen = request.session.get(CHOSEN)
+    return chosen if isinstance(chosen, int) else None
