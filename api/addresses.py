@@ -1,7 +1,7 @@
 """The addresses below `/api/v1/`."""
 
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -63,6 +63,6 @@ urlpatterns = [
     path("users/<uuid:user_id>/", UserView.as_view(), name="user"),
     path("pipeline/", PipelineView.as_view(), name="pipeline"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     re_path("", NowhereView.as_view(), name="nowhere"),
 ]

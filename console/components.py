@@ -104,7 +104,7 @@ class ModelAdmin(UnfoldModelAdmin[Row]):
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Return the actions on chosen rows. One that names no permission is for those who may change the rows."""
-        offered = super().get_actions(request)
+        offered: dict[str, Any] = cast("Any", super()).get_actions(request)
         if self.has_change_permission(request):
             return offered
         return {name: one for name, one in offered.items() if getattr(one[0], "allowed_permissions", None)}

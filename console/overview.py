@@ -1,8 +1,7 @@
-"""The state of the hub: the console's first page, the page of the pipeline, `/healthz` and `/readyz`."""
+"""The state of the hub: the console's first page, and the page of the pipeline."""
 
 from typing import Any
 
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 
 from activation import services as activations
@@ -77,22 +76,3 @@ def pipeline(request: HttpRequest) -> HttpResponse:
     """What is under way, refreshed while it is looked at."""
     counts = backlog.counts()
     return page(request, "pipeline.html", "Pipeline", figures=_shown(counts), busy=any(counts.values()))
-
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Whether the console is alive."""
-    return _answer("ok\n", 200)
-
-
-def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether the console can work: its database answers."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT version FROM configuration_version")
-    except DatabaseError:
-        return _answer("the database does not answer\n", 503)
-    return _answer("ready\n", 200)
-
-
-def _answer(text: str, status: int) -> HttpResponse:
-    return HttpResponse(text, "text/plain", status, headers={"Cache-Control": "no-store"})

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from environs import Env, EnvValidationError, ValidationError
 
+from core.console_environment import ConsoleEnvironment, read_console
 from core.keys import generated_keys
 from core.limits import DataCaps
 
@@ -27,6 +28,7 @@ HUB_COMMAND = (sys.executable, "-m", "dmphub")
 """How one process of the hub starts another; a command's name follows, then its arguments."""
 DEFAULT_EDGE_URL = "http://127.0.0.1:8001"
 DEFAULT_CAPS = DataCaps()
+DEFAULT_CONSOLE = ConsoleEnvironment()
 _SMALL_NUMBER = re.compile(r"[0-9]{1,5}")
 _CAP = re.compile(r"[1-9][0-9]{0,7}")
 
@@ -50,6 +52,7 @@ class Environment:
     metrics_token: str = field(default="", repr=False)
     tcf_vendor_id: int | None = None
     data_caps: DataCaps = DEFAULT_CAPS
+    console: ConsoleEnvironment = DEFAULT_CONSOLE
 
     def derived_secrets(self, purpose: str) -> list[str]:
         """One secret per key, newest first, that tells nothing about the key or another purpose's secrets."""
@@ -86,6 +89,7 @@ def _values(env: Env) -> dict[str, Any]:
         "debug": _flag(env, "DMPHUB_DEBUG"),
         "metrics_token": env.str("DMPHUB_METRICS_TOKEN", ""),
         "tcf_vendor_id": _vendor_id(env),
+        "console": read_console(env),
         "data_caps": DataCaps(
             event_attributes=_cap(env, "DMPHUB_EVENT_ATTRIBUTES", DEFAULT_CAPS.event_attributes),
             event_bytes=_cap(env, "DMPHUB_EVENT_BYTES", DEFAULT_CAPS.event_bytes),

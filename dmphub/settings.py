@@ -1,10 +1,12 @@
 """Django's settings: everything that varies comes from `core.environment`."""
 
+from socket import gethostname
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.templatetags.static import static
 
+from console.headers import content_security_policy
 from core import environment
 from local import embedded
 
@@ -14,7 +16,9 @@ SERVICES = embedded.addresses(ENVIRONMENT)
 SECRET_KEYS: list[str] = list(ENVIRONMENT.secret_keys)
 SECRET_KEY, *SECRET_KEY_FALLBACKS = ENVIRONMENT.derived_secrets("django")
 DEBUG = ENVIRONMENT.debug
-ALLOWED_HOSTS = ["*"]
+CONSOLE = ENVIRONMENT.console
+# the console's own address, and those by which this machine reaches it
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", CONSOLE.hostname or gethostname()]
 EDGE_URL = ENVIRONMENT.edge_url
 ALLOW_PRIVATE_TARGETS = ENVIRONMENT.allow_private_targets
 # where platforms that take files in a folder get them: nothing is ever written elsewhere
@@ -48,6 +52,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "console.health.ProbesMiddleware",
+    "console.headers.BrowserRulesMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -108,9 +115,21 @@ STATIC_ROOT = ENVIRONMENT.home / "static"
 
 AUTHENTICATION_BACKENDS = ["console.permissions.TeamBackend"]
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
-CSRF_TRUSTED_ORIGINS: list[str] = []
+CSRF_TRUSTED_ORIGINS: list[str] = [CONSOLE.url] if CONSOLE.url else []
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # a provider of single sign-on sends people back by a link
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONSOLE.has_tls
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = content_security_policy(*([CONSOLE.single_sign_on.origin] if CONSOLE.single_sign_on else []))
+if CONSOLE.has_tls:  # a proxy with TLS stands before the console
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # names beneath the console's may be the edge, which serves plain HTTP as well
+    "security.W008",  # the proxy redirects; `console.headers` does where the proxy says that it has not
+    "security.W021",  # a list of browsers cannot be left again, so that is not for a program to decide
+]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.access.ApiKeyAuthentication"],

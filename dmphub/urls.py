@@ -3,8 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from console.overview import healthz, readyz
+from console.health import healthz, readyz
 
+handler400 = "console.health.bad_request"
 urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),

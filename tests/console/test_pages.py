@@ -125,6 +125,16 @@ def test_page__styles_and_scripts_that_it_links__exist(console: Client) -> None:
     assert [path for path in sorted(linked) if finders.find(path) is None] == []
 
 
+@pytest.mark.usefixtures("furnished")
+def test_page__holds_no_script_of_its_own(console: Client) -> None:
+    """So browsers may be told to run none that stands in a page."""
+    for address in every_page():
+        page = console.get(address).content.decode()
+        scripts = re.findall(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>", page)
+        assert scripts == [], address
+        assert re.findall(r"<[a-z][^>]*\son[a-z]+=", page) == [], address
+
+
 @pytest.mark.usefixtures("furnished", "boss")
 def test_page__opened_without_a_log_in__asks_for_one() -> None:
     for address in every_page():

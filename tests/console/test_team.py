@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from activation.models import Batch
@@ -90,8 +92,8 @@ def test_actions__on_chosen_rows_and_buttons__are_offered_only_to_those_who_may_
     Audience.objects.create(customer=shop, name="Visitors", rule=rule, status="live")
     Platform.objects.create(customer=shop, name="Ads", connector="none")
     request = RequestFactory().get("/")
-    request.user, request.session = person("analyst", shop), {}
-    AccessMiddleware(lambda _: None)(request)
+    request.user, request.session = person("analyst", shop), SessionStore()
+    AccessMiddleware(lambda _: HttpResponse())(request)
 
     for model, pages in admin.site._registry.items():
         if not isinstance(pages, ModelAdmin) or model in {User, ApiKey}:

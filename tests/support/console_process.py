@@ -33,10 +33,11 @@ class Console:
 
 
 @contextmanager
-def console(database_url: str, log: Path | None = None) -> Iterator[Console]:
-    """Runs until the block ends. What it writes goes to `log`, if that is given."""
+def console(database_url: str, log: Path | None = None, **variables: str) -> Iterator[Console]:
+    """Runs until the block ends. What it writes goes to `log`, if that is given; `variables`: of its environment."""
     port = free_port()
     environment = os.environ | {"DATABASE_URL": database_url, "DMPHUB_SECRET_KEYS": ",".join(settings.SECRET_KEYS)}
+    environment |= variables
     with (log or Path(os.devnull)).open("ab") as written:
         process = subprocess.Popen(
             [sys.executable, "-m", "dmphub.console_server", "--port", str(port)],
