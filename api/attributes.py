@@ -18,8 +18,17 @@ from audiences.attributes import AttributeInUseError, set_attribute
 from core.problems import Subject
 from profiles import attribute_catalogue
 from profiles.models import Attribute, AttributeStatistics
+from profiles.paths import check_name
 
 FIXED_BY_SERVICE: tuple[str, ...] = ("enabled", "type", "personal", "sensitive")
+
+
+def refuse_bad_name(path: str) -> None:
+    """Raises ValidationError where no attribute may have this path."""
+    try:
+        check_name(path)
+    except ValueError as error:
+        raise serializers.ValidationError(str(error)) from None
 
 
 class AttributeSerializer(PersonalFields, StrictSerializer[Attribute]):
@@ -70,6 +79,11 @@ class AttributeSerializer(PersonalFields, StrictSerializer[Attribute]):
         if page is not None:
             return page.get(attribute.pk)
         return AttributeStatistics.objects.filter(pk=attribute.pk).first()
+
+    def validate_path(self, path: str) -> str:
+        if self.instance is None:  # the path of one that exists may be sent back, whatever it is
+            refuse_bad_name(path)
+        return path
 
     def create(self, validated_data: dict[str, Any]) -> Attribute:
         fixed_by_service = {name: validated_data.pop(name) for name in FIXED_BY_SERVICE if name in validated_data}

@@ -11,6 +11,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.attributes import refuse_bad_name
 from api.errors import ConflictError
 from api.resource import (
     ChangedResource,
@@ -59,6 +60,11 @@ class PixelSerializer(StrictSerializer[Pixel]):
         shown = super().to_representation(instance)
         links = sorted(instance.pixelintegration_set.all(), key=lambda link: (-link.priority, link.pk))
         return {**shown, "integrations": [link.platform_id for link in links]}
+
+    def validate_user_key(self, path: str) -> str:
+        if path:
+            refuse_bad_name(path)
+        return path
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)

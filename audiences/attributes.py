@@ -1,11 +1,13 @@
 """Changes of attributes that audiences use: enabling, typing, marking. What a rule names cannot be taken away."""
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from audiences import kinds
 from audiences.references import audiences_using
 from core.inbox import InboxKind
 from core.transactions import send_to_every_bucket
+from profiles.conversion import fault_of
 from profiles.messages import Convert
 from profiles.models import Attribute, AttributeStatistics
 
@@ -27,11 +29,15 @@ def set_attribute(
     Enabling fixes the type, and what is stored is converted to it, bucket by bucket. Whole numbers become `number`
     unless a person chose `integer`: those seen so far say nothing of those to come.
 
-    Raises `AttributeInUseError` where a rule would lose an attribute that it names.
+    Raises `AttributeInUseError` where a rule would lose an attribute that it names, and `ValidationError` where an
+    attribute is enabled that nobody can read.
     """
     with transaction.atomic():
         locked = Attribute.objects.select_for_update().get(id=attribute.id)
         taken_away = locked.enabled and (enabled is False or (type_ is not None and type_ != locked.type))
+        fault = fault_of(locked.path, type_ or locked.type) if enabled else None
+        if fault is not None:
+            raise ValidationError({"path": f"cannot be used in audiences: {fault}"})
         users = audiences_using(locked) if taken_away else []
         if users:
             raise AttributeInUseError(f"used by {', '.join(audience.name for audience in users)}")

@@ -22,7 +22,7 @@ from audiences.rules.parse import audiences_named, parse
 from audiences.schema import SchemaOfSavedRules, schema_of
 from core.models import Customer
 from profiles.models import Attribute
-from profiles.paths import split_path
+from profiles.paths import top_level
 
 
 def audiences_naming(customer: int, *, pixel: int | None = None, platform: int | None = None) -> list[Audience]:
@@ -33,7 +33,7 @@ def audiences_naming(customer: int, *, pixel: int | None = None, platform: int |
 
 def audiences_using(attribute: Attribute) -> list[Audience]:
     """Returns the audiences whose rules ask about the attribute or about another one under its top-level key."""
-    key = f"attribute.{split_path(attribute.path)[0]}"
+    key = f"attribute.{top_level(attribute.path)}"
     return [audience for audience, names in _rules_of(attribute.customer_id) if key in names]
 
 

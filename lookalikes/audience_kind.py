@@ -19,7 +19,7 @@ from lookalikes.models import LookalikeModel
 from lookalikes.schedule import schedule_training
 from lookalikes.scoring.model import LinearModel, Scorer, decode_model, scorer, threshold_predicate
 from profiles.models import Attribute
-from profiles.paths import split_path
+from profiles.paths import top_level
 
 IN_FORCE = ("id", "customer_id", "version", "status", "model_number", "threshold")
 
@@ -102,7 +102,7 @@ class LookalikeKind:
         """Schedule new training of the models that use an attribute which they may not use any more."""
         if attribute.enabled and not attribute.sensitive and not attribute.personal:
             return
-        name = f"attribute.{split_path(attribute.path)[0]}"
+        name = f"attribute.{top_level(attribute.path)}"
         rows = Audience.objects.filter(customer_id=attribute.customer_id)
         schedule_training([row.id for row in rows if name in _dependencies(row)], clock.now())
 

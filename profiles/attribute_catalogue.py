@@ -28,11 +28,9 @@ from profiles.attribute_sampling import (
 )
 from profiles.excess import Excess
 from profiles.models import Attribute, AttributeStatistics, DataStatistics
-from profiles.paths import join_path
+from profiles.paths import check_name, join_path
 
 steps = Steps(logging.getLogger(__name__))
-
-LONGEST = 400  # characters of a path that `Attribute.path` can hold
 
 
 def flush_if_due() -> None:
@@ -95,8 +93,12 @@ def share(sample: AttributeStatistics | None, events: int) -> float | None:
 
 
 def _fits(path: str) -> bool:
-    """Whether the table can hold the path: one that it cannot must not keep the others out."""
-    return len(path) <= LONGEST and "\0" not in path
+    """Whether an attribute may have the path: one that none may have must not keep the others out."""
+    try:
+        check_name(path)
+    except ValueError:
+        return False
+    return True
 
 
 def _catalogued(customer: int, noted: Mapping[str, AttributeSample]) -> dict[str, Attribute]:

@@ -153,14 +153,17 @@ def bit_of(path: str) -> int:
 
 
 def _values(data: dict[str, Any], above: Keys, depth: int) -> Iterator[tuple[Keys, Any]]:
-    """Yields the values in nested objects with their keys; empty values are skipped."""
+    """Yields the values in nested objects with their keys.
+
+    Empty values are skipped, and empty keys: no path names them.
+    """
     for key, value in data.items():
-        if is_empty(value):
+        if not key or is_empty(value):
             continue
         if isinstance(value, dict):
             if depth < DEEPEST:
                 yield from _values(value, (*above, key), depth + 1)
-        elif key:
+        else:
             yield (*above, key), value
 
 

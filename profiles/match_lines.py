@@ -1,6 +1,5 @@
 """One line of a match table that a customer uploads: a platform's id, and the user whom it names."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -11,13 +10,14 @@ from core.clock import milliseconds
 from core.inbox import InboxCommand, InboxKind
 from core.limits import RequestLimits, is_sound_id
 from core.messages import Id, Match, Sync, encode
+from core.patterns import whole
 from integrations.platform_user_ids import NO_ID, is_macro
 from profiles.events.ids import DEVICES, names_nobody
-from profiles.personal.protection import PersonalDataError, Protection
+from profiles.personal.protection import PersonalDataError, Protection, check_platform_id
 from profiles.state import USER_KEY
 
 MOST_DAYS = 3650
-_DATA_CENTRE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_DATA_CENTRE = whole(r"[A-Za-z0-9_-]{1,32}+")
 
 
 class BadLineError(ValueError):
@@ -100,14 +100,12 @@ class MatchLines:
         return InboxCommand(buckets.of_value(named[1]), InboxKind.MATCH, encode(match), now)
 
     def _protected(self, named: Id, customer: int) -> Id:
-        """Returns the customer's own id as `/dp` keeps it: hashed if it is personal data in clear."""
+        """Returns the id as `/dp` keeps it: hashed if it is personal data in clear."""
         kind, value = named
-        if kind != USER_KEY:
-            return named
         try:
-            return kind, self._protections[customer].text(value)
+            return kind, self._protections[customer].id(value)
         except PersonalDataError as found:
-            raise BadLineError(f"user: {found.message}") from None
+            raise BadLineError(f"{'user' if kind == USER_KEY else kind}: {found.message}") from None
 
     def _check_platform_user_id(self, value: str) -> None:
         self._check("platform_user_id", value)
@@ -115,6 +113,10 @@ class MatchLines:
             raise BadLineError("platform_user_id: names nobody")
         if is_macro(value):
             raise BadLineError("platform_user_id: a macro that was not filled in")
+        try:
+            check_platform_id(value)
+        except PersonalDataError as found:
+            raise BadLineError(f"platform_user_id: {found.message}") from None
 
     def _check(self, name: str, value: str) -> None:
         if not value:
@@ -165,7 +167,7 @@ def _our_id(text: str | None) -> str:
 def _extra(line: MatchLine) -> dict[str, str]:
     if line.dc is None:
         return {}
-    if not _DATA_CENTRE.fullmatch(line.dc):
+    if not _DATA_CENTRE(line.dc):
         raise BadLineError("dc: is no name of a data centre")
     return {"dc": line.dc}
 

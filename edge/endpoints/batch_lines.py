@@ -75,7 +75,7 @@ class LineReader:
         ids = [
             *self._customers_own(values),
             *user_key_in(data, self.pixel.user_key, self.limits),
-            *ids_in(values, self.limits),
+            *ids_in(values, self.limits, self.pixel.protection),
         ]
         ids = list(dict.fromkeys(ids))
         if user is None and not ids:
@@ -93,7 +93,7 @@ class LineReader:
             return []
         if not is_sound_id(user, self.limits.id_bytes):
             raise InvalidParameterError("user")
-        return [("user", self.pixel.protection.text(user))]
+        return [("user", self.pixel.protection.id(user))]
 
 
 def _parts(line: bytes) -> tuple[Parameters, bytes | None]:

@@ -62,7 +62,7 @@ class DpEndpoint:
             return await self._confirm(request, query, pixel, now)
         user = user_ids.of_parameter(values) or request.cookie
         at = event_time(values, now)
-        ids = ids_in(values, self.limits)
+        ids = ids_in(values, self.limits, pixel.protection)
         raw, data = await self._data(request, query, pixel.protection)
         ids = self._all_ids(request, pixel, user, data, ids)
         event = Event(pixel.customer, pixel.id, at, user, user is not None, ids)

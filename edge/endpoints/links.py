@@ -4,7 +4,6 @@ The reader reaches the target whatever else fails. There is no cookie check: the
 and an id that is given here is confirmed by the pixel of the page that the link leads to.
 """
 
-import re
 from dataclasses import dataclass
 
 from core import buckets, clock, user_ids
@@ -22,13 +21,14 @@ from edge.responses import EdgeResponse
 from edge.sections.platforms import Platforms, SyncPlatform
 from edge.snapshot import Section, Snapshot
 from integrations.platform_user_ids import NO_ID, is_macro
+from profiles.personal.protection import is_personal_id
 from usersync.consent import CONSENT_PARAMETERS, ConsentJudge
 from usersync.links import PATHS, LinkKind, MailingLink, read_link
 
 _DONE = {LinkKind.CLICK: "clicked", LinkKind.VIEW: "viewed"}
 _KINDS = {path: kind for kind, path in PATHS.items()}
 _PREFIX = 3
-_UNEXPANDED = re.compile(r"[<>\[\]{}%$]")
+_UNEXPANDED = frozenset("<>[]{}%$")
 """What mailing systems write around a placeholder, and no contact's id holds."""
 
 _BAD_TOKEN = responses.plain(404, "bad-token", "this link is incomplete or has been changed")
@@ -78,9 +78,9 @@ class LinkEndpoint:
         contact = query.values.get("u")
         if not contact or contact in NO_ID or "u" in query.repeated:
             return None
-        if _UNEXPANDED.search(contact) or is_macro(contact) or not is_sound_id(contact, self.limits.id_bytes):
+        if not _UNEXPANDED.isdisjoint(contact) or is_macro(contact) or not is_sound_id(contact, self.limits.id_bytes):
             return None
-        return contact
+        return None if is_personal_id(contact) else contact
 
     def _permitted(self, platform: SyncPlatform, query: QueryString, request: EdgeRequest) -> bool:
         """A signal that is repeated or unreadable permits nothing, but keeps nobody from the target."""

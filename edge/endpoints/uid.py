@@ -1,6 +1,5 @@
 """`GET /uid`: a platform tells us its id for the user in our cookie."""
 
-import re
 from dataclasses import dataclass
 
 from core import buckets, clock, user_ids
@@ -8,6 +7,7 @@ from core.errors import InvalidParameterError
 from core.inbox import InboxKind
 from core.limits import RequestLimits, is_sound_id
 from core.messages import Sync, encode
+from core.patterns import whole
 from core.query import QueryString
 from edge import responses
 from edge.cookies import CookieJar
@@ -18,13 +18,14 @@ from edge.sections.platforms import Platforms, SyncPlatform
 from edge.snapshot import Section, Snapshot
 from edge.sync_redirects import SyncRedirects
 from integrations.platform_user_ids import NO_ID, is_macro
+from profiles.personal.protection import check_platform_id
 from usersync.authentication import check_signature, check_token
 from usersync.consent import CONSENT_PARAMETERS, ConsentJudge
 
 _KNOWN = CONSENT_PARAMETERS | {"userid", "pl", "plsec", "plcsec", "ts", "sig", "alg", "dc", "ttl", "uuid", "t", "_ck"}
 _TYPES = frozenset({"gif", "js"})
-_TTL = re.compile(r"[0-9]{1,4}")
-_DATA_CENTRE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_TTL = whole(r"[0-9]{1,4}+")
+_DATA_CENTRE = whole(r"[A-Za-z0-9_-]{1,32}+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class UidEndpoint:
         user_id = query.values.get("userid")
         if user_id is None or not is_sound_id(user_id, self.limits.id_bytes) or is_macro(user_id):
             raise InvalidParameterError("userid")
+        check_platform_id(user_id)
         return user_id
 
     def _check_cookie(self, request: EdgeRequest, query: QueryString) -> EdgeResponse:
@@ -82,7 +84,7 @@ class UidEndpoint:
         self, platform: SyncPlatform, user: str, user_id: str, ttl: int | None, query: QueryString
     ) -> None:
         centre = query.values.get("dc")
-        extra = {"dc": centre} if centre and _DATA_CENTRE.fullmatch(centre) else {}
+        extra = {"dc": centre} if centre and _DATA_CENTRE(centre) else {}
         now = clock.now_ms()
         row = Sync(platform.customer, platform.pl, user, user_id, now, ttl_days=ttl, extra=extra)
         bucket = buckets.of_value(user_id) if user_id else user_ids.bucket_of(user)
@@ -111,7 +113,7 @@ def _ttl(query: QueryString) -> int | None:
     if "ttl" not in query.values:
         return None
     text = query.values["ttl"] or ""
-    if not _TTL.fullmatch(text) or not 1 <= int(text) <= 3650:
+    if not _TTL(text) or not 1 <= int(text) <= 3650:
         raise InvalidParameterError("ttl")
     return int(text)
 

@@ -16,7 +16,7 @@ from audiences.rules.dependencies import (
 from audiences.schema import schema_of
 from lookalikes.training.choosing import Candidates
 from profiles.models import Attribute, Pixel
-from profiles.paths import split_path
+from profiles.paths import top_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,7 @@ def hidden_attributes(customer: int) -> dict[str, str]:
     """Returns the dependencies by which nobody is to be judged, with the reason."""
     rows = Attribute.objects.filter(Q(sensitive=True) | Q(personal=True), customer_id=customer)
     return {
-        f"attribute.{split_path(row.path)[0]}": "is sensitive" if row.sensitive else "holds personal data"
-        for row in rows
+        f"attribute.{top_level(row.path)}": "is sensitive" if row.sensitive else "holds personal data" for row in rows
     }
 
 

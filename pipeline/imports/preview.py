@@ -14,7 +14,7 @@ from core.arrays import SmallInts, Texts, columns
 from core.database import Connection
 from pipeline.imports.rows import ImportRow
 from profiles.models import Attribute
-from profiles.paths import join_path, split_path
+from profiles.paths import join_path, keys_of
 
 TABLE = "CREATE TEMPORARY TABLE IF NOT EXISTS import_names (bucket smallint, kind text, value text)"
 EMPTY = "TRUNCATE import_names"
@@ -69,8 +69,7 @@ class Preview:
         """Returns the report as JSON: how many rows are not empty, which users and attributes are new or known."""
         users, known = self.connection.execute(USERS, {"customer": self.customer}).fetchone() or (0, 0)
         there = {
-            split_path(path)
-            for path in Attribute.objects.filter(customer_id=self.customer).values_list("path", flat=True)
+            keys_of(path) for path in Attribute.objects.filter(customer_id=self.customer).values_list("path", flat=True)
         }
         found = {
             "rows": good + bad,

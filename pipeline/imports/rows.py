@@ -94,7 +94,7 @@ class RowReader:
         at = row_time(given["at"] or "", self._to.at) if "at" in given else self._to.at
         user = _uuid(given)
         body, data = self._protected(data)
-        ids = [*user_key_in(data, self._to.user_key, LIMITS), *_ids(given)]
+        ids = [*user_key_in(data, self._to.user_key, LIMITS), *self._ids(given)]
         if user is None and not ids:
             raise BadRowError("names nobody: it needs a uuid, the pixel's user key, pl and euid, or a device")
         if body and len(body) > LIMITS.body_bytes:
@@ -111,6 +111,17 @@ class RowReader:
         bucket = user_ids.bucket_of(user) if user else buckets.of_value(ids[0][1])
         names = ("uuid", user) if user else ids[0]
         return ImportRow(bucket=bucket, query=encode(event), body=body, names=names, data=data)
+
+    def _ids(self, given: Parameters) -> list[Id]:
+        if ("euid" in given) != ("pl" in given):
+            raise BadRowError("pl and euid go together")
+        try:
+            return ids_in(given, LIMITS, self._to.protection)
+        except InvalidParameterError as wrong:
+            name = wrong.parameter
+            raise BadRowError(f"{name}: is no such id") from None
+        except PersonalDataError as found:
+            raise BadRowError(found.message) from None
 
     def _protected(self, data: dict[str, Any]) -> tuple[bytes | None, dict[str, Any]]:
         if not data:
@@ -209,13 +220,3 @@ def _uuid(given: Parameters) -> str | None:
     if user is None:
         raise BadRowError("uuid: is no user id of ours (a version 4 UUID)")
     return user
-
-
-def _ids(given: Parameters) -> list[Id]:
-    if ("euid" in given) != ("pl" in given):
-        raise BadRowError("pl and euid go together")
-    try:
-        return ids_in(given, LIMITS)
-    except InvalidParameterError as wrong:
-        name = wrong.parameter
-        raise BadRowError(f"{name}: is no such id") from None

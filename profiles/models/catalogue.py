@@ -1,9 +1,11 @@
 """What customers' data holds: the External Attributes service."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from core.configuration import ConfigurationModel
 from core.models import Customer
+from profiles.paths import check_name
 
 
 class Attribute(ConfigurationModel):
@@ -42,6 +44,18 @@ class Attribute(ConfigurationModel):
 
     def __str__(self) -> str:
         return self.name or self.path
+
+    def clean(self) -> None:
+        if self._state.adding:
+            refuse_bad_name("path", self.path)
+
+
+def refuse_bad_name(field: str, path: str) -> None:
+    """Raises ValidationError where no attribute may have this path."""
+    try:
+        check_name(path)
+    except ValueError as error:
+        raise ValidationError({field: str(error)}) from None
 
 
 class AttributeStatistics(models.Model):

@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from core.configuration import ConfigurationModel
 from core.models import Customer
 from integrations.models import Platform
+from profiles.models.catalogue import refuse_bad_name
 
 TAG = """\
 <!-- dmphub: {name} -->
@@ -39,6 +40,10 @@ class Pixel(ConfigurationModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"
+
+    def clean(self) -> None:
+        if self.user_key:
+            refuse_bad_name("user_key", self.user_key)
 
     @property
     def tag(self) -> str:

@@ -1,8 +1,8 @@
 """Numbers with check digits: card numbers (Luhn, and the ranges of known issuers) and IBANs (ISO 13616)."""
 
-import re
+from core.patterns import whole
 
-_ISSUERS = re.compile(
+_ISSUERS = whole(
     r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
     r"|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"  # Mastercard
     r"|3[47]\d{13}"  # American Express
@@ -11,6 +11,9 @@ _ISSUERS = re.compile(
     r"|6(?:011|5\d\d|4[4-9]\d)\d{12}"  # Discover
     r"|62\d{14,17}"  # UnionPay
 )
+
+CARD_LENGTHS = {"2": {16}, "3": {14, 15, 16}, "4": {13, 16, 19}, "5": {16}, "6": {16, 17, 18, 19}}
+"""How many digits cards have, by the first one."""
 
 IBAN_LENGTHS = {
     code: length
@@ -37,18 +40,24 @@ IBAN_LENGTHS = {
 }
 
 
+_VALUES = bytes(byte - ord("0") if chr(byte).isdecimal() and byte < 0x80 else 0 for byte in range(256))
+_DOUBLED = bytes(sum(divmod(2 * byte, 10)) if byte < 10 else 0 for byte in range(256))
+_LETTERS = {ord(letter): str(int(letter, 36)) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
 def is_card(digits: str) -> bool:
-    return _ISSUERS.fullmatch(digits) is not None and has_luhn_digit(digits)
+    """Whether it is the number of a card. `digits`: at most some dozens of them, in ASCII."""
+    return _ISSUERS(digits) is not None and has_luhn_digit(digits)
 
 
 def has_luhn_digit(digits: str) -> bool:
     """Whether the last digit is the right check digit of the others (ISO/IEC 7812-1)."""
-    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
+    written = digits.encode().translate(_VALUES)
+    return (sum(written[-1::-2]) + sum(written[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
 def is_iban(account: str) -> bool:
     """Whether it is a valid IBAN. `account` holds upper-case letters and digits only, no blanks."""
     if len(account) != IBAN_LENGTHS.get(account[:2]):
         return False
-    return int("".join(str(int(sign, 36)) for sign in account[4:] + account[:4])) % 97 == 1
+    return int((account[4:] + account[:4]).translate(_LETTERS)) % 97 == 1

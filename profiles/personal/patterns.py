@@ -1,14 +1,17 @@
 """What personal data in clear looks like.
 
 Mail addresses, card numbers and IBANs are found anywhere in a text, phone numbers only where they are the whole text.
-Check digits are verified, so that an order number is not taken for a card number.
+Check digits are verified, so that an order number is not taken for a card number. Texts are looked at in plain form
+(`folding.folded`): whoever replaces what was found must do so in that form.
 """
 
-import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
+from core.patterns import FullMatch, scan, whole
 from profiles.personal import check_digits
+from profiles.personal.folding import folded
 
 
 class Finding(NamedTuple):
@@ -22,14 +25,29 @@ class Finding(NamedTuple):
 
 MAIL, CARD, IBAN, PHONE = "a mail address", "a card number", "an IBAN", "a phone number"
 
-_MAIL = re.compile(r"(?<![\w.+])[\w.%+'-]{1,64}(?:@|%40)(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?![\w-])")
-_CARD = re.compile(r"(?<![\d.,+])\d(?:[ -]?\d){12,18}(?![\d]|[.,]\d)")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})\d{2}(?=[ -]?[A-Za-z0-9])")
-_INTERNATIONAL = re.compile(r"\+ ?\(?[1-9](?:[ ()/.-]{0,2}\d){6,14}\)?")
-_NATIONAL = re.compile(r"(?:\(0?\d{1,5}\)|0\d{1,5})[ /-](?:[ /.-]?\d){5,10}|\(\d{3}\) ?\d{3}[ .-]\d{4}")
-_NAMED = re.compile(r"[+(]?\d(?:[ ()/.-]{0,2}\d){5,14}")
-_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}")
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+LONGEST_LOCAL = 64  # characters of a mail address before the @ (RFC 5321)
+LONGEST_PHONE = 40
+LONGEST_NAME = 200  # characters of an attribute's name that are read
+LEAST_CARD = 13  # digits
+MOST_GROUPS = 5  # of a card number
+MOST_FINDINGS = 100  # in a text
+
+_DOMAINS = scan(r"@[\w-]++(?:\.[\w-]++)++")
+_GROUPS = scan(r"[0-9]{3,}+(?:[ -][0-9]{3,}+)*+(?:[ -][0-9]{1,2}+)?+")
+_SINGLE_DIGITS = scan(r"[0-9](?:[ -][0-9]){12,18}+")
+_DOTTED = scan(r"[0-9]{4}\.[0-9]{4,6}+\.[0-9]{4,5}+(?:\.[0-9]{1,7}+)?+")
+_COUNTRIES = scan(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}")
+_INTERNATIONAL = whole(r"\+ ?\(?[1-9](?:[ ()/.-]{0,2}+[0-9]){6,14}+\)?")
+_NATIONAL = whole(
+    r"(?:\([0-9]{1,6}+\)|0[0-9]{1,5}+)[ /-](?:[ /.-]?+[0-9]){5,10}+"
+    r"|0[0-9]{2,5}+\.(?:[ /.-]?+[0-9]){5,10}+"
+    r"|0[1-9](?:\.[0-9]{2}){4}"  # France
+    r"|\([0-9]{3}\) ?[0-9]{3}[ .-][0-9]{4}"
+    r"|[2-9][0-9]{2}(?:\.[2-9][0-9]{2}\.|-[2-9][0-9]{2}-| [2-9][0-9]{2} )[0-9]{4}"  # North America
+)
+_NAMED = whole(r"[+(]?[0-9](?:[ ()/.-]{0,2}+[0-9]){5,14}+")
+_DATE = whole(r"[0-9]{1,4}+(?:-[0-9]{1,2}+-|/[0-9]{1,2}+/|\.[0-9]{1,2}+\.)[0-9]{1,4}+")
+_WORDS = scan(r"[A-Z]?[a-z]++|[A-Z]++")
 _PHONES = {
     "phone",
     "telephone",
@@ -47,11 +65,17 @@ _NOT_PHONES = {"os", "app", "device", "type", "site", "web", "version", "model",
 
 
 def find(text: str) -> list[Finding]:
-    """Returns the personal data in the text, in order and without overlaps."""
-    phone = _phone(text, _INTERNATIONAL, _NATIONAL)
+    """Returns the personal data in the text, in order and without overlaps. Places are those of its plain form.
+
+    A text that holds very much of it counts as one piece.
+    """
+    plain = folded(text)
+    phone = _phone(plain, _INTERNATIONAL, _NATIONAL)
     if phone:
         return [phone]
-    found = sorted(one for look in _LOOKS for one in look(text))
+    found = sorted(one for look in _LOOKS for one in islice(look(plain), MOST_FINDINGS))
+    if len(found) >= MOST_FINDINGS:
+        return [Finding(0, len(plain), found[0].kind, plain)]
     kept: list[Finding] = []
     for one in found:
         if not kept or one.start >= kept[-1].end:
@@ -61,37 +85,115 @@ def find(text: str) -> list[Finding]:
 
 def find_named(text: str) -> list[Finding]:
     """As `find`, for the value of an attribute whose name says that it is a phone number (`names_phone`)."""
-    phone = _phone(text, _NAMED)
+    phone = _phone(folded(text), _NAMED)
     return [phone] if phone else find(text)
+
+
+def holds_mail(text: str) -> bool:
+    """Whether a mail address in clear stands in the text."""
+    return next(_mails(folded(text)), None) is not None
 
 
 def names_phone(name: str) -> bool:
     """Whether the name of an attribute says that its value is a phone number."""
-    words = {word.lower() for word in _WORD.findall(name)}
+    words = {found[0].lower() for found in _WORDS(name[:LONGEST_NAME])}
     return not words.isdisjoint(_PHONES) and words.isdisjoint(_NOT_PHONES)
 
 
 def _mails(text: str) -> Iterator[Finding]:
-    for found in _MAIL.finditer(text):
-        yield Finding(found.start(), found.end(), MAIL, found[0].replace("%40", "@").lower())
+    if "@" not in text:
+        return
+    last = 0
+    for found in _DOMAINS(text):
+        sign, domain = found.start(), _domain(found[0])
+        start = _start_of_local(text, sign, max(last, sign - LONGEST_LOCAL)) if domain else sign
+        if start < sign:
+            last = sign + len(domain)
+            yield Finding(start, last, MAIL, text[start:last].lower())
+
+
+def _domain(written: str) -> str:
+    """Returns what of `@` and labels is a domain: up to the last label of letters; empty where none is."""
+    labels = written.split(".")
+    while len(labels) > 1:
+        last = labels[-1]
+        if last.isalpha() and 2 <= len(last) <= 24:
+            return ".".join(labels)
+        labels.pop()
+    return ""
+
+
+def _start_of_local(text: str, sign: int, least: int) -> int:
+    """Returns where the part of a mail address before the @ begins: at the @ itself, where there is none."""
+    start = sign
+    while start > least and (text[start - 1].isalnum() or text[start - 1] in "._%+'-"):
+        start -= 1
+    return start
 
 
 def _cards(text: str) -> Iterator[Finding]:
-    for found in _CARD.finditer(text):
-        digits = re.sub(r"[ -]", "", found[0])
-        if check_digits.is_card(digits):
-            yield Finding(found.start(), found.end(), CARD, digits)
+    for found in _GROUPS(text):
+        if found.end() - found.start() >= LEAST_CARD:
+            yield from _cards_among(text, found.start(), found.end())
+    for spelled in (_SINGLE_DIGITS, _DOTTED):
+        for found in spelled(text):
+            digits = "".join(filter(str.isdigit, found[0]))
+            if not _is_cut(text, found.start(), found.end()) and check_digits.is_card(digits):
+                yield Finding(found.start(), found.end(), CARD, digits)
+
+
+def _cards_among(text: str, start: int, end: int) -> Iterator[Finding]:
+    """Yields the card numbers in a row of groups of digits: each is some groups that follow each other."""
+    groups = text[start:end].replace("-", " ").split(" ")
+    starts = [start]
+    for group in groups:
+        starts.append(starts[-1] + len(group) + 1)
+    first = 0
+    while first < len(groups):
+        found = _card_at(text, groups, starts, first)
+        if found is None:
+            first += 1
+        else:
+            first = starts.index(found.end + 1, first)
+            yield found
+
+
+def _card_at(text: str, groups: list[str], starts: list[int], first: int) -> Finding | None:
+    lengths = check_digits.CARD_LENGTHS.get(groups[first][0])
+    if lengths is None:
+        return None
+    length = 0
+    for last in range(first, min(first + MOST_GROUPS, len(groups))):
+        length += len(groups[last])
+        if length in lengths:
+            digits = "".join(groups[first : last + 1])
+            begin, end = starts[first], starts[last + 1] - 1
+            if check_digits.is_card(digits) and not _is_cut(text, begin, end):
+                return Finding(begin, end, CARD, digits)
+    return None
+
+
+def _is_cut(text: str, start: int, end: int) -> bool:
+    """Whether the digits are only a part of a number: of one with more digits, or with decimals."""
+    before, after = text[max(start - 1, 0) : start], text[end : end + 2]
+    return (
+        (before != "" and before in "0123456789.,+")
+        or after[:1].isdigit()
+        or (after[:1] in {".", ","} and after[1:].isdigit())
+    )
 
 
 def _ibans(text: str) -> Iterator[Finding]:
-    for found in _IBAN.finditer(text):
-        end, plain = _account_at(text, found.start(), check_digits.IBAN_LENGTHS.get(found[1].upper(), 0))
-        if check_digits.is_iban(plain):
-            yield Finding(found.start(), end, IBAN, plain)
+    for found in _COUNTRIES(text):
+        start = found.start()
+        length = check_digits.IBAN_LENGTHS.get(found[0][:2].upper(), 0)
+        end, plain = _account_at(text, start, length) if length else (start, "")
+        if plain and check_digits.is_iban(plain):
+            yield Finding(start, end, IBAN, plain)
 
 
 def _account_at(text: str, start: int, length: int) -> tuple[int, str]:
-    """Collects `length` letters and digits from `start` on, over single blanks and hyphens.
+    """Collects `length` letters and digits from `start` on, over single blanks, hyphens and dots.
 
     Returns where they end, and the account number (empty if the text goes on with a letter or digit).
     """
@@ -99,17 +201,17 @@ def _account_at(text: str, start: int, length: int) -> tuple[int, str]:
     while end < len(text) and len(plain) < length:
         if text[end].isascii() and text[end].isalnum():
             plain += text[end].upper()
-        elif text[end] not in " -" or text[end - 1] in " -":
+        elif text[end] not in " -." or text[end - 1] in " -.":
             break
         end += 1
     return (end, "") if end < len(text) and text[end].isalnum() else (end, plain)
 
 
-def _phone(text: str, *patterns: re.Pattern[str]) -> Finding | None:
+def _phone(text: str, *patterns: FullMatch[str]) -> Finding | None:
     bare = text.strip()
-    if _DATE.fullmatch(bare) or not any(pattern.fullmatch(bare) for pattern in patterns):
+    if len(bare) > LONGEST_PHONE or _DATE(bare) or not any(pattern(bare) for pattern in patterns):
         return None
-    digits = re.sub(r"\D", "", bare)
+    digits = "".join(filter(str.isdigit, bare))
     if not 7 <= len(digits) <= 15:
         return None
     return Finding(0, len(text), PHONE, "+" + digits if bare.startswith("+") else digits)

@@ -6,8 +6,7 @@ module on every request, so it must not import Django.
 """
 
 import hashlib
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -16,7 +15,9 @@ from uuid import UUID
 import msgspec
 
 from core.errors import InputError
+from core.patterns import scan, whole
 from profiles.personal import check_digits, patterns
+from profiles.personal.folding import folded, may_fold
 from profiles.personal.patterns import CARD, PHONE, Finding
 
 Value = TypeVar("Value")
@@ -36,7 +37,19 @@ _ESCAPES = ((b"%", b"%40"), (b"\\", b"\\u"))
 # an attribute whose name says that it holds a phone number
 _PHONE_NAMES = (b"phone", b"tel", b"fax", b"mobil", b"cell", b"msisdn")
 # a phone number without a country: postal codes begin alike, but hold no separator
-_NATIONAL_PHONE = re.compile(rb'"(?:\(|0\d{0,5}[ /-])')
+_NATIONAL_PHONE = scan(rb'"(?:\(|0[0-9]{1,5}+[ /.-])')
+_GROUPED = (b"0000.0000", b'"000.000.0000', b'"000-000-0000', b'"000 000 0000')
+"""Shapes, with separators, of cards and accounts in groups, and of phone numbers in North America."""
+
+# hashes and GUIDs: their digits are chance
+_OPAQUE = whole(
+    r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}"
+    r"|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
+)
+_LEAST_ID = 5
+"""Characters of an id that can be personal data."""
+
+Look = Callable[[str], list[Finding]]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -74,12 +87,19 @@ class Protection:
         """Returns the JSON, and what it says, without personal data in clear. Raises PersonalDataError."""
         if not is_suspicious(raw):
             return raw, data
-        protected = self._object(data)
+        protected = _Walk(self).object(data)
         return (raw, data) if protected is data else (_encode(protected), protected)
 
     def text(self, text: str) -> str:
         """Returns a single text, such as the customer's own user id, without personal data in clear."""
-        return self._replace(text, patterns.find(text)) if is_suspicious(b'"%s"' % text.encode()) else text
+        return self.replace(text, patterns.find) if _is_suspicious_text(text) else text
+
+    def id(self, value: str) -> str:
+        """Returns an id by which a request names its user, without personal data in clear.
+
+        A hash names the user as well as the id did. Raises PersonalDataError.
+        """
+        return value if _is_opaque(value) else self.text(value)
 
     def dimensions(self, values: dict[str, Value]) -> dict[str, Value]:
         """Returns the dimensions without mail addresses: pages put what somebody typed into their own address.
@@ -87,51 +107,81 @@ class Protection:
         Nothing else is looked for.
         """
         changed: dict[str, Any] = {
-            name: self.text(value)
-            for name, value in values.items()
-            if isinstance(value, str) and ("@" in value or "%40" in value)
+            name: self.text(value) for name, value in values.items() if isinstance(value, str) and "@" in folded(value)
         }
         return {**values, **changed} if changed else values
 
-    def _object(self, value: Mapping[str, Any]) -> Any:
-        return _same_if_unchanged(value, {self._name(name): self._named(name, inner) for name, inner in value.items()})
+    def replace(self, text: str, look: Look) -> str:
+        """Replaces what is found. Only then the whole text is in plain form, for that is where it was found."""
+        found = look(text)
+        if not found:
+            return text
+        if self.policy is Policy.REFUSE:
+            raise PersonalDataError(found[0].kind)
+        plain, end, parts = folded(text), 0, []
+        for one in found:
+            parts += [plain[end : one.start], self._hash(one.plain)]
+            end = one.end
+        return "".join([*parts, plain[end:]])
 
-    def _name(self, name: str) -> str:
-        return self._replace(name, patterns.find(name)) if "@" in name else name
+    def _hash(self, plain: str) -> str:
+        return hashlib.sha256(self.salt.bytes + plain.encode()).hexdigest()
 
-    def _named(self, name: str, value: Any) -> Any:
-        if patterns.names_phone(name):
-            if isinstance(value, str):
-                return self._replace(value, patterns.find_named(value))
-            if isinstance(value, int) and not isinstance(value, bool):
-                return self._number(value, patterns.find_named(str(value)))
+
+class _Walk:
+    """Goes through the data of one event. A text that is repeated in it is looked at once."""
+
+    __slots__ = ("_known", "_known_names", "_protection")
+
+    def __init__(self, protection: Protection) -> None:
+        self._protection = protection
+        self._known: dict[str, str] = {}
+        self._known_names: dict[str, tuple[str, bool]] = {}
+
+    def object(self, value: Mapping[str, Any]) -> Any:
+        found = {}
+        for name, inner in value.items():
+            kept, is_phone = self._name(name)
+            found[kept] = self._phone(inner) if is_phone else self._value(inner)
+        return _same_if_unchanged(value, found)
+
+    def _name(self, name: str) -> tuple[str, bool]:
+        """Returns the name as it is kept, and whether it says that the value is a phone number."""
+        known = self._known_names.get(name)
+        if known is None:
+            kept = self._text(name) if "@" in folded(name) else name
+            known = self._known_names[name] = kept, patterns.names_phone(name)
+        return known
+
+    def _phone(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._protection.replace(value, patterns.find_named)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return self._number(value, patterns.find_named)
         return self._value(value)
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self._replace(value, patterns.find(value))
+            return self._text(value)
         if isinstance(value, list):
             return _same_if_unchanged(value, [self._value(item) for item in value])
         if isinstance(value, dict):
-            return self._object(value)
-        if isinstance(value, int) and value > 10**12 and check_digits.is_card(str(value)):
-            return self._number(value, [Finding(0, len(str(value)), CARD, str(value))])
+            return self.object(value)
+        if isinstance(value, int | float) and 10**12 < value < 10**19 and value == int(value):
+            return self._number(value, _cards)
         return value
 
-    def _number(self, value: int, found: list[Finding]) -> Any:
-        return self._replace(str(value), found) if any(one.kind in {CARD, PHONE} for one in found) else value
+    def _text(self, text: str) -> str:
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = self._protection.replace(text, patterns.find)
+        return known
 
-    def _replace(self, text: str, found: Iterable[Finding]) -> str:
-        end, parts = 0, []
-        for one in found:
-            if self.policy is Policy.REFUSE:
-                raise PersonalDataError(one.kind)
-            parts += [text[end : one.start], self._hash(one.plain)]
-            end = one.end
-        return "".join([*parts, text[end:]]) if parts else text
-
-    def _hash(self, plain: str) -> str:
-        return hashlib.sha256(self.salt.bytes + plain.encode()).hexdigest()
+    def _number(self, value: float, look: Look) -> Any:
+        digits = str(int(value))
+        if any(one.kind in {CARD, PHONE} for one in look(digits)):
+            return self._protection.replace(digits, look)
+        return value
 
 
 def is_suspicious(raw: bytes) -> bool:
@@ -151,10 +201,48 @@ def has_suspicious_values(raw: bytes) -> bool:
     for first, escape in _ESCAPES:
         if first in raw and escape in raw:
             return True
-    if (b'"0' in raw or (b"(" in raw and b'"(' in raw)) and _NATIONAL_PHONE.search(raw):
+    if (b'"0' in raw or (b"(" in raw and b'"(' in raw)) and next(_NATIONAL_PHONE(raw), None):
         return True
-    shape = raw.translate(_SHAPES, _SEPARATORS)
-    return _LONG_NUMBER in shape or _BANK in shape
+    grouped = raw.translate(_SHAPES)
+    for shape in _GROUPED:
+        if shape in grouped:
+            return True
+    joined = grouped.translate(None, _SEPARATORS)
+    return _LONG_NUMBER in joined or _BANK in joined or may_fold(raw)
+
+
+def check_platform_id(value: str) -> None:
+    """Raises PersonalDataError for an id of a platform that is personal data in clear, whatever the policy.
+
+    A hash in its place would be an id that the platform does not know. Ids of digits alone are let pass: some
+    platforms number their users, and one number in a hundred looks like a card's.
+    """
+    if value.isdecimal() or _is_opaque(value) or not _is_suspicious_text(value):
+        return
+    for found in patterns.find(value):
+        raise PersonalDataError(found.kind)
+
+
+def is_personal_id(value: str) -> bool:
+    """Whether an id of a platform is personal data in clear (`check_platform_id`)."""
+    try:
+        check_platform_id(value)
+    except PersonalDataError:
+        return True
+    return False
+
+
+def _is_suspicious_text(text: str) -> bool:
+    return has_suspicious_values(b'"%s"' % text.encode())
+
+
+def _is_opaque(value: str) -> bool:
+    """Whether an id is too short to be personal data, or a hash or GUID, whose digits are chance."""
+    return len(value) < _LEAST_ID or (len(value) in {32, 36, 40, 64} and _OPAQUE(value) is not None)
+
+
+def _cards(digits: str) -> list[Finding]:
+    return [Finding(0, len(digits), CARD, digits)] if check_digits.is_card(digits) else []
 
 
 def _same_if_unchanged(old: Any, new: Any) -> Any:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.edge_process import DP, OTHER_CUSTOMER, OTHER_PIXEL, RunningEdge
+from tests.support.edge_process import DP, OTHER_CUSTOMER, OTHER_PIXEL, TOKEN_PLATFORM, TOKENS, RunningEdge
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 REFUSING = {"m": OTHER_CUSTOMER, "id": OTHER_PIXEL}
@@ -36,3 +36,25 @@ def test_dp__with_personal_data_that_the_customer_refuses__is_told_so_and_keeps_
 def test_dp__without_any__is_kept_as_it_was_sent(edge: RunningEdge, raw: bytes) -> None:
     assert edge.client.post("/dp", DP, raw, cookie=USER).name == "accepted"
     assert edge.only_row().body == raw
+
+
+CLEAR = ["ada@example.com", "ada\uff20example.com", "+49 (170) 765.43.99", "4111 1111 1111 1111"]
+
+
+@pytest.mark.parametrize("value", CLEAR)
+@pytest.mark.parametrize("name", ["euid", "devid_g", "devid_u", "idsha1"])
+def test_dp__id_that_is_personal_data_in_clear__is_hashed_or_refused(edge: RunningEdge, name: str, value: str) -> None:
+    fields = {"pl": TOKEN_PLATFORM, name: value} if name == "euid" else {name: value}
+    assert edge.client.get("/dp", {**DP, **fields}, cookie=USER).name == "accepted"
+    ((_, kept),) = edge.only_row().message["ids"]
+    assert len(kept) == 64
+
+    reply = edge.client.get("/dp", {**REFUSING, **fields}, cookie=USER)
+    assert (reply.status, reply.name) == (400, "personal-data")
+
+
+@pytest.mark.parametrize("value", CLEAR)
+def test_uid__id_that_is_personal_data_in_clear__is_refused_and_kept_nowhere(edge: RunningEdge, value: str) -> None:
+    reply = edge.client.get("/uid", {"userid": value, "pl": TOKEN_PLATFORM, "plsec": TOKENS[0]}, cookie=USER)
+
+    edge.check_refused(reply, 400, "personal-data")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from audiences.attributes import set_attribute
 from core import buckets
@@ -44,6 +45,26 @@ def test_every_path__is_catalogued_with_what_was_seen(shop: Shop) -> None:
     assert (round(a.first_seen.timestamp() * 1000), round(a.last_seen.timestamp() * 1000)) == (now - 60_000, now)
     events = attribute_catalogue.events_by_customer([1])[1]
     assert (attribute_catalogue.share(a, events), attribute_catalogue.share(seen("b.e"), events)) == (0.75, 0.5)
+
+
+def test_empty_keys__are_no_names_at_any_depth(shop: Shop) -> None:
+    written(shop, {"": {"b": 1}, "a": {"": {"c": 1}, "d": 3}, "x\ny": 1, "k" * 401: 1})
+
+    assert list(Attribute.objects.values_list("path", flat=True)) == ["a.d"]
+
+
+def test_bad_path_that_is_enabled__converts_nothing_and_makes_no_bad_row(shop: Shop) -> None:
+    shop.attribute("good", "number")
+    Attribute.objects.create(customer=shop.customer, path="x", type="number", enabled=True)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE attribute SET path = '.b' WHERE path = 'x'")
+    user = somebody()
+    written(shop, {"": {"b": "1"}, "good": "2"})
+    shop.event(user, {"": {"b": "1"}, "good": "2"})
+    shop.absorb()
+
+    assert not BadRow.objects.exists()
+    assert shop.profile(user).attributes == {"": {"b": "1"}, "good": 2}
 
 
 def test_type_that_nobody_fixed__is_what_was_seen_and_mixed_where_it_differs(shop: Shop) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge.refusals import refusal_of
 from profiles.personal.check_digits import IBAN_LENGTHS, has_luhn_digit
 from profiles.personal.patterns import CARD, IBAN, MAIL, PHONE, find, find_named, names_phone
-from profiles.personal.protection import PersonalDataError, Policy, Protection, is_suspicious
+from profiles.personal.protection import PersonalDataError, Policy, Protection, check_platform_id, is_suspicious
 
 SALT = UUID("6f1f5fb6-30f4-4e6f-8a2c-3a4a3f3d7b11")
 HASHING = Protection(Policy.HASH, SALT)
@@ -189,3 +189,83 @@ def test_dimensions__of_a_page_with_a_mail_address__hold_its_hash() -> None:
     found = HASHING.dimensions({"eurl": "https://shop.example/?mail=ada%40example.com&p=1", "lat": 1.5})
 
     assert found == {"eurl": f"https://shop.example/?mail={HASHING.text('ada@example.com')}&p=1", "lat": 1.5}
+
+
+WIDE = {ord(sign): 0xFEE0 + ord(sign) for sign in "@.+-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+ARABIC = {ord(digit): 0x0660 + int(digit) for digit in "0123456789"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("ada\uff20example.com", MAIL),
+        ("ada\ufe6bexample.com", MAIL),
+        ("a\u200bda@exam\u00adple.com", MAIL),
+        ("ada%40example.com", MAIL),
+        ("ada@example.com".translate(WIDE), MAIL),
+        ("4111 1111 1111 1111".translate(WIDE), CARD),
+        ("4111\u20091111\u00a01111\u20111111", CARD),
+        ("4111.1111.1111.1111", CARD),
+        ("4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", CARD),
+        ("items 123 4567, card 4111 1111 1111 1111 1234", CARD),
+        ("DE89.3704.0044.0532.0130.00", IBAN),
+        ("DE89 3704 0044 0532 0130 00".translate(WIDE), IBAN),
+        ("+49.170.765.4399", PHONE),
+        ("+491707654399".translate(ARABIC), PHONE),
+        ("+491707654399".translate(WIDE), PHONE),
+        ("0170.7654399", PHONE),
+        ("06.12.34.56.78", PHONE),
+        ("555.234.5678", PHONE),
+        ("555-234-5678", PHONE),
+    ],
+)
+def test_other_spellings__are_found_in_the_same_normal_form(text: str, kind: str) -> None:
+    data = {"a": text}
+    for raw in (json.dumps(data).encode(), json.dumps(data, ensure_ascii=False).encode()):
+        _, protected = HASHING.data(raw, data)
+        assert protected != data
+    assert [one.kind for one in find(text)] == [kind]
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.1", "1234.5678", "48.13743 11.57549", "01.02.2024", "v1.2.3-4", "123.456.7890"]
+)
+def test_numbers_with_dots__are_left_alone(text: str) -> None:
+    assert find(text) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["ada@example.com", "ada\uff20example.com", "ada%40example.com", "+49 170 7654399", "4111-1111-1111-1111"]
+)
+def test_id_in_clear__is_hashed_as_a_name_and_refused_as_a_platforms_id(value: str) -> None:
+    assert len(HASHING.id(value)) == 64
+    with pytest.raises(PersonalDataError):
+        Protection(Policy.REFUSE, SALT).id(value)
+    with pytest.raises(PersonalDataError):
+        check_platform_id(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "4111111111111111",  # platforms number their users
+        "5f11538c-fcb6-4600-88e0-6e51bff72bbc",
+        "4111111111111111" + "a" * 24,  # a SHA-1
+        "C-4711",
+        "100%40",
+    ],
+)
+def test_id_like_any_other__is_a_platforms_id(value: str) -> None:
+    check_platform_id(value)
+
+
+def test_card_as_a_number_with_a_fraction_of_nothing__is_found() -> None:
+    _, protected = HASHING.data(b'{"a": 4111111111111111.0}', {"a": 4111111111111111.0})
+
+    assert len(protected["a"]) == 64
+
+
+def test_text_full_of_mail_addresses__is_hashed_as_one() -> None:
+    found = find("ada@example.com " * 1_000)
+
+    assert [(one.start, one.end) for one in found] == [(0, 16_000)]
