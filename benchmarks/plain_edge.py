@@ -1,9 +1,9 @@
 """`python -m benchmarks.plain_edge --port P`: 43 bytes for every request, served as the edge is."""
 
-from typing import Any
 from unittest.mock import patch
 
 from dmphub import edge_server
+from edge.request import EdgeRequest
 from edge.responses import EdgeResponse, gif
 
 
@@ -14,7 +14,7 @@ class PlainApplication:
     async def close(self) -> None:
         """Keeps nothing."""
 
-    async def respond(self, scope: dict[str, Any], receive: Any) -> EdgeResponse:
+    async def respond(self, request: EdgeRequest) -> EdgeResponse:
         return gif("plain")
 
     def refuse(self, status: int) -> EdgeResponse:

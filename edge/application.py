@@ -15,6 +15,7 @@ from edge.group_commit import InboxAppender, RowRefusedError
 from edge.monitoring import Metrics
 from edge.refusals import RequestRefusedError, response_to
 from edge.request import EdgeRequest
+from edge.request_head import RequestHead
 from edge.responses import EdgeResponse
 from edge.snapshot import Snapshot
 
@@ -51,15 +52,15 @@ class EdgeApplication:
         await self._inbox.close()
         await self._snapshot.close()
 
-    async def respond(self, scope: dict[str, Any], receive: Receive) -> EdgeResponse | None:
-        """Handle one request, described as by ASGI; returns None if its sender has gone. Never raises."""
-        path = scope["path"]
+    async def respond(self, request: EdgeRequest) -> EdgeResponse | None:
+        """Handle one request; returns None if its sender has gone. Never raises."""
+        path = request.path
         handler = self._routes.get(path)
         if handler is None:
             path = path[: path.rfind("/") + 1]
             handler = self._routes.get(path)
         try:
-            response = responses.NOT_FOUND if handler is None else await handler(EdgeRequest(scope, receive))
+            response = responses.NOT_FOUND if handler is None else await handler(request)
         except DisconnectedError:
             self._metrics.answered[path, "disconnected"] += 1
             return None
@@ -79,7 +80,7 @@ class EdgeApplication:
         if scope["type"] != "http":
             await self._lifespan(receive, send)
             return
-        response = await self.respond(scope, receive)
+        response = await self.respond(EdgeRequest(RequestHead.of_asgi(scope), receive))
         if response is not None:
             for message in response.messages:
                 await send(message)

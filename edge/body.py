@@ -9,9 +9,6 @@ from core.errors import InputTooLargeError, InvalidParameterError
 from core.limits import RequestLimits
 from edge.refusals import TOO_SLOW, RequestRefusedError
 
-BODY_IS_HERE = "body_is_here"
-"""Key of a request's scope: true if its whole body has arrived. Of our own server; others do not say it."""
-
 _MOST_MEMBERS = 100  # what follows a member is copied each time
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -21,13 +18,11 @@ class DisconnectedError(Exception):
     """The sender went away before its body was complete."""
 
 
-async def read(receive: Receive, limits: RequestLimits, *, is_here: bool) -> bytes:
-    """Read the whole body. `is_here`: it has arrived, as nearly always, so that no time has to be measured.
+async def read(receive: Receive, limits: RequestLimits) -> bytes:
+    """Read the whole body as it arrives.
 
     Raises InputTooLargeError, RequestRefusedError for what is slower than the limits allow, or DisconnectedError.
     """
-    if is_here:
-        return await _read(receive, limits)
     try:
         async with asyncio.timeout(limits.body_seconds):
             return await _read(receive, limits)

@@ -4,9 +4,10 @@ import re
 
 from edge.request_head import BadRequestError
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\0\r\n]*)?")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*((?:;[^\0\r\n]*)?)")
+_TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\0\r\n]*")
 _MOST_LINE_BYTES = 4096
-_MOST_TRAILER_BYTES = 16 * 1024
+_MOST_EXTRA_BYTES = 16 * 1024  # in extensions and trailers, which nobody reads
 
 
 class ChunkReader:
@@ -18,7 +19,7 @@ class ChunkReader:
         self._left = 0  # of the chunk
         self._after_chunk = False
         self._in_trailers = False
-        self._trailer_bytes = 0
+        self._extra_bytes = 0
 
     def feed(self, data: bytes) -> bytes:
         """Returns the content in what has arrived. Raises BadRequestError."""
@@ -53,15 +54,26 @@ class ChunkReader:
             if line:
                 raise BadRequestError
             self._after_chunk = False
-        elif self._in_trailers:
-            self._trailer_bytes += len(line)
-            if self._trailer_bytes > _MOST_TRAILER_BYTES:
+        elif not self._in_trailers:
+            self._begin_chunk(line)
+        elif line:
+            if not _TRAILER.fullmatch(line):
                 raise BadRequestError
-            if not line:
-                self.rest = bytes(self._buffer)
+            self._drop(line)
         else:
-            size = _SIZE.fullmatch(line)
-            if size is None:
-                raise BadRequestError
-            self._left = int(size[1], 16)
-            self._in_trailers = self._left == 0
+            self.rest = bytes(self._buffer)
+
+    def _begin_chunk(self, line: bytes) -> None:
+        found = _SIZE.fullmatch(line)
+        if found is None:
+            raise BadRequestError
+        size, extension = found.groups()
+        self._left = int(size, 16)
+        self._in_trailers = self._left == 0
+        self._drop(extension)
+
+    def _drop(self, extra: bytes) -> None:
+        """Bound what nobody reads: a client could send it without end."""
+        self._extra_bytes += len(extra)
+        if self._extra_bytes > _MOST_EXTRA_BYTES:
+            raise BadRequestError

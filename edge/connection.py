@@ -5,13 +5,18 @@ one for each client; the parts of HTTP that need care are in `edge.request_head`
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
-from edge.body import BODY_IS_HERE, Receive
-from edge.chunks import ChunkReader
-from edge.request_head import CHUNKED, MOST_HEAD_BYTES, BadRequestError, RequestHead
+from edge.arriving_body import ArrivingBody
+from edge.request import EdgeRequest
+from edge.request_head import (
+    MOST_HEAD_BYTES,
+    BadRequestError,
+    RequestHead,
+    check_beginning,
+    without_empty_lines,
+)
 from edge.responses import EdgeResponse
 
 _MOST_WAITING_BYTES = 64 * 1024
@@ -19,7 +24,6 @@ _MOST_DISCARDED_BYTES = 4 * 1024 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = b"connection: close\r\n"
 _KEEP_ALIVE = b"connection: keep-alive\r\n"
-_DISCONNECT: dict[str, Any] = {"type": "http.disconnect"}
 _NO_BODY: dict[str, Any] = {"type": "http.request", "body": b"", "more_body": False}
 
 IDLE_SECONDS = 30.0
@@ -31,7 +35,7 @@ LINGER_SECONDS = 2.0
 class Application(Protocol):
     """What handles requests. `respond` returns None if the client has gone; it must not raise."""
 
-    def respond(self, scope: dict[str, Any], receive: Receive) -> Coroutine[Any, Any, EdgeResponse | None]: ...
+    def respond(self, request: EdgeRequest) -> Coroutine[Any, Any, EdgeResponse | None]: ...
 
     def refuse(self, status: int) -> EdgeResponse:
         """Returns the response to what is no request."""
@@ -46,62 +50,6 @@ class Surroundings(Protocol):
     now: float
     is_stopping: bool
     connections: "set[Connection]"
-
-
-class _Body:
-    """The body of one request, as far as it has arrived."""
-
-    __slots__ = ("chunks", "is_lost", "left", "parts", "size", "waiter")
-
-    def __init__(self, length: int) -> None:
-        self.chunks = ChunkReader() if length == CHUNKED else None
-        self.left = length
-        self.parts: deque[bytes] = deque()
-        self.size = 0  # of the parts
-        self.waiter: asyncio.Future[None] | None = None
-        self.is_lost = False
-
-    @property
-    def is_complete(self) -> bool:
-        return self.left == 0
-
-    def feed(self, data: bytes) -> bytes:
-        """Take what belongs to the body; returns what follows it. Raises BadRequestError."""
-        if self.chunks is None:
-            part, rest = data[: self.left], data[self.left :]
-            self.left -= len(part)
-        else:
-            part = self.chunks.feed(data)
-            rest = self.chunks.rest or b""
-            self.left = CHUNKED if self.chunks.rest is None else 0
-        if part:
-            self.parts.append(part)
-            self.size += len(part)
-        self.wake()
-        return rest
-
-    def lose(self) -> None:
-        self.is_lost = True
-        self.wake()
-
-    def wake(self) -> None:
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
-
-    async def arrive(self) -> None:
-        """Wait until there is a part, or will be none."""
-        if not (self.parts or self.is_complete or self.is_lost):
-            self.waiter = asyncio.get_running_loop().create_future()
-            await self.waiter
-            self.waiter = None
-
-    def take(self) -> dict[str, Any]:
-        """Returns the next part, as ASGI says it."""
-        if self.is_lost and not self.parts:
-            return _DISCONNECT
-        content = self.parts.popleft() if self.parts else b""
-        self.size -= len(content)
-        return {"type": "http.request", "body": content, "more_body": bool(self.parts) or not self.is_complete}
 
 
 class Connection(asyncio.Protocol):
@@ -119,7 +67,7 @@ class Connection(asyncio.Protocol):
         self._searched = 0  # so much of the buffer holds no end of a head
         self._head: RequestHead
         self._handling: Coroutine[Any, Any, EdgeResponse | None]
-        self._body: _Body | None = None
+        self._body: ArrivingBody | None = None  # None: there is none, or all of it came with the head
         self._task: asyncio.Task[None] | None = None
         self._refusal: EdgeResponse | None = None
         self._is_blocked = False  # the client does not read
@@ -191,7 +139,10 @@ class Connection(asyncio.Protocol):
             return True
         return (self.is_busy or self._is_blocked) and len(self._buffer) > _MOST_WAITING_BYTES
 
-    def _feed(self, body: _Body, data: bytes) -> bytes:
+    def _feed(self, body: ArrivingBody, data: bytes) -> bytes:
+        """Returns what follows the body: nothing, where that cannot be known."""
+        if body.is_lost:
+            return b""
         try:
             return body.feed(data)
         except BadRequestError as error:
@@ -217,18 +168,27 @@ class Connection(asyncio.Protocol):
         self._head = head
         self.is_busy = True
         self._body = None
-        if head.length:
-            self._body = _Body(head.length)
-            rest, self._buffer = self._buffer, b""
-            self._buffer = self._feed(self._body, rest) if rest else b""
-            if self._has_ended and not self._body.is_complete:
-                self._body.lose()
-        is_here = head.scope[BODY_IS_HERE] = self._body is None or (self._body.is_complete and head.length != CHUNKED)
-        self._handling = self._server.application.respond(head.scope, self._receive)
-        if is_here:
+        buffer, length = self._buffer, head.length
+        content = None
+        if length:
+            if 0 < length <= len(buffer):
+                content, self._buffer = buffer[:length], buffer[length:]
+            else:
+                self._body = self._arriving_body(length)
+        self._handling = self._server.application.respond(EdgeRequest(head, self._receive, content))
+        if self._body is None:
             self._advance()
         else:
             self._task = asyncio.get_running_loop().create_task(self._handle())
+
+    def _arriving_body(self, length: int) -> ArrivingBody:
+        body = ArrivingBody(length)
+        arrived, self._buffer = self._buffer, b""
+        if arrived:
+            self._buffer = self._feed(body, arrived)
+        if self._has_ended and not body.is_complete:
+            body.lose()
+        return body
 
     def _advance(self) -> None:
         """Run the handler until it waits for a future or has a response.
@@ -252,21 +212,21 @@ class Connection(asyncio.Protocol):
 
     def _resume(self, _: object = None) -> None:
         self._advance()
-        self._next()
+        if self._buffer or self._has_ended:
+            self._next()
 
     def _take_head(self) -> RequestHead | None:
         buffer = self._buffer
-        if buffer[:1] in {b"\r", b"\n"}:
-            self._buffer = buffer = buffer.lstrip(b"\r\n")
+        if buffer[:2] == b"\r\n":
+            self._buffer = buffer = without_empty_lines(buffer)
         end = buffer.find(b"\r\n\r\n", self._searched)
+        if end > MOST_HEAD_BYTES or (end < 0 and len(buffer) > MOST_HEAD_BYTES):
+            raise BadRequestError(431)
         if end < 0:
+            check_beginning(buffer, self._searched)
             self._searched = max(0, len(buffer) - 3)
-            if len(buffer) > MOST_HEAD_BYTES:
-                raise BadRequestError(431)
             return None
         self._searched = 0
-        if end > MOST_HEAD_BYTES:
-            raise BadRequestError(431)
         self._buffer = buffer[end + 4 :]
         return RequestHead(buffer[:end])
 
@@ -282,8 +242,8 @@ class Connection(asyncio.Protocol):
     def _finish(self, response: EdgeResponse | None) -> None:
         self.is_busy = False
         self.since = self._server.now
-        response = self._refusal or response
-        is_head = self._head.scope["method"] == "HEAD"
+        response = response or self._refusal
+        is_head = self._head.method == "HEAD"
         is_read = self._body is None or self._body.is_complete
         if response is None or self._transport.is_closing():
             self.close()
@@ -298,13 +258,12 @@ class Connection(asyncio.Protocol):
         body = self._body
         if body is None:
             return _NO_BODY
-        if not (body.parts or body.is_complete or body.is_lost):
+        if body.is_awaited:
             if self._head.expects_continue:
                 self._head.expects_continue = False
                 self._transport.write(_CONTINUE)
             self._resume_reading()
-            await body.arrive()
-        return body.take()
+        return await body.take()
 
     def _resume_reading(self) -> None:
         if self._is_paused and not self._transport.is_closing():

@@ -1,66 +1,57 @@
 """A request as the endpoints see it: method, query, cookies, body; each read once, and only when it is asked for."""
 
 import asyncio
-from typing import Any
 
 from core.errors import InvalidParameterError
 from core.limits import RequestLimits
 from core.query import QueryString
 from edge import body as bodies
 from edge import cookies
-from edge.body import BODY_IS_HERE, Receive
+from edge.body import Receive
 from edge.refusals import bad_method
+from edge.request_head import RequestHead
 
-_READ = frozenset(
-    {b"cookie", b"content-length", b"authorization", b"transfer-encoding", b"content-encoding", b"sec-gpc"}
-)
 _GZIP = frozenset({b"gzip", b"x-gzip"})
 _PLAIN = frozenset({b"", b"identity"})
 _AT_ONCE = 1024 * 1024  # bytes that are unpacked while other requests wait
 
 
 class EdgeRequest:
-    """Method, query, cookies and body; the headers are walked once.
+    """Method, query, cookies and body.
 
     `cookie` is our user id, `cookies` the header as it came. `gpc`: the browser sends the Global Privacy Control
     signal. `opted_out`: our cookie says so.
     """
 
     __slots__ = (
-        *("_encoding", "_length", "_receive", "_scope", "authorization", "cookie", "cookies"),
-        *("gpc", "method", "opted_out", "path", "raw_query"),
+        *("_content", "_head", "_receive", "cookie", "cookies", "gpc", "method", "opted_out", "path"),
+        "raw_query",
     )
 
-    def __init__(self, scope: dict[str, Any], receive: Receive) -> None:
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.raw_query: bytes = scope["query_string"]
+    def __init__(self, head: RequestHead, receive: Receive, content: bytes | None = None) -> None:
+        """`content`: the body, where all of it has arrived; else `receive` waits for it."""
+        self.method = head.method
+        self.path = head.path
+        self.raw_query = head.query
         self.cookie: str | None = None
-        self.cookies = b""
         self.opted_out = False
-        self.gpc = False
-        self.authorization = b""
-        self._scope = scope
+        self._head = head
         self._receive = receive
-        self._length = 0  # of the body as announced; -1: chunked
-        self._encoding = b""
-        for name, value in scope["headers"]:
-            if name not in _READ:
-                continue
-            if name == b"cookie":
-                self.cookies = value
-                self.cookie = self.cookie or cookies.read(value)
-                self.opted_out = self.opted_out or cookies.opted_out(value)
-            elif name == b"content-length":
-                self._length = int(value)
-            elif name == b"authorization":
-                self.authorization = value
-            elif name == b"transfer-encoding":
-                self._length = -1
-            elif name == b"content-encoding":
-                self._encoding = value.strip().lower()
-            elif name == b"sec-gpc":
-                self.gpc = value == b"1"
+        self._content = content
+        self.gpc = b"1" in head.fields.get(b"sec-gpc", b"")
+        self.cookies = found = head.fields.get(b"cookie", b"")
+        if found:
+            self.cookie = cookies.read(found)
+            self.opted_out = cookies.opted_out(found)
+
+    @property
+    def raw_path(self) -> bytes:
+        """As it was sent, percent-encoded."""
+        return self._head.raw_path
+
+    @property
+    def authorization(self) -> bytes:
+        return self.header(b"authorization")
 
     def require_method(self, allowed: tuple[str, ...]) -> None:
         """Raises RequestRefusedError for another method."""
@@ -70,27 +61,25 @@ class EdgeRequest:
     def query(self) -> QueryString:
         return QueryString(self.raw_query)
 
-    @property
-    def raw_path(self) -> bytes:
-        """As it was sent, percent-encoded."""
-        return bytes(self._scope["raw_path"])
-
     def header(self, name: bytes) -> bytes:
-        """Returns a header that few endpoints ask for; empty where there is none. `name` is lower-case."""
-        return next((bytes(value) for found, value in self._scope["headers"] if found == name), b"")
+        """Returns what a header says; empty where there is none. `name` is lower-case."""
+        return self._head.fields.get(name, b"")
 
     async def body(self, limits: RequestLimits) -> bytes:
         """Read and unpack the body; empty where there is none.
 
         Raises InputError, RequestRefusedError or DisconnectedError.
         """
-        if self._length == 0:
+        if self._head.length == 0:
             return b""
-        bodies.check_size(self._length, limits)
-        body = await bodies.read(self._receive, limits, is_here=self._scope.get(BODY_IS_HERE, False))
-        if self._encoding in _PLAIN:
+        bodies.check_size(self._head.length, limits)
+        body = self._content
+        if body is None:
+            body = await bodies.read(self._receive, limits)
+        encoding = self.header(b"content-encoding").lower()
+        if encoding in _PLAIN:
             return body
-        if self._encoding in _GZIP:
+        if encoding in _GZIP:
             if limits.body_bytes > _AT_ONCE:
                 return await asyncio.to_thread(bodies.gunzip, body, limits)
             return bodies.gunzip(body, limits)

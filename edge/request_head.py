@@ -1,24 +1,33 @@
 """The head of an HTTP/1.1 request: read strictly, so that no proxy in front of the edge reads it otherwise.
 
 What is malformed or ambiguous raises BadRequestError: a line that is no field, a field that goes on in the next line,
-lengths that differ, a length beside chunks, a transfer encoding that is not `chunked`.
+several lengths, a length beside chunks, a transfer encoding that is not `chunked`, no host, or several.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 MOST_HEAD_BYTES = 128 * 1024
-_MOST_TARGET_BYTES = 65_534
+_MOST_LINE_BYTES = 65_534
 _MOST_FIELDS = 100
 
-_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([!-~\x80-\xff]+) HTTP/1\.([01])")
+_LINE = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) "
+    rb"([!\"$->@-~\x80-\xff]+)(?:\?([!\"$-~\x80-\xff]*))?(?:#[!-~\x80-\xff]*)? HTTP/1\.([01])(?=\r\n|\Z)"
+)
 _FIELDS = re.compile(rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\0\r\n]*)*")
-_ORIGIN = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://[^/?]*")
+_HOST_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]"
+_ORIGIN = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://[^/]*")
+_EMPTY_LINES = re.compile(rb"(?:\r\n)*")
+_BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"expect"})
 
 CHUNKED = -1
+
+Fields = Mapping[bytes, bytes]
+"""Header fields by name in lower case. The values of a repeated one are joined, as HTTP has it."""
 
 
 class BadRequestError(Exception):
@@ -30,68 +39,111 @@ class BadRequestError(Exception):
 
 
 class RequestHead:
-    """`scope`: as of ASGI, as far as the edge reads it. `length`: of the body in bytes, or CHUNKED."""
+    """`raw_path`: as it was sent, percent-encoded. `length`: of the body in bytes, or CHUNKED.
 
-    __slots__ = ("expects_continue", "is_http_10", "keep_alive", "length", "scope")
+    `keep_alive`: another request may follow on the connection; `is_http_10`: if so, the response has to say it.
+    """
+
+    __slots__ = (
+        *("expects_continue", "fields", "is_http_10", "keep_alive", "length", "method", "path", "query"),
+        "raw_path",
+    )
 
     def __init__(self, head: bytes) -> None:
         """`head` is everything before the empty line. Raises BadRequestError."""
-        end = head.find(b"\r\n")
-        line = _LINE.fullmatch(head, 0, end if end >= 0 else len(head))
-        if line is None or (end >= 0 and _FIELDS.fullmatch(head, end) is None):
+        line = _LINE.match(head)
+        if line is None or _FIELDS.fullmatch(head, line.end()) is None:
             raise BadRequestError
-        method, target, minor = line.groups()
+        method, target, query, minor = line.groups()
+        self.method: str = method.decode()
+        self.raw_path: bytes = target if target[0] == 0x2F else _without_origin(target)
+        self.query: bytes = query or b""
+        self.path = _decoded(self.raw_path) if b"%" in target else self.raw_path.decode("utf-8", "replace")
+        self.fields = fields = _fields(head, line.end())
         self.length = 0
         self.is_http_10 = minor == b"0"
         self.keep_alive = not self.is_http_10
         self.expects_continue = False
-        headers: list[tuple[bytes, bytes]] = []
-        framing: list[tuple[bytes, bytes]] = []
-        if end >= 0:
-            for field in head[end + 2 :].split(b"\r\n"):
-                name, _, value = field.partition(b":")
-                pair = (name.lower(), value.strip(b" \t"))
-                headers.append(pair)
-                if pair[0] in _FRAMING:
-                    framing.append(pair)
-        if len(headers) > _MOST_FIELDS:
-            raise BadRequestError(431)
-        self.scope = _scope(method.decode(), target, headers)
-        if framing:
-            self._frame(framing)
+        _check_host(fields.get(b"host"), self.is_http_10)
+        if b"content-length" in fields or b"transfer-encoding" in fields:
+            self.length = _length(fields, self.is_http_10)
+        if b"connection" in fields:
+            self.keep_alive = _keeps_alive(fields[b"connection"], self.is_http_10)
+        if b"expect" in fields:
+            self.expects_continue = fields[b"expect"].lower() == b"100-continue" and not self.is_http_10
 
-    def _frame(self, fields: list[tuple[bytes, bytes]]) -> None:
-        """Find out where the body ends, and whether another request follows."""
-        lengths = {value for name, value in fields if name == b"content-length"}
-        encodings = [value.lower() for name, value in fields if name == b"transfer-encoding"]
-        if encodings:
-            if lengths or encodings != [b"chunked"] or self.is_http_10:
-                raise BadRequestError
-            self.length = CHUNKED
-        elif lengths:
-            length = lengths.pop()
-            if lengths or not _LENGTH.fullmatch(length):
-                raise BadRequestError
-            self.length = int(length)
-        words = {word.strip().lower() for name, value in fields if name == b"connection" for word in value.split(b",")}
-        self.keep_alive = b"close" not in words and (self.keep_alive or b"keep-alive" in words)
-        self.expects_continue = (b"expect", b"100-continue") in {(name, value.lower()) for name, value in fields}
+    @classmethod
+    def of_asgi(cls, scope: Mapping[str, Any]) -> "RequestHead":
+        """Returns a head that another server has read and checked."""
+        head = cls.__new__(cls)
+        head.method, head.path = scope["method"], scope["path"]
+        head.raw_path, head.query = bytes(scope["raw_path"]), scope["query_string"]
+        head.fields = fields = _joined(scope["headers"])
+        head.length = CHUNKED if b"transfer-encoding" in fields else int(fields.get(b"content-length", 0))
+        return head
 
 
-def _scope(method: str, target: bytes, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
-    if len(target) > _MOST_TARGET_BYTES:
+def without_empty_lines(text: bytes) -> bytes:
+    """Returns what follows the empty lines that may stand before a request."""
+    return _EMPTY_LINES.sub(b"", text, 1)
+
+
+def check_beginning(text: bytes, start: int) -> None:
+    """Raises BadRequestError as soon as no more bytes can make a head of `text`. Looks at it from `start` on."""
+    is_new_line = text.find(b"\r\n") >= start
+    if (is_new_line and _LINE.match(text) is None) or _BROKEN_LINE.search(text, start):
+        raise BadRequestError
+
+
+def _without_origin(target: bytes) -> bytes:
+    """Returns the path of an address that names its host. What is no address stays as it is."""
+    origin = _ORIGIN.match(target)
+    return target if origin is None else target[origin.end() :] or b"/"
+
+
+def _decoded(raw_path: bytes) -> str:
+    return unquote_to_bytes(raw_path).decode("utf-8", "replace")
+
+
+def _fields(head: bytes, start: int) -> Fields:
+    """Returns the fields, which are known to be well formed, and begin at `start` with the end of the line before."""
+    if start > _MOST_LINE_BYTES:
         raise BadRequestError(414)
-    if target[0] != 0x2F and (origin := _ORIGIN.match(target)):
-        target = b"/" + target[origin.end() :].removeprefix(b"/")
-    if b"#" in target:
-        target = target.partition(b"#")[0]
-    raw_path, _, query = target.partition(b"?")
-    path = unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path
-    return {
-        "type": "http",
-        "method": method,
-        "path": path.decode("utf-8", "replace"),
-        "raw_path": raw_path,
-        "query_string": query,
-        "headers": headers,
-    }
+    lines = head.split(b"\r\n")[1:]
+    if len(lines) > _MOST_FIELDS:
+        raise BadRequestError(431)
+    pairs = [line.split(b":", 1) for line in lines]
+    fields = {name.lower(): value.strip(b" \t") for name, value in pairs}
+    return fields if len(fields) == len(pairs) else _joined(pairs)
+
+
+def _joined(pairs: Iterable[Iterable[bytes]]) -> dict[bytes, bytes]:
+    fields: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        lower, more = name.lower(), value.strip(b" \t")
+        known = fields.get(lower)
+        fields[lower] = more if known is None else known + (b"; " if lower == b"cookie" else b", ") + more
+    return fields
+
+
+def _check_host(host: bytes | None, is_http_10: bool) -> None:
+    """HTTP/1.1 requires a host. Several are joined by then, with a blank that no host may hold."""
+    if (host is None and not is_http_10) or (host and host.translate(None, _HOST_BYTES)):
+        raise BadRequestError
+
+
+def _length(fields: Fields, is_http_10: bool) -> int:
+    """Returns where the body ends. Several lengths or encodings are joined by then, and so are none that is known."""
+    encoding, length = fields.get(b"transfer-encoding"), fields.get(b"content-length", b"")
+    if encoding is not None:
+        if encoding.lower() != b"chunked" or b"content-length" in fields or is_http_10:
+            raise BadRequestError
+        return CHUNKED
+    if not _LENGTH.fullmatch(length):
+        raise BadRequestError
+    return int(length)
+
+
+def _keeps_alive(connection: bytes, is_http_10: bool) -> bool:
+    words = {word.strip() for word in connection.lower().split(b",")}
+    return b"close" not in words and (not is_http_10 or b"keep-alive" in words)

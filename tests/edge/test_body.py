@@ -14,7 +14,7 @@ from edge.refusals import RequestRefusedError
 LIMITS = RequestLimits(body_bytes=10, body_seconds=0.05)
 
 
-def _read(messages: Sequence[dict[str, Any]], *, is_here: bool = False) -> bytes:
+def _read(messages: Sequence[dict[str, Any]]) -> bytes:
     """Reads from a sender that says no more after its messages."""
     waiting = list(messages)
 
@@ -23,16 +23,15 @@ def _read(messages: Sequence[dict[str, Any]], *, is_here: bool = False) -> bytes
             return waiting.pop(0)
         return await asyncio.Future[dict[str, Any]]()
 
-    return asyncio.run(bodies.read(receive, LIMITS, is_here=is_here))
+    return asyncio.run(bodies.read(receive, LIMITS))
 
 
 def _part(content: bytes, *, more: bool = True) -> dict[str, Any]:
     return {"type": "http.request", "body": content, "more_body": more}
 
 
-@pytest.mark.parametrize("is_here", [True, False])
-def test_read__whole_at_once__needs_no_end(*, is_here: bool) -> None:
-    assert _read([_part(b"12345", more=False)], is_here=is_here) == b"12345"
+def test_read__whole_at_once__needs_no_end() -> None:
+    assert _read([_part(b"12345", more=False)]) == b"12345"
 
 
 @pytest.mark.parametrize("last", [b"", b"45"])

@@ -10,7 +10,7 @@ import pytest
 from core.inbox import InboxKind
 from edge import responses
 from edge.chunks import ChunkReader
-from edge.request_head import CHUNKED, BadRequestError, RequestHead
+from edge.request_head import BadRequestError, RequestHead
 from tests.support.edge_client import COMMON
 from tests.support.edge_process import DP, TOKEN_PLATFORM, TOKENS, EdgeProcess, RunningEdge, until
 
@@ -85,6 +85,10 @@ def test_request__byte_by_byte__is_understood(wire: Wire) -> None:
     assert wire.headers["date"].endswith(" GMT")
 
 
+def test_request__after_empty_lines__is_understood(wire: Wire) -> None:
+    assert wire.send("\r\n\r\n" + HEALTH).status() == (200, "ok")
+
+
 def test_head__has_the_headers_of_get_and_no_body(wire: Wire) -> None:
     wire.send(HEALTH.replace("GET", "HEAD") + HEALTH)
     assert wire.status(has_body=False) == (200, "ok")
@@ -124,6 +128,17 @@ def test_body__announced_with_expect__is_asked_for(wire: Wire) -> None:
     wire.send(POST + "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
     assert wire.status() == (100, "")
     assert wire.send("{}").status() == (200, "accepted")
+
+
+def test_body__announced_with_expect_in_http_1_0__is_awaited_in_silence(wire: Wire) -> None:
+    wire.send(POST.replace("1.1", "1.0") + "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n").send("{}")
+    assert wire.status() == (200, "accepted")
+
+
+def test_body__broken_where_nobody_reads_it__ends_the_connection_after_the_response(wire: Wire) -> None:
+    wire.send(SYNC + "Transfer-Encoding: chunked\r\n\r\nbroken\r\n0\r\n\r\n" + HEALTH)
+    assert wire.status() == (200, "stored")
+    assert wire.end().is_closed()
 
 
 def test_body__refused_before_it_is_read__does_not_become_a_request(edge: RunningEdge, wire: Wire) -> None:
@@ -166,8 +181,16 @@ def test_client__that_leaves_within_its_body__stores_nothing(edge: RunningEdge, 
         ("X: a\r\n b\r\n", ""),
         ("X\r\n", ""),
         ("X: \0\r\n", ""),
+        ("X: a\nContent-Length: 2\r\n", "{}"),
+        ("X: a\rb\r\n", ""),
+        ("Content-Length: 2\r\nContent-Length: 2\r\n", "{}"),
+        ("Host: other\r\n", ""),
+        ("Transfer-Encoding: \x0bchunked\r\n", "0\r\n\r\n"),
         ("Transfer-Encoding: chunked\r\n", "2\r\n{}x0\r\n\r\n"),
         ("Transfer-Encoding: chunked\r\n", "0x2\r\n{}\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\n", "2;x\ny\r\n{}\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\nX: y\n\n"),
+        ("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\nno field\r\n\r\n"),
     ],
 )
 def test_request__that_two_servers_could_read_differently__is_refused(
@@ -185,7 +208,13 @@ def test_request__that_two_servers_could_read_differently__is_refused(
     ("request_", "status"),
     [
         ("nonsense\r\n\r\n", 400),
-        ("GET /healthz HTTP/2.0\r\n\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\n\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        ("GET /healthz\r\n", 400),
+        ("GET /healthz HTTP/1.1\nHost: edge\n\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: edge\n\n", 400),
+        ("\x16\x03\x01\x00\xf4\x01", 400),
         ("GET /heal thz HTTP/1.1\r\n\r\n", 400),
         (f"GET /?{'x' * 65_535} HTTP/1.1\r\n\r\n", 414),
         ("GET / HTTP/1.1\r\n" + "X: y\r\n" * 101 + "\r\n", 431),
@@ -249,14 +278,13 @@ def test_cookie_of_another_site__in_no_charset__leaves_ours_readable(edge: Runni
     ],
 )
 def test_target__in_each_form__gives_path_and_query(target: bytes, path: str, query: bytes) -> None:
-    scope = RequestHead(b"GET " + target + b" HTTP/1.1").scope
-    assert (scope["path"], scope["query_string"]) == (path, query)
+    head = RequestHead(b"GET " + target + b" HTTP/1.1\r\nHost: edge")
+    assert (head.path, head.query) == (path, query)
 
 
-def test_head__with_fields__has_them_in_lower_case_and_trimmed() -> None:
-    head = RequestHead(b"POST / HTTP/1.1\r\nX-Y:\t a b \r\nTRANSFER-ENCODING: Chunked\r\nEmpty:")
-    assert head.scope["headers"] == [(b"x-y", b"a b"), (b"transfer-encoding", b"Chunked"), (b"empty", b"")]
-    assert head.length == CHUNKED
+def test_head__with_fields__has_them_in_lower_case_trimmed_and_joined() -> None:
+    head = RequestHead(b"POST / HTTP/1.0\r\nX-Y:\t A b \r\nCOOKIE: A=b\r\nEmpty:\r\ncookie: c=d\r\nx: 1\r\nX:2")
+    assert head.fields == {b"x-y": b"A b", b"cookie": b"A=b; c=d", b"empty": b"", b"x": b"1, 2"}
 
 
 def test_chunks__of_endless_lines__are_refused() -> None:
@@ -264,6 +292,8 @@ def test_chunks__of_endless_lines__are_refused() -> None:
         ChunkReader().feed(b"1;" + b"x" * 5_000)
     with pytest.raises(BadRequestError):
         ChunkReader().feed(b"0\r\n" + b"x: y\r\n" * 10_000)
+    with pytest.raises(BadRequestError):
+        ChunkReader().feed((b"1;" + b"x" * 4_000 + b"\r\n.\r\n") * 5)
 
 
 def test_chunks__cut_anywhere__give_the_same_content() -> None:
