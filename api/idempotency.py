@@ -25,6 +25,7 @@ from rest_framework.views import APIView
 
 from api.errors import KeyReusedError
 from api.models import IdempotentAnswer
+from core.mentions import forms, word
 
 HEADER = "Idempotency-Key"
 Write = TypeVar("Write", bound=Callable[..., Response])
@@ -57,9 +58,11 @@ def forget(before: datetime) -> int:
 
 
 def forget_answers_with(customer: int, texts: Sequence[str]) -> int:
-    """Delete the answers that hold one of the texts. Returns how many."""
-    rows = IdempotentAnswer.objects.annotate(text=Cast("body", TextField()))
-    return rows.filter(reduce(or_, [Q(text__contains=text) for text in texts], Q(pk=None))).delete()[0]
+    """Delete the answers to keys of the customer, or of all customers, that quote one of the ids. Returns how many."""
+    keys = Q(api_key__customer=customer) | Q(api_key__customer=None)
+    rows = IdempotentAnswer.objects.filter(keys).annotate(text=Cast("body", TextField()))
+    quoting = [Q(text__contains=form, text__regex=word(form)) for text in texts for form in forms(text)]
+    return rows.filter(reduce(or_, quoting, Q(pk=None))).delete()[0]
 
 
 def _claim(request: Request) -> IdempotentAnswer | None:

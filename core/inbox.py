@@ -41,6 +41,7 @@ class InboxKind(IntEnum):
     ERASE = 29  # forget a user
     ERASE_ID = 30  # … and, in the bucket of the id, an id of a user
     LOG_OUT = 31  # … and, in the bucket of a browser, that the user logged in with it
+    FORGET_SHARED_ID = 32  # … and, in the buckets of other users, an id for which they had no room
 
     BUILD = 40  # evaluate every profile of this bucket for one audience
     BACKFILL = 41  # want every mapped member of this bucket for one activation

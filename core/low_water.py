@@ -59,7 +59,7 @@ class LowWaterMarks:
                 return
             self._marks[bucket] = min(first[bucket] - 1, upto) if bucket in first else upto
 
-    def forget(self, buckets: Iterable[int] = range(BUCKETS)) -> None:
-        """Begin the next look at these buckets at their lowest key."""
-        for bucket in buckets:
+    def forget(self, buckets: Iterable[int] | None = None) -> None:
+        """Begin the next look at these buckets, or at all, at their lowest key."""
+        for bucket in range(BUCKETS) if buckets is None else buckets:
             self._marks[bucket] = LOWEST

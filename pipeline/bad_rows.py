@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -12,10 +12,10 @@ from django.db.models import QuerySet
 from psycopg import Cursor
 
 from core import clock
-from core.arrays import Texts
 from core.buckets import BUCKETS
 from core.database import Connection
 from core.inbox import InboxKind
+from core.mentions import Mentions, mentions, mentions_in_bytes
 from core.models import BadRow
 from core.transactions import wake_when_committed
 from core.wakeups import ABSORB
@@ -85,9 +85,9 @@ def _customer(row: InboxRow) -> int | None:
         return None
 
 
-DELETE_MENTIONING = """
-DELETE FROM bad_row WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s
-AND (query LIKE ANY(%s::bytea[]) OR body LIKE ANY(%s::bytea[]) OR reason LIKE ANY(%s))
+DELETE_MENTIONING = f"""
+DELETE FROM bad_row WHERE bucket = ANY(%(buckets)s::smallint[]) AND customer_id = %(customer)s
+AND ({mentions_in_bytes("query")} OR {mentions_in_bytes("body")} OR {mentions("reason")})
 """
 DELETE_OLDER = "DELETE FROM bad_row WHERE bucket = %s AND customer_id = %s AND failed_at < %s"
 
@@ -127,10 +127,9 @@ def replay_all(rows: QuerySet[BadRow]) -> int:
     return replay(rows.order_by("failed_at", "bucket", "id").values_list("bucket", "id")[:MOST])
 
 
-def delete_mentioning(connection: Connection, customer: int, patterns: Sequence[str]) -> None:
-    """Delete the customer's bad rows that match one of the patterns of LIKE, wherever in the row."""
-    raw = [pattern.encode() for pattern in patterns]
-    connection.execute(DELETE_MENTIONING, [list(range(BUCKETS)), customer, raw, raw, Texts.of(patterns)])
+def delete_mentioning(connection: Connection, customer: int, ids: Mentions) -> None:
+    """Delete the customer's bad rows that quote one of the ids, wherever in the row."""
+    connection.execute(DELETE_MENTIONING, {"buckets": list(range(BUCKETS)), "customer": customer, **ids.values})
 
 
 def delete_older(connection: Connection, bucket: int, customer: int, before: datetime) -> None:

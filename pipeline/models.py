@@ -54,6 +54,7 @@ class Erasure(models.Model):
         indexes = [
             models.Index("customer_id", "requested_at", name="erasure_by_customer"),
             models.Index("requested_at", name="erasure_open", condition=models.Q(finished_at=None)),
+            models.Index("customer_id", name="erasure_unswept", condition=models.Q(swept_at=None)),
         ]
 
     def __str__(self) -> str:
@@ -65,6 +66,30 @@ class Erasure(models.Model):
         if self.finished_at is not None:
             return "done"
         return "erasing" if self.swept_at is None else "waiting for platforms"
+
+
+class KeptRow(models.Model):
+    """A row that was applied to this user's profile, and accepted after an erasure that is under way.
+
+    `row_bucket` and `row_id` name the row as it was in the inbox.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "customer_id", "user_id", "row_bucket", "row_id")
+    bucket = models.SmallIntegerField()
+    customer_id = models.IntegerField()
+    user_id = models.UUIDField()
+    row_bucket = models.SmallIntegerField()
+    row_id = models.BigIntegerField()
+    kind = models.SmallIntegerField()
+    query = models.BinaryField()
+    body = models.BinaryField(null=True)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "kept_row"
+
+    def __str__(self) -> str:
+        return f"{self.row_bucket}-{self.row_id} of {self.user_id}"
 
 
 class RetentionRun(models.Model):

@@ -21,11 +21,11 @@ from audiences.store import DueMembership
 from core.buckets import BUCKETS, around, try_lock
 from core.clock import milliseconds, moment
 from core.low_water import LowWaterMarks
-from pipeline.absorb.platform_ids import platform_of, take_back
+from pipeline.absorb.releases import take_back
 from pipeline.absorb.unit_of_work import UnitOfWork
 from profiles import identities
 from profiles import store as profiles
-from profiles.identities import ExpiredIdentity
+from profiles.identities import ExpiredIdentity, platform_of
 from profiles.store import UnconfirmedProfile
 
 BATCH = 500  # items a transaction

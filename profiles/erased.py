@@ -22,6 +22,9 @@ from profiles.identities import IdentityKey
 USER = "uuid"
 """The kind of our own user ids, beside those of `profiles.models.Identity`."""
 
+NOBODY = UUID(int=0)
+"""The id of an erasure that nobody asked for, because the user was not seen for too long."""
+
 ANY = "SELECT EXISTS (SELECT 1 FROM erased)"
 LOAD = """
 SELECT k.number, e.at, e.erasure, e.key_hash

@@ -22,6 +22,9 @@ IdentityKey = tuple[int, str, str]
 PLATFORM = "platform:"
 """How the kinds of platforms' own ids begin; the platform's number follows."""
 
+EUID = "euid:"
+"""The same of ids by which requests name users."""
+
 LOAD = """
 SELECT i.customer_id, i.kind, i.value, i.user_id, i.epoch, i.expires_at
 FROM unnest(%s::smallint[], %s::int[], %s::text[], %s::text[]) AS k (bucket, customer_id, kind, value)
@@ -30,9 +33,10 @@ JOIN identity i
 """
 SAVE = """
 INSERT INTO identity AS kept (bucket, customer_id, kind, value, user_id, epoch, expires_at, former_user_id, since)
-SELECT bucket, customer_id, kind, value, user_id, epoch, expires_at, former_user_id, %s
-FROM unnest(%s::smallint[], %s::int[], %s::text[], %s::text[], %s::uuid[], %s::int[], %s::timestamptz[], %s::uuid[])
-     AS k (bucket, customer_id, kind, value, user_id, epoch, expires_at, former_user_id)
+SELECT bucket, customer_id, kind, value, user_id, epoch, expires_at, former_user_id, coalesce(since, %s)
+FROM unnest(%s::smallint[], %s::int[], %s::text[], %s::text[], %s::uuid[], %s::int[], %s::timestamptz[], %s::uuid[],
+            %s::timestamptz[])
+     AS k (bucket, customer_id, kind, value, user_id, epoch, expires_at, former_user_id, since)
 ON CONFLICT (bucket, customer_id, kind, value) DO UPDATE SET
     user_id = excluded.user_id, epoch = excluded.epoch, expires_at = excluded.expires_at,
     former_user_id = excluded.former_user_id,
@@ -55,6 +59,7 @@ DELETE FROM identity WHERE bucket = %(bucket)s AND customer_id = %(customer)s AN
 FORMER_OWNER = """
 SELECT former_user_id FROM identity WHERE bucket = %s AND customer_id = %s AND kind = %s AND value = %s
 """
+SINCE = "SELECT since FROM identity WHERE bucket = %s AND customer_id = %s AND kind = %s AND value = %s"
 GIVEN_UP_BY = """
 SELECT customer_id, former_user_id, kind, value FROM identity
 WHERE bucket = ANY(%s::smallint[]) AND former_user_id = ANY(%s::uuid[])
@@ -72,7 +77,7 @@ ORDER BY bucket, expires_at LIMIT %s
 """
 
 KEY = (SmallInts, Ints, Texts, Texts)
-ROW = (*KEY, Uuids, Ints, Times, Uuids)
+ROW = (*KEY, Uuids, Ints, Times, Uuids, Times)
 
 
 @dataclass(slots=True)
@@ -80,7 +85,8 @@ class IdentityState:
     """The user whom an id names; None after the user gave it up. `epoch` counts the owners.
 
     At `expires_at` the owner loses the id, unless something renews it before (None: never). `former`: who has just
-    given it up; it is written, not loaded (`former_owner` reads it), because look-ups read nothing but the index.
+    given it up; `since`: when what gave it to this owner was accepted. Both are written, not loaded (`former_owner` and
+    `owned_since` read them), because look-ups read nothing but the index.
     """
 
     user_id: UUID | None
@@ -88,10 +94,11 @@ class IdentityState:
     expires_at: datetime | None = None
     dirty: bool = False
     former: UUID | None = None
+    since: datetime | None = None
 
-    def give_to(self, user_id: UUID | None) -> None:
+    def give_to(self, user_id: UUID | None, since: datetime | None = None) -> None:
         self.former = self.user_id if user_id is None else None
-        self.user_id = user_id
+        self.user_id, self.since = user_id, since
         self.epoch += 1
         self.dirty = True
         if user_id is None:
@@ -123,6 +130,21 @@ class ExpiredIdentity(NamedTuple):
         return self.customer, self.kind, self.value
 
 
+def identity_kind(platform: int) -> str:
+    """Returns the identity kind of a platform's own ids."""
+    return f"{PLATFORM}{platform}"
+
+
+def euid_kind(platform: int) -> str:
+    """Returns the identity kind of the ids of a platform by which requests name users."""
+    return f"{EUID}{platform}"
+
+
+def platform_of(kind: str) -> int | None:
+    """Returns the platform whose own ids are of this kind, None for other kinds."""
+    return int(kind.removeprefix(PLATFORM)) if kind.startswith(PLATFORM) else None
+
+
 def load(cursor: Cursor[Any], keys: Collection[IdentityKey]) -> dict[IdentityKey, IdentityState]:
     if not keys:
         return {}
@@ -133,8 +155,8 @@ def load(cursor: Cursor[Any], keys: Collection[IdentityKey]) -> dict[IdentityKey
 def save(cursor: Cursor[Any], states: Iterable[tuple[IdentityKey, IdentityState]], now: datetime) -> None:
     rows = sorted(
         (
-            (buckets.of_value(value), customer, kind, value, state.user_id, state.epoch, state.expires_at, state.former)
-            for (customer, kind, value), state in states
+            (buckets.of_value(key[2]), *key, one.user_id, one.epoch, one.expires_at, one.former, one.since)
+            for key, one in states
         ),
         key=lambda row: row[:4],
     )
@@ -162,6 +184,12 @@ def delete_of_kind(cursor: Cursor[Any], bucket: int, customer: int, kind: str, l
 def former_owner(cursor: Cursor[Any], key: IdentityKey) -> UUID | None:
     """Returns who gave up an id that nobody owns, where that is known."""
     cursor.execute(FORMER_OWNER, [buckets.of_value(key[2]), *key])
+    return (cursor.fetchone() or (None,))[0]
+
+
+def owned_since(cursor: Cursor[Any], key: IdentityKey) -> datetime | None:
+    """Returns when what gave the id to its owner was accepted."""
+    cursor.execute(SINCE, [buckets.of_value(key[2]), *key])
     return (cursor.fetchone() or (None,))[0]
 
 

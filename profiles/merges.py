@@ -16,7 +16,6 @@ from core import buckets
 from core.arrays import Ints, SmallInts, Texts, Times, Uuids, columns
 from core.buckets import BUCKETS
 from core.clock import moment
-from core.database import Connection
 from profiles.messages import MergeCause
 from profiles.models import Profile
 from profiles.state import USER_KEY, ProfileState
@@ -54,10 +53,15 @@ FORGET_CAUSES = """
 UPDATE profile_merge SET value = ''
 WHERE bucket = %(bucket)s AND customer_id = %(customer)s AND kind = ANY(%(kinds)s) AND value <> ''
 """
-LOSERS = "SELECT loser FROM profile_merge WHERE bucket = %s AND customer_id = %s AND winner = %s"
-ERASE_SHARED_VALUES = """
-DELETE FROM shared_id WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s AND value = ANY(%s::text[])
+FORGET_CAUSE = """
+UPDATE profile_merge SET value = '' WHERE bucket = %s AND customer_id = %s AND winner = %s AND kind = %s AND value = %s
 """
+BUCKETS_SHARED = """
+SELECT DISTINCT bucket FROM shared_id
+WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s AND value = %s AND kind = %s
+"""
+FORGET_SHARED_ID = "DELETE FROM shared_id WHERE bucket = %s AND customer_id = %s AND value = %s AND kind = %s"
+LOSERS = "SELECT loser FROM profile_merge WHERE bucket = %s AND customer_id = %s AND winner = %s"
 
 
 class MergeRecord(NamedTuple):
@@ -121,9 +125,20 @@ def losers_of(cursor: Cursor[Any], winner: ProfileState) -> list[UUID]:
     return [loser for (loser,) in cursor]
 
 
-def erase_shared_values(connection: Connection, customer: int, values: Sequence[str]) -> None:
-    """Delete the ids with these values that were set aside, whoever's they were."""
-    connection.execute(ERASE_SHARED_VALUES, [list(range(BUCKETS)), customer, Texts.of(values)])
+def buckets_with_shared_id(cursor: Cursor[Any], customer: int, kind: str, value: str) -> set[int]:
+    """Returns the buckets of users for whom this id was set aside."""
+    cursor.execute(BUCKETS_SHARED, [list(range(BUCKETS)), customer, value, kind])
+    return {bucket for (bucket,) in cursor}
+
+
+def forget_shared_id(cursor: Cursor[Any], bucket: int, customer: int, kind: str, value: str) -> None:
+    """Forget in a bucket that this id was set aside, whoever had no room for it."""
+    cursor.execute(FORGET_SHARED_ID, [bucket, customer, value, kind])
+
+
+def forget_cause(cursor: Cursor[Any], winner: ProfileState, kind: str, value: str) -> None:
+    """Forget that this id was the cause of merges into the winner."""
+    cursor.execute(FORGET_CAUSE, [winner.bucket, winner.customer, winner.user_id, kind, value])
 
 
 def forget_kinds(cursor: Cursor[Any], bucket: int, customer: int, kinds: Sequence[str]) -> None:

@@ -132,6 +132,14 @@ class LogOut(msgspec.Struct, kw_only=True):
     at: int
 
 
+class ForgetSharedId(msgspec.Struct, kw_only=True):
+    """`Kind.FORGET_SHARED_ID`, to the bucket of users for whom this id was set aside: it is an erased user's."""
+
+    customer: int
+    kind: str
+    value: str
+
+
 class Convert(msgspec.Struct, omit_defaults=True, kw_only=True):
     """`Kind.CONVERT`, to every bucket: convert its profiles' values to the present types of the attributes.
 

@@ -32,7 +32,8 @@ class ProfileState:
     """One profile. Shapes:
 
     - `attributes`, `dimensions`: what was last set; `times`: when, by `a:<attribute>` or `d:<dimension>`, as the
-      event's time in unix ms, or [event's time, receipt] where the two differ.
+      event's time in unix ms, or [event's time, receipt] where the two differ; and when it was received that the user
+      gives up the ids of a platform (`i:<pl>`), or of all (`i:`), as [0, receipt].
     - `activity`: by pixel id `{"first", "last", "total", "days": {<day since 1970>: count}}`.
     - `ids`: [kind, value] of every id that names the user.
     - `login`: the customer's user who logged in last with this browser, at `login_at` (unix ms); empty if that is
@@ -120,6 +121,16 @@ class ProfileState:
     def user_at(self, at: int) -> str:
         """Returns the customer's user who was logged in then; empty if that was the profile's own user."""
         return self.login if at >= self.login_at else ""
+
+    def give_up_ids(self, received: float, platform: int | None = None) -> None:
+        """Note that the user has no id of the platform, or of any, by what was received before (unix ms)."""
+        key = f"i:{'' if platform is None else platform}"
+        self.times[key] = [0, max(received, as_pair(self.times.get(key, 0))[1])]
+        self.dirty = True
+
+    def has_given_up(self, platform: int, received: float) -> bool:
+        """Whether an id of the platform, by what was received then, has been given up since."""
+        return any(received < as_pair(self.times[key])[1] for key in ("i:", f"i:{platform}") if key in self.times)
 
     def record(self, pixel: int, at: int) -> None:
         """Count one event of a pixel, on the UTC day of `at` (unix ms)."""

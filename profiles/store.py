@@ -86,6 +86,9 @@ SELECT user_id FROM profile
 WHERE bucket = %s AND customer_id = %s AND coalesce(seen_at, updated_at) < %s AND merged_into IS NULL AND user_id > %s
 ORDER BY user_id LIMIT %s
 """
+SEEN_SINCE = """
+SELECT coalesce(seen_at, updated_at) > %s FROM profile WHERE bucket = %s AND customer_id = %s AND user_id = %s
+"""
 LOGGED_IN = """
 SELECT DISTINCT bucket FROM profile
 WHERE bucket = ANY(%s::smallint[]) AND customer_id = %s AND login = ANY(%s::text[]) AND login <> ''
@@ -196,6 +199,12 @@ def unseen_users(
     """Returns users who were last seen `before` then, by id: up to `limit` that follow `after`."""
     cursor.execute(UNSEEN_USERS, [bucket, customer, before, after, limit])
     return [user for (user,) in cursor]
+
+
+def seen_since(cursor: Cursor[Any], profile: ProfileState, moment: datetime) -> bool:
+    """Returns whether the user was seen after that moment, as far as it is saved."""
+    cursor.execute(SEEN_SINCE, [moment, profile.bucket, profile.customer, profile.user_id])
+    return bool((cursor.fetchone() or (False,))[0])
 
 
 def buckets_logged_in(cursor: Cursor[Any], customer: int, keys: Sequence[str]) -> set[int]:

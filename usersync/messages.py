@@ -29,14 +29,19 @@ class Mapped(msgspec.Struct, omit_defaults=True):
     way: tuple[str, str, str] | None = None
 
 
-class Unmapped(msgspec.Struct):
-    """To the bucket of `user`: the platform's id is no longer yours; `epoch` is the last you held it in."""
+class Unmapped(msgspec.Struct, omit_defaults=True):
+    """To the bucket of `user`: the platform's id is no longer yours; `epoch` is the last you held it in.
+
+    `given_up`: it was given up, or erased, by what was accepted when this row says; else another has it. Where you have
+    it from what was accepted later, say so again.
+    """
 
     customer: int
     platform: int
     platform_user_id: str
     user: str
     epoch: int
+    given_up: bool = False
 
 
 class Release(msgspec.Struct):

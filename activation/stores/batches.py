@@ -9,9 +9,9 @@ from uuid import UUID
 from psycopg import Cursor
 
 from activation.models import Batch
-from core.arrays import Texts
 from core.buckets import BUCKETS
 from core.database import Connection
+from core.mentions import Mentions, mentions
 
 # requests that belong to no lane of members (segments, files) are logged in this bucket
 OWN_BUCKET = 0
@@ -34,7 +34,13 @@ ABANDON = """
 UPDATE batch SET status = %s, error = 'the sender died', finished_at = %s
 WHERE platform_id = %s AND bucket = %s AND status = %s AND started_at > %s
 """
-ARE_SENT = "SELECT EXISTS (SELECT 1 FROM batch WHERE bucket = ANY(%s) AND status = %s AND started_at > %s)"
+# where no lane is leased, the senders have died
+UNDER_WAY = """
+SELECT b.platform_id, min(b.started_at) FROM batch b
+WHERE b.bucket = ANY(%s::smallint[]) AND b.status = %s AND b.started_at > %s
+  AND EXISTS (SELECT 1 FROM lane l WHERE l.platform_id = b.platform_id AND l.leased_until > now())
+GROUP BY b.platform_id
+"""
 UNFINISHED_SINCE = """
 SELECT min(started_at) FROM batch WHERE bucket = %s AND platform_id = %s AND operation = %s AND status = %s
 """
@@ -47,10 +53,10 @@ FAILED_CREATIONS = """
 SELECT count(*), max(started_at), count(*) FILTER (WHERE status IN ('unknown', 'sending')) FROM batch
 WHERE bucket = %s AND platform_id = %s AND operation = 'create' AND activations = %s::jsonb AND status <> 'done'
 """
-ERASE_MENTIONS = """
+ERASE_MENTIONS = f"""
 UPDATE batch SET request_excerpt = '', response_excerpt = '', error = ''
-WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[]) AND started_at >= %s
-AND (request_excerpt LIKE ANY(%s) OR response_excerpt LIKE ANY(%s) OR error LIKE ANY(%s))
+WHERE bucket = ANY(%(buckets)s::smallint[]) AND platform_id = ANY(%(platforms)s::int[]) AND started_at >= %(since)s
+AND ({mentions("request_excerpt")} OR {mentions("response_excerpt")} OR {mentions("error")})
 """
 DELETE_OF_PLATFORM = "DELETE FROM batch WHERE bucket = %s AND platform_id = %s"
 DELETE_OLDER = "DELETE FROM batch WHERE bucket = %s AND platform_id = ANY(%s::int[]) AND started_at < %s"
@@ -149,15 +155,16 @@ def failed_creations(cursor: Cursor[Any], platform: int, activation: int) -> Fai
     return FailedCreations(*(cursor.fetchone() or (0, None, 0)))
 
 
-def erase_mentions(connection: Connection, platforms: Sequence[int], patterns: Texts, since: datetime) -> None:
-    """Empty the texts of batches started since then where a text is like one of the patterns."""
-    connection.execute(ERASE_MENTIONS, [list(range(BUCKETS)), platforms, since, patterns, patterns, patterns])
+def erase_mentions(connection: Connection, platforms: Sequence[int], ids: Mentions, since: datetime) -> None:
+    """Empty the texts of batches started since then where one of them quotes an id."""
+    values = {"buckets": list(range(BUCKETS)), "platforms": platforms, "since": since, **ids.values}
+    connection.execute(ERASE_MENTIONS, values)
 
 
-def are_sent(connection: Connection, since: datetime) -> bool:
-    """Returns whether a batch that was started since then is under way: its record is still to be completed."""
-    found = connection.execute(ARE_SENT, [list(range(BUCKETS)), Batch.Status.SENDING, since]).fetchone()
-    return bool((found or (False,))[0])
+def under_way(connection: Connection, since: datetime) -> dict[int, datetime]:
+    """Returns, by platform, when the first batch since then began whose record is still to be completed."""
+    found = connection.execute(UNDER_WAY, [list(range(BUCKETS)), Batch.Status.SENDING, since])
+    return dict(found.fetchall())
 
 
 def delete_of_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:

@@ -9,6 +9,7 @@ from psycopg import Cursor
 from core.arrays import Ints, SmallInts, Texts, columns
 from core.buckets import BUCKETS
 from core.database import Connection
+from core.mentions import Mentions, mentions
 
 Key = tuple[int, int, str]  # bucket, activation, the platform's id
 
@@ -26,10 +27,10 @@ UPDATE dead_letter SET user_id = %(holder)s
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
   AND user_id = ANY(%(users)s)
 """
-ERASE_MENTIONS = """
+ERASE_MENTIONS = f"""
 UPDATE dead_letter SET reason = '', response_excerpt = ''
-WHERE bucket = ANY(%s::smallint[]) AND platform_id = ANY(%s::int[])
-AND (reason LIKE ANY(%s) OR response_excerpt LIKE ANY(%s))
+WHERE bucket = ANY(%(buckets)s::smallint[]) AND platform_id = ANY(%(platforms)s::int[])
+AND ({mentions("reason")} OR {mentions("response_excerpt")})
 """
 DELETE_OF_PLATFORM = "DELETE FROM dead_letter WHERE bucket = %s AND platform_id = %s"
 DELETE_OLDER = "DELETE FROM dead_letter WHERE bucket = %s AND platform_id = ANY(%s::int[]) AND died_at < %s"
@@ -57,9 +58,9 @@ def name_holder(cursor: Cursor[Any], values: dict[str, Any]) -> None:
     cursor.execute(NAME_HOLDER, values)
 
 
-def erase_mentions(connection: Connection, platforms: Sequence[int], patterns: Texts) -> None:
-    """Empty the texts of letters where one is like one of the patterns."""
-    connection.execute(ERASE_MENTIONS, [list(range(BUCKETS)), platforms, patterns, patterns])
+def erase_mentions(connection: Connection, platforms: Sequence[int], ids: Mentions) -> None:
+    """Empty the texts of letters where one of them quotes an id."""
+    connection.execute(ERASE_MENTIONS, {"buckets": list(range(BUCKETS)), "platforms": platforms, **ids.values})
 
 
 def delete_of_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:

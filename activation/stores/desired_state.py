@@ -87,7 +87,7 @@ FROM delivery d JOIN platform p ON p.pl = d.platform_id
 WHERE d.bucket = ANY(%s::smallint[]) AND d.user_id = ANY(%s::uuid[])
 """
 ERASED = """
-SELECT bucket, activation_id, platform_user_id, platform_id, acknowledged, due_at IS NULL AND claim IS NULL
+SELECT bucket, activation_id, platform_user_id, platform_id, acknowledged, due_at IS NULL AND claim IS NULL, changed_at
 FROM delivery
 WHERE bucket = ANY(%s::smallint[]) AND user_id = %s AND (bucket, activation_id, platform_user_id) > (%s, %s, %s)
 ORDER BY bucket, activation_id, platform_user_id LIMIT %s
@@ -103,7 +103,7 @@ DELETE FROM delivery WHERE bucket = %s AND activation_id = %s AND platform_user_
 class ErasedDelivery(NamedTuple):
     """A delivery of an erased user, which bears the id of the erasure in place of the user's.
 
-    `acknowledged` false: the platform has removed the id. `idle`: nothing is due or under way.
+    `acknowledged` false: the platform has removed the id. `idle`: nothing is due or under way, since `changed_at`.
     """
 
     bucket: int
@@ -112,6 +112,7 @@ class ErasedDelivery(NamedTuple):
     platform: int
     acknowledged: bool | None
     idle: bool
+    changed_at: datetime
 
 
 def apply(changes: DeliveryChanges, wants: Iterable[tuple[int, Want]], now: datetime) -> set[tuple[int, int]]:

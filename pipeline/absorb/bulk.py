@@ -26,7 +26,6 @@ from pipeline.absorb import bulk_builds
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.memberships import BatchMemberships
 from pipeline.absorb.outbox import Outbox
-from pipeline.absorb.platform_ids import identity_kind
 from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
 from profiles import identities, merges
@@ -164,7 +163,7 @@ def forget_platform(unit: BulkScope, row: InboxRow, forget: ForgetPlatform, bulk
     after = FIRST if forget.after is None else UUID(forget.after)
     bulk.rows += PAGE
     following = mappings.delete_page_of_platform(cursor, bucket, platform, after, PAGE)
-    kinds = (identity_kind(platform), f"euid:{platform}")
+    kinds = (identities.identity_kind(platform), identities.euid_kind(platform))
     ids = [identities.delete_of_kind(cursor, bucket, forget.customer, kind, PAGE) for kind in kinds]
     if following is not None or PAGE in ids:
         last = LAST if following is None else following

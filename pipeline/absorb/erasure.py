@@ -18,15 +18,17 @@ from core.clock import milliseconds, moment
 from core.inbox import InboxKind
 from core.messages import Id
 from pipeline.absorb.desired_state import DesiredState
+from pipeline.absorb.kept_rows import BatchKeptRows
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.memberships import BatchMemberships
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
-from pipeline.absorb.platform_ids import identity_kind, platform_of
+from pipeline.absorb.releases import send_unmapped
 from pipeline.absorb.rows import InboxRow
-from profiles.erased import USER, Mark, id_hashes
-from profiles.messages import Erase, EraseId, LogOut
+from profiles.erased import NOBODY, USER, Mark, id_hashes
+from profiles.identities import identity_kind, platform_of
+from profiles.messages import Erase, EraseId, ForgetSharedId, LogOut
 from profiles.state import COOKIE, MOST_IDS, USER_KEY, ProfileState
 
 
@@ -39,6 +41,7 @@ class ErasureScope(Protocol):
     merges: BatchMerges
     mappings: BatchMappings
     memberships: BatchMemberships
+    kept_rows: BatchKeptRows
     desired: DesiredState
     outbox: Outbox
 
@@ -60,7 +63,9 @@ def absorb_erase(unit: ErasureScope, row: InboxRow, erase: Erase) -> None:
         _follow_merge(unit, erase, profile.merged_into)
         return
     if profile is not None and _is_somebody_else(profile, erase):
-        _part(profile, erase)
+        _part(unit, profile, erase)
+        return
+    if profile is not None and _came_back(unit, profile, erase):
         return
     erase.key_hash = hash_of_key(erase.customer, profile.key if profile else None) or erase.key_hash
     unit.erasures.add((erase.customer, USER, erase.user), _mark(erase))
@@ -75,6 +80,7 @@ def absorb_erase(unit: ErasureScope, row: InboxRow, erase: Erase) -> None:
         _pass_on(unit, erase, profile, losers)
         unit.memberships.forget(profile)
         unit.profiles.erase(profile)
+    _forget_where_set_aside(unit, erase, COOKIE, erase.user)
     users = [erase.user, *losers, *erase.trail]
     for kind, value in sorted(ids):
         message = EraseId(
@@ -88,6 +94,13 @@ def absorb_erase(unit: ErasureScope, row: InboxRow, erase: Erase) -> None:
             ids=1 if profile is None else len(profile.ids),
         )
         unit.outbox.send(buckets.of_value(value), InboxKind.ERASE_ID, message)
+    unit.outbox.send_again(unit.kept_rows.take(erase.customer, user, moment(erase.at)))
+
+
+def _came_back(unit: ErasureScope, profile: ProfileState, erase: Erase) -> bool:
+    """Whether retention found a user unseen for long who has been seen before this row was absorbed."""
+    by_retention = not erase.along and UUID(erase.erasure) == NOBODY
+    return by_retention and unit.profiles.seen_since(profile, moment(erase.at))
 
 
 def _follow_merge(unit: ErasureScope, erase: Erase, survivor: UUID) -> None:
@@ -102,7 +115,8 @@ def _is_somebody_else(profile: ProfileState, erase: Erase) -> bool:
     if not erase.along:
         return False
     if profile.created_at > erase.at:
-        return True  # the person came again after the erasure
+        # the person came again after the erasure; but a merged profile goes with the one that took its place
+        return profile.merged_into is None or str(profile.merged_into) != erase.origin
     if profile.merged_into is not None:
         return False
     if not may_be_same(profile, erase.key_hash):
@@ -134,11 +148,12 @@ def _key_hashes(customer: int, key: str) -> list[str]:
     return [one.hex() for one in id_hashes((customer, USER_KEY, key))]
 
 
-def _part(profile: ProfileState, erase: Erase) -> None:
+def _part(unit: ErasureScope, profile: ProfileState, erase: Erase) -> None:
     """The profile stays, and forgets what it has from the erased person."""
     profile.drop_id(COOKIE, erase.origin)
     if erase.by is not None and erase.by[0] != USER_KEY and profile.created_at <= erase.at:
         profile.drop_id(*erase.by)
+        unit.merges.forget_cause(profile, *erase.by)
 
 
 def _losers(unit: ErasureScope, profile: ProfileState) -> list[str]:
@@ -191,6 +206,7 @@ def absorb_erase_id(unit: ErasureScope, row: InboxRow, erase: EraseId) -> None:
         if erase.kind == USER_KEY or erase.ids < MOST_IDS:  # else many share it, and it says nothing about anybody
             unit.erasures.add(key, _mark(erase))
         unit.identities.erase(key)
+        _forget_where_set_aside(unit, erase, erase.kind, erase.value)
         if erase.kind == USER_KEY:
             _log_out_everywhere(unit, erase)
         return
@@ -215,6 +231,22 @@ def _log_out_everywhere(unit: ErasureScope, erase: EraseId) -> None:
         unit.outbox.send(bucket, InboxKind.LOG_OUT, message)
 
 
+def _forget_where_set_aside(unit: ErasureScope, erase: Erase | EraseId, kind: str, value: str) -> None:
+    """Other users, who had no room for the id, hold it as well."""
+    message = ForgetSharedId(customer=erase.customer, kind=kind, value=value)
+    for bucket in sorted(unit.merges.buckets_with_shared_id(erase.customer, kind, value)):
+        unit.outbox.send(bucket, InboxKind.FORGET_SHARED_ID, message)
+
+
+def needs_forget_shared_id(message: ForgetSharedId, needs: Needs) -> None:
+    """Nothing: the rows of ids that were set aside are few, and are found by their index."""
+
+
+def absorb_forget_shared_id(unit: ErasureScope, row: InboxRow, message: ForgetSharedId) -> None:
+    """In the bucket of users who had no room for the id."""
+    unit.merges.forget_shared_id(row.bucket, message.customer, message.kind, message.value)
+
+
 def needs_log_out(message: LogOut, needs: Needs) -> None:
     """Nothing: logins of erased users are rare, and are found by their index."""
 
@@ -234,7 +266,10 @@ def _erase_platform_id(unit: ErasureScope, erase: EraseId, platform: int) -> Non
         unit.desired.name_holder(platform, erase.value, users, holder)
         return
     if identity is not None and holder is not None:
+        # a sync that was accepted after the erasure may have come here before it
+        send_unmapped(unit.outbox, erase.customer, platform, erase.value, identity, moment(erase.at))
         identity.take_from_erased()
+    _forget_where_set_aside(unit, erase, erase.kind, erase.value)
     epoch = 0 if identity is None else identity.epoch
     owed = unit.desired.take_back(platform, erase.value, users, UUID(erase.erasure), epoch, whole=holder is not None)
     if not owed:

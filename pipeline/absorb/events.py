@@ -10,8 +10,10 @@ from core.clock import milliseconds
 from core.inbox import InboxKind
 from core.json_values import loads
 from core.messages import Confirm, Event, Id, encode
+from pipeline.absorb.deleted_platforms import DeletedPlatforms
 from pipeline.absorb.erasure import extend_to_id, extend_to_user, is_key_of, may_be_of
 from pipeline.absorb.excess import BatchExcess
+from pipeline.absorb.kept_rows import BatchKeptRows
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
@@ -21,6 +23,7 @@ from pipeline.catalogue import Catalogue
 from profiles.attribute_sampling import sampler
 from profiles.caps import take_beyond_event, take_beyond_profile
 from profiles.erased import USER, Mark
+from profiles.identities import EUID
 from profiles.messages import LinkIdentity, LogOut, Meet, MergeCause
 from profiles.state import COOKIE, USER_KEY, ProfileState, receipt_time
 
@@ -30,11 +33,13 @@ class EventScope(Protocol):
 
     held: set[int]
     catalogue: Catalogue
+    deleted_platforms: DeletedPlatforms
     profiles: BatchProfiles
     identities: BatchIdentities
     erasures: BatchErasures
     merges: BatchMerges
     excess: BatchExcess
+    kept_rows: BatchKeptRows
     outbox: Outbox
     bad_parts: list[BadPart]
 
@@ -50,7 +55,7 @@ def needs_event(event: Event, needs: Needs) -> None:
 
 def absorb_event(unit: EventScope, row: InboxRow, event: Event) -> None:
     """In the bucket of the user, or of the first id. An event of a user in a bucket out of reach is sent there."""
-    if _is_of_erased(unit, row, event) or _is_logged_out(unit, row, event):
+    if _is_of_deleted_platform(unit, row, event) or _is_of_erased(unit, row, event) or _is_logged_out(unit, row, event):
         return
     by_browser = event.user is not None and not event.forwarded
     owner = _user(unit, event)
@@ -75,6 +80,18 @@ def absorb_event(unit: EventScope, row: InboxRow, event: Event) -> None:
         _move(unit, row, event)
     else:
         _apply(unit, row, event, survivor)
+
+
+def _is_of_deleted_platform(unit: EventScope, row: InboxRow, event: Event) -> bool:
+    """Leave ids of deleted platforms out. Returns whether the event names nobody else, or goes to the next id."""
+    if not any(kind.startswith(EUID) for kind, _ in event.ids):
+        return False
+    first, event.ids = event.ids[0], unit.deleted_platforms.without(event.customer, event.ids)
+    if event.user is not None or first in event.ids:
+        return False
+    if event.ids:
+        unit.outbox.send(buckets.of_value(event.ids[0][1]), InboxKind.EVENT, event, row.body)
+    return True
 
 
 def _is_of_erased(unit: EventScope, row: InboxRow, event: Event | Confirm) -> bool:
@@ -207,6 +224,7 @@ def _move(unit: EventScope, row: InboxRow, event: Event) -> None:
 
 def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState) -> None:
     received = receipt_time(row.received_at)
+    unit.kept_rows.note(profile, row)
     if not event.counted:
         profile.record(event.pixel, event.at)
     if event.dimensions:
@@ -303,6 +321,7 @@ def absorb_confirm(unit: EventScope, row: InboxRow, confirm: Confirm) -> None:
     """The browser kept its id: the user is real, and is whoever the first request named."""
     user_id = UUID(confirm.user)
     profile = unit.profiles.get(confirm.customer, user_id)
+    confirm.ids = unit.deleted_platforms.without(confirm.customer, confirm.ids)
     if _is_of_erased(unit, row, confirm) or (profile is None and _goes_back(unit, row, confirm, user_id)):
         return
     if unit.profiles.has_opted_out(profile, user_id):
@@ -316,6 +335,7 @@ def absorb_confirm(unit: EventScope, row: InboxRow, confirm: Confirm) -> None:
         confirm.user, confirm.forwarded = str(profile.merged_into), True
         unit.outbox.send(buckets.of_user(profile.merged_into), InboxKind.CONFIRM, confirm)
         return
+    unit.kept_rows.note(profile, row)
     profile.confirm()
     if not profile.is_another_than(_key_of(confirm.ids)):
         _link(unit, profile, confirm.ids)

@@ -23,13 +23,14 @@ from pipeline.absorb import (
     identities,
     opt_out,
     platform_ids,
+    releases,
     syncs,
 )
 from pipeline.absorb.bulk import BulkPass
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import InboxRow
 from pipeline.absorb.unit_of_work import UnitOfWork
-from profiles.messages import Content, Convert, Erase, EraseId, LinkIdentity, LogOut, Meet, Merge
+from profiles.messages import Content, Convert, Erase, EraseId, ForgetSharedId, LinkIdentity, LogOut, Meet, Merge
 from usersync.messages import ForgetPlatform, HandOver, Mapped, Release, Unmapped
 
 Message = TypeVar("Message", bound=msgspec.Struct)
@@ -72,12 +73,15 @@ HANDLERS: dict[int, Handler[Any]] = {
     InboxKind.MERGE: Handler(Merge, identities.needs_merge, identities.absorb_merge),
     InboxKind.CONTENT: Handler(Content, identities.needs_content, identities.absorb_content),
     InboxKind.MAPPED: Handler(Mapped, platform_ids.needs_mapped, platform_ids.absorb_mapped),
-    InboxKind.UNMAPPED: Handler(Unmapped, platform_ids.needs_unmapped, platform_ids.absorb_unmapped),
-    InboxKind.RELEASE: Handler(Release, platform_ids.needs_release, platform_ids.absorb_release),
+    InboxKind.UNMAPPED: Handler(Unmapped, releases.needs_unmapped, releases.absorb_unmapped),
+    InboxKind.RELEASE: Handler(Release, releases.needs_release, releases.absorb_release),
     InboxKind.HAND_OVER: Handler(HandOver, platform_ids.needs_hand_over, platform_ids.absorb_hand_over),
     InboxKind.ERASE: Handler(Erase, erasure.needs_erase, erasure.absorb_erase),
     InboxKind.ERASE_ID: Handler(EraseId, erasure.needs_erase_id, erasure.absorb_erase_id),
     InboxKind.LOG_OUT: Handler(LogOut, erasure.needs_log_out, erasure.absorb_log_out),
+    InboxKind.FORGET_SHARED_ID: Handler(
+        ForgetSharedId, erasure.needs_forget_shared_id, erasure.absorb_forget_shared_id
+    ),
     InboxKind.WANT: Handler(Want, desired_state.needs_want, desired_state.absorb_want),
 }
 

@@ -14,6 +14,7 @@ import msgspec
 from core import buckets
 from core.clock import milliseconds, moment
 from core.inbox import InboxKind
+from pipeline.absorb.deleted_platforms import DeletedPlatforms
 from pipeline.absorb.erasure import extend_to_id, extend_to_user
 from pipeline.absorb.events import meeting
 from pipeline.absorb.excess import BatchExcess
@@ -38,6 +39,7 @@ class MergeScope(Protocol):
 
     now_ms: int
     catalogue: Catalogue
+    deleted_platforms: DeletedPlatforms
     profiles: BatchProfiles
     identities: BatchIdentities
     erasures: BatchErasures
@@ -60,6 +62,8 @@ def absorb_link(unit: MergeScope, row: InboxRow, link: LinkIdentity) -> None:
 
     If the id was erased after the link was accepted, the user is the erased person too, or does not have the id.
     """
+    if unit.deleted_platforms.had(link.customer, link.kind):
+        return
     mark = unit.erasures.covering((link.customer, link.kind, link.value), row.received_at)
     if mark is not None:
         extend_to_user(unit.outbox, link.customer, mark, link.user, (link.kind, link.value))
@@ -105,6 +109,7 @@ def _needs_user(customer: int, user: str, needs: Needs) -> None:
 
 def needs_meet(meet: Meet, needs: Needs) -> None:
     _needs_user(meet.customer, meet.user, needs)
+    needs.named |= {(meet.customer, USER, meet.other), (meet.customer, meet.cause.kind, meet.cause.value)}
 
 
 def absorb_meet(unit: MergeScope, row: InboxRow, meet: Meet) -> None:
@@ -113,6 +118,8 @@ def absorb_meet(unit: MergeScope, row: InboxRow, meet: Meet) -> None:
     Two of the customer's users stay two, whatever they share.
     """
     user, other = UUID(meet.user), UUID(meet.other)
+    if unit.deleted_platforms.had(meet.customer, meet.cause.kind):
+        return
     if _other_goes_too(unit, row, meet.customer, meet.user, meet.other, meet.cause) or _goes_back(unit, meet):
         return
     profile = _profile(unit, row, meet.customer, user)
@@ -123,7 +130,7 @@ def absorb_meet(unit: MergeScope, row: InboxRow, meet: Meet) -> None:
     elif user == other or profile.is_another_than(meet.other_key):
         return
     elif (profile.created_at, user) < (meet.other_created_at, other):
-        _let_in(unit, profile, meet)
+        _let_in(unit, row, profile, meet)
     else:
         unit.outbox.send(buckets.of_user(other), InboxKind.MEET, meeting(profile, meet.other, meet.cause))
 
@@ -157,11 +164,13 @@ def _goes_back(unit: MergeScope, meet: Meet) -> bool:
     return True
 
 
-def _let_in(unit: MergeScope, profile: ProfileState, meet: Meet) -> None:
+def _let_in(unit: MergeScope, row: InboxRow, profile: ProfileState, meet: Meet) -> None:
     """Make room for the younger one, and be its customer user from now on. Note the id where there is no room."""
     known = profile.knows(COOKIE, meet.other)
     if not known and len(profile.ids) + max(1, meet.other_ids) > MOST_IDS:
-        unit.merges.note_shared_id(profile.customer, profile.user_id, meet.cause.kind, meet.cause.value)
+        of_erased = [(meet.customer, USER, meet.other), (meet.customer, meet.cause.kind, meet.cause.value)]
+        if not any(unit.erasures.covering(one, row.received_at) for one in of_erased):
+            unit.merges.note_shared_id(profile.customer, profile.user_id, meet.cause.kind, meet.cause.value)
         return
     if not known:
         profile.add_id(COOKIE, meet.other)
@@ -253,16 +262,8 @@ def needs_content(content: Content, needs: Needs) -> None:
 
 
 def absorb_content(unit: MergeScope, row: InboxRow, content: Content) -> None:
-    """In the bucket of the older one. If it was erased after the younger one had begun, all that is erased too."""
-    accepted = row.received_at if content.accepted is None else min(row.received_at, moment(content.accepted))
-    mark = unit.erasures.covering((content.customer, USER, content.winner), accepted)
-    if mark is not None:
-        users = [content.loser, content.winner, *(value for kind, value in content.ids if kind == COOKIE)]
-        for user in users[:1] + users[2:]:
-            extend_to_user(unit.outbox, content.customer, mark, user, None, content.winner)
-        for one in content.ids:
-            if one[0] != COOKIE:
-                extend_to_id(unit.outbox, content.customer, mark, one, users)
+    """In the bucket of the older one."""
+    if _is_winner_erased(unit, row, content):
         return
     profile = _profile(unit, row, content.customer, UUID(content.winner))
     if profile.merged_into is not None:
@@ -270,6 +271,9 @@ def absorb_content(unit: MergeScope, row: InboxRow, content: Content) -> None:
         unit.outbox.send(buckets.of_user(profile.merged_into), InboxKind.CONTENT, content)
         return
     unit.catalogue.conversions.convert_kept(content.customer, content.attributes)  # the loser's may not be yet
+    content.ids = unit.deleted_platforms.without(content.customer, content.ids)
+    if unit.deleted_platforms.had(content.customer, content.cause.kind):
+        content.cause.value = ""
     _set_aside_excess(unit, row, profile, content)
     for kind, value in profile.take_over(content):
         unit.merges.note_shared_id(profile.customer, profile.user_id, kind, value)
@@ -277,7 +281,30 @@ def absorb_content(unit: MergeScope, row: InboxRow, content: Content) -> None:
     if content.confirmed:
         profile.confirm()
     if content.opted_out and not profile.opted_out:
-        opt_out(unit, profile)
+        opt_out(unit, profile, row.received_at)
+
+
+def _is_winner_erased(unit: MergeScope, row: InboxRow, content: Content) -> bool:
+    """Whether the winner is erased. If it was after the younger one had begun, all that comes from there is erased too.
+
+    Else the younger one begins anew, with what is kept for that.
+    """
+    winner = (content.customer, USER, content.winner)
+    accepted = row.received_at if content.accepted is None else min(row.received_at, moment(content.accepted))
+    mark = unit.erasures.covering(winner, accepted)
+    if mark is not None:
+        users = [content.loser, content.winner, *(value for kind, value in content.ids if kind == COOKIE)]
+        for user in users[:1] + users[2:]:
+            extend_to_user(unit.outbox, content.customer, mark, user, None, content.winner)
+        for one in content.ids:
+            if one[0] != COOKIE:
+                extend_to_id(unit.outbox, content.customer, mark, one, users)
+        return True
+    mark = unit.erasures.latest(winner)
+    if mark is None or unit.profiles.get(content.customer, UUID(content.winner)) is not None:
+        return False
+    extend_to_user(unit.outbox, content.customer, mark, content.loser, None, content.winner)
+    return True
 
 
 def _set_aside_excess(unit: MergeScope, row: InboxRow, profile: ProfileState, content: Content) -> None:

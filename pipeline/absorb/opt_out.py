@@ -12,10 +12,10 @@ from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.memberships import BatchMemberships
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchProfiles
-from pipeline.absorb.platform_ids import release_mappings
+from pipeline.absorb.releases import release_mappings
 from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
-from profiles.state import ProfileState
+from profiles.state import ProfileState, receipt_time
 
 
 class ChoiceScope(Protocol):
@@ -49,12 +49,13 @@ def absorb_opt_out(unit: ChoiceScope, row: InboxRow, choice: OptOutChoice) -> No
         if profile.merged_into is not None:
             _pass_on(unit, InboxKind.OPT_OUT, profile.merged_into, choice)
         elif not profile.opted_out:
-            opt_out(unit, profile)
+            opt_out(unit, profile, row.received_at)
 
 
-def opt_out(unit: LeaveScope, profile: ProfileState) -> None:
+def opt_out(unit: LeaveScope, profile: ProfileState, accepted: datetime) -> None:
     """One customer's profile: it stays, as the memory of the choice, and nothing changes it any more."""
-    release_mappings(unit, profile)
+    profile.give_up_ids(receipt_time(accepted))
+    release_mappings(unit, profile, accepted)
     unit.memberships.forget(profile)
     profile.opted_out = profile.dirty = True
     profile.changed.clear()
@@ -69,6 +70,7 @@ def absorb_opt_in(unit: ChoiceScope, row: InboxRow, choice: OptOutChoice) -> Non
             _pass_on(unit, InboxKind.OPT_IN, profile.merged_into, choice)
         elif profile.opted_out:
             profile.opted_out = False
+            profile.give_up_ids(receipt_time(row.received_at))  # what was synced meanwhile was refused
             profile.reconsider = profile.dirty = True
 
 

@@ -4,6 +4,7 @@ A command bears the moment at which the row that it follows from was accepted, h
 Erasures compare it: what was accepted before an erasure must not bring anybody back.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -28,9 +29,21 @@ class Outbox:
         """What is sent from now on follows from a row that was accepted then; None: from no row."""
         self._accepted = accepted or self._now
 
-    def send(self, bucket: int, kind: InboxKind, message: msgspec.Struct, body: bytes | None = None) -> None:
-        """Send a message to a bucket, this one or another."""
-        self._commands.append(InboxCommand(bucket, kind, msgspec.json.encode(message), self._accepted, body))
+    def send(
+        self,
+        bucket: int,
+        kind: InboxKind,
+        message: msgspec.Struct,
+        body: bytes | None = None,
+        accepted: datetime | None = None,
+    ) -> None:
+        """Send a message to a bucket, this one or another. `accepted`: it follows from what was accepted then."""
+        command = InboxCommand(bucket, kind, msgspec.json.encode(message), accepted or self._accepted, body)
+        self._commands.append(command)
+
+    def send_again(self, commands: Iterable[InboxCommand]) -> None:
+        """Send rows as they were when they were taken off an inbox."""
+        self._commands += commands
 
     def append(self) -> None:
         """Append the rows to the inbox: the last step of the transaction."""

@@ -109,6 +109,12 @@ class BatchIdentities:
         self._states[customer, kind, value] = identity
         return identity
 
+    def is_later(self, key: IdentityKey, accepted: datetime) -> bool:
+        """Whether the id got its owner by what was accepted after that moment. Reads the database."""
+        identity = self._states[key]
+        since = identity.since if identity.dirty and identity.since else identities.owned_since(self._cursor, key)
+        return since is not None and since > accepted
+
     def holder(self, key: IdentityKey) -> UUID | None:
         """Returns whose the id is, or whose it was until it was given up. Reads the database in that case."""
         identity = self._states.get(key)
@@ -191,6 +197,10 @@ class BatchProfiles:
             profile = following
         return profile
 
+    def seen_since(self, profile: ProfileState, moment: datetime) -> bool:
+        """Whether an earlier batch has seen the user after that moment."""
+        return profiles.seen_since(self._cursor, profile, moment)
+
     def buckets_logged_in(self, customer: int, key: str) -> set[int]:
         """Returns the buckets of others' browsers with which this user of the customer is logged in."""
         return profiles.buckets_logged_in(self._cursor, customer, [key])
@@ -208,7 +218,7 @@ class BatchProfiles:
     def of_user(self, user_id: UUID, customers: Iterable[int]) -> list[ProfileState]:
         """Returns the user's profiles with these customers."""
         keys = {(customer, user_id) for customer in customers}
-        self._states.update(profiles.load_profiles(self._cursor, keys - self._states.keys()))
+        self.load(keys - self._states.keys() - self._looked_for)  # not those that the batch has erased
         return [self._states[key] for key in sorted(keys & self._states.keys())]
 
     def create(self, customer: int, user_id: UUID, created_at: int) -> ProfileState:
@@ -272,6 +282,20 @@ class BatchMerges:
         """Returns the users who were merged into the winner, those of this batch too."""
         new = [merge.loser for merge in self._merges if (merge.customer, merge.winner) == _key(winner)]
         return [*merges.losers_of(self._cursor, winner), *new]
+
+    def buckets_with_shared_id(self, customer: int, kind: str, value: str) -> set[int]:
+        """Returns the buckets of users who had no room for this id, as far as it is saved."""
+        return merges.buckets_with_shared_id(self._cursor, customer, kind, value)
+
+    def forget_shared_id(self, bucket: int, customer: int, kind: str, value: str) -> None:
+        """Forget in the bucket, which is held, that users had no room for this id."""
+        for key in [key for key in self._shared_ids if (*key[:2], *key[3:]) == (bucket, customer, kind, value)]:
+            del self._shared_ids[key]
+        merges.forget_shared_id(self._cursor, bucket, customer, kind, value)
+
+    def forget_cause(self, winner: ProfileState, kind: str, value: str) -> None:
+        """Forget that this id was the cause of merges into the winner."""
+        merges.forget_cause(self._cursor, winner, kind, value)
 
     def delete_of(self, erased_profiles: Collection[ProfileState]) -> None:
         """Delete what is kept of the merges of these users, and drop what the batch has noted of them."""

@@ -3,7 +3,7 @@
 The id's bucket knows who owns the id (its identity), the user's bucket knows the user's ids (the match table).
 """
 
-from collections.abc import Container, Iterable
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -13,26 +13,26 @@ from core import buckets
 from core.clock import milliseconds, moment
 from core.inbox import InboxKind
 from core.messages import Id, Match, Sync
-from pipeline.absorb.desired_state import DesiredState
+from pipeline.absorb.kept_rows import BatchKeptRows
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.outbox import Outbox
-from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
+from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchProfiles
+from pipeline.absorb.releases import send_release
 from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
 from profiles.erased import USER, Mark
-from profiles.identities import PLATFORM, IdentityState
+from profiles.identities import identity_kind
 from profiles.messages import Erase, EraseId
-from profiles.state import DAY_MS, USER_KEY, ProfileState
-from usersync.messages import HandOver, Mapped, Release, Unmapped
+from profiles.state import DAY_MS, USER_KEY, ProfileState, receipt_time
+from usersync.messages import HandOver, Mapped
 from usersync.store import FullMapping
 
 
-class IdScope(Protocol):
-    """What the handlers in the bucket of a platform's id may read and change."""
+class HandOverScope(Protocol):
+    """What the handler in the bucket of a platform's id may read and change."""
 
     identities: BatchIdentities
-    desired: DesiredState
     outbox: Outbox
 
 
@@ -42,82 +42,25 @@ class OwnerScope(Protocol):
     catalogue: Catalogue
     profiles: BatchProfiles
     erasures: BatchErasures
+    kept_rows: BatchKeptRows
     mappings: BatchMappings
     outbox: Outbox
-
-
-class ReleaseScope(Protocol):
-    """What giving up a user's ids takes."""
-
-    mappings: BatchMappings
-    outbox: Outbox
-
-
-class CrowdedScope(Protocol):
-    """What giving up ids beyond the most takes."""
-
-    merges: BatchMerges
-    outbox: Outbox
-
-
-def identity_kind(platform: int) -> str:
-    """Returns the identity kind of a platform's own ids."""
-    return f"{PLATFORM}{platform}"
-
-
-def platform_of(kind: str) -> int | None:
-    """Returns the platform whose own ids are of this kind, None for other kinds."""
-    return int(kind.removeprefix(PLATFORM)) if kind.startswith(PLATFORM) else None
 
 
 # ── in the bucket of the id ──────────────────────────────────────────────────────────────────────────
-
-
-def send_unmapped(outbox: Outbox, customer: int, platform: int, platform_user_id: str, identity: IdentityState) -> None:
-    """Send the id's present owner, if there is one, that the id is no longer theirs."""
-    if identity.user_id is not None:
-        unmapped = Unmapped(
-            customer=customer,
-            platform=platform,
-            platform_user_id=platform_user_id,
-            user=str(identity.user_id),
-            epoch=identity.epoch,
-        )
-        outbox.send(buckets.of_user(identity.user_id), InboxKind.UNMAPPED, unmapped)
-
-
-def needs_release(release: Release, needs: Needs) -> None:
-    needs.identities.add((release.customer, identity_kind(release.platform), release.platform_user_id))
-
-
-def absorb_release(unit: IdScope, row: InboxRow, release: Release) -> None:
-    """In the id's bucket: it names nobody any more, if the user still owned it."""
-    identity = unit.identities.get(release.customer, identity_kind(release.platform), release.platform_user_id)
-    if identity is None or identity.user_id is None or identity.user_id != UUID(release.user):
-        return
-    take_back(unit, release.customer, release.platform, release.platform_user_id)
-
-
-def take_back(unit: IdScope, customer: int, platform: int, platform_user_id: str) -> None:
-    """In the id's bucket, which has loaded it: it names nobody from now on, and the platform has to remove it."""
-    identity = unit.identities.get(customer, identity_kind(platform), platform_user_id)
-    if identity is not None:
-        send_unmapped(unit.outbox, customer, platform, platform_user_id, identity)
-        identity.give_to(None)
-        unit.desired.disown(platform, platform_user_id, identity.epoch)
 
 
 def needs_hand_over(hand_over: HandOver, needs: Needs) -> None:
     needs.identities.add((hand_over.customer, identity_kind(hand_over.platform), hand_over.platform_user_id))
 
 
-def absorb_hand_over(unit: IdScope, row: InboxRow, hand_over: HandOver) -> None:
+def absorb_hand_over(unit: HandOverScope, row: InboxRow, hand_over: HandOver) -> None:
     """In the id's bucket: the survivor of a merge owns it. What was wanted stands until the survivor is evaluated."""
     identity = unit.identities.get(hand_over.customer, identity_kind(hand_over.platform), hand_over.platform_user_id)
     if identity is None or identity.user_id != UUID(hand_over.user):
         return
     winner = UUID(hand_over.winner)
-    identity.give_to(winner)
+    identity.give_to(winner, moment(hand_over.synced_at))
     mapped = Mapped(
         customer=hand_over.customer,
         platform=hand_over.platform,
@@ -138,27 +81,6 @@ def absorb_hand_over(unit: IdScope, row: InboxRow, hand_over: HandOver) -> None:
 # ── in the bucket of the user ────────────────────────────────────────────────────────────────────────
 
 
-def release_mappings(unit: ReleaseScope, profile: ProfileState, platforms: Container[int] | None = None) -> None:
-    """Give up the user's ids (on some platforms, or on all): their buckets have the platforms remove them."""
-    for mapping in unit.mappings.of(profile):
-        if platforms is None or mapping.platform in platforms:
-            _release(unit.outbox, profile.customer, mapping.platform, mapping.platform_user_id, str(profile.user_id))
-
-
-def release_beyond(unit: CrowdedScope, mappings: Iterable[FullMapping]) -> None:
-    """Give up ids of users who have too many on a platform, and note each as set aside."""
-    for mapping in mappings:
-        user = str(mapping.user_id)
-        _release(unit.outbox, mapping.customer, mapping.platform, mapping.platform_user_id, user)
-        kind = identity_kind(mapping.platform)
-        unit.merges.note_shared_id(mapping.customer, mapping.user_id, kind, mapping.platform_user_id)
-
-
-def _release(outbox: Outbox, customer: int, platform: int, platform_user_id: str, user: str) -> None:
-    release = Release(customer=customer, platform=platform, platform_user_id=platform_user_id, user=user)
-    outbox.send(buckets.of_value(platform_user_id), InboxKind.RELEASE, release)
-
-
 def needs_mapped(mapped: Mapped, needs: Needs) -> None:
     needs.profiles.add((mapped.customer, UUID(mapped.user)))
     needs.named.add((mapped.customer, USER, mapped.user))
@@ -176,8 +98,11 @@ def absorb_mapped(unit: OwnerScope, row: InboxRow, mapped: Mapped) -> None:
         return
     if profile is None and _goes_back(unit, mapped):
         return
-    if unit.profiles.has_opted_out(profile, user_id) or (profile is None and mapped.introduced):
-        _release(unit.outbox, mapped.customer, mapped.platform, mapped.platform_user_id, mapped.user)
+    # what was handed over by a merge was another's when this user gave up ids
+    own = profile if mapped.accepted is None else None
+    given_up = own is not None and own.has_given_up(mapped.platform, receipt_time(row.received_at))
+    if unit.profiles.has_opted_out(profile, user_id) or (profile is None and mapped.introduced) or given_up:
+        send_release(unit.outbox, *_id_of(mapped), mapped.user)
         return
     if profile is None:
         profile = unit.profiles.create(mapped.customer, user_id, milliseconds(row.received_at))
@@ -188,6 +113,7 @@ def absorb_mapped(unit: OwnerScope, row: InboxRow, mapped: Mapped) -> None:
     if profile.merged_into is not None:
         _pass_on(unit.outbox, mapped, profile.merged_into)
         return
+    unit.kept_rows.note(profile, row)
     profile.confirm()
     mapping = FullMapping(
         user_id=user_id,
@@ -196,10 +122,20 @@ def absorb_mapped(unit: OwnerScope, row: InboxRow, mapped: Mapped) -> None:
         customer=mapped.customer,
         epoch=mapped.epoch,
         extra=msgspec.json.encode(mapped.extra).decode(),
-        synced_at=moment(mapped.synced_at),
+        synced_at=_synced_at(row, mapped),
         expires_at=None if mapped.expires_at is None else moment(mapped.expires_at),
     )
     unit.mappings.keep(profile, mapping, inherited=mapped.inherited)
+
+
+def _synced_at(row: InboxRow, mapped: Mapped) -> datetime:
+    """Returns when the match was made: to the microsecond, where the row says so."""
+    is_same = milliseconds(row.received_at) == mapped.synced_at
+    return row.received_at if is_same else moment(mapped.synced_at)
+
+
+def _id_of(mapped: Mapped) -> tuple[int, int, str]:
+    return mapped.customer, mapped.platform, mapped.platform_user_id
 
 
 def _mark_of_owner(unit: OwnerScope, row: InboxRow, mapped: Mapped, profile: ProfileState | None) -> Mark | None:
@@ -301,14 +237,3 @@ def _pass_on(outbox: Outbox, mapped: Mapped, survivor: UUID) -> None:
         accepted=mapped.accepted,
     )
     outbox.send(buckets.of_value(mapped.platform_user_id), InboxKind.HAND_OVER, hand_over)
-
-
-def needs_unmapped(unmapped: Unmapped, needs: Needs) -> None:
-    needs.profiles.add((unmapped.customer, UUID(unmapped.user)))
-
-
-def absorb_unmapped(unit: OwnerScope, row: InboxRow, unmapped: Unmapped) -> None:
-    """In the former owner's bucket."""
-    profile = unit.profiles.get(unmapped.customer, UUID(unmapped.user))
-    if profile is not None:
-        unit.mappings.forget(profile, unmapped.platform, unmapped.platform_user_id, unmapped.epoch)

@@ -10,16 +10,18 @@ from core import buckets
 from core.clock import milliseconds, moment
 from core.inbox import InboxKind
 from core.messages import Match, Sync
+from pipeline.absorb.deleted_platforms import DeletedPlatforms
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchProfiles
-from pipeline.absorb.platform_ids import identity_kind, release_mappings, send_unmapped
+from pipeline.absorb.releases import release_mappings, send_unmapped
 from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
 from profiles.erased import USER, Mark
+from profiles.identities import identity_kind
 from profiles.messages import LogOut
-from profiles.state import DAY_MS
+from profiles.state import DAY_MS, receipt_time
 from usersync.messages import Mapped
 
 
@@ -27,6 +29,7 @@ class SyncScope(Protocol):
     """What the handlers of syncs and matches may read and change."""
 
     catalogue: Catalogue
+    deleted_platforms: DeletedPlatforms
     profiles: BatchProfiles
     identities: BatchIdentities
     erasures: BatchErasures
@@ -50,16 +53,19 @@ def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
     if sync.platform not in unit.catalogue.activations.of(sync.customer).platforms:
         return  # it was deleted meanwhile
     if not sync.platform_user_id:
-        _clear(unit, sync)
+        _clear(unit, row, sync)
         return
-    kind, inherited = identity_kind(sync.platform), False
-    identity = unit.identities.get(sync.customer, kind, sync.platform_user_id)
+    key, inherited = (sync.customer, identity_kind(sync.platform), sync.platform_user_id), False
+    identity = unit.identities.get(*key)
     if identity is None:
-        identity = unit.identities.create(sync.customer, kind, sync.platform_user_id, owner)
+        identity = unit.identities.create(*key, owner)
         identity.epoch += 1
+        identity.since = row.received_at
     elif identity.user_id != owner:
+        if identity.user_id is not None and unit.identities.is_later(key, row.received_at):
+            return  # it came round about, and somebody else has got the id since
         send_unmapped(unit.outbox, sync.customer, sync.platform, sync.platform_user_id, identity)
-        identity.give_to(owner)
+        identity.give_to(owner, row.received_at)
         inherited = True  # also where the user was merged, and the id goes back to where it was
     expires_at = None if sync.ttl_days is None else sync.at + sync.ttl_days * DAY_MS
     identity.expire_at(None if expires_at is None else moment(expires_at))
@@ -80,7 +86,7 @@ def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
     unit.outbox.send(buckets.of_user(owner), InboxKind.MAPPED, mapped)
 
 
-def _clear(unit: SyncScope, sync: Sync) -> None:
+def _clear(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
     profile = unit.profiles.get(sync.customer, UUID(sync.user))
     if profile is None:
         return
@@ -88,7 +94,8 @@ def _clear(unit: SyncScope, sync: Sync) -> None:
         sync.user = str(profile.merged_into)
         unit.outbox.send(buckets.of_user(profile.merged_into), InboxKind.SYNC, sync)
         return
-    release_mappings(unit, profile, {sync.platform})
+    profile.give_up_ids(receipt_time(row.received_at), sync.platform)
+    release_mappings(unit, profile, row.received_at, {sync.platform})
 
 
 def needs_match(match: Match, needs: Needs) -> None:
@@ -102,6 +109,8 @@ def absorb_match(unit: SyncScope, row: InboxRow, match: Match) -> None:
     The user is created where the id is new, as by an event.
     """
     kind, value = match.id
+    if unit.deleted_platforms.had(match.customer, kind):
+        return
     if unit.erasures.covering((match.customer, kind, value), row.received_at):
         return
     identity = unit.identities.get(match.customer, kind, value)

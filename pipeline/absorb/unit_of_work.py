@@ -11,14 +11,16 @@ from psycopg import Cursor
 
 from core.clock import milliseconds
 from pipeline import catalogue
+from pipeline.absorb.deleted_platforms import DeletedPlatforms
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.excess import BatchExcess
+from pipeline.absorb.kept_rows import BatchKeptRows
 from pipeline.absorb.loader import BatchLoader, Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.memberships import BatchMemberships
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
-from pipeline.absorb.platform_ids import release_beyond
+from pipeline.absorb.releases import release_beyond
 from pipeline.bad_rows import BadPart
 
 
@@ -33,11 +35,13 @@ class UnitOfWork:
         "bad_parts",
         "catalogue",
         "cursor",
+        "deleted_platforms",
         "desired",
         "erasures",
         "excess",
         "held",
         "identities",
+        "kept_rows",
         "mappings",
         "memberships",
         "merges",
@@ -58,8 +62,10 @@ class UnitOfWork:
         if needs is not None:
             BatchLoader(cursor, held, self.profiles, self.identities, self.erasures).load(needs)
         self.catalogue = catalogue.current(cursor)
+        self.deleted_platforms = DeletedPlatforms(cursor, self.catalogue.activations)
         self.merges = BatchMerges(cursor)
         self.excess = BatchExcess(cursor)
+        self.kept_rows = BatchKeptRows(cursor)
         self.mappings = BatchMappings(cursor)
         self.outbox = Outbox(cursor, now)
         self.desired = DesiredState(cursor, held, self.catalogue.activations, self.outbox, now)
@@ -75,6 +81,7 @@ class UnitOfWork:
         self.profiles.save(self.now)
         self.identities.save(self.now)
         self.excess.save(self.now)
+        self.kept_rows.save()
         release_beyond(self, self.mappings.save(self.profiles.created))
         self.desired.turned = self.mappings.turned
         self.merges.save(self.now)

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from django.conf import settings
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat
 
 from core.errors import InputTooLargeError
 from pipeline.models import Import
@@ -108,6 +110,17 @@ def forget_ended(customer: int) -> int:
     """
     ended = Import.objects.filter(customer_id=customer, status__in=ENDED)
     return sum([_forget(row) for row in ended.only("id")])
+
+
+def forget_names(customer: int, before: datetime) -> None:
+    """Forget what the files were called, and what was said of them, of the customer's imports made before.
+
+    For the erasure of a user, whose name a file may bear. From then on an import is called by its number. One that is
+    under way keeps the path where its file lies.
+    """
+    of = Import.objects.filter(customer_id=customer, created_at__lte=before)
+    of.update(name=Concat(Value("import-"), Cast("pk", CharField())))
+    of.filter(status__in=ENDED).update(path="", error="", report=None)
 
 
 def sweep(now: datetime) -> None:

@@ -8,6 +8,7 @@ until the platform has done so, or is given up.
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,20 +21,21 @@ from django.db.models import F
 from activation.stores import batches, dead_letters, deliveries, desired_state
 from activation.stores.desired_state import ErasedDelivery
 from core import buckets, clock
-from core.arrays import Texts
 from core.buckets import try_lock
 from core.clock import milliseconds, moment
 from core.database import Connection, bare_cursor, connect
 from core.inbox import FIRST_BULK, InboxCommand, InboxKind
+from core.mentions import Mentions
 from core.steps import Steps
 from core.transactions import send
 from integrations.models import Platform
 from integrations.services import connector_of
 from pipeline import bad_rows
-from pipeline.absorb.platform_ids import identity_kind
+from pipeline.absorb import kept_rows
 from pipeline.imports import files
 from pipeline.models import Erasure
-from profiles import erased, identities, merges
+from profiles import erased, identities
+from profiles.erased import NOBODY
 from profiles.merges import surviving_profile
 from profiles.messages import Erase, encode
 from profiles.models import Attribute, AttributeStatistics, Profile, ProfileMerge
@@ -44,11 +46,9 @@ from usersync.models import UserMapping
 GIVEN_UP_AFTER = timedelta(days=30)
 # for so long at most, workers keep examples of attributes in memory
 LINGER = timedelta(seconds=5)
-LONGEST_BATCH = timedelta(hours=1)
+LONGEST_BATCH = timedelta(hours=1)  # until its record is completed
 AT_ONCE = 500
 OPEN = "open"
-NOBODY = UUID(int=0)
-"""The id of an erasure that nobody asked for, because the user was not seen for too long."""
 
 steps = Steps(logging.getLogger(__name__))
 
@@ -130,17 +130,17 @@ def carry_on(searches: Sequence[Search] = ()) -> None:
     with connect(durable=True) as own:
         _sweep_ready(own, list(unfinished.filter(swept_at=None).order_by("requested_at")), searches)
         waiting = unfinished.exclude(swept_at=None).order_by(F("looked_at").asc(nulls_first=True), "requested_at")
+        kept_rows.forget(own, clock.now())
         for erasure in waiting[:AT_ONCE]:
             steps.run(f"erasure {erasure.pk}", partial(_look, own, erasure))
-        forgotten = [row for row in _owed(own, NOBODY) if row.idle and _forget(own, NOBODY, row)]
-        _erase_removals(own, {row.platform_user_id for row in forgotten}, clock.now() - GIVEN_UP_AFTER)
+        steps.run("erasures by retention", partial(_settle_unasked, own))
 
 
 def _look(own: Connection, erasure: Erasure) -> None:
     erasure.looked_at = clock.now()
     if _settle(own, erasure):
         erasure.finished_at = erasure.looked_at
-    erasure.save(update_fields=["looked_at", "finished_at", "traces"])
+    erasure.save(update_fields=["looked_at", "finished_at"])
 
 
 def _sweep_ready(own: Connection, unswept: Sequence[Erasure], searches: Sequence[Search]) -> None:
@@ -160,19 +160,19 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
     traces = erasure.traces
     if not _log_out(own, erasure):
         return
-    later = {row.platform_user_id for row in _owed(own, erasure.id)}  # ids that were under way when it was asked for
+    owed = _pages_owed(own, erasure.id)
+    later = {row.platform_user_id for page in owed for row in page}  # ids that were under way when it was asked for
     texts = sorted({text for text in traces["texts"] if text} | later)
-    patterns = [f"%{_escaped(text)}%" for text in texts]
     platforms = list(Platform.objects.filter(customer_id=erasure.customer_id).values_list("pl", flat=True))
-    found = Texts.of(patterns)
+    found = Mentions.of(texts)
     with own.transaction():
-        bad_rows.delete_mentioning(own, erasure.customer_id, patterns)
+        bad_rows.delete_mentioning(own, erasure.customer_id, found)
         batches.erase_mentions(own, platforms, found, datetime.fromisoformat(traces["since"]))
         deliveries.erase_mentions(own, platforms, found)
         dead_letters.erase_mentions(own, platforms, found)
-        merges.erase_shared_values(own, erasure.customer_id, texts)
     forget_examples(erasure.customer_id)
     files.forget_ended(erasure.customer_id)
+    files.forget_names(erasure.customer_id, erasure.requested_at)
     for search in searches:
         search(erasure.customer_id, texts)
     erasure.traces, erasure.swept_at = None, clock.now()
@@ -183,13 +183,6 @@ def forget_examples(customer: int) -> None:
     """Delete the examples of attributes: whose they were is not known. New ones come with the next data."""
     attributes = Attribute.objects.filter(customer_id=customer).values("pk")
     AttributeStatistics.objects.filter(attribute_id__in=attributes).update(examples=[])
-
-
-def _erase_removals(own: Connection, ids: Collection[str], since: datetime) -> None:
-    """Empty the texts of the log, from then on, that quote one of these ids, which platforms have removed."""
-    if ids:
-        platforms = list(Platform.objects.values_list("pl", flat=True))
-        batches.erase_mentions(own, platforms, Texts.of([f"%{_escaped(text)}%" for text in sorted(ids)]), since)
 
 
 def _log_out(own: Connection, erasure: Erasure) -> bool:
@@ -203,55 +196,88 @@ def _log_out(own: Connection, erasure: Erasure) -> bool:
     return held == in_buckets
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """When, by platform, the first request began whose record is still to be completed.
+
+    The log quotes the ids of a request, and is completed a moment after what came of them is. To be read after the
+    deliveries.
+    """
+
+    under_way: dict[int, datetime]
+
+    @classmethod
+    def read(cls, own: Connection) -> "_Log":
+        return cls(batches.under_way(own, clock.now() - LONGEST_BATCH))
+
+    def is_complete(self, row: ErasedDelivery) -> bool:
+        """Whether all is written of the request by which the delivery became what it is."""
+        first = self.under_way.get(row.platform)
+        return first is None or first > row.changed_at
 
 
 def _settle(own: Connection, erasure: Erasure) -> bool:
-    """Delete the ids that platforms have removed or cannot be told to remove. Returns whether none is left.
-
-    The log quotes them, and is written a moment after what came of them: so it is looked at until `until`.
-    """
-    traces, removed = erasure.traces or {}, set[str]()
+    """Delete the ids that platforms have removed or cannot be told to remove. Returns whether none is left."""
     late = clock.now() - erasure.requested_at > GIVEN_UP_AFTER
     counted: Counter[tuple[int, str]] = Counter()
     told: dict[int, bool] = {}
-    for row in _owed(own, erasure.id):
-        if row.platform not in told:
-            told[row.platform] = _is_told(row.platform)
-        outcome = _outcome(row, late=late, is_told=told[row.platform])
-        done = outcome is not None and _forget(own, erasure.id, row)
-        removed |= {row.platform_user_id} if done else set()
-        counted[row.platform, outcome if outcome and done else OPEN] += 1
-    ids = removed.union(traces.get("removed", []))
-    _erase_removals(own, ids, erasure.requested_at)
-    now = clock.now()
-    if removed and batches.are_sent(own, now - LONGEST_BATCH):
-        erasure.traces = {"removed": sorted(ids), "until": (now + LINGER).isoformat()}
-    elif traces and now >= datetime.fromisoformat(traces["until"]):
-        erasure.traces = None
+    for page in _pages_owed(own, erasure.id):
+        log, outcomes = _Log.read(own), dict[ErasedDelivery, str]()
+        for row in page:
+            if row.platform not in told:
+                told[row.platform] = _is_told(row.platform)
+            is_idle = row.idle and log.is_complete(row)
+            outcome = _outcome(row, late=late, is_told=told[row.platform], is_idle=is_idle)
+            if outcome is None:
+                counted[row.platform, OPEN] += 1
+            else:
+                outcomes[row] = outcome
+        done = _forget_all(own, erasure.id, outcomes, erasure.requested_at - LONGEST_BATCH)
+        for row, outcome in outcomes.items():
+            counted[row.platform, outcome if row in done else OPEN] += 1
     if counted:
         _note(erasure, counted)
-    return erasure.traces is None and not any(outcome == OPEN for _, outcome in counted)
+    return not any(outcome == OPEN for _, outcome in counted)
 
 
-def _owed(own: Connection, erasure: UUID) -> Iterator[ErasedDelivery]:
+def _settle_unasked(own: Connection) -> None:
+    """Delete the ids of users whom nobody asked to erase, as soon as platforms have been told."""
+    for page in _pages_owed(own, NOBODY):
+        log = _Log.read(own)
+        idle = [row for row in page if row.idle and log.is_complete(row)]
+        _forget_all(own, NOBODY, idle, clock.now() - GIVEN_UP_AFTER)
+
+
+def _forget_all(
+    own: Connection, erasure: UUID, rows: Collection[ErasedDelivery], since: datetime
+) -> set[ErasedDelivery]:
+    """Delete what the log says of these ids since then, and then the deliveries. Returns those deleted."""
+    if rows:
+        platforms = sorted({row.platform for row in rows})
+        ids = Mentions.of({row.platform_user_id for row in rows})
+        batches.erase_mentions(own, platforms, ids, since)
+        dead_letters.erase_mentions(own, platforms, ids)
+    return {row for row in rows if _forget(own, erasure, row)}
+
+
+def _pages_owed(own: Connection, erasure: UUID) -> Iterator[list[ErasedDelivery]]:
     """The deliveries of the erasure, a page at a time, so that those that wait hide none behind them."""
     last = None
     while True:
         with own.cursor(binary=True) as cursor:
             page = desired_state.erased(cursor, erasure, AT_ONCE, last)
-        yield from page
+        if page:
+            yield page
         if len(page) < AT_ONCE:
             return
         last = page[-1]
 
 
-def _outcome(row: ErasedDelivery, *, late: bool, is_told: bool) -> str | None:
-    """Returns what the proof notes of the id; None if the platform still has to be told."""
-    if row.acknowledged is False and row.idle:
+def _outcome(row: ErasedDelivery, *, late: bool, is_told: bool, is_idle: bool) -> str | None:
+    """Returns what the proof notes of the id; None if the platform still has to be told, or is being told."""
+    if row.acknowledged is False and is_idle:
         return "acknowledged"
-    if row.idle and not is_told:
+    if is_idle and not is_told:
         return "kept"
     return "given_up" if late else None
 
@@ -272,7 +298,9 @@ def _forget(own: Connection, erasure: UUID, row: ErasedDelivery) -> bool:
             return False
         desired_state.forget_erased(cursor, row, erasure)
         if not desired_state.is_owed(cursor, row, erasure):
-            epochs = identities.erase_without_owner(cursor, identity_kind(row.platform), row.platform_user_id)
+            epochs = identities.erase_without_owner(
+                cursor, identities.identity_kind(row.platform), row.platform_user_id
+            )
             erased.remember_epochs(cursor, epochs, clock.now())
     return True
 

@@ -236,6 +236,7 @@ class SharedId(models.Model):
 
     class Meta:
         db_table = "shared_id"
+        indexes = [models.Index("bucket", "customer_id", "value", name="shared_id_by_value")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"

@@ -1,16 +1,22 @@
 """A deleted platform is forgotten, bucket by bucket, and what is under way for it comes to nothing."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
+import msgspec
 import pytest
 from django.db import connection
 
 from activation.models import Activation, Batch, DeadLetter, Lane
+from core import buckets
+from core.buckets import try_lock
+from core.inbox import InboxKind
+from core.messages import Match
 from integrations.models import Platform
 from pipeline.absorb import bulk
 from pipeline.platform_deletion import delete_platform
 from profiles.models import Identity, Profile
-from tests.support.shop import Shop, in_bucket, somebody
+from tests.support.shop import Shop, in_bucket, now_ms, somebody
 from tests.support.traces import traces
 from usersync.models import MappedUsers, UserMapping
 
@@ -121,3 +127,38 @@ def test_ids_of_a_deleted_platform__by_which_requests_named_users__are_nowhere(s
     assert traces([theirs[1]]) == set()
     assert shop.named(*others) == first
     assert shop.total(first) == 3
+
+
+def test_requests_under_way__with_ids_of_a_deleted_platform__do_not_make_them_known_again(shop: Shop) -> None:
+    gone = shop.platform("gone")
+    first, second, third = in_bucket(1, 1), in_bucket(2, 2), in_bucket(3, 3)
+    theirs, device = (f"euid:{gone.pk}", "their-id-4711"), ("device:devid_g", "device-1")
+    unknown = ("euid:4712", "no-platform-of-the-hub")
+    for user in (first, second):
+        shop.event(user, {"amount": 1}, received=now_ms() - 5_000)
+    shop.absorb()
+    shop.event(first, {"amount": 5}, ids=[theirs])
+    absorb_only(shop, buckets.of_user(first))  # the link is under way
+    shop.event(second, {"amount": 5}, ids=[theirs])
+    shop.event(None, {"amount": 5}, ids=[theirs, device])
+    shop.event(None, {"amount": 5}, ids=[theirs])
+    shop.confirm(third, ids=[theirs, unknown])
+    match = Match(shop.customer.m, shop.platform("stays").pl, "x", theirs, now_ms())
+    shop.append(buckets.of_value(theirs[1]), InboxKind.MATCH, msgspec.json.encode(match))
+
+    delete_platform(gone)
+    with connection.cursor() as cursor:  # the deletion comes first
+        cursor.execute("UPDATE inbox SET id = id + 1000000 WHERE kind < 40")
+    shop.absorb()
+    shop.absorb()
+
+    assert traces([theirs[1]]) == set()
+    assert shop.named(*unknown) == third
+    assert shop.profile(UUID(str(shop.named(*device)))).attributes == {"amount": 5}
+    assert (shop.total(first), shop.total(second), Profile.objects.count()) == (2, 2, 4)
+    assert shop.bad_rows() == []
+
+
+def absorb_only(shop: Shop, place: int) -> None:
+    """The rows that wait in this bucket now."""
+    shop.absorber._attempt(lambda cursor: try_lock(cursor, {place}), 100, bulk=False)

@@ -176,7 +176,7 @@ class Pipeline(RuleBasedStateMachine):
         self.tick()
         message = Sync(self.shop.customer.m, self.platforms[ADS].pl, browser, "", self.time)
         self._append(buckets.of_user(UUID(browser)), InboxKind.SYNC, encode(message))
-        self.model.clear(browser, ADS)
+        self.model.clear(browser, ADS, self.time)
         self.absorb_all()
 
     @rule(browser=browsers, out=st.booleans())

@@ -171,9 +171,11 @@ class Model:
         self.owners[place] = Owner(name, expires_at, maybe=one.open)
         self.former[place] = name
 
-    def clear(self, browser: str, platform: str) -> None:
+    def clear(self, browser: str, platform: str, at: int) -> None:
         """The browser's person gives up the ids of the platform."""
         person = self.person(browser)
+        if person:
+            person.seen = at
         for place, owner in list(self.owners.items()):
             if person and place[0] == platform and owner.name in person.names:
                 del self.owners[place]

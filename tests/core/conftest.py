@@ -1,0 +1,3 @@
+from tests.support.tables import db
+
+__all__ = ["db"]

@@ -1,0 +1,150 @@
+"""Texts that quote the ids of erased users: the log of requests, errors, letters, names of files."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from activation.models import Activation, Batch, DeadLetter, Lane
+from core import clock
+from core.buckets import of_user
+from core.inbox import InboxKind
+from integrations.models import Platform
+from pipeline.models import Erasure, Import
+from pipeline.privacy import erasures
+from profiles import attribute_sampling
+from profiles.models import Profile
+from tests.support.shop import Shop, now_ms, somebody
+from tests.support.traces import traces
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasures, "LINGER", timedelta(0))
+    monkeypatch.setattr(attribute_sampling, "FLUSH_SECONDS", 0.0)
+
+
+def known(shop: Shop, ads: Platform, value: str) -> UUID:
+    user = somebody()
+    shop.event(user, {"amount": 150})
+    shop.sync(user, ads, value)
+    shop.absorb()
+    shop.accept_all_deliveries()
+    return user
+
+
+def settle(shop: Shop) -> None:
+    shop.absorb()
+    erasures.carry_on()
+
+
+def log(ads: Platform, text: str, *, began: datetime | None = None, status: str = "done") -> Batch:
+    return Batch.objects.create(
+        bucket=0,
+        id=somebody(),
+        platform_id=ads.pl,
+        operation="add",
+        status=status,
+        rows=1,
+        started_at=began or clock.now(),
+        request_excerpt=text,
+    )
+
+
+def texts() -> set[str]:
+    return set(Batch.objects.values_list("request_excerpt", flat=True))
+
+
+def test_erased_id_of_one_character__empties_only_the_texts_that_quote_it(
+    shop: Shop, ads: Platform, buyers: Activation
+) -> None:
+    user = known(shop, ads, "1")
+    log(ads, '[{"userid":"1"},{"userid":"33"}]')
+    log(ads, '[{"userid":"21"}] took 1.5 s')
+    for number, reason in enumerate(["1 is refused", "100 are refused"]):
+        DeadLetter.objects.create(
+            bucket=1,
+            activation_id=buyers.pk,
+            platform_user_id=f"other-{number}",
+            platform_id=ads.pl,
+            user_id=somebody(),
+            operation="add",
+            reason=reason,
+            attempts=1,
+            died_at=clock.now(),
+        )
+
+    erasures.request(shop.customer.m, user, "a test")
+    settle(shop)
+    shop.accept_all_deliveries()
+    settle(shop)
+
+    assert texts() == {"", '[{"userid":"21"}] took 1.5 s'}
+    assert set(DeadLetter.objects.values_list("reason", flat=True)) == {"", "100 are refused"}
+    assert not Erasure.objects.filter(finished_at=None).exists()
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["asked for", "by retention"])
+def test_record_of_a_request__completed_long_after_its_outcome__quotes_no_erased_id(
+    shop: Shop, ads: Platform, buyers: Activation, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = known(shop, ads, "platform-id-77")
+    began = clock.now()  # a request that began before the erasure, and that removes the id
+    batch = log(ads, "", began=began, status=Batch.Status.SENDING)
+    lane = Lane.objects.create(platform_id=ads.pl, lane=0, leased_until=clock.now() + timedelta(hours=1))
+    if asked:
+        erasures.request(shop.customer.m, user, "a test")
+    else:
+        command = erasures.command(shop.customer.m, user, clock.now())
+        shop.append(command.bucket, command.kind, command.query, at=command.received_at)
+    settle(shop)
+    shop.accept_all_deliveries()
+    settle(shop)
+
+    monkeypatch.setattr(clock, "ahead", timedelta(minutes=5))  # its sender is slow to write down what it sent
+    settle(shop)
+    Batch.objects.filter(pk=batch.pk).update(status="done", request_excerpt='[{"userid":"platform-id-77"}]')
+    Lane.objects.filter(pk=lane.pk).update(leased_until=None)
+    settle(shop)
+
+    assert traces(["platform-id-77"]) == set()
+    assert not Erasure.objects.filter(finished_at=None).exists()
+
+
+def test_names_of_imported_files__go_with_an_erasure(shop: Shop) -> None:
+    day = timedelta(days=1)
+    for status, created_in in [("done", -day), ("running", -day), ("done", day)]:
+        Import.objects.create(
+            customer=shop.customer,
+            pixel=shop.pixel,
+            name="kensington.csv",
+            path="/home/kensington.csv",
+            kept=False,
+            format="csv",
+            status=status,
+            error="kensington.csv: no column names the user",
+            created_at=datetime.now(UTC) + created_in,
+        )
+    user = somebody()
+
+    erasures.request(shop.customer.m, user, "a test")
+    settle(shop)
+
+    said = [(one.name == f"import-{one.pk}", one.path, one.error) for one in Import.objects.order_by("pk")]
+    kept = ("/home/kensington.csv", "kensington.csv: no column names the user")
+    assert said == [(True, "", ""), (True, *kept), (False, *kept)]
+
+
+def test_user_whom_retention_found_unseen__and_who_comes_back_before__stays(shop: Shop) -> None:
+    user = somebody()
+    shop.event(user, {"amount": 1}, received=now_ms() - 5_000)
+    shop.absorb()
+    command = erasures.command(shop.customer.m, user, datetime.now(UTC))
+
+    shop.event(user, {"amount": 2})
+    shop.absorb()
+    shop.append(of_user(user), InboxKind.ERASE, command.query, at=command.received_at)
+    shop.absorb()
+
+    assert Profile.objects.get(user_id=user).attributes == {"amount": 2}
+    assert shop.total(user) == 2
