@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,12 +16,13 @@ from activation.stores import dead_letters as letters
 from activation.stores import deliveries
 from activation.stores.activation_counts import counted
 from activation.stores.dead_letters import Key
-from core import clock
+from core import audit, clock
 from core.buckets import BUCKETS
 from core.database import bare_cursor
 from core.inbox import InboxKind
 from core.transactions import send_to_every_bucket, wake_when_committed
 from core.wakeups import DELIVER
+from integrations.models import Platform
 
 # so many are replayed at once, in the request that asks for it
 PAGE = 1_000
@@ -61,6 +63,7 @@ def replay(found: QuerySet[DeadLetter]) -> int:
         with counted(cursor, locked=False) as changes:
             revived = deliveries.revive(changes, keys, clock.now())
             letters.delete(cursor, keys)
+        _record(Counter(letter.platform_id for letter in page))
         for platform in {letter.platform_id for letter in page}:
             for lane in (FILES, *range(LANES)):
                 wake_when_committed(DELIVER, platform, lane)
@@ -91,7 +94,16 @@ def replay_all(
             [ReplayedBucket(bucket=bucket, replay_id=job.pk) for bucket in range(BUCKETS)]
         )
         send_to_every_bucket(InboxKind.REPLAY, ReplayLetters(job.pk))
+        audit.record("replay", "dead_letter", customer=job.customer_id, after={"letters": number, "replay": job.pk})
     return number, job
+
+
+def _record(letters_of: Counter[int]) -> None:
+    """Enter in the audit log how many letters of which platforms are sent again."""
+    owners = dict(Platform.objects.filter(pk__in=letters_of).values_list("pk", "customer_id"))
+    for platform, number in sorted(letters_of.items()):
+        after = {"letters": number, "platform": platform}
+        audit.record("replay", "dead_letter", customer=owners.get(platform), after=after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 
 from activation.delivery.targets import segment_of
 from activation.models import Activation
+from core import audit
 from integrations.connectors.base import SegmentPublisher
 from integrations.errors import IntegrationError
 from integrations.http import Request, Response
@@ -36,4 +37,6 @@ def publish(platform: Platform, request: Request) -> Response:
 
     Raises `IntegrationError` where the platform does not take it.
     """
-    return send_request(connector_of(platform), request)
+    answer = send_request(connector_of(platform), request)
+    audit.record("publish", "platform", platform.pk, platform.name, customer=platform.customer_id)
+    return answer

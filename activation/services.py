@@ -16,6 +16,7 @@ from activation.stores.activation_counts import NONE
 from activation.test_sends import test
 from audiences.models import Audience
 from audiences.services import sizes
+from core import audit
 from core.buckets import BUCKETS
 from core.database import bare_cursor
 from core.inbox import InboxKind
@@ -99,6 +100,7 @@ def resync(activation: Activation) -> None:
         if connector.own_ids:
             begin_backfill(activation.id)
         send_to_every_bucket(InboxKind.RESYNC, order)
+        note(activation, "resync")
 
 
 def counts_of_new(audience: Audience, platform: Platform) -> dict[str, int]:
@@ -175,6 +177,12 @@ def _check(audience: Audience, platform: Platform, settings: dict[str, Any]) -> 
     if not connector.delivers:
         raise ValidationError({"platform": ["this platform is for user sync only"]})
     validate_activation(connector, settings)
+
+
+def note(activation: Activation, action: str) -> None:
+    """Enter in the audit log what was done with an activation beside changes of its row."""
+    customer = activation.audience.customer_id
+    audit.record(action, "activation", activation.pk, str(activation), customer=customer)
 
 
 def _refuse_ending(activation: Activation) -> None:

@@ -1,23 +1,25 @@
 """Who calls (`Authorization: Bearer <key>`), what a role may do, and whose data a caller sees."""
 
 from dataclasses import dataclass
-from hmac import compare_digest
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from django.conf import settings
 from django.db.models import Model, QuerySet
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, NotFound, ValidationError
+from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, NotFound, PermissionDenied, ValidationError
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from core import audit, clock, key_use
 from core.access import NO_ACCESS, Access, Right, of_key
-from core.api_keys import digest
+from core.api_keys import NOBODY, prefix_of
+from core.audit import Actor
 from core.models import ApiKey
 
 if TYPE_CHECKING:  # the settings name this module, and views read the settings while they are imported
     from rest_framework.views import APIView
 
-NOBODY = digest("")
 Row = TypeVar("Row", bound=Model)
 
 
@@ -31,7 +33,10 @@ class KeyHolder:
 
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[KeyHolder, ApiKey] | None:
-        """Return the holder and the key; None where no `Authorization` is sent. Refuses an unknown or revoked key."""
+        """Return the holder and the key; None where no `Authorization` is sent.
+
+        Refuses an unknown, expired or revoked key, and one that may not be used from the caller's address.
+        """
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             return None
@@ -39,7 +44,13 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Send the key as “Authorization: Bearer <key>”.")
         key = find_key(text.strip())
         if key is None:
-            raise AuthenticationFailed("There is no such API key, or it was revoked.")
+            raise AuthenticationFailed("There is no such API key, or it has expired or was revoked.")
+        address = settings.TRUSTED_PROXIES.of(request.META)
+        audit.entered_by(partial(Actor, "key", key.name, key.prefix, "api", address))
+        if not key.held().allows(address):
+            key_use.note_refusal(key, address)
+            raise PermissionDenied("This API key may not be used from this address.")
+        key_use.note(key.pk, address)
         return KeyHolder(key), key
 
     def authenticate_header(self, request: Request) -> str:
@@ -50,7 +61,8 @@ class RolePermission(BasePermission):
     """Analysts read what is not personal, marketers read all and change a customer's data, admins do everything.
 
     A view may name `reading_actions` (POSTs that change nothing) and `personal_actions` (what shows personal data; of a
-    view without actions: reading, where it `shows_persons`), and say that its writes are `for_admins`.
+    view without actions: reading, where it `shows_persons`), and say that its writes are `for_admins`, or that all of
+    it is for `admins_only`.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
@@ -59,6 +71,8 @@ class RolePermission(BasePermission):
 
 def _needed(request: Request, view: "APIView") -> Right:
     action = getattr(view, "action", None)
+    if getattr(view, "admins_only", False):
+        return Right.ADMINISTER
     if request.method in SAFE_METHODS or action in getattr(view, "reading_actions", ()):
         personal = getattr(view, "shows_persons", False) or action in getattr(view, "personal_actions", ())
         return Right.SEE_PERSONS if personal else Right.READ
@@ -72,12 +86,11 @@ def access_of(request: Request) -> Access:
 
 
 def find_key(text: str) -> ApiKey | None:
-    """Return the row of a key as it was shown when it was issued. The digest is compared in constant time."""
-    prefix = text.partition(".")[0]
+    """Return the row of a valid key, as it was shown when it was issued. Digests are compared in constant time."""
     if not text.isascii() or not text.isprintable():
         return None
-    row = ApiKey.objects.filter(prefix=prefix, revoked_at=None).first()
-    known = compare_digest(digest(text), row.digest if row else NOBODY)
+    row = ApiKey.objects.filter(prefix=prefix_of(text), revoked_at=None).first()
+    known = (row.held() if row else NOBODY).is_proven_by(text, clock.now())
     return row if known else None
 
 

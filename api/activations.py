@@ -152,8 +152,11 @@ class ActivationViewSet(CreatedResource[Activation], ReadableResource[Activation
         A known id is sent as it is wanted today; an unknown one is added and removed again.
         """
         asked = read_body(TrialSerializer, request)
+        activation = self.get_object()
         with refusals():
-            return Response(services.test(self.get_object(), asked["platform_user_id"]))
+            answers = services.test(activation, asked["platform_user_id"])
+        services.note(activation, "test")
+        return Response(answers)
 
     @extend_schema(request=ReconcileSerializer, responses=SegmentDifferenceSerializer)
     @action(detail=True, methods=["post"])
@@ -166,6 +169,7 @@ class ActivationViewSet(CreatedResource[Activation], ReadableResource[Activation
         if asked["repair"]:
             reconciliation.repair(activation, found)
             services.wake(activation.platform_id)
+            services.note(activation, "repair")
         return Response(found.shown())
 
     @extend_schema(responses={202: ActivationSerializer})

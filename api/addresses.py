@@ -9,8 +9,10 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
 from api.activations import ActivationViewSet
+from api.api_keys import ApiKeyViewSet
 from api.attributes import AttributeViewSet
 from api.audiences import AudienceViewSet
+from api.audit_log import AuditLogViewSet
 from api.bad_rows import BadRowViewSet
 from api.batches import BatchViewSet
 from api.customers import CustomerViewSet
@@ -24,6 +26,8 @@ from api.platforms import PlatformViewSet
 from api.users import ErasureViewSet, HotIdViewSet, UserExportView, UserView
 
 router = SimpleRouter()
+router.register("api-keys", ApiKeyViewSet)
+router.register("audit-log", AuditLogViewSet)
 router.register("customers", CustomerViewSet)
 router.register("pixels", PixelViewSet)
 router.register("attributes", AttributeViewSet)

@@ -8,6 +8,7 @@ only answers that changed something are remembered; a refusal changed nothing an
 import functools
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -25,7 +26,9 @@ from rest_framework.views import APIView
 
 from api.errors import KeyReusedError
 from api.models import IdempotentAnswer
+from core import audit
 from core.mentions import forms, word
+from core.models import ApiKey
 
 HEADER = "Idempotency-Key"
 Write = TypeVar("Write", bound=Callable[..., Response])
@@ -41,15 +44,26 @@ def once(write: Write) -> Write:
     def answer(view: APIView, request: Request, *args: Any, **kwargs: Any) -> Response:
         with transaction.atomic():
             row = _claim(request)
-            if row is None:
-                return write(view, request, *args, **kwargs)
-            if row.status is not None:
+            if row is not None and row.status is not None:
                 return Response(row.body, row.status, headers={"Idempotent-Replayed": "true"})
-            response = write(view, request, *args, **kwargs)
+            with _audited(view, request):
+                response = write(view, request, *args, **kwargs)
+            if row is None:
+                return response
             _remember(row, response, getattr(view, "shown_once", ()))
             return response
 
     return cast("Write", answer)
+
+
+def _audited(view: APIView, request: Request) -> AbstractContextManager[None]:
+    """Each write leaves an entry in the audit log: this one, where what it does leaves none."""
+    rows = getattr(view, "queryset", None)
+    kind = type(view).__name__.removesuffix("View").lower() if rows is None else rows.model._meta.db_table
+    action = getattr(view, "action", None) or str(request.method).lower()
+    key = request.auth
+    customer = key.customer_id if isinstance(key, ApiKey) else None
+    return audit.at_least(action, kind, view.kwargs.get("pk", ""), customer=customer)
 
 
 def forget(before: datetime) -> int:

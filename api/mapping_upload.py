@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
@@ -10,9 +10,9 @@ from django.http import FileResponse
 from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.request import Request
 
-from api.access import owned
+from api.access import customer_of, owned
 from api.uploads import LONGEST, NDJSON, lines_of, upload_place
-from core import clock
+from core import audit, clock
 from core.inbox import InboxCommand
 from core.limits import RequestLimits
 from core.models import Customer
@@ -98,7 +98,9 @@ def upload(request: Request) -> FileResponse:
     table = MatchLines(_platforms(request), protections, RequestLimits())
     with upload_place():
         answer = _temporary_file()  # the response closes it
-        MappingUpload(table, answer, all_lines).take(lines_of(request))
+        table_upload = MappingUpload(table, answer, all_lines)
+        table_upload.take(lines_of(request))
+        audit.record("upload", "user_mapping", customer=customer_of(request), after=asdict(table_upload.counts))
         answer.seek(0)
         return FileResponse(answer, content_type=NDJSON)
 

@@ -81,9 +81,9 @@ class ListedResource(ListModelMixin, Resource[Row]):
         self._check_parameters(request)
         return super().list(request, *args, **kwargs)
 
-    def _check_parameters(self, request: Request) -> None:
+    def _check_parameters(self, request: Request, others: Iterable[str] = PAGING) -> None:
         filters = getattr(self, "filterset_class", None)
-        known = {*PAGING, *(filters.base_filters if filters else getattr(self, "filterset_fields", ()))}
+        known = {*others, *(filters.base_filters if filters else getattr(self, "filterset_fields", ()))}
         if faults := unknown_parameters(request, known, "filter"):
             raise ValidationError(faults)
 

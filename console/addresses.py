@@ -5,6 +5,7 @@ from django.urls import path
 
 from console import audiences
 from console.access import choose_customer
+from console.audit_log import audit_log
 from console.bad_rows import bad_rows
 from console.deliveries import batches, dead_letters
 from console.erasures import erase_user, erasure_list, export_user
@@ -39,6 +40,7 @@ urlpatterns = [
     path("links/", admin.site.admin_view(links), name="links"),
     path("look-up/", admin.site.admin_view(look_up), name="look-up"),
     path("match-rate/", admin.site.admin_view(match_rate), name="match-rate"),
+    path("audit-log/", admin.site.admin_view(audit_log), name="audit-log"),
     path("batches/", admin.site.admin_view(batches), name="batches"),
     path("dead-letters/", admin.site.admin_view(dead_letters), name="dead-letters"),
     path("platform-health/", admin.site.admin_view(platform_health), name="platform-health"),

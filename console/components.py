@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,7 +16,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action, display
 
-from core import problems
+from console.audited import AuditedAdmin, owner_of
+from core import audit, problems
 
 if TYPE_CHECKING:  # unfold ships no types and its classes are Django's with more on top
     from django.contrib.admin import ModelAdmin as UnfoldModelAdmin
@@ -60,7 +62,7 @@ def admin_address(row: models.Model) -> str:
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
-class ModelAdmin(UnfoldModelAdmin[Row]):
+class ModelAdmin(AuditedAdmin, UnfoldModelAdmin[Row]):
     """The pages of a model. `fixed_fields` cannot be changed once the row exists; `add_fieldsets`, where given, are
     shown instead of `fieldsets` while a row is made. `subject`: what rows are called where one of them is broken
     (`core.problems`); the pages then say why."""
@@ -261,8 +263,9 @@ def row_of(model_admin: Any, request: HttpRequest, object_id: str, permission: s
 
 def _carry_out(model_admin: Any, request: HttpRequest, row: Any, change: Change) -> HttpResponse:
     def logged(model_admin: Any, request: HttpRequest, row: Any) -> HttpResponse | str:
-        with transaction.atomic():
-            model_admin.log_change(request, row, change.__name__.replace("_", " "))
+        with transaction.atomic(), audit.at_least(change.__name__, row._meta.db_table, row.pk, customer=owner_of(row)):
+            said = change.__name__.replace("_", " ")
+            LogEntry.objects.log_actions(request.user.pk or 0, [row], CHANGE, said, single_object=True)
             return change(model_admin, request, row)
 
     return _ask(model_admin, request, row, logged)

@@ -62,6 +62,7 @@ GROUPS = {
         NavigationItem("Pipeline", "conveyor_belt", "console:pipeline"),
         NavigationItem("Bad rows", "report", "console:bad-rows", "core.view_badrow"),
         _model("API keys", "key", "core", "apikey"),
+        NavigationItem("Audit log", "history", "console:audit-log", "core.view_auditentry"),
         _model("People", "person", "auth", "user"),
         NavigationItem("API reference", "api", "api:docs"),
     ],

@@ -12,6 +12,7 @@ READ, PERSONS, CHANGE, ADMINISTER = Right.READ, Right.SEE_PERSONS, Right.CHANGE,
 NEEDED: dict[str, tuple[Right, Right]] = {
     "core.customer": (READ, ADMINISTER),
     "core.apikey": (ADMINISTER, ADMINISTER),
+    "core.auditentry": (ADMINISTER, ADMINISTER),
     "core.teammember": (ADMINISTER, ADMINISTER),
     "core.invitation": (ADMINISTER, ADMINISTER),
     "core.badrow": (PERSONS, CHANGE),

@@ -16,6 +16,8 @@ from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.db.models import Max
 
+from core.audited_models import AuditedManager, AuditedModel, AuditedQuerySet, customer_of
+
 TAKE_NUMBER = "INSERT INTO used_number (kind, number) VALUES (%s, %s) ON CONFLICT (kind, number) DO NOTHING"
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
@@ -108,58 +110,33 @@ class UsedNumber(models.Model):
                 raise NumberUsedError(row.pk)
 
 
-class ConfigurationQuerySet(models.QuerySet[Row_co]):
-    """Bulk writes raise the versions too: of the customers whose rows they write, as locked beforehand."""
-
-    def update(self, **values: Any) -> int:
-        with transaction.atomic():
-            keys, customers = self._locked()
-            changed = super(ConfigurationQuerySet, self.filter(pk__in=keys)).update(**values) if keys else 0
-            ConfigurationVersion.raise_(customers)
-        self._result_cache = None  # as Django does: what was read before is not what is stored now
-        return changed
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        with transaction.atomic():
-            keys, customers = self._locked()
-            deleted = super(ConfigurationQuerySet, self.filter(pk__in=keys)).delete()
-            ConfigurationVersion.raise_(customers)
-        self._result_cache = None
-        return deleted
+class ConfigurationQuerySet(AuditedQuerySet[Row_co]):
+    """Bulk writes raise the versions too: of the customers whose rows they write."""
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **options: Any) -> list[Any]:
-        rows = list(objs)
         with transaction.atomic():
-            created = super().bulk_create(rows, *args, **options)
+            created = super().bulk_create(objs, *args, **options)
             for row in created if getattr(self.model, "numbered", False) else ():
                 UsedNumber.take(row)
-            ConfigurationVersion.raise_({_customer_of(row) for row in rows})
         return created
 
-    def _locked(self) -> tuple[list[Any], set[int | None]]:
-        """Lock the rows; returns their keys, and whose they are."""
-        rows = self.select_related(None).order_by("pk").select_for_update(of=("self",)).only("pk")
-        keys = [row.pk for row in rows]
-        path: str = getattr(self.model, "customer_path", "")
-        owners = self.model._base_manager.filter(pk__in=keys).values_list(path, flat=True)
-        return keys, set(owners) if keys else set()
+    def _written(self, customers: Iterable[int | None]) -> None:
+        ConfigurationVersion.raise_(customers)
 
 
-class ConfigurationManager(models.Manager[Row_co]):
+class ConfigurationManager(AuditedManager[Row_co]):
     """Makes every write through a model's manager go through `ConfigurationQuerySet`."""
 
     def get_queryset(self) -> ConfigurationQuerySet[Row_co]:
         return ConfigurationQuerySet(self.model, using=self._db)
 
 
-class ConfigurationModel(models.Model):
+class ConfigurationModel(AuditedModel):
     """A small table that edges and workers hold in memory. `numbered`: its numbers are never given twice.
 
-    `customer_path` leads from a row to its customer, as lookups of Django write it. `unversioned` writes without
-    raising the version: only for what nobody holds in memory.
+    `unversioned` writes without raising the version, and without an entry in the audit log: only for what nobody holds
+    in memory.
     """
-
-    customer_path: ClassVar[str] = "customer_id"
 
     numbered: ClassVar[bool] = False
     objects = ConfigurationManager()
@@ -176,11 +153,11 @@ class ConfigurationModel(models.Model):
                 UsedNumber.take(self)
                 if chosen:
                     keep_ahead(type(self), self.pk)
-            ConfigurationVersion.raise_([_customer_of(self)])
+            ConfigurationVersion.raise_([customer_of(self)])
 
     def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
         with transaction.atomic():
-            customer = _customer_of(self)
+            customer = customer_of(self)
             deleted = super().delete(*args, **options)
             ConfigurationVersion.raise_([customer])
         return deleted
@@ -216,11 +193,3 @@ def next_after(model: type[models.Model]) -> int:
     used = UsedNumber.objects.filter(kind=model._meta.db_table).aggregate(highest=Max("number"))["highest"]
     highest = model._default_manager.aggregate(highest=Max("pk"))["highest"]
     return int(max(highest or 0, used or 0)) + 1
-
-
-def _customer_of(row: Any) -> int | None:
-    found = row
-    for name in row.customer_path.split("__"):
-        found = getattr(found, name)
-    customer: int | None = found
-    return customer

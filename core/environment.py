@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from environs import Env, EnvValidationError, ValidationError
 
+from core.client_address import TrustedProxies, networks
 from core.console_environment import ConsoleEnvironment, read_console
 from core.keys import generated_keys
 from core.limits import DataCaps
@@ -29,6 +30,8 @@ HUB_COMMAND = (sys.executable, "-m", "dmphub")
 DEFAULT_EDGE_URL = "http://127.0.0.1:8001"
 DEFAULT_CAPS = DataCaps()
 DEFAULT_CONSOLE = ConsoleEnvironment()
+KEEP_AUDIT_DAYS = 730
+NO_PROXIES = TrustedProxies()
 _SMALL_NUMBER = re.compile(r"[0-9]{1,5}")
 _CAP = re.compile(r"[1-9][0-9]{0,7}")
 
@@ -53,6 +56,8 @@ class Environment:
     tcf_vendor_id: int | None = None
     data_caps: DataCaps = DEFAULT_CAPS
     console: ConsoleEnvironment = DEFAULT_CONSOLE
+    trusted_proxies: TrustedProxies = NO_PROXIES
+    keep_audit_days: int = KEEP_AUDIT_DAYS
 
     def derived_secrets(self, purpose: str) -> list[str]:
         """One secret per key, newest first, that tells nothing about the key or another purpose's secrets."""
@@ -90,6 +95,8 @@ def _values(env: Env) -> dict[str, Any]:
         "metrics_token": env.str("DMPHUB_METRICS_TOKEN", ""),
         "tcf_vendor_id": _vendor_id(env),
         "console": read_console(env),
+        "trusted_proxies": _trusted_proxies(env),
+        "keep_audit_days": min(_cap(env, "DMPHUB_KEEP_AUDIT_DAYS", KEEP_AUDIT_DAYS), 36_500),
         "data_caps": DataCaps(
             event_attributes=_cap(env, "DMPHUB_EVENT_ATTRIBUTES", DEFAULT_CAPS.event_attributes),
             event_bytes=_cap(env, "DMPHUB_EVENT_BYTES", DEFAULT_CAPS.event_bytes),
@@ -114,6 +121,20 @@ def _flag(env: Env, name: str) -> bool:
             raise ValidationError("must be 1 or 0")
 
     return env.str(name, "", validate=check) == "1"
+
+
+def _trusted_proxies(env: Env) -> TrustedProxies:
+    def check(value: str) -> None:
+        try:
+            networks(_split(value))
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+    text = env.str("DMPHUB_TRUSTED_PROXIES", "", validate=check) or ""
+    try:
+        return TrustedProxies(networks(_split(text)))
+    except ValueError:
+        return NO_PROXIES
 
 
 def _vendor_id(env: Env) -> int | None:

@@ -41,6 +41,13 @@ class InvalidKeyError(InputError):
         super().__init__("send a valid API key: Authorization: Bearer <key>")
 
 
+class RefusedAddressError(InputError):
+    """The API key is not allowed from where the request comes."""
+
+    def __init__(self) -> None:
+        super().__init__("this API key may not be used from this address")
+
+
 class OtherCustomerError(InputError):
     """The API key belongs to another customer."""
 

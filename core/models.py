@@ -2,12 +2,18 @@
 
 import secrets
 import uuid
+from datetime import datetime
+from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from core.api_keys import digest
+from core.api_keys import Key, digest, new_secret
+from core.audit_entries import AuditEntry
+from core.client_address import LONGEST_NETWORK, networks
 from core.configuration import ConfigurationModel, ConfigurationVersion, CustomerVersion, UsedNumber
 from core.consent_mode import ConsentMode
 from core.inbox import FIRST_BULK
@@ -15,6 +21,8 @@ from core.people import RoleChoice, TeamMember
 
 __all__ = [
     "ApiKey",
+    "ApiKeyUse",
+    "AuditEntry",
     "BadRow",
     "ConfigurationProblem",
     "ConfigurationVersion",
@@ -88,6 +96,14 @@ class Customer(ConfigurationModel):
         return f"{self.name} ({self.m})"
 
 
+def check_network(text: str) -> None:
+    """Raises ValidationError for what is neither an address nor a CIDR range."""
+    try:
+        networks([text])
+    except ValueError as error:
+        raise ValidationError(str(error), "invalid") from None
+
+
 class ApiKey(ConfigurationModel):
     """A machine's key, stored as a prefix (to find and to recognise it) and a SHA-256 digest.
 
@@ -104,6 +120,19 @@ class ApiKey(ConfigurationModel):
         Customer, models.CASCADE, null=True, blank=True, help_text="Empty: every customer's data."
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Refused from then on. Empty: never.")
+    allowed_addresses = ArrayField(
+        models.CharField(max_length=LONGEST_NETWORK, validators=[check_network]),
+        size=100,
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text="The addresses and ranges (CIDR) that it may be used from. Empty: from everywhere.",
+    )
+    previous_digest = models.CharField(max_length=64, editable=False, default="", db_default="", blank=True)
+    previous_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Until then the secret before the last rotation is valid too."
+    )
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -114,12 +143,44 @@ class ApiKey(ConfigurationModel):
         return f"{self.name} ({self.prefix}…)"
 
     @classmethod
-    def issue(cls, name: str, role: str, customer: Customer | None) -> tuple["ApiKey", str]:
-        """A new key: the stored row, and the key itself, which is not kept and is shown only now."""
-        prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-        key = f"{prefix}.{secret}"
-        row = cls.objects.create(name=name, prefix=prefix, digest=digest(key), role=role, customer=customer)
+    def issue(cls, name: str, role: str, customer: Customer | None, **limits: Any) -> tuple["ApiKey", str]:
+        """A new key: the stored row, and the key itself, which is not kept and is shown only now.
+
+        `limits`: `expires_at` and `allowed_addresses`.
+        """
+        prefix = secrets.token_hex(6)
+        key = new_secret(prefix)
+        row = cls.objects.create(name=name, prefix=prefix, digest=digest(key), role=role, customer=customer, **limits)
         return row, key
+
+    def held(self) -> Key:
+        """The key as the doors check it."""
+        allowed = networks(self.allowed_addresses)
+        facts = (self.digest, self.role, self.customer_id, self.expires_at, allowed)
+        return Key(*facts, self.previous_digest, self.previous_until)
+
+    def state(self, now: datetime) -> str:
+        """What it is worth: valid, expired or revoked."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= now else "valid"
+
+
+class ApiKeyUse(models.Model):
+    """When a key was last used from an address, to the minute. See `core.key_use`."""
+
+    customer_path = "api_key__customer_id"
+
+    pk = models.CompositePrimaryKey("api_key_id", "address")
+    api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="uses", db_index=False)
+    address = models.CharField(max_length=45)
+    used_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "api_key_use"
+
+    def __str__(self) -> str:
+        return f"{self.address}, {self.used_at}"
 
 
 class ConfigurationProblem(models.Model):

@@ -5,6 +5,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 
 from core.access import EVERYTHING, NO_ACCESS, Access, Role, of_memberships
+from core.audited_models import AuditedManager, AuditedModel
 
 
 class RoleChoice(models.TextChoices):
@@ -15,7 +16,7 @@ class RoleChoice(models.TextChoices):
     ANALYST = Role.ANALYST.value, "analyst: reads, but no personal data"
 
 
-class TeamMember(models.Model):
+class TeamMember(AuditedModel):
     """A person's role for one customer, or for all. It is no configuration: edges and workers do not read it."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
@@ -24,6 +25,7 @@ class TeamMember(models.Model):
         "core.Customer", models.CASCADE, null=True, blank=True, help_text="Empty: every customer's data."
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    objects = AuditedManager()
 
     class Meta:
         db_table = "team_member"

@@ -7,7 +7,8 @@ import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 
-from core import environment, extras
+from core import audit, environment, extras
+from core.audit import Actor
 from local import embedded
 
 # these bring their own services, or need none
@@ -23,6 +24,9 @@ ALONE = {
     "makemigrations",
 }
 
+# the hub's own processes: what they change, the hub changes
+RUNNING = {"sweep", "run_imports"}
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dmphub.settings")
@@ -31,7 +35,7 @@ def main() -> None:
         with extras.explained():
             from django.core.management import execute_from_command_line
 
-            with _services(arguments[1:]):
+            with _services(arguments[1:]), _audited(arguments[1:]):
                 execute_from_command_line(arguments)
     except environment.InvalidEnvironmentError as wrong:
         sys.exit(f"The environment cannot be used:\n{wrong}")
@@ -47,6 +51,13 @@ def _arguments(words: list[str]) -> list[str]:
     named = 2 if rest[:1] == ["help"] else 1  # `help COMMAND` names a command too
     names = [word if word.startswith("-") else word.replace("-", "_") for word in rest[:named]]
     return [program, *names, *rest[named:]]
+
+
+def _audited(words: list[str]) -> AbstractContextManager[object]:
+    """What a command that somebody typed changes stands in the audit log as changed by it."""
+    if not words or words[0] in RUNNING:
+        return nullcontext()
+    return audit.acting(Actor("command", words[0], door="command line"))
 
 
 def _services(words: list[str]) -> AbstractContextManager[object]:

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from core import environment as environments
+from core.client_address import TrustedProxies
 from core.environment import Environment
 from core.keys import KeyRing, TokenSigner
 from core.limits import RequestLimits
@@ -39,6 +40,7 @@ class _Parts:
     jar: CookieJar
     judge: ConsentJudge
     limits: RequestLimits
+    proxies: TrustedProxies
 
 
 def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | None = None) -> EdgeApplication:
@@ -58,6 +60,7 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
         redirects=SyncRedirects(snapshot=snapshot, syncs=syncs, jar=jar),
         jar=jar,
         limits=RequestLimits(),
+        proxies=environment.trusted_proxies,
         judge=ConsentJudge(environment.tcf_vendor_id),
     )
     routes: dict[str, Handler] = {
@@ -80,7 +83,13 @@ def _data_routes(parts: _Parts, signer: CookieCheckSigner) -> dict[str, Handler]
         judge=parts.judge,
         redirects=parts.redirects,
     )
-    batch = BatchEndpoint(inbox=parts.inbox, snapshot=parts.snapshot, limits=parts.limits, judge=parts.judge)
+    batch = BatchEndpoint(
+        inbox=parts.inbox,
+        snapshot=parts.snapshot,
+        limits=parts.limits,
+        judge=parts.judge,
+        proxies=parts.proxies,
+    )
     opt_out = OptOutEndpoints(inbox=parts.inbox, jar=parts.jar)
     return {"/dp": dp.handle, "/dp/batch": batch.handle, "/opt-out": opt_out.opt_out, "/opt-in": opt_out.opt_in}
 

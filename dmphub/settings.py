@@ -20,6 +20,8 @@ CONSOLE = ENVIRONMENT.console
 # the console's own address, and those by which this machine reaches it
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", CONSOLE.hostname or gethostname()]
 EDGE_URL = ENVIRONMENT.edge_url
+TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
+KEEP_AUDIT_DAYS = ENVIRONMENT.keep_audit_days
 ALLOW_PRIVATE_TARGETS = ENVIRONMENT.allow_private_targets
 # where platforms that take files in a folder get them: nothing is ever written elsewhere
 FILES_ROOT = ENVIRONMENT.home / "files"
@@ -61,6 +63,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "console.access.AccessMiddleware",
+    "core.audit_door.AuditDoor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -80,7 +80,9 @@ class EdgeApplication:
         if scope["type"] != "http":
             await self._lifespan(receive, send)
             return
-        response = await self.respond(EdgeRequest(RequestHead.of_asgi(scope), receive))
+        response = await self.respond(
+            EdgeRequest(RequestHead.of_asgi(scope), receive, peer=(scope.get("client") or ("",))[0])
+        )
         if response is not None:
             for message in response.messages:
                 await send(message)

@@ -56,13 +56,14 @@ class Connection(asyncio.Protocol):
     """`is_busy`: a request has no response yet; `since`: the server's time at which it was last busy."""
 
     __slots__ = (
-        *("_body", "_buffer", "_discarded", "_handling", "_has_ended", "_head", "_is_blocked", "_is_over"),
+        *("_body", "_buffer", "_peer", "_discarded", "_handling", "_has_ended", "_head", "_is_blocked", "_is_over"),
         *("_is_paused", "_refusal", "_searched", "_server", "_task", "_transport", "is_busy", "since"),
     )
 
     def __init__(self, server: Surroundings) -> None:
         self._server = server
         self._transport: asyncio.Transport
+        self._peer = ""
         self._buffer = b""
         self._searched = 0  # so much of the buffer holds no end of a head
         self._head: RequestHead
@@ -80,6 +81,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit from it
+        name = transport.get_extra_info("peername")
+        self._peer = name[0] if isinstance(name, tuple) else ""  # a Unix socket has none
         self._server.connections.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -175,7 +178,7 @@ class Connection(asyncio.Protocol):
                 content, self._buffer = buffer[:length], buffer[length:]
             else:
                 self._body = self._arriving_body(length)
-        self._handling = self._server.application.respond(EdgeRequest(head, self._receive, content))
+        self._handling = self._server.application.respond(EdgeRequest(head, self._receive, content, self._peer))
         if self._body is None:
             self._advance()
         else:

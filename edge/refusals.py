@@ -16,6 +16,7 @@ from core.errors import (
     MalformedLineError,
     OtherCustomerError,
     ReadOnlyKeyError,
+    RefusedAddressError,
     UnnamedUserError,
 )
 from edge.responses import EdgeResponse, plain
@@ -46,6 +47,7 @@ _STATUSES: dict[type[InputError], tuple[int, str]] = {
     OtherCustomerError: (403, "other-customer"),
     PersonalDataError: (400, "personal-data"),
     ReadOnlyKeyError: (403, "read-only"),
+    RefusedAddressError: (403, "bad-address"),
     InputTooLargeError: (413, "too-large"),
     UnnamedUserError: (400, "no-user"),
     WrongSignatureError: (403, "bad-signature"),

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from core.client_address import TrustedProxies
 from core.errors import InvalidParameterError
 from core.limits import RequestLimits
 from core.query import QueryString
@@ -24,18 +25,19 @@ class EdgeRequest:
     """
 
     __slots__ = (
-        *("_content", "_head", "_receive", "cookie", "cookies", "gpc", "method", "opted_out", "path"),
+        *("_content", "_head", "_peer", "_receive", "cookie", "cookies", "gpc", "method", "opted_out", "path"),
         "raw_query",
     )
 
-    def __init__(self, head: RequestHead, receive: Receive, content: bytes | None = None) -> None:
-        """`content`: the body, where all of it has arrived; else `receive` waits for it."""
+    def __init__(self, head: RequestHead, receive: Receive, content: bytes | None = None, peer: str = "") -> None:
+        """`content`: the body, where all of it has arrived; else `receive` waits for it. `peer`: who has connected."""
         self.method = head.method
         self.path = head.path
         self.raw_query = head.query
         self.cookie: str | None = None
         self.opted_out = False
         self._head = head
+        self._peer = peer
         self._receive = receive
         self._content = content
         self.gpc = b"1" in head.fields.get(b"sec-gpc", b"")
@@ -64,6 +66,10 @@ class EdgeRequest:
     def header(self, name: bytes) -> bytes:
         """Returns what a header says; empty where there is none. `name` is lower-case."""
         return self._head.fields.get(name, b"")
+
+    def client(self, proxies: TrustedProxies) -> str:
+        """Returns the address that the request comes from; empty where its connection has none."""
+        return proxies.client(self._peer, self.header(b"x-forwarded-for").decode("latin-1"))
 
     async def body(self, limits: RequestLimits) -> bytes:
         """Read and unpack the body; empty where there is none.

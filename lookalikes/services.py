@@ -8,7 +8,7 @@ from django.db import transaction
 from audiences import history
 from audiences.models import Audience, AudienceBucket
 from audiences.references import lock_references, refuse_lookalike_as_seed
-from core import clock
+from core import audit, clock
 from core.models import Customer
 from lookalikes.models import LookalikeRun
 from lookalikes.schedule import schedule_scoring, schedule_training
@@ -70,7 +70,9 @@ def train(audience: Audience, random_state: int | None = None) -> None:
         raise ValidationError("only lookalikes learn: this audience follows its rule")
     if audience.status == Audience.Status.PAUSED:
         raise ValidationError("it is paused: let it go on first")
-    schedule_training([audience.id], clock.now(), random_state)
+    with transaction.atomic():
+        schedule_training([audience.id], clock.now(), random_state)
+        audit.record("train", "audience", audience.pk, audience.name, customer=audience.customer_id)
 
 
 def _check(customer: Customer, seed: Audience, reach: Any, retrain_days: int) -> None:

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from psycopg import Cursor
 
-from core import clock
+from core import audit, clock
 from core.buckets import BUCKETS
 from core.database import Connection
 from core.inbox import InboxKind
@@ -31,6 +31,11 @@ KEEP = """
 INSERT INTO bad_row (bucket, id, customer_id, kind, query, body, reason, received_at, failed_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (bucket, id) DO UPDATE SET reason = excluded.reason, failed_at = excluded.failed_at
+"""
+WHOSE = """
+SELECT customer_id, count(*) FROM bad_row JOIN unnest(%s::smallint[], %s::bigint[]) AS k (bucket, id)
+    ON bad_row.bucket = k.bucket AND bad_row.id = k.id
+WHERE bad_row.bucket = ANY(%s) GROUP BY customer_id
 """
 REPLAY = """
 WITH mended AS (
@@ -116,6 +121,9 @@ def replay(keys: Iterable[tuple[int, int]]) -> int:
     """Put these (bucket, id)s back into the inbox; returns how many there were."""
     rows = sorted(keys)
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(WHOSE, [[bucket for bucket, _ in rows], [row for _, row in rows], list(range(BUCKETS))])
+        for customer, number in cursor.fetchall():
+            audit.record("replay", "bad_row", customer=customer, after={"rows": number})
         cursor.execute(REPLAY, [[bucket for bucket, _ in rows], [row for _, row in rows]])
         replayed: int = cursor.rowcount
         wake_when_committed(ABSORB, 0)

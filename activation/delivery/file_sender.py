@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
 from psycopg import Cursor
 
 from activation.delivery import activation_status, processing_log
@@ -15,10 +16,11 @@ from activation.delivery.quotas import QuotaExhaustedError
 from activation.models import HostKey
 from activation.stores import batches, dead_letters, file_rows
 from activation.stores.batches import OWN_BUCKET, BatchRecord
-from core import clock
+from core import audit, clock
 from core.database import Connection
 from integrations.connectors.files import FileConnector, SftpDestination
 from integrations.errors import IntegrationError, RefusedError, RetriableError, UnansweredError
+from integrations.models import Platform
 from integrations.uploads.upload import FileUpload, upload
 
 # rows of a file that are finished in one transaction
@@ -75,9 +77,7 @@ class FileSender:
         with self._counted():
             key = upload(destination, file_upload)
         if key and not known:
-            HostKey.objects.update_or_create(
-                platform_id=platform, host=host, defaults={"key": key, "seen_at": clock.now()}
-            )
+            _pin(platform, host, key)
 
     def _keep_lease(self) -> None:
         if not self.client.renew_lease():
@@ -132,6 +132,14 @@ class FileSender:
         record = BatchRecord(OWN_BUCKET, file.batch, file.rows, accepted, requests=1, bytes=file.size, error=error)
         record.unanswered = unanswered
         batches.finish(self.cursor, record, clock.now())
+
+
+def _pin(platform: int, host: str, key: str) -> None:
+    """Keep the key of a file server that was seen for the first time."""
+    with transaction.atomic():
+        HostKey.objects.update_or_create(platform_id=platform, host=host, defaults={"key": key, "seen_at": clock.now()})
+        customer = Platform.objects.filter(pk=platform).values_list("customer_id", flat=True).first()
+        audit.record("pin host key", "platform", platform, customer=customer, after={"host": host, "key": key})
 
 
 def _known_key(platform: int, host: str) -> str:

@@ -12,6 +12,7 @@ class Activation(ConfigurationModel):
 
     numbered = True
     customer_path = "audience__customer_id"
+    unaudited_fields = frozenset({"last_error", "possible_orphan", "broken_by"})
 
     class Status(models.TextChoices):
         PENDING = "pending", "pending: the segment is being created"

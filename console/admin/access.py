@@ -1,16 +1,25 @@
 """Who may use the hub: people in the console, machines through the API."""
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.contrib.postgres.forms import SimpleArrayField
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
+from console.cells import when
 from console.components import (
     ModelAdmin,
+    ModelForm,
     confirmed_action,
     keep_secret,
     label_column,
@@ -19,32 +28,76 @@ from console.components import (
     shown_once,
 )
 from core import clock
-from core.models import ApiKey
+from core.client_address import LONGEST_NETWORK
+from core.key_changes import revoke, rotate
+from core.models import ApiKey, check_network
 
+OVERLAP = timedelta(days=1)
 KEY_HINT = "Send it as “Authorization: Bearer <key>”. Only its digest is stored: copy it now."
+
+
+def is_usable(key: ApiKey) -> bool:
+    return key.revoked_at is None
+
+
+class ApiKeyForm(ModelForm[ApiKey]):
+    allowed_addresses = SimpleArrayField(
+        forms.CharField(max_length=LONGEST_NETWORK, validators=[check_network]),
+        required=False,
+        max_length=100,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Addresses and ranges (CIDR), by commas. Empty: from everywhere.",
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "role", "customer", "expires_at", "allowed_addresses"]
+
+    def clean_expires_at(self) -> datetime | None:
+        moment: datetime | None = self.cleaned_data["expires_at"]
+        if moment is not None and moment <= clock.now() and "expires_at" in self.changed_data:
+            raise ValidationError("This must be in the future. To end a key now, revoke it.")
+        return moment
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin[ApiKey]):
-    list_display = ["name", "prefix", "role", "customer", "created_at", "state"]
+    form = ApiKeyForm
+    list_display = ["name", "prefix", "role", "customer", "expires_at", "last_use", "state"]
     list_filter = ["role", "customer"]
     search_fields = ["name", "prefix"]
     list_select_related = ["customer"]
-    add_fieldsets = [(None, {"fields": ["name", "role", "customer"]})]
-    fieldsets = [(None, {"fields": ["name", "role", "customer", "prefix", "created_at", "revoked_at"]})]
-    fixed_fields = ["role", "customer", "prefix", "created_at", "revoked_at"]
-    actions_detail = ["revoke"]
+    add_fieldsets = [(None, {"fields": ["name", "role", "customer", "expires_at", "allowed_addresses"]})]
+    fieldsets = [
+        *add_fieldsets,
+        ("Use", {"fields": ["prefix", "created_at", "revoked_at", "previous_until", "last_uses"]}),
+    ]
+    fixed_fields = ["role", "customer", "prefix", "created_at", "revoked_at", "previous_until", "last_uses"]
+    actions_detail = ["rotate", "revoke"]
     has_delete_permission = never_deleted
 
-    @label_column("status", {"valid": "success", "revoked": "danger"}, "revoked_at")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        return super().get_queryset(request).prefetch_related("uses")
+
+    @label_column("status", {"valid": "success", "expired": "warning", "revoked": "danger"}, "revoked_at")
     def state(self, row: ApiKey) -> str:
-        return "revoked" if row.revoked_at else "valid"
+        return row.state(clock.now())
+
+    @admin.display(description="last used")
+    def last_use(self, row: ApiKey) -> datetime | None:
+        return max((use.used_at for use in row.uses.all()), default=None)
+
+    @admin.display(description="last used, by address")
+    def last_uses(self, row: ApiKey) -> str:
+        uses = sorted(row.uses.all(), key=lambda use: use.used_at, reverse=True)
+        return format_html_join(mark_safe("<br>"), "{} {}", [(when(use.used_at), use.address) for use in uses])
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: forms.Form, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
             return
-        row, key = ApiKey.issue(obj.name, obj.role, obj.customer)
+        limits = {"expires_at": obj.expires_at, "allowed_addresses": obj.allowed_addresses}
+        row, key = ApiKey.issue(obj.name, obj.role, obj.customer, **limits)
         obj.pk = row.pk
         keep_secret(obj, key)
         obj.refresh_from_db()
@@ -52,9 +105,14 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         return shown_once(request, f"The API key “{obj.name}”", secret_of(obj) or "", obj, KEY_HINT)
 
-    @confirmed_action("Revoke", "Refuse this key from now on? This cannot be undone.", "block")
+    @confirmed_action("Rotate", "Make a new secret? The present one stays valid for a day.", "autorenew", is_usable)
+    def rotate(self, request: HttpRequest, key: ApiKey) -> HttpResponse:
+        secret = rotate(key, OVERLAP)
+        return shown_once(request, f"The new secret of {key.name}", secret, key, KEY_HINT)
+
+    @confirmed_action("Revoke", "Refuse this key from now on? This cannot be undone.", "block", is_usable)
     def revoke(self, request: HttpRequest, key: ApiKey) -> str:
-        ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now())
+        revoke(key)
         return f"{key} is revoked."
 
 

@@ -165,6 +165,7 @@ class ActivationAdmin(ModelAdmin[Activation]):
         if form.is_valid():
             try:
                 texts = _texts(services.test(row, form.cleaned_data["platform_user_id"]))
+                services.note(row, "test")
             except ValidationError as refusal:
                 form.add_error("platform_user_id", refusal)
         return page(request, "trial.html", f"Test of {row}", form=form, texts=texts, back=admin_address(row))

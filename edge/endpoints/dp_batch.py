@@ -13,6 +13,7 @@ import msgspec
 
 from core import clock
 from core.api_keys import check_writer
+from core.client_address import TrustedProxies
 from core.errors import InputError, InputTooLargeError, InvalidParameterError, UnavailableError
 from core.inbox import InboxKind
 from core.limits import RequestLimits
@@ -64,6 +65,7 @@ class BatchEndpoint:
     snapshot: Snapshot
     limits: RequestLimits
     judge: ConsentJudge
+    proxies: TrustedProxies
     _under_way: int = field(default=0, init=False)
 
     async def handle(self, request: EdgeRequest) -> EdgeResponse:
@@ -86,7 +88,8 @@ class BatchEndpoint:
         query.refuse_repeated(_KNOWN)
         collection = configuration[COLLECTION]
         customer = collection.customers.get(query.values.get("m") or "")
-        check_writer(request.authorization, configuration[API_KEYS], customer)
+        address = request.client(self.proxies)
+        check_writer(request.authorization, configuration[API_KEYS], customer, address, clock.now())
         return named_pixel(query.values, collection)
 
     async def _take(self, lines: Sequence[Numbered], reader: LineReader) -> BatchReport:

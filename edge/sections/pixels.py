@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from core.api_keys import Key
+from core.client_address import networks
 from core.consent_mode import ConsentMode
 from core.errors import InvalidParameterError
 from core.query import Parameters
@@ -24,7 +26,8 @@ _PIXELS = (
     "WHERE %s::int[] IS NULL OR customer_id = ANY(%s::int[])"
 )
 _KEYS = (
-    "SELECT prefix, digest, role, customer_id FROM api_key "
+    "SELECT prefix, digest, role, customer_id, expires_at, allowed_addresses, previous_digest, previous_until "
+    "FROM api_key "
     "WHERE revoked_at IS NULL AND (%s::int[] IS NULL OR customer_id = ANY(%s::int[]))"
 )
 
@@ -91,9 +94,17 @@ COLLECTION = Section("collection", _load, _combine)
 async def _load_keys(connection: AsyncConnection[Any], customers: Customers) -> Mapping[int | None, dict[str, Key]]:
     cursor = await connection.execute(_KEYS, [customers, customers])
     found: dict[int | None, dict[str, Key]] = defaultdict(dict)
-    for prefix, digest, role, customer in await cursor.fetchall():
-        found[customer][prefix] = Key(digest, role, customer)
+    for prefix, *columns in await cursor.fetchall():
+        key = _steps.run(f"the API key {prefix} is left out", partial(_key, *columns))
+        if key is not None:
+            found[key.customer][prefix] = key
     return found
+
+
+def _key(
+    digest: str, role: str, customer: int | None, expires: datetime | None, allowed: list[str], *previous: Any
+) -> Key:
+    return Key(digest, role, customer, expires, networks(allowed), *previous)
 
 
 API_KEYS: Section[Mapping[str, Key]] = Section("API keys", _load_keys, merged)

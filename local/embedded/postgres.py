@@ -4,12 +4,14 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import psycopg
 
+from local.embedded.account import give, naming_account
 from local.embedded.binaries import postgres_binaries
 from local.embedded.leftovers import LeftoverProcesses
 from local.embedded.places import Places
@@ -119,24 +121,43 @@ def _data_folder(places: Places, binaries: Path) -> Path:
     data, draft = folder / "data", folder / "draft"
     if not data.exists():
         shutil.rmtree(draft, ignore_errors=True)
-        _initialise(places, binaries, draft)
+        with _work_folder(folder) as work:
+            _initialise(binaries, work / "data")
+            (work / "data").rename(draft)
+        if places.account is not None:
+            give(draft, places.account)
         draft.rename(data)
     return data
 
 
+@contextmanager
+def _work_folder(folder: Path) -> Iterator[Path]:
+    """A folder that `initdb` can write to, beside the one that only PostgreSQL's own user may enter."""
+    account, work = naming_account(), folder.with_name(f"{folder.name}-initdb")
+    shutil.rmtree(work, ignore_errors=True)  # of a start that was interrupted
+    work.mkdir(mode=0o700)
+    if account is not None:
+        os.chown(work, account.uid, account.gid)
+    yield work
+    work.rmdir()
+
+
 _INITDB = ("--auth-local=trust", "--auth-host=reject", "--encoding=UTF8")
 _LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+_OURS = {"pg_hba.conf": "local all all trust\n", "postgresql.auto.conf": ""}
 _SINGLE = ("-c", "wal_level=minimal", "-c", "max_wal_senders=0", "template1")
 
 
-def _initialise(places: Places, binaries: Path, draft: Path) -> None:
-    folder = ("-D", str(draft))
-    _run(places, (str(binaries / "initdb"), *folder, "-U", NAME, *_INITDB, *_LOCALE))
-    _run(places, (str(binaries / "postgres"), "--single", *folder, *_SINGLE), f"CREATE DATABASE {NAME};\n")
+def _initialise(binaries: Path, data: Path) -> None:
+    folder = ("-D", str(data))
+    _run(data.parent, (str(binaries / "initdb"), *folder, "-U", NAME, *_INITDB, *_LOCALE))
+    _run(data.parent, (str(binaries / "postgres"), "--single", *folder, *_SINGLE), f"CREATE DATABASE {NAME};\n")
+    for name, text in _OURS.items():  # nobody else had a hand in who may connect
+        (data / name).write_text(text, encoding="utf-8")
 
 
-def _run(places: Places, command: tuple[str, ...], text: str = "") -> None:
-    account = places.account
+def _run(folder: Path, command: tuple[str, ...], text: str = "") -> None:
+    account = naming_account()
     done = subprocess.run(
         command,
         input=text,
@@ -144,7 +165,7 @@ def _run(places: Places, command: tuple[str, ...], text: str = "") -> None:
         capture_output=True,
         text=True,
         env=_ENVIRONMENT,
-        cwd=places.postgres.resolve(),
+        cwd=folder,
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,

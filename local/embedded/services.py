@@ -20,7 +20,7 @@ class Services:
 
 
 def places_of(environment: Environment) -> Places:
-    return Places(environment.home, service_account())
+    return Places(environment.home, service_account(environment.home))
 
 
 def addresses(environment: Environment) -> Services:

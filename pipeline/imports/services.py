@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from core import clock
+from core import audit, clock
 from core.clock import milliseconds, moment
 from pipeline.backlog import Backpressure
 from pipeline.failures import is_passing
@@ -37,6 +37,7 @@ def keep_upload(draft: Path, pixel: Pixel, name: str, format_: str, *, dry_run: 
             size=draft.stat().st_size,
             created_at=_now(),
         )
+        _record("upload", row)
         draft.rename(files.kept_file(row.pk))
     return row
 
@@ -81,6 +82,7 @@ def start(row: Import) -> None:
     )
     if not started:
         raise ImportStateError("only a dry run that is done, of an uploaded file, can be started")
+    _record("start", row)
     row.refresh_from_db()
 
 
@@ -91,6 +93,7 @@ def cancel(row: Import) -> None:
     values = {"status": Status.CANCELLED, "finished_at": clock.now()}
     if not (open_.update(**values) or looked_at.update(**values)):
         raise ImportStateError("it has ended already")
+    _record("cancel", row)
     row.refresh_from_db()
     files.forget_data(row)
 
@@ -105,6 +108,7 @@ def work_off() -> bool:
     for row in waiting.select_related("pixel"):
         try:
             run(row, Backpressure(as_long_as_absorbed=True))
+            _record("end", row)
         except ImportStoppedError:
             continue
         except Exception as failure:
@@ -114,6 +118,13 @@ def work_off() -> bool:
             _fail(row, type(failure).__name__)
         return True
     return False
+
+
+def _record(action: str, row: Import) -> None:
+    """Enter in the audit log what became of an import. The name of its file may name a person, so it is left out."""
+    found = {"status": row.status, "dry_run": row.dry_run, "pixel": row.pixel_id}
+    counts = {"stored": row.stored, "errors": row.errors} if action == "end" else {}
+    audit.record(action, "import", row.pk, customer=row.customer_id, after={**found, **counts})
 
 
 def _now() -> datetime:

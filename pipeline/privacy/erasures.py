@@ -20,7 +20,7 @@ from django.db.models import F
 
 from activation.stores import batches, dead_letters, deliveries, desired_state
 from activation.stores.desired_state import ErasedDelivery
-from core import buckets, clock
+from core import audit, buckets, clock
 from core.buckets import try_lock
 from core.clock import milliseconds, moment
 from core.database import Connection, bare_cursor, connect
@@ -80,6 +80,7 @@ def request(customer: int, user_id: UUID, by: str) -> Erasure:
         )
         named = {user_id, *([profile.user_id] if profile else [])}
         send([command(customer, user, now, erasure.id) for user in sorted(named)])
+        audit.record("request", "erasure", erasure.id, customer=customer)
     return erasure
 
 
@@ -140,7 +141,11 @@ def _look(own: Connection, erasure: Erasure) -> None:
     erasure.looked_at = clock.now()
     if _settle(own, erasure):
         erasure.finished_at = erasure.looked_at
-    erasure.save(update_fields=["looked_at", "finished_at"])
+    with transaction.atomic():
+        erasure.save(update_fields=["looked_at", "finished_at"])
+        if erasure.finished_at:
+            after = {"platforms": erasure.platforms}  # counts
+            audit.record("carry out", "erasure", erasure.id, customer=erasure.customer_id, after=after)
 
 
 def _sweep_ready(own: Connection, unswept: Sequence[Erasure], searches: Sequence[Search]) -> None:

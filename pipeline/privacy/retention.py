@@ -7,6 +7,7 @@ killed, or that did not end before the next night, goes on there.
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,11 +15,14 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from django.conf import settings
+from django.db import transaction
 from psycopg import Cursor
 
 from activation.stores import batches, dead_letters
 from audiences.evaluation import EvaluationTask
-from core import clock
+from core import audit, clock
+from core.audit_entries import forget_old
 from core.buckets import BUCKETS, lock_within
 from core.clock import milliseconds
 from core.database import Connection, connect
@@ -50,6 +54,9 @@ SECONDS = 0.5  # of one call
 BUSY_SECONDS = 0.1  # … while the hub is busy
 BUSY_ROWS = 1_000  # that wait in the inbox
 NEXT_LOOK_SECONDS = 60.0  # where nothing is left to do
+
+erased_users: Counter[int] = Counter()
+"""How many users of each customer this process has erased in the sweep that is under way: for the audit log."""
 
 steps = Steps(logging.getLogger(__name__))
 
@@ -84,11 +91,23 @@ def _sweep() -> Iterator[None]:
     run = _unfinished(clock.now())
     if run is None:
         return
+    if run.next_bucket == 0:
+        entries = forget_old(settings.KEEP_AUDIT_DAYS)
+        audit.record("begin", "retention", run.day, after={"audit entries deleted": entries})
     with connect(durable=False) as connection:
         for bucket in range(run.next_bucket, BUCKETS):
             if not (yield from _sweep_bucket(connection, bucket, clock.now())):
                 return
             RetentionRun.objects.filter(day=run.day).update(next_bucket=bucket + 1)
+        _record_end(run)
+
+
+def _record_end(run: RetentionRun) -> None:
+    with transaction.atomic():
+        audit.record("end", "retention", run.day)
+        for customer, users in sorted(erased_users.items()):
+            audit.record("erase", "unseen users", run.day, customer=customer, after={"users": users})
+    erased_users.clear()
 
 
 def _unfinished(now: datetime) -> RetentionRun | None:
@@ -148,6 +167,7 @@ def _forget_users(connection: Connection, bucket: int, customer: Customer, now: 
             append(cursor, [command(customer.m, user, now) for user in users])
         if users:
             forget_examples(customer.m)
+            erased_users[customer.m] += len(users)
         if len(users) < BATCH:
             return True
         after = users[-1]

@@ -223,5 +223,9 @@ def test_key__issued_in_the_console__is_shown_once_and_works_until_revoked(conso
 
     assert Caller(key).get("customers/").status == 200
     assert key not in console.get(f"/core/apikey/{row.pk}/change/").content.decode()
+    newer = console.post(f"/core/apikey/{row.pk}/rotate/").content.decode()
+    assert f"{row.prefix}." in newer
+    assert key not in newer
+    assert Caller(key).get("customers/").status == 200  # the overlap
     console.post(f"/core/apikey/{row.pk}/revoke/")
     assert Caller(key).get("customers/").status == 401

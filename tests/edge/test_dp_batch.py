@@ -151,6 +151,8 @@ def test_batch__too_many_lines__is_refused_as_a_whole(edge: RunningEdge) -> None
         (None, {}, 401, "bad-key"),
         ("nobody", {}, 401, "bad-key"),
         ("revoked", {}, 401, "bad-key"),
+        ("expired", {}, 401, "bad-key"),
+        ("elsewhere", {}, 403, "bad-address"),
         ("analyst", {}, 403, "read-only"),
         ("other", {}, 403, "other-customer"),
         ("marketer", {"m": 4242}, 403, "other-customer"),
@@ -162,6 +164,10 @@ def test_batch__of_one_who_may_not__is_refused(
     edge: RunningEdge, key: str | None, fields: dict[str, object], status: int, name: str
 ) -> None:
     edge.check_refused(post(edge, ndjson([{"user": "u"}]), fields={**DP, **fields}, key=key), status, name)
+
+
+def test_batch__of_a_secret_that_was_just_replaced__is_taken(edge: RunningEdge) -> None:
+    assert post(edge, ndjson([{"user": "u"}]), key="rotated").status == 200
 
 
 def test_batch__key_with_a_wrong_secret__is_refused(edge: RunningEdge) -> None:

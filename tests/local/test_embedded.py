@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from redis import Redis
 from core.environment import PROJECT_ROOT, Environment
 from core.wakeups import celery_url
 from local import embedded
-from local.embedded.account import service_account
+from local.embedded.account import OWN_UIDS, give, service_account
 from local.embedded.services import places_of
+from local.supervisor.child import Account
 from tests.local.conftest import MakeEnvironment, environment_of
 from tests.support.processes import eventually, processes_of
 
@@ -115,6 +116,49 @@ def test_celery_url__of_a_socket_with_blanks__is_understood_by_celery(
         assert queue.get(timeout=5).payload == "hello"
 
 
+NOBODY = 65534
+
+
+def succeeds_as_nobody(act: Callable[[], object]) -> bool:
+    """Whether a process of the account nobody can do it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            act()
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as another user")
+def test_postgres__started_by_root__is_out_of_reach_of_the_account_nobody(make_environment: MakeEnvironment) -> None:
+    environment = make_environment("hub")
+    with embedded.session(environment) as services:
+        data = places_of(environment).postgres.resolve() / "data"
+        assert succeeds_as_nobody(os.getcwd)
+        assert not succeeds_as_nobody(lambda: psycopg.connect(services.database_url, connect_timeout=2))
+        assert not succeeds_as_nobody((data / "pg_hba.conf").read_text)
+        assert {place.lstat().st_uid for place in data.rglob("*")} == {data.stat().st_uid}
+        assert data.stat().st_uid in OWN_UIDS
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as another user")
+def test_postgres__of_a_home_that_belonged_to_nobody__goes_on_under_its_own_user(
+    make_environment: MakeEnvironment,
+) -> None:
+    environment = make_environment("hub")
+    write(environment, "one")
+    folder = places_of(environment).postgres.resolve()
+    give(folder, Account(NOBODY, NOBODY))
+
+    assert words(environment) == ["one"]
+    assert folder.stat().st_uid in OWN_UIDS
+
+
 def test_sockets__are_closed_to_other_users(make_environment: MakeEnvironment) -> None:
     environment = make_environment("hub")
     with embedded.session(environment):
@@ -153,7 +197,7 @@ def test_session__pid_file_of_a_dead_server_names_a_living_process__starts(
 ) -> None:
     environment = make_environment("hub")
     write(environment, "one")
-    account = service_account()
+    account = service_account(environment.home)
     stranger = subprocess.Popen(["/bin/sleep", "1000"], user=account.uid if account else None, cwd="/")
     try:
         data = places_of(environment).postgres.resolve() / "data"

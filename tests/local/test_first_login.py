@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from core import clock
 from core.models import ApiKey, Customer
 from local import first_login
 from tests.support.api_caller import Caller
@@ -67,7 +68,24 @@ def test_create_api_key__for_a_customer__prints_the_key_alone() -> None:
     assert (row.name, row.role, row.customer_id) == ("Back end", "marketer", 5)
 
 
-@pytest.mark.parametrize("arguments", [["K", "--customer", "99"], ["K", "--role", "king"], [" "], []])
+@pytest.mark.parametrize("expires", ["90d", "2999-01-31", "2999-01-31T10:00:00+02:00"])
+def test_create_api_key__with_limits__keeps_them(expires: str) -> None:
+    issue("Back end", "--expires", expires, "--allow", "192.0.2.0/24", "--allow", "2001:db8::1")
+
+    row = ApiKey.objects.get()
+    assert row.allowed_addresses == ["192.0.2.0/24", "2001:db8::1"]
+    assert row.expires_at is not None
+    assert row.expires_at > clock.now()
+
+
+UNFIT = [
+    *(["K", "--customer", "99"], ["K", "--role", "king"], [" "], []),
+    *(["K", "--expires", text] for text in ("soon", "2020-01-01", "d", "0d", "99999d")),
+    ["K", "--allow", "192.0.2.1/24"],
+]
+
+
+@pytest.mark.parametrize("arguments", UNFIT)
 def test_create_api_key__unfit__makes_none(arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         issue(*arguments)

@@ -52,7 +52,7 @@ class Caller:
             headers=headers,
         )
         is_json = response.headers.get("Content-Type", "").startswith("application/json")
-        return Answer(response.status_code, response.json() if is_json else response.content, response.headers)
+        return Answer(response.status_code, response.json() if is_json else response.getvalue(), response.headers)
 
 
 def caller(role: str, customer: Customer | None = None) -> Caller:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -44,6 +44,9 @@ KEYS = {
     "analyst": ("analyst", CUSTOMER),
     "other": ("marketer", OTHER_CUSTOMER),
     "revoked": ("admin", None),
+    "expired": ("admin", None),
+    "rotated": ("admin", None),
+    "elsewhere": ("admin", None),
 }
 """API keys by prefix: role and customer. The key itself is `api_key(prefix)`."""
 _newest = itertools.count(7_110)
@@ -240,10 +243,27 @@ def _furnish(newest_pixel: int) -> None:
     Platform(pl=TOKEN_PLATFORM, name="token", sync_secrets=TOKENS, **common).save()
     Platform(pl=SIGNED_PLATFORM, name="signed", sync_auth=signed, sync_secrets=SIGNING_SECRETS, **common).save()
     for prefix, (role, customer) in KEYS.items():
-        revoked = datetime.now(UTC) if prefix == "revoked" else None
-        given = {"role": role, "customer_id": customer, "digest": digest(api_key(prefix)), "revoked_at": revoked}
+        given = {"role": role, "customer_id": customer, "digest": digest(api_key(prefix)), **_limits(prefix)}
         ApiKey.objects.update_or_create(prefix=prefix, defaults={"name": prefix, **given})
     Platform(pl=DISABLED_PLATFORM, name="off", enabled=False, sync_secrets=TOKENS, **common).save()
     # last: an edge that knows it knows all the others
     Pixel(id=newest_pixel, customer_id=CUSTOMER, name=NEWEST_PIXEL).save()
     connection.close()
+
+
+def _limits(prefix: str) -> dict[str, Any]:
+    """What the key that is called so is refused, or accepted, for."""
+    from core.api_keys import digest
+
+    now = datetime.now(UTC)
+    limits: dict[str, dict[str, Any]] = {
+        "revoked": {"revoked_at": now},
+        "expired": {"expires_at": now},
+        "elsewhere": {"allowed_addresses": ["192.0.2.0/24"]},
+        "rotated": {
+            "digest": digest("rotated.newer"),
+            "previous_digest": digest(api_key("rotated")),
+            "previous_until": now + timedelta(hours=1),
+        },
+    }
+    return limits.get(prefix, {})
