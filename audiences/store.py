@@ -11,11 +11,13 @@ from psycopg import Cursor
 from core import buckets
 from core.arrays import Bools, Ints, SmallInts, Times, Uuids, columns
 
-LOAD = """
+LOAD_ALL = """
 SELECT m.audience_id, m.user_id, m.customer_id, m.member, m.since, m.version, m.look_again_at
 FROM unnest(%s::smallint[], %s::uuid[]) AS k (bucket, user_id)
-JOIN membership m ON m.bucket = k.bucket AND m.user_id = k.user_id AND m.audience_id = ANY(%s::int[])
-"""
+JOIN membership m ON m.bucket = k.bucket AND m.user_id = k.user_id"""
+LOAD = LOAD_ALL + " AND m.audience_id = ANY(%s::int[])"
+# PostgreSQL prepares the array anew for each user: 500 users took 80 ms with 3,000 ids, and 15 ms without any.
+MOST_NAMED = 100
 
 SAVE = """
 INSERT INTO membership (bucket, audience_id, user_id, customer_id, member, since, version,
@@ -129,9 +131,12 @@ def load(cursor: Cursor[Any], users: Collection[UUID], audiences: Collection[int
         return {}
     ordered = sorted((user.int & 0xFF, user.int, user) for user in users)
     keys = columns((SmallInts, Uuids), [(bucket, user) for bucket, _, user in ordered])
-    cursor.execute(LOAD, [*keys, Ints.of(sorted(audiences))])
+    named = len(audiences) <= MOST_NAMED
+    cursor.execute(*((LOAD, [*keys, Ints.of(sorted(audiences))]) if named else (LOAD_ALL, keys)))
     found: MembershipsByUser = {}
     for audience, user, customer, member, since, version, look_again_at in cursor.fetchall():
+        if not named and audience not in audiences:
+            continue
         state = MembershipState(customer, member, since, version, look_again_at, stored=True)
         found.setdefault(user, {})[audience] = state
     return found

@@ -55,9 +55,19 @@ class Wakeups:
 
     def wake(self, stage: str, *ids: int) -> None:
         """Have a worker run the stage's task with these ids, unless one is awake for them. Never raises."""
+        self.wake_all(stage, [ids])
+
+    def wake_all(self, stage: str, each: Collection[tuple[int, ...]]) -> None:
+        """`wake` for each of these ids, asking Redis once."""
+        if not each:
+            return
         try:
-            if self._redis.set(_key(stage, ids), WOKEN, nx=True, ex=AWAKE_SECONDS):
-                self._celery.send_task(stage, args=ids, queue=stage, retry=False)
+            questions = self._redis.pipeline(transaction=False)
+            for ids in each:
+                questions.set(_key(stage, ids), WOKEN, nx=True, ex=AWAKE_SECONDS)
+            for ids, is_first in zip(each, questions.execute(), strict=True):
+                if is_first:
+                    self._celery.send_task(stage, args=ids, queue=stage, retry=False)
         except Exception as away:
             log.debug("no wake-up: %s", type(away).__name__)
 

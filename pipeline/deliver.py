@@ -77,8 +77,7 @@ def _run(platform: int, lane: int) -> None:
     sent = work(platform, lane, keep_on)
     awake.sleep(DELIVER, platform, lane)
     if lane == CREATION:
-        for following in range(LANES) if sent else ():
-            awake.wake(DELIVER, platform, following)
+        awake.wake_all(DELIVER, [(platform, following) for following in range(LANES)] if sent else ())
     elif sent and is_due(platform, lane, clock.now()):
         # came while this worker still counted as awake, or the shift was over
         awake.wake(DELIVER, platform, lane)

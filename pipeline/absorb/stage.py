@@ -23,8 +23,7 @@ SLOTS = 8
 
 def wake_deliverers(touched: Collection[tuple[int, int]]) -> None:
     """Called after a commit with the (platform, bucket)s in which something is to be delivered. Must not block."""
-    for platform, lane in lanes_of(touched):
-        wakeups(settings.REDIS_URL).wake(DELIVER, platform, lane)
+    wakeups(settings.REDIS_URL).wake_all(DELIVER, lanes_of(touched))
 
 
 absorbers = PerThread(lambda: Absorber(wake_deliverers))
