@@ -19,6 +19,7 @@ from api.customers import CustomerViewSet
 from api.dead_letters import DeadLetterViewSet
 from api.imports import ImportViewSet
 from api.mappings import MappingViewSet
+from api.people import InvitationViewSet, PersonViewSet
 from api.pipeline import PipelineView
 from api.pixels import PixelViewSet
 from api.platform_views import LinkViewSet, MatchRateView, PublishViewSet
@@ -41,6 +42,8 @@ router.register("hot-ids", HotIdViewSet)
 router.register("mappings", MappingViewSet)
 router.register("imports", ImportViewSet)
 router.register("erasures", ErasureViewSet)
+router.register("people/invitations", InvitationViewSet)
+router.register("people", PersonViewSet, "person")
 
 
 class NowhereView(APIView):

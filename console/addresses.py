@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from console import audiences
+from console import audiences, people
 from console.access import choose_customer
 from console.audit_log import audit_log
 from console.bad_rows import bad_rows
@@ -18,6 +18,11 @@ from console.shared_ids import shared_ids
 
 app_name = "console"
 urlpatterns = [
+    path("people/", admin.site.admin_view(people.people), name="people"),
+    path("people/invite/", admin.site.admin_view(people.invite), name="invite"),
+    path("people/<int:pk>/", admin.site.admin_view(people.person), name="person"),
+    path("people/<int:pk>/remove/", admin.site.admin_view(people.remove_person), name="remove-person"),
+    path("people/invitations/<int:pk>/", admin.site.admin_view(people.revoke_invitation), name="revoke-invitation"),
     path("choose-customer/", admin.site.admin_view(choose_customer), name="choose-customer"),
     path("audiences/estimate/", admin.site.admin_view(audiences.estimate), name="estimate"),
     path("audiences/rule-fields/", admin.site.admin_view(rule_fields), name="rule-fields"),

@@ -46,7 +46,7 @@ class BrowserRulesMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        console: ConsoleEnvironment = settings.ENVIRONMENT.console
+        console: ConsoleEnvironment = settings.CONSOLE
         came_by = request.headers.get(FORWARDED, "").lower()
         if console.has_tls and came_by == "http" and request.method in {"GET", "HEAD"}:
             return HttpResponsePermanentRedirect(f"{console.url}{request.get_full_path()}")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -63,10 +64,20 @@ GROUPS = {
         NavigationItem("Bad rows", "report", "console:bad-rows", "core.view_badrow"),
         _model("API keys", "key", "core", "apikey"),
         NavigationItem("Audit log", "history", "console:audit-log", "core.view_auditentry"),
-        _model("People", "person", "auth", "user"),
+        NavigationItem("People", "person", "console:people", "core.change_teammember"),
+        _model("Log-ins", "passkey", "auth", "user"),
         NavigationItem("API reference", "api", "api:docs"),
     ],
 }
+
+
+def account(request: HttpRequest) -> list[dict[str, str]]:
+    """Return the links of unfold's menu beside the person's name."""
+    links = {"Change password": "account_change_password", "Second factor": "mfa_index"}
+    if settings.CONSOLE.single_sign_on:
+        links["Single sign-on"] = "socialaccount_connections"
+    links["Log out everywhere"] = "account_log_out_everywhere"
+    return [{"title": title, "link": reverse(name)} for title, name in links.items()]
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

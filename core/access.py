@@ -81,16 +81,17 @@ def of_memberships(memberships: Iterable[Membership], chosen: int | None = None)
     """
     roles: dict[int | None, Role] = {}
     for role, customer in memberships:
-        roles[customer] = _greater(role, roles.get(customer))
+        roles[customer] = greater(role, roles.get(customer))
     everywhere = roles.pop(None, None)
     if chosen is not None and (chosen in roles or everywhere is not None):
-        return Access(_greater(everywhere, roles.get(chosen)), frozenset({chosen}))
+        return Access(greater(everywhere, roles.get(chosen)), frozenset({chosen}))
     if everywhere is not None:
         return Access(everywhere, None)
     own = [role for customer, role in roles.items() if customer is not None]
     return Access(min(own, key=_RANKS.__getitem__), frozenset(c for c in roles if c is not None)) if own else NO_ACCESS
 
 
-def _greater(one: Role | None, other: Role | None) -> Role:
+def greater(one: Role | None, other: Role | None) -> Role:
+    """Return the greater of two roles, one of which there must be."""
     found = [role for role in (one, other) if role is not None]
     return max(found, key=_RANKS.__getitem__)

@@ -43,7 +43,7 @@ class AuditEntry(models.Model):
         db_table = "audit_entry"
         ordering = ["-id"]
         verbose_name_plural = "audit log"
-        indexes = [models.Index("customer_id", "-id", name="audit_entry_by_customer")]
+        indexes = [models.Index("customer_id", models.F("id").desc(), name="audit_entry_by_customer")]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.object} {self.object_number}".rstrip()

@@ -76,5 +76,34 @@ class MalformedLineError(InputError):
         super().__init__("the line is not a JSON object")
 
 
+class TeamError(Exception):
+    """Something about people cannot be done. `message` may be shown."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BeyondAccessError(TeamError):
+    """Somebody would give away more than they have."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody can give a role, or customers, that they do not have")
+
+
+class OwnRolesError(TeamError):
+    """Somebody would take away their own roles, and might leave the hub without an admin."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody can change their own roles: ask another admin")
+
+
+class InvalidInvitationError(TeamError):
+    """The invitation was accepted, revoked, has expired, or never was."""
+
+    def __init__(self) -> None:
+        super().__init__("this invitation is not valid any more")
+
+
 class UnavailableError(Exception):
     """The hub could not keep what was given, as far as it knows: the sender shall try again."""

@@ -17,7 +17,7 @@ from core.client_address import LONGEST_NETWORK, networks
 from core.configuration import ConfigurationModel, ConfigurationVersion, CustomerVersion, UsedNumber
 from core.consent_mode import ConsentMode
 from core.inbox import FIRST_BULK
-from core.people import RoleChoice, TeamMember
+from core.people import EndedSessions, Invitation, RoleChoice, TeamMember
 
 __all__ = [
     "ApiKey",
@@ -28,7 +28,9 @@ __all__ = [
     "ConfigurationVersion",
     "Customer",
     "CustomerVersion",
+    "EndedSessions",
     "Inbox",
+    "Invitation",
     "TeamMember",
     "UsedNumber",
 ]

@@ -1,9 +1,16 @@
-"""Tables of the people who use the console: for which customers they have which role."""
+"""Tables of the people who use the console: their roles, log-ins that have ended, and invitations.
+
+A link of an invitation serves once: who opens it gets its role.
+"""
+
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import models
+from django.contrib.postgres.fields import ArrayField
+from django.db import models, transaction
 
+from core import audit, clock
 from core.access import EVERYTHING, NO_ACCESS, Access, Role, of_memberships
 from core.audited_models import AuditedManager, AuditedModel
 
@@ -49,3 +56,61 @@ def access_of(user: AbstractBaseUser | AnonymousUser, chosen: int | None = None)
         return EVERYTHING if chosen is None else Access(Role.ADMIN, frozenset({chosen}))
     rows = TeamMember.objects.filter(user_id=user.pk).values_list("role", "customer_id")
     return of_memberships(((Role(role), customer) for role, customer in rows), chosen)
+
+
+class EndedSessions(models.Model):
+    """Log-ins of the person that began before this moment are ended."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="ended_sessions"
+    )
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ended_sessions"
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.at}"
+
+
+def end_sessions(user: int) -> None:
+    """End every log-in of the person that has begun so far."""
+    with transaction.atomic():
+        EndedSessions.objects.update_or_create(user_id=user, defaults={"at": clock.now()})
+        audit.record("end log-ins", "person", user)
+
+
+def sessions_ended_at(user: int) -> datetime | None:
+    """Return the moment before which log-ins of the person count no more; None: all count."""
+    return EndedSessions.objects.filter(user_id=user).values_list("at", flat=True).first()
+
+
+class Invitation(models.Model):
+    """What is given to whoever opens the link. The link's token is not stored, only its digest."""
+
+    role = models.CharField(max_length=8, choices=RoleChoice.choices)
+    customers = ArrayField(models.IntegerField(), null=True, help_text="Empty: every customer.")
+    email = models.EmailField(blank=True)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_by = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "invitation"
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk} ({self.role})"
+
+    @property
+    def access(self) -> Access:
+        return Access(Role(self.role), None if self.customers is None else frozenset(self.customers))
+
+    @property
+    def state(self) -> str:
+        if self.accepted_at or self.revoked_at:
+            return "accepted" if self.accepted_at else "revoked"
+        return "expired" if self.expires_at <= clock.now() else "pending"

@@ -1,5 +1,6 @@
 """Django's settings: everything that varies comes from `core.environment`."""
 
+from datetime import timedelta
 from socket import gethostname
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.templatetags.static import static
 
 from console.headers import content_security_policy
+from console.single_sign_on.configuration import providers
 from core import environment
 from local import embedded
 
@@ -29,12 +31,18 @@ FILES_ROOT = ENVIRONMENT.home / "files"
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
+    "django.contrib.humanize",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "axes",
     "django_filters",
     "rest_framework",
     "drf_spectacular",
@@ -50,6 +58,7 @@ INSTALLED_APPS = [
     "pipeline",
     "api",
     "console",
+    "console.single_sign_on",
     "dmphub",
 ]
 
@@ -62,10 +71,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "console.sessions.SessionLimitsMiddleware",
     "console.access.AccessMiddleware",
     "core.audit_door.AuditDoor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "console.gate.GateMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "dmphub.urls"
@@ -80,6 +93,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "console.accounts.frame",
             ]
         },
     }
@@ -116,8 +130,49 @@ FORMAT_MODULE_PATH = ["dmphub.formats"]
 STATIC_URL = "static/"
 STATIC_ROOT = ENVIRONMENT.home / "static"
 
-AUTHENTICATION_BACKENDS = ["console.permissions.TeamBackend"]
-AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
+# Log-ins: see console/accounts.py and docs/security.md. axes counts wrong passwords, by name, from all addresses.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "console.permissions.TeamBackend"]
+_VALIDATION = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATION}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
+]
+LOGIN_URL, LOGIN_REDIRECT_URL = "account_login", "/"
+SESSION_COOKIE_AGE = ACCOUNT_SESSION_COOKIE_AGE = CONSOLE.idle_hours * 3600
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_ADAPTER = "console.accounts.AccountAdapter"
+ACCOUNT_FORMS = {"login": "console.accounts.LogInForm"}
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+# beyond what axes allows: codes of second factors, of one person
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "15/10m/key"}
+MFA_ADAPTER = "console.accounts.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "dmphub"
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not CONSOLE.has_tls
+if CONSOLE.mail:
+    EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = CONSOLE.mail.host, CONSOLE.mail.port, 10
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = CONSOLE.mail.username, CONSOLE.mail.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = CONSOLE.mail.implicit_tls, not CONSOLE.mail.implicit_tls
+    DEFAULT_FROM_EMAIL = CONSOLE.mail.sender
+SOCIALACCOUNT_PROVIDERS = providers(CONSOLE.single_sign_on)
+SOCIALACCOUNT_ADAPTER = "console.single_sign_on.views.SingleSignOnPeople"
+SOCIALACCOUNT_AUTO_SIGNUP = True
+ACCOUNT_UNIQUE_EMAIL = False
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_LOCKOUT_PARAMETERS = ["username"]
+AXES_LOCKOUT_CALLABLE = "console.sessions.locked_out"
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 CSRF_TRUSTED_ORIGINS: list[str] = [CONSOLE.url] if CONSOLE.url else []
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # a provider of single sign-on sends people back by a link
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONSOLE.has_tls
@@ -131,6 +186,7 @@ if CONSOLE.has_tls:  # a proxy with TLS stands before the console
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # names beneath the console's may be the edge, which serves plain HTTP as well
     "security.W008",  # the proxy redirects; `console.headers` does where the proxy says that it has not
+    "axes.W006",  # wrong passwords are counted by name alone, from whatever address: nothing a client sends counts
     "security.W021",  # a list of browsers cannot be left again, so that is not for a program to decide
 ]
 
@@ -181,6 +237,7 @@ UNFOLD = {
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda _: static("dmphub/console.css")],
     "GLOBAL_CALLBACK": "console.access.switcher",
+    "ACCOUNT": {"navigation": "console.navigation.account"},
     "DASHBOARD_CALLBACK": "console.overview.dashboard",
     "SIDEBAR": {"show_search": False, "navigation": "console.navigation.navigation"},
 }
@@ -194,8 +251,10 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["no_ids"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
+    # "axes" tells of every log-in
     # these know the addresses of requests, whatever handler writes what they say
-    "loggers": {
+    "loggers": {"axes": {"level": "WARNING"}}
+    | {
         name: {"filters": ["no_ids"]}
         for name in ("django.request", "django.security.csrf", "django.security.DisallowedHost", "django.server")
     },

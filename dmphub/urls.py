@@ -10,6 +10,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("api/v1/", include("api.addresses")),
+    path("", include("console.log_in_addresses")),
     path("", include("console.addresses")),
     path("", admin.site.urls),
 ]

@@ -1,12 +1,15 @@
 """Who may use the hub: people in the console, machines through the API."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import axes.utils
+from allauth.mfa.models import Authenticator
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -31,8 +34,13 @@ from core import clock
 from core.client_address import LONGEST_NETWORK
 from core.key_changes import revoke, rotate
 from core.models import ApiKey, check_network
+from core.people import end_sessions
 
 OVERLAP = timedelta(days=1)
+WHAT_COUNTS = (
+    "Staff may enter the console; what they see there is said on the page “People”. A superuser is an admin of every"
+    " customer."
+)
 KEY_HINT = "Send it as “Authorization: Bearer <key>”. Only its digest is stored: copy it now."
 
 
@@ -122,7 +130,11 @@ else:
     PeopleAdmin = DjangoUserAdmin
 
 admin.site.unregister(User)
-admin.site.unregister(Group)
+# groups and permissions count for nothing here, and log-ins have pages of their own
+for library in ("auth", "account", "mfa", "socialaccount"):
+    for model in apps.get_app_config(library).get_models():
+        if admin.site.is_registered(model):
+            admin.site.unregister(model)
 
 
 @admin.register(User)
@@ -131,9 +143,34 @@ class UserAdmin(PeopleAdmin, ModelAdmin[User]):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ["username", "first_name", "last_name", "is_staff", "is_superuser", "last_login"]
+    list_filter = ["is_staff", "is_superuser", "is_active"]
+    fieldsets = [
+        (None, {"fields": ["username", "password"]}),
+        ("Who it is", {"fields": ["first_name", "last_name", "email"]}),
+        ("What it may", {"fields": ["is_active", "is_staff", "is_superuser"], "description": WHAT_COUNTS}),
+        ("When", {"fields": ["last_login", "date_joined"]}),
+    ]
+    filter_horizontal = []
+    actions_detail = ["end_log_ins", "unlock", "forget_second_factors"]
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        return self.add_fieldsets if obj is None else self.fieldsets
 
-@admin.register(Group)
-class GroupAdmin(ModelAdmin[Group]):
-    search_fields = ["name"]
-    filter_horizontal = ["permissions"]
+    @confirmed_action("End log-ins", "End every log-in of this person?", "logout")
+    def end_log_ins(self, request: HttpRequest, user: User) -> str:
+        end_sessions(user.pk)
+        return f"{user} is logged out everywhere."
+
+    @confirmed_action("Unlock", "Forget the wrong passwords that were given for this person?", "lock_open")
+    def unlock(self, request: HttpRequest, user: User) -> str:
+        axes.utils.reset(username=user.get_username())
+        return f"{user} may log in again."
+
+    @confirmed_action(
+        "Forget second factors",
+        "Forget the authenticator app and the passkeys that this person has lost?",
+        "key_off",
+    )
+    def forget_second_factors(self, request: HttpRequest, user: User) -> str:
+        Authenticator.objects.filter(user=user).delete()
+        return f"{user} logs in by password alone, until they add a second factor."

@@ -49,7 +49,7 @@ def test_form__behind_a_proxy_with_tls__is_taken_and_cookies_are_secure(behind_a
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
     assert token is not None
     sent = {"Cookie": f"csrftoken={page.cookies['csrftoken']}", "Origin": PUBLIC, "Referer": f"{PUBLIC}/login/"}
-    wrong = {"csrfmiddlewaretoken": token.group(1), "login": "nobody", "username": "nobody", "password": "wrong"}
+    wrong = {"csrfmiddlewaretoken": token.group(1), "username": "nobody", "password": "wrong"}
 
     answer = requests.post(f"{behind_a_proxy.url}/login/", wrong, headers=PROXY | sent, timeout=10)
 

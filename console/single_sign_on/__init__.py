@@ -1,0 +1,1 @@
+"""Single sign-on by OpenID Connect. An app of Django, because allauth finds providers by app."""

@@ -1,0 +1,54 @@
+"""People and invitations by API: admins see and change those of their customers."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from core import invitations
+from core.models import Customer, Invitation, TeamMember
+from tests.support.api_caller import caller
+from tests.support.console_people import person
+
+
+def roles(user: User) -> list[tuple[str, int | None]]:
+    return list(TeamMember.objects.filter(user=user).order_by("customer_id").values_list("role", "customer_id"))
+
+
+@pytest.mark.parametrize("role", ["analyst", "marketer"])
+def test_people__any_but_an_admin__is_403(shop: Customer, role: str) -> None:
+    for address in ("people/", "people/invitations/"):
+        assert caller(role, shop).get(address).status == 403
+    assert caller(role, shop).post("people/invitations/", {"role": role, "customers": [1]}).status == 403
+
+
+def test_people__of_an_admin_of_one_customer__are_its_own(shop: Customer, rival: Customer) -> None:
+    both, stranger = person("marketer", shop, rival, name="both"), person("admin", rival, name="stranger")
+    admin = caller("admin", shop)
+
+    [row] = admin.get("people/").body["results"]
+
+    assert (row["username"], row["roles"]) == ("both", [{"role": "marketer", "customer": 1}])
+    for call in (admin.get, admin.delete):
+        assert call(f"people/{stranger.pk}/").status == 404
+    assert admin.patch(f"people/{both.pk}/", {"role": "analyst", "customers": [2]}).status == 403
+    assert admin.patch(f"people/{both.pk}/", {"role": "analyst", "customers": [1]}).status == 200
+    assert roles(both) == [("analyst", 1), ("marketer", 2)]
+    assert admin.delete(f"people/{both.pk}/").status == 204
+    assert roles(both) == [("marketer", 2)]
+    assert {one["username"] for one in caller("admin").get("people/").body["results"]} == {"both", "stranger"}
+
+
+def test_invitations__made_seen_and_revoked__within_what_the_caller_has(shop: Customer, rival: Customer) -> None:
+    admin = caller("admin", shop)
+    for beyond in ([2], [1, 2], None):
+        assert admin.post("people/invitations/", {"role": "analyst", "customers": beyond}).status == 403
+
+    made = admin.post("people/invitations/", {"role": "analyst", "customers": [1], "email": "ann@example.org"})
+
+    assert made.status == 201
+    token = made.body["url"].rstrip("/").rpartition("/")[2]
+    assert invitations.find(token) == Invitation.objects.get()
+    assert "url" not in admin.get("people/invitations/").body["results"][0]
+    address = f"people/invitations/{made.body['id']}/"
+    assert caller("admin", rival).delete(address).status == 404
+    assert admin.delete(address).status == 204
+    assert invitations.find(token) is None

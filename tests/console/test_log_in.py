@@ -1,0 +1,160 @@
+"""Logging in to the console: passwords, lock-out, how long it lasts, and the second factor."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from django.contrib.auth.models import User
+from django.test import Client
+
+from console.sessions import BEGUN, SEEN
+from core.people import RoleChoice, TeamMember
+
+GOOD = "correct-horse-9"
+HOUR = 3600
+PATIENT = "/account/2fa/"
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(settings: Any, db: None) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def ann() -> User:
+    user = User.objects.create_user("ann", password=GOOD, is_staff=True)
+    TeamMember.objects.create(user=user, role=RoleChoice.MARKETER)
+    return user
+
+
+def log_in(client: Client, name: str = "ann", password: str = GOOD) -> Any:
+    return client.post("/login/", {"username": name, "password": password})
+
+
+def is_in(client: Client) -> bool:
+    return client.get("/profiles/pixel/").status_code == 200
+
+
+def test_log_in__with_the_right_password__opens_the_console(ann: User) -> None:
+    client = Client()
+    page = client.get("/login/?next=/profiles/pixel/").content.decode()
+    assert 'name="username"' in page
+    assert 'name="password"' in page
+
+    answer = client.post("/login/?next=/profiles/pixel/", {"username": "ann", "password": GOOD})
+
+    assert (answer.status_code, answer["Location"]) == (302, "/profiles/pixel/")
+    assert is_in(client)
+    assert not is_in(Client())
+
+
+@pytest.mark.parametrize("name", ["ann", "nobody"])
+def test_log_in__after_many_wrong_passwords__is_refused_whether_there_is_such_a_person_or_not(
+    ann: User, name: str
+) -> None:
+    User.objects.create_user("bob", password=GOOD, is_staff=True)
+    statuses = [log_in(Client(), name, f"wrong-{number}").status_code for number in range(30)]
+
+    assert statuses[:9] == [200] * 9
+    assert set(statuses[10:]) == {429}
+    assert log_in(Client(), name).status_code == 429
+    assert log_in(Client(), "bob").status_code == 302
+
+
+@pytest.mark.parametrize("password", ["password", "12345678", "1234567890", "ann-marie12", "sunshine123"[:8]])
+def test_password__that_is_short_common_like_the_name_or_a_number__is_refused(password: str) -> None:
+    boss = Client()
+    boss.force_login(User.objects.create(username="boss", is_staff=True, is_superuser=True))
+
+    page = boss.post("/auth/user/add/", {"username": "ann-marie", "password1": password, "password2": password})
+
+    assert page.status_code == 200
+    assert not User.objects.filter(username="ann-marie").exists()
+
+
+@pytest.mark.parametrize(("key", "hours"), [(SEEN, 12), (BEGUN, 168)])
+def test_session__that_is_idle_or_old__ends(ann: User, key: str, hours: int) -> None:
+    client = Client()
+    log_in(client)
+    session = client.session
+    session[key] = time.time() - hours * HOUR + 60
+    session.save()
+    assert is_in(client)
+    session[key] = time.time() - hours * HOUR - 60
+    session.save()
+
+    assert not is_in(client)
+
+
+def test_log_out_everywhere__ends_other_log_ins_and_lets_new_ones_begin(ann: User) -> None:
+    here, there = Client(), Client()
+    log_in(here)
+    log_in(there)
+    assert here.get("/account/log-out-everywhere/").status_code == 200
+
+    here.post("/account/log-out-everywhere/")
+
+    assert not is_in(here)
+    assert not is_in(there)
+    log_in(here)
+    assert is_in(here)
+
+
+def test_sign_up__without_an_invitation__is_closed() -> None:
+    Client().post("/account/signup/", {"username": "eve", "password1": GOOD, "password2": GOOD})
+
+    assert not User.objects.filter(username="eve").exists()
+
+
+def code_of(secret: str) -> str:
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
+
+
+def enrolled(client: Client) -> str:
+    """Add an authenticator app, as its owner does. Returns its secret."""
+    page = client.get("/account/2fa/totp/activate/")
+    secret: str = page.context["form"].secret
+    assert client.post("/account/2fa/totp/activate/", {"code": code_of(secret)}).status_code == 302
+    return secret
+
+
+def test_second_factor__once_added__is_asked_for_and_kept_encrypted(ann: User) -> None:
+    client = Client()
+    log_in(client)
+    secret = enrolled(client)
+    assert secret not in str(Authenticator.objects.values_list("data", flat=True))
+
+    fresh = Client()
+    assert log_in(fresh)["Location"].startswith("/account/2fa/authenticate/")
+    assert not is_in(fresh)
+    assert fresh.post("/account/2fa/authenticate/", {"code": "000000"}).status_code == 200
+    assert not is_in(fresh)
+    recovery = Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()[0]
+    fresh.post("/account/2fa/authenticate/", {"code": recovery})
+    assert is_in(fresh)
+
+
+def test_second_factor__where_the_hub_demands_it__leaves_only_enrolment_open(ann: User, settings: Any) -> None:
+    settings.CONSOLE = replace(settings.CONSOLE, second_factor=True)
+    client = Client()
+    log_in(client)
+
+    for address in ("/", "/profiles/pixel/", "/choose-customer/", "/account/password/change/"):
+        answer = client.get(address)
+        assert (answer.status_code, answer["Location"]) == (302, PATIENT), address
+    assert client.get(PATIENT).status_code == 200
+    enrolled(client)
+    assert is_in(client)
+
+
+def test_pages_of_the_account__look_like_the_console(ann: User) -> None:
+    client = Client()
+    log_in(client)
+    for name in ("2fa/", "password/change/", "2fa/webauthn/add/", "reauthenticate/"):
+        address = f"/account/{name}"
+        page = client.get(address)
+        assert page.status_code == 200, address
+        assert "dmphub/console.css" in page.content.decode(), address
