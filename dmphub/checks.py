@@ -51,6 +51,13 @@ def _contradictions(environment: Environment) -> Iterator[CheckMessage]:
             hint="Leave it unset: error pages show settings and code.",
             id="dmphub.W004",
         )
+    console = environment.console
+    if console.hostname and not console.has_tls and not _is_loopback(console.hostname):
+        yield checks.Warning(
+            "DMPHUB_CONSOLE_URL is http://: passwords travel in clear",
+            hint="Put a proxy with TLS in front of the console, and give the https:// address.",
+            id="dmphub.W007",
+        )
 
 
 def _missing_parts() -> Iterator[CheckMessage]:

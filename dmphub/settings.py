@@ -219,6 +219,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "AttributeType": "profiles.models.Attribute.Type",
+        "ApiKeyStatus": ["valid", "expired", "revoked"],
         "AudienceStatus": "audiences.models.Audience.Status",
         "ActivationStatus": "activation.models.Activation.Status",
         "BatchStatus": "activation.models.Batch.Status",

@@ -103,6 +103,20 @@ def test_log_out_everywhere__ends_other_log_ins_and_lets_new_ones_begin(ann: Use
     assert is_in(here)
 
 
+def test_log_in__of_somebody_without_a_role__says_so_and_lets_them_log_out(ann: User) -> None:
+    TeamMember.objects.all().delete()
+    ann.is_staff = False
+    ann.save()
+    client = Client()
+    log_in(client)
+
+    page = client.get("/")
+
+    assert page.status_code == 403
+    assert "You have no role here" in page.content.decode()
+    assert client.post("/logout/")["Location"] == "/login/"
+
+
 def test_sign_up__without_an_invitation__is_closed() -> None:
     Client().post("/account/signup/", {"username": "eve", "password1": GOOD, "password2": GOOD})
 

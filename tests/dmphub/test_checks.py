@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from core import environment, extras
+from core.console_environment import ConsoleEnvironment
 from core.environment import DEFAULT_EDGE_URL, Environment
 from dmphub.checks import check_settings
 
@@ -32,6 +33,7 @@ def test_check__settings_that_agree__says_nothing(settings: Any, environment: En
         ({"edge_url": "http://dmp.example"}, "dmphub.W002"),
         ({"allow_private_targets": True}, "dmphub.W003"),
         ({"debug": True}, "dmphub.W004"),
+        ({"console": ConsoleEnvironment(url="http://hub.example")}, "dmphub.W007"),
     ],
 )
 def test_check__settings_that_contradict_each_other__warns(settings: Any, changed: dict[str, Any], id_: str) -> None:
