@@ -55,7 +55,7 @@ def absorb_opt_out(unit: ChoiceScope, row: InboxRow, choice: OptOutChoice) -> No
 def opt_out(unit: LeaveScope, profile: ProfileState, accepted: datetime) -> None:
     """One customer's profile: it stays, as the memory of the choice, and nothing changes it any more."""
     profile.give_up_ids(receipt_time(accepted))
-    release_mappings(unit, profile, accepted)
+    release_mappings(unit, profile)
     unit.memberships.forget(profile)
     profile.opted_out = profile.dirty = True
     profile.changed.clear()

@@ -115,15 +115,13 @@ def take_back(
 # ── in the bucket of the user ────────────────────────────────────────────────────────────────────────
 
 
-def release_mappings(
-    unit: ReleaseScope, profile: ProfileState, given_up: datetime, platforms: Container[int] | None = None
-) -> None:
+def release_mappings(unit: ReleaseScope, profile: ProfileState, platforms: Container[int] | None = None) -> None:
     """Give up the user's ids (on some platforms, or on all): their buckets have the platforms remove them.
 
-    `given_up`: when that was accepted. What was synced later stays, if it has come before.
+    What was synced later, if it has come before, is synced anew when the ids have been taken back.
     """
     for mapping in unit.mappings.of(profile):
-        if (platforms is None or mapping.platform in platforms) and mapping.synced_at <= given_up:
+        if platforms is None or mapping.platform in platforms:
             user = str(profile.user_id)
             send_release(unit.outbox, profile.customer, mapping.platform, mapping.platform_user_id, user)
 

@@ -95,7 +95,7 @@ def _clear(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
         unit.outbox.send(buckets.of_user(profile.merged_into), InboxKind.SYNC, sync)
         return
     profile.give_up_ids(receipt_time(row.received_at), sync.platform)
-    release_mappings(unit, profile, row.received_at, {sync.platform})
+    release_mappings(unit, profile, {sync.platform})
 
 
 def needs_match(match: Match, needs: Needs) -> None:

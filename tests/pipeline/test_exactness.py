@@ -31,6 +31,8 @@ from pipeline.absorb.absorber import Absorber
 from pipeline.privacy import erasures
 from profiles.models import Profile
 from profiles.store import load_profiles
+from tests.support import drawn_rules
+from tests.support.drawn_rules import Drawn, written
 from tests.support.shop import Shop, in_bucket
 from tests.support.tables import empty
 from usersync import store as mappings
@@ -39,26 +41,13 @@ USERS = [in_bucket(bucket, number) for bucket in (1, 2) for number in range(4)]
 AUDIENCES = 4
 WORKERS = 2
 HOUR = 3_600_000
-COMBINATORS = ("and", "or")
 
-conditions = st.one_of(
-    st.builds(lambda op, n: ("attribute.amount", op, n), st.sampled_from(["<", ">=", "!="]), st.integers(0, 4)),
-    st.builds(
-        lambda op, d: ("pixel.last", op, d),
-        st.sampled_from(["withinLast", "notWithinLast"]),
-        st.sampled_from(["PT6H", "P1D", "P3D"]),
-    ),
-    st.builds(
-        lambda op, n, d: ("pixel.count", op, n, d),
-        st.sampled_from([">=", "<", "="]),
-        st.integers(1, 3),
-        st.sampled_from([1, 2, 7]),
-    ),
-    st.builds(lambda op, n: ("audience", op, n), st.sampled_from(["in", "notIn"]), st.integers(0, AUDIENCES - 1)),
-    st.builds(lambda n: ("split.half", "<", n), st.sampled_from([30, 50])),
-    st.builds(lambda op: ("platform", op, 0), st.sampled_from(["in", "notIn"])),
+rules = drawn_rules.rules_of(
+    *(drawn_rules.amounts, drawn_rules.recency, drawn_rules.platforms, drawn_rules.halves),
+    drawn_rules.frequencies([">=", "<", "="]),
+    drawn_rules.audiences(range(AUDIENCES)),
+    most=3,
 )
-rules = st.tuples(st.sampled_from(COMBINATORS), st.booleans(), st.lists(conditions, min_size=1, max_size=3))
 
 
 class Exactness(RuleBasedStateMachine):
@@ -153,24 +142,10 @@ class Exactness(RuleBasedStateMachine):
             self.shop.absorber.close()
         clock.ahead = timedelta(0)
 
-    def _written(self, drawn: Any, number: int) -> dict[str, Any]:
+    def _written(self, drawn: Drawn, number: int) -> dict[str, Any]:
         """As JSON; an audience asks only about those made before it."""
-        combinator, negated, parts = drawn
-        written = [one for part in parts if (one := self._condition(part, number))]
-        spare = {"field": "attribute.amount", "operator": "notNull", "value": None}
-        return {"combinator": combinator, "not": negated, "rules": written or [spare]}
-
-    def _condition(self, part: tuple[Any, ...], number: int) -> dict[str, Any] | None:
-        field, operator, value, *days = part
-        if field == "audience":
-            if value >= number:
-                return None
-            value = self.audiences[value].pk
-        if field == "platform":
-            value = self.ads.pl
-        name = field.replace("pixel.", f"pixel.{self.shop.pixel.id}.")
-        more = {"days": days[0]} if days else {}
-        return {"field": name, "operator": operator, "value": value, **more}
+        earlier = [audience.pk for audience in self.audiences[:number]]
+        return written(drawn, pixel=self.shop.pixel.id, platform=self.ads.pl, audiences=earlier)
 
     def _work(self) -> None:
         absorber = Absorber(lambda _: None)

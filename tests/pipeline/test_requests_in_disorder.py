@@ -231,6 +231,22 @@ def test_sync_before_the_id_was_given_up__that_comes_after_it__is_given_up_too(
     assert shop.wanted(buyers) == set()
 
 
+def test_own_id_that_the_hub_has_matched__between_an_opt_out_and_its_absorption__is_given_up(
+    shop: Shop, ads: Platform, buyers: Activation
+) -> None:
+    own = shop.platform("own ids", settings={**ads.settings, "id_source": "own"})
+    activation = shop.activation(buyers.audience, own)
+    start = now_ms() - 5_000
+    shop.event(PERSON, {"amount": 150}, received=start)
+    shop.absorb()
+    assert shop.wanted(activation) == {str(PERSON)}
+
+    choose(shop, PERSON, InboxKind.OPT_OUT, start + 1_000)
+    shop.absorb()
+
+    assert (shop.wanted(activation), shop.mappings(PERSON)) == (set(), set())
+
+
 def give_up(shop: Shop, ads: Platform, at: int, *, out: bool) -> None:
     """The platform does not know the browser any more; or the user opts out, and in again."""
     if not out:

@@ -3,8 +3,9 @@
 It is sequential: requests are applied in the order in which they are accepted. Names (cookies, own ids, devices) that
 were in one request are one person. An erasure takes the person as of all requests before it, absorbed or not.
 
-Where the order of absorption may decide, the person is `open`: what is sent then may or may not be kept, and whether
-two are one may turn out either way. Once all is absorbed, `settle` takes over how it turned out, and only there.
+Where the order of absorption may decide, the person is `open`: whether two are one may turn out either way. Who is not
+`sure` besides has opted out, or may be taken for an erased person: what is sent then may or may not be kept. Once all
+is absorbed, `settle` takes over how it turned out, and only there.
 """
 
 from collections.abc import Callable, Iterable
@@ -37,13 +38,14 @@ class Happening:
 
 @dataclass(slots=True)
 class Person:
-    """`seen`: when the hub last heard of them. `open`: what is sent now may be lost; `tangled`: so may the links be."""
+    """`seen`: when the hub last heard of them. `open`: who is who is not decided yet; `sure`: what is sent is kept."""
 
     names: set[str] = field(default_factory=set)
     events: list[Happening] = field(default_factory=list)
     opted_out: bool = False
     seen: int = 0
     open: bool = False
+    sure: bool = True
 
     @property
     def amount(self) -> int | None:
@@ -122,22 +124,28 @@ class Model:
     def _take(self, names: set[str], at: int) -> Person:
         """The names are one person from now on."""
         one = Person(set(names), seen=at)
-        for person in self.known(names):
+        joined = self.known(names)
+        for person in joined:
             one.names |= person.names
             one.events += person.events
             one.opted_out |= person.opted_out
             one.open |= person.open
+            one.sure &= person.sure
             self.people.remove(person)
         self.people.append(one)
         self.gone -= names
-        if one.names & self.erasing or one.names & self.refused or one.opted_out:
+        if one.names & self.refused or one.opted_out:
             self._blur(one)
+        if one.names & self.erasing:
+            one.open = True
+            # somebody else who is now seen with what the erased person had: the erasure may be on its way there
+            one.sure &= all(person.names <= self.erasing for person in joined)
             self.erasing |= one.names
         return one
 
     def _blur(self, person: Person, *, since: int | None = None) -> None:
         """What is sent from now on (and was since then) may or may not be kept."""
-        person.open = True
+        person.open, person.sure = True, False
         for event in person.events:
             event.maybe |= since is not None and event.received > since
 
@@ -146,7 +154,7 @@ class Model:
     def event(self, browser: str | None, ids: set[str], event: Happening) -> None:
         names = self.acting(browser, ids, event.at)
         one = self._take(names, event.received)
-        event.names, event.maybe = frozenset(names), one.open
+        event.names, event.maybe = frozenset(names), not one.sure
         one.events.append(event)
 
     def log_in_as_another(self, browser: str, key: str, event: Happening) -> None:
@@ -168,16 +176,22 @@ class Model:
         seen = before.seen if before else at
         one = self._take({name}, seen)
         self.gone.discard(place[1])
-        self.owners[place] = Owner(name, expires_at, maybe=one.open)
         self.former[place] = name
+        if one.opted_out and not one.open:
+            self.owners.pop(place, None)
+        else:
+            self.owners[place] = Owner(name, expires_at, maybe=not one.sure)
 
     def clear(self, browser: str, platform: str, at: int) -> None:
         """The browser's person gives up the ids of the platform."""
         person = self.person(browser)
         if person:
             person.seen = at
+            self._give_up(person.names, platform)
+
+    def _give_up(self, names: set[str], platform: str | None = None) -> None:
         for place, owner in list(self.owners.items()):
-            if person and place[0] == platform and owner.name in person.names:
+            if platform in (None, place[0]) and owner.name in names:
                 del self.owners[place]
 
     def choose(self, browser: str, at: int, *, out: bool, since: int) -> None:
@@ -186,6 +200,7 @@ class Model:
         person = self.person(browser)
         if person:
             person.opted_out, person.seen = out, at
+            self._give_up(person.names)
             self._blur(person, since=since)
 
     def erase(self, name: str) -> None:
@@ -215,18 +230,28 @@ class Model:
             for event in person.events:
                 event.day_kept &= event.at // DAY > oldest
 
-    def forget_platform(self, platform: str) -> None:
+    def forget_platform(self, platform: str, names: set[str], *, is_quiet: bool) -> None:
+        """The platform is deleted, with the ids by which it has named people: `names`."""
         for place in [place for place in self.former if place[0] == platform]:
             self.gone.add(place[1])
             self.owners.pop(place, None)
             del self.former[place]
+        for person in self.known(names):
+            self.gone |= person.names & names
+            person.names -= names
+            person.open |= not is_quiet  # who was to become one by such a name, under way, stays two
 
     # ── how it turned out ────────────────────────────────────────────────────────────────────────────
 
-    def settle(self, find: Callable[[str], UUID | None], read: Callable[[UUID], Found]) -> None:
+    def settle(
+        self,
+        find: Callable[[str], UUID | None],
+        read: Callable[[UUID], Found],
+        holder: Callable[[Place], UUID | None],
+    ) -> None:
         """All that was accepted is absorbed: take over what the model leaves open, and nothing else.
 
-        `find` says which profile a name leads to, `read` what that holds.
+        `find` says which profile a name leads to, `read` what that holds, `holder` whose a platform's id is.
         """
         for person in [one for one in self.people if one.open]:
             self.people.remove(person)
@@ -240,12 +265,18 @@ class Model:
             kept = {event.text for one in self.people for event in one.events}
             lost = [event.text for event in person.events if not event.maybe and event.text not in kept]
             assert not lost, f"lost, although nothing was under way: {lost}"
+        for place, owner in [one for one in self.owners.items() if one[1].maybe]:
+            owner.maybe = False
+            if find(owner.name) is None or holder(place) != find(owner.name):
+                del self.owners[place]
         self.erasing.clear()
 
     def _settle_one(self, person: Person, names: set[str], found: Found) -> None:
         events = [event for event in person.events if event.text in found.texts]
         for event in events:
             event.maybe = False
+        if found.opted_out:
+            self._give_up(names)
         self.people.append(Person(names, events, found.opted_out, person.seen))
 
     # ── what must be so ──────────────────────────────────────────────────────────────────────────────

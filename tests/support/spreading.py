@@ -21,7 +21,6 @@ LONGEST = (
     "tests/local/demo/test_demo.py",
     "tests/local/test_hub.py",
     "tests/activation/test_deaths.py",
-    "tests/pipeline/test_erasing_in_motion.py",
     "tests/pipeline/test_exactness.py",
     "tests/pipeline/test_erasures.py",
     "tests/lookalikes/test_jobs.py",
