@@ -42,7 +42,7 @@ __all__ = [
     "wake",
 ]
 
-BACKFILLED = "DELETE FROM activation_backfill WHERE bucket = %s AND activation_id = %s"
+BACKFILLED = "DELETE FROM activation_backfill WHERE bucket = ANY(%s::smallint[]) AND activation_id = %s"
 
 
 def activate(audience: Audience, platform: Platform, settings: dict[str, Any]) -> Activation:
@@ -151,9 +151,9 @@ def begin_backfill(activation: int) -> None:
     send_to_every_bucket(InboxKind.BACKFILL, BackfillRequest(activation))
 
 
-def finish_backfill(cursor: Cursor[Any], bucket: int, activation: int) -> None:
-    """Note that the bucket, which the caller holds, has been looked through."""
-    cursor.execute(BACKFILLED, [bucket, activation])
+def finish_backfill(cursor: Cursor[Any], in_buckets: Collection[int], activation: int) -> None:
+    """Note that these buckets, which the caller holds, have been looked through."""
+    cursor.execute(BACKFILLED, [sorted(in_buckets), activation])
 
 
 def backfill_percent(activation: int) -> int:

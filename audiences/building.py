@@ -62,8 +62,13 @@ AMONG = "{of}.user_id = ANY(%(users)s)"
 
 # Since the last ANALYZE the audience may have been built: planned for few members, a nested loop would compare every
 # user of the page with every member of it.
-HASHED = "SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_nestloop', 'off', true)"
-PINNED = "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_nestloop', 'on', true)"
+# A page is read whole, in the order in which it lies on disk.
+_PLAN = (
+    "SELECT set_config('enable_hashjoin', '{whole}', true), set_config('enable_bitmapscan', '{whole}', true),"
+    " set_config('enable_nestloop', '{by_key}', true)"
+)
+HASHED = _PLAN.format(whole="on", by_key="off")
+PINNED = _PLAN.format(whole="off", by_key="on")
 LAST = UUID(int=2**128 - 1)
 
 

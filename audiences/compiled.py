@@ -17,6 +17,7 @@ from audiences.schema import Consulted
 CHANGES_KEPT = 2_000  # of a customer: what events changed, with the selection for it
 PLACES_KEPT = 200_000  # of a customer: audiences in selections
 MOST_UNFILTERED = 16  # audiences that a selection evaluates each time; with more it is made anew
+WEAR = 10  # for each of its audiences, so many evaluations of unfiltered ones cost as much as a new prefilter
 RENEWAL_SECONDS = 0.25  # for the selections of one customer's earlier version
 
 Names = frozenset[str]
@@ -56,7 +57,7 @@ class AudienceChange:
 class Selection:
     """Audiences to be evaluated together for many profiles, each after those that it asks about."""
 
-    __slots__ = ("_places", "_prefilter", "_unfiltered", "asks_platforms", "audiences", "ids")
+    __slots__ = ("_places", "_prefilter", "_unfiltered", "_wear", "asks_platforms", "audiences", "ids")
 
     def __init__(self, audiences: Iterable[CompiledAudience]) -> None:
         self.audiences = tuple(audiences)
@@ -65,15 +66,28 @@ class Selection:
         self._places = {audience.id: place for place, audience in enumerate(self.audiences)}
         self._prefilter = Prefilter(audience.rule for audience in self.audiences)
         self._unfiltered: frozenset[int] = frozenset()
+        self._wear = 0
 
     def in_question(self, subject: Subject, noted: Iterable[int]) -> Iterable[CompiledAudience]:
         """Returns the audiences that may hold the subject, now or when time has passed, and those of `noted`: they hold
         it, or wait for a moment to look again. All others would say no, and have said so before.
         """
+        unfiltered = self._unfiltered and self._still_unfiltered()
         places = self._prefilter.may_hold(subject)
         places.update(self._places[audience] for audience in noted if audience in self._places)
-        places.update(self._unfiltered)
+        places.update(unfiltered)
         return [self.audiences[place] for place in sorted(places)]
+
+    def _still_unfiltered(self) -> frozenset[int]:
+        """Returns the audiences to be evaluated each time. Once that has cost as much as a new prefilter, it is made.
+
+        Threads share the selection: who sees that none is unfiltered finds the new prefilter.
+        """
+        self._wear += len(self._unfiltered)
+        if self._wear > WEAR * len(self.audiences):
+            self._prefilter = Prefilter(audience.rule for audience in self.audiences)
+            self._unfiltered, self._wear = frozenset(), 0
+        return self._unfiltered
 
     def after(self, changes: Iterable[AudienceChange], names: Names | None) -> "Selection | None":
         """Returns the selection as it is after these changes, which are in order of rank; itself if none concerns it.

@@ -61,8 +61,14 @@ GROUP BY bucket, audience_id HAVING sum(members) <> 0 ORDER BY bucket, audience_
 """
 
 BUILT = """
-INSERT INTO audience_bucket (bucket, audience_id, version, size) VALUES (%s, %s, %s, 0)
+INSERT INTO audience_bucket (bucket, audience_id, version, size)
+SELECT k.bucket, %s, %s, 0 FROM unnest(%s::smallint[]) AS k (bucket)
 ON CONFLICT (bucket, audience_id) DO UPDATE SET version = excluded.version
+"""
+
+WITH_MEMBERS = """
+SELECT k.bucket FROM unnest(%s::smallint[]) AS k (bucket)
+WHERE EXISTS (SELECT 1 FROM membership m WHERE m.bucket = k.bucket AND m.audience_id = %s)
 """
 
 PAGE_OF_MEMBERS = """
@@ -182,9 +188,15 @@ def correct(cursor: Cursor[Any], by: Mapping[tuple[int, int], int]) -> None:
     cursor.execute(CORRECT, columns((SmallInts, Ints, Ints), rows))
 
 
-def mark_built(cursor: Cursor[Any], bucket: int, audience: int, version: int) -> None:
-    """Record that the bucket's members are those of this version of the audience."""
-    cursor.execute(BUILT, [bucket, audience, version])
+def mark_built(cursor: Cursor[Any], in_buckets: Collection[int], audience: int, version: int) -> None:
+    """Record that the members in these buckets are those of this version of the audience."""
+    cursor.execute(BUILT, [audience, version, SmallInts.of(sorted(in_buckets))])
+
+
+def buckets_with_members(cursor: Cursor[Any], in_buckets: Collection[int], audience: int) -> set[int]:
+    """Returns those of the buckets in which somebody is, or was, in the audience."""
+    cursor.execute(WITH_MEMBERS, [SmallInts.of(sorted(in_buckets)), audience])
+    return {bucket for (bucket,) in cursor}
 
 
 def page_of_members(

@@ -1,8 +1,8 @@
 """Database connections of the stages, beside Django's.
 
-They pin the planner to index look-ups, because a database that has not been analysed yet plans batch look-ups as full
-scans. They read jsonb in the form in which the hub keeps numbers. Requests of the API and the console must use Django's
-connection instead.
+They pin the planner to index look-ups. A database that has not been analysed yet, or was analysed when a table was
+another, plans batch look-ups as full scans, and reads all of a queue for its first rows. They read jsonb in the form in
+which the hub keeps numbers. Requests of the API and the console must use Django's connection instead.
 """
 
 import time
@@ -23,7 +23,7 @@ from core.json_values import loads
 from core.right_of_way import lower_priority_of
 
 OPTIONS = (
-    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off "
+    "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off "
     "-c idle_in_transaction_session_timeout=30s -c timezone=UTC"
 )
 

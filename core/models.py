@@ -230,8 +230,15 @@ class Inbox(models.Model):
 
     class Meta:
         db_table = "inbox"
-        # bulk work is found however long the backlog that it waits in
-        indexes = [models.Index(fields=["bucket", "id"], name="inbox_bulk", condition=models.Q(kind__gte=FIRST_BULK))]
+        # bulk work is found however long the backlog that it waits in: by expressions, which no other index serves
+        indexes = [
+            models.Index(
+                models.F("bucket") + 0,
+                models.F("id") + 0,
+                name="inbox_bulk",
+                condition=models.Q(kind__gte=FIRST_BULK),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.bucket}/{self.id}"

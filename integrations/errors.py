@@ -27,6 +27,10 @@ class MisconfiguredError(RefusedError):
     """The request could not be made, because an address, a template or a setting is wrong. A person has to act."""
 
 
+class ConnectorFaultError(MisconfiguredError):
+    """The connector raised what its contract does not know: it has a mistake. Whoever made it has to act."""
+
+
 class RetriableError(IntegrationError):
     """The platform failed (5xx, 408). It applied nothing, or applying the request again does no harm."""
 

@@ -98,7 +98,7 @@ class LookalikeMove:
             users, done = self._take(held)
             _evaluate(unit, audience, users)
             for bucket in sorted(done) if audience.version == self.audience.version else ():
-                memberships.mark_built(cursor, bucket, audience.id, audience.version)
+                memberships.mark_built(cursor, {bucket}, audience.id, audience.version)
             touched = unit.finish()
         stage.wake_deliverers(touched)
         if not held:

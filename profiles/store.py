@@ -42,6 +42,11 @@ WHERE p.bucket = %s AND p.customer_id = %s AND p.user_id > %s
 ORDER BY p.user_id LIMIT %s
 """
 
+WITH_PROFILES = """
+SELECT k.bucket FROM unnest(%s::smallint[]) AS k (bucket)
+WHERE EXISTS (SELECT 1 FROM profile p WHERE p.bucket = k.bucket AND p.customer_id = %s)
+"""
+
 SAVE_PROFILES = """
 INSERT INTO profile (bucket, customer_id, user_id, created_at, attributes, dimensions, times, activity, ids,
                      confirmed, merged_into, opted_out, login, login_at, updated_at)
@@ -151,6 +156,12 @@ def page_of_profiles(cursor: Cursor[Any], bucket: int, customer: int, after: UUI
     """Returns the next `size` profiles of the bucket, by user id."""
     cursor.execute(PAGE_OF_PROFILES, [bucket, customer, after, size])
     return [_profile(row) for row in cursor]
+
+
+def buckets_with_profiles(cursor: Cursor[Any], in_buckets: Collection[int], customer: int) -> set[int]:
+    """Returns those of the buckets in which the customer has anybody."""
+    cursor.execute(WITH_PROFILES, [SmallInts.of(sorted(in_buckets)), customer])
+    return {bucket for (bucket,) in cursor}
 
 
 def save_profiles(cursor: Cursor[Any], states: Iterable[ProfileState], now: datetime) -> None:

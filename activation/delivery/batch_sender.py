@@ -11,24 +11,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from activation.delivery import activation_status
 from activation.delivery.members import MemberReader
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.quotas import QuotaExhaustedError
 from activation.delivery.refusals import GONE, ClaimRefusals, PlatformRefusal
-from activation.delivery.retry import MOST_ATTEMPTS, MOST_DEATHS
+from activation.delivery.settlement import Settlement
 from activation.stores.batches import BatchRecord
 from activation.stores.claims import Claim, ClaimedRow
 from activation.stores.outcomes import ClaimOutcomes
 from core import clock
 from integrations.connectors.base import Connector, Member, Operation
 from integrations.errors import (
+    ConnectorFaultError,
     IntegrationError,
     MisconfiguredError,
     RateLimitedError,
     RefusedError,
     RequestTooLargeError,
-    RetriableError,
     UnansweredError,
     UnauthorizedError,
 )
@@ -37,17 +36,15 @@ from integrations.http import Request, Response
 EXCERPT = 500
 # what came of single rows is written down together, this often
 FINISH_SECONDS = 0.5
-# how long an activation that ends waits where its platform refuses everything: it cannot become broken
-ENDING_WAIT = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
 class BatchSender:
-    """One claim while it is sent: through `client`, with what came of it recorded in `outcomes` and `record`."""
+    """One claim while it is sent: through `client`, with what came of it recorded by `settlement` and in `record`."""
 
     client: PlatformClient
     members: MemberReader
-    outcomes: ClaimOutcomes
+    settlement: Settlement
     record: BatchRecord
     accepted: list[ClaimedRow] = field(default_factory=list)
     goes_on: bool = True
@@ -58,7 +55,11 @@ class BatchSender:
 
     @property
     def claim(self) -> Claim:
-        return self.outcomes.claim
+        return self.settlement.outcomes.claim
+
+    @property
+    def outcomes(self) -> ClaimOutcomes:
+        return self.settlement.outcomes
 
     @property
     def connector(self) -> Connector:
@@ -66,7 +67,7 @@ class BatchSender:
 
     def run(self) -> bool:
         """Send all rows of the claim. Returns whether the lane may go on; rows that were not sent are due again."""
-        rows = self._set_aside(self.claim.rows)
+        rows = self.settlement.set_aside(self.claim.rows)
         self._parts.extend(_cut(rows, self.client.target.rows))
         while self._parts:
             one = self._parts.popleft()
@@ -83,31 +84,30 @@ class BatchSender:
         self._flush()
         return self.goes_on
 
-    def _set_aside(self, rows: list[ClaimedRow]) -> list[ClaimedRow]:
-        """Give up rows over which their sender died each time, or that were tried too often. Returns the others."""
-        killers = [row for row in rows if row.orphaned and row.attempts > MOST_DEATHS]
-        exhausted = [row for row in rows if row.attempts > MOST_ATTEMPTS and row not in killers]
-        for found, reason in ((killers, "its sender died each time"), (exhausted, "it was tried too often")):
-            if found:
-                self.outcomes.refused(found, reason, "")
-                self.record.error = reason
-        left = set(rows).difference(killers, exhausted)
-        return [row for row in rows if row in left]
-
     def _send(self, rows: list[ClaimedRow]) -> list[list[ClaimedRow]]:
         """Send one part. Returns what to send instead, in order."""
         members = self.members.read(rows)
         try:
             request = self._request(members)
+        except MisconfiguredError as failure:
+            return self._unmade(rows, members, failure)
+        except IntegrationError as failure:
+            return self._failed(rows, failure)
+        try:
             response = self.client.send(request)
+        except ConnectorFaultError as failure:
+            self.settlement.unread(rows, failure)
+            return []
         except IntegrationError as failure:
             return self._failed(rows, failure)
         self._note_answer(response.status, response.excerpt)
         try:
             self._read_outcomes(rows, members, response)
+        except ConnectorFaultError as failure:
+            self.settlement.unread(rows, failure)
         except IntegrationError as failure:  # the platform took it, but nobody understands what it says
             failure.status, failure.excerpt = response.status, response.excerpt
-            self._give_back(rows, failure)
+            self.settlement.give_back(rows, failure)
         return []
 
     def _request(self, members: list[Member]) -> Request:
@@ -133,7 +133,7 @@ class BatchSender:
         for row, error in zip(rows, errors, strict=True):
             if error is not None:
                 error.excerpt = error.excerpt or response.excerpt
-                self._give_back([row], error)
+                self.settlement.give_back([row], error)
         if len(rows) > 1 or time.monotonic() - self._finished > FINISH_SECONDS:
             self._flush()
 
@@ -143,7 +143,8 @@ class BatchSender:
         self.record.error = str(failure)
         match failure:
             case UnauthorizedError() | MisconfiguredError():
-                self._mark_broken(rows, failure)
+                self.settlement.mark_broken(rows, failure)
+                self.goes_on = False
                 return []
             case RequestTooLargeError() if len(rows) > 1:
                 target = self.client.target
@@ -158,7 +159,7 @@ class BatchSender:
                 self.outcomes.unsent(rows, str(failure), timedelta(seconds=failure.retry_after or 0))
                 self.goes_on = False
                 return []
-        self._give_back(rows, failure)
+        self.settlement.give_back(rows, failure)
         if isinstance(failure, UnansweredError):
             # the platform may still be working on it: the lane stays leased, nothing newer is sent meanwhile
             self.record.unanswered = True
@@ -167,31 +168,43 @@ class BatchSender:
             self.goes_on = False
         return []
 
-    def _give_back(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
-        """Record a failure of rows that cannot be told apart any further."""
-        error = str(failure)
-        if isinstance(failure, RateLimitedError):
-            self.outcomes.unsent(rows, error, timedelta(seconds=failure.retry_after or 1))
-        elif isinstance(failure, UnansweredError):
-            self.outcomes.failed(rows, error, self.client.lease.left)
-        elif isinstance(failure, RetriableError):
-            self.outcomes.failed(rows, error)
-        else:
-            self.outcomes.refused(rows, error, failure.excerpt)
-        self.record.error = error
+    # ── what the connector cannot do ─────────────────────────────────────────────────────────────────
 
-    def _mark_broken(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
-        """A person has to act: what is due waits, and costs no attempt."""
-        target, error = self.client.target, str(failure)
-        ending = {row.activation for row in rows} & target.ending_activations
-        broken = {row.activation for row in rows} - ending
-        self.outcomes.unsent([row for row in rows if row.activation in broken], error)
-        if broken:
-            activation_status.mark_broken(target.platform, sorted(broken), error)
-        self.outcomes.unsent([row for row in rows if row.activation in ending], error, ENDING_WAIT)
-        for activation in ending:
-            activation_status.note_error(activation, error)
-        self.goes_on = False
+    def _unmade(
+        self, rows: list[ClaimedRow], members: list[Member], failure: MisconfiguredError
+    ) -> list[list[ClaimedRow]]:
+        """No request could be made of these rows: of each activation by itself one may be. Returns what to send next.
+
+        Nothing was sent, so trying costs nothing. A fault of the connector may be about single rows: they are refused
+        where the others can be sent, else the activation is broken.
+        """
+        self.record.error = str(failure)
+        activations = sorted({row.activation for row in rows})
+        if len(activations) > 1:
+            return [[row for row in rows if row.activation == activation] for activation in activations]
+        if isinstance(failure, ConnectorFaultError):
+            sendable = {row for row, member in zip(rows, members, strict=True) if self._can_be_sent(member)}
+            if 0 < len(sendable) < len(rows):
+                self.settlement.give_back([row for row in rows if row not in sendable], failure)
+                return [[row for row in rows if row in sendable]]
+            if len(rows) == 1 and self._was_accepted(activations[0]):
+                self._refused_row(rows[0], failure)
+                return []
+        self._break(activations[0], rows, failure)
+        return []
+
+    def _was_accepted(self, activation: int) -> bool:
+        """Whether this process has seen the platform accept a row of the activation."""
+        return activation in self._known or self.client.target.history(activation).accepted > 0
+
+    def _can_be_sent(self, member: Member) -> bool:
+        try:
+            self.connector.push(self.claim.operation, [member], clock.now_seconds())
+        except ConnectorFaultError:
+            return False
+        except IntegrationError:
+            return True  # what that is about, it says when the row is sent
+        return True
 
     # ── whose refusal it is ──────────────────────────────────────────────────────────────────────────
 
@@ -228,14 +241,16 @@ class BatchSender:
         """A row was refused alone. It is dead once it is known that others are accepted; until then it is a suspect."""
         activation = row.activation
         if failure.status in GONE and self._names_user and self.claim.operation is Operation.REMOVE:
-            self._give_back([row], failure)  # the platform does not know the user: that is said of this user only
+            self.settlement.give_back(
+                [row], failure
+            )  # the platform does not know the user: that is said of this user only
             return
         words, history = self._refusal(failure, row), self.client.target.history(activation)
         history.note_refused(row[:3], words)
         if history.is_everybodys:
             self._everybodys(activation, [row], failure)
         elif activation in self._known:
-            self._give_back([row], failure)
+            self.settlement.give_back([row], failure)
         else:
             self.record.error = str(failure)
             self._refusals[activation].note(words)
@@ -265,17 +280,25 @@ class BatchSender:
 
         An activation that ends has nobody left to remove in a segment that is gone.
         """
-        waiting = [row for part in self._parts for row in part if row.activation == activation]
-        suspects = [row for row, _ in self._refusals.pop(activation, ClaimRefusals()).suspects]
-        concerned = [*rows, *suspects, *waiting]
-        self._take_out(set(waiting))
         target, gone = self.client.target, self._refusal(failure).gone
         if gone and activation in target.ending_activations and self.claim.operation is Operation.REMOVE:
-            self.accepted.extend(concerned)
+            self.accepted.extend(self._all_of(activation, rows))
             return
-        self._mark_broken(concerned, failure)
-        history = target.histories.pop(activation, None)
+        self._break(activation, rows, failure)
+        self.goes_on = False
+
+    def _break(self, activation: int, rows: Iterable[ClaimedRow], failure: IntegrationError) -> None:
+        """Have the rows of the activation wait for a person, also those that were buried just before."""
+        self.settlement.mark_broken(self._all_of(activation, rows), failure)
+        history = self.client.target.histories.pop(activation, None)
         self.outcomes.reopened(history.run if history is not None else [])
+
+    def _all_of(self, activation: int, rows: Iterable[ClaimedRow]) -> list[ClaimedRow]:
+        """Returns these rows and all others of the activation, which are taken out of what is still to be sent."""
+        waiting = [row for part in self._parts for row in part if row.activation == activation]
+        suspects = [row for row, _ in self._refusals.pop(activation, ClaimRefusals()).suspects]
+        self._take_out(set(waiting))
+        return [*rows, *suspects, *waiting]
 
     def _note_accepted(self, rows: list[ClaimedRow]) -> None:
         """Rows were accepted: what else was refused of their activations is those rows' own fault."""
@@ -291,7 +314,7 @@ class BatchSender:
             if self._refusal(failure, row).gone and activation not in self._known:
                 self.outcomes.failed([row], str(failure))
             else:
-                self._give_back([row], failure)
+                self.settlement.give_back([row], failure)
 
     def _flush(self) -> None:
         """Record the rows that the platform accepted."""

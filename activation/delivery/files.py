@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from psycopg import Cursor
 
-from activation.delivery import lanes, targets
+from activation.delivery import activation_status, lanes, targets
 from activation.delivery.file_sender import FileSender
 from activation.delivery.file_writer import FileWriter
 from activation.delivery.members import MemberReader
@@ -36,8 +36,10 @@ from core.buckets import BUCKETS, lock
 from core.database import Connection
 from integrations.connectors.base import Member, Operation
 from integrations.connectors.files import Destination, FileConnector, MemberChange
-from integrations.errors import IntegrationError
+from integrations.errors import ConnectorFaultError, IntegrationError, MisconfiguredError
 
+# how long before the lane was opened an absorber may have read that it was not
+LONGEST_TRANSACTION = timedelta(minutes=1)
 UNWRITABLE = "this id cannot stand in the platform's file"
 
 ADD, REMOVE = Operation.ADD, Operation.REMOVE
@@ -83,11 +85,12 @@ def _settle_left_open(connection: Connection, cursor: Cursor[Any], client: Platf
     All activations of the platform count, also those that are not sent now. If this dies too, the next one does it.
     """
     platform, lease = client.target.platform, client.lease
-    since = None
+    began = None
     if lease.is_open(cursor):
-        since = batches.unfinished_since(cursor, platform, OWN_BUCKET, "file")
+        began = batches.unfinished_since(cursor, platform, OWN_BUCKET, "file")
         activations = sorted(Activation.objects.filter(platform_id=platform).values_list("id", flat=True))
-        if since is not None:
+        if began is not None:
+            since = began - LONGEST_TRANSACTION
             for bucket in range(BUCKETS):
                 if not client.renew_lease():
                     return False
@@ -95,7 +98,7 @@ def _settle_left_open(connection: Connection, cursor: Cursor[Any], client: Platf
                     lock(cursor, bucket)
                     file_rows.left_open(cursor, activations, bucket, since, at)
         lease.close(cursor)
-    batches.abandon(cursor, platform, OWN_BUCKET, at, since and since - timedelta(seconds=1))
+    batches.abandon(cursor, platform, OWN_BUCKET, at, began and began - timedelta(seconds=1))
     return True
 
 
@@ -137,6 +140,7 @@ class FileRound:
     files: list[FileWriter] = field(default_factory=list)
     _open: dict[FileKey, FileWriter] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
+    _broken: set[int] = field(default_factory=set)
 
     def write(self) -> None:
         scope = FileScope(sorted(self.target.segments), self.now, self.connector.removal.is_sent)
@@ -164,26 +168,50 @@ class FileRound:
 
     def _write_lists(self, bucket: int, lists: Sequence[IdList]) -> bool:
         """Write whole lists. False, with nothing written, where the connector has no line for some of them."""
-        texts = [self.connector.lines_of_ids(one.ids, ADD if one.wanted else REMOVE) for one in lists]
+        lists = [one for one in lists if one.activation not in self._broken]
+        try:
+            texts = [self.connector.lines_of_ids(one.ids, ADD if one.wanted else REMOVE) for one in lists]
+        except ConnectorFaultError:
+            return False
         if not all(texts):
             return False
         for one, text in zip(lists, texts, strict=True):
-            member = Member(self.target.segments[one.activation], "", NOBODY)
-            file = self._file((self._usual, self.connector.partition(member)))
-            file.write(text)
-            file.note_listed(bucket, one)
-            self._close_where_full(file)
+            key = self._key(Member(self.target.segments[one.activation], "", NOBODY))
+            file = None if key is None else self._file(key, {one.activation})
+            if file is not None:
+                file.write(text)
+                file.note_listed(bucket, one)
+                self._close_where_full(file)
         return True
+
+    def _key(self, member: Member) -> FileKey | None:
+        """Returns where the member's line goes; None, with its activation broken, where the connector cannot say."""
+        try:
+            return self._destination(member), self.connector.partition(member)
+        except MisconfiguredError as failure:
+            self._break({member.segment.activation}, failure)
+            return None
+
+    def _break(self, activations: set[int], failure: MisconfiguredError) -> None:
+        """The connector failed over these activations: they are broken, and in no further file of the round."""
+        self._broken |= activations
+        ending = self.target.ending_activations
+        activation_status.mark_broken(self.target.platform, sorted(activations - ending), str(failure))
+        for activation in activations & ending:
+            activation_status.note_error(activation, str(failure))
 
     def _rows(self, bucket: int, found: list[DueRow]) -> None:
         if self.connector.by_user:
             found.sort(key=_by_id)
         where: dict[FileKey, list[tuple[DueRow, Member]]] = defaultdict(list)
-        partition, going = self.connector.partition, self._destination
         for due, member in zip(found, self._members(bucket, found), strict=True):
-            where[going(member), partition(member)].append((due, member))
+            key = None if due[0] in self._broken else self._key(member)
+            if key is not None:
+                where[key].append((due, member))
         for key, rows in where.items():
-            self._write(self._file(key), bucket, rows)
+            file = self._file(key, {due[0] for due, _ in rows})
+            if file is not None:
+                self._write(file, bucket, rows)
 
     def _members(self, bucket: int, found: list[DueRow]) -> list[Member]:
         connector, segments = self.connector, self.target.segments
@@ -244,14 +272,22 @@ class FileRound:
             if found:
                 outcomes.dead(self.cursor, Claim(file.batch, wanted, found), UNWRITABLE, "", self.now)
 
-    def _file(self, key: FileKey) -> FileWriter:
-        """Returns the file that is open for the key, or begin one, with a row in the log."""
+    def _file(self, key: FileKey, activations: set[int]) -> FileWriter | None:
+        """Returns the file that is open for the key, or begin one, with a row in the log.
+
+        None, with the activations broken that need it, where the connector cannot begin one.
+        """
         if key in self._open:
             return self._open[key]
         destination, partition = key
-        name = self._name(partition)
+        try:
+            name = self._name(partition)
+            header = self.connector.header(partition, name, self.now)
+        except MisconfiguredError as failure:
+            self._break(activations, failure)
+            return None
         file = FileWriter(self.folder, uuid4(), destination, partition, name, self.now)
-        file.begin(self.connector.header(partition, name, self.now))
+        file.begin(header)
         record = BatchRecord(OWN_BUCKET, file.batch, 0, request_excerpt=name)
         batches.start(self.cursor, record, self.target.platform, [], "file", self.now)
         self._open[key] = file

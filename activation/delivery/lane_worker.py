@@ -18,6 +18,7 @@ from activation.delivery import lanes, targets
 from activation.delivery.batch_sender import BatchSender
 from activation.delivery.members import MemberReader
 from activation.delivery.platform_client import PlatformClient
+from activation.delivery.settlement import Settlement
 from activation.stores import batches, claims, dead_letters, deliveries
 from activation.stores.batches import BatchRecord
 from activation.stores.claims import Claim, ClaimScope
@@ -151,7 +152,7 @@ class LaneWorker:
         return BatchSender(
             client=self.client,
             members=MemberReader(self.cursor, target.connector, target.platform, target.segments),
-            outcomes=self._outcomes(claim),
+            settlement=Settlement(self.client, self._outcomes(claim), record),
             record=record,
         )
 

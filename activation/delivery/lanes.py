@@ -5,13 +5,14 @@ request sent under it; a holder whose lease has run out changes nothing. Leases 
 time: the clocks of the machines may differ.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Cursor
 
+from core.arrays import Ints
 from core.buckets import BUCKETS
 from core.database import DatabaseClock
 
@@ -34,6 +35,7 @@ UPDATE lane SET leased_until = %(until)s
 WHERE platform_id = %(platform)s AND lane = %(lane)s AND fence = %(fence)s AND leased_until > %(now)s
 """
 OPEN = "UPDATE lane SET open = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
+WITH_OPEN_FILES = "SELECT platform_id FROM lane WHERE platform_id = ANY(%s::int[]) AND lane = %s AND open"
 IS_OPEN = "SELECT open FROM lane WHERE platform_id = %s AND lane = %s"
 REST = "UPDATE lane SET leased_until = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
 RELEASE = "UPDATE lane SET leased_until = NULL WHERE platform_id = %s AND lane = %s AND fence = %s"
@@ -101,6 +103,12 @@ class Lease:
 
     def release(self, cursor: Cursor[Any]) -> None:
         cursor.execute(RELEASE, [self.platform, self.lane, self.fence])
+
+
+def with_open_files(cursor: Cursor[Any], platforms: Collection[int]) -> set[int]:
+    """Returns those of the platforms whose lane of files is open: what is due there may stand in a file already."""
+    cursor.execute(WITH_OPEN_FILES, [Ints.of(sorted(platforms)), FILES])
+    return {platform for (platform,) in cursor}
 
 
 def log_bucket(lane: int) -> int:

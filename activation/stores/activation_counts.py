@@ -95,6 +95,12 @@ WHERE m.bucket = %(bucket)s AND m.audience_id = %(audience)s AND m.member AND EX
 ON CONFLICT (bucket, activation_id, locked) DO UPDATE SET matched = excluded.matched
 """
 
+# of buckets without members, where some left before the count was begun
+NONE_MATCHED = """
+UPDATE activation_count SET matched = 0
+WHERE bucket = ANY(%s::smallint[]) AND activation_id = %s AND locked AND matched <> 0
+"""
+
 Key = tuple[int, int]  # bucket, activation
 
 
@@ -160,6 +166,13 @@ class DeliveryChanges:
         bucket, activation = key
         values = {"bucket": bucket, "activation": activation, "audience": audience, "platform": platform}
         self.cursor.execute(RECOUNT_MATCHES, values)
+
+    def none_matched(self, buckets: Collection[int], activation: int) -> None:
+        """Note that there are no members of the activation's audience in these buckets of users."""
+        for bucket in buckets:
+            if (bucket, activation) in self._changes:
+                self._changes[bucket, activation][-1] = 0
+        self.cursor.execute(NONE_MATCHED, [SmallInts.of(sorted(buckets)), activation])
 
     def write(self) -> None:
         """Add what was collected to the counts."""

@@ -40,8 +40,7 @@ UPDATE delivery SET wanted = false, version = version + 1, attempts = 0, dead = 
     changed_at = %(now)s,
     due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
                   WHEN acknowledged IS DISTINCT FROM false AND %(removals_sent)s THEN %(now)s::timestamptz
-                  WHEN due_at IS NOT NULL AND %(removals_sent)s AND EXISTS (
-                      SELECT 1 FROM lane l WHERE l.platform_id = delivery.platform_id AND l.open) THEN due_at END
+                  WHEN %(removals_sent)s AND %(is_open)s THEN due_at END
 WHERE {_PAGE} AND wanted
 """
 WITHDRAWN = "DELETE FROM activation_withdrawal WHERE bucket = %s AND activation_id = %s"
@@ -116,12 +115,17 @@ class Letter(NamedTuple):
 
 def resync(changes: DeliveryChanges, page: DeliveryPage, now: datetime, *, removals_sent: bool) -> ChangedPage:
     """Have a page of ids sent again, as they are wanted."""
-    return _change(changes, RESYNC, page, now, removals_sent=removals_sent)
+    return _change(changes, RESYNC, page, {"now": now, "removals_sent": removals_sent})
 
 
-def withdraw(changes: DeliveryChanges, page: DeliveryPage, now: datetime, *, removals_sent: bool) -> ChangedPage:
-    """Want no id of a page any more. The rows become due where the platform is sent removals."""
-    return _change(changes, WITHDRAW, page, now, removals_sent=removals_sent)
+def withdraw(
+    changes: DeliveryChanges, page: DeliveryPage, now: datetime, *, removals_sent: bool, is_open: bool
+) -> ChangedPage:
+    """Want no id of a page any more. The rows become due where the platform is sent removals.
+
+    `is_open`: the platform has open files.
+    """
+    return _change(changes, WITHDRAW, page, {"now": now, "removals_sent": removals_sent, "is_open": is_open})
 
 
 def finish_withdrawal(cursor: Cursor[Any], bucket: int, activation: int) -> None:
@@ -191,12 +195,10 @@ def delete_replays(connection: Connection, before: datetime) -> None:
     connection.execute("DELETE FROM dead_letter_replay WHERE requested_at < %s", [before])
 
 
-def _change(
-    changes: DeliveryChanges, statement: str, page: DeliveryPage, now: datetime, *, removals_sent: bool
-) -> ChangedPage:
+def _change(changes: DeliveryChanges, statement: str, page: DeliveryPage, how: dict[str, Any]) -> ChangedPage:
     values = {"bucket": page.bucket, "activation": page.activation, "after": page.after}
     changes.cursor.execute(UPTO, {**values, "most": PAGE})
     rows, upto = changes.cursor.fetchone() or (0, None)
     if upto is not None:
-        changes.execute(statement, {**values, "upto": upto, "now": now, "removals_sent": removals_sent})
+        changes.execute(statement, {**values, **how, "upto": upto})
     return ChangedPage(rows, upto if rows == PAGE else None)

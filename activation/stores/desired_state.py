@@ -12,6 +12,7 @@ from uuid import UUID
 
 from psycopg import Cursor
 
+from activation.delivery import lanes
 from activation.messages import Want
 from activation.stores import dead_letters
 from activation.stores.activation_counts import DeliveryChanges, counted
@@ -21,9 +22,10 @@ from core.arrays import Bools, Ints, SmallInts, Texts, Uuids, columns
 from core.buckets import BUCKETS
 
 # The row may be in a sender's hands: then it stays due as it was, and the sender, when it finishes, sees that
-# the wanted state is another. Older wants and those of
-# former owners change nothing: the identity of the id names its present owner.
-APPLY = """
+# the wanted state is another. So does a row that may stand in an open file (True). Older wants and those of former
+# owners change nothing: the identity of the id names its present owner.
+APPLY = {
+    is_open: f"""
 INSERT INTO delivery AS kept (bucket, activation_id, platform_user_id, platform_id, user_id, epoch, version,
                               wanted, acknowledged, due_at, changed_at)
 SELECT k.bucket, k.activation_id, k.platform_user_id, k.platform_id, k.user_id, k.epoch, k.version, k.wanted, false,
@@ -39,10 +41,11 @@ ON CONFLICT (bucket, activation_id, platform_user_id) DO UPDATE SET
     wanted = excluded.wanted, attempts = 0, dead = false, error = '', changed_at = excluded.changed_at,
     due_at = CASE WHEN kept.claim IS NOT NULL AND kept.due_at IS NOT NULL THEN kept.due_at
                   WHEN excluded.wanted IS DISTINCT FROM kept.acknowledged THEN excluded.changed_at
-                  WHEN kept.due_at IS NOT NULL AND EXISTS (
-                      SELECT 1 FROM lane l WHERE l.platform_id = kept.platform_id AND l.open) THEN kept.due_at END
+                  {otherwise} END
 WHERE (excluded.epoch, excluded.version) > (kept.epoch, kept.version)
 """
+    for is_open, otherwise in {False: "", True: "ELSE kept.due_at"}.items()
+}
 # the keys of wants that make no row, where there is one
 KNOWN = """
 SELECT d.bucket, d.activation_id, d.platform_user_id
@@ -58,8 +61,7 @@ UPDATE delivery SET epoch = %(epoch)s, version = 0, wanted = false, attempts = 0
     changed_at = %(now)s,
     due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
                   WHEN acknowledged IS DISTINCT FROM false THEN %(now)s::timestamptz
-                  WHEN due_at IS NOT NULL AND EXISTS (
-                      SELECT 1 FROM lane l WHERE l.platform_id = delivery.platform_id AND l.open) THEN due_at END
+                  WHEN %(is_open)s THEN due_at END
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
   AND epoch < %(epoch)s
 """
@@ -70,8 +72,7 @@ UPDATE delivery SET user_id = %(erasure)s, epoch = greatest(epoch, %(epoch)s), v
     attempts = 0, dead = false, error = '', changed_at = %(now)s,
     due_at = CASE WHEN claim IS NOT NULL AND due_at IS NOT NULL THEN due_at
                   WHEN acknowledged IS DISTINCT FROM false THEN %(now)s::timestamptz
-                  WHEN due_at IS NOT NULL AND EXISTS (
-                      SELECT 1 FROM lane l WHERE l.platform_id = delivery.platform_id AND l.open) THEN due_at END
+                  WHEN %(is_open)s THEN due_at END
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
   AND (%(whole)s OR user_id = ANY(%(users)s))
 """
@@ -130,8 +131,14 @@ def apply(changes: DeliveryChanges, wants: Iterable[tuple[int, Want]], now: date
         (*key, w.platform, w.user, w.epoch, w.version, w.wanted, w.customer, f"platform:{w.platform}")
         for key, w in sorted(latest.items(), key=itemgetter(0))
     ]
-    changes.execute(APPLY, [now, now, *columns(_WANT_COLUMNS, rows)])
-    return {(row[3], row[0]) for row in rows}
+    touched = {(row[3], row[0]) for row in rows}
+    opened = lanes.with_open_files(changes.cursor, {platform for platform, _ in touched})
+    for is_open in (False, True):
+        some = [row for row in rows if (row[3] in opened) is is_open] if opened else rows
+        changes.execute(APPLY[is_open], [now, now, *columns(_WANT_COLUMNS, some)])
+        if not opened:
+            break
+    return touched
 
 
 def _order(want: Want) -> tuple[int, int, bool]:
@@ -147,11 +154,16 @@ def _drop_unknown(cursor: Cursor[Any], wants: dict[Key, Want]) -> None:
             del wants[key]
 
 
-def release(changes: DeliveryChanges, platform_user_id: str, activations: list[int], epoch: int, now: datetime) -> None:
-    """Remove an id that has a new owner (or none) from the segments of its former owner."""
+def release(
+    changes: DeliveryChanges, platform_user_id: str, activations: list[int], epoch: int, now: datetime, *, is_open: bool
+) -> None:
+    """Remove an id that has a new owner (or none) from the segments of its former owner.
+
+    `is_open`: the activations' platform has open files.
+    """
     bucket = buckets.of_value(platform_user_id)
     values = {"epoch": epoch, "now": now, "bucket": bucket, "activations": activations, "id": platform_user_id}
-    changes.execute(RELEASE, values)
+    changes.execute(RELEASE, {**values, "is_open": is_open})
 
 
 # ── erasure ───────────────────────────────────────────────────────────────────────────────────────────
@@ -183,9 +195,11 @@ def erase(
     now: datetime,
     *,
     whole: bool,
+    is_open: bool,
 ) -> int:
     """Remove the id from all segments and put `erasure` in place of its user. Returns the number of deliveries.
 
+    `is_open`: the activations' platform has open files.
     `whole`: the id is the erased user's, so every delivery of it is, whomever it names (its owner may have changed a
     moment ago); else only those that name one of the users. The caller holds the bucket of the id. Its dead letters are
     deleted.
@@ -199,6 +213,7 @@ def erase(
         "epoch": epoch,
         "now": now,
         "whole": whole,
+        "is_open": is_open,
     }
     erased = changes.execute(ERASE, values)
     dead_letters.delete_of_id(changes.cursor, bucket, activations, platform_user_id)

@@ -1,7 +1,8 @@
 """The connector contract: what the folder of each platform declares, and what the hub calls.
 
 A connector builds requests and reads responses. Methods named `…_request` build a request, methods named `read_…` read
-a response. A connector must never use the network, the database or the clock. It raises `integrations.errors` only.
+a response. A connector must never use the network, the database or the clock. It raises `integrations.errors` only, and
+`guard` turns anything else into one of them.
 """
 
 from abc import ABC, abstractmethod
@@ -17,6 +18,7 @@ from django.core.exceptions import ValidationError
 
 from integrations import http
 from integrations.authorization import TokenSource
+from integrations.connectors.guard import guard
 from integrations.errors import IntegrationError, MisconfiguredError
 from integrations.http import Request, Response
 from integrations.limits import Limits
@@ -139,6 +141,10 @@ class Connector(ABC):
     wanted_attributes: frozenset[str] = frozenset()
     wants_extra: bool = False
     own_ids: bool = False
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        guard(cls)
 
     def __init__(self, settings: dict[str, Any], credentials: dict[str, Any]) -> None:
         self.settings: Any = convert(self.settings_type, settings, "settings")

@@ -20,6 +20,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Connector, Limits, Member, Operation, Segment, SegmentSource
 from integrations.connectors.files import FileConnector, MemberChange
 from integrations.errors import (
+    ConnectorFaultError,
     IntegrationError,
     MisconfiguredError,
     RateLimitedError,
@@ -157,7 +158,8 @@ class Conformance:
             return
         try:
             ready.push(Operation.REMOVE, self.example.members()[:1], NOW)
-        except MisconfiguredError:
+        except MisconfiguredError as refusal:
+            no_fault(refusal)
             return
         must(ready.removal != "none", "a platform without removal makes no request that removes")
 
@@ -178,7 +180,8 @@ class Conformance:
             members = self.example.members(odd, *self.example.ids)[: ready.batch_size]
             try:
                 request = ready.push(Operation.ADD, members, NOW)
-            except IntegrationError:
+            except IntegrationError as refusal:
+                no_fault(refusal)
                 must(len(members) == 1, "an odd id does not fail its neighbours")
                 continue
             must(request.url.isascii() and not re.search(r"\s", request.url), "an address is percent-encoded")
@@ -271,5 +274,10 @@ def only_integration_errors(read: Any) -> None:
     """Call `read`; the only errors that it may raise are those that say what to do next."""
     try:
         read()
-    except IntegrationError:
-        return
+    except IntegrationError as refusal:
+        no_fault(refusal)
+
+
+def no_fault(refusal: IntegrationError) -> None:
+    """A refusal is one of the errors that say what to do next; a fault of the connector is none."""
+    must(not isinstance(refusal, ConnectorFaultError), str(refusal))

@@ -9,10 +9,9 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
 import psycopg
-from psycopg import Cursor
+from psycopg import Cursor, errors
 
 from core import clock
 from core.buckets import BUCKETS, try_lock
@@ -22,7 +21,7 @@ from core.per_customer import OutdatedConfigurationError
 from pipeline import bad_rows, catalogue, timed
 from pipeline.absorb.batch import absorb_rows
 from pipeline.absorb.inbox_marks import InboxMarks
-from pipeline.absorb.journal import Journal, finish
+from pipeline.absorb.journal import Journal, Note, finish
 from pipeline.absorb.rows import DEADLY, SIZES, InboxRow, lock_waiting, take
 from pipeline.failures import is_passing
 from pipeline.timed import DueItem, TimedWork
@@ -30,8 +29,9 @@ from profiles import attribute_catalogue
 
 log = logging.getLogger(__name__)
 
-BULK_BUCKETS = 16  # at most, so that other workers find some of their own
+BULK_BUCKETS = 16  # so that other workers find some of their own; twice as many after each batch without work in it
 PASSED_OVER = 3  # full batches after which bulk work has its turn all the same
+GOING_AWAY = "57P"  # the class of what a server says that ends a connection
 SHARE = 4  # for so many rows of a batch, one item that is due in the same buckets
 
 Lock = Callable[[Cursor[Any]], set[int]]
@@ -45,11 +45,14 @@ class Absorber:
 
     def __init__(self, on_commit: Callable[[set[tuple[int, int]]], None]) -> None:
         self._connection = connect(durable=False)
+        self._connection.add_notice_handler(self._note_goodbye)
+        self._was_told = False
         self._journal = Journal(connect(durable=False))
         self._on_commit = on_commit
         self._starts = {bulk: random.randrange(BUCKETS) for bulk in (False, True)}
         self._marks = InboxMarks()
         self._passed_over = 0
+        self._bulk_buckets = BULK_BUCKETS
         self.timed = TimedWork()
 
     def absorb(self) -> int:
@@ -58,10 +61,11 @@ class Absorber:
         Beside the rows it does a share of what is due in their buckets. Bulk work follows in a transaction of its own,
         unless more rows wait than one batch takes.
         """
+        self._journal.settle_lost()
         done = self._attempt(self._waiting(SIZES[0], bulk=False), SIZES[0], bulk=False, share=SHARE)
         if done < SIZES[0] or self._passed_over >= PASSED_OVER:
             self._passed_over = 0
-            done += self._attempt(self._waiting(BULK_BUCKETS, bulk=True), SIZES[0], bulk=True)
+            done += self._attempt(self._waiting(self._bulk_buckets, bulk=True), SIZES[0], bulk=True)
         else:
             self._passed_over += 1
         attribute_catalogue.flush_if_due()
@@ -80,7 +84,7 @@ class Absorber:
                 due = self.timed.take(cursor, held, now, timed.BATCH) if held else []
                 if not due:
                     return 0
-                _, touched = absorb_rows(cursor, held, (), due)
+                touched = absorb_rows(cursor, held, (), due).touched
         except OutdatedConfigurationError:
             raise
         except Exception as failure:
@@ -112,7 +116,7 @@ class Absorber:
         """
         rows: list[InboxRow] = []
         due: list[DueItem] = []
-        run = None
+        note = None
         try:
             with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
                 held = lock(cursor)
@@ -126,23 +130,25 @@ class Absorber:
                 if len(rows) == 1 and rows[0].attempts >= DEADLY:
                     bad_rows.move(cursor, rows[0], f"its worker died {rows[0].attempts} times")
                     return 1
-                run = self._journal.note(rows)
+                note = self._journal.note(rows)
                 due = self._due_beside(cursor, held, len(rows) // share if share else 0)
-                done, touched = absorb_rows(cursor, held, rows, due)
-                finish(cursor, run)
+                absorbed = absorb_rows(cursor, held, rows, due)
+                finish(cursor, note)
         except OutdatedConfigurationError:
-            if run is not None:
-                self._journal.drop(run)
+            if note is not None:
+                self._journal.drop(note)
             raise
         except Exception as failure:
             if is_passing(failure):
-                self._leave(run)
+                self._leave(note, failure)
                 raise
-            if run is not None:
-                self._journal.drop(run)
+            if note is not None:
+                self._journal.drop(note)
             return self._retry(rows, due, failure, bulk=bulk)
-        self._on_commit(touched)
-        return done
+        if bulk:
+            self._bulk_buckets = min(2 * self._bulk_buckets, BUCKETS) if absorbed.is_light else BULK_BUCKETS
+        self._on_commit(absorbed.touched)
+        return absorbed.rows
 
     def _retry(self, rows: list[InboxRow], due: list[DueItem], failure: Exception, *, bulk: bool) -> int:
         """Try the rows of a failed transaction without what was due beside them, or else by themselves."""
@@ -152,12 +158,22 @@ class Absorber:
         self._retry_due(due, is_last=False)
         return done
 
-    def _leave(self, run: UUID | None) -> None:
-        """Leave the rows of a batch that the database refused. Where it took the connection, the note stays: a row may
-        have brought the server down."""
-        if run is not None and not self._connection.broken:
-            with suppress(psycopg.Error):
-                self._journal.postpone(run)
+    def _leave(self, note: Note | None, failure: Exception) -> None:
+        """Leave the rows of a batch that the database refused, or over which it went away: no row is to blame.
+
+        A transaction that was idle for too long is another matter: a row may take for ever. Then the note stays, as if
+        the worker had died.
+        """
+        if note is None or isinstance(failure, errors.IdleInTransactionSessionTimeout):
+            return
+        if self._connection.broken:
+            self._journal.remember_lost(note, told=self._was_told or getattr(failure, "sqlstate", None) is not None)
+            return
+        with suppress(psycopg.Error):
+            self._journal.postpone(note)
+
+    def _note_goodbye(self, notice: psycopg.errors.Diagnostic) -> None:
+        self._was_told |= (notice.sqlstate or "").startswith(GOING_AWAY)
 
     def _due_beside(self, cursor: Cursor[Any], held: set[int], limit: int) -> list[DueItem]:
         """Returns what is due in buckets that are held, up to `limit` items. Often it does not look."""
@@ -190,7 +206,7 @@ class Absorber:
                 if is_last:
                     timed.postpone(cursor, free, clock.now())
                     return len(free)
-                _, touched = absorb_rows(cursor, held, (), free)
+                touched = absorb_rows(cursor, held, (), free).touched
         except OutdatedConfigurationError:
             raise
         except Exception as failure:

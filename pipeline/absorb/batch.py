@@ -1,7 +1,7 @@
 """One batch: rows already taken and locked are decoded, applied and deleted, in the caller's transaction."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import Cursor
 
@@ -10,6 +10,7 @@ from core.inbox import FIRST_BULK, InboxKind
 from pipeline import bad_rows, timed
 from pipeline.absorb.bulk import BulkPass
 from pipeline.absorb.handlers import BULK_HANDLERS, HANDLERS
+from pipeline.absorb.idle_commands import idle
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import InboxRow, delete
 from pipeline.absorb.unit_of_work import UnitOfWork
@@ -19,15 +20,21 @@ from profiles.identities import ExpiredIdentity
 Step = tuple[Callable[[UnitOfWork, InboxRow, Any], None], InboxRow, Any]
 
 
-def absorb_rows(
-    cursor: Cursor[Any], held: set[int], rows: Sequence[InboxRow], due: Sequence[DueItem] = ()
-) -> tuple[int, set[tuple[int, int]]]:
+class Absorbed(NamedTuple):
+    """What came of a batch: how many rows it took, and the (platform, bucket)s in which something is to be delivered
+    after the commit. `is_light`: it was bulk work, and for most of it there was nothing to do.
+    """
+
+    rows: int
+    touched: set[tuple[int, int]]
+    is_light: bool
+
+
+def absorb_rows(cursor: Cursor[Any], held: set[int], rows: Sequence[InboxRow], due: Sequence[DueItem] = ()) -> Absorbed:
     """Absorb the rows of buckets that are held, and do what is due in them.
 
-    Of bulk commands only as many are done as one transaction has room for.
-
-    Returns how many rows were absorbed, and the (platform, bucket)s in which something is to be delivered after the
-    commit. Raises whatever a row's handler raises: then the transaction must be rolled back.
+    Of bulk commands only as many are done as one transaction has room for. Raises whatever a row's handler raises: then
+    the transaction must be rolled back.
     """
     now = clock.now()
     plain = [row for row in rows if row.kind < FIRST_BULK]
@@ -42,12 +49,14 @@ def absorb_rows(
     timed.before_save(unit, due)
     unit.save()
     timed.after_save(unit, due)
-    done = plain + _absorb_bulk(unit, [row for row in rows if row.kind >= FIRST_BULK])
+    bulk = [row for row in rows if row.kind >= FIRST_BULK]
+    bulk_done, idle = _absorb_bulk(unit, bulk) if bulk else ([], 0)
     touched = unit.finish()
     bad_rows.keep_parts(cursor, unit.bad_parts, now)
+    done = plain + bulk_done
     if done:
         delete(cursor, done)
-    return len(done), touched
+    return Absorbed(len(done), touched, is_light=4 * idle >= 3 * len(rows) > 0)
 
 
 def _decode(rows: Sequence[InboxRow]) -> tuple[list[Step], Needs]:
@@ -68,16 +77,21 @@ def _comes_after_erasures(step: Step) -> bool:
     return step[1].kind != InboxKind.ERASE
 
 
-def _absorb_bulk(unit: UnitOfWork, rows: Sequence[InboxRow]) -> list[InboxRow]:
-    """Do as many of these bulk commands as the transaction has room for; returns those done."""
+def _absorb_bulk(unit: UnitOfWork, rows: Sequence[InboxRow]) -> tuple[list[InboxRow], int]:
+    """Do as many of these bulk commands as the transaction has room for.
+
+    Returns those done, and for how many of them there was nothing to do.
+    """
     bulk = BulkPass()
-    done = []
-    for row in rows:
+    commands = [(row, BULK_HANDLERS[row.kind].decode(row.query)) for row in rows]
+    idle_ids = idle(unit, commands)
+    done = [row for row in rows if row.id in idle_ids]
+    for row, message in commands:
         if bulk.is_over:
             break
-        handler = BULK_HANDLERS[row.kind]
-        handler.apply(unit, row, handler.decode(row.query), bulk)
-        bulk.count_command()
-        done.append(row)
+        if row.id not in idle_ids:
+            BULK_HANDLERS[row.kind].apply(unit, row, message, bulk)
+            bulk.count_command()
+            done.append(row)
     unit.memberships.evaluate(lambda evaluation: evaluation.of_tasks(bulk.tasks()))
-    return done
+    return done, len(idle_ids)

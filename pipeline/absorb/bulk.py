@@ -100,7 +100,7 @@ def build(unit: BulkScope, row: InboxRow, build: BuildAudience, bulk: BulkPass) 
         following = BuildAudience(audience=build.audience, version=build.version, after=str(last))
         unit.outbox.send(row.bucket, InboxKind.BUILD, following)
     else:
-        memberships.mark_built(unit.cursor, row.bucket, build.audience, build.version)
+        memberships.mark_built(unit.cursor, {row.bucket}, build.audience, build.version)
 
 
 def _ask_page(unit: BulkScope, audience: CompiledAudience, bucket: int, after: UUID, bulk: BulkPass) -> UUID | None:
@@ -153,7 +153,7 @@ def backfill(unit: BulkScope, row: InboxRow, backfill: BackfillRequest, bulk: Bu
         following = BackfillRequest(activation=backfill.activation, after=str(page[-1][0]))
         unit.outbox.send(row.bucket, InboxKind.BACKFILL, following)
     else:
-        activations.finish_backfill(unit.cursor, row.bucket, backfill.activation)
+        activations.finish_backfill(unit.cursor, {row.bucket}, backfill.activation)
         unit.desired.changes.recount_matched((row.bucket, backfill.activation), audience, platform)
 
 

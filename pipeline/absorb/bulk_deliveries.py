@@ -39,7 +39,9 @@ def resync(unit: DeliveryScope, row: InboxRow, order: ResyncDeliveries, bulk: Bu
 def withdraw(unit: DeliveryScope, row: InboxRow, order: WithdrawDeliveries, bulk: BulkPass) -> None:
     """Want one page of ids no more. The activation may be deleted once every bucket has done its last page."""
     place = DeliveryPage(row.bucket, order.activation, order.after)
-    page = bulk_changes.withdraw(unit.desired.changes, place, unit.now, removals_sent=order.removals_sent)
+    is_open = unit.desired.has_open_files(order.platform)
+    changes = unit.desired.changes
+    page = bulk_changes.withdraw(changes, place, unit.now, removals_sent=order.removals_sent, is_open=is_open)
     if page.upto is None:
         bulk_changes.finish_withdrawal(unit.cursor, row.bucket, order.activation)
     _go_on(unit, row, order, page, bulk)

@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from activation.activation_index import ActivationIndex
+from activation.delivery import lanes
 from activation.messages import Want
 from activation.stores import desired_state
 from activation.stores.activation_counts import DeliveryChanges
@@ -38,7 +39,8 @@ class DesiredState:
     """
 
     __slots__ = (
-        *("_activations", "_cursor", "_held", "_now", "_now_ms", "_outbox", "_wants", "changes", "touched", "turned"),
+        *("_activations", "_cursor", "_held", "_now", "_now_ms", "_open", "_outbox", "_wants"),
+        *("changes", "touched", "turned"),
     )
 
     def __init__(
@@ -51,6 +53,7 @@ class DesiredState:
         self._now = now
         self._now_ms = milliseconds(now)
         self._wants: list[tuple[int, Want]] = []
+        self._open: dict[int, bool] = {}
         self.changes = DeliveryChanges(cursor, locked=True)
         self.turned: Mapping[UserOnPlatform, int] = {}
         self.touched: set[tuple[int, int]] = set()
@@ -142,7 +145,8 @@ class DesiredState:
 
     def disown(self, platform: int, platform_user_id: str, epoch: int) -> None:
         """The id has no owner from this epoch on: nothing is wanted for it. The caller holds the id's bucket."""
-        desired_state.release(self.changes, platform_user_id, self._of(platform), epoch, self._now)
+        is_open = self.has_open_files(platform)
+        desired_state.release(self.changes, platform_user_id, self._of(platform), epoch, self._now, is_open=is_open)
         self.touched.add((platform, buckets.of_value(platform_user_id)))
 
     def take_back(
@@ -156,7 +160,16 @@ class DesiredState:
         bucket = buckets.of_value(platform_user_id)
         activations = desired_state.activations_of(self._cursor, platform)
         owed = desired_state.erase(
-            self.changes, bucket, activations, platform_user_id, users, erasure, epoch, self._now, whole=whole
+            self.changes,
+            bucket,
+            activations,
+            platform_user_id,
+            users,
+            erasure,
+            epoch,
+            self._now,
+            whole=whole,
+            is_open=self.has_open_files(platform),
         )
         if owed:
             self.touched.add((platform, bucket))
@@ -166,6 +179,12 @@ class DesiredState:
         """The id is the holder's, not the erased users': nothing names them any more. The caller holds its bucket."""
         activations = desired_state.activations_of(self._cursor, platform)
         desired_state.name_holder(self._cursor, activations, platform_user_id, users, holder)
+
+    def has_open_files(self, platform: int) -> bool:
+        """Whether what is due for the platform may stand in a file already; read once a batch."""
+        if platform not in self._open:
+            self._open[platform] = platform in lanes.with_open_files(self._cursor, {platform})
+        return self._open[platform]
 
     def _of(self, platform: int) -> list[int]:
         return [activation for activation, _ in self._activations.of_platform(platform)]

@@ -15,26 +15,24 @@ from core.buckets import BUCKETS, around, try_lock
 from core.inbox import FIRST_BULK
 from pipeline.absorb.inbox_marks import InboxMarks
 
-_BULK = f"kind >= {FIRST_BULK}"
-_WHICH = {True: _BULK, False: f"NOT ({_BULK})"}  # spelled out: the index of bulk work is found by its very condition
-
+# Bulk work is looked for by the expressions of its own index, which the primary key cannot serve. By plain columns the
+# planner chose between the two, and after much bulk work it read the whole backlog for a row or two.
+_LOOK = {
+    True: f"""bucket + 0 = ANY(%s::smallint[]::int[]) AND id + 0 > %s AND kind >= {FIRST_BULK}
+ORDER BY bucket + 0, id + 0""",
+    False: f"bucket = ANY(%s::smallint[]) AND id > %s AND NOT (kind >= {FIRST_BULK}) ORDER BY bucket, id",
+}
 PEEK = {
     bulk: f"""
-SELECT bucket, count(*), min(id)
-FROM (SELECT bucket, id FROM inbox WHERE bucket = ANY(%s::smallint[]) AND id > %s AND {which}
-      ORDER BY bucket, id LIMIT %s) AS front
-GROUP BY bucket
+SELECT bucket, count(*), min(id) FROM (SELECT bucket, id FROM inbox WHERE {look} LIMIT %s) AS front GROUP BY bucket
 """
-    for bulk, which in _WHICH.items()
+    for bulk, look in _LOOK.items()
 }
-
 TAKE = {
     bulk: f"""
-SELECT bucket, id, kind, query, body, received_at, attempts FROM inbox
-WHERE bucket = ANY(%s::smallint[]) AND id > %s AND {which}
-ORDER BY bucket, id LIMIT %s
+SELECT bucket, id, kind, query, body, received_at, attempts FROM inbox WHERE {look} LIMIT %s
 """
-    for bulk, which in _WHICH.items()
+    for bulk, look in _LOOK.items()
 }
 
 # no join: an inbox that was analysed while it was empty would be read whole for each of the rows. Ids are unique.

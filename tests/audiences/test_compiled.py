@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiences.compiled import CompiledAudience, Selection, Selections
+from audiences.compiled import WEAR, CompiledAudience, Selection, Selections
 from audiences.references import depths
 from audiences.rules.dependencies import audiences_among, dependencies
 from audiences.rules.evaluate import compile_rule
@@ -91,3 +91,24 @@ def test_selection__of_which_one_of_many_audiences_has_changed__is_not_made_anew
     assert selection is second.affected(frozenset({"attribute.number"}))
     assert [one.id for one in selection.in_question(PlainSubject({"number": 1_000}), ())] == [7]
     assert selection._prefilter is first.affected(frozenset({"attribute.number"}))._prefilter
+
+
+def test_selection__that_asks_changed_audiences_in_vain_again_and_again__is_made_anew_by_then() -> None:
+    written = {key: group(rule("attribute.number", "=", key)) for key in range(1, 51)}
+    first = Selections(compiled(written, {}), PIXELS)
+    first.all()
+    changed = {key: group(rule("attribute.number", "=", 1_000 + key)) for key in range(1, 11)}
+    audiences = compiled({**written, **changed}, dict(first._audiences))
+    second = Selections(audiences, PIXELS)
+    second.follow(first)
+    selection, fresh = second.all(), Selections(audiences, PIXELS).all()
+    nobody = PlainSubject({"number": 0})
+
+    evaluated = [len(list(selection.in_question(nobody, ()))) for _ in range(100)]
+
+    assert evaluated[0] == len(changed)
+    assert evaluated[-1] == 0
+    assert sum(evaluated) <= WEAR * len(written)
+    for number in (1, 11, 1_001):
+        subject = PlainSubject({"number": number})
+        assert list(selection.in_question(subject, ())) == list(fresh.in_question(subject, ()))

@@ -1,7 +1,6 @@
 """The wire to the database is cut again and again, in the middle of transactions."""
 
 import random
-import subprocess
 import time
 from collections.abc import Iterator
 
@@ -19,6 +18,7 @@ from tests.support.database_proxy import Proxy
 from tests.support.deliverers import Deliverers, deliverers
 from tests.support.delivery_stage import DeliveryStage
 from tests.support.edge_process import until
+from tests.support.forked import Forked
 from tests.support.shop import Shop, somebody
 from tests.support.tables import db
 
@@ -93,5 +93,5 @@ def test_deliverer__whose_wire_is_cut_again_and_again__delivers_everybody_and_re
     assert not DeadLetter.objects.exists()
 
 
-def _ended(process: "subprocess.Popen[str]") -> bool:
+def _ended(process: Forked) -> bool:
     return process.poll() is not None

@@ -7,13 +7,15 @@ import psycopg
 import pytest
 
 from core.buckets import BUCKETS
-from core.database import connect
+from core.database import Connection, connect
 from core.inbox import InboxKind
 from core.models import Inbox
 from pipeline.absorb.inbox_marks import InboxMarks
-from pipeline.absorb.rows import PEEK, TAKE, take
+from pipeline.absorb.rows import PEEK, TAKE, lock_waiting, take
+from tests.support.pages import pages_read
 from tests.support.shop import Shop
 
+FEW = 40
 EVERY_BUCKET = list(range(BUCKETS))
 EXPLAIN = f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE asked('{set(EVERY_BUCKET)}', 0, 100)"
 BACKLOG = """
@@ -42,6 +44,37 @@ def test_looking_for_bulk_work__reads_nothing_of_a_long_backlog(shop: Shop, data
         assert "inbox_bulk" in told
         assert "Removed by" not in told
     assert database.execute(PEEK[True], [EVERY_BUCKET, 0, 16]).fetchall() == [(200, 2, first)]
+
+
+@pytest.mark.parametrize("share", [0.9, 1.0])
+def test_looks__after_much_bulk_work__read_no_more_of_a_backlog_than_they_take(
+    shop: Shop, database: psycopg.Connection[Any], share: float
+) -> None:
+    """The statistics say that bulk work is everywhere in the table, and the file of its index is large."""
+    events, commands = int(20_000 * (1 - share)), int(20_000 * share)
+    database.execute(f"{BACKLOG.rstrip()} LIMIT {events}", [BUCKETS, int(InboxKind.EVENT)])
+    database.execute(f"{BACKLOG.rstrip()} LIMIT {commands}", [BUCKETS, int(InboxKind.BUILD)])
+    database.execute("ANALYZE inbox")
+    database.execute("DELETE FROM inbox")
+    database.execute("VACUUM inbox")
+    database.execute(BACKLOG, [BUCKETS, int(InboxKind.EVENT)])
+    for bucket in (7, 200):
+        shop.append(bucket, InboxKind.BUILD, b"")
+
+    with closing(connect(durable=False)) as own:
+        own.prepare_threshold = 0
+        for plan in ("force_custom_plan", "force_generic_plan"):
+            own.execute(f"SET plan_cache_mode = {plan}")
+            assert pages_read("inbox", own, lambda: _look(own, [7, 200], bulk=True)) < FEW
+            assert pages_read("inbox", own, lambda: _look(own, [0] * 16, bulk=False)) < FEW
+
+
+def _look(own: Connection, expected: list[int], *, bulk: bool) -> None:
+    """Look with a fresh memory, as a worker that has just been started."""
+    marks = InboxMarks()
+    with own.transaction(), own.cursor(binary=True) as cursor:
+        held = lock_waiting(cursor, 0, 16, bulk=bulk, marks=marks)
+        assert [row.bucket for row in take(cursor, held, 0, 16, bulk=bulk, marks=marks)] == expected
 
 
 @pytest.mark.parametrize(

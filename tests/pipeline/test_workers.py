@@ -59,7 +59,7 @@ def test_two_absorbers_on_the_same_buckets__absorb_each_row_once(
         racing = [workers.start() for _ in range(2)]
         until(lambda: absorbers(database) >= before + 3)  # and the one that keeps them waiting
     append(1_500)
-    reports = [process.communicate(timeout=60)[0].split() for process in racing]
+    reports = [process.read_to_end(60).split() for process in racing]
     absorbed = sum(int(report[-1]) for report in reports) + shop.absorb()
 
     assert {user: shop.total(user) for user in users} == expected
@@ -139,7 +139,7 @@ def test_stopped_worker_that_comes_back__changes_nothing_twice(shop: Shop, worke
     late = somebody()
     shop.event(late)
     worker.send_signal(signal.SIGCONT)
-    report = worker.communicate(timeout=60)[0].split()
+    report = worker.read_to_end(60).split()
 
     assert worker.returncode == 0
     assert report[-1] == "1"  # the late one only

@@ -1,14 +1,12 @@
 """Absorbers in processes of their own (`absorbing`), on the test database."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from core.environment import PROJECT_ROOT
-from tests.support.processes import kill, variables_of_hub
+from tests.support import forked
+from tests.support.forked import Forked
 
 
 class Workers:
@@ -16,17 +14,11 @@ class Workers:
 
     def __init__(self, database_url: str, stack: ExitStack) -> None:
         self._stack = stack
-        self._environment = variables_of_hub(database_url)
+        self._database_url = database_url
 
-    def start(self, **more: str) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.absorbing"],
-            cwd=PROJECT_ROOT,
-            env=self._environment | more,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._stack.callback(kill, process)
+    def start(self, **more: str) -> Forked:
+        process = forked.start("tests.support.absorbing", [], self._database_url, more)
+        self._stack.callback(process.kill)
         return process
 
 

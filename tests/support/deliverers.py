@@ -1,15 +1,15 @@
 """Deliverers in processes of their own, on the test database."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from core.environment import PROJECT_ROOT
 from integrations.models import Platform
-from tests.support.processes import kill, variables_of_hub
+from tests.support import forked
+from tests.support.forked import Forked
+
+OWN = {"HASTY": "0.5"}
 
 
 class Deliverers:
@@ -17,20 +17,12 @@ class Deliverers:
 
     def __init__(self, database_url: str, stack: ExitStack) -> None:
         self._stack = stack
-        own = {"DMPHUB_ALLOW_PRIVATE_TARGETS": "1", "HASTY": "0.5"}
-        self._environment = variables_of_hub(database_url) | own
+        self._database_url = database_url
 
-    def start(self, platform: Platform, **more: str) -> "subprocess.Popen[str]":
+    def start(self, platform: Platform, **more: str) -> Forked:
         """Returns when it begins to deliver."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.delivering", str(platform.pl)],
-            cwd=PROJECT_ROOT,
-            env=self._environment | more,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._stack.callback(kill, process)
-        assert process.stdout is not None
+        process = forked.start("tests.support.delivering", [str(platform.pl)], self._database_url, OWN | more)
+        self._stack.callback(process.kill)
         process.stdout.readline()
         return process
 

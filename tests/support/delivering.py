@@ -18,6 +18,8 @@ def main() -> None:
     import django
 
     django.setup()
+    from django.conf import settings
+
     from activation.delivery import activation_status, file_sender, lanes
     from activation.stores import outcomes
     from core import clock
@@ -25,6 +27,7 @@ def main() -> None:
     from integrations.connectors.http.connector import HttpConnector
     from pipeline import deliver
 
+    settings.ALLOW_PRIVATE_TARGETS = True
     if os.environ.get("HASTY"):
         lanes.MARGIN = timedelta(seconds=0.5)
         HttpConnector.timeout = float(os.environ["HASTY"])

@@ -29,7 +29,9 @@ class DeliveryStage:
         self.shop, self.sandbox = shop, sandbox
         shop.attribute("amount", "number")
 
-    def platform(self, account: str = "a", *, password: str | None = None, **more: Any) -> Platform:
+    def platform(
+        self, account: str = "a", *, password: str | None = None, connector: str = "http", **more: Any
+    ) -> Platform:
         url = self.sandbox.segments_url
         settings = {
             "linger_ms": 0,
@@ -40,7 +42,7 @@ class DeliveryStage:
         }
         user, right = self.sandbox.credentials(account)
         credentials = {"type": "basic", "username": user, "password": password or right}
-        return self.shop.platform(account, settings=settings, credentials=credentials)
+        return self.shop.platform(account, connector=connector, settings=settings, credentials=credentials)
 
     def audience(self, name: str = "big", above: int = 100) -> Audience:
         return self.shop.audience(name, rule("attribute.amount", ">", above))

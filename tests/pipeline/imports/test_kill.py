@@ -1,19 +1,15 @@
 """Imports whose process is killed: the next goes on, and every row is in the inbox once."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 
-from core.environment import PROJECT_ROOT
 from core.models import Inbox
 from pipeline.models import Import
+from tests.support import forked
 from tests.support.import_files import WRITERS, faults, written
 from tests.support.shop import Shop
 
@@ -23,11 +19,11 @@ BAD = {7, 5_001, 12_345, ROWS}
 
 def importer(shop: Shop, database_url: str, path: Path, format_: str, **how: str) -> int:
     """The exit status of a process that imports the file."""
-    environment = (
-        os.environ | how | {"DATABASE_URL": database_url, "DMPHUB_SECRET_KEYS": ",".join(settings.SECRET_KEYS)}
-    )
-    command = [sys.executable, "-m", "tests.support.importing", str(shop.pixel.pk), str(path), format_]
-    return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, timeout=120, check=False).returncode
+    importing = forked.start("tests.support.importing", [str(shop.pixel.pk), str(path), format_], database_url, how)
+    try:
+        return importing.wait(120)
+    finally:
+        importing.kill()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""What becomes of rows that a platform did not accept, by what the error says to do next."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from activation.delivery import activation_status
+from activation.delivery.platform_client import PlatformClient
+from activation.delivery.retry import MOST_ATTEMPTS, MOST_DEATHS
+from activation.stores.batches import BatchRecord
+from activation.stores.claims import ClaimedRow
+from activation.stores.outcomes import ClaimOutcomes
+from integrations.errors import IntegrationError, RateLimitedError, RetriableError, UnansweredError
+
+# how long an activation that ends waits where its platform refuses everything: it cannot become broken
+ENDING_WAIT = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Records what came of the rows of one claim in `outcomes`, and why in `record`."""
+
+    client: PlatformClient
+    outcomes: ClaimOutcomes
+    record: BatchRecord
+
+    def set_aside(self, rows: list[ClaimedRow]) -> list[ClaimedRow]:
+        """Give up rows over which their sender died each time, or that were tried too often. Returns the others."""
+        killers = [row for row in rows if row.orphaned and row.attempts > MOST_DEATHS]
+        exhausted = [row for row in rows if row.attempts > MOST_ATTEMPTS and row not in killers]
+        for found, reason in ((killers, "its sender died each time"), (exhausted, "it was tried too often")):
+            if found:
+                self.outcomes.refused(found, reason, "")
+                self.record.error = reason
+        left = set(rows).difference(killers, exhausted)
+        return [row for row in rows if row in left]
+
+    def give_back(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
+        """Record a failure of rows that cannot be told apart any further."""
+        error = str(failure)
+        if isinstance(failure, RateLimitedError):
+            self.outcomes.unsent(rows, error, timedelta(seconds=failure.retry_after or 1))
+        elif isinstance(failure, UnansweredError):
+            self.outcomes.failed(rows, error, self.client.lease.left)
+        elif isinstance(failure, RetriableError):
+            self.outcomes.failed(rows, error)
+        else:
+            self.outcomes.refused(rows, error, failure.excerpt)
+        self.record.error = error
+
+    def mark_broken(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
+        """A person has to act: what is due waits, and costs no attempt."""
+        ending = self.client.target.ending_activations
+        self.outcomes.unsent([row for row in rows if row.activation not in ending], str(failure))
+        self.outcomes.unsent([row for row in rows if row.activation in ending], str(failure), ENDING_WAIT)
+        self._note_broken({row.activation for row in rows}, str(failure))
+
+    def unread(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
+        """The platform may have taken the rows, and the connector cannot say: they are sent again one day."""
+        self.record.error = str(failure)
+        self.outcomes.failed(rows, str(failure))
+        self._note_broken({row.activation for row in rows}, str(failure))
+
+    def _note_broken(self, activations: set[int], error: str) -> None:
+        """Show the error. An activation that ends cannot become broken."""
+        target = self.client.target
+        broken = sorted(activations - target.ending_activations)
+        if broken:
+            activation_status.mark_broken(target.platform, broken, error)
+        for activation in activations & target.ending_activations:
+            activation_status.note_error(activation, error)
