@@ -11,6 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, NotFoun
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from api.throttling import count_failure, count_request
 from core import audit, clock, key_use
 from core.access import NO_ACCESS, Access, Right, of_key
 from core.api_keys import NOBODY, prefix_of
@@ -35,7 +36,8 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[KeyHolder, ApiKey] | None:
         """Return the holder and the key; None where no `Authorization` is sent.
 
-        Refuses an unknown, expired or revoked key, and one that may not be used from the caller's address.
+        Refuses an unknown, expired or revoked key, and one that may not be used from the caller's address;
+        and a key that makes too many requests.
         """
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
@@ -44,6 +46,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Send the key as “Authorization: Bearer <key>”.")
         key = find_key(text.strip())
         if key is None:
+            count_failure(request, settings.TRUSTED_PROXIES.of(request.META))
             raise AuthenticationFailed("There is no such API key, or it has expired or was revoked.")
         address = settings.TRUSTED_PROXIES.of(request.META)
         audit.entered_by(partial(Actor, "key", key.name, key.prefix, "api", address))
@@ -51,6 +54,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             key_use.note_refusal(key, address)
             raise PermissionDenied("This API key may not be used from this address.")
         key_use.note(key.pk, address)
+        count_request(request, key)
         return KeyHolder(key), key
 
     def authenticate_header(self, request: Request) -> str:
@@ -89,7 +93,7 @@ def find_key(text: str) -> ApiKey | None:
     """Return the row of a valid key, as it was shown when it was issued. Digests are compared in constant time."""
     if not text.isascii() or not text.isprintable():
         return None
-    row = ApiKey.objects.filter(prefix=prefix_of(text), revoked_at=None).first()
+    row = ApiKey.objects.select_related("customer").filter(prefix=prefix_of(text), revoked_at=None).first()
     known = (row.held() if row else NOBODY).is_proven_by(text, clock.now())
     return row if known else None
 

@@ -1,5 +1,9 @@
 """The addresses below `/api/v1/`."""
 
+import threading
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotFound
@@ -60,6 +64,22 @@ class NowhereView(APIView):
         raise NotImplementedError
 
 
+class SchemaView(SpectacularAPIView):
+    """The schema, made once in each process: that takes a second, and anybody may ask for it."""
+
+    _lock: ClassVar = threading.Lock()
+    _made: ClassVar[dict[str, bytes]] = {}
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        form = request.accepted_renderer.media_type
+        with self._lock:
+            if form not in self._made:
+                view: Any = super()
+                made = self.finalize_response(request, view.get(request, *args, **kwargs))
+                self._made[form] = made.render().content
+        return HttpResponse(self._made[form], form)
+
+
 app_name = "api"
 urlpatterns = [
     *router.urls,
@@ -69,7 +89,7 @@ urlpatterns = [
     path("users/<uuid:user_id>/export/", UserExportView.as_view(), name="user-export"),
     path("users/<uuid:user_id>/", UserView.as_view(), name="user"),
     path("pipeline/", PipelineView.as_view(), name="pipeline"),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/", SchemaView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     re_path("", NowhereView.as_view(), name="nowhere"),
 ]

@@ -2,17 +2,41 @@
 
 from typing import Any
 
-from rest_framework.exceptions import PermissionDenied
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.serializers import BaseSerializer
 
 from api.access import customer_of
 from api.resource import ChangedResource, CreatedResource, ReadableResource, next_after
-from api.strict import IdField, StrictSerializer
+from api.strict import IdField, ObjectField, StrictSerializer
+from core.customer_limits import MOST, NAMES, fault_of
 from core.models import Customer
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {name: {"type": "integer", "minimum": 1, "maximum": MOST} for name in NAMES},
+        "additionalProperties": False,
+    }
+)
+class LimitsField(ObjectField):
+    """What the customer may use, where it is not what every customer may. Only who sees all customers changes it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if customer_of(self.context["request"]) is not None:
+            raise PermissionDenied("This key belongs to one customer and cannot change what that may use.")
+        faults = {
+            name: fault for name, value in super().to_internal_value(data).items() if (fault := fault_of(name, value))
+        }
+        if faults:
+            raise ValidationError(faults)
+        return data
 
 
 class CustomerSerializer(StrictSerializer[Customer]):
     m = IdField(help_text="What pixel requests carry as “m”. The next free number where none is given.")
+    limits = LimitsField(required=False, help_text="What is left out is as for every customer.")
     fixed = ("m",)
     unique = ("m",)
 
@@ -20,7 +44,7 @@ class CustomerSerializer(StrictSerializer[Customer]):
         model = Customer
         fields = [
             *("m", "name", "consent", "personal_data", "keep_users_days", "keep_activity_days", "keep_logs_days"),
-            "created_at",
+            *("limits", "created_at"),
         ]
 
     def create(self, validated_data: dict[str, Any]) -> Customer:

@@ -24,6 +24,13 @@ class KeyReusedError(APIException):
     default_detail = "This Idempotency-Key was already used for another request."
 
 
+class TryLaterError(APIException):
+    status_code = 503
+    default_code = "try_later"
+    default_detail = "The hub cannot do this now. Try again later."
+    wait = 5  # seconds: becomes Retry-After
+
+
 @contextmanager
 def in_use() -> Iterator[None]:
     """Turn the error that something still uses the audience into a 409."""

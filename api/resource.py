@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import Throttled, ValidationError
 from rest_framework.mixins import (
     CreateModelMixin,
     DestroyModelMixin,
@@ -23,11 +23,12 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from api.access import customer_of, owned
-from api.errors import ConflictError
+from api.errors import ConflictError, TryLaterError
 from api.idempotency import once
 from api.strict import BodyTooLargeError, unknown_parameters
 from core import problems
 from core.configuration import NumberUsedError, keep_ahead, next_after
+from core.errors import OverQuotaError, UnavailableError
 from core.models import Customer
 from integrations.models import Platform
 
@@ -68,6 +69,10 @@ class Resource(GenericViewSet[Row]):
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, NumberUsedError):
             return super().handle_exception(ConflictError(exc.text))
+        if isinstance(exc, OverQuotaError):
+            return super().handle_exception(Throttled(exc.retry_after, exc.message))
+        if isinstance(exc, UnavailableError):
+            return super().handle_exception(TryLaterError(str(exc) or None))
         for kind, refusal in ((IntegrityError, ConflictError), (RequestDataTooBig, BodyTooLargeError)):
             if isinstance(exc, kind):
                 return super().handle_exception(refusal())

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from audiences.building import ELIGIBLE, TABLES
 from audiences.models import Audience
+from audiences.questions import question_cursor
 from audiences.rules.nodes import Group
 from audiences.rules.parse import expiring
 from audiences.rules.sql import to_sql
@@ -19,7 +20,6 @@ from core import clock
 from core.arrays import SmallInts
 from core.buckets import BUCKETS
 from core.clock import milliseconds
-from core.transactions import plain_cursor
 from profiles.user_counts import known_users
 
 COUNTED = 20_000  # so many users are counted one and all; of more, about so many are a sample
@@ -27,9 +27,6 @@ SECONDS = 0.15
 SHOWN = 10
 SIGMAS = 1.96  # the margin holds 95 times in 100
 ORDER = [bucket * 97 % BUCKETS for bucket in range(BUCKETS)]
-
-# a database that has not been analysed yet would read whole tables
-PINNED = ("SET LOCAL enable_seqscan = off", "SET LOCAL jit = off")
 
 MEASURE = """
 WITH truth AS MATERIALIZED (
@@ -75,16 +72,17 @@ class _Sampled:
 
 
 def estimate_rule(customer: int, rule: Group, audience: Audience | None = None) -> RuleEstimate:
-    """Apply a rule, with the audience's `ttl`, to the customer's users, and compare with the members it has now."""
+    """Apply a rule, with the audience's `ttl`, to the customer's users, and compare with the members it has now.
+
+    Raises TooManyQuestionsError, QuestionTooLongError.
+    """
     rule = expiring(rule, audience.ttl_ms if audience else None)
     known = known_users().get(customer, 0)
     text, values = to_sql(rule, now_ms=milliseconds(clock.now()), tables=TABLES)
     statement = MEASURE.format(member=text, eligible=ELIGIBLE)
     seen, sample = _Sampled(), list[UUID]()
     end = time.monotonic() + SECONDS
-    with plain_cursor() as cursor:
-        for setting in PINNED:
-            cursor.execute(setting)
+    with question_cursor(customer) as cursor:
         for part in _parts(known):
             cursor.execute(statement, [*values, audience.pk if audience else 0, SmallInts.of(part), customer])
             users, *hits, found = cursor.fetchone() or (0, 0, 0, 0, None)

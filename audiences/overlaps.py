@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from django.db import connection
-
 from audiences.estimates import ORDER
 from audiences.models import Audience
+from audiences.questions import question_cursor
 from audiences.services import sizes
 from core.buckets import BUCKETS
 
@@ -45,13 +44,16 @@ class Overlap:
 
 
 def overlap(audiences: Sequence[Audience]) -> Overlap:
-    """Returns the overlap of two to ten audiences."""
+    """Returns the overlap of two to ten audiences of one customer.
+
+    Raises TooManyQuestionsError, QuestionTooLongError.
+    """
     ids = [audience.pk for audience in audiences]
     known = sizes(ids)
     rows = max(1, sum(known.values()))
     part = ORDER[: max(1, min(BUCKETS, BUCKETS * COUNTED // rows))]
     times = BUCKETS / len(part)
-    groups = _together(part, ids)
+    groups = _together(audiences[0].customer_id, part, ids)
     pairs = [_pair(one, other, groups, times, known) for one, other in combinations(ids, 2)]
     return Overlap(
         known,
@@ -62,8 +64,8 @@ def overlap(audiences: Sequence[Audience]) -> Overlap:
     )
 
 
-def _together(part: list[int], ids: list[int]) -> list[tuple[frozenset[int], int]]:
-    with connection.cursor() as cursor:
+def _together(customer: int, part: list[int], ids: list[int]) -> list[tuple[frozenset[int], int]]:
+    with question_cursor(customer) as cursor:
         cursor.execute(TOGETHER, [part, ids])
         return [(frozenset(held), count) for held, count in cursor.fetchall()]
 

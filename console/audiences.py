@@ -16,6 +16,7 @@ from audiences import history, overlaps, services
 from audiences.estimates import Estimate, estimate_rule
 from audiences.explaining import Explanation, explain
 from audiences.models import Audience, AudienceVersion
+from audiences.questions import QuestionTooLongError, TooManyQuestionsError
 from audiences.rules.errors import RuleError
 from audiences.rules.parse import parse
 from audiences.rules.render import render
@@ -28,6 +29,7 @@ from core.transactions import plain_cursor
 from pipeline.stories import find
 
 HOURS, DAYS = 48, 90
+_NOT_NOW = (TooManyQuestionsError, QuestionTooLongError)
 VIEW, CHANGE = "audiences.view_audience", "audiences.change_audience"
 
 
@@ -51,7 +53,10 @@ def _estimated(given: Any) -> dict[str, Any]:
         return {"faults": [(fault.path or "rule", fault.message) for fault in error.errors]}
     except ValueError:
         return {"faults": [("rule", "is not JSON yet")]}
-    found = estimate_rule(int(customer), rule, audience)
+    try:
+        found = estimate_rule(int(customer), rule, audience)
+    except _NOT_NOW as error:
+        return {"waiting": str(error)}
     words = render(rule, names_of(int(customer)))
     shown: dict[str, Any] = {"words": words, "members": people_text(found.members, found.exact)}
     if audience:
@@ -193,11 +198,13 @@ def go_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
         if request.method == "POST":
             services.go_back(audience, version, by=request.user.get_username())
             return HttpResponse(status=302, headers={"Location": admin_address(audience)})
+        found = estimate_rule(audience.customer_id, rule, audience)
+    except _NOT_NOW as error:
+        return page(request, "refused.html", "Not now", why=str(error), back=admin_address(audience))
     except (history.NoSuchVersionError, RuleError, services.AudienceInUseError) as error:
         return page(
             request, "refused.html", "That version cannot come back", why=str(error), back=admin_address(audience)
         )
-    found = estimate_rule(audience.customer_id, rule, audience)
     question = (
         f"{people_text(found.enter, found.exact)} would enter and {people_text(found.leave, found.exact)} would leave."
         f" The rule: {render(rule, names_of(audience.customer_id))}"
@@ -235,7 +242,10 @@ def overlap(request: HttpRequest) -> HttpResponse:
         elif len({one.customer_id for one in chosen}) > 1:
             form.add_error("ids", "Choose audiences of one customer.")
         else:
-            shown |= _overlapping(chosen)
+            try:
+                shown |= _overlapping(chosen)
+            except _NOT_NOW as error:
+                form.add_error(None, str(error))
     return page(request, "overlap.html", "Overlap of audiences", **shown)
 
 

@@ -17,6 +17,7 @@ from environs import Env, EnvValidationError, ValidationError
 
 from core.client_address import TrustedProxies, networks
 from core.console_environment import ConsoleEnvironment, read_console
+from core.customer_limits import CustomerLimits
 from core.keys import generated_keys
 from core.limits import DataCaps
 
@@ -32,8 +33,10 @@ DEFAULT_CAPS = DataCaps()
 DEFAULT_CONSOLE = ConsoleEnvironment()
 KEEP_AUDIT_DAYS = 730
 NO_PROXIES = TrustedProxies()
+DEFAULT_LIMITS = CustomerLimits()
 _SMALL_NUMBER = re.compile(r"[0-9]{1,5}")
 _CAP = re.compile(r"[1-9][0-9]{0,7}")
+_LIMIT = re.compile(r"[1-9][0-9]{0,11}")
 
 
 class InvalidEnvironmentError(Exception):
@@ -58,6 +61,10 @@ class Environment:
     console: ConsoleEnvironment = DEFAULT_CONSOLE
     trusted_proxies: TrustedProxies = NO_PROXIES
     keep_audit_days: int = KEEP_AUDIT_DAYS
+    customer_limits: CustomerLimits = DEFAULT_LIMITS
+    edge_processes: int = 1
+    edge_connections: int = 20_000
+    edge_connections_per_address: int = 1_000
 
     def derived_secrets(self, purpose: str) -> list[str]:
         """One secret per key, newest first, that tells nothing about the key or another purpose's secrets."""
@@ -103,16 +110,31 @@ def _values(env: Env) -> dict[str, Any]:
             profile_attributes=_cap(env, "DMPHUB_PROFILE_ATTRIBUTES", DEFAULT_CAPS.profile_attributes),
             profile_bytes=_cap(env, "DMPHUB_PROFILE_BYTES", DEFAULT_CAPS.profile_bytes),
         ),
+        "customer_limits": _customer_limits(env),
+        "edge_processes": _cap(env, "DMPHUB_EDGE_PROCESSES", 1),
+        "edge_connections": _cap(env, "DMPHUB_EDGE_CONNECTIONS", 20_000),
+        "edge_connections_per_address": _cap(env, "DMPHUB_EDGE_CONNECTIONS_PER_ADDRESS", 1_000),
     }
 
 
-def _cap(env: Env, name: str, default: int) -> int:
+def _customer_limits(env: Env) -> CustomerLimits:
+    most, default = _LIMIT, DEFAULT_LIMITS
+    return CustomerLimits(
+        events_per_second=_cap(env, "DMPHUB_CUSTOMER_EVENTS_PER_SECOND", default.events_per_second, most),
+        bytes_per_second=_cap(env, "DMPHUB_CUSTOMER_BYTES_PER_SECOND", default.bytes_per_second, most),
+        body_bytes=_cap(env, "DMPHUB_CUSTOMER_BODY_BYTES", default.body_bytes, most),
+        requests_per_minute=_cap(env, "DMPHUB_KEY_REQUESTS_PER_MINUTE", default.requests_per_minute, most),
+        estimates=_cap(env, "DMPHUB_CUSTOMER_ESTIMATES", default.estimates, most),
+    )
+
+
+def _cap(env: Env, name: str, default: int, allowed: re.Pattern[str] = _CAP) -> int:
     def check(value: str) -> None:
-        if value and not _CAP.fullmatch(value):
-            raise ValidationError("must be a whole number from 1 to 99999999")
+        if value and not allowed.fullmatch(value):
+            raise ValidationError(f"must be a whole number from 1 to {'99999999' if allowed is _CAP else '10^12 - 1'}")
 
     text = env.str(name, "", validate=check) or ""
-    return int(text) if _CAP.fullmatch(text) else default
+    return int(text) if allowed.fullmatch(text) else default
 
 
 def _flag(env: Env, name: str) -> bool:

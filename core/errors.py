@@ -76,6 +76,14 @@ class MalformedLineError(InputError):
         super().__init__("the line is not a JSON object")
 
 
+class OverQuotaError(InputError):
+    """The customer has used up its share. `retry_after`: in so many seconds there may be room again."""
+
+    def __init__(self, retry_after: int = 1, message: str = "more than this customer may use: try again later") -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class TeamError(Exception):
     """Something about people cannot be done. `message` may be shown."""
 

@@ -5,6 +5,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.core.exceptions import ValidationError
@@ -16,6 +17,7 @@ from core.audit_entries import AuditEntry
 from core.client_address import LONGEST_NETWORK, networks
 from core.configuration import ConfigurationModel, ConfigurationVersion, CustomerVersion, UsedNumber
 from core.consent_mode import ConsentMode
+from core.customer_limits import CustomerLimits, fault_of, limits_in
 from core.inbox import FIRST_BULK
 from core.people import EndedSessions, Invitation, RoleChoice, TeamMember
 
@@ -34,6 +36,15 @@ __all__ = [
     "TeamMember",
     "UsedNumber",
 ]
+
+
+def check_limits(given: object) -> None:
+    """Raises ValidationError for what `core.customer_limits` does not know."""
+    if not isinstance(given, dict):
+        raise ValidationError("must be an object of limits")
+    faults = [f"{name}: {fault}" for name, value in given.items() if (fault := fault_of(name, value))]
+    if faults:
+        raise ValidationError(faults)
 
 
 class Customer(ConfigurationModel):
@@ -88,6 +99,13 @@ class Customer(ConfigurationModel):
         validators=[MinValueValidator(1)],
         help_text="How long batches, dead letters and bad rows are kept.",
     )
+    limits = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        validators=[check_limits],
+        help_text="What the customer may use, where it is not what every customer may: see docs/operations.md.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -96,6 +114,12 @@ class Customer(ConfigurationModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.m})"
+
+    @property
+    def allowed(self) -> CustomerLimits:
+        """What the customer may use: its own limits, and for the rest what every customer may."""
+        defaults: CustomerLimits = settings.CUSTOMER_LIMITS
+        return defaults.replaced(limits_in(self.limits))
 
 
 def check_network(text: str) -> None:

@@ -22,6 +22,7 @@ from edge.group_commit import InboxAppender, OnCommit
 from edge.monitoring import Metrics, ReadinessEndpoint, healthz
 from edge.sections.pixels import API_KEYS, COLLECTION
 from edge.sections.platforms import Platforms, platforms_section, syncs_section
+from edge.shares import Shares
 from edge.snapshot import Section, Snapshot
 from edge.sync_redirects import SyncRedirects
 from local import embedded
@@ -37,6 +38,7 @@ class _Parts:
     snapshot: Snapshot
     platforms: Section[Platforms]
     redirects: SyncRedirects
+    shares: Shares
     jar: CookieJar
     judge: ConsentJudge
     limits: RequestLimits
@@ -58,6 +60,7 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
         snapshot=snapshot,
         platforms=platforms,
         redirects=SyncRedirects(snapshot=snapshot, syncs=syncs, jar=jar),
+        shares=Shares(environment.customer_limits, environment.edge_processes),
         jar=jar,
         limits=RequestLimits(),
         proxies=environment.trusted_proxies,
@@ -82,6 +85,7 @@ def _data_routes(parts: _Parts, signer: CookieCheckSigner) -> dict[str, Handler]
         limits=parts.limits,
         judge=parts.judge,
         redirects=parts.redirects,
+        shares=parts.shares,
     )
     batch = BatchEndpoint(
         inbox=parts.inbox,
@@ -89,6 +93,7 @@ def _data_routes(parts: _Parts, signer: CookieCheckSigner) -> dict[str, Handler]
         limits=parts.limits,
         judge=parts.judge,
         proxies=parts.proxies,
+        shares=parts.shares,
     )
     opt_out = OptOutEndpoints(inbox=parts.inbox, jar=parts.jar)
     return {"/dp": dp.handle, "/dp/batch": batch.handle, "/opt-out": opt_out.opt_out, "/opt-in": opt_out.opt_in}
@@ -103,6 +108,7 @@ def _sync_routes(parts: _Parts, tokens: TokenSigner) -> dict[str, Handler]:
         limits=parts.limits,
         judge=parts.judge,
         redirects=parts.redirects,
+        shares=parts.shares,
     )
     link = LinkEndpoint(
         inbox=parts.inbox,
@@ -112,6 +118,7 @@ def _sync_routes(parts: _Parts, tokens: TokenSigner) -> dict[str, Handler]:
         jar=parts.jar,
         limits=parts.limits,
         judge=parts.judge,
+        shares=parts.shares,
     )
     tag = SyncTagEndpoint(snapshot=parts.snapshot, redirects=parts.redirects, judge=parts.judge)
     return {

@@ -1,4 +1,4 @@
-"""The private door as a program: console and REST API under granian.
+"""The private door as a program: console and REST API under granian, in threads that slow clients cannot hold.
 
     python -m dmphub.console_server --port 8000
 
@@ -6,43 +6,51 @@ Static files come from `<home>/static`, where `manage.py collectstatic` puts the
 """
 
 import argparse
+import resource
 import signal
-from collections.abc import Callable
-from typing import Any
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 
 from core import environment
+from core.buffered_wsgi import BufferedWsgi
 from local.supervisor.child import die_with_parent
 
-THREADS = 4
+THREADS = 8
+HEAD_MS = 10_000  # for the head of a request
+MOST_CONNECTIONS = 10_000
 
 
 def main() -> None:
     options = _options()
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # every connection is one
     static = environment.read().home / "static"
     static.mkdir(exist_ok=True)
     Granian(
         "dmphub.console_server:load",
         factory=True,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        websockets=False,
         address=options.host,
         port=options.port,
         workers=1,
-        blocking_threads=THREADS,
+        backpressure=MOST_CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_MS),
         workers_kill_timeout=4,
         static_path_route=["/static"],
         static_path_mount=[static],
     ).serve()
 
 
-def load() -> Callable[..., Any]:
+def load() -> BufferedWsgi:
     """The application, made in granian's worker process, which must not outlive the one that started it."""
     die_with_parent(signal.SIGKILL)
     from dmphub.wsgi import application
 
-    return application
+    return BufferedWsgi(application, THREADS)
 
 
 def _options() -> argparse.Namespace:

@@ -13,14 +13,18 @@ import signal
 
 import uvloop
 
-from core import garbage
+from core import environment, garbage
 from core.logs import Formatter
 from dmphub.asgi import make_edge
+from edge.application import EdgeApplication
 from edge.http_server import HttpServer
+from edge.open_connections import ConnectionPlaces
 
 BACKLOG = 1024
 STOP_SECONDS = 2.8
 """From SIGTERM to the end, whatever the clients do."""
+_OWN_FILES = 100
+"""Files and connections of the process itself, beside those of its clients."""
 
 
 def main() -> None:
@@ -30,7 +34,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     for handler in logging.root.handlers:
         handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    uvloop.run(_serve(arguments.host, arguments.port))
+    found = environment.read()
+    room = found.edge_connections if most_files == resource.RLIM_INFINITY else max(1, most_files - _OWN_FILES)
+    places = ConnectionPlaces(min(found.edge_connections, room), found.edge_connections_per_address)
+    uvloop.run(_serve(arguments.host, arguments.port, make_edge(found), places))
 
 
 def _arguments() -> argparse.Namespace:
@@ -40,9 +47,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _serve(host: str, port: int) -> None:
-    application = make_edge()
-    server = HttpServer(application)
+async def _serve(host: str, port: int, application: EdgeApplication, places: ConnectionPlaces) -> None:
+    server = HttpServer(application, places)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
 

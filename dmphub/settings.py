@@ -25,6 +25,7 @@ EDGE_URL = ENVIRONMENT.edge_url
 TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 KEEP_AUDIT_DAYS = ENVIRONMENT.keep_audit_days
 ALLOW_PRIVATE_TARGETS = ENVIRONMENT.allow_private_targets
+CUSTOMER_LIMITS = ENVIRONMENT.customer_limits
 # where platforms that take files in a folder get them: nothing is ever written elsewhere
 FILES_ROOT = ENVIRONMENT.home / "files"
 
@@ -79,6 +80,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "console.gate.GateMiddleware",
     "axes.middleware.AxesMiddleware",
+    "api.throttling.RateLimitMiddleware",
 ]
 
 ROOT_URLCONF = "dmphub.urls"

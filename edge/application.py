@@ -75,6 +75,10 @@ class EdgeApplication:
         self._metrics.answered["other", response.name] += 1
         return response
 
+    def count_dropped(self, connections: int) -> None:
+        """Count connections that had to give way to others."""
+        self._metrics.answered["other", "dropped"] += connections
+
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """The same for any ASGI server. It must end the lifespan only when no request is under way."""
         if scope["type"] != "http":

@@ -8,6 +8,7 @@ from typing import Any
 from core.errors import InputTooLargeError, InvalidParameterError
 from core.limits import RequestLimits
 from edge.refusals import TOO_SLOW, RequestRefusedError
+from edge.shares import Share
 
 _MOST_MEMBERS = 100  # what follows a member is copied each time
 
@@ -18,28 +19,41 @@ class DisconnectedError(Exception):
     """The sender went away before its body was complete."""
 
 
-async def read(receive: Receive, limits: RequestLimits) -> bytes:
-    """Read the whole body as it arrives.
+async def read(receive: Receive, limits: RequestLimits, share: Share) -> bytes:
+    """Read a body that has yet to arrive, within its time. The customer's share holds what is here of it.
 
-    Raises InputTooLargeError, RequestRefusedError for what is slower than the limits allow, or DisconnectedError.
+    Raises InputTooLargeError, OverQuotaError, UnavailableError, RequestRefusedError for what is slower than the limits
+    allow, or DisconnectedError.
     """
     try:
         async with asyncio.timeout(limits.body_seconds):
-            return await _read(receive, limits)
+            return await _read(receive, limits, share)
     except TimeoutError:
         raise RequestRefusedError(TOO_SLOW) from None
 
 
-async def _read(receive: Receive, limits: RequestLimits) -> bytes:
+async def _read(receive: Receive, limits: RequestLimits, share: Share) -> bytes:
     body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise DisconnectedError
-        body += message.get("body", b"")
-        check_size(len(body), limits)
-        if not message.get("more_body"):
-            return bytes(body)
+    held = 0
+    try:
+        while True:
+            part, is_last = await _part(receive)
+            share.hold(len(part))
+            held += len(part)
+            body += part
+            check_size(held, limits)
+            if is_last:
+                return bytes(body)
+    finally:
+        share.release(held)
+
+
+async def _part(receive: Receive) -> tuple[bytes, bool]:
+    """Returns the next part, and whether it is the last."""
+    message = await receive()
+    if message["type"] != "http.request":
+        raise DisconnectedError
+    return message.get("body", b""), not message.get("more_body")
 
 
 def check_size(size: int, limits: RequestLimits) -> None:

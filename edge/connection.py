@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
 from edge.arriving_body import ArrivingBody
+from edge.open_connections import OpenConnections, site_of
 from edge.request import EdgeRequest
 from edge.request_head import (
     MOST_HEAD_BYTES,
@@ -41,6 +42,8 @@ class Application(Protocol):
         """Returns the response to what is no request."""
         ...
 
+    def count_dropped(self, connections: int) -> None: ...
+
 
 class Surroundings(Protocol):
     """What a connection asks of its server. `date`: a header line. `now`: the loop's time, a second old at most."""
@@ -49,15 +52,18 @@ class Surroundings(Protocol):
     date: bytes
     now: float
     is_stopping: bool
-    connections: "set[Connection]"
+    connections: OpenConnections
 
 
 class Connection(asyncio.Protocol):
-    """`is_busy`: a request has no response yet; `since`: the server's time at which it was last busy."""
+    """`is_busy`: a request has no response yet; `since`: the server's time at which it was last busy.
+
+    `address`: whom it counts for among the open connections.
+    """
 
     __slots__ = (
         *("_body", "_buffer", "_peer", "_discarded", "_handling", "_has_ended", "_head", "_is_blocked", "_is_over"),
-        *("_is_paused", "_refusal", "_searched", "_server", "_task", "_transport", "is_busy", "since"),
+        *("_is_paused", "_refusal", "_searched", "_server", "_task", "_transport", "address", "is_busy", "since"),
     )
 
     def __init__(self, server: Surroundings) -> None:
@@ -78,11 +84,13 @@ class Connection(asyncio.Protocol):
         self._discarded = 0
         self.is_busy = False
         self.since = server.now
+        self.address = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit from it
         name = transport.get_extra_info("peername")
         self._peer = name[0] if isinstance(name, tuple) else ""  # a Unix socket has none
+        self.address = site_of(self._peer)
         self._server.connections.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -126,6 +134,16 @@ class Connection(asyncio.Protocol):
         if not self.is_busy:
             self._is_over = True
             self._transport.close()
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether there is nothing to do before the client sends or reads something."""
+        return not self.is_busy or (self._body is not None and not self._body.is_complete)
+
+    def drop(self) -> None:
+        """End the connection at once, whatever is under way."""
+        self._is_over = True
+        self._transport.abort()
 
     def expire(self, now: float) -> None:
         """End a connection whose client takes too long, for a request or for reading a response."""

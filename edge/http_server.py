@@ -9,17 +9,19 @@ import time
 from email.utils import formatdate
 
 from edge.connection import Application, Connection
+from edge.open_connections import ConnectionPlaces, OpenConnections
 
 _TICK = 1.0  # seconds
 _DRAINED_SECONDS = 0.02
+DEFAULT_PLACES = ConnectionPlaces()
 
 
 class HttpServer:
     """Serves one application on one port, which other processes may share (SO_REUSEPORT)."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, places: ConnectionPlaces = DEFAULT_PLACES) -> None:
         self.application = application
-        self.connections: set[Connection] = set()
+        self.connections = OpenConnections(places, application.count_dropped)
         self.date = _date()
         self.is_stopping = False
         self.now = 0.0

@@ -15,6 +15,7 @@ from core.errors import (
     InvalidParameterError,
     MalformedLineError,
     OtherCustomerError,
+    OverQuotaError,
     ReadOnlyKeyError,
     RefusedAddressError,
     UnnamedUserError,
@@ -32,11 +33,12 @@ class RequestRefusedError(Exception):
 
 
 class Refusal(NamedTuple):
-    """An HTTP status, the named status, and a line of text for the sender."""
+    """An HTTP status, the named status, a line of text for the sender, and when to try again (seconds; 0: never)."""
 
     status: int
     name: str
     text: str
+    retry_after: int = 0
 
 
 _STATUSES: dict[type[InputError], tuple[int, str]] = {
@@ -45,6 +47,7 @@ _STATUSES: dict[type[InputError], tuple[int, str]] = {
     InvalidKeyError: (401, "bad-key"),
     MalformedLineError: (400, "bad-line"),
     OtherCustomerError: (403, "other-customer"),
+    OverQuotaError: (429, "over-quota"),
     PersonalDataError: (400, "personal-data"),
     ReadOnlyKeyError: (403, "read-only"),
     RefusedAddressError: (403, "bad-address"),
@@ -64,6 +67,8 @@ def refusal_of(error: InputError) -> Refusal:
     if isinstance(error, InvalidParameterError):
         return Refusal(400, f"bad-{error.parameter}", error.message)
     status, name = _STATUSES[type(error)]
+    if isinstance(error, OverQuotaError):
+        return Refusal(status, name, error.message, error.retry_after)
     text = f"the data {error.message}" if isinstance(error, PersonalDataError) else error.message
     return Refusal(status, name, text)
 
@@ -74,8 +79,10 @@ def response_to(error: InputError) -> EdgeResponse:
 
 @cache
 def _response(refusal: Refusal) -> EdgeResponse:
-    """The texts are few: the names of parameters, and the kinds of personal data."""
+    """The texts are few: the names of parameters, and the kinds of personal data; and so are the times to wait."""
     headers = [_CHALLENGE] if refusal.status == 401 else []
+    if refusal.retry_after:
+        headers.append((b"retry-after", b"%d" % refusal.retry_after))
     return plain(refusal.status, refusal.name, refusal.text, *headers)
 
 

@@ -11,6 +11,7 @@ from edge import cookies
 from edge.body import Receive
 from edge.refusals import bad_method
 from edge.request_head import RequestHead
+from edge.shares import Share
 
 _GZIP = frozenset({b"gzip", b"x-gzip"})
 _PLAIN = frozenset({b"", b"identity"})
@@ -71,17 +72,18 @@ class EdgeRequest:
         """Returns the address that the request comes from; empty where its connection has none."""
         return proxies.client(self._peer, self.header(b"x-forwarded-for").decode("latin-1"))
 
-    async def body(self, limits: RequestLimits) -> bytes:
-        """Read and unpack the body; empty where there is none.
+    async def body(self, limits: RequestLimits, share: Share) -> bytes:
+        """Read and unpack the body; empty where there is none. While it arrives, `share` holds it.
 
-        Raises InputError, RequestRefusedError or DisconnectedError.
+        Raises InputError, RequestRefusedError, UnavailableError or DisconnectedError.
         """
         if self._head.length == 0:
             return b""
         bodies.check_size(self._head.length, limits)
         body = self._content
         if body is None:
-            body = await bodies.read(self._receive, limits)
+            body = await bodies.read(self._receive, limits, share)
+        share.charge(size=len(body))
         encoding = self.header(b"content-encoding").lower()
         if encoding in _PLAIN:
             return body

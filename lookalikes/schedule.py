@@ -23,6 +23,7 @@ class DueJob:
     """A lookalike that is due. `train`: train first; else only score."""
 
     audience: int
+    customer: int
     train: bool
 
 
@@ -45,9 +46,9 @@ def due_jobs(now: datetime) -> list[DueJob]:
     """Returns the jobs that are due, the longest due first. Training waits until the seed is built."""
     training = Q(train_at__lte=now) & ~Q(audience__seed__status=Audience.Status.BUILDING)
     rows = _active_runs().filter(training | Q(score_at__lte=now)).order_by("train_at", "score_at", "audience_id")
-    seeds = rows.values_list("audience_id", "train_at", "audience__seed__status")
+    seeds = rows.values_list("audience_id", "audience__customer_id", "train_at", "audience__seed__status")
     building = Audience.Status.BUILDING
-    return [DueJob(key, at is not None and at <= now and seed != building) for key, at, seed in seeds]
+    return [DueJob(key, owner, at is not None and at <= now and seed != building) for key, owner, at, seed in seeds]
 
 
 def _active_runs() -> QuerySet[LookalikeRun]:

@@ -57,6 +57,16 @@ class Catalogue:
         if self.outdated.customers and any(customer in self.outdated.customers for customer in customers):
             raise OutdatedConfigurationError(self.outdated.version)
 
+    def owner_of(self, message: object) -> int | None:
+        """Returns whose the thing is that a message names; None where that is not known."""
+        for name, owners in (
+            ("audience", self.audiences.customers.owners),
+            ("activation", self.activations.customers.owners),
+        ):
+            if hasattr(message, name):
+                return owners.get(getattr(message, name))
+        return getattr(message, "customer", None)
+
     @property
     def customers(self) -> Collection[int]:
         """All customers, for what touches each of them. Raises where others may have come."""

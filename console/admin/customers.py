@@ -19,6 +19,7 @@ class CustomerAdmin(ModelAdmin[Customer]):
         (None, {"fields": ["m", "name"]}),
         ("Privacy", {"fields": ["consent", "personal_data"]}),
         ("How long things are kept", {"fields": ["keep_users_days", "keep_activity_days", "keep_logs_days"]}),
+        ("What the customer may use", {"fields": ["limits"]}),
     ]
     fixed_fields = ["m"]
     has_delete_permission = never_deleted

@@ -16,6 +16,7 @@ from edge.group_commit import InboxAppender
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
 from edge.sections.pixels import COLLECTION, CollectingPixel, named_pixel
+from edge.shares import Share, Shares
 from edge.snapshot import Snapshot
 from edge.sync_redirects import SyncRedirects
 from profiles.events.data import BadDataError, parse_data
@@ -43,6 +44,7 @@ class DpEndpoint:
     limits: RequestLimits
     judge: ConsentJudge
     redirects: SyncRedirects
+    shares: Shares
 
     async def handle(self, request: EdgeRequest) -> EdgeResponse:
         request.require_method(("GET", "POST"))
@@ -53,6 +55,8 @@ class DpEndpoint:
         pixel = named_pixel(values, collection)
         if values.get("t", "js") not in _TYPES:
             raise InvalidParameterError("t")
+        share = self.shares.of(pixel.customer, pixel.limits)
+        share.take(len(request.raw_query))
         now = clock.now_ms()
         if request.opted_out:
             return _empty(query, "opted-out")
@@ -63,7 +67,7 @@ class DpEndpoint:
         user = user_ids.of_parameter(values) or request.cookie
         at = event_time(values, now)
         ids = ids_in(values, self.limits, pixel.protection)
-        raw, data = await self._data(request, query, pixel.protection)
+        raw, data = await self._data(request, query, pixel.protection, share)
         ids = self._all_ids(request, pixel, user, data, ids)
         event = Event(pixel.customer, pixel.id, at, user, user is not None, ids)
         event.dimensions = pixel.protection.dimensions(dimensions_in(values, self.limits.dimension_bytes))
@@ -73,10 +77,10 @@ class DpEndpoint:
         return self._synced(request, query, pixel, "accepted")
 
     async def _data(
-        self, request: EdgeRequest, query: QueryString, protection: Protection
+        self, request: EdgeRequest, query: QueryString, protection: Protection, share: Share
     ) -> tuple[bytes | None, dict[str, Any]]:
         """Returns the JSON and what it says, without personal data in clear; None and nothing for a page view."""
-        raw = await request.body(self.limits)
+        raw = await request.body(self.limits, share)
         if "data" in query.values:
             text = query.values["data"]
             if raw or text is None:

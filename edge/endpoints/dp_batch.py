@@ -5,6 +5,7 @@ full queue nor a busy event loop beside a batch.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ from edge.refusals import UNAVAILABLE, Refusal, refusal_of
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
 from edge.sections.pixels import API_KEYS, COLLECTION, CollectingPixel, named_pixel
+from edge.shares import Shares
 from edge.snapshot import Snapshot
 from usersync.consent import ConsentJudge
 
@@ -33,7 +35,7 @@ AT_ONCE = 2
 CHUNK_LINES, CHUNK_BYTES = 200, 256 * 1024
 
 _KNOWN = {"m", "id"}
-_BUSY = responses.plain(503, "busy", f"{AT_ONCE} batches at once: try again soon", responses.RETRY_AFTER)
+_BUSY = responses.plain(503, "busy", f"{AT_ONCE} batches of a customer at once: try again soon", responses.RETRY_AFTER)
 
 Numbered = tuple[int, bytes]
 
@@ -59,26 +61,33 @@ class BatchReport:
 
 @dataclass(slots=True, kw_only=True)
 class BatchEndpoint:
-    """Answers 200 with the lines that were not accepted; all others are committed."""
+    """Answers 200 with the lines that were not accepted; all others are committed.
+
+    A batch is refused as a whole where the customer's share is used up; what it holds then counts as taken, all of it.
+    """
 
     inbox: InboxAppender
     snapshot: Snapshot
     limits: RequestLimits
     judge: ConsentJudge
     proxies: TrustedProxies
-    _under_way: int = field(default=0, init=False)
+    shares: Shares
+    _under_way: Counter[int] = field(default_factory=Counter, init=False)
 
     async def handle(self, request: EdgeRequest) -> EdgeResponse:
         request.require_method(("POST",))
         pixel = self._pixel(request)
-        if self._under_way >= AT_ONCE:
+        if self._under_way[pixel.customer] >= AT_ONCE:
             return _BUSY
-        self._under_way += 1
+        share = self.shares.of(pixel.customer, pixel.limits)
+        share.take(len(request.raw_query))
+        self._under_way[pixel.customer] += 1
         try:
-            lines = _numbered(await request.body(WHOLE))
+            lines = _numbered(await request.body(WHOLE, share))
+            share.charge(events=len(lines))
             report = await self._take(lines, LineReader(pixel, self.judge, self.limits, clock.now_ms()))
         finally:
-            self._under_way -= 1
+            self._under_way[pixel.customer] -= 1
         return _response(report, len(lines))
 
     def _pixel(self, request: EdgeRequest) -> CollectingPixel:

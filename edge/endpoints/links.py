@@ -7,7 +7,7 @@ and an id that is given here is confirmed by the pixel of the page that the link
 from dataclasses import dataclass
 
 from core import buckets, clock, user_ids
-from core.errors import InvalidParameterError, UnavailableError
+from core.errors import InvalidParameterError, OverQuotaError, UnavailableError
 from core.inbox import InboxKind
 from core.keys import TokenSigner
 from core.limits import RequestLimits, is_sound_id
@@ -19,6 +19,7 @@ from edge.group_commit import InboxAppender, RowRefusedError
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
 from edge.sections.platforms import Platforms, SyncPlatform
+from edge.shares import Shares
 from edge.snapshot import Section, Snapshot
 from integrations.platform_user_ids import NO_ID, is_macro
 from profiles.personal.protection import is_personal_id
@@ -43,6 +44,7 @@ class LinkEndpoint:
     jar: CookieJar
     limits: RequestLimits
     judge: ConsentJudge
+    shares: Shares
 
     async def handle(self, request: EdgeRequest) -> EdgeResponse:
         """Redirect to the signed target; the named status says whether the reader was matched, and if not, why."""
@@ -56,6 +58,8 @@ class LinkEndpoint:
             name, cookies = await self._match(link, query, request)
         except (UnavailableError, RowRefusedError):
             name, cookies = "unavailable", []
+        except OverQuotaError:
+            name, cookies = "over-quota", []
         return responses.redirect(name, link.target.encode("ascii"), *cookies)
 
     async def _match(self, link: MailingLink, query: QueryString, request: EdgeRequest) -> tuple[str, list[bytes]]:
@@ -69,6 +73,7 @@ class LinkEndpoint:
             return "no-platform", []
         if not self._permitted(platform, query, request):
             return "consent-denied", []
+        self.shares.of(platform.customer, platform.limits).take(len(request.raw_query))
         user = request.cookie or str(user_ids.new())
         await self._store(platform, user, contact, link)
         return _DONE[link.kind], [] if request.cookie else [self.jar.write(user)]

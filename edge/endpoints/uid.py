@@ -15,6 +15,7 @@ from edge.group_commit import InboxAppender
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
 from edge.sections.platforms import Platforms, SyncPlatform
+from edge.shares import Shares
 from edge.snapshot import Section, Snapshot
 from edge.sync_redirects import SyncRedirects
 from integrations.platform_user_ids import NO_ID, is_macro
@@ -39,6 +40,7 @@ class UidEndpoint:
     limits: RequestLimits
     judge: ConsentJudge
     redirects: SyncRedirects
+    shares: Shares
 
     async def handle(self, request: EdgeRequest) -> EdgeResponse:
         request.require_method(("GET",))
@@ -48,6 +50,7 @@ class UidEndpoint:
         platform = _platform(query, platforms)
         user_id = self._platform_user_id(query)
         _authenticate(platform, request, query)
+        self.shares.of(platform.customer, platform.limits).take(len(request.raw_query))
         ttl = _ttl(query)
         named = _uuid(query, platform)
         if query.values.get("t", "gif") not in _TYPES:

@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 from core.api_keys import Key
 from core.client_address import networks
 from core.consent_mode import ConsentMode
+from core.customer_limits import limits_in
 from core.errors import InvalidParameterError
 from core.query import Parameters
 from core.steps import Steps
@@ -22,8 +23,8 @@ from profiles.personal.protection import Policy, Protection
 
 _CUSTOMERS = "SELECT m FROM customer WHERE %s::int[] IS NULL OR m = ANY(%s::int[])"
 _PIXELS = (
-    "SELECT id, customer_id, user_key, consent, personal_data, salt FROM pixel JOIN customer ON m = customer_id "
-    "WHERE %s::int[] IS NULL OR customer_id = ANY(%s::int[])"
+    "SELECT id, customer_id, user_key, consent, personal_data, salt, limits "
+    "FROM pixel JOIN customer ON m = customer_id WHERE %s::int[] IS NULL OR customer_id = ANY(%s::int[])"
 )
 _KEYS = (
     "SELECT prefix, digest, role, customer_id, expires_at, allowed_addresses, previous_digest, previous_until "
@@ -38,7 +39,7 @@ _steps = Steps(logging.getLogger(__name__))
 class CollectingPixel:
     """`user_key`: the path of the attribute that names the customer's own user; empty where none does.
 
-    `consent_mode`, `protection` (from personal data in clear): as its customer wants it.
+    `consent_mode`, `protection` (from personal data in clear): as its customer wants it. `limits`: the customer's own.
     """
 
     id: int
@@ -46,6 +47,7 @@ class CollectingPixel:
     user_key: tuple[str, ...]
     consent_mode: ConsentMode
     protection: Protection
+    limits: Mapping[str, int] = field(hash=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,13 @@ async def _load(connection: AsyncConnection[Any], customers: Customers) -> Mappi
     return found
 
 
-def _pixel(pixel: int, customer: int, user_key: str, consent: str, policy: str, salt: UUID) -> CollectingPixel:
+def _pixel(
+    pixel: int, customer: int, user_key: str, consent: str, policy: str, salt: UUID, limits: object
+) -> CollectingPixel:
     path = tuple(user_key.split(".")) if user_key else ()
-    return CollectingPixel(pixel, customer, path, ConsentMode(consent), Protection(Policy(policy), salt))
+    return CollectingPixel(
+        pixel, customer, path, ConsentMode(consent), Protection(Policy(policy), salt), limits_in(limits)
+    )
 
 
 def _combine(parts: Iterable[Collection]) -> Collection:

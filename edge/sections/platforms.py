@@ -13,6 +13,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from core.consent_mode import ConsentMode
+from core.customer_limits import limits_in
 from core.keys import KeyRing
 from core.steps import Steps
 from edge.snapshot import Customers, Section, merged
@@ -25,7 +26,8 @@ logger = logging.getLogger(__name__)
 
 _DAY = 86_400
 _CALLERS = (
-    "SELECT pl, customer_id, sync_auth, consent, sync_secrets FROM platform JOIN customer ON m = customer_id "
+    "SELECT pl, customer_id, sync_auth, consent, customer.limits, sync_secrets "
+    "FROM platform JOIN customer ON m = customer_id "
     "WHERE enabled AND (%s::int[] IS NULL OR customer_id = ANY(%s::int[]))"
 )
 _PLATFORMS = (
@@ -42,13 +44,17 @@ _steps = Steps(logger)
 
 @dataclass(frozen=True, slots=True)
 class SyncPlatform:
-    """`secrets`: newest first; those of a token platform are the tokens. `consent_mode`: as its customer wants it."""
+    """`secrets`: newest first; those of a token platform are the tokens. `consent_mode`: as its customer wants it.
+
+    `limits`: the customer's own.
+    """
 
     pl: int
     customer: int
     signed: bool
     secrets: tuple[str, ...]
     consent_mode: ConsentMode
+    limits: Mapping[str, int] = field(hash=False, compare=False)
 
 
 Platforms = Mapping[str, SyncPlatform]
@@ -70,10 +76,11 @@ class _PlatformLoader:
         rows = await cursor.fetchall()
         opened = self._secrets.open_all({row[0]: bytes(row[-1]) for row in rows})
         found: dict[int | None, dict[str, SyncPlatform]] = defaultdict(dict)
-        for pl, customer, auth, consent, _ in rows:
+        for pl, customer, auth, consent, limits, _ in rows:
             mode = _steps.run(f"platform {pl} is left out", partial(ConsentMode, consent))
             if mode is not None:
-                found[customer][str(pl)] = SyncPlatform(pl, customer, auth == "signed", opened[pl], mode)
+                signed, own = auth == "signed", limits_in(limits)
+                found[customer][str(pl)] = SyncPlatform(pl, customer, signed, opened[pl], mode, own)
         return found
 
 

@@ -118,6 +118,7 @@ def _variables(plan: HubPlan) -> dict[str, str]:
     decided = {
         "DMPHUB_HOME": str(plan.environment.home),
         "DMPHUB_EDGE_URL": edge_url,
+        "DMPHUB_EDGE_PROCESSES": str(plan.edge_workers),
         "PYTHONUNBUFFERED": "1",
     }
     if not IS_CHECKOUT:  # a folder of the working folder must not stand in for a package that is installed

@@ -5,11 +5,12 @@ Moving memberships under the locks of buckets belongs to the pipeline, a room ab
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from audiences.models import Audience
 from core import clock
 from core.database import connect
+from core.turns import Turns
 from lookalikes import schedule
 from lookalikes.jobs import workers
 from lookalikes.jobs.scoring import MoveMembers, score
@@ -46,10 +47,15 @@ class JobRunner:
 
     map: TaskMap
     move_members: MoveMembers
+    turns: Turns = field(default_factory=Turns)
 
     def run_next(self) -> bool:
-        """Run the first job that is due and that no other process runs; return False where there is none."""
-        return any(self._run_alone(job) for job in schedule.due_jobs(clock.now()))
+        """Run a job that is due and that no other process runs, of the customer who was served the longest ago.
+
+        Returns False where there is none.
+        """
+        jobs = self.turns.order(schedule.due_jobs(clock.now()), lambda job: job.customer)
+        return any(self._run_alone(job) for job in jobs)
 
     def _run_alone(self, job: DueJob) -> bool:
         """Run the job under a lock that ends with its connection, so that no second process runs the same."""
@@ -57,6 +63,7 @@ class JobRunner:
         try:
             taken = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOOKALIKES, job.audience]).fetchone()
             if taken == (True,):
+                self.turns.serve(job.customer)
                 self._run(job)
             return taken == (True,)
         finally:

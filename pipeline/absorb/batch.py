@@ -7,6 +7,7 @@ from psycopg import Cursor
 
 from core import clock
 from core.inbox import FIRST_BULK, InboxKind
+from core.turns import in_turn
 from pipeline import bad_rows, timed
 from pipeline.absorb.bulk import BulkPass
 from pipeline.absorb.handlers import BULK_HANDLERS, HANDLERS
@@ -78,7 +79,7 @@ def _comes_after_erasures(step: Step) -> bool:
 
 
 def _absorb_bulk(unit: UnitOfWork, rows: Sequence[InboxRow]) -> tuple[list[InboxRow], int]:
-    """Do as many of these bulk commands as the transaction has room for.
+    """Do as many of these bulk commands as the transaction has room for, those of each customer in turn.
 
     Returns those done, and for how many of them there was nothing to do.
     """
@@ -86,7 +87,8 @@ def _absorb_bulk(unit: UnitOfWork, rows: Sequence[InboxRow]) -> tuple[list[Inbox
     commands = [(row, BULK_HANDLERS[row.kind].decode(row.query)) for row in rows]
     idle_ids = idle(unit, commands)
     done = [row for row in rows if row.id in idle_ids]
-    for row, message in commands:
+    first = rows[0].id if rows else 0
+    for row, message in in_turn(commands, lambda one: unit.catalogue.owner_of(one[1]), first):
         if bulk.is_over:
             break
         if row.id not in idle_ids:

@@ -1,6 +1,9 @@
 """What others may do with imports: make one, start it after a dry run, cancel it, and work off the next one."""
 
 import logging
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -8,6 +11,7 @@ from django.db import transaction
 
 from core import audit, clock
 from core.clock import milliseconds, moment
+from core.turns import Turns
 from pipeline.backlog import Backpressure
 from pipeline.failures import is_passing
 from pipeline.imports import files
@@ -98,26 +102,61 @@ def cancel(row: Import) -> None:
     files.forget_data(row)
 
 
-def work_off() -> bool:
-    """Run the oldest upload that is waiting. Returns whether there was one.
+class ImportTurns:
+    """Whose uploads the threads of one importer are running: of each customer one at a time, and all in turn."""
+
+    def __init__(self) -> None:
+        self._turns = Turns()
+        self._under_way: set[int] = set()
+        self._lock = threading.Lock()
+
+    def order(self, rows: Iterable[Import]) -> list[Import]:
+        with self._lock:
+            return self._turns.order(list(rows), lambda row: row.customer_id)
+
+    @contextmanager
+    def taking(self, customer: int) -> Iterator[bool]:
+        """Take the customer's turn, unless another thread has it; yields whether this one does."""
+        with self._lock:
+            is_free = customer not in self._under_way
+            self._under_way.add(customer)
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                with self._lock:
+                    self._under_way.discard(customer)
+                    self._turns.serve(customer)
+
+
+def work_off(turns: ImportTurns | None = None) -> bool:
+    """Run the oldest upload that is waiting, of the customer whose turn it is. Returns whether there was one.
 
     A bug of ours makes the import fail, but not the importer. While the database is away, its error is raised and
     the import is left as it is.
     """
+    turns = turns or ImportTurns()
     waiting = Import.objects.filter(kept=True, status__in=(Status.RUNNING, Status.WAITING)).order_by("id")
-    for row in waiting.select_related("pixel"):
-        try:
-            run(row, Backpressure(as_long_as_absorbed=True))
-            _record("end", row)
-        except ImportStoppedError:
-            continue
-        except Exception as failure:
-            if is_passing(failure):
-                raise
-            log.exception("import %s failed", row.pk)
-            _fail(row, type(failure).__name__)
-        return True
+    for row in turns.order(waiting.select_related("pixel")):
+        with turns.taking(row.customer_id) as is_ours:
+            if is_ours and _work(row):
+                return True
     return False
+
+
+def _work(row: Import) -> bool:
+    """Run an import to its end; returns False where another process has it."""
+    try:
+        run(row, Backpressure(as_long_as_absorbed=True))
+        _record("end", row)
+    except ImportStoppedError:
+        return False
+    except Exception as failure:
+        if is_passing(failure):
+            raise
+        log.exception("import %s failed", row.pk)
+        _fail(row, type(failure).__name__)
+    return True
 
 
 def _record(action: str, row: Import) -> None:

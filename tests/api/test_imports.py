@@ -192,3 +192,24 @@ def test_forget_ended__of_a_customer__deletes_what_ended_imports_left(admin: Cal
     assert not files.kept_file(looked_at).exists()
     assert files.kept_file(waiting).exists()
     assert admin.post(f"imports/{looked_at}/start/").status in {200, 409}
+
+
+def test_imports__of_one_customer__keep_those_of_another_not_waiting(admin: Caller, pixel: Pixel) -> None:
+    other = Pixel.objects.create(customer=Customer.objects.create(m=2, name="Other"), name="Theirs", user_key="UserId")
+    first, second, theirs = (
+        upload(admin, PEOPLE, f"pixel={one.pk}&name=p.csv").body["id"] for one in (pixel, pixel, other)
+    )
+    turns = services.ImportTurns()
+
+    def done() -> list[int]:
+        return [row.pk for row in Import.objects.filter(status=Import.Status.DONE).order_by("finished_at")]
+
+    with turns.taking(pixel.customer_id) as is_ours:  # a thread is at work for the first customer
+        assert is_ours
+        assert services.work_off(turns)
+        assert done() == [theirs]
+        assert not services.work_off(turns)
+    last = upload(admin, PEOPLE, f"pixel={other.pk}&name=q.csv").body["id"]
+    while services.work_off(turns):
+        pass
+    assert done() == [theirs, last, first, second]

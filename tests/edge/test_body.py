@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from core.customer_limits import CustomerLimits
 from core.errors import InputTooLargeError
 from core.limits import RequestLimits
 from edge import body as bodies
 from edge.refusals import RequestRefusedError
+from edge.shares import Shares
 
 LIMITS = RequestLimits(body_bytes=10, body_seconds=0.05)
 
@@ -23,7 +25,11 @@ def _read(messages: Sequence[dict[str, Any]]) -> bytes:
             return waiting.pop(0)
         return await asyncio.Future[dict[str, Any]]()
 
-    return asyncio.run(bodies.read(receive, LIMITS))
+    share = Shares(CustomerLimits()).of(1, {})
+    try:
+        return asyncio.run(bodies.read(receive, LIMITS, share))
+    finally:
+        assert share.arriving == 0  # however it ends
 
 
 def _part(content: bytes, *, more: bool = True) -> dict[str, Any]:

@@ -1,0 +1,128 @@
+"""A WSGI application whose requests wait for their bodies outside of its threads."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+import pytest
+
+from core import buffered_wsgi
+from core.buffered_wsgi import IN_MEMORY, BufferedWsgi
+
+SMALL = 4_000
+LONG = b"abc\n" * 2_000
+
+
+class Scope:
+    http_version, server, client, scheme, method = "1.1", "127.0.0.1:80", "[::1]:1234", "http", "POST"
+    path, query_string = "/a b/%41", "c=%20"
+    authority: str | None = None
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self.headers = headers
+
+
+class Protocol:
+    """Sends the parts; then the body is over, or never ends."""
+
+    def __init__(self, parts: Iterable[bytes], *, ends: bool = True) -> None:
+        self._parts, self._ends = list(parts), ends
+        self.status, self.body = 0, b""
+        self.takes = True
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self._parts:
+            yield part
+        if not self._ends:
+            await asyncio.Event().wait()
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.status, self.body = status, body
+
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> "Protocol":
+        self.status = status
+        return self
+
+    async def send_bytes(self, data: bytes) -> None:
+        if not self.takes:
+            await asyncio.Event().wait()
+        self.body += data
+
+
+def responded(application: Callable[..., Any], headers: dict[str, str], protocol: Protocol) -> tuple[int, bytes]:
+    asyncio.run(BufferedWsgi(application, 1).__rsgi__(Scope(headers), protocol))
+    return protocol.status, protocol.body
+
+
+def echo(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+    start("201 Created", [])
+    return [environ["PATH_INFO"].encode(), environ["REMOTE_ADDR"].encode(), environ["wsgi.input"].read()]
+
+
+def never(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+    raise AssertionError("it was called")
+
+
+def lines(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+    start("200 OK", [])
+    source = environ["wsgi.input"]
+    first = source.read(2) + source.readline() + source.readline(2) + source.readline()
+    return [first, b"%d" % sum(1 for _ in source)]
+
+
+@pytest.fixture(autouse=True)
+def _long_bodies_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffered_wsgi, "SMALL_BODY", SMALL)
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffered_wsgi, "SECONDS", 0.05)
+
+
+def test_small_body__is_there_as_a_whole() -> None:
+    assert responded(echo, {"content-length": "4"}, Protocol([b"ab", b"cd"])) == (201, b"/a b/%41::1abcd")
+    assert responded(echo, {}, Protocol([b"ab"], ends=False)) == (201, b"/a b/%41::1")
+
+
+@pytest.mark.parametrize("headers", [{"content-length": str(len(LONG))}, {"transfer-encoding": "chunked"}])
+def test_upload__is_read_as_it_arrives(headers: dict[str, str]) -> None:
+    parts = [LONG[start : start + 1_001] for start in range(0, len(LONG), 1_001)]
+    assert responded(lines, headers, Protocol(parts)) == (200, b"abc\nabc\n%d" % (len(LONG) // 4 - 2))
+
+
+@pytest.mark.usefixtures("hurry")
+def test_body__that_does_not_come__ends_in_408_and_takes_no_thread() -> None:
+    assert responded(never, {"content-length": "4"}, Protocol([b"ab"], ends=False))[0] == 408
+
+
+@pytest.mark.usefixtures("hurry")
+def test_upload__that_stops__ends_in_408() -> None:
+    assert responded(echo, {"transfer-encoding": "chunked"}, Protocol([b"ab"], ends=False))[0] == 408
+
+
+def test_body__shorter_than_announced__ends_in_400() -> None:
+    assert responded(never, {"content-length": "4"}, Protocol([b"ab"]))[0] == 400
+    assert responded(echo, {"content-length": str(len(LONG))}, Protocol([b"ab"]))[0] == 400
+
+
+def test_bodies__more_than_there_is_room_for__are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffered_wsgi, "MOST_ARRIVING", 3)
+    assert responded(never, {"content-length": "4"}, Protocol([b"ab", b"cd"]))[0] == 503
+
+
+@pytest.mark.usefixtures("hurry")
+def test_response__that_is_long__is_sent_without_its_thread__as_long_as_it_is_read() -> None:
+    threads: list[str] = []
+
+    def long(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        start("200 OK", [])
+        threads.append(threading.current_thread().name)
+        yield from [b"x" * IN_MEMORY] * 3
+
+    assert responded(long, {}, Protocol([])) == (200, b"x" * IN_MEMORY * 3)
+    unread = Protocol([])
+    unread.takes = False
+    assert responded(long, {}, unread) == (200, b"")
+    assert all(name.startswith("request") for name in threads)
