@@ -25,7 +25,7 @@ RUN pip install --no-deps --no-index /wheels/*.whl && rm -r /wheels
 
 # In a home of its own, whose generated keys are thrown away.
 RUN DMPHUB_HOME=/tmp/build dmphub collectstatic --noinput --verbosity 0 \
-    && mkdir -p "$DMPHUB_HOME/imports" \
+    && mkdir -p "$DMPHUB_HOME/imports" "$DMPHUB_HOME/files" \
     && mv /tmp/build/static "$DMPHUB_HOME/static" \
     && rm -rf /tmp/build \
     && useradd --system --user-group --no-create-home --home-dir "$DMPHUB_HOME" dmphub \

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from api.attributes import refuse_bad_name
 from api.errors import ConflictError
+from api.idempotency import once
 from api.resource import (
     ChangedResource,
     CreatedResource,
@@ -24,6 +25,7 @@ from api.resource import (
 from api.strict import IdField, StrictSerializer
 from audiences.references import audiences_naming
 from integrations.models import Platform
+from integrations.validation import check_sync_secret
 from profiles.models import Pixel, PixelIntegration
 
 
@@ -49,17 +51,25 @@ class PixelSerializer(StrictSerializer[Pixel]):
         required=False,
         help_text="The platforms whose user sync this pixel starts, the most important first.",
     )
+    signing_secret = serializers.CharField(
+        required=False,
+        write_only=True,
+        validators=[check_sync_secret],
+        help_text="Of a signed pixel. Generated where none is given, and shown in that answer only.",
+    )
+    _generated_secret: str | None = None  # shown by this answer, kept nowhere else
     fixed = ("id", "customer")
     unique = ("id",)
 
     class Meta:
         model = Pixel
-        fields = ["id", "customer", "name", "user_key", "integrations", "created_at"]
+        fields = ["id", "customer", "name", "user_key", "auth", "signing_secret", "integrations", "created_at"]
 
     def to_representation(self, instance: Pixel) -> dict[str, Any]:
         shown = super().to_representation(instance)
         links = sorted(instance.pixelintegration_set.all(), key=lambda link: (-link.priority, link.pk))
-        return {**shown, "integrations": [link.platform_id for link in links]}
+        secret = {"signing_secret": self._generated_secret} if self._generated_secret else {}
+        return {**shown, "integrations": [link.platform_id for link in links], **secret}
 
     def validate_user_key(self, path: str) -> str:
         if path:
@@ -75,15 +85,18 @@ class PixelSerializer(StrictSerializer[Pixel]):
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> Pixel:
-        platforms = validated_data.pop("integrations", [])
-        pixel = Pixel.objects.create(**validated_data)
+        platforms, secret = validated_data.pop("integrations", []), validated_data.pop("signing_secret", None)
+        pixel = Pixel(**validated_data)
+        self._generated_secret = pixel.settle_secrets(secret)
+        pixel.save()
         integrate(pixel, platforms)
         return pixel
 
     def update(self, instance: Pixel, validated_data: dict[str, Any]) -> Pixel:
-        platforms = validated_data.pop("integrations", None)
+        platforms, secret = validated_data.pop("integrations", None), validated_data.pop("signing_secret", None)
         for name, value in validated_data.items():
             setattr(instance, name, value)
+        self._generated_secret = instance.settle_secrets(secret)
         instance.save()
         if platforms is not None:
             integrate(instance, platforms)
@@ -104,6 +117,23 @@ class PixelViewSet(CreatedResource[Pixel], ReadableResource[Pixel], ChangedResou
     queryset = Pixel.objects.prefetch_related("pixelintegration_set")
     serializer_class = PixelSerializer
     filterset_fields = ["customer"]
+    shown_once = ("signing_secret",)
+
+    @extend_schema(
+        request=None,
+        responses=OpenApiResponse(inline_serializer("SigningSecret", {"signing_secret": serializers.CharField()})),
+    )
+    @action(detail=True, methods=["post"], url_path="rotate-secret")
+    @once
+    def rotate_secret(self, request: Request, pk: str) -> Response:
+        """Make a new signing secret, shown in this answer only. The one before stays valid until the next rotation."""
+        pixel = self.get_object()
+        pixel.refresh_from_db(from_queryset=Pixel.objects.select_for_update())
+        if pixel.auth != Pixel.Auth.SIGNED:
+            raise ConflictError("This pixel is open: it has no secret.")
+        secret = pixel.renew_secret()
+        pixel.save(update_fields=["signing_secrets"])
+        return Response({"signing_secret": secret})
 
     def perform_destroy(self, instance: Pixel) -> None:
         users = audiences_naming(instance.customer_id, pixel=instance.pk)

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 
-from console import sessions
+from console import failed_log_ins, sessions
+from core import audit
 from core.keys import KeyRing
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ class AccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: "AbstractBaseUser") -> None:
         super().login(request, user)
         sessions.begin(request)
+        audit.record("log in", "person", user.pk, user.get_username())
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        failed_log_ins.note(request, str(credentials.get("username", "")))
+
+    def logout(self, request: HttpRequest) -> None:
+        audit.record("log out", "person", request.user.pk, request.user.get_username())
+        super().logout(request)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

@@ -54,6 +54,8 @@ class AuditedAdmin:
         self._pages().delete_queryset(request, queryset)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        if not message:  # saved as it was
+            return self._pages().log_change(request, obj, message)
         with audit.at_least("change", obj._meta.db_table, obj.pk, customer=owner_of(obj), in_request=True):
             return self._pages().log_change(request, obj, message)
 

@@ -63,6 +63,11 @@ def prefix_of(text: str) -> str:
     return text.partition(".")[0]
 
 
+def prefix_in(authorization: bytes) -> str:
+    """Returns the prefix of the key in a header."""
+    return prefix_of(authorization.decode("latin-1").partition(" ")[2].strip())
+
+
 def check_writer(
     authorization: bytes, keys: Mapping[str, Key], customer: int | None, address: str, now: datetime
 ) -> None:

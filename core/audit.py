@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from django.db import connection
 
 from core import clock
+from core.inbox import AnyCursor
 
 LONGEST_VALUE = 20_000
 """A longer value, as JSON, is left out; its length is noted instead."""
@@ -35,6 +37,19 @@ class Actor:
     number: str = ""
     door: str = ""
     address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was done, as of `record`."""
+
+    action: str
+    kind: str
+    number: object = ""
+    name: str = ""
+    customer: int | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
 
 
 HUB = Actor("hub", door="hub")
@@ -85,17 +100,21 @@ def record(
     `kind`, `number`, `name`: the object. `customer`: whose admins may read it; None: only those of the whole hub.
     `before`, `after`: what changed. Neither may hold a secret, or an id or data of a customer's user.
     """
-    who = by or actor()
-    values = [_json(before), _json(after)]
+    entry = Entry(action, kind, number, name, customer, before, after)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                *(clock.now(), who.kind, who.name[:200], who.number, who.door, who.address),
-                *(customer, action, kind, str(number), name[:300], *values),
-            ],
-        )
+        insert(cursor, entry, by or actor(), clock.now())
     _written.set(_written.get() + 1)
+
+
+def insert(cursor: AnyCursor, entry: Entry, who: Actor, at: datetime) -> None:
+    """Add an entry in the transaction of any cursor."""
+    cursor.execute(
+        _INSERT,
+        [
+            *(at, who.kind, who.name[:200], who.number, who.door, who.address, entry.customer, entry.action),
+            *(entry.kind, str(entry.number), entry.name[:300], _json(entry.before), _json(entry.after)),
+        ],
+    )
 
 
 @contextmanager

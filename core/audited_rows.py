@@ -20,6 +20,7 @@ Values = dict[str, Any]
 
 _SECRET_NAME = re.compile(r"(?i)secret|password|passphrase|token|credential|authorization|cookie|salt|digest|api.?key")
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+_PERSONAL = frozenset({"email", "first_name", "last_name"})  # of people who use the console
 _NEVER = frozenset({"created_at", "updated_at", "last_login"})
 
 
@@ -63,7 +64,7 @@ def _differences(model: type[models.Model], before: Values, after: Values) -> tu
             continue
         if name in ignored or was == is_ or (name in sealed and _opened(was) == _opened(is_)):
             continue
-        if name in sealed or _SECRET_NAME.search(name):
+        if name in sealed or name in _PERSONAL or _SECRET_NAME.search(name):
             was, is_ = (MASK if value else value for value in (was, is_))
         if name in before:
             old[name] = _masked(was)

@@ -32,6 +32,7 @@ DEFAULT_EDGE_URL = "http://127.0.0.1:8001"
 DEFAULT_CAPS = DataCaps()
 DEFAULT_CONSOLE = ConsoleEnvironment()
 KEEP_AUDIT_DAYS = 730
+POSTGRESQL = ("postgresql", "postgres")
 NO_PROXIES = TrustedProxies()
 DEFAULT_LIMITS = CustomerLimits()
 _SMALL_NUMBER = re.compile(r"[0-9]{1,5}")
@@ -65,6 +66,9 @@ class Environment:
     edge_processes: int = 1
     edge_connections: int = 20_000
     edge_connections_per_address: int = 1_000
+    egress_proxy: str | None = field(default=None, repr=False)
+    edge_database_url: str | None = field(default=None, repr=False)
+    app_database_url: str | None = field(default=None, repr=False)
 
     def derived_secrets(self, purpose: str) -> list[str]:
         """One secret per key, newest first, that tells nothing about the key or another purpose's secrets."""
@@ -92,7 +96,10 @@ def read(env_file: Path | None = PROJECT_ROOT / ".env") -> Environment:
 def _values(env: Env) -> dict[str, Any]:
     return {
         "home": env.str("DMPHUB_HOME", ""),
-        "database_url": _url(env, "DATABASE_URL", ("postgresql", "postgres")),
+        "database_url": _url(env, "DATABASE_URL", POSTGRESQL),
+        "edge_database_url": _url(env, "DMPHUB_EDGE_DATABASE_URL", POSTGRESQL),
+        "app_database_url": _url(env, "DMPHUB_APP_DATABASE_URL", POSTGRESQL),
+        "egress_proxy": _url(env, "DMPHUB_EGRESS_PROXY", ("http",)),
         "redis_url": _url(env, "REDIS_URL", ("redis", "rediss", "unix")),
         "edge_url": _edge_url(env),
         "secret_keys": env.str("DMPHUB_SECRET_KEYS", "", validate=_check_secret_keys),

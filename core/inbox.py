@@ -28,6 +28,7 @@ class InboxKind(IntEnum):
     OPT_OUT = 4  # a browser must not be recognised any more, anywhere in the hub
     OPT_IN = 5  # … or may be recognised again
     MATCH = 6  # a line of a match table that names the user by another id than ours
+    KEY_USED = 7  # an API key was used at the edge, or refused there
 
     LINK = 20  # to the bucket of an id: it belongs to this user
     MEET = 21  # to the bucket of the second of two users: they are one person

@@ -98,4 +98,16 @@ class OptOutChoice(msgspec.Struct):
     at: int
 
 
+class KeyUsed(msgspec.Struct):
+    """`inbox.query` of an `InboxKind.KEY_USED`, in the bucket of the value of `prefix`.
+
+    `refused`: because the key may not be used from the address. `at`: unix milliseconds.
+    """
+
+    prefix: str
+    address: str
+    at: int
+    refused: bool = False
+
+
 encode = msgspec.json.Encoder().encode

@@ -19,8 +19,9 @@ from edge.endpoints.opt_out import OptOutEndpoints
 from edge.endpoints.sync_tag import SyncTagEndpoint
 from edge.endpoints.uid import UidEndpoint
 from edge.group_commit import InboxAppender, OnCommit
+from edge.key_uses import KeyUses
 from edge.monitoring import Metrics, ReadinessEndpoint, healthz
-from edge.sections.pixels import API_KEYS, COLLECTION
+from edge.sections.pixels import API_KEYS, COLLECTION, SigningSecrets, signing_section
 from edge.sections.platforms import Platforms, platforms_section, syncs_section
 from edge.shares import Shares
 from edge.snapshot import Section, Snapshot
@@ -51,12 +52,14 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
     services = embedded.addresses(environment)
     keys = KeyRing(environment.secret_keys)
     platforms, syncs = platforms_section(keys), syncs_section(keys, environment.edge_url)
+    signing = signing_section(keys)
     wake = on_commit or WakeupThread(wakeups(services.redis_url), BusySign(services.redis_url))
-    snapshot = Snapshot(services.database_url, [COLLECTION, API_KEYS, platforms, syncs])
+    database_url = environment.edge_database_url or services.database_url
+    snapshot = Snapshot(database_url, [COLLECTION, API_KEYS, signing, platforms, syncs])
     jar = CookieJar(secure=not environment.insecure_cookies)
     metrics = Metrics(os.environ.get("DMPHUB_METRICS_TOKEN", ""))
     parts = _Parts(
-        inbox=InboxAppender(services.database_url, on_commit=wake),
+        inbox=InboxAppender(database_url, on_commit=wake),
         snapshot=snapshot,
         platforms=platforms,
         redirects=SyncRedirects(snapshot=snapshot, syncs=syncs, jar=jar),
@@ -67,7 +70,7 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
         judge=ConsentJudge(environment.tcf_vendor_id),
     )
     routes: dict[str, Handler] = {
-        **_data_routes(parts, CookieCheckSigner(environment.derived_secrets("cookie-check"))),
+        **_data_routes(parts, signing, CookieCheckSigner(environment.derived_secrets("cookie-check"))),
         **_sync_routes(parts, TokenSigner(environment.derived_secrets(links.PURPOSE))),
         "/healthz": healthz,
         "/readyz": ReadinessEndpoint(inbox=parts.inbox, snapshot=snapshot).handle,
@@ -76,7 +79,7 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
     return EdgeApplication(routes, parts.inbox, snapshot, metrics)
 
 
-def _data_routes(parts: _Parts, signer: CookieCheckSigner) -> dict[str, Handler]:
+def _data_routes(parts: _Parts, signing: Section[SigningSecrets], signer: CookieCheckSigner) -> dict[str, Handler]:
     dp = DpEndpoint(
         inbox=parts.inbox,
         snapshot=parts.snapshot,
@@ -86,6 +89,7 @@ def _data_routes(parts: _Parts, signer: CookieCheckSigner) -> dict[str, Handler]
         judge=parts.judge,
         redirects=parts.redirects,
         shares=parts.shares,
+        signing=signing,
     )
     batch = BatchEndpoint(
         inbox=parts.inbox,
@@ -94,6 +98,7 @@ def _data_routes(parts: _Parts, signer: CookieCheckSigner) -> dict[str, Handler]
         judge=parts.judge,
         proxies=parts.proxies,
         shares=parts.shares,
+        uses=KeyUses(parts.inbox),
     )
     opt_out = OptOutEndpoints(inbox=parts.inbox, jar=parts.jar)
     return {"/dp": dp.handle, "/dp/batch": batch.handle, "/opt-out": opt_out.opt_out, "/opt-in": opt_out.opt_in}

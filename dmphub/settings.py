@@ -23,6 +23,7 @@ CONSOLE = ENVIRONMENT.console
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", CONSOLE.hostname or gethostname()]
 EDGE_URL = ENVIRONMENT.edge_url
 TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
+EGRESS_PROXY = ENVIRONMENT.egress_proxy
 KEEP_AUDIT_DAYS = ENVIRONMENT.keep_audit_days
 ALLOW_PRIVATE_TARGETS = ENVIRONMENT.allow_private_targets
 CUSTOMER_LIMITS = ENVIRONMENT.customer_limits

@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 
 from django.conf import settings
 
+from integrations import egress_proxy
 from integrations.deadline import Deadline
 from integrations.errors import MisconfiguredError, RetriableError
 
@@ -84,14 +85,21 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
         if deadline.passed:
             break
         try:
-            connected = socket.create_connection((address, port), max(0.001, min(CONNECT_SECONDS, deadline.left)))
+            return _connect(address, port, deadline)
         except OSError as failure:
             last = failure
-        else:
-            deadline.watch(connected)
-            return connected
     late = last is None or isinstance(last, TimeoutError)
     raise RetriableError(f"{host} could not be reached{' in time' if late else ''}") from last
+
+
+def _connect(address: str, port: int, deadline: Deadline) -> socket.socket:
+    """Connect to a checked address, through the operator's proxy where there is one."""
+    seconds = max(0.001, min(CONNECT_SECONDS, deadline.left))
+    if settings.EGRESS_PROXY:
+        return egress_proxy.connect(settings.EGRESS_PROXY, address, port, seconds, deadline)
+    connected = socket.create_connection((address, port), seconds)
+    deadline.watch(connected)
+    return connected
 
 
 def is_numeric(host: str) -> bool:

@@ -1,8 +1,9 @@
-"""How a platform proves that a request to `/uid` is its own: by a token, or by a signature.
+"""How a platform proves that a request to `/uid` is its own: by a token, or by a signature. Signed pixels use the same.
 
 Nothing here may log or quote a secret, and nothing imports Django: the edge uses this module on every sync.
 """
 
+import hashlib
 import hmac
 import logging
 import re
@@ -102,11 +103,20 @@ def is_genuine(
     return any(verdicts)
 
 
+def check_body(values: Parameters, body: bytes) -> None:
+    """Check that the signed query names the body: its SHA-256 in hex, as `body_sha256`. Raises WrongSignatureError."""
+    given = (values.get("body_sha256") or "").encode()
+    if not hmac.compare_digest(given, hashlib.sha256(body).hexdigest().encode()):
+        raise WrongSignatureError
+
+
 class SyncSecrets:
     """Decrypts the stored sync secrets; each sealed value once, however often the configuration is loaded."""
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, of: str = "platform") -> None:
+        """`of`: whose secrets these are, for the log."""
         self._keys = keys
+        self._of = of
         self._opened: dict[bytes, tuple[str, ...]] = {}
 
     def open_all(self, sealed: Mapping[int, bytes]) -> dict[int, tuple[str, ...]]:
@@ -121,5 +131,5 @@ class SyncSecrets:
         try:
             return tuple(str(secret) for secret in self._keys.open(sealed) if secret)
         except (InvalidToken, ValueError, TypeError):
-            logger.exception("the sync secrets of platform %s cannot be read: its syncs are refused", pl)
+            logger.exception("the secrets of %s %s cannot be read: its requests are refused", self._of, pl)
             return ()

@@ -3,10 +3,22 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import escape, format_html
 
-from console.components import BaseInlineFormSet, ModelAdmin, TabularInline, never_deleted
+from console.components import (
+    BaseInlineFormSet,
+    ModelAdmin,
+    TabularInline,
+    confirmed_action,
+    keep_secret,
+    never_deleted,
+    secret_of,
+    shown_once,
+)
 from profiles.models import Pixel, PixelIntegration
+
+SECRET_HINT = "Your server signs the requests to /dp with it: see docs/edge.md."
 
 
 class IntegrationFormSet(BaseInlineFormSet[PixelIntegration, Pixel, Any]):
@@ -26,6 +38,17 @@ class IntegrationInline(TabularInline[PixelIntegration, Pixel]):
     verbose_name_plural = "Integrations: platforms whose user sync this pixel starts"
 
 
+def is_signed(pixel: Pixel) -> bool:
+    return pixel.auth == Pixel.Auth.SIGNED
+
+
+def _shown(request: HttpRequest, pixel: Pixel) -> HttpResponse | None:
+    secret = secret_of(pixel)
+    if secret is None:
+        return None
+    return shown_once(request, f"The signing secret of {pixel.name}", secret, pixel, SECRET_HINT)
+
+
 @admin.register(Pixel)
 class PixelAdmin(ModelAdmin[Pixel]):
     list_display = ["name", "id", "customer", "user_key", "created_at"]
@@ -33,14 +56,33 @@ class PixelAdmin(ModelAdmin[Pixel]):
     search_fields = ["name", "id", "user_key"]
     list_select_related = ["customer"]
     inlines = [IntegrationInline]
-    add_fieldsets = [(None, {"fields": ["customer", "name", "user_key"]})]
+    add_fieldsets = [(None, {"fields": ["customer", "name", "user_key", "auth"]})]
     fieldsets = [
         *add_fieldsets,
         ("Tag", {"fields": ["html"], "description": "Paste this into every page that the pixel counts."}),
     ]
     readonly_fields = ["html"]
+    actions_detail = ["rotate_secret"]
     fixed_fields = ["customer"]
     has_delete_permission = never_deleted  # audiences may count on it: the API asks them first
+
+    def save_model(self, request: HttpRequest, obj: Pixel, form: Any, change: bool) -> None:
+        keep_secret(obj, obj.settle_secrets(None))
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Pixel, post_url_continue: str | None = None) -> HttpResponse:
+        return _shown(request, obj) or super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Pixel) -> HttpResponse:
+        return _shown(request, obj) or super().response_change(request, obj)
+
+    @confirmed_action(
+        "New signing secret", "Make a new secret? The present one stays valid until the next change.", "key", is_signed
+    )
+    def rotate_secret(self, request: HttpRequest, pixel: Pixel) -> HttpResponse:
+        secret = pixel.renew_secret()
+        pixel.save(update_fields=["signing_secrets"])
+        return shown_once(request, f"The new signing secret of {pixel.name}", secret, pixel, SECRET_HINT)
 
     @admin.display(description="HTML")
     def html(self, pixel: Pixel) -> str:

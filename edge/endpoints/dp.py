@@ -15,19 +15,22 @@ from edge.cookies import CookieCheck, CookieCheckSigner, CookieJar
 from edge.group_commit import InboxAppender
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
-from edge.sections.pixels import COLLECTION, CollectingPixel, named_pixel
+from edge.sections.pixels import COLLECTION, CollectingPixel, SigningSecrets, named_pixel
 from edge.shares import Share, Shares
-from edge.snapshot import Snapshot
+from edge.snapshot import Section, Snapshot
 from edge.sync_redirects import SyncRedirects
 from profiles.events.data import BadDataError, parse_data
 from profiles.events.dimensions import DIMENSIONS, dimensions_in
 from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
 from profiles.events.times import event_time
-from profiles.personal.protection import Protection
 from usersync import consent
+from usersync.authentication import check_body, check_signature
 from usersync.consent import ConsentJudge
 
-_OWN = {"m", "id", "t", "data", "uuid", "at", "_ck", "_nr", "_check"}
+_OWN = {
+    *("m", "id", "t", "data", "uuid", "at", "_ck", "_nr", "_check"),
+    *("ts", "sig", "alg", "body_sha256"),
+}
 _KNOWN = _OWN | ID_PARAMETERS | consent.CONSENT_PARAMETERS | DIMENSIONS.keys()
 _TYPES = frozenset({"js", "gif"})
 _NO_DATA: dict[str, Any] = {}
@@ -45,6 +48,7 @@ class DpEndpoint:
     judge: ConsentJudge
     redirects: SyncRedirects
     shares: Shares
+    signing: Section[SigningSecrets]
 
     async def handle(self, request: EdgeRequest) -> EdgeResponse:
         request.require_method(("GET", "POST"))
@@ -53,6 +57,9 @@ class DpEndpoint:
         values = query.values
         query.refuse_repeated(_KNOWN)
         pixel = named_pixel(values, collection)
+        if pixel.signed and "_ck" not in values:  # what `_ck` says was signed by the hub itself
+            secrets = self.snapshot.configuration[self.signing].get(pixel.id, ())
+            check_signature(request.method, request.path, query, secrets, clock.now_seconds())
         if values.get("t", "js") not in _TYPES:
             raise InvalidParameterError("t")
         share = self.shares.of(pixel.customer, pixel.limits)
@@ -67,7 +74,7 @@ class DpEndpoint:
         user = user_ids.of_parameter(values) or request.cookie
         at = event_time(values, now)
         ids = ids_in(values, self.limits, pixel.protection)
-        raw, data = await self._data(request, query, pixel.protection, share)
+        raw, data = await self._data(request, query, pixel, share)
         ids = self._all_ids(request, pixel, user, data, ids)
         event = Event(pixel.customer, pixel.id, at, user, user is not None, ids)
         event.dimensions = pixel.protection.dimensions(dimensions_in(values, self.limits.dimension_bytes))
@@ -77,10 +84,12 @@ class DpEndpoint:
         return self._synced(request, query, pixel, "accepted")
 
     async def _data(
-        self, request: EdgeRequest, query: QueryString, protection: Protection, share: Share
+        self, request: EdgeRequest, query: QueryString, pixel: CollectingPixel, share: Share
     ) -> tuple[bytes | None, dict[str, Any]]:
         """Returns the JSON and what it says, without personal data in clear; None and nothing for a page view."""
         raw = await request.body(self.limits, share)
+        if raw and pixel.signed:
+            check_body(query.values, raw)
         if "data" in query.values:
             text = query.values["data"]
             if raw or text is None:
@@ -90,7 +99,7 @@ class DpEndpoint:
             return None, _NO_DATA
         check_size(len(raw), self.limits)
         try:
-            return protection.data(raw, parse_data(raw, self.limits.data_depth))
+            return pixel.protection.data(raw, parse_data(raw, self.limits.data_depth))
         except BadDataError:
             raise InvalidParameterError("data") from None
 

@@ -15,12 +15,13 @@ import msgspec
 from core import clock
 from core.api_keys import check_writer
 from core.client_address import TrustedProxies
-from core.errors import InputError, InputTooLargeError, InvalidParameterError, UnavailableError
+from core.errors import InputError, InputTooLargeError, InvalidParameterError, RefusedAddressError, UnavailableError
 from core.inbox import InboxKind
 from core.limits import RequestLimits
 from edge import responses
 from edge.endpoints.batch_lines import LineReader
 from edge.group_commit import InboxAppender, RowRefusedError
+from edge.key_uses import KeyUses
 from edge.refusals import UNAVAILABLE, Refusal, refusal_of
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
@@ -72,11 +73,12 @@ class BatchEndpoint:
     judge: ConsentJudge
     proxies: TrustedProxies
     shares: Shares
+    uses: KeyUses
     _under_way: Counter[int] = field(default_factory=Counter, init=False)
 
     async def handle(self, request: EdgeRequest) -> EdgeResponse:
         request.require_method(("POST",))
-        pixel = self._pixel(request)
+        pixel = await self._pixel(request)
         if self._under_way[pixel.customer] >= AT_ONCE:
             return _BUSY
         share = self.shares.of(pixel.customer, pixel.limits)
@@ -90,7 +92,7 @@ class BatchEndpoint:
             self._under_way[pixel.customer] -= 1
         return _response(report, len(lines))
 
-    def _pixel(self, request: EdgeRequest) -> CollectingPixel:
+    async def _pixel(self, request: EdgeRequest) -> CollectingPixel:
         """Returns the pixel whose data it is, after checking that the key may write it."""
         configuration = self.snapshot.configuration
         query = request.query()
@@ -98,7 +100,12 @@ class BatchEndpoint:
         collection = configuration[COLLECTION]
         customer = collection.customers.get(query.values.get("m") or "")
         address = request.client(self.proxies)
-        check_writer(request.authorization, configuration[API_KEYS], customer, address, clock.now())
+        try:
+            check_writer(request.authorization, configuration[API_KEYS], customer, address, clock.now())
+        except RefusedAddressError:
+            await self.uses.note(request.authorization, address, refused=True)
+            raise
+        await self.uses.note(request.authorization, address, refused=False)
         return named_pixel(query.values, collection)
 
     async def _take(self, lines: Sequence[Numbered], reader: LineReader) -> BatchReport:

@@ -16,14 +16,16 @@ from core.client_address import networks
 from core.consent_mode import ConsentMode
 from core.customer_limits import limits_in
 from core.errors import InvalidParameterError
+from core.keys import KeyRing
 from core.query import Parameters
 from core.steps import Steps
 from edge.snapshot import Customers, Section, merged
 from profiles.personal.protection import Policy, Protection
+from usersync.authentication import SyncSecrets
 
 _CUSTOMERS = "SELECT m FROM customer WHERE %s::int[] IS NULL OR m = ANY(%s::int[])"
 _PIXELS = (
-    "SELECT id, customer_id, user_key, consent, personal_data, salt, limits "
+    "SELECT id, customer_id, user_key, auth, consent, personal_data, salt, limits "
     "FROM pixel JOIN customer ON m = customer_id WHERE %s::int[] IS NULL OR customer_id = ANY(%s::int[])"
 )
 _KEYS = (
@@ -39,12 +41,14 @@ _steps = Steps(logging.getLogger(__name__))
 class CollectingPixel:
     """`user_key`: the path of the attribute that names the customer's own user; empty where none does.
 
-    `consent_mode`, `protection` (from personal data in clear): as its customer wants it. `limits`: the customer's own.
+    `signed`: only signed requests are taken. `consent_mode`, `protection` (from personal data in clear): as its
+    customer wants it. `limits`: the customer's own.
     """
 
     id: int
     customer: int
     user_key: tuple[str, ...]
+    signed: bool
     consent_mode: ConsentMode
     protection: Protection
     limits: Mapping[str, int] = field(hash=False, compare=False)
@@ -81,12 +85,11 @@ async def _load(connection: AsyncConnection[Any], customers: Customers) -> Mappi
 
 
 def _pixel(
-    pixel: int, customer: int, user_key: str, consent: str, policy: str, salt: UUID, limits: object
+    pixel: int, customer: int, user_key: str, auth: str, consent: str, policy: str, salt: UUID, limits: object
 ) -> CollectingPixel:
-    path = tuple(user_key.split(".")) if user_key else ()
-    return CollectingPixel(
-        pixel, customer, path, ConsentMode(consent), Protection(Policy(policy), salt), limits_in(limits)
-    )
+    path, signed = tuple(user_key.split(".")) if user_key else (), auth != "open"
+    protection = Protection(Policy(policy), salt)
+    return CollectingPixel(pixel, customer, path, signed, ConsentMode(consent), protection, limits_in(limits))
 
 
 def _combine(parts: Iterable[Collection]) -> Collection:
@@ -115,3 +118,27 @@ def _key(
 
 API_KEYS: Section[Mapping[str, Key]] = Section("API keys", _load_keys, merged)
 """By prefix."""
+
+
+_SECRETS = (
+    "SELECT id, customer_id, signing_secrets FROM pixel "
+    "WHERE signing_secrets IS NOT NULL AND (%s::int[] IS NULL OR customer_id = ANY(%s::int[]))"
+)
+
+SigningSecrets = Mapping[int, tuple[str, ...]]
+"""The secrets of signed pixels, newest first."""
+
+
+def signing_section(keys: KeyRing) -> Section[SigningSecrets]:
+    secrets = SyncSecrets(keys, "pixel")
+
+    async def load(connection: AsyncConnection[Any], customers: Customers) -> Mapping[int | None, SigningSecrets]:
+        cursor = await connection.execute(_SECRETS, [customers, customers], binary=True)
+        rows = await cursor.fetchall()
+        opened = secrets.open_all({pixel: bytes(sealed) for pixel, _, sealed in rows})
+        found: dict[int | None, dict[int, tuple[str, ...]]] = defaultdict(dict)
+        for pixel, customer, _ in rows:
+            found[customer][pixel] = opened[pixel]
+        return found
+
+    return Section("signing secrets", load, merged)

@@ -13,7 +13,7 @@ import msgspec
 from activation.messages import BackfillRequest, ReplayLetters, ResyncDeliveries, Want, WithdrawDeliveries
 from audiences.messages import BuildAudience, ForgetAudience
 from core.inbox import InboxKind
-from core.messages import Confirm, Event, Match, OptOutChoice, Sync
+from core.messages import Confirm, Event, KeyUsed, Match, OptOutChoice, Sync
 from pipeline.absorb import (
     bulk,
     bulk_deliveries,
@@ -21,6 +21,7 @@ from pipeline.absorb import (
     erasure,
     events,
     identities,
+    key_uses,
     opt_out,
     platform_ids,
     releases,
@@ -68,6 +69,7 @@ HANDLERS: dict[int, Handler[Any]] = {
     InboxKind.OPT_IN: Handler(OptOutChoice, opt_out.needs_choice, opt_out.absorb_opt_in),
     InboxKind.SYNC: Handler(Sync, syncs.needs_sync, syncs.absorb_sync),
     InboxKind.MATCH: Handler(Match, syncs.needs_match, syncs.absorb_match),
+    InboxKind.KEY_USED: Handler(KeyUsed, key_uses.needs_use, key_uses.absorb_use),
     InboxKind.LINK: Handler(LinkIdentity, identities.needs_link, identities.absorb_link),
     InboxKind.MEET: Handler(Meet, identities.needs_meet, identities.absorb_meet),
     InboxKind.MERGE: Handler(Merge, identities.needs_merge, identities.absorb_merge),

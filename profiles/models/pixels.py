@@ -6,7 +6,7 @@ from django.utils.html import format_html
 
 from core.configuration import ConfigurationModel
 from core.models import Customer
-from integrations.models import Platform
+from integrations.models import Platform, SecretField, new_secret
 from profiles.models.catalogue import refuse_bad_name
 
 TAG = """\
@@ -15,12 +15,20 @@ TAG = """\
 <script async src="{edge}/sync.js?m={m}&amp;id={id}"></script>
 <noscript><img src="{edge}/dp?m={m}&amp;id={id}&amp;t=gif" width="1" height="1" style="display:none" alt=""></noscript>
 """
+SIGNED_TAG = """\
+<!-- dmphub: this pixel is signed. For each page view your server appends ts and sig, see docs/edge.md -->
+<script async src="{edge}/dp?m={m}&amp;id={id}&amp;t=js&amp;ts=…&amp;sig=…"></script>
+"""
 
 
 class Pixel(ConfigurationModel):
     """A collection point: requests name it by `id`."""
 
     numbered = True
+
+    class Auth(models.TextChoices):
+        OPEN = "open", "open: anybody may send"
+        SIGNED = "signed", "signed: only who holds the secret"
 
     id = models.AutoField("pixel id", primary_key=True)
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="pixels")
@@ -30,6 +38,17 @@ class Pixel(ConfigurationModel):
         max_length=200,
         blank=True,
         help_text="The attribute in the data that holds your own user id, for example UserId.",
+    )
+    auth = models.CharField(
+        "who may send",
+        max_length=6,
+        choices=Auth.choices,
+        default=Auth.OPEN,
+        db_default=Auth.OPEN.value,
+        help_text="Anybody who knows a user's id can write to the user's profile through an open pixel.",
+    )
+    signing_secrets = SecretField(
+        null=True, editable=False, help_text="Newest first; two are valid while one is rotated."
     )
     integrations = models.ManyToManyField(Platform, through="PixelIntegration", blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -48,8 +67,27 @@ class Pixel(ConfigurationModel):
     @property
     def tag(self) -> str:
         """The HTML that a page carries, so that its visitors are counted and synced."""
+        if self.auth == self.Auth.SIGNED:
+            return format_html(SIGNED_TAG, edge=settings.EDGE_URL, m=self.customer_id, id=self.pk)
         name = self.name.replace("--", "––")  # two hyphens would end the comment
         return format_html(TAG, name=name, edge=settings.EDGE_URL, m=self.customer_id, id=self.pk)
+
+    def settle_secrets(self, given: str | None) -> str | None:
+        """Make the secrets fit `auth`: none of an open pixel. Returns a secret that was generated. The caller saves."""
+        if self.auth != self.Auth.SIGNED:
+            self.signing_secrets = None
+            return None
+        if given or not self.signing_secrets:
+            secret = self.renew_secret(given)
+            return None if given else secret
+        return None
+
+    def renew_secret(self, secret: str | None = None) -> str:
+        """Set a new signing secret (a random one if none is given); the one before stays valid. The caller saves."""
+        newest = secret or new_secret()[0]
+        kept = [old for old in self.signing_secrets or () if old != newest]
+        self.signing_secrets = [newest, *kept][:2]
+        return newest
 
 
 class PixelIntegration(ConfigurationModel):

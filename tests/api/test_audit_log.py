@@ -7,18 +7,21 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+from django.contrib.auth.models import User
 from django.urls import URLPattern
 
 from activation.models import Activation
 from api.addresses import urlpatterns
 from audiences.models import Audience, AudienceVersion
-from core import audit, clock
+from core import audit, clock, invitations
+from core.access import EVERYTHING, Access, Role
 from core.audit import Actor
-from core.models import ApiKey, AuditEntry, Customer
+from core.models import ApiKey, AuditEntry, Customer, Invitation
 from integrations.models import Platform
 from pipeline.models import Import
 from profiles.models import Attribute, Pixel
 from tests.support.api_caller import Caller, caller
+from tests.support.console_people import person
 
 UNSAFE = {"post", "put", "patch", "delete"}
 READS = {
@@ -62,6 +65,15 @@ class Writes:
     def lookalike(self) -> Audience:
         return self.audience(kind="lookalike", rule=None, seed=self.audience(), reach={"percent": 5})
 
+    def person(self) -> User:
+        return person("marketer", self.shop, name=f"person-{uuid4()}")
+
+    def invitation(self) -> Invitation:
+        return invitations.invite(EVERYTHING, Access(Role.ANALYST, frozenset({self.shop.m})), "somebody")[0]
+
+    def signed_pixel(self) -> Pixel:
+        return Pixel.objects.create(customer=self.shop, name="Signed", auth="signed", signing_secrets=["very-secure"])
+
     def key(self) -> ApiKey:
         return ApiKey.issue("k", "analyst", self.shop)[0]
 
@@ -85,6 +97,7 @@ class Writes:
             "patch customer-detail": (f"customers/{shop}/", {"name": "Renamed"}),
             "post pixel-list": ("pixels/", named),
             "patch pixel-detail": (f"pixels/{pixel}/", {"name": "Renamed"}),
+            "post pixel-rotate-secret": (f"pixels/{self.signed_pixel().pk}/rotate-secret/", None),
             "delete pixel-detail": (f"pixels/{unused.pk}/", None),
             "post attribute-list": ("attributes/", {"customer": shop, "path": "Height"}),
             "patch attribute-detail": (f"attributes/{attribute.pk}/", {"enabled": True, "type": "number"}),
@@ -111,6 +124,10 @@ class Writes:
             "post import-list": (f"imports/?pixel={pixel}&name=p.csv", b"UserId\nanna\n"),
             "post import-start": (f"imports/{self.import_(dry_run=True, status='done').pk}/start/", None),
             "post import-cancel": (f"imports/{self.import_(status='waiting').pk}/cancel/", None),
+            "patch person-detail": (f"people/{self.person().pk}/", {"role": "analyst", "customers": [shop]}),
+            "delete person-detail": (f"people/{self.person().pk}/", None),
+            "post invitation-list": ("people/invitations/", {"role": "analyst", "customers": [shop]}),
+            "delete invitation-detail": (f"people/invitations/{self.invitation().pk}/", None),
             "delete user": (f"users/{uuid4()}/?customer={shop}", None),
         }
 

@@ -20,6 +20,8 @@ OURS = {"activation", "audiences", "core", "integrations", "lookalikes", "pipeli
 NOBODYS = {
     *("AbsorbRun", "ConfigurationVersion", "Inbox", "OptOut", "ReplayedBucket", "RetentionRun", "SegmentNumber"),
     "UsedNumber",
+    # people and what invites them are seen by `core.members` and `core.invitations`
+    *("EndedSessions", "Invitation"),
 }
 
 

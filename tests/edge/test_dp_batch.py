@@ -199,3 +199,25 @@ def _under_way(edge: RunningEdge) -> socket.socket:
     connection.sendall(f"{head}Authorization: Bearer {api_key('admin')}\r\n\r\n".encode())
     assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
     return connection
+
+
+def uses(edge: RunningEdge, prefix: str) -> list[dict[str, Any]]:
+    """What the edge says of the key's uses."""
+    rows = edge.database.execute("SELECT query FROM inbox WHERE kind = %s", [InboxKind.KEY_USED]).fetchall()
+    return [found for (query,) in rows if (found := json.loads(bytes(query)))["prefix"] == prefix]
+
+
+def test_batch__of_a_key_that_may_not_be_used_here__says_so_once_a_minute(edge: RunningEdge) -> None:
+    for _ in range(3):
+        assert post(edge, ndjson([{"user": "u"}]), key="far-away").name == "bad-address"
+
+    (use,) = uses(edge, "far-away")
+    assert (use["address"], use["refused"]) == ("127.0.0.1", True)
+
+
+def test_batch__of_a_key__is_noted_once_a_minute(edge: RunningEdge) -> None:
+    for _ in range(3):
+        assert post(edge, ndjson([{"user": "u"}]), key="used-once").status == 200
+
+    (use,) = uses(edge, "used-once")
+    assert (use["address"], use["refused"]) == ("127.0.0.1", False)

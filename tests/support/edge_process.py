@@ -24,6 +24,7 @@ import msgspec
 import psycopg
 import pytest
 
+from core.inbox import InboxKind
 from tests.support.edge_client import COMMON, Client, Reply
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ START_SECONDS = 60.0  # a busy machine imports slowly
 FIRST_PORT, FIRST_OUTGOING_PORT = 10_000, 32_768
 
 CUSTOMER, OTHER_CUSTOMER = 7001, 7002
-PIXEL, NESTED_PIXEL, OTHER_PIXEL = 7101, 7102, 7103
+PIXEL, NESTED_PIXEL, OTHER_PIXEL, SIGNED_PIXEL = 7101, 7102, 7103, 7104
 NEWEST_PIXEL = "newest"
 TOKEN_PLATFORM, SIGNED_PLATFORM, DISABLED_PLATFORM = 7201, 99999, 7203
 TOKENS = ["verysecure", "older-token"]
@@ -47,6 +48,8 @@ KEYS = {
     "expired": ("admin", None),
     "rotated": ("admin", None),
     "elsewhere": ("admin", None),
+    "far-away": ("admin", None),
+    "used-once": ("admin", None),
 }
 """API keys by prefix: role and customer. The key itself is `api_key(prefix)`."""
 _newest = itertools.count(7_110)
@@ -127,8 +130,10 @@ class RunningEdge:
         self.database = database
 
     def rows(self) -> list[StoredRow]:
-        """What the inbox holds, in the order it came."""
-        found = self.database.execute("SELECT bucket, kind, query, body FROM inbox ORDER BY id").fetchall()
+        """What the inbox holds, in the order it came, but for the uses of API keys."""
+        found = self.database.execute(
+            "SELECT bucket, kind, query, body FROM inbox WHERE kind <> %s ORDER BY id", [InboxKind.KEY_USED]
+        ).fetchall()
         return [StoredRow(bucket, kind, msgspec.json.decode(query), body) for bucket, kind, query, body in found]
 
     def only_row(self) -> StoredRow:
@@ -237,6 +242,14 @@ def _furnish(newest_pixel: int) -> None:
         Customer(m=m, name=f"Customer {m}", personal_data="refuse" if m == OTHER_CUSTOMER else "hash").save()
     Pixel(id=PIXEL, customer_id=CUSTOMER, name="shop", user_key="UserId").save()
     Pixel(id=NESTED_PIXEL, customer_id=CUSTOMER, name="account", user_key="Account.Id").save()
+    Pixel(
+        id=SIGNED_PIXEL,
+        customer_id=CUSTOMER,
+        name="signed",
+        user_key="UserId",
+        auth="signed",
+        signing_secrets=SIGNING_SECRETS,
+    ).save()
     Pixel(id=OTHER_PIXEL, customer_id=OTHER_CUSTOMER, name="other").save()
     signed = Platform.SyncAuth.SIGNED
     common = {"customer_id": CUSTOMER, "connector": "none"}
@@ -260,6 +273,7 @@ def _limits(prefix: str) -> dict[str, Any]:
         "revoked": {"revoked_at": now},
         "expired": {"expires_at": now},
         "elsewhere": {"allowed_addresses": ["192.0.2.0/24"]},
+        "far-away": {"allowed_addresses": ["192.0.2.0/24"]},
         "rotated": {
             "digest": digest("rotated.newer"),
             "previous_digest": digest(api_key("rotated")),
