@@ -44,15 +44,33 @@ RETURNING coalesce(new.bucket, old.bucket) AS bucket, coalesce(new.activation_id
           {_CHANGES})
 SELECT bucket, activation_id, count(*), {_SUMS} FROM changed GROUP BY bucket, activation_id
 """
-ADD = """
-INSERT INTO activation_count AS stored (bucket, activation_id, locked, wanted, acknowledged, due, in_flight, dead, kept,
-                                        matched)
-SELECT * FROM unnest(%s::smallint[], %s::int[], %s::bool[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[],
-                     %s::int[], %s::int[])
+_ADD_UP = """
 ON CONFLICT (bucket, activation_id, locked) DO UPDATE SET
     wanted = stored.wanted + excluded.wanted, acknowledged = stored.acknowledged + excluded.acknowledged,
     due = stored.due + excluded.due, in_flight = stored.in_flight + excluded.in_flight,
     dead = stored.dead + excluded.dead, kept = stored.kept + excluded.kept, matched = stored.matched + excluded.matched
+"""
+_INSERT = f"""
+INSERT INTO activation_count AS stored (bucket, activation_id, locked, {", ".join(_STATES)}, matched)
+"""
+# the same, and adds it to the counts at once
+COUNTED = f"""
+WITH changed AS (
+{{statement}}
+RETURNING coalesce(new.bucket, old.bucket) AS bucket, coalesce(new.activation_id, old.activation_id) AS activation_id,
+          {_CHANGES}),
+counted AS (
+{_INSERT}
+SELECT bucket, activation_id, true, {_SUMS}, 0 FROM changed GROUP BY bucket, activation_id
+HAVING ({_SUMS}) <> ({", ".join("0" for _ in _STATES)})
+{_ADD_UP})
+SELECT count(*) FROM changed
+"""
+ADD = f"""
+{_INSERT}
+SELECT * FROM unnest(%s::smallint[], %s::int[], %s::bool[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[],
+                     %s::int[], %s::int[])
+{_ADD_UP}
 """
 _COUNT_COLUMNS: tuple[type[Column], ...] = (SmallInts, Ints, Bools, *(Ints for _ in _STATES), Ints)
 READ = f"""
@@ -126,7 +144,8 @@ NONE = Counts()
 class DeliveryChanges:
     """Changes of deliveries in one transaction, and by how much they change the counts.
 
-    `locked`: the caller holds the locks of all buckets that it changes. `write` is to be called once, as the last
+    `locked`: the caller holds the locks of all buckets that it changes, so nobody else writes their counts, and each
+    statement adds to them at once. Else `write` does, and for matched members. It is to be called once, as the last
     statement of the transaction that waits for rows: whoever waits there holds no row that others wait for.
     """
 
@@ -139,6 +158,9 @@ class DeliveryChanges:
 
     def execute(self, statement: str, values: Any) -> int:
         """Run a plain INSERT, UPDATE or DELETE of deliveries. Returns the number of rows that it changed."""
+        if self._locked:
+            row = self.cursor.execute(_counted_at_once(statement), values).fetchone()
+            return 0 if row is None else int(row[0])
         self.cursor.execute(_counted(statement), values)
         rows = 0
         for bucket, activation, changed, *by in self.cursor:
@@ -185,6 +207,11 @@ class DeliveryChanges:
 @cache
 def _counted(statement: str) -> str:
     return CHANGED.format(statement=statement)
+
+
+@cache
+def _counted_at_once(statement: str) -> str:
+    return COUNTED.format(statement=statement)
 
 
 @contextmanager
