@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db.models import Model, QuerySet
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, NotFound, PermissionDenied, ValidationError
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -17,11 +16,13 @@ from core.access import NO_ACCESS, Access, Right, of_key
 from core.api_keys import NOBODY, prefix_of
 from core.audit import Actor
 from core.models import ApiKey
+from core.scope import OutOfScopeError, Scope
 
 if TYPE_CHECKING:  # the settings name this module, and views read the settings while they are imported
     from rest_framework.views import APIView
 
-Row = TypeVar("Row", bound=Model)
+MOST_DIGITS = 10
+HIGHEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +104,9 @@ def author_of(request: Request) -> str:
     return f"API key “{request.auth.name}”" if isinstance(request.auth, ApiKey) else ""
 
 
-def customer_of(request: Request) -> int | None:
-    """Return the only customer whose data the caller may see; None: the data of every customer."""
-    return request.auth.customer_id if isinstance(request.auth, ApiKey) else None
-
-
-def owned(request: Request, rows: QuerySet[Row], customer_path: str = "customer_id") -> QuerySet[Row]:
-    """Return the rows that the caller may see: `customer_path` leads from a row to its customer's id."""
-    customer = customer_of(request)
-    return rows if customer is None else rows.filter(**{customer_path: customer})
+def scope_of(request: Request) -> Scope:
+    """Return whose data the caller may see. Who has no key sees nothing."""
+    return Scope(access_of(request).customers)
 
 
 def key_name(request: Request) -> str:
@@ -124,11 +119,12 @@ def customer_named(request: Request) -> int:
 
     Raises NotFound for a customer that is not the caller's, ValidationError if none is named.
     """
-    own, text = customer_of(request), request.query_params.get("customer")
-    if text is None and own is not None:
-        return own
-    if text is None or not (text.isascii() and text.isdecimal() and len(text) < 10):
+    scope, text = scope_of(request), request.query_params.get("customer")
+    if text is None and scope.only is not None:
+        return scope.only
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
         raise ValidationError({"customer": ErrorDetail("must be a customer's number", "required")})
-    if own not in {None, int(text)}:
-        raise NotFound
-    return int(text)
+    try:
+        return scope.checked(min(int(text), HIGHEST))
+    except OutOfScopeError:
+        raise NotFound from None

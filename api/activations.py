@@ -50,8 +50,8 @@ class TrialSerializer(serializers.Serializer[Any]):
 
 
 class ActivationSerializer(StrictSerializer[Activation]):
-    audience = OwnedField(queryset=Audience.objects.all())
-    platform = OwnedField(queryset=Platform.objects.all())
+    audience = OwnedField(Audience)
+    platform = OwnedField(Platform)
     settings = ObjectField(required=False)
     segment_id = serializers.JSONField(read_only=True)
     counts = serializers.SerializerMethodField()
@@ -100,9 +100,8 @@ class ActivationSerializer(StrictSerializer[Activation]):
 
 
 class ActivationViewSet(CreatedResource[Activation], ReadableResource[Activation]):
-    queryset = Activation.objects.all()
+    model_class = Activation
     serializer_class = ActivationSerializer
-    customer_path = "audience__customer_id"
     filterset_fields = ["audience", "platform", "status"]
     reading_actions = ("preview",)
     personal_actions = ("preview",)

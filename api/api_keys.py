@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -10,7 +11,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access import customer_of
+from api.access import scope_of
 from api.errors import ConflictError
 from api.idempotency import once
 from api.resource import ChangedResource, CreatedResource, DestroyedResource, ReadableResource, customer_field
@@ -72,8 +73,8 @@ class ApiKeySerializer(StrictSerializer[ApiKey]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A key that belongs to a customer makes keys of that customer only."""
-        own = customer_of(self.context["request"])
-        if self.instance is None and own is not None and attrs.get("customer") is None:
+        bound = scope_of(self.context["request"]).customers is not None
+        if self.instance is None and bound and attrs.get("customer") is None:
             raise ValidationError({"customer": ErrorDetail("must be the customer of this key", "required")})
         return super().validate(attrs)
 
@@ -105,11 +106,14 @@ class ApiKeyViewSet(
 ):
     """The secret is shown once, as `key`, by the answer that makes it."""
 
-    queryset = ApiKey.objects.prefetch_related("uses")
+    model_class = ApiKey
     serializer_class = ApiKeySerializer
     filterset_fields = ["customer", "role"]
     shown_once = ("key",)
     admins_only = True
+
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        return super().get_queryset().prefetch_related("uses")
 
     @extend_schema(request=RotationBody, responses=IssuedKeySerializer)
     @action(detail=True, methods=["post"])

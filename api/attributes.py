@@ -78,7 +78,7 @@ class AttributeSerializer(PersonalFields, StrictSerializer[Attribute]):
         page: dict[int, AttributeStatistics] | None = self.context.get("sightings")
         if page is not None:
             return page.get(attribute.pk)
-        return AttributeStatistics.objects.filter(pk=attribute.pk).first()
+        return attribute_catalogue.statistics_of(attribute)
 
     def validate_path(self, path: str) -> str:
         if self.instance is None:  # the path of one that exists may be sent back, whatever it is
@@ -137,13 +137,13 @@ class SummarySerializer(serializers.Serializer[attribute_catalogue.CatalogueSumm
 
 
 class AttributeViewSet(CreatedResource[Attribute], ReadableResource[Attribute], ChangedResource[Attribute]):
-    queryset = Attribute.objects.all()
+    model_class = Attribute
     serializer_class = AttributeSerializer
     filterset_fields = ["customer", "enabled", "path", "type"]
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         page = super().paginate_queryset(queryset)
-        seen = AttributeStatistics.objects.in_bulk([row.pk for row in page or ()])
+        seen = self.rows_of(AttributeStatistics).in_bulk([row.pk for row in page or ()])
         self.found: dict[str, Any] = {
             "sightings": seen,
             "events": attribute_catalogue.events_by_customer(row.customer_id for row in page or ()),

@@ -54,7 +54,7 @@ class AudienceViews(Resource[Audience]):
         """List the present members, and since when each is one."""
         audience = self.get_object()
         self.ordering: tuple[str, ...] = ("bucket", "user_id")
-        rows: Any = Membership.objects.filter(audience_id=audience.pk, member=True)
+        rows: Any = self.rows_of(Membership).filter(audience_id=audience.pk, member=True)
         return self.get_paginated_response(MemberSerializer(self.paginate_queryset(rows), many=True).data)
 
     @extend_schema(responses=VersionSerializer(many=True), filters=False)
@@ -63,7 +63,7 @@ class AudienceViews(Resource[Audience]):
         """List every change, who made it, and the audience as it was from then on; the newest first."""
         audience = self.get_object()
         self.ordering = ("-version",)
-        rows: Any = AudienceVersion.objects.filter(audience=audience)
+        rows: Any = self.rows_of(AudienceVersion).filter(audience=audience)
         return self.get_paginated_response(VersionSerializer(self.paginate_queryset(rows), many=True).data)
 
     @extend_schema(request=VersionBody, responses=VersionSerializer)
@@ -78,7 +78,8 @@ class AudienceViews(Resource[Audience]):
                 services.go_back(audience, version, by=author_of(request))
         except NoSuchVersionError as error:
             raise ValidationError({"version": str(error)}) from None
-        return Response(VersionSerializer(AudienceVersion.objects.filter(audience=audience).latest("version")).data)
+        newest = self.rows_of(AudienceVersion).filter(audience=audience).latest("version")
+        return Response(VersionSerializer(newest).data)
 
     @extend_schema(request=EstimateBody, responses=EstimateSerializer)
     @action(detail=False, methods=["post"])

@@ -136,7 +136,7 @@ class AudienceViewSet(
     ChangedResource[Audience],
     DestroyedResource[Audience],
 ):
-    queryset = Audience.objects.all()
+    model_class = Audience
     serializer_class = AudienceSerializer
     filterset_fields = ["customer", "kind", "name", "status"]
 

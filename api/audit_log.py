@@ -71,7 +71,7 @@ class NdjsonRenderer(JSONRenderer):
 class AuditLogViewSet(ReadableResource[AuditEntry]):
     """Newest first. A key that belongs to a customer sees what was changed of this customer."""
 
-    queryset = AuditEntry.objects.all()
+    model_class = AuditEntry
     serializer_class = AuditEntrySerializer
     filterset_class = AuditFilter
     ordering = ("-id",)

@@ -10,7 +10,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access import customer_of
+from api.access import scope_of
 from api.idempotency import once
 from api.personal import PersonalFields
 from api.resource import ListedResource
@@ -76,7 +76,7 @@ class BadRowReplaySerializer(StrictBody):
 
 
 class BadRowViewSet(ListedResource[BadRow]):
-    queryset = BadRow.objects.all()
+    model_class = BadRow
     serializer_class = BadRowSerializer
     filterset_class = BadRowFilter
     ordering = ("failed_at", "bucket", "id")
@@ -92,16 +92,8 @@ class BadRowViewSet(ListedResource[BadRow]):
         chosen = read_body(BadRowReplaySerializer, request)
         if "ids" in chosen:
             pks = [bad_rows.key_of(text) for text in chosen["ids"]]
-            return Response({"replayed": bad_rows.replay(_seen(request, pks))})
-        if customer_of(request) not in (None, chosen["customer"]):
+            seen = self.rows_of(BadRow).filter(pk__in=pks)
+            return Response({"replayed": bad_rows.replay(list(seen.values_list("bucket", "id")))})
+        if not scope_of(request).sees(chosen["customer"]):
             raise NotFound
-        return Response({"replayed": bad_rows.replay_all(BadRowFilter(chosen, BadRow.objects.all()).qs)})
-
-
-def _seen(request: Request, pks: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return those of the rows that the caller may see."""
-    customer = customer_of(request)
-    if customer is None:
-        return pks
-    rows = BadRow.objects.filter(pk__in=pks, customer_id=customer)
-    return list(rows.values_list("bucket", "id"))
+        return Response({"replayed": bad_rows.replay_all(BadRowFilter(chosen, self.rows_of(BadRow)).qs)})

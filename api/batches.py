@@ -10,7 +10,7 @@ from rest_framework import serializers
 from activation.models import Batch, UploadedFile
 from activation.stores import uploaded_files
 from api.personal import PersonalFields
-from api.resource import ListedResource, of_owned_platforms
+from api.resource import ListedResource
 
 
 class FileSerializer(serializers.ModelSerializer[UploadedFile]):
@@ -62,10 +62,7 @@ class BatchFilter(django_filters.FilterSet):
 
 
 class BatchViewSet(ListedResource[Batch]):
-    queryset = Batch.objects.all()
+    model_class = Batch
     serializer_class = BatchSerializer
     filterset_class = BatchFilter
     ordering = ("-started_at", "-bucket", "-id")
-
-    def get_queryset(self) -> QuerySet[Batch]:
-        return of_owned_platforms(self.request, Batch.objects.all())

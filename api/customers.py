@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.serializers import BaseSerializer
 
-from api.access import customer_of
+from api.access import scope_of
 from api.resource import ChangedResource, CreatedResource, ReadableResource, next_after
 from api.strict import IdField, ObjectField, StrictSerializer
 from core.customer_limits import MOST, NAMES, fault_of
@@ -24,7 +24,7 @@ class LimitsField(ObjectField):
     """What the customer may use, where it is not what every customer may. Only who sees all customers changes it."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if customer_of(self.context["request"]) is not None:
+        if scope_of(self.context["request"]).customers is not None:
             raise PermissionDenied("This key belongs to one customer and cannot change what that may use.")
         faults = {
             name: fault for name, value in super().to_internal_value(data).items() if (fault := fault_of(name, value))
@@ -52,12 +52,11 @@ class CustomerSerializer(StrictSerializer[Customer]):
 
 
 class CustomerViewSet(CreatedResource[Customer], ReadableResource[Customer], ChangedResource[Customer]):
-    queryset = Customer.objects.all()
+    model_class = Customer
     serializer_class = CustomerSerializer
-    customer_path = "pk"
     for_admins = True
 
     def perform_create(self, serializer: BaseSerializer[Customer]) -> None:
-        if customer_of(self.request) is not None:
+        if scope_of(self.request).customers is not None:
             raise PermissionDenied("This key belongs to one customer and cannot add another.")
         serializer.save()

@@ -3,7 +3,6 @@
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -14,10 +13,9 @@ from rest_framework.response import Response
 from activation import dead_letters
 from activation.models import Activation, DeadLetter, LetterReplay
 from activation.stores.dead_letters import Key
-from api.access import owned
 from api.idempotency import once
 from api.personal import PersonalFields
-from api.resource import ListedResource, OwnedField, of_owned_platforms
+from api.resource import ListedResource, OwnedField
 from api.strict import StrictBody, read_body
 
 # replays shown
@@ -58,9 +56,7 @@ class DeadLetterReplaySerializer(StrictBody):
         required=False,
         help_text="From the list.",
     )
-    activation = OwnedField(
-        queryset=Activation.objects.all(), customer_path="audience__customer_id", required=False, help_text="All of it."
-    )
+    activation = OwnedField(Activation, required=False, help_text="All of it.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if len(attrs) != 1:
@@ -94,13 +90,10 @@ class ReplayedLettersSerializer(serializers.Serializer[Any]):
 
 
 class DeadLetterViewSet(ListedResource[DeadLetter]):
-    queryset = DeadLetter.objects.all()
+    model_class = DeadLetter
     serializer_class = DeadLetterSerializer
     filterset_class = DeadLetterFilter
     ordering = ("died_at", "bucket", "activation_id", "platform_user_id")
-
-    def get_queryset(self) -> QuerySet[DeadLetter]:
-        return of_owned_platforms(self.request, DeadLetter.objects.all())
 
     @extend_schema(request=DeadLetterReplaySerializer, responses=ReplayedLettersSerializer)
     @action(detail=False, methods=["post"])
@@ -119,5 +112,5 @@ class DeadLetterViewSet(ListedResource[DeadLetter]):
     @action(detail=False, methods=["get"], pagination_class=None)
     def replays(self, request: Request) -> Response:
         """Show how far the latest replays in the background have come."""
-        jobs = owned(request, LetterReplay.objects.all()).order_by("-id")[:LATEST]
+        jobs = self.rows_of(LetterReplay).order_by("-id")[:LATEST]
         return Response(ReplayProgressSerializer(dead_letters.progress(jobs), many=True).data)

@@ -12,7 +12,6 @@ from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access import owned
 from api.errors import ConflictError
 from api.idempotency import once
 from api.resource import ReadableResource
@@ -54,7 +53,7 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
 
 @extend_schema_view(list=extend_schema(description="Newest first."))
 class ImportViewSet(ReadableResource[Import]):
-    queryset = Import.objects.all()
+    model_class = Import
     serializer_class = ImportSerializer
     filterset_fields = ["customer", "pixel", "status", "dry_run"]
     ordering = ("-id",)
@@ -71,8 +70,7 @@ class ImportViewSet(ReadableResource[Import]):
     )
     def create(self, request: Request) -> Response:
         """Upload a file, as the body. It is imported once it has arrived; `{id}/` shows the progress."""
-        pixels = owned(request, Pixel.objects.all())
-        row = _upload(request, {str(pixel.pk): pixel for pixel in pixels})
+        row = _upload(request, {str(pixel.pk): pixel for pixel in self.rows_of(Pixel)})
         return Response(self.get_serializer(row).data, status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses=ImportSerializer)

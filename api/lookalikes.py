@@ -28,7 +28,7 @@ class LookalikeFields(serializers.Serializer[Audience]):
     """The fields of an audience that only lookalikes have."""
 
     seed = OwnedField(
-        queryset=Audience.objects.all(),
+        Audience,
         required=False,
         allow_null=True,
         help_text="Of a lookalike: the audience whose members it looks for more of.",

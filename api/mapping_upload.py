@@ -10,7 +10,7 @@ from django.http import FileResponse
 from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.request import Request
 
-from api.access import customer_of, owned
+from api.access import scope_of
 from api.uploads import LONGEST, NDJSON, lines_of, upload_place
 from core import audit, clock
 from core.inbox import InboxCommand
@@ -94,13 +94,13 @@ class MappingUpload:
 def upload(request: Request) -> FileResponse:
     """Read the table in. The answer has a line for each bad line, and the counts as its last line."""
     all_lines = _wants_all(request)
-    protections = {customer.m: Protection.of_customer(customer) for customer in Customer.objects.all()}
+    protections = {customer.m: Protection.of_customer(customer) for customer in scope_of(request).of(Customer)}
     table = MatchLines(_platforms(request), protections, RequestLimits())
     with upload_place():
         answer = _temporary_file()  # the response closes it
         table_upload = MappingUpload(table, answer, all_lines)
         table_upload.take(lines_of(request))
-        audit.record("upload", "user_mapping", customer=customer_of(request), after=asdict(table_upload.counts))
+        audit.record("upload", "user_mapping", customer=scope_of(request).only, after=asdict(table_upload.counts))
         answer.seek(0)
         return FileResponse(answer, content_type=NDJSON)
 
@@ -119,4 +119,4 @@ def _wants_all(request: Request) -> bool:
 
 
 def _platforms(request: Request) -> dict[int, int]:
-    return dict(owned(request, Platform.objects.filter(enabled=True)).values_list("pl", "customer_id"))
+    return dict(scope_of(request).of(Platform).filter(enabled=True).values_list("pl", "customer_id"))

@@ -66,7 +66,7 @@ class MappingFilter(django_filters.FilterSet):
 
 
 class MappingViewSet(ListedResource[UserMapping]):
-    queryset = UserMapping.objects.all()
+    model_class = UserMapping
     serializer_class = MappingSerializer
     filterset_class = MappingFilter
     ordering = ("bucket", "user_id", "platform_id", "platform_user_id")

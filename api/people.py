@@ -79,7 +79,7 @@ class NewInvitationSerializer(InvitationSerializer):
 class PersonViewSet(ReadableResource[User]):
     """The people who have a role for one of the caller's customers. For admins only."""
 
-    queryset = User.objects.all()
+    model_class = User
     serializer_class = PersonSerializer
     ordering = ("username",)
     admins_only = True
@@ -112,7 +112,7 @@ class PersonViewSet(ReadableResource[User]):
 class InvitationViewSet(ListedResource[Invitation]):
     """Invitations for the caller's customers. For admins only."""
 
-    queryset = Invitation.objects.all()
+    model_class = Invitation
     serializer_class = InvitationSerializer
     ordering = ("-id",)
     admins_only = True

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api.access import scope_of
 from pipeline import backlog
 
 
@@ -22,4 +23,4 @@ class PipelineSerializer(serializers.Serializer[Any]):
 class PipelineView(APIView):
     @extend_schema(responses=PipelineSerializer)
     def get(self, request: Request) -> Response:
-        return Response(backlog.counts())
+        return Response(backlog.counts(scope_of(request)))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
@@ -26,7 +27,7 @@ from api.strict import IdField, StrictSerializer
 from audiences.references import audiences_naming
 from integrations.models import Platform
 from integrations.validation import check_sync_secret
-from profiles.models import Pixel, PixelIntegration
+from profiles.models import Pixel
 
 
 class TagRenderer(BaseRenderer):
@@ -46,7 +47,7 @@ class PixelSerializer(StrictSerializer[Pixel]):
     id = IdField(help_text="What requests carry as “id”. The next free number where none is given.")
     customer = customer_field()
     integrations = OwnedField(
-        queryset=Platform.objects.all(),
+        Platform,
         many=True,
         required=False,
         help_text="The platforms whose user sync this pixel starts, the most important first.",
@@ -108,13 +109,13 @@ def integrate(pixel: Pixel, platforms: list[Platform]) -> None:
     wanted = {platform.pk: len(platforms) - place for place, platform in enumerate(platforms)}
     pixel.pixelintegration_set.exclude(platform__in=wanted).delete()
     for pk, priority in wanted.items():
-        PixelIntegration.objects.update_or_create(
-            {"priority": priority}, pixel=pixel, platform_id=pk, create_defaults={"priority": priority}
+        pixel.pixelintegration_set.update_or_create(
+            defaults={"priority": priority}, platform_id=pk, create_defaults={"priority": priority}
         )
 
 
 class PixelViewSet(CreatedResource[Pixel], ReadableResource[Pixel], ChangedResource[Pixel], DestroyedResource[Pixel]):
-    queryset = Pixel.objects.prefetch_related("pixelintegration_set")
+    model_class = Pixel
     serializer_class = PixelSerializer
     filterset_fields = ["customer"]
     shown_once = ("signing_secret",)
@@ -128,12 +129,15 @@ class PixelViewSet(CreatedResource[Pixel], ReadableResource[Pixel], ChangedResou
     def rotate_secret(self, request: Request, pk: str) -> Response:
         """Make a new signing secret, shown in this answer only. The one before stays valid until the next rotation."""
         pixel = self.get_object()
-        pixel.refresh_from_db(from_queryset=Pixel.objects.select_for_update())
+        pixel.refresh_from_db(from_queryset=self.rows_of(Pixel).select_for_update(of=("self",)))
         if pixel.auth != Pixel.Auth.SIGNED:
             raise ConflictError("This pixel is open: it has no secret.")
         secret = pixel.renew_secret()
         pixel.save(update_fields=["signing_secrets"])
         return Response({"signing_secret": secret})
+
+    def get_queryset(self) -> QuerySet[Pixel]:
+        return super().get_queryset().prefetch_related("pixelintegration_set")
 
     def perform_destroy(self, instance: Pixel) -> None:
         users = audiences_naming(instance.customer_id, pixel=instance.pk)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from activation.publishing import publication, publish
-from api.access import owned
+from api.access import scope_of
 from api.errors import refusals
 from api.resource import Resource
 from api.strict import ObjectField, StrictBody, count_of, parameters_of
@@ -53,7 +53,7 @@ class LinkSerializer(StrictBody):
 
 
 class LinkViewSet(Resource[Platform]):
-    queryset = Platform.objects.all()
+    model_class = Platform
     serializer_class = LinkSerializer
 
     @extend_schema(
@@ -88,7 +88,7 @@ PUBLISHED = inline_serializer(
 
 
 class PublishViewSet(Resource[Platform]):
-    queryset = Platform.objects.all()
+    model_class = Platform
     serializer_class = PublishSerializer
 
     @extend_schema(request=PublishSerializer, responses=OpenApiResponse(PUBLISHED))
@@ -119,7 +119,7 @@ class MatchRateView(APIView):
         responses=MATCH_RATE,
     )
     def get(self, request: Request, pl: int) -> Response:
-        platform = get_object_or_404(owned(request, Platform.objects.all()), pk=pl)
+        platform = get_object_or_404(scope_of(request).of(Platform), pk=pl)
         count = count_of(parameters_of(request, "days"), "days", DAYS, MOST_DAYS)
         days = match_rates.days(platform, count)
         listed = [{"day": one.day.isoformat(), **_rate(one.rate)} for one in days]

@@ -137,7 +137,7 @@ class ConnectorSerializer(serializers.Serializer[Any]):
 class PlatformViewSet(
     CreatedResource[Platform], ReadableResource[Platform], ChangedResource[Platform], DestroyedResource[Platform]
 ):
-    queryset = Platform.objects.all()
+    model_class = Platform
     serializer_class = PlatformSerializer
     filterset_fields = ["customer", "connector", "enabled"]
     shown_once = ("sync_secret",)

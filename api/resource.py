@@ -2,11 +2,13 @@
 that callers choose."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError
 from django.db.models import Model, QuerySet
+from django_filters import ModelChoiceFilter
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -22,15 +24,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from api.access import customer_of, owned
+from api.access import scope_of
 from api.errors import ConflictError, TryLaterError
 from api.idempotency import once
 from api.strict import BodyTooLargeError, unknown_parameters
 from core import problems
-from core.configuration import NumberUsedError, keep_ahead, next_after
+from core.configuration import NumberUsedError, next_after
 from core.errors import OverQuotaError, UnavailableError
 from core.models import Customer
-from integrations.models import Platform
 
 __all__ = [
     "ChangedResource",
@@ -42,29 +43,50 @@ __all__ = [
     "ReadableResource",
     "Resource",
     "customer_field",
-    "keep_ahead",
     "next_after",
-    "of_owned_platforms",
 ]
 
 Row = TypeVar("Row", bound=Model)
+Other = TypeVar("Other", bound=Model)
 PAGING = {"cursor", "page_size", "format"}
+
+
+class ScopedFilterBackend(DjangoFilterBackend):
+    """Filters by rows that the caller may see: another's number is refused like one that does not exist."""
+
+    def get_filterset(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        found = super().get_filterset(request, queryset, view)
+        for one in found.filters.values() if found is not None else ():
+            if isinstance(one, ModelChoiceFilter):
+                one.queryset = scope_of(request).of(one.queryset.model)
+        return found
 
 
 class Resource(GenericViewSet[Row]):
     """Shows the rows of the caller's customers only: for others' rows the answer is 404.
 
-    `customer_path` leads from a row to its customer's id, as a query lookup.
+    `model_class`: whose rows they are. A view reads rows by `get_queryset` or `rows_of`, and no table by itself.
     """
 
-    customer_path: ClassVar[str] = "customer_id"
+    model_class: ClassVar[type[Model]]
+    filter_backends = [ScopedFilterBackend]
     lookup_value_regex = r"\d{1,18}"
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Name the model for the router and the schema, by a queryset that finds nothing."""
+        super().__init_subclass__(**options)
+        if "model_class" in vars(cls):
+            cls.queryset = cast("type[Row]", cls.model_class)._default_manager.none()
+
     def get_queryset(self) -> QuerySet[Row]:
-        rows = super().get_queryset()
+        rows = self.rows_of(cast("type[Row]", self.model_class))
         if self.request.method in {"PATCH", "DELETE"}:
             rows = rows.select_for_update(of=("self",))
-        return owned(self.request, rows, self.customer_path)
+        return rows
+
+    def rows_of(self, model: type[Other]) -> QuerySet[Other]:
+        """Return the rows of a model that the caller may see."""
+        return scope_of(self.request).of(model)
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, NumberUsedError):
@@ -134,11 +156,11 @@ class ProblemField(serializers.Field[Any, Any, str, Any]):
 
 
 class OwnedField(serializers.PrimaryKeyRelatedField[Any]):
-    """A reference that a caller can make only to rows that it may see."""
+    """A reference that a caller can make only to rows that it may see; others' ids are refused like unknown ones."""
 
-    def __init__(self, customer_path: str = "customer_id", **options: Any) -> None:
-        self.customer_path = customer_path
-        super().__init__(**options)
+    def __init__(self, model: type[Model], **options: Any) -> None:
+        self._model = model
+        super().__init__(queryset=model._default_manager.none(), **options)
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, float):
@@ -146,18 +168,9 @@ class OwnedField(serializers.PrimaryKeyRelatedField[Any]):
         return super().to_internal_value(data)
 
     def get_queryset(self) -> Any:
-        rows = super().get_queryset()
         request = self.context.get("request")
-        return rows if request is None or rows is None else owned(request, rows, self.customer_path)
+        return super().get_queryset() if request is None else scope_of(request).of(self._model)
 
 
 def customer_field(**options: Any) -> OwnedField:
-    return OwnedField(customer_path="pk", queryset=Customer.objects.all(), **options)
-
-
-def of_owned_platforms(request: Request, rows: QuerySet[Row]) -> QuerySet[Row]:
-    """Return the rows, of a table that names only platforms, that the caller may see."""
-    if customer_of(request) is None:
-        return rows
-    platforms = owned(request, Platform.objects.all()).values_list("pk", flat=True)
-    return rows.filter(platform_id__in=list(platforms))
+    return OwnedField(Customer, **options)

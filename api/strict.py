@@ -14,11 +14,10 @@ from rest_framework.exceptions import APIException, ErrorDetail, ParseError, Val
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
-from core.configuration import NumberUsedError, UsedNumber
+from core.configuration import MOST_CHOSEN, NumberUsedError, UsedNumber, is_taken
 
 Row = TypeVar("Row", bound=Model)
 MOST_BYTES = 2_500_000  # below Django's own limit, which some ways of reading a body meet first
-MOST_ID = 2**31 - 1
 MOST_DIGITS = 9
 
 
@@ -86,9 +85,13 @@ class StrictSerializer(serializers.ModelSerializer[Row]):
         if not self.unique or not set(self.unique) & attrs.keys():
             return
         model = cast("type[Row]", cast("Any", self).Meta.model)
-        others = model._default_manager.filter(**named)
-        if others.exclude(pk=instance.pk if instance else None).exists():
+        if self.unique == (model._meta.pk.name,):
+            self._check_number(model, attrs, instance)
+        elif is_taken(model, named, instance.pk if instance else None):
             raise ValidationError({self.unique[-1]: ErrorDetail("is taken already", "unique")})
+
+    def _check_number(self, model: type[Model], attrs: dict[str, Any], instance: Model | None) -> None:
+        """Refuse a number that cannot be had, by one answer: nobody learns whose it is, or that it was deleted."""
         number = attrs.get(model._meta.pk.name) if instance is None else None
         if number is not None and UsedNumber.is_used(model, number):
             raise ValidationError({model._meta.pk.name: ErrorDetail(NumberUsedError(number).text, "unique")})
@@ -98,7 +101,7 @@ class IdField(serializers.IntegerField):
     """An id that the caller may choose when the row is made."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=1, max_value=MOST_ID, required=False, **options)
+        super().__init__(min_value=1, max_value=MOST_CHOSEN, required=False, **options)
 
 
 class ObjectField(serializers.JSONField):

@@ -194,7 +194,7 @@ class ErasureFilter(django_filters.FilterSet):
 
 
 class ErasureViewSet(ReadableResource[Erasure]):
-    queryset = Erasure.objects.all()
+    model_class = Erasure
     serializer_class = ErasureSerializer
     filterset_class = ErasureFilter
     ordering = ("-requested_at", "-id")
@@ -212,7 +212,7 @@ class HotIdSerializer(serializers.ModelSerializer[SharedId]):
 class HotIdViewSet(ListedResource[SharedId]):
     """Shared ids: with them a user would have more ids than a person has, so they were set aside."""
 
-    queryset = SharedId.objects.all()
+    model_class = SharedId
     serializer_class = HotIdSerializer
     filterset_fields = ["kind"]
     personal_actions = ("list",)

@@ -4,14 +4,16 @@
 def is_quiet(activation: int) -> bool:
     """Nothing is waiting, and the activation's segment exists."""
     from activation.models import Activation
+    from core.scope import EVERYTHING
     from pipeline.backlog import counts
 
     live = Activation.objects.filter(id=activation, status=Activation.Status.LIVE)
-    return live.exists() and not any(counts().values())
+    return live.exists() and not any(counts(EVERYTHING).values())
 
 
 def nothing_waits() -> bool:
     """Whether the hub has nothing to do, for nobody."""
+    from core.scope import EVERYTHING
     from pipeline.backlog import counts
 
-    return not any(counts().values())
+    return not any(counts(EVERYTHING).values())

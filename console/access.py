@@ -14,6 +14,7 @@ from console.permissions import access_noted
 from core.access import Access, Right
 from core.models import Customer
 from core.people import access_of as access_of_person
+from core.scope import Scope
 
 CHOSEN = "customer"  # the session's key
 MOST_OFFERED = 200
@@ -41,6 +42,11 @@ def access_of(request: HttpRequest) -> Access:
     return access_noted(request.user)
 
 
+def scope_of(request: HttpRequest) -> Scope:
+    """Return whose rows the person sees: every read of a page passes it."""
+    return Scope(access_of(request).customers)
+
+
 def sees_persons(request: HttpRequest) -> bool:
     """Whether personal data may be shown: ids, values of attributes, single users."""
     return access_of(request).may(Right.SEE_PERSONS)
@@ -49,11 +55,9 @@ def sees_persons(request: HttpRequest) -> bool:
 def customers_of(request: HttpRequest) -> list[Customer]:
     """Return the customers among which the person may choose, whichever is chosen now."""
     access = access_of_person(request.user)
-    rows = Customer.objects.order_by("name", "m")
     if access.role is None:
         return []
-    own = rows if access.customers is None else rows.filter(pk__in=access.customers)
-    return list(own[:MOST_OFFERED])
+    return list(Scope(access.customers).of(Customer).order_by("name", "m")[:MOST_OFFERED])
 
 
 def switcher(request: HttpRequest) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def _may_choose(request: HttpRequest, text: str) -> bool:
     """Whether it is the number of one of the person's customers, shown in the list or not."""
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         return False
-    return access_of_person(request.user).sees(int(text)) and Customer.objects.filter(pk=int(text)).exists()
+    return Scope(access_of_person(request.user).customers).of(Customer).filter(pk=int(text)).exists()
 
 
 def _chosen(request: HttpRequest) -> int | None:

@@ -7,7 +7,6 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -21,10 +20,12 @@ from audiences.rules.errors import RuleError
 from audiences.rules.parse import parse
 from audiences.rules.render import render
 from audiences.schema import names_of, schema_of
-from console.access import sees_persons
+from console.access import scope_of, sees_persons
 from console.cells import Table, json_text, link, mono, number, state, table, when
 from console.charts import ShareChart
 from console.components import admin_address, page
+from console.scoped import RowsField, ScopedForm, row_or_404
+from core.scope import Scope
 from core.transactions import plain_cursor
 from pipeline.stories import find
 
@@ -36,16 +37,17 @@ VIEW, CHANGE = "audiences.view_audience", "audiences.change_audience"
 @permission_required(VIEW, raise_exception=True)
 def estimate(request: HttpRequest) -> HttpResponse:
     """A part of the audience's form: how many people the typed rule describes, and what saving it would change."""
-    shown = _estimated(request.POST)
+    shown = _estimated(scope_of(request), request.POST)
     if not sees_persons(request):
         shown.pop("sample", None)
     return TemplateResponse(request, "console/estimate.html", shown)
 
 
-def _estimated(given: Any) -> dict[str, Any]:
-    audience = Audience.objects.filter(pk=given.get("audience") or 0).first()
-    customer = audience.customer_id if audience else given.get("customer")
-    if not customer or not str(customer).isdecimal():
+def _estimated(scope: Scope, given: Any) -> dict[str, Any]:
+    edited = given.get("audience", "")
+    audience = scope.of(Audience).filter(pk=edited).first() if edited.isdecimal() else None
+    customer = str(audience.customer_id if audience else given.get("customer", ""))
+    if not customer.isdecimal() or not scope.sees(int(customer)):
         return {"waiting": "Choose the customer first."}
     try:
         rule = parse(json.loads(given.get("rule") or "null"), schema_of(int(customer)))
@@ -79,7 +81,7 @@ class WhoForm(forms.Form):
 
 @permission_required([VIEW, "profiles.view_profile"], raise_exception=True)
 def why(request: HttpRequest, pk: int) -> HttpResponse:
-    audience = get_object_or_404(Audience, pk=pk)
+    audience = row_or_404(request, Audience, pk)
     form = WhoForm(request.GET) if "id" in request.GET else WhoForm()
     shown: dict[str, Any] = {"form": form, "audience": audience, "back": admin_address(audience)}
     if form.is_bound and form.is_valid():
@@ -130,7 +132,7 @@ def _holds(truth: bool) -> str:
 @permission_required(VIEW, raise_exception=True)
 def size(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the size over time, by day or by hour."""
-    audience = get_object_or_404(Audience, pk=pk)
+    audience = row_or_404(request, Audience, pk)
     step = "hour" if request.GET.get("step") == "hour" else "day"
     points = history.history(audience, step, HOURS if step == "hour" else DAYS)
     top = max((point.size for point in points), default=0) or 1
@@ -156,8 +158,8 @@ def size(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required(VIEW, raise_exception=True)
 def changes(request: HttpRequest, pk: int) -> HttpResponse:
     """List the audience's versions, each with the way back to it."""
-    audience = get_object_or_404(Audience, pk=pk)
-    rows = AudienceVersion.objects.filter(audience=audience).order_by("-version")[:200]
+    audience = row_or_404(request, Audience, pk)
+    rows = scope_of(request).of(AudienceVersion).filter(audience=audience).order_by("-version")[:200]
     names, schema = names_of(audience.customer_id), schema_of(audience.customer_id)
     listed = [
         (row.version, row.change, row.by, when(row.at), _words(row, schema, names), _way_back(audience, row))
@@ -191,7 +193,7 @@ def _way_back(audience: Audience, row: AudienceVersion) -> Any:
 @permission_required(CHANGE, raise_exception=True)
 def go_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
     """Go back to a version; ask first, with what that would change."""
-    audience = get_object_or_404(Audience, pk=pk)
+    audience = row_or_404(request, Audience, pk)
     try:
         earlier = history.version_of(audience, version)
         rule = parse(earlier.rule, schema_of(audience.customer_id))
@@ -220,10 +222,8 @@ def go_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
     )
 
 
-class OverlapForm(forms.Form):
-    ids = forms.ModelMultipleChoiceField(
-        Audience.objects.select_related("customer"), label="Audiences (2 to 10)", widget=forms.SelectMultiple
-    )
+class OverlapForm(ScopedForm):
+    ids = RowsField(Audience, "customer", label="Audiences (2 to 10)", widget=forms.SelectMultiple)
 
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
@@ -233,7 +233,8 @@ class OverlapForm(forms.Form):
 
 @permission_required(VIEW, raise_exception=True)
 def overlap(request: HttpRequest) -> HttpResponse:
-    form = OverlapForm(request.GET) if "ids" in request.GET else OverlapForm()
+    scope = scope_of(request)
+    form = OverlapForm(scope, request.GET) if "ids" in request.GET else OverlapForm(scope)
     shown: dict[str, Any] = {"form": form}
     if form.is_bound and form.is_valid():
         chosen = list(form.cleaned_data["ids"])

@@ -1,8 +1,6 @@
 """The audit log in the console."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -11,15 +9,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from console.access import access_of
 from console.cells import excerpt, json_text, when
 from console.fields import choose_any, moment_field, text_field
 from console.logs import Filter, Log, where
+from console.scoped import ScopedForm
 from core.models import AuditEntry
-from core.scope import NOTHING, Scope
+from core.scope import Scope
 
 
-class AuditFilterForm(forms.Form):
+class AuditFilterForm(ScopedForm):
     customer = forms.IntegerField(
         required=False, min_value=0, max_value=2**31 - 1, widget=UnfoldAdminIntegerFieldWidget()
     )
@@ -46,7 +44,7 @@ def _find(scope: Scope, wanted: Filter) -> QuerySet[AuditEntry]:
     )
 
 
-def _cells(rows: list[AuditEntry]) -> Iterator[list[Any]]:
+def _cells(_: Scope, rows: list[AuditEntry]) -> Iterator[list[Any]]:
     for row in rows:
         yield [
             when(row.at),
@@ -66,7 +64,7 @@ LOG = Log(
     headers=["When", "Who", "As", "From", "Customer", "Action", "What", "Before", "After"],
     ordering=("-id",),
     form=AuditFilterForm,
-    find=partial(_find, NOTHING),
+    find=_find,
     cells=_cells,
 )
 
@@ -74,4 +72,4 @@ LOG = Log(
 @permission_required("core.view_auditentry", raise_exception=True)
 def audit_log(request: HttpRequest) -> HttpResponse:
     """Every change that concerns the person's customers: who, what, when and from where."""
-    return replace(LOG, find=partial(_find, Scope(access_of(request).customers))).show(request)
+    return LOG.show(request)

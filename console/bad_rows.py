@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,20 +10,22 @@ from django.http import HttpRequest, HttpResponse
 from console.cells import excerpt, when
 from console.fields import choose_any_row, moment_field, text_field
 from console.logs import Filter, Log, Replay, choice_box, key, where
+from console.scoped import ScopedForm
 from core.models import BadRow, Customer
+from core.scope import Scope
 from pipeline.bad_rows import NAME, key_of, kind_of, name_of, replay, replay_all, text_of
 
 
-class BadRowFilterForm(forms.Form):
-    customer = choose_any_row(Customer.objects.all())
+class BadRowFilterForm(ScopedForm):
+    customer = choose_any_row(Customer)
     reason = text_field("Reason contains")
     failed_after = moment_field("Failed after")
     failed_before = moment_field("Failed before")
 
 
-def _find(wanted: Filter) -> QuerySet[BadRow]:
+def _find(scope: Scope, wanted: Filter) -> QuerySet[BadRow]:
     return where(
-        BadRow.objects.all(),
+        scope.of(BadRow),
         customer_id=key(wanted.get("customer")),
         reason__icontains=wanted.get("reason"),
         failed_at__gte=wanted.get("failed_after"),
@@ -32,7 +33,7 @@ def _find(wanted: Filter) -> QuerySet[BadRow]:
     )
 
 
-def _cells(rows: list[BadRow]) -> Iterator[list[Any]]:
+def _cells(_: Scope, rows: list[BadRow]) -> Iterator[list[Any]]:
     for row in rows:
         yield [
             choice_box(name_of(row)),
@@ -46,6 +47,11 @@ def _cells(rows: list[BadRow]) -> Iterator[list[Any]]:
         ]
 
 
+def _replay_named(scope: Scope, names: list[str]) -> int:
+    seen = scope.of(BadRow).filter(pk__in=[key_of(name) for name in names if NAME.fullmatch(name)])
+    return replay(list(seen.values_list("bucket", "id")))
+
+
 LOG = Log(
     title="Bad rows",
     headers=["", "Failed", "Received", "Customer", "Kind", "Reason", "Request", "Data"],
@@ -56,7 +62,7 @@ LOG = Log(
     replay=Replay(
         permission="core.change_badrow",
         every=lambda rows, _: replay_all(rows),
-        named=lambda names: replay(key_of(name) for name in names if NAME.fullmatch(name)),
+        named=_replay_named,
         done="rows are back in the inbox.",
         none="No row was chosen.",
     ),

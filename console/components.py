@@ -16,7 +16,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action, display
 
+from console.access import scope_of
 from console.audited import AuditedAdmin, owner_of
+from console.scoped import choices_of, filters_of
 from core import audit, problems
 
 if TYPE_CHECKING:  # unfold ships no types and its classes are Django's with more on top
@@ -39,7 +41,15 @@ else:
         __class_getitem__ = classmethod(lambda cls, _: cls)
 
 
-__all__ = ["BaseInlineFormSet", "ModelAdmin", "ModelForm", "ServiceForm", "TabularInline"]  # three of them are imported
+__all__ = ["BaseInlineFormSet", "ModelAdmin", "ModelForm", "ScopedInline", "ServiceForm"]  # three of them are imported
+
+
+class ScopedInline(TabularInline[Any, Any]):
+    """A table of rows on the page of another row; its fields offer what the person sees."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        return super().formfield_for_foreignkey(db_field, request, **choices_of(request, db_field, options))
+
 
 Row = TypeVar("Row", bound=models.Model)
 Fieldsets = list[tuple[str | None, Any]]
@@ -65,11 +75,29 @@ def admin_address(row: models.Model) -> str:
 class ModelAdmin(AuditedAdmin, UnfoldModelAdmin[Row]):
     """The pages of a model. `fixed_fields` cannot be changed once the row exists; `add_fieldsets`, where given, are
     shown instead of `fieldsets` while a row is made. `subject`: what rows are called where one of them is broken
-    (`core.problems`); the pages then say why."""
+    (`core.problems`); the pages then say why. `is_scoped` is false for rows that belong to no customer: all others are
+    shown to those who see their customer."""
 
+    is_scoped: ClassVar[bool] = True
     fixed_fields: ClassVar[list[str]] = []
     add_fieldsets: ClassVar[Fieldsets | None] = None
     subject: ClassVar[str] = ""
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Row]:
+        if not self.is_scoped:
+            return super().get_queryset(request)
+        rows, ordering = scope_of(request).of(self.model), self.get_ordering(request)
+        return rows.order_by(*ordering) if ordering else rows
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        return super().formfield_for_foreignkey(db_field, request, **choices_of(request, db_field, options))
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return filters_of(self.model, super().get_list_filter(request))
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """Django would lead to the first page. What is not there, or not the person's, is 404 as everywhere."""
+        raise Http404
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = super().get_list_display(request)
@@ -159,6 +187,13 @@ class ServiceForm(ModelForm[Any]):
         except Exception as error:
             if not self.refused(error):
                 raise
+
+
+def stored(row: Row) -> Row:
+    """Return the row as it is stored, whatever a form has changed of it."""
+    found = copy.copy(row)
+    found.refresh_from_db()
+    return found
 
 
 def saved_by_service(model_admin: Any, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -1,11 +1,10 @@
 """The delivery log (every request to a platform) and the dead letters (what platforms finally refused)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +17,9 @@ from console.access import sees_persons
 from console.cells import excerpt, mono, number, state, unbroken, when
 from console.fields import choose_any, choose_any_row, moment_field, text_field
 from console.logs import Filter, Log, Replay, choice_box, key, where
+from console.scoped import ScopedForm
 from core import clock
+from core.scope import Scope
 from integrations.models import Platform
 
 # replays that are shown above the dead letters
@@ -26,17 +27,17 @@ SHOWN = 5
 SHOWN_FOR = timedelta(days=1)
 
 
-class BatchFilterForm(forms.Form):
-    platform = choose_any_row(Platform.objects.all())
-    activation = choose_any_row(Activation.objects.select_related("audience", "platform"))
+class BatchFilterForm(ScopedForm):
+    platform = choose_any_row(Platform)
+    activation = choose_any_row(Activation, "audience", "platform")
     status = choose_any(Batch.Status.choices)
     started_after = moment_field("Started after")
     started_before = moment_field("Started before")
 
 
-def _batches(wanted: Filter) -> QuerySet[Batch]:
+def _batches(scope: Scope, wanted: Filter) -> QuerySet[Batch]:
     found = where(
-        Batch.objects.all(),
+        scope.of(Batch),
         platform_id=key(wanted.get("platform")),
         status=wanted.get("status"),
         started_at__gte=wanted.get("started_after"),
@@ -48,8 +49,8 @@ def _batches(wanted: Filter) -> QuerySet[Batch]:
     return found.filter(platform_id=activation.platform_id, activations__contains=activation.pk)
 
 
-def _batch_rows(rows: list[Batch]) -> Iterator[list[Any]]:
-    names = Platform.objects.in_bulk({row.platform_id for row in rows})
+def _batch_rows(scope: Scope, rows: list[Batch]) -> Iterator[list[Any]]:
+    names = scope.of(Platform).in_bulk({row.platform_id for row in rows})
     files = uploaded_files.by_batch(row.id for row in rows)
     return (_batch_cells(row, names, files.get(row.id)) for row in rows)
 
@@ -91,7 +92,7 @@ BATCHES = Log(
 
 # excerpts name people; both stand in the last columns
 BATCHES_WITHOUT_EXCERPTS = replace(
-    BATCHES, headers=BATCHES.headers[:-2], cells=lambda rows: (cells[:-2] for cells in _batch_rows(rows))
+    BATCHES, headers=BATCHES.headers[:-2], cells=lambda scope, rows: (cells[:-2] for cells in _batch_rows(scope, rows))
 )
 
 
@@ -100,19 +101,23 @@ def batches(request: HttpRequest) -> HttpResponse:
     return (BATCHES if sees_persons(request) else BATCHES_WITHOUT_EXCERPTS).show(request)
 
 
-class DeadLetterFilterForm(forms.Form):
-    activation = choose_any_row(Activation.objects.select_related("audience", "platform"))
+class DeadLetterFilterForm(ScopedForm):
+    activation = choose_any_row(Activation, "audience", "platform")
     reason = text_field("Reason contains")
 
 
-def _dead_letters(wanted: Filter) -> QuerySet[DeadLetter]:
+def _dead_letters(scope: Scope, wanted: Filter) -> QuerySet[DeadLetter]:
     activation, reason = key(wanted.get("activation")), wanted.get("reason")
-    return where(DeadLetter.objects.all(), activation_id=activation, reason__icontains=reason)
+    return where(scope.of(DeadLetter), activation_id=activation, reason__icontains=reason)
 
 
-def _dead_letter_rows(rows: list[DeadLetter]) -> Iterator[list[Any]]:
-    names = Activation.objects.select_related("audience", "platform").in_bulk({row.activation_id for row in rows})
+def _dead_letter_rows(scope: Scope, rows: list[DeadLetter]) -> Iterator[list[Any]]:
+    names = _named(scope, {row.activation_id for row in rows})
     return (_dead_letter_cells(row, names) for row in rows)
+
+
+def _named(scope: Scope, activations: Iterable[int]) -> dict[int, Activation]:
+    return scope.of(Activation).select_related("audience", "platform").in_bulk(set(activations))
 
 
 def _dead_letter_cells(row: DeadLetter, names: dict[int, Activation]) -> list[Any]:
@@ -128,8 +133,8 @@ def _dead_letter_cells(row: DeadLetter, names: dict[int, Activation]) -> list[An
     ]
 
 
-def _replay_named(names: list[str]) -> int:
-    return letters.replay(letters.named(DeadLetter.objects.all(), list(_keys(names))))
+def _replay_named(scope: Scope, names: list[str]) -> int:
+    return letters.replay(letters.named(scope.of(DeadLetter), list(_keys(names))))
 
 
 def _keys(names: list[str]) -> Iterator[Key]:
@@ -144,12 +149,10 @@ def _replay_every(found: QuerySet[DeadLetter], wanted: Filter) -> int:
     return letters.replay_all(found, wanted.get("activation"), wanted.get("reason") or "")[0]
 
 
-def _replays() -> Sequence[str]:
+def _replays(scope: Scope) -> Sequence[str]:
     """What is said of replays in the background: those of today."""
-    jobs = list(LetterReplay.objects.filter(requested_at__gt=clock.now() - SHOWN_FOR).order_by("-id")[:SHOWN])
-    names = Activation.objects.select_related("audience", "platform").in_bulk(
-        {job.activation_id for job in jobs if job.activation_id}
-    )
+    jobs = list(scope.of(LetterReplay).filter(requested_at__gt=clock.now() - SHOWN_FOR).order_by("-id")[:SHOWN])
+    names = _named(scope, {job.activation_id for job in jobs if job.activation_id})
     return [_replay_note(one, names) for one in letters.progress(jobs)]
 
 

@@ -13,6 +13,8 @@ from django.urls import reverse
 from console.cells import mono, state, when
 from console.components import page
 from console.logs import Filter, Log
+from console.scoped import customer_or_404
+from core.scope import Scope
 from integrations.models import Platform
 from pipeline.models import Erasure
 from pipeline.privacy import erasures
@@ -26,7 +28,7 @@ QUESTION = (
 
 @permission_required("profiles.view_profile", raise_exception=True)
 def export_user(request: HttpRequest, customer: int, user_id: UUID) -> HttpResponse:
-    found = export(customer, user_id)
+    found = export(customer_or_404(request, customer), user_id)
     if found is None:
         raise Http404
     answer = JsonResponse(found, json_dumps_params={"indent": 1, "ensure_ascii": False})
@@ -36,6 +38,7 @@ def export_user(request: HttpRequest, customer: int, user_id: UUID) -> HttpRespo
 
 @permission_required("profiles.delete_profile", raise_exception=True)
 def erase_user(request: HttpRequest, customer: int, user_id: UUID) -> HttpResponse:
+    customer_or_404(request, customer)
     if request.method != "POST":
         back = f"{reverse('console:look-up')}?customer={customer}&id={user_id}"
         return page(request, "confirm.html", "Erase a user", verb="Erase", question=QUESTION, row=user_id, back=back)
@@ -44,12 +47,12 @@ def erase_user(request: HttpRequest, customer: int, user_id: UUID) -> HttpRespon
     return HttpResponseRedirect(reverse("console:erasures"))
 
 
-def _find_erasures(_: Filter) -> QuerySet[Erasure]:
-    return Erasure.objects.all()
+def _find_erasures(scope: Scope, _: Filter) -> QuerySet[Erasure]:
+    return scope.of(Erasure)
 
 
-def _erasure_rows(rows: list[Erasure]) -> Iterator[list[Any]]:
-    names = Platform.objects.in_bulk()
+def _erasure_rows(scope: Scope, rows: list[Erasure]) -> Iterator[list[Any]]:
+    names = scope.of(Platform).in_bulk()
     return (_erasure_cells(row, names) for row in rows)
 
 

@@ -5,18 +5,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Model
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-
-def choose_row(rows: QuerySet[Any]) -> "forms.ModelChoiceField[Any]":
-    """One of the rows; the first is chosen beforehand."""
-    return forms.ModelChoiceField(rows, empty_label=None, widget=UnfoldAdminSelectWidget)
+from console.scoped import RowField
 
 
-def choose_any_row(rows: QuerySet[Any]) -> "forms.ModelChoiceField[Any]":
-    """One of the rows, or any."""
-    return forms.ModelChoiceField(rows, required=False, empty_label="any", widget=UnfoldAdminSelectWidget)
+def choose_row(model: type[Model], *related: str) -> RowField:
+    """One of the rows that the person sees; the first is chosen beforehand. `related` is read with them."""
+    return RowField(model, *related, empty_label=None, widget=UnfoldAdminSelectWidget)
+
+
+def choose_any_row(model: type[Model], *related: str) -> RowField:
+    """One of the rows that the person sees, or any. `related` is read with them."""
+    return RowField(model, *related, required=False, empty_label="any", widget=UnfoldAdminSelectWidget)
 
 
 def choose_any(choices: Sequence[tuple[str, Any]]) -> forms.ChoiceField:

@@ -8,17 +8,18 @@ from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldBooleanWidget
 
+from console.access import scope_of
 from console.cells import Table, link, number, share, state, table, unbroken, when
 from console.components import page
 from console.fields import choose_row
 from console.logs import paginate
+from console.scoped import ScopedForm, row_or_404
 from core.errors import InputTooLargeError
 from pipeline.imports import files, services
 from pipeline.imports.errors import ImportStateError, UnreadableFileError
@@ -31,8 +32,8 @@ UNDER_WAY = (Status.WAITING, Status.RUNNING)
 CHANGES = {"start": (services.start, "is under way"), "cancel": (services.cancel, "is cancelled")}
 
 
-class UploadForm(forms.Form):
-    pixel = choose_row(Pixel.objects.select_related("customer"))
+class UploadForm(ScopedForm):
+    pixel = choose_row(Pixel, "customer")
     file = forms.FileField(
         label="File: CSV, NDJSON or Parquet, also .gz",
         widget=forms.ClearableFileInput(
@@ -69,18 +70,18 @@ class UploadForm(forms.Form):
 @permission_required("pipeline.view_import", raise_exception=True)
 def imports(request: HttpRequest) -> HttpResponse:
     may_add = request.user.has_perm("pipeline.add_import")
-    form = UploadForm()
+    form = UploadForm(scope_of(request))
     if request.method == "POST":
         if not may_add:
             raise PermissionDenied
         answer = _change(request) if "change" in request.POST else None
-        form = UploadForm(request.POST, request.FILES)
+        form = UploadForm(scope_of(request), request.POST, request.FILES)
         if answer is None and (row := form.keep()) is not None:
             messages.success(request, f"{row.name} is uploaded.")
             answer = HttpResponseRedirect(reverse("console:imports"))
         if answer is not None:
             return answer
-    rows, ways = paginate(request, Import.objects.select_related("pixel__customer"), "-id")
+    rows, ways = paginate(request, scope_of(request).of(Import).select_related("pixel__customer"), "-id")
     busy = any(row.status in UNDER_WAY for row in rows)
     shown: dict[str, Any] = {
         "form": form,
@@ -93,14 +94,14 @@ def imports(request: HttpRequest) -> HttpResponse:
 
 @permission_required(["pipeline.view_import", "profiles.view_profile"], raise_exception=True)
 def import_errors(request: HttpRequest, pk: int) -> HttpResponseBase:
-    row = get_object_or_404(Import, pk=pk)
+    row = row_or_404(request, Import, pk)
     file, name = files.open_errors(row), files.errors_name(row)
     return FileResponse(file, as_attachment=True, filename=name, content_type="application/x-ndjson")
 
 
 def _change(request: HttpRequest) -> HttpResponse:
     change, said = CHANGES.get(request.POST["change"], (None, ""))
-    row = get_object_or_404(Import, pk=request.POST.get("import", "0"))
+    row = row_or_404(request, Import, request.POST.get("import", "0"))
     if change is not None:
         try:
             change(row)

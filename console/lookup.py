@@ -9,10 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from activation.models import Activation
+from console.access import scope_of
 from console.cells import Table, json_text, link, mono, number, state, table, when
 from console.components import page
 from console.fields import choose_row
+from console.scoped import ScopedForm
 from core.models import Customer
+from core.scope import Scope
 from integrations.models import Platform
 from pipeline.stories import UserStory, find, story
 from profiles.models import Pixel
@@ -20,8 +23,8 @@ from profiles.models import Pixel
 KINDS = {"cookie": "cookie", "user": "customer's user id"}
 
 
-class LookUpForm(forms.Form):
-    customer = choose_row(Customer.objects.all())
+class LookUpForm(ScopedForm):
+    customer = choose_row(Customer)
     id = forms.CharField(
         strip=True,
         max_length=400,
@@ -34,35 +37,36 @@ class LookUpForm(forms.Form):
 
 @permission_required("profiles.view_profile", raise_exception=True)
 def look_up(request: HttpRequest) -> HttpResponse:
-    form = LookUpForm(request.GET) if "id" in request.GET else LookUpForm()
+    scope = scope_of(request)
+    form = LookUpForm(scope, request.GET) if "id" in request.GET else LookUpForm(scope)
     context: dict[str, Any] = {"form": form}
     if form.is_bound and form.is_valid():
-        context |= _found(form.cleaned_data["customer"], form.cleaned_data["id"])
+        context |= _found(scope, form.cleaned_data["customer"], form.cleaned_data["id"])
     return page(request, "look_up.html", "Look up a user", **context)
 
 
-def _found(customer: Customer, text: str) -> dict[str, Any]:
+def _found(scope: Scope, customer: Customer, text: str) -> dict[str, Any]:
     users = find(customer.pk, text)
     if len(users) != 1:
         return {"searched": True, "users": [link(f"?customer={customer.pk}&id={user}", mono(user)) for user in users]}
     known = story(customer.pk, users[0])
-    return {"searched": True} if known is None else {"searched": True, "story": known, **_shown(known, text)}
+    return {"searched": True} if known is None else {"searched": True, "story": known, **_shown(scope, known, text)}
 
 
-def _shown(known: UserStory, text: str) -> dict[str, Any]:
+def _shown(scope: Scope, known: UserStory, text: str) -> dict[str, Any]:
     return {
         "facts": _facts(known, text),
         "sections": [
             ("Audiences", _audiences(known)),
-            ("Deliveries", _deliveries(known)),
+            ("Deliveries", _deliveries(scope, known)),
             ("Identities", _identities(known)),
-            ("Merges: ids that answer with this user", _merges(known)),
+            ("Merges: ids that answer with this user", _merges(scope, known)),
             ("Shared ids: set aside, the user has too many", _set_aside(known)),
             ("Excess: attributes set aside, the profile had no room", _excess(known)),
-            ("Mappings", _mappings(known)),
+            ("Mappings", _mappings(scope, known)),
             ("Attributes", _values(known.attributes)),
             ("Dimensions", _values(known.dimensions)),
-            ("Activity", _activity(known)),
+            ("Activity", _activity(scope, known)),
         ],
     }
 
@@ -92,9 +96,11 @@ def _audiences(known: UserStory) -> Table:
     return table(["Audience", "Id", "Since", "Until (by time alone)"], rows)
 
 
-def _deliveries(known: UserStory) -> Table:
-    names = Activation.objects.select_related("audience", "platform").in_bulk(
-        [one.activation for one in known.deliveries]
+def _deliveries(scope: Scope, known: UserStory) -> Table:
+    names = (
+        scope.of(Activation)
+        .select_related("audience", "platform")
+        .in_bulk([one.activation for one in known.deliveries])
     )
     return table(
         ["Activation", "Platform's id", "Wanted", "Acknowledged", "State", "Changed", "Error"],
@@ -121,8 +127,8 @@ def _identities(known: UserStory) -> Table:
     return table(["Kind", "Id"], [(KINDS.get(one.kind, one.kind), mono(one.value)) for one in known.identities])
 
 
-def _merges(known: UserStory) -> Table:
-    names = Pixel.objects.in_bulk([one.cause.pixel for one in known.merges if one.cause.pixel])
+def _merges(scope: Scope, known: UserStory) -> Table:
+    names = scope.of(Pixel).in_bulk([one.cause.pixel for one in known.merges if one.cause.pixel])
     return table(
         ["Merged", "User", "Into", "Because both were seen with", "By pixel"],
         [
@@ -157,8 +163,8 @@ def _excess(known: UserStory) -> Table:
     return table(["Events", "Attributes", "Bytes", "The last ones", "First", "Last"], rows)
 
 
-def _mappings(known: UserStory) -> Table:
-    names = Platform.objects.in_bulk([one.platform for one in known.mappings])
+def _mappings(scope: Scope, known: UserStory) -> Table:
+    names = scope.of(Platform).in_bulk([one.platform for one in known.mappings])
     return table(
         ["Platform", "Platform's id", "Synced", "Expires", "Extra"],
         [
@@ -178,8 +184,8 @@ def _values(values: dict[str, Any]) -> Table:
     return table(["Name", "Value"], [(name, json_text(value)) for name, value in sorted(values.items())])
 
 
-def _activity(known: UserStory) -> Table:
-    names = Pixel.objects.in_bulk([int(pixel) for pixel in known.activity if pixel.isdecimal()])
+def _activity(scope: Scope, known: UserStory) -> Table:
+    names = scope.of(Pixel).in_bulk([int(pixel) for pixel in known.activity if pixel.isdecimal()])
     return table(
         ["Pixel", "First", "Last", "Count"],
         [

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
-from console.access import access_of
+from console.access import access_of, scope_of
 from console.cells import link, state, table, when
 from console.components import page
 from core import invitations, members
@@ -20,6 +20,7 @@ from core.errors import TeamError
 from core.mails import send_invitation
 from core.models import Customer
 from core.people import Invitation, RoleChoice
+from core.scope import Scope
 
 MAY = "core.change_teammember"
 EVERYBODY = "every customer"
@@ -37,8 +38,7 @@ class RolesForm(forms.Form):
 
     def __init__(self, *given: Any, access: Access, **options: Any) -> None:
         super().__init__(*given, **options)
-        rows = Customer.objects.order_by("name", "m")
-        offered = rows if access.customers is None else rows.filter(pk__in=access.customers)
+        offered = Scope(access.customers).of(Customer).order_by("name", "m")
         customers = cast("forms.ModelMultipleChoiceField[Customer]", self.fields["customers"])
         customers.queryset, customers.widget.attrs["size"] = offered, 6
         if access.is_bound:
@@ -67,7 +67,7 @@ class InviteForm(RolesForm):
 
 @permission_required(MAY, raise_exception=True)
 def people(request: HttpRequest) -> HttpResponse:
-    access, names = access_of(request), _names()
+    access, names = access_of(request), _names(request)
     rows = [_person_cells(user, names) for user in members.people_seen_by(access)]
     sent = [_invitation_cells(row, names) for row in invitations.seen_by(access)[:MOST_INVITATIONS]]
     shown: dict[str, Any] = {
@@ -89,8 +89,8 @@ def _invitation_cells(row: Invitation, names: dict[int, str]) -> list[Any]:
     return [row.role, customers, row.email, row.created_by, when(row.expires_at), state(row.state), revoking]
 
 
-def _names() -> dict[int, str]:
-    return dict(Customer.objects.values_list("pk", "name"))
+def _names(request: HttpRequest) -> dict[int, str]:
+    return dict(scope_of(request).of(Customer).values_list("pk", "name"))
 
 
 def _of(customer: int | None, names: dict[int, str]) -> str:

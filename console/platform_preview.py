@@ -9,12 +9,14 @@ from django.shortcuts import render
 
 from activation import platform_status
 from console import schema_help
+from console.scoped import row_or_404
 from integrations import services
 from integrations.connectors.base import Connector
 from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform
 from integrations.previews import samples
+from integrations.uploads.folder import FileOwner
 from integrations.validation import check_connector
 
 MAY = ("integrations.add_platform", "integrations.change_platform")
@@ -37,7 +39,7 @@ def check(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
     """Ask the platform whether it accepts what the form holds now. Nothing is stored, and nothing changed there."""
     kind = _kind(request)
     try:
-        found = None if kind is None else services.try_connector(_ready(kind, request, object_id), _keys(object_id))
+        found = None if kind is None else _asked(kind, request, object_id)
     except ValidationError:
         found = {"ok": False, "error": "the settings do not fit yet"}
     return render(request, "console/platform_check.html", {"found": found, "rows": check_rows(found or {})})
@@ -52,9 +54,11 @@ def check_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _keys(object_id: str | None) -> dict[str, str]:
-    """Return the keys by which the file servers of a stored platform are known."""
-    return platform_status.host_keys(int(object_id)) if object_id and object_id.isdecimal() else {}
+def _asked(kind: type[Connector], request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+    platform = _platform(request, object_id)
+    keys = {} if platform is None else platform_status.host_keys(platform.pk)
+    owner = None if platform is None else FileOwner(platform.customer_id, platform.pk)
+    return services.try_connector(_ready(kind, request, object_id), keys, owner)
 
 
 def _kind(request: HttpRequest) -> type[Connector] | None:
@@ -65,7 +69,7 @@ def _kind(request: HttpRequest) -> type[Connector] | None:
 
 def _ready(kind: type[Connector], request: HttpRequest, object_id: str | None) -> Connector:
     settings = _typed(request, "settings")
-    credentials = _typed(request, "new_credentials") or _stored(object_id)
+    credentials = _typed(request, "new_credentials") or _stored(_platform(request, object_id))
     check_connector(kind.key, settings, credentials)
     return kind(settings, credentials)
 
@@ -101,9 +105,14 @@ def _typed(request: HttpRequest, name: str) -> dict[str, Any]:
     return value
 
 
-def _stored(object_id: str | None) -> dict[str, Any]:
-    platform = Platform.objects.filter(pk=object_id).first() if object_id and object_id.isdecimal() else None
-    return dict(platform.credentials) if platform else {}
+def _platform(request: HttpRequest, object_id: str | None) -> Platform | None:
+    """Return the platform whose form it is; None while it is made."""
+    return None if object_id is None else row_or_404(request, Platform, object_id)
+
+
+def _stored(platform: Platform | None) -> dict[str, Any]:
+    """Return the platform's credentials, which are bound to where they were given for: no preview takes that off."""
+    return platform.credentials if platform else {}
 
 
 def _by_place(wrong: ValidationError) -> list[tuple[str, list[str]]]:

@@ -9,10 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from activation import platform_status
+from console.access import scope_of
 from console.cells import Table, link, mono, number, state, table, when
 from console.charts import ShareChart
 from console.components import admin_address, page
 from console.fields import choose_row
+from console.scoped import ScopedForm
 from integrations import matrix
 from integrations.limits import Limits
 from integrations.models import Platform
@@ -37,7 +39,7 @@ def connectors(request: HttpRequest) -> HttpResponse:
 @permission_required("integrations.view_platform", raise_exception=True)
 def platform_health(request: HttpRequest) -> HttpResponse:
     """What keeps requests to each platform back, and what is used up of its quotas."""
-    rows = [_health_cells(platform) for platform in Platform.objects.exclude(connector="none")]
+    rows = [_health_cells(platform) for platform in scope_of(request).of(Platform).exclude(connector="none")]
     return page(request, "table.html", "Health of platforms", table=table(HEALTH_HEADERS, rows))
 
 
@@ -61,16 +63,17 @@ def _quota_used(name: str, amount: int, allowed: Limits) -> str:
     return f"{name.replace('_', ' ')}: {number(amount)} of {number(getattr(allowed, name) or 0)}"
 
 
-class MatchRateForm(forms.Form):
-    platform = choose_row(Platform.objects.select_related("customer"))
+class MatchRateForm(ScopedForm):
+    platform = choose_row(Platform, "customer")
 
 
 @permission_required("integrations.view_platform", raise_exception=True)
 def match_rate(request: HttpRequest) -> HttpResponse:
     """Show the match rate of the platform that the address names, or of the first."""
-    first = Platform.objects.order_by("pl").first()
+    scope = scope_of(request)
+    first = scope.of(Platform).order_by("pl").first()
     otherwise = {"platform": first.pl} if first else None
-    form = MatchRateForm(request.GET if "platform" in request.GET else otherwise)
+    form = MatchRateForm(scope, request.GET if "platform" in request.GET else otherwise)
     shown = _rates(form.cleaned_data["platform"]) if form.is_valid() else {}
     return page(request, "match_rate.html", "Match rate", form=form, **shown)
 
@@ -104,8 +107,8 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f} %"
 
 
-class LinkForm(forms.Form):
-    platform = choose_row(Platform.objects.all())
+class LinkForm(ScopedForm):
+    platform = choose_row(Platform)
     kind = forms.ChoiceField(choices=LINK_KINDS, label="What it is", widget=UnfoldAdminSelectWidget)
     mailing = forms.CharField(
         required=False,
@@ -130,6 +133,7 @@ class LinkForm(forms.Form):
 @permission_required("integrations.change_platform", raise_exception=True)
 def links(request: HttpRequest) -> HttpResponse:
     """Make a link for a mailing, by which its readers are matched with a platform."""
-    form = LinkForm(request.GET) if "target" in request.GET else LinkForm()
+    scope = scope_of(request)
+    form = LinkForm(scope, request.GET) if "target" in request.GET else LinkForm(scope)
     context: dict[str, Any] = {"form": form, "url": form.url() if form.is_bound else None}
     return page(request, "links.html", "Mail links", **context)

@@ -11,6 +11,7 @@ from audiences.rules.fields import CountField, Field, MomentField, SplitField, o
 from audiences.rules.nodes import BelongingKind, ValueField
 from audiences.rules.operators import Operator
 from audiences.schema import CustomerSchema, labels_of, schema_of
+from console.access import scope_of
 from profiles.events.dimensions import DIMENSIONS
 
 WORDS = {
@@ -50,7 +51,8 @@ def rule_fields(request: HttpRequest) -> JsonResponse:
     Of the audience that is edited nothing is offered: it cannot ask about itself.
     """
     customer, edited = request.GET.get("customer", ""), request.GET.get("audience", "")
-    groups = _groups(int(customer), int(edited or 0)) if (customer + edited).isdecimal() and customer else []
+    known = bool(customer) and (customer + edited).isdecimal() and scope_of(request).sees(int(customer))
+    groups = _groups(int(customer), int(edited or 0)) if known else []
     return JsonResponse({"words": WORDS, "groups": groups})
 
 

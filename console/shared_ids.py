@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,19 +11,21 @@ from django.urls import reverse
 from console.cells import link, mono, number, when
 from console.fields import choose_any_row
 from console.logs import Filter, Log, key, where
+from console.scoped import ScopedForm
 from core.models import Customer
+from core.scope import Scope
 from profiles.models import SharedId
 
 
-class SharedIdFilterForm(forms.Form):
-    customer = choose_any_row(Customer.objects.all())
+class SharedIdFilterForm(ScopedForm):
+    customer = choose_any_row(Customer)
 
 
-def _find(wanted: Filter) -> QuerySet[SharedId]:
-    return where(SharedId.objects.all(), customer_id=key(wanted.get("customer")))
+def _find(scope: Scope, wanted: Filter) -> QuerySet[SharedId]:
+    return where(scope.of(SharedId), customer_id=key(wanted.get("customer")))
 
 
-def _cells(rows: list[SharedId]) -> Iterator[list[Any]]:
+def _cells(_: Scope, rows: list[SharedId]) -> Iterator[list[Any]]:
     for row in rows:
         story = f"{reverse('console:look-up')}?customer={row.customer_id}&id={row.user_id}"
         seen = [number(row.times), when(row.first_at), when(row.last_at)]

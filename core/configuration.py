@@ -76,12 +76,23 @@ class CustomerVersion(models.Model):
         return f"{self.customer_id}: {self.version}"
 
 
+MOST_CHOSEN = 1_000_000_000
+"""The highest number that somebody may choose: of customers, the hub counts on behind the highest."""
+
+
 class NumberUsedError(ValidationError):
-    """The number was given to another row before."""
+    """The number is, or was, another row's. Nobody is told which of the two, or whose."""
 
     def __init__(self, number: int) -> None:
-        self.text = f"{number} was used before: a number is never given twice"
+        self.text = f"{number} is not to be had: a number is never given twice"
         super().__init__(self.text, "unique")
+
+
+class NumberTooHighError(ValidationError):
+    """The number was chosen from those that the hub keeps for itself."""
+
+    def __init__(self) -> None:
+        super().__init__(f"A number that is chosen may be {MOST_CHOSEN} at most.", "max_value")
 
 
 class UsedNumber(models.Model):
@@ -99,6 +110,9 @@ class UsedNumber(models.Model):
 
     @classmethod
     def is_used(cls, model: type[models.Model], number: int) -> bool:
+        """Whether a row has the number, or had it."""
+        if model._base_manager.filter(pk=number).exists():
+            return True
         return cls.objects.filter(kind=model._meta.db_table, number=number).exists()
 
     @classmethod
@@ -114,9 +128,12 @@ class ConfigurationQuerySet(AuditedQuerySet[Row_co]):
     """Bulk writes raise the versions too: of the customers whose rows they write."""
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **options: Any) -> list[Any]:
+        rows, numbered = list(objs), getattr(self.model, "numbered", False)
         with transaction.atomic():
-            created = super().bulk_create(objs, *args, **options)
-            for row in created if getattr(self.model, "numbered", False) else ():
+            for row in rows if numbered else ():
+                row.pk = next_number(self.model) if row.pk is None else row.pk
+            created = super().bulk_create(rows, *args, **options)
+            for row in created if numbered else ():
                 UsedNumber.take(row)
         return created
 
@@ -147,12 +164,13 @@ class ConfigurationModel(AuditedModel):
 
     def save(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
-            is_new, chosen = self._state.adding, self.pk is not None
+            is_new = self._state.adding and self.numbered
+            if is_new and self.pk is None:
+                self.pk = next_number(type(self))
+                options["force_insert"] = True
             super().save(*args, **options)
-            if is_new and self.numbered:
+            if is_new:
                 UsedNumber.take(self)
-                if chosen:
-                    keep_ahead(type(self), self.pk)
             ConfigurationVersion.raise_([customer_of(self)])
 
     def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
@@ -163,24 +181,34 @@ class ConfigurationModel(AuditedModel):
         return deleted
 
     def clean(self) -> None:
-        """Refuse a chosen number that a deleted row had; forms show it at the field."""
+        """Refuse a chosen number that another row has or had, or that is too high; forms show it at the field."""
         super().clean()
-        if self.numbered and self._state.adding and self.pk is not None and UsedNumber.is_used(type(self), self.pk):
+        if not self.numbered or not self._state.adding or self.pk is None:
+            return
+        if self.pk > MOST_CHOSEN:
+            raise ValidationError({self._meta.pk.name: NumberTooHighError()})
+        if UsedNumber.is_used(type(self), self.pk):
             raise ValidationError({self._meta.pk.name: NumberUsedError(self.pk)})
 
 
-def keep_ahead(model: type[models.Model], given: int) -> None:
-    """Move the sequence of the model's key, if it has one, behind a given number, so that it never hands it out."""
+def is_taken(model: type[models.Model], named: dict[str, Any], but: Any) -> bool:
+    """Whether another row than `but` (a primary key) has these values. To be asked of one customer's values only."""
+    return model._default_manager.filter(**named).exclude(pk=but).exists()
+
+
+def next_number(model: type[models.Model]) -> int:
+    """Take the next number of the model's sequence that no row has or had: others may have been chosen by callers.
+
+    What callers choose moves no sequence, so nobody can bring it to its end.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [model._meta.db_table, model._meta.pk.name])
-        (sequence,) = cursor.fetchone()
-        if sequence is None:
-            return
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [sequence])
-        cursor.execute(
-            f"SELECT setval(%s, %s) FROM {sequence} WHERE %s > last_value",
-            [sequence, given, given],
-        )
+        while True:
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence(%s, %s))", [model._meta.db_table, model._meta.pk.name]
+            )
+            (number,) = cursor.fetchone()
+            if not UsedNumber.is_used(model, number):
+                return int(number)
 
 
 def next_after(model: type[models.Model]) -> int:

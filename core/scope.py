@@ -72,6 +72,15 @@ class Scope:
         return rows.filter(**_among(path, self.customers))
 
 
+def has_customer(model: type[Model]) -> bool:
+    """Whether the model's rows belong to customers."""
+    try:
+        path_of(model)
+    except UnscopedModelError:
+        return False
+    return True
+
+
 @cache
 def path_of(model: type[Model]) -> str:
     """Return the lookup that leads from a row to its customer: the model's `customer_path`, or a column that it has.

@@ -8,11 +8,11 @@ it says that nobody was asked.
 from collections.abc import Mapping
 from typing import Any
 
-from integrations import authorization
 from integrations.connectors.base import Connector
 from integrations.connectors.files import FileConnector
 from integrations.errors import IntegrationError
-from integrations.sending import send_request
+from integrations.sending import fetch_token, send_request
+from integrations.uploads.folder import FileOwner
 from integrations.uploads.upload import try_out
 
 # a person waits for a check
@@ -20,26 +20,27 @@ LONGEST_SECONDS = 20.0
 NOBODY = "nobody was asked: the settings fit the connector, and this platform has no request that changes nothing"
 
 
-def try_connector(connector: Connector, host_keys: Mapping[str, str]) -> dict[str, Any]:
+def try_connector(connector: Connector, host_keys: Mapping[str, str], owner: FileOwner | None = None) -> dict[str, Any]:
     """Return `{"ok": …}` with `error`, `asked` (how many questions were answered), `found` and `warnings`.
 
     `found` are sentences about what was found, also before an error. What the connector reads in the responses stands
-    beside them. `host_keys` are the keys by which file servers are known, by `host:port`. Must not be called inside a
+    beside them. `host_keys` are the keys by which file servers are known, by `host:port`. `owner`: whose files would be
+    uploaded; None where the platform is not stored yet. Must not be called inside a
     transaction: it blocks for as long as the platform may take to respond.
     """
     hints: dict[str, Any] = {"warnings": warnings} if (warnings := connector.warnings()) else {}
     found: list[str] = []
     try:
-        read = _ask(connector, found, host_keys)
+        read = _ask(connector, found, host_keys, owner)
     except IntegrationError as failure:
         return {"ok": False, "error": str(failure), "asked": len(found), "found": found, **hints}
     return {"ok": True, "asked": len(found), **read, "found": found or [NOBODY], **hints}
 
 
-def _ask(connector: Connector, found: list[str], host_keys: Mapping[str, str]) -> dict[str, Any]:
-    source = connector.authorization()
-    if source is not None:
-        authorization.check(source, connector.timeout)
+def _ask(
+    connector: Connector, found: list[str], host_keys: Mapping[str, str], owner: FileOwner | None
+) -> dict[str, Any]:
+    if fetch_token(connector):
         found.append("the platform issued a token for the credentials")
     requests = connector.check_requests()
     responses = []
@@ -48,5 +49,6 @@ def _ask(connector: Connector, found: list[str], host_keys: Mapping[str, str]) -
         found.append(f"the platform answered {responses[-1].status} to {request.method} {request.url}")
     read = connector.read_checks(responses) if requests else {}
     if isinstance(connector, FileConnector):
-        try_out(connector.destination(), host_keys, min(connector.timeout, LONGEST_SECONDS), found)
+        seconds = min(connector.timeout, LONGEST_SECONDS)
+        try_out(connector.destination(), connector.bound, host_keys, seconds, found, owner)
     return read

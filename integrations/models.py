@@ -1,6 +1,7 @@
 """Tables: the platforms of each customer, with their encrypted credentials."""
 
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import InvalidToken
@@ -10,6 +11,7 @@ from django.db import models
 from core.configuration import ConfigurationModel
 from core.keys import KeyRing
 from core.models import Customer
+from integrations.credential_binding import BoundCredentials, origins_in
 
 if TYPE_CHECKING:
     _BinaryField = models.BinaryField[Any, Any]
@@ -51,6 +53,46 @@ class SecretField(_BinaryField):
         raise TypeError(f"{self.name} is secret and is not serialised")
 
 
+class CredentialsField(SecretField):
+    """A platform's credentials, stored encrypted together with the origins that they were given for.
+
+    A plain dict is what somebody has just given: it is bound, when its row is saved, to where its settings lead. What
+    was read from the database stays bound as it was, whatever else of the row changes.
+    """
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        given = getattr(model_instance, self.attname)
+        if not isinstance(given, BoundCredentials | UnreadableSecret):
+            given = bind(model_instance, given)
+            setattr(model_instance, self.attname, given)
+        return given
+
+    def get_prep_value(self, value: Any) -> bytes:
+        if isinstance(value, UnreadableSecret):
+            return value.sealed
+        origins = value.origins if isinstance(value, BoundCredentials) else ()
+        return KeyRing(settings.SECRET_KEYS).seal([value, sorted(origins)])
+
+    def from_db_value(self, value: bytes | memoryview | None, *more: Any) -> Any:
+        opened = super().from_db_value(value, *more)
+        if isinstance(opened, list):
+            return BoundCredentials(opened[0], frozenset(opened[1]))
+        # stored before credentials were bound, and not bound by the migration: they have to be given again
+        return BoundCredentials(opened, frozenset()) if type(opened) is dict else opened
+
+
+def bind(platform: Any, credentials: Mapping[str, Any]) -> BoundCredentials:
+    """Return the credentials, bound to where the platform's settings lead; to nothing where these cannot be read."""
+    from integrations.connectors.registry import all_connectors  # connectors are looked for when they are needed
+
+    kind = all_connectors().get(platform.connector)
+    try:
+        origins = kind(platform.settings, dict(credentials)).origins() if kind else origins_in(platform.settings)
+    except Exception:  # settings that do not fit, or a connector from elsewhere that fails on them
+        origins = frozenset()
+    return BoundCredentials(credentials, origins)
+
+
 def new_secret() -> list[str]:
     """Return the secrets of a new platform: one random text."""
     return [secrets.token_urlsafe(24)]
@@ -74,7 +116,7 @@ class Platform(ConfigurationModel):
     name = models.CharField(max_length=200)
     connector = models.CharField(max_length=40, help_text="How audiences are delivered to it.")
     settings = models.JSONField(default=dict, blank=True)
-    credentials = SecretField(default=dict, editable=False)
+    credentials = CredentialsField(default=dict, editable=False)
     enabled = models.BooleanField(default=True)
     sync_template = models.TextField(
         blank=True,

@@ -13,6 +13,8 @@ from integrations.connectors.base import Connector
 from integrations.connectors.registry import all_connectors
 from integrations.models import Platform, UnreadableSecret, new_secret
 from integrations.sending import send_request
+from integrations.uploads.folder import FileOwner
+from integrations.validation import check_credentials
 
 __all__ = [
     "check",
@@ -29,7 +31,7 @@ def connector_of(platform: Platform) -> Connector:
     """Return the platform's connector, set up.
 
     Raises Django's `ValidationError` where it cannot be: the connector is not installed here, no key of the hub opens
-    the credentials, or the settings do not fit.
+    the credentials, they were given for another address, or the settings do not fit.
     """
     kind = all_connectors().get(platform.connector)
     if kind is None:
@@ -37,11 +39,13 @@ def connector_of(platform: Platform) -> Connector:
     if isinstance(platform.credentials, UnreadableSecret):
         raise ValidationError({"credentials": ["no key of the hub opens them: enter them again"]})
     try:
-        return kind(platform.settings, platform.credentials)
+        connector = kind(platform.settings, platform.credentials)
+        check_credentials(connector)
     except ValidationError:
         raise
     except Exception as error:  # of a connector from elsewhere; its words may hold secrets
         raise ValidationError({"settings": [f"the connector failed on them ({type(error).__name__})"]}) from error
+    return connector
 
 
 def validate_activation(connector: Connector, settings: Any) -> None:
@@ -60,7 +64,7 @@ def check(platform: Platform, host_keys: Mapping[str, str] | None = None) -> dic
     Returns what `integrations.checks.try_connector` returns. Do not call it inside a transaction. Raises Django's
     `ValidationError` where the settings do not fit the connector.
     """
-    return try_connector(connector_of(platform), host_keys or {})
+    return try_connector(connector_of(platform), host_keys or {}, FileOwner(platform.customer_id, platform.pk))
 
 
 def rotate_sync_secret(platform: Platform, secret: str | None = None) -> str:

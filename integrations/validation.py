@@ -9,7 +9,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from integrations import sync_templates
+from integrations.connectors.base import Connector
 from integrations.connectors.registry import all_connectors
+from integrations.credential_binding import check_origins
+from integrations.errors import MisconfiguredError
 
 SYNC_SECRET = re.compile(r"[!-~]{8,200}")
 
@@ -37,9 +40,19 @@ def check_connector(connector: str, settings: dict[str, Any], credentials: dict[
         raise ValidationError({"connector": f"There is no such connector; there are {', '.join(sorted(known))}."})
     errors = _errors_of("settings", known[connector].validate_settings, settings)
     if not errors:  # only a connector that is set up can judge credentials
-        errors = _errors_of("credentials", lambda given: known[connector](settings, given), credentials)
+        errors = _errors_of(
+            "credentials", lambda given: check_credentials(known[connector](settings, given)), credentials
+        )
     if errors:
         raise ValidationError(errors)
+
+
+def check_credentials(connector: Connector) -> None:
+    """Refuse stored credentials that the settings would send elsewhere than they were given for."""
+    try:
+        check_origins(connector.bound, connector.origins())
+    except MisconfiguredError as elsewhere:
+        raise ValidationError({"credentials": [str(elsewhere)]}) from None
 
 
 def _errors_of(name: str, validate: Any, value: dict[str, Any]) -> dict[str, list[str]]:

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from core import clock
 from core.buckets import BUCKETS
+from core.scope import Scope
 from core.transactions import plain_cursor
+from pipeline import customer_backlog
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.journal import has_notes_since
 from pipeline.absorb.rows import count_waiting
@@ -43,13 +45,17 @@ class _Looks(threading.local):
 _looks = _Looks()
 
 
-def counts() -> dict[str, int]:
+def counts(scope: Scope) -> dict[str, int]:
     """Returns what is still to be done, stage by stage; all zero means that the hub is quiet.
+
+    Who sees only some customers is told of these alone (`customer_backlog`).
 
     `rechecks_due` counts what time alone may have changed, matches that have ended included. `deliveries_due` counts
     those that wait for a retry; dead and unmapped ones are not due. Beyond `MOST_ROWS` rows, `inbox` is what
     PostgreSQL's statistics say, and `rechecks_due` grows no more: nothing long is counted here.
     """
+    if scope.customers is not None:
+        return customer_backlog.counts(scope, _looks.marks)
     inbox = rows_waiting(MOST_ROWS, _looks.marks)
     with plain_cursor() as cursor:
         if inbox >= MOST_ROWS:

@@ -87,6 +87,11 @@ def events_by_customer(customers: Iterable[int]) -> dict[int, int]:
     return dict(DataStatistics.objects.filter(customer_id__in=set(customers)).values_list("customer_id", "events"))
 
 
+def statistics_of(attribute: Attribute) -> AttributeStatistics | None:
+    """Return what is known of the values of an attribute; None where none was seen."""
+    return AttributeStatistics.objects.filter(pk=attribute.pk).first()
+
+
 def share(sample: AttributeStatistics | None, events: int) -> float | None:
     """Returns the share of the customer's events with data that held the attribute; None if none was counted."""
     return round(sample.events / events, 4) if sample and events else None

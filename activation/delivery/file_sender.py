@@ -21,6 +21,7 @@ from core.database import Connection
 from integrations.connectors.files import FileConnector, SftpDestination
 from integrations.errors import IntegrationError, RefusedError, RetriableError, UnansweredError
 from integrations.models import Platform
+from integrations.uploads.folder import FileOwner
 from integrations.uploads.upload import FileUpload, upload
 
 # rows of a file that are finished in one transaction
@@ -73,9 +74,10 @@ class FileSender:
         platform, destination = self.client.target.platform, file.destination
         host = destination.address if isinstance(destination, SftpDestination) else ""
         known, timeout = _known_key(platform, host), self.connector.timeout
-        file_upload = FileUpload(file.path, file.name, known, self._keep_lease, timeout)
+        owner = FileOwner(self.client.target.customer, platform)
+        file_upload = FileUpload(file.path, file.name, known, self._keep_lease, timeout, owner)
         with self._counted():
-            key = upload(destination, file_upload)
+            key = upload(destination, file_upload, self.connector.bound)
         if key and not known:
             _pin(platform, host, key)
 

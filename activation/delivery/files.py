@@ -37,6 +37,7 @@ from core.database import Connection
 from integrations.connectors.base import Member, Operation
 from integrations.connectors.files import Destination, FileConnector, MemberChange
 from integrations.errors import ConnectorFaultError, IntegrationError, MisconfiguredError
+from integrations.uploads.folder import drafts
 
 # how long before the lane was opened an absorber may have read that it was not
 LONGEST_TRANSACTION = timedelta(minutes=1)
@@ -112,7 +113,7 @@ def _drop_removals(cursor: Cursor[Any], client: PlatformClient, at: datetime) ->
 def _send_round(
     connection: Connection, cursor: Cursor[Any], client: PlatformClient, connector: FileConnector, at: datetime
 ) -> int:
-    with tempfile.TemporaryDirectory(prefix="dmphub-files-") as folder:
+    with tempfile.TemporaryDirectory(dir=drafts()) as folder:
         files = FileRound(connection, cursor, client, connector, Path(folder), at)
         try:
             files.write()

@@ -43,6 +43,7 @@ class DeliveryTarget:
 
     version: int
     platform: int
+    customer: int
     connector: Connector
     limits: Limits
     segments: dict[int, Segment] = field(default_factory=dict)
@@ -91,7 +92,8 @@ def load(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
         if row is None or version is None:
             return None
         connector = connector_of(row)
-        found = DeliveryTarget(version, row.pl, connector, limits.read(row.limits, connector.default_limits))
+        given = limits.read(row.limits, connector.default_limits)
+        found = DeliveryTarget(version, row.pl, row.customer_id, connector, given)
         revive(row)
         found.histories = known.histories if known is not None else {}
         known = _targets[platform] = _with_segments(found, row)

@@ -142,6 +142,7 @@ class UserAdmin(PeopleAdmin, ModelAdmin[User]):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    is_scoped = False
     list_display = ["username", "first_name", "last_name", "is_staff", "is_superuser", "last_login"]
     list_filter = ["is_staff", "is_superuser", "is_active"]
     fieldsets = [

@@ -9,8 +9,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from audiences.attributes import AttributeInUseError, set_attribute
-from console.access import sees_persons
-from console.components import ModelAdmin, ServiceForm, never_deleted, saved_by_service
+from console.access import scope_of, sees_persons
+from console.components import ModelAdmin, ServiceForm, never_deleted, saved_by_service, stored
 from core.problems import Subject
 from profiles.models import Attribute, AttributeStatistics, DataStatistics
 
@@ -30,8 +30,8 @@ class AttributeForm(ServiceForm):
             row.type, row.enabled, row.personal, row.sensitive = Attribute.Type.MIXED, False, False, False
             row.save()
         else:
-            Attribute.objects.filter(pk=row.pk).update(name=row.name)
-        saved = Attribute.objects.get(pk=row.pk)
+            row.save(update_fields=["name"])
+        saved = stored(row)
         set_attribute(
             saved,
             enabled=enabled if enabled != saved.enabled else None,
@@ -66,7 +66,8 @@ class AttributeAdmin(ModelAdmin[Attribute]):
     save_model = saved_by_service
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attribute]:
-        seen = AttributeStatistics.objects.filter(attribute_id=OuterRef("pk"))
+        scope = scope_of(request)
+        seen = scope.of(AttributeStatistics).filter(attribute_id=OuterRef("pk"))
         return (
             super()
             .get_queryset(request)
@@ -74,7 +75,7 @@ class AttributeAdmin(ModelAdmin[Attribute]):
                 seen_at=Subquery(seen.values("last_seen")),
                 seen_as=Subquery(seen.values("examples")),
                 seen_in=Subquery(seen.values("events")),
-                seen_of=Subquery(DataStatistics.objects.filter(customer_id=OuterRef("customer_id")).values("events")),
+                seen_of=Subquery(scope.of(DataStatistics).filter(customer_id=OuterRef("customer_id")).values("events")),
             )
         )
 
@@ -107,6 +108,6 @@ class AttributeAdmin(ModelAdmin[Attribute]):
         for row in rows:
             try:
                 with transaction.atomic():
-                    set_attribute(Attribute.objects.get(pk=row.pk), enabled=enabled)
+                    set_attribute(stored(row), enabled=enabled)
             except (AttributeInUseError, ValidationError) as error:
                 messages.error(request, f"{row}: {error}")

@@ -19,6 +19,7 @@ from console.components import (
     label_column,
     never_deleted,
     saved_by_service,
+    stored,
 )
 from console.fields import JsonField
 from core.problems import Subject
@@ -50,7 +51,7 @@ class AudienceForm(ServiceForm):
             return services.create_audience(
                 row.customer, row.name, row.rule, by=self.by, ttl=row.ttl, alert_percent=row.alert_percent
             )
-        saved = Audience.objects.get(pk=row.pk)
+        saved = stored(row)
         if (row.name, row.alert_percent) != (saved.name, saved.alert_percent):
             saved.name, saved.alert_percent = row.name, row.alert_percent
             saved.save(update_fields=["name", "alert_percent", "updated_at"])

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest
 
+from console.access import scope_of
 from console.components import ModelAdmin, never_deleted
 from core.models import Customer
 from profiles.models import CustomerExcess
@@ -26,7 +27,7 @@ class CustomerAdmin(ModelAdmin[Customer]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         rows = super().get_queryset(request)
-        excess = CustomerExcess.objects.filter(customer_id=OuterRef("pk")).values("customer_id")
+        excess = scope_of(request).of(CustomerExcess).filter(customer_id=OuterRef("pk")).values("customer_id")
         return rows.annotate(
             pixel_n=Count("pixels", distinct=True),
             audience_n=Count("audiences", distinct=True),

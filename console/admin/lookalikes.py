@@ -14,7 +14,15 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from audiences import services
 from audiences.models import Audience
-from console.components import ModelAdmin, ServiceForm, confirmed_action, label_column, never_deleted, saved_by_service
+from console.components import (
+    ModelAdmin,
+    ServiceForm,
+    confirmed_action,
+    label_column,
+    never_deleted,
+    saved_by_service,
+    stored,
+)
 from console.lookalike_figures import figures_of
 from core.problems import Subject
 from lookalikes.models import Lookalike
@@ -66,7 +74,8 @@ class LookalikeForm(ServiceForm):
             self.initial |= {"percent": self.chosen_percent, "people": None}
         if "seed" in self.fields:
             seed = cast("forms.ModelChoiceField[Audience]", self.fields["seed"])
-            seed.queryset, seed.required = Audience.objects.filter(kind=Audience.Kind.CUSTOM), True
+            offered = cast("QuerySet[Audience]", seed.queryset)
+            seed.queryset, seed.required = offered.filter(kind=Audience.Kind.CUSTOM), True
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
@@ -80,7 +89,7 @@ class LookalikeForm(ServiceForm):
         if row._state.adding:
             assert row.seed is not None
             return create_lookalike(row.customer, row.name, row.seed, row.reach, row.retrain_days)
-        saved = Audience.objects.get(pk=row.pk)
+        saved = stored(row)
         if row.name != saved.name:
             saved.name = row.name
             saved.save(update_fields=["name", "updated_at"])

@@ -9,7 +9,7 @@ from django.utils.html import escape, format_html
 from console.components import (
     BaseInlineFormSet,
     ModelAdmin,
-    TabularInline,
+    ScopedInline,
     confirmed_action,
     keep_secret,
     never_deleted,
@@ -30,7 +30,7 @@ class IntegrationFormSet(BaseInlineFormSet[PixelIntegration, Pixel, Any]):
                 form.add_error("platform", "This platform belongs to another customer.")
 
 
-class IntegrationInline(TabularInline[PixelIntegration, Pixel]):
+class IntegrationInline(ScopedInline):
     model = PixelIntegration
     formset = IntegrationFormSet
     extra = 0

@@ -19,6 +19,7 @@ from django.core.exceptions import ValidationError
 from integrations import http
 from integrations.authorization import TokenSource
 from integrations.connectors.guard import guard
+from integrations.credential_binding import BoundCredentials, Origins, origins_in
 from integrations.errors import IntegrationError, MisconfiguredError
 from integrations.http import Request, Response
 from integrations.limits import Limits
@@ -112,7 +113,8 @@ class Connector(ABC):
 
     `timeout` (s) limits one request. `linger_ms` is how long a lane waits for a batch to fill. `own_ids` means that the
     platform knows users by our user ids, so that everybody is matched. `notes` are paragraphs about what people have to
-    know or do beyond the settings. `set_by_settings` names the declarations that depend on the settings.
+    know or do beyond the settings. `set_by_settings` names the declarations that depend on the settings. `bound` are
+    the credentials with the origins that they were given for; None where they are not stored yet.
     """
 
     key: ClassVar[str]
@@ -147,8 +149,17 @@ class Connector(ABC):
         guard(cls)
 
     def __init__(self, settings: dict[str, Any], credentials: dict[str, Any]) -> None:
+        self.bound = credentials if isinstance(credentials, BoundCredentials) else None
         self.settings: Any = convert(self.settings_type, settings, "settings")
         self.credentials: Any = convert(self.credentials_type, credentials, "credentials")
+
+    def origins(self) -> Origins:
+        """Return the origins to which the credentials go: of all addresses in the settings, unless overridden.
+
+        An origin is scheme, host and port, as `credential_binding.origin_of` and `server` write it. A request to any
+        other is not sent.
+        """
+        return origins_in(msgspec.to_builtins(self.settings))
 
     # ── segments ─────────────────────────────────────────────────────────────────────────────────────
 

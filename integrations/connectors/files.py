@@ -12,8 +12,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from integrations.connectors.base import Connector, Member, Operation, Strategy
+from integrations.credential_binding import Origins, origin_of, server
 from integrations.errors import MisconfiguredError
 from integrations.http import Request, Response
+
+AMAZON = "https://s3.{region}.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,22 @@ class SftpDestination:
         """The server as host keys are kept for it."""
         return f"{self.host}:{self.port}"
 
+    @property
+    def origins(self) -> Origins:
+        """Where the credentials go."""
+        return frozenset({server("sftp", self.host, self.port)})
+
 
 @dataclass(frozen=True, slots=True)
 class FolderDestination:
     """A path below the hub's own folder for files, never outside of it."""
 
     path: str
+
+    @property
+    def origins(self) -> Origins:
+        """None: nothing leaves the machine."""
+        return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,16 @@ class S3Destination:
     key: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
     region: str = ""
+
+    @property
+    def address(self) -> str:
+        """The address of the store."""
+        return self.endpoint or AMAZON.format(region=self.region or "us-east-1")
+
+    @property
+    def origins(self) -> Origins:
+        """Where the credentials go."""
+        return frozenset({origin_of(self.address)})
 
 
 Destination = SftpDestination | FolderDestination | S3Destination
@@ -101,6 +124,9 @@ class FileConnector(Connector):
     has_lines_of_ids: bool = False
     most_bytes: int = 4_000_000_000
     most_lines: int = 50_000_000
+
+    def origins(self) -> Origins:
+        return super().origins() | self.destination().origins
 
     @abstractmethod
     def destination(self) -> Destination:

@@ -32,7 +32,6 @@ from integrations.errors import (
     UnauthorizedError,
 )
 
-AMAZON = "https://s3.{region}.amazonaws.com"
 DENIED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"})
 
 
@@ -113,7 +112,7 @@ def try_out(to: S3Destination, name: str, found: list[str], deadline: Deadline) 
     with _errors(progress):
         storage = _storage(to, progress)
         storage.save(name, ContentFile(b"dmphub"))
-        found.append(f"the store {endpoint_of(to)} took a small object into the bucket “{to.bucket}”")
+        found.append(f"the store {to.address} took a small object into the bucket “{to.bucket}”")
         try:
             storage.delete(name)
         except ClientError as refused:
@@ -141,14 +140,9 @@ def _errors(progress: _Progress) -> Iterator[None]:
         raise
 
 
-def endpoint_of(to: S3Destination) -> str:
-    """Return the address of the store; Amazon's own if none is set."""
-    return to.endpoint or AMAZON.format(region=to.region or "us-east-1")
-
-
 def _storage(to: S3Destination, progress: _Progress) -> S3Storage:
     """Return the client of a store. Raises `MisconfiguredError` if there is nothing to connect to."""
-    endpoint, deadline = endpoint_of(to), progress.deadline
+    endpoint, deadline = to.address, progress.deadline
     parts = urlsplit(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise MisconfiguredError("the endpoint must be an https:// address")

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 from core import extras
 from integrations.connectors.files import Destination, FolderDestination, SftpDestination
+from integrations.credential_binding import BoundCredentials, check_origins
 from integrations.deadline import Deadline
 from integrations.errors import RetriableError
 from integrations.uploads import folder
+from integrations.uploads.folder import FileOwner
 
 # bytes a second: an upload that is slower than this in the whole is given up
 SLOWEST_BYTES = 64 * 1024
@@ -20,7 +22,7 @@ class FileUpload:
     """A file to upload under `name`.
 
     `known_key` is the key of the server if it was seen before, otherwise empty. `on_progress` is called from time to
-    time and may raise an error, which ends the upload. `timeout` (s) limits each step.
+    time and may raise an error, which ends the upload. `timeout` (s) limits each step. `owner`: whose file it is.
     """
 
     path: Path
@@ -28,20 +30,24 @@ class FileUpload:
     known_key: str
     on_progress: Callable[[], None]
     timeout: float
+    owner: FileOwner
 
     def deadline(self) -> Deadline:
         """Return the deadline of the upload: a step may take `timeout`, the whole as long as its size allows."""
         return Deadline(self.timeout + self.path.stat().st_size / SLOWEST_BYTES, step=self.timeout)
 
 
-def upload(destination: Destination, file: FileUpload) -> str:
+def upload(destination: Destination, file: FileUpload, bound: BoundCredentials | None) -> str:
     """Upload under a temporary name, then rename. Return the key of an SFTP server; empty for other destinations.
+
+    `bound`: the stored credentials, which go only where they were given for (`Connector.bound`).
 
     Raises `integrations.errors`: `UnauthorizedError` for a refused log-in or an unexpected host key, `UnansweredError`
     if the file may have arrived. Blocks until the upload is done, or given up because it is too slow.
     """
+    check_origins(bound, destination.origins)
     if isinstance(destination, FolderDestination):
-        folder.upload(destination, file.path, file.name)
+        folder.upload(destination, file.path, file.name, file.owner)
         return ""
     with extras.explained(RetriableError):  # the rows wait until somebody has installed the extra
         from integrations.uploads import s3, sftp
@@ -57,15 +63,24 @@ def upload(destination: Destination, file: FileUpload) -> str:
         return ""
 
 
-def try_out(destination: Destination, host_keys: Mapping[str, str], seconds: float, found: list[str]) -> None:
+def try_out(
+    destination: Destination,
+    bound: BoundCredentials | None,
+    host_keys: Mapping[str, str],
+    seconds: float,
+    found: list[str],
+    owner: FileOwner | None,
+) -> None:
     """Connect, log in, write a small file and remove it. Adds a sentence to `found` for each thing that was found.
 
     The file has a name of unfinished uploads, so the platform leaves it alone. `host_keys` are the keys by which file
-    servers are known, by address. Raises `integrations.errors`. Blocks for `seconds` at most.
+    servers are known, by address. `owner`: whose files they would be; None while
+    the platform is not stored. Raises `integrations.errors`. Blocks for `seconds` at most.
     """
+    check_origins(bound, destination.origins)
     name = f".dmphub-check-{uuid4().hex[:12]}.part"
     if isinstance(destination, FolderDestination):
-        folder.try_out(destination, name, found)
+        folder.try_out(destination, name, found, owner)
         return
     with extras.explained(RetriableError):
         from integrations.uploads import s3, sftp

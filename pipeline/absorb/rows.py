@@ -34,6 +34,12 @@ SELECT bucket, id, kind, query, body, received_at, attempts FROM inbox WHERE {lo
 """
     for bulk, look in _LOOK.items()
 }
+READ = {
+    bulk: f"""
+SELECT bucket, id, query FROM inbox WHERE {look} LIMIT %s
+"""
+    for bulk, look in _LOOK.items()
+}
 
 # no join: an inbox that was analysed while it was empty would be read whole for each of the rows. Ids are unique.
 DELETE = "DELETE FROM inbox WHERE bucket = ANY(%s::smallint[]) AND id = ANY(%s::bigint[])"
@@ -83,6 +89,21 @@ def count_waiting(cursor: Cursor[Any], limit: int, marks: InboxMarks) -> int:
             if rows < limit:
                 rows += sum(_peek(cursor, run, mark, limit - rows, bulk=bulk, marks=marks).values())
     return rows
+
+
+def messages_waiting(cursor: Cursor[Any], limit: int, marks: InboxMarks) -> list[bytes]:
+    """Returns the messages of the rows that wait, `limit` of them at most. Locks nothing."""
+    found: list[bytes] = []
+    marks.advance(cursor)
+    for bulk in (False, True):
+        for mark, run in marks.runs(range(BUCKETS), bulk=bulk):
+            most = limit - len(found)
+            rows = cursor.execute(READ[bulk], [SmallInts.of(run), mark, most]).fetchall() if most > 0 else []
+            first = {bucket: row for bucket, row, _ in reversed(rows)}
+            if most > 0:
+                marks.learn(run, first, bulk=bulk, is_cut=len(rows) == most)
+            found += [query for _, _, query in rows]
+    return found
 
 
 def take(

@@ -1,4 +1,7 @@
-"""Everything that the hub holds on one user, as JSON: what a person may ask for."""
+"""Everything that the hub holds on one user of a customer, as JSON: what a person may ask for.
+
+A browser's id may be known to several customers: what is theirs is not in it.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -8,6 +11,7 @@ from django.db.models import Model, QuerySet
 from activation.models import DeadLetter, Delivery
 from audiences.models import Audience, Membership
 from core.buckets import BUCKETS
+from core.scope import Scope
 from profiles.merges import browsers_logged_in, surviving_profile
 from profiles.models import Identity, Profile, ProfileExcess, ProfileMerge, SharedId
 from usersync.models import UserMapping
@@ -25,7 +29,7 @@ def export(customer: int, user_id: UUID) -> dict[str, Any] | None:
         return None
     user, bucket = profile.user_id, profile.bucket
     own = {"bucket": bucket, "customer_id": customer}
-    everywhere = {"bucket__in": range(BUCKETS), "user_id": user}
+    scope = Scope.of_customer(customer)
     merged = Profile.objects.filter(bucket__in=range(BUCKETS), customer_id=customer, merged_into=user)
     return {
         "customer": customer,
@@ -39,9 +43,9 @@ def export(customer: int, user_id: UUID) -> dict[str, Any] | None:
             {"user_id": browser, "login_at": at} for browser, at in browsers_logged_in(profile).items()
         ],
         "mappings": _rows(UserMapping.objects.filter(**own, user_id=user)),
-        "audiences": _memberships(Membership.objects.filter(**own, user_id=user)),
-        "deliveries": _rows(Delivery.objects.filter(**everywhere)),
-        "dead_letters": _rows(DeadLetter.objects.filter(**everywhere)),
+        "audiences": _memberships(scope, Membership.objects.filter(**own, user_id=user)),
+        "deliveries": _rows(scope.of(Delivery).filter(bucket__in=range(BUCKETS), user_id=user)),
+        "dead_letters": _rows(scope.of(DeadLetter).filter(bucket__in=range(BUCKETS), user_id=user)),
     }
 
 
@@ -54,6 +58,6 @@ def _row(row: Model) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names if name not in LEFT_OUT}
 
 
-def _memberships(rows: QuerySet[Membership]) -> list[dict[str, Any]]:
-    names = dict(Audience.objects.values_list("pk", "name"))
+def _memberships(scope: Scope, rows: QuerySet[Membership]) -> list[dict[str, Any]]:
+    names = dict(scope.of(Audience).values_list("pk", "name"))
     return [{"audience": names.get(row.audience_id, ""), **_row(row)} for row in rows]

@@ -35,6 +35,7 @@ from pipeline.absorb import stage
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.unit_of_work import UnitOfWork
 from pipeline.models import RetentionRun
+from pipeline.privacy import delivered_files
 from pipeline.privacy.erasures import command, forget_examples
 from profiles import erased
 from profiles.state import DAY_MS, DAYS_KEPT, ProfileState
@@ -43,6 +44,8 @@ from profiles.store import page_of_profiles, save_activity, unseen_users
 HOUR = 2  # of the UTC day, when the night's sweep begins
 BATCH = 500
 HASHES_KEPT = timedelta(days=30)
+DRAFTS_KEPT = timedelta(days=1)
+FIRST_BUCKET = 0
 FIRST = UUID(int=0)
 DONE = object()
 
@@ -140,6 +143,9 @@ def _sweep_bucket(connection: Connection, bucket: int, now: datetime) -> Batches
             raise  # the database's own trouble: the sweep goes on here
         except Exception as error:  # the next night tries again
             steps.note_failure(f"retention of customer {customer.m}", error)
+    if bucket == FIRST_BUCKET:
+        delivered_files.delete_abandoned(now - DRAFTS_KEPT)
+        delivered_files.delete_ownerless(_platforms())
     with connection.cursor() as cursor:
         erased.forget(cursor, [bucket], now - HASHES_KEPT)
     return True
@@ -151,6 +157,8 @@ def _sweep_customer(connection: Connection, bucket: int, customer: Customer, now
     if not (yield from _forget_days(connection, bucket, customer, now)):
         return False
     _forget_logs(connection, bucket, customer, now - timedelta(days=customer.keep_logs_days))
+    if bucket == FIRST_BUCKET:  # files are in no bucket
+        delivered_files.delete_older(customer.m, now - timedelta(days=customer.keep_logs_days))
     yield
     return True
 
@@ -230,6 +238,14 @@ def _evaluate(
             tasks.append((state, unit.catalogue.audiences.affected(state.customer, counts)))
     unit.memberships.evaluate(lambda evaluation: evaluation.of_tasks(tasks))
     return unit.finish()
+
+
+def _platforms() -> dict[int, set[int]]:
+    """Returns the platforms that there are, by customer."""
+    found: dict[int, set[int]] = {m: set() for m in Customer.objects.values_list("m", flat=True)}
+    for customer, platform in Platform.objects.values_list("customer_id", "pl"):
+        found.setdefault(customer, set()).add(platform)
+    return found
 
 
 def _forget_logs(connection: Connection, bucket: int, customer: Customer, before: datetime) -> None:

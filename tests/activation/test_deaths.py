@@ -16,6 +16,7 @@ from django.conf import settings
 from activation.delivery import lanes
 from activation.models import Batch, DeadLetter, Delivery
 from core.buckets import of_value
+from core.scope import EVERYTHING
 from core.wakeups import DELIVER, wakeups
 from integrations.models import Platform
 from pipeline import backlog, deliver
@@ -145,7 +146,7 @@ def test_no_sweepers_for_a_while_then_two__send_each_change_once(
     for sweeper in sweepers:
         sweeper.start()
 
-    until(lambda: not any(backlog.counts().values()))
+    until(lambda: not any(backlog.counts(EVERYTHING).values()))
     over.set()
     for sweeper in sweepers:
         sweeper.join()

@@ -17,16 +17,18 @@ from integrations.validation import check_connector
 from pipeline import deliver
 from tests.support.delivery_stage import DeliveryStage
 
+PLATFORM = 4711
+
 
 @pytest.fixture
 def folder(settings: Any, tmp_path: Path) -> Path:
     settings.FILES_ROOT = tmp_path
-    return tmp_path / "ads"
+    return tmp_path / "1" / str(PLATFORM) / "ads"
 
 
 def file_platform(stage: DeliveryStage, **more: Any) -> Platform:
     settings = {"target": "folder", "path": "ads", "interval_minutes": 1, **more}
-    return stage.shop.platform("files", connector="file", settings=settings)
+    return stage.shop.platform("files", connector="file", settings=settings, pl=PLATFORM)
 
 
 def write(platform: Platform) -> int:
@@ -125,6 +127,7 @@ def test_path__out_of_the_folder__is_refused_when_saved(path: str) -> None:
 def test_path__out_of_the_folder_by_a_link__writes_nothing(stage: DeliveryStage, folder: Path, tmp_path: Path) -> None:
     outside = tmp_path.parent / "outside"
     outside.mkdir(exist_ok=True)
+    folder.parent.mkdir(parents=True)
     folder.symlink_to(outside)
     ads = file_platform(stage)
     activation = stage.activation(stage.audience(), ads)
@@ -135,4 +138,4 @@ def test_path__out_of_the_folder_by_a_link__writes_nothing(stage: DeliveryStage,
 
     assert list(outside.iterdir()) == []
     activation.refresh_from_db()
-    assert (activation.status, "out of the hub" in activation.last_error) == (Activation.Status.BROKEN, True)
+    assert (activation.status, "out of the platform" in activation.last_error) == (Activation.Status.BROKEN, True)

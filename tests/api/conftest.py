@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 
-from api.resource import keep_ahead
 from audiences.models import Audience
 from core.models import ApiKey, Customer
 from integrations.models import Platform
@@ -32,9 +31,7 @@ def admin() -> Caller:
 
 @pytest.fixture
 def pixel(shop: Customer) -> Pixel:
-    pixel = Pixel.objects.create(id=7, customer=shop, name="Front page", user_key="UserId")
-    keep_ahead(Pixel, 7)
-    return pixel
+    return Pixel.objects.create(id=7, customer=shop, name="Front page", user_key="UserId")
 
 
 @pytest.fixture

@@ -137,6 +137,27 @@ def test_bound_key__writes_for_another_customer__are_refused(
     assert bound.post("customers/", {"name": "Third"}).status == 403
 
 
+@pytest.mark.usefixtures("audience")
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        *((name, "customer") for name in ("pixels", "attributes", "platforms", "audiences", "imports")),
+        ("activations", "audience"),
+        ("activations", "platform"),
+        ("imports", "pixel"),
+    ],
+)
+def test_filter__by_what_is_anothers__answers_like_what_does_not_exist(
+    rival: Customer, platform: Platform, pixel: Pixel, audience: Audience, address: str, name: str
+) -> None:
+    foreign = {"customer": 1, "audience": audience.pk, "platform": platform.pk, "pixel": pixel.pk}[name]
+    bound = caller("admin", rival)
+
+    theirs, nowhere = (bound.get(f"{address}/?{name}={number}") for number in (foreign, 999_999_999))
+
+    assert (theirs.status, theirs.body) == (nowhere.status, nowhere.body)
+
+
 @pytest.mark.usefixtures("pixel")
 def test_bound_key__its_own_rows__are_its_to_change(shop: Customer) -> None:
     bound = caller("marketer", shop)

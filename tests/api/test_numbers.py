@@ -8,7 +8,7 @@ from audiences.models import Audience
 from core.models import Customer
 from integrations.models import Platform
 from profiles.models import Pixel
-from tests.support.api_caller import Caller
+from tests.support.api_caller import Caller, caller
 
 PLATFORM = {"customer": 1, "name": "Ads", "connector": "none"}
 PIXEL = {"customer": 1, "name": "Front page"}
@@ -32,7 +32,7 @@ def test_number__of_a_deleted_row__is_refused_to_a_caller_and_passed_over_by_the
 
         assert (again.status, again.places) == (400, [(key, "unique")])
         assert "never given twice" in again.body["errors"][0]["detail"]
-    assert admin.post(address, body).body[key] > max(given.body[key], taken.body[key])
+    assert admin.post(address, body).body[key] not in {given.body[key], taken.body[key]}
 
 
 def test_customer__after_the_highest_was_deleted__gets_a_new_number(admin: Caller) -> None:
@@ -41,6 +41,50 @@ def test_customer__after_the_highest_was_deleted__gets_a_new_number(admin: Calle
 
     assert admin.post("customers/", {"m": 70, "name": "B"}).status == 400
     assert admin.post("customers/", {"name": "B"}).body["m"] == 71
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(
+    ("address", "key", "body"),
+    [("platforms/", "pl", PLATFORM), ("pixels/", "id", PIXEL), ("customers/", "m", {"name": "C"})],
+    ids=["platform", "pixel", "customer"],
+)
+def test_number__however_high_it_is_chosen__leaves_numbers_for_those_who_choose_none(
+    admin: Caller, address: str, key: str, body: dict[str, Any]
+) -> None:
+    answers = {number: admin.post(address, {**body, key: number}) for number in (2**31 - 1, 2**31, 10**9 + 1, 10**30)}
+    assert {answer.status for answer in answers.values()} == {400}
+    assert admin.post(address, {**body, key: 10**9}).status == 201
+
+    made = [admin.post(address, body) for _ in range(2)]
+
+    assert [one.status for one in made] == [201, 201]
+    assert made[1].body[key] == made[0].body[key] + 1
+    if address != "customers/":
+        assert made[1].body[key] < 10**9
+        following = made[1].body[key] + 1
+        assert admin.post(address, {**body, key: following}).status == 201
+        assert admin.post(address, body).body[key] == following + 1
+
+
+@pytest.mark.parametrize(
+    ("address", "key", "body"), [("platforms/", "pl", PLATFORM), ("pixels/", "id", PIXEL)], ids=["platform", "pixel"]
+)
+def test_number__that_is_anothers_or_was_deleted__is_refused_in_the_same_words(
+    admin: Caller, shop: Customer, rival: Customer, address: str, key: str, body: dict[str, Any]
+) -> None:
+    bound = caller("marketer", rival)
+    for number in (70, 71):
+        assert admin.post(address, {**body, key: number}).status == 201
+    assert admin.delete(f"{address}71/").status == 204
+    assert bound.post(address, {**body, "customer": rival.m, key: 72}).status == 201
+
+    refused = [bound.post(address, {**body, "customer": rival.m, key: number}) for number in (70, 71, 72)]
+
+    said = [(one.status, one.places, one.body["errors"][0]["detail"].replace("70", "N")) for one in refused]
+    assert {(status, str(places), text.replace("71", "N").replace("72", "N")) for status, places, text in said} == {
+        (400, f"[('{key}', 'unique')]", said[0][2])
+    }
 
 
 @pytest.mark.usefixtures("platform")

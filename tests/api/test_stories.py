@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activation.models import Activation, Batch, Delivery
+from activation.models import Activation, Batch, DeadLetter, Delivery
 from audiences.models import Audience, Membership
 from core import buckets
 from core.inbox import InboxKind
@@ -263,6 +263,28 @@ def test_export__holds_everything_on_the_user__and_nothing_for_another_customer(
     assert [row["audience"] for row in answer.body["audiences"]] == ["Visitors"]
     assert [row["wanted"] for row in answer.body["deliveries"]] == [True]
     assert admin.get(f"users/{USER}/export/?customer=2").status == 404
+
+
+def test_export_and_story__of_a_browser_that_another_customer_knows_too__hold_nothing_of_theirs(
+    admin: Caller, told: Activation, rival: Customer
+) -> None:
+    theirs = Platform.objects.create(customer=rival, name="Theirs", connector="none")
+    audience = Audience.objects.create(customer=rival, name="Their secret", rule={}, status=Audience.Status.LIVE)
+    activation = Activation.objects.create(audience=audience, platform=theirs)
+    sent = {"bucket": 3, "activation_id": activation.pk, "platform_user_id": "their-id", "platform_id": theirs.pk}
+    state = {"epoch": 1, "version": 1, "wanted": True, "acknowledged": True, "changed_at": NOW}
+    Delivery.objects.create(**sent, user_id=USER, **state)
+    DeadLetter.objects.create(**sent, user_id=USER, operation="add", reason="no", attempts=1, died_at=NOW)
+    of_user = {"bucket": buckets.of_user(USER), "user_id": USER, "customer_id": rival.m}
+    Membership.objects.create(**of_user, audience_id=audience.pk, member=True, since=NOW)
+
+    export, story = admin.get(f"users/{USER}/export/?customer=1"), admin.get(f"users/{USER}/?customer=1")
+
+    assert (len(export.body["deliveries"]), export.body["dead_letters"], len(export.body["audiences"])) == (1, [], 1)
+    assert (len(story.body["deliveries"]), len(story.body["audiences"])) == (1, 1)
+    for answer in (export, story):
+        assert "their-id" not in str(answer.body)
+        assert "Their secret" not in str(answer.body)
 
 
 def test_erasure__answers_with_its_proof__which_does_not_name_the_user(admin: Caller, told: Activation) -> None:

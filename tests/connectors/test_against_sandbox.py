@@ -40,6 +40,8 @@ class SandboxFiles(S2sPlatform):
             "segment_namespace": "ep",
             "interval_minutes": 1,
             "log_url": f"{self.house.url}/mediamath/s2s/log",
+            "taxonomy_url": f"{self.house.url}/dmp/v2.0/audience_segments",
+            "data_segment_url": f"{self.house.url}/api/v2.0/pixel_bundles",
         }
         credentials = {"username": ACCOUNT, "password": f"{ACCOUNT}-secret", "host_key": place["host_key"]}
         return self.stage.shop.platform(
@@ -109,8 +111,7 @@ def test_refused_file__is_told_with_its_reason(files: SandboxFiles) -> None:
 def test_taxonomy__is_made_and_replaced_whole(files: SandboxFiles) -> None:
     platform = files.platform()
     files.activate(platform)
-    url = f"{files.house.url}/dmp/v2.0/audience_segments"
-    order = {"audience_vendor_id": 13, "name": "Shop", "url": url}
+    order = {"audience_vendor_id": 13, "name": "Shop"}
     made = publish(platform, publication(platform, "taxonomy", order))
     number = msgspec.json.decode(made.body)["id"]
     files.activate(platform, "huge", 1000)
@@ -126,12 +127,7 @@ def test_taxonomy__is_made_and_replaced_whole(files: SandboxFiles) -> None:
 def test_data_segment__is_a_pixel_bundle__and_a_second_one_is_refused_in_their_words(files: SandboxFiles) -> None:
     platform = files.platform()
     activation = files.activate(platform)
-    order = {
-        "activation": activation.id,
-        "provider_id": 15,
-        "advertiser_id": 23,
-        "url": f"{files.house.url}/api/v2.0/pixel_bundles",
-    }
+    order = {"activation": activation.id, "provider_id": 15, "advertiser_id": 23}
     made = publish(platform, publication(platform, "data_segment", order))
     assert made.status == 201
     wanted = {"name": f"big {activation.segment_id}", "pixel_type": "data", "provider_id": 15, "eligible": True}

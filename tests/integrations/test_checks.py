@@ -11,6 +11,7 @@ from integrations.checks import NOBODY, try_connector
 from integrations.connectors.file.connector import FileDrop
 from integrations.connectors.http.connector import HttpConnector
 from integrations.connectors.mediamath_event.connector import MediaMathEvent
+from integrations.uploads.folder import FileOwner
 from tests.activation.conftest import private_targets
 from tests.sandbox.conftest import running_sandbox, sandbox
 from tests.support.edge_process import free_port
@@ -20,6 +21,8 @@ from tests.support.sftp_server import PASSWORD, USER, SftpServer
 __all__ = ["private_targets", "running_sandbox", "sandbox"]
 
 CALL = {"method": "POST", "url": "https://ads.example/{{segment_id}}/{{userid}}"}
+
+OWNER = FileOwner(1, 7)
 
 
 @pytest.fixture
@@ -79,15 +82,16 @@ def test_sftp__nobody_there__is_told(private_targets: Any) -> None:
 
 def test_folder__is_written_into(settings: Any, tmp_path: Path) -> None:
     settings.FILES_ROOT = tmp_path
-    result = try_connector(FileDrop({"target": "folder", "path": "a/b"}, {}), {})
+    result = try_connector(FileDrop({"target": "folder", "path": "a/b"}, {}), {}, OWNER)
     assert result["ok"]
-    assert str(tmp_path / "a" / "b") in result["found"][0]
-    assert list((tmp_path / "a" / "b").iterdir()) == []
+    assert "“1/7/a/b”" in result["found"][0]
+    assert list((tmp_path / "1" / "7" / "a" / "b").iterdir()) == []
+    assert try_connector(FileDrop({"target": "folder", "path": "a/b"}, {}), {})["ok"]
 
-    (tmp_path / "file").write_text("in the way")
-    result = try_connector(FileDrop({"target": "folder", "path": "file"}, {}), {})
+    (tmp_path / "1" / "7" / "file").write_text("in the way")
+    result = try_connector(FileDrop({"target": "folder", "path": "file"}, {}), {}, OWNER)
     assert not result["ok"]
-    assert not try_connector(FileDrop({"target": "folder", "path": "../out"}, {}), {})["ok"]
+    assert not try_connector(FileDrop({"target": "folder", "path": "../8"}, {}), {}, OWNER)["ok"]
 
 
 @pytest.mark.parametrize(("secret", "ok"), [("foo-secret", True), ("wrong", False)])

@@ -15,6 +15,7 @@ from integrations.deadline import Deadline
 from integrations.errors import IntegrationError, RetriableError, UnansweredError
 from integrations.http import Request
 from integrations.uploads import upload
+from integrations.uploads.folder import FileOwner
 from integrations.uploads.upload import FileUpload
 from tests.activation.conftest import private_targets
 from tests.sandbox.conftest import running_sandbox, sandbox
@@ -179,7 +180,7 @@ def test_look_up_of_a_name__that_hangs__is_waited_for_until_the_deadline(private
 def upload_of(folder: Path, size: int = 100_000) -> FileUpload:
     path = folder / "file"
     path.write_bytes(b"x" * size)
-    return FileUpload(path, "file.tsv", "", lambda: None, 1.0)
+    return FileUpload(path, "file.tsv", "", lambda: None, 1.0, FileOwner(1, 7))
 
 
 @pytest.mark.parametrize("phase", ["handshake", "upload", "reading"])
@@ -192,8 +193,9 @@ def test_sftp_server__that_trickles__is_cut_off(private_targets: Any, tmp_path: 
             wire.slow_answers, wire.slow_requests = phase == "upload", phase == "reading"
 
         server.on_open = trickle
+        to = SftpDestination("127.0.0.1", wire.port, "in", USER, PASSWORD)
         with pytest.raises(RetriableError):
-            upload.upload(SftpDestination("127.0.0.1", wire.port, "in", USER, PASSWORD), upload_of(tmp_path, 1_000_000))
+            upload.upload(to, upload_of(tmp_path, 1_000_000), None)
         until(lambda: wire.open == 0)
         assert "file.tsv" not in server.files()
 
@@ -206,7 +208,7 @@ def test_object_store__that_trickles__is_cut_off(
         wire.slow_answers, wire.slow_requests = phase == "answer", phase == "reading"
         store = S3Destination(f"http://127.0.0.1:{wire.port}/s3", "drop", "", "foo", "foo-secret", "eu-central-1")
         with pytest.raises(UnansweredError):
-            upload.upload(store, upload_of(tmp_path))
+            upload.upload(store, upload_of(tmp_path), None)
         until(lambda: wire.open == 0)
 
 

@@ -20,6 +20,7 @@ from integrations import http
 from integrations.connectors.files import S3Destination
 from integrations.errors import RetriableError, UnansweredError
 from integrations.http import Request
+from integrations.uploads.folder import FileOwner
 from integrations.uploads.upload import FileUpload, upload
 from tests.activation.conftest import private_targets
 from tests.support.listening import accepted
@@ -149,7 +150,7 @@ def test_upload_in_parts__that_fails_at_a_part__is_given_up_as_a_whole_and_tried
         threading.Thread(target=server.serve_forever, daemon=True).start()
         to = S3Destination(f"http://127.0.0.1:{server.server_port}", "bucket", "", "key", "secret", "")
         with pytest.raises(RetriableError, match="the store answers 500"):
-            upload(to, FileUpload(file, "large.gz", "", lambda: None, 10))
+            upload(to, FileUpload(file, "large.gz", "", lambda: None, 10, FileOwner(1, 7)), None)
         server.shutdown()
 
     assert Store.calls[0] == "begin"

@@ -6,6 +6,7 @@ import pytest
 
 from activation.models import Activation
 from core import buckets
+from core.scope import EVERYTHING
 from integrations.models import Platform
 from pipeline import backlog, timed
 from profiles.models import Identity
@@ -35,14 +36,14 @@ def test_match__whose_time_is_over__is_forgotten_and_the_platform_told(
 
     told = len(shop.touched)
     shop.let_pass(3)
-    assert backlog.counts()["rechecks_due"] == 1
+    assert backlog.counts(EVERYTHING)["rechecks_due"] == 1
     assert expire(shop) == 1
 
     assert shop.mappings(user) == {(ads.pl, "longer"), (ads.pl, "for ever")}
     assert shop.named(f"platform:{ads.pl}", "brief") is None
     assert shop.due() == {("brief", False)}
     assert any((ads.pl, buckets.of_value("brief")) in touched for touched in shop.touched[told:])
-    assert backlog.counts()["rechecks_due"] == 0
+    assert backlog.counts(EVERYTHING)["rechecks_due"] == 0
     assert expire(shop) == 0
 
 

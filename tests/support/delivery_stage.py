@@ -12,6 +12,7 @@ from django.db.models import Sum
 from activation.delivery.lanes import CREATION, LANES
 from activation.models import Activation, Batch, Delivery
 from audiences.models import Audience
+from core.scope import EVERYTHING
 from integrations.models import Platform
 from pipeline import deliver
 from pipeline.backlog import counts
@@ -80,7 +81,7 @@ class DeliveryStage:
 
         def quiet() -> bool:
             self.deliver(platform)
-            found = counts()
+            found = counts(EVERYTHING)
             return not (found["deliveries_due"] or found["in_flight"])
 
         until(quiet, seconds)

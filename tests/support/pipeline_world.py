@@ -30,6 +30,7 @@ from core.database import Connection
 from core.inbox import InboxKind
 from core.messages import Id
 from core.models import Customer, Inbox
+from core.scope import EVERYTHING
 from integrations.models import Platform
 from pipeline import backlog, deliver
 from pipeline.absorb.absorber import Absorber
@@ -128,14 +129,14 @@ class PipelineWorld:
             if self._is_quiet():
                 break
         else:
-            raise AssertionError(f"it does not become quiet: {backlog.counts()}")
+            raise AssertionError(f"it does not become quiet: {backlog.counts(EVERYTHING)}")
         erasures.carry_on([forget_answers_with])  # ids of users that nobody asked to erase
 
     def _is_quiet(self) -> bool:
         changing = (Activation.Status.PENDING, Activation.Status.ENDING)
         is_changing = Activation.objects.filter(status__in=changing).exists()
         is_erasing = Erasure.objects.filter(finished_at=None).exists()
-        return not is_changing and not is_erasing and not any(backlog.counts().values())
+        return not is_changing and not is_erasing and not any(backlog.counts(EVERYTHING).values())
 
     def absorb_all(self) -> None:
         """All that waits, and all that time asks for."""

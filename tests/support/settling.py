@@ -9,6 +9,7 @@ from django.db import connection
 
 from activation.delivery.lanes import CREATION, LANES
 from audiences.services import finish_builds
+from core.scope import EVERYTHING
 from integrations.models import Platform
 from pipeline import backlog, deliver
 from pipeline.absorb import stage
@@ -85,4 +86,4 @@ def settle() -> None:
 
 def _is_quiet() -> bool:
     finish_builds()
-    return not any(backlog.counts().values())
+    return not any(backlog.counts(EVERYTHING).values())

@@ -14,6 +14,7 @@ from pipeline import deliver
 from pipeline.counts import CountsKeeper
 from pipeline.imports import files
 from pipeline.match_rates import keep_today
+from pipeline.privacy import delivered_files
 from pipeline.privacy.retention import Retention
 from pipeline.sweeper import Sweeper
 
@@ -38,7 +39,7 @@ CHORES = (
     deliver.renew,
     deliver.delete_old_records,
 )
-SEARCHES = (idempotency.forget_answers_with,)
+SEARCHES = (idempotency.forget_answers_with, delivered_files.forget)
 
 
 class Command(BaseCommand):

@@ -22,6 +22,7 @@ from integrations.connectors.base import (
 from integrations.connectors.http.calls import CompiledCall
 from integrations.connectors.http.credentials import Credentials, NoAuthentication, OAuth2, sign
 from integrations.connectors.http.settings import HEADER, ActivationSettings, HttpSettings, faults
+from integrations.credential_binding import Origins, origin_of
 from integrations.errors import IntegrationError, MisconfiguredError, RefusedError
 from integrations.http import Request, Response
 from integrations.templates import Values
@@ -69,6 +70,13 @@ class HttpConnector(Connector):
         found = faults(msgspec.convert(settings, HttpSettings))
         if found:
             raise ValidationError({"settings": found})
+
+    def origins(self) -> Origins:
+        """Return the origins of all calls, and of the endpoint that issues tokens."""
+        given: HttpSettings = self.settings
+        calls = [call for call in (given.add, given.create, given.remove, given.check, given.read) if call is not None]
+        tokens = [self.credentials.token_url] if isinstance(self.credentials, OAuth2) else []
+        return frozenset(map(origin_of, [*(call.url for call in calls), *tokens]))
 
     def authorization(self) -> TokenSource | None:
         given = self.credentials

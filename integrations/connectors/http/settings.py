@@ -6,6 +6,8 @@ import jmespath
 import msgspec
 
 from integrations import templates
+from integrations.credential_binding import origin_of
+from integrations.errors import MisconfiguredError
 from integrations.templates import REQUEST_NAMES, ROW_NAMES, SEGMENT_NAMES
 
 HEADER = "header:"
@@ -120,6 +122,10 @@ def _is_jmespath(text: str) -> bool:
 
 def _call_faults(name: str, call: Call, allowed: frozenset[str], *, batched: bool) -> list[str]:
     found = []
+    try:
+        origin_of(call.url)
+    except MisconfiguredError as wrong:
+        found.append(f"{name}.url: {wrong}")
     per_request = REQUEST_NAMES & allowed if batched else allowed
     checks: list[tuple[str, Any, frozenset[str]]] = [
         ("url", call.url, per_request),

@@ -29,6 +29,7 @@ from integrations.connectors.mediamath_s2s.settings import (
     faults,
     segment_fault,
 )
+from integrations.credential_binding import Origins
 from integrations.http import Request, Response
 
 GIGABYTE = 10**9
@@ -79,6 +80,11 @@ class MediaMathS2S(FileConnector, SegmentPublisher):
         if fault:
             raise ValidationError({"settings": [fault]})
 
+    def origins(self) -> Origins:
+        """Return the origins of all data centres, of the processing log, and of the interfaces for publishing."""
+        hosts = {self.settings.host, *self.settings.hosts_by_dc.values()}
+        return super().origins().union(*(self._at(host).origins for host in hosts))
+
     # ── destination ─────────────────────────────────────────────────────────────────────────────────────
 
     def destination(self) -> Destination:
@@ -118,8 +124,8 @@ class MediaMathS2S(FileConnector, SegmentPublisher):
     def publication_request(self, kind: str, order: dict[str, Any], segments: Sequence[Segment]) -> Request:
         given = convert(self.publishes[kind], order, "order")
         if isinstance(given, Taxonomy):
-            return taxonomy(given, segments, self._user, hashed=self.settings.hash_segments)
-        return data_segment(given, segments, self._user)
+            return taxonomy(self.settings.taxonomy_url, given, segments, self._user, hashed=self.settings.hash_segments)
+        return data_segment(self.settings.data_segment_url, given, segments, self._user)
 
     # ── content ────────────────────────────────────────────────────────────────────────────
 

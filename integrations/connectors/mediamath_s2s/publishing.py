@@ -1,7 +1,8 @@
 """Publishing segments to buyers at MediaMath's API: as a taxonomy, or as a single external data segment.
 
-The document names the two. Address and form are from MediaMath's public API description. A request is authenticated by
-a token from the caller, which is used once and must never be stored, or else by the user of the files.
+The document names the two. Their form is from MediaMath's public API description; their addresses are settings of the
+platform, never part of an order. A request is authenticated by a token from the caller, which is used once and must
+never be stored, or else by the user of the files.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,6 @@ from integrations.http import Request
 
 LONGEST_NAME, LONGEST_DATA_SEGMENT_NAME = 255, 64
 
-Address = Annotated[str, msgspec.Meta(pattern=r"^https?://[^?#]+$")]
 Token = Annotated[str, msgspec.Meta(description="of MediaMath's API, used once; without one: the user of the files")]
 Id = Annotated[int, msgspec.Meta(ge=1)]
 User = tuple[str, str]  # name and password
@@ -38,7 +38,6 @@ class Taxonomy(msgspec.Struct, forbid_unknown_fields=True):
     id: Id | None = None
     description: str = ""
     permissions: Permissions = msgspec.field(default_factory=Permissions)
-    url: Address = "https://api.mediamath.com/dmp/v2.0/audience_segments"
 
 
 class DataSegment(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,10 +48,9 @@ class DataSegment(msgspec.Struct, forbid_unknown_fields=True):
     token: Token = ""
     advertiser_id: Id | None = None
     agency_id: Id | None = None
-    url: Address = "https://api.mediamath.com/api/v2.0/pixel_bundles"
 
 
-def taxonomy(order: Taxonomy, segments: Sequence[Segment], user: User, *, hashed: bool) -> Request:
+def taxonomy(url: str, order: Taxonomy, segments: Sequence[Segment], user: User, *, hashed: bool) -> Request:
     """Return the request for the whole taxonomy, which MediaMath wants each time."""
     children = [
         {"name": _name(segment.name, LONGEST_NAME), "code": str(segment.id), "buyable": True}
@@ -66,10 +64,10 @@ def taxonomy(order: Taxonomy, segments: Sequence[Segment], user: User, *, hashed
     }
     if order.id is not None:
         body["taxonomy"]["id"] = order.id
-    return _post(order.url if order.id is None else f"{order.url}/{order.id}", body, order.token, user)
+    return _post(url if order.id is None else f"{url}/{order.id}", body, order.token, user)
 
 
-def data_segment(order: DataSegment, segments: Sequence[Segment], user: User) -> Request:
+def data_segment(url: str, order: DataSegment, segments: Sequence[Segment], user: User) -> Request:
     """Return the request for a pixel bundle of type data. Its name contains the segment."""
     if (order.advertiser_id is None) == (order.agency_id is None):
         raise MisconfiguredError("an external data segment is for one advertiser_id or one agency_id")
@@ -84,7 +82,7 @@ def data_segment(order: DataSegment, segments: Sequence[Segment], user: User) ->
         "eligible": True,
     }
     body |= {"advertiser_id": order.advertiser_id} if order.advertiser_id else {"agency_id": order.agency_id}
-    return _post(order.url, body, order.token, user)
+    return _post(url, body, order.token, user)
 
 
 def _name(name: str, longest: int) -> str:

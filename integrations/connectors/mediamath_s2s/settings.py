@@ -10,6 +10,8 @@ from integrations.connectors.mediamath_s2s.audience_file import MOST_SEGMENT, NO
 Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{0,64}$", description="letters, digits and hyphens")]
 Host = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?|[0-9A-Fa-f:]+)$", max_length=253)]
 
+Address = Annotated[str, msgspec.Meta(pattern=r"^https?://[^?#]+$")]
+
 
 class S2SSettings(msgspec.Struct, forbid_unknown_fields=True):
     """Where files go, what they are called and what their header says."""
@@ -34,6 +36,12 @@ class S2SSettings(msgspec.Struct, forbid_unknown_fields=True):
     log_url: Annotated[
         str, msgspec.Meta(pattern=r"^(https?://[^#]+)?$", description="of the processing log; empty: it is not polled")
     ] = ""
+    taxonomy_url: Annotated[Address, msgspec.Meta(description="where taxonomies are published")] = (
+        "https://api.mediamath.com/dmp/v2.0/audience_segments"
+    )
+    data_segment_url: Annotated[Address, msgspec.Meta(description="where external data segments are published")] = (
+        "https://api.mediamath.com/api/v2.0/pixel_bundles"
+    )
 
 
 class S2SCredentials(msgspec.Struct, forbid_unknown_fields=True):
