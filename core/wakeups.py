@@ -126,12 +126,15 @@ class WakeupThread:
 
     def _run(self) -> None:
         demand, measured = CpuDemand(), time.monotonic()
+        is_busy = False
         while True:
             self._committed.wait()
             self._committed.clear()
             self._wakeups.wake(ABSORB, 0)
             if time.monotonic() - measured >= MEASURED_SECONDS:
                 measured = time.monotonic()
-                if demand.measure().is_busy:
+                is_busy = demand.measure().is_busy
+                if is_busy:
                     self._sign.show()
-            time.sleep(SHORTEST_SECONDS)
+            # each turn takes the interpreter from the event loop, and those who absorb pause for a busy edge
+            time.sleep(MEASURED_SECONDS if is_busy else SHORTEST_SECONDS)

@@ -10,7 +10,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -25,6 +24,7 @@ OnCommit = Callable[[Collection[int]], None]
 """Called after each commit with the buckets that received rows. Must not block."""
 
 _TICK = 0.1  # seconds
+_IDLE = 1.0  # seconds without a row, until the connection is looked after
 # If the last commit carried several rows and fewer than `_ENOUGH` wait now, wait up to `_GATHER` for more: fewer,
 # fuller commits under load, no delay for a lone sender.
 _ENOUGH = 16
@@ -60,18 +60,17 @@ class InboxAppender:
         database_url: str,
         *,
         on_commit: OnCommit = ignore,
-        writers: int = 1,
         bounds: CommitBounds | None = None,
     ) -> None:
         self.on_commit = on_commit
         self._database_url = database_url
         self._bounds = bounds or CommitBounds()
-        self._writers = writers
         self._waiting: deque[PendingRow] = deque()
         self._waiting_bytes = 0
-        self._in_flight: dict[InboxConnection, list[PendingRow]] = {}
-        self._wake = asyncio.Event()
-        self._enough = asyncio.Event()
+        self._wanted = 1  # so many rows settle what the writer awaits
+        self._arrival: asyncio.Future[None] | None = None
+        self._writer: InboxConnection | None = None
+        self._in_flight: list[PendingRow] = []
         self._now = 0.0  # the loop's time, read every tick: cheaper than once a row
         self._away = True
         self._closing = False
@@ -93,21 +92,20 @@ class InboxAppender:
         row = PendingRow(bucket, kind, query, body, time.time_ns() // 1000, self._now, committed)
         self._waiting.append(row)
         self._waiting_bytes += size
-        self._wake.set()
-        if len(self._waiting) >= _ENOUGH:
-            self._enough.set()
+        if self._arrival is not None and len(self._waiting) >= self._wanted:
+            _settle(self._arrival)
         return committed
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time()
-        jobs = [self._watch(), *(self._keep_writing() for _ in range(self._writers))]
-        self._tasks = [self._loop.create_task(job) for job in jobs]
+        self._tasks = [self._loop.create_task(job) for job in (self._watch(), self._keep_writing())]
 
     async def close(self) -> None:
         """Commit what waits, then stop."""
         self._closing = True
-        self._wake.set()
+        if self._arrival is not None:
+            _settle(self._arrival)
         await asyncio.wait(self._tasks[1:], timeout=self._bounds.seconds)
         for task in self._tasks:
             task.cancel()
@@ -129,49 +127,49 @@ class InboxAppender:
                 await self._use(writer)
 
     def _lost(self, error: Exception) -> None:
-        if not self._in_flight:
-            if not self._away:
-                logger.warning("the database is away: %s", error)
-            self._away = True
-            self._fail(self._take_all())
+        if not self._away:
+            logger.warning("the database is away: %s", error)
+        self._away = True
+        self._fail(self._take_all())
 
     async def _use(self, writer: InboxConnection) -> None:
-        self._in_flight[writer] = []
+        self._writer = writer
         crowd = False
         try:
             while not self._closing or self._waiting:
-                await self._await_rows(writer)
+                await self._await_rows(1, _IDLE)
+                if not self._waiting:
+                    await self._look_after(writer)
+                    continue
                 if crowd:
-                    await self._gather()
+                    await self._await_rows(_ENOUGH, _GATHER)
                 if rows := self._take():
                     crowd = len(rows) > 1
-                    self._in_flight[writer] = rows
+                    self._in_flight = rows
                     await self._commit(writer, sorted(rows, key=_by_bucket))
         except (psycopg.Error, OSError) as error:
             logger.warning("a commit failed: %s", error)
         finally:
-            self._fail(self._in_flight.pop(writer))
+            self._writer = None
+            self._fail(self._in_flight)
             await writer.close()
 
-    async def _await_rows(self, writer: InboxConnection) -> None:
-        """Look after the connection while there is nothing to do, so that its loss costs no request."""
-        while not self._waiting and not self._closing:
-            self._wake.clear()
-            try:
-                async with asyncio.timeout(1):
-                    await self._wake.wait()
-            except TimeoutError:
-                writer.began = self._loop.time()
-                await writer.ping()
-                writer.began = None
-
-    async def _gather(self) -> None:
-        if len(self._waiting) >= _ENOUGH or self._closing:
+    async def _await_rows(self, count: int, seconds: float) -> None:
+        """Wait until so many rows wait, but not for longer."""
+        if len(self._waiting) >= count or self._closing:
             return
-        self._enough.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GATHER):
-                await self._enough.wait()
+        self._wanted = count
+        self._arrival = self._loop.create_future()
+        timer = self._loop.call_later(seconds, _settle, self._arrival)
+        await self._arrival
+        timer.cancel()
+        self._arrival = None
+
+    async def _look_after(self, writer: InboxConnection) -> None:
+        """While there is nothing to do, so that the loss of the connection costs no request."""
+        writer.began = self._loop.time()
+        await writer.ping()
+        writer.began = None
 
     def _take(self) -> list[PendingRow]:
         rows: list[PendingRow] = []
@@ -232,7 +230,13 @@ class InboxAppender:
                 row = self._waiting.popleft()
                 self._waiting_bytes -= len(row.query) + len(row.body or b"")
                 self._fail([row])
-            for writer, rows in self._in_flight.items():
-                self._fail([row for row in rows if row.since < overdue])
+            writer = self._writer
+            if writer is not None:
+                self._fail([row for row in self._in_flight if row.since < overdue])
                 if writer.began is not None and writer.began < overdue - _GRACE:
                     writer.abort()
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
