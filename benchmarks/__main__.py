@@ -23,6 +23,7 @@ NAMES = (
     "audiences",
     "flow",
     "burst",
+    "fairness",
     "lookalikes",
     "strategies",
     "backfill",

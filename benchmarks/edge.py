@@ -19,7 +19,7 @@ from benchmarks.home import services
 from benchmarks.load import CONNECTIONS, Load, Script
 from benchmarks.programs import Door, edges
 from benchmarks.report import console
-from benchmarks.shop import CUSTOMER, Shop, open_shop
+from benchmarks.shop import Shop, open_shop
 from benchmarks.usage import cpu_seconds, postgres_cpu_seconds
 from benchmarks.users import body
 
@@ -109,8 +109,7 @@ def script_of(shop: Shop, path: str, number: int) -> Script:
         target = f"/uid?pl={shop.platform}&plsec={shop.secret}&userid="
         return Script("uid", (target, str(tag)))
     if path == "/dp":
-        target = f"/dp?m={CUSTOMER}&id={shop.pixel}&uuid="
-        return Script("dp", (target, body(150).decode(), str(tag % 1_000_000)))
+        return Script("dp", (f"{shop.target}&uuid=", body(150).decode(), str(tag % 1_000_000)))
     return PLAIN
 
 

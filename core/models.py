@@ -18,7 +18,7 @@ from core.client_address import LONGEST_NETWORK, networks
 from core.configuration import ConfigurationModel, ConfigurationVersion, CustomerVersion, UsedNumber
 from core.consent_mode import ConsentMode
 from core.customer_limits import CustomerLimits, fault_of, limits_in
-from core.inbox import FIRST_BULK
+from core.inbox import FIRST_BULK, FIRST_LATER
 from core.people import EndedSessions, Invitation, RoleChoice, TeamMember
 
 __all__ = [
@@ -235,6 +235,9 @@ class ConfigurationProblem(models.Model):
         return f"{self.subject} {self.number}: {self.words}"
 
 
+BULK = models.Q(kind__gte=FIRST_BULK, kind__lt=FIRST_LATER)
+
+
 class Inbox(models.Model):
     """Accepted, not yet absorbed. Deleted by the transaction that absorbs it.
 
@@ -254,14 +257,16 @@ class Inbox(models.Model):
 
     class Meta:
         db_table = "inbox"
-        # bulk work is found however long the backlog that it waits in: by expressions, which no other index serves
+        # bulk work, and what was set aside, are found however long the backlog that they wait in: by expressions, which
+        # no other index serves
         indexes = [
+            models.Index(models.F("bucket") + 0, models.F("id") + 0, name="inbox_bulk", condition=BULK),
             models.Index(
                 models.F("bucket") + 0,
                 models.F("id") + 0,
-                name="inbox_bulk",
-                condition=models.Q(kind__gte=FIRST_BULK),
-            )
+                name="inbox_later",
+                condition=models.Q(kind__gte=FIRST_LATER),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -29,6 +29,23 @@ class AbsorbRun(models.Model):
         return str(self.id)
 
 
+class FloodedBucket(models.Model):
+    """Rows of the customer were set aside in this bucket, because it floods the inbox, and some may wait there yet.
+
+    Further rows of the customer follow them, so that they keep their order.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "customer_id")
+    bucket = models.SmallIntegerField()
+    customer_id = models.IntegerField()
+
+    class Meta:
+        db_table = "flooded"
+
+    def __str__(self) -> str:
+        return f"{self.bucket}/{self.customer_id}"
+
+
 class Erasure(models.Model):
     """The proof that a user was erased: who asked, when, and what the platforms said. The user is known by a keyed
     hash only.

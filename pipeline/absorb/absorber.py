@@ -16,10 +16,11 @@ from psycopg import Cursor, errors
 from core import clock
 from core.buckets import BUCKETS, try_lock
 from core.database import connect
-from core.inbox import FIRST_BULK
+from core.inbox import InboxQueue
 from core.per_customer import OutdatedConfigurationError
 from pipeline import bad_rows, catalogue, timed
 from pipeline.absorb.batch import absorb_rows
+from pipeline.absorb.flooding import Flood, settle
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.journal import Journal, Note, finish
 from pipeline.absorb.rows import DEADLY, SIZES, InboxRow, lock_waiting, take
@@ -29,6 +30,7 @@ from profiles import attribute_catalogue
 
 log = logging.getLogger(__name__)
 
+BESIDE = 64  # rows that were set aside, in a batch beside those of other customers
 BULK_BUCKETS = 16  # so that other workers find some of their own; twice as many after each batch without work in it
 PASSED_OVER = 3  # full batches after which bulk work has its turn all the same
 GOING_AWAY = "57P"  # the class of what a server says that ends a connection
@@ -38,7 +40,7 @@ Lock = Callable[[Cursor[Any]], set[int]]
 
 
 class Absorber:
-    """One worker, with two connections and a rotating start. Not for use by several threads.
+    """One worker, with two connections and rotating starts. Not for use by several threads.
 
     `on_commit` is called after each commit with the (platform, bucket)s in which something is to be delivered.
     """
@@ -49,7 +51,8 @@ class Absorber:
         self._was_told = False
         self._journal = Journal(connect(durable=False))
         self._on_commit = on_commit
-        self._starts = {bulk: random.randrange(BUCKETS) for bulk in (False, True)}
+        self._starts = {queue: random.randrange(BUCKETS) for queue in InboxQueue}
+        self._flood = Flood()
         self._marks = InboxMarks()
         self._passed_over = 0
         self._bulk_buckets = BULK_BUCKETS
@@ -59,17 +62,29 @@ class Absorber:
         """Absorb one batch; returns how many rows it took off the inbox (0: nothing waits that is free).
 
         Beside the rows it does a share of what is due in their buckets. Bulk work follows in a transaction of its own,
-        unless more rows wait than one batch takes.
+        unless more rows wait than one batch takes; then what was set aside, a little where several customers share
+        the hub.
         """
         self._journal.settle_lost()
-        done = self._attempt(self._waiting(SIZES[0], bulk=False), SIZES[0], bulk=False, share=SHARE)
+        done = self.absorb_prompt()
         if done < SIZES[0] or self._passed_over >= PASSED_OVER:
             self._passed_over = 0
-            done += self._attempt(self._waiting(self._bulk_buckets, bulk=True), SIZES[0], bulk=True)
+            done += self._attempt(self._waiting(self._bulk_buckets, InboxQueue.BULK), SIZES[0], InboxQueue.BULK)
         else:
             self._passed_over += 1
+        later = BESIDE if self._flood.is_shared else SIZES[0]
+        done += self._attempt(self._waiting(later, InboxQueue.LATER), later, InboxQueue.LATER)
         attribute_catalogue.flush_if_due()
         return done
+
+    def absorb_prompt(self) -> int:
+        """Absorb one batch of what somebody waits for; returns how many rows were taken, or set aside."""
+        return self._attempt(self._waiting(SIZES[0], InboxQueue.PROMPT), SIZES[0], InboxQueue.PROMPT, share=SHARE)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether one customer floods the hub, or could, at the cost of others: several had rows in full batches."""
+        return self._flood.is_shared
 
     def absorb_due(self) -> int:
         """Do a batch of what time alone asks for, in buckets that are free; returns how many items."""
@@ -102,14 +117,14 @@ class Absorber:
     def closed(self) -> bool:
         return self._connection.closed
 
-    def _waiting(self, limit: int, *, bulk: bool) -> Lock:
-        return lambda cursor: lock_waiting(cursor, self._starts[bulk], limit, bulk=bulk, marks=self._marks)
+    def _waiting(self, limit: int, queue: InboxQueue) -> Lock:
+        return lambda cursor: lock_waiting(cursor, self._starts[queue], limit, queue=queue, marks=self._marks)
 
-    def _attempt(self, lock: Lock, limit: int, *, bulk: bool, share: int = 0) -> int:
+    def _attempt(self, lock: Lock, limit: int, queue: InboxQueue, *, share: int = 0) -> int:
         """One transaction, tried again where the configuration that it needs had to be compiled first."""
-        return catalogue.run(lambda: self._transact(lock, limit, bulk=bulk, share=share))
+        return catalogue.run(lambda: self._transact(lock, limit, queue, share))
 
-    def _transact(self, lock: Lock, limit: int, *, bulk: bool, share: int) -> int:
+    def _transact(self, lock: Lock, limit: int, queue: InboxQueue, share: int) -> int:
         """One transaction. When it fails, its rows are tried bucket by bucket, then row by row.
 
         `share`: for so many rows one item that is due is done with them; 0: none.
@@ -123,17 +138,20 @@ class Absorber:
                 if not held:
                     return 0
                 self._journal.count_attempts(cursor, held)
-                rows = take(cursor, held, self._starts[bulk], limit, bulk=bulk, marks=self._marks)
+                rows = take(cursor, held, self._starts[queue], limit, queue=queue, marks=self._marks)
                 if not rows:
                     return 0
-                self._starts[bulk] = (rows[-1].bucket + 1) % BUCKETS
+                self._starts[queue] = (rows[-1].bucket + 1) % BUCKETS
                 if len(rows) == 1 and rows[0].attempts >= DEADLY:
                     bad_rows.move(cursor, rows[0], f"its worker died {rows[0].attempts} times")
                     return 1
+                taken, rows = len(rows), self._kept(cursor, held, rows, queue)
+                if not rows:
+                    return taken
                 note = self._journal.note(rows)
                 due = self._due_beside(cursor, held, len(rows) // share if share else 0)
                 absorbed = absorb_rows(cursor, held, rows, due)
-                finish(cursor, note)
+                self._finish(cursor, note, held, queue)
         except OutdatedConfigurationError:
             if note is not None:
                 self._journal.drop(note)
@@ -144,17 +162,32 @@ class Absorber:
                 raise
             if note is not None:
                 self._journal.drop(note)
-            return self._retry(rows, due, failure, bulk=bulk)
-        if bulk:
-            self._bulk_buckets = min(2 * self._bulk_buckets, BUCKETS) if absorbed.is_light else BULK_BUCKETS
+            return self._retry(rows, due, failure, queue)
+        self._adjust(queue, is_light=absorbed.is_light)
         self._on_commit(absorbed.touched)
-        return absorbed.rows
+        return absorbed.rows + taken - len(rows)
 
-    def _retry(self, rows: list[InboxRow], due: list[DueItem], failure: Exception, *, bulk: bool) -> int:
+    def _adjust(self, queue: InboxQueue, *, is_light: bool) -> None:
+        """Take more buckets in the next batch of bulk work where there was nothing to do in this one."""
+        if queue == InboxQueue.BULK:
+            self._bulk_buckets = min(2 * self._bulk_buckets, BUCKETS) if is_light else BULK_BUCKETS
+
+    def _kept(self, cursor: Cursor[Any], held: set[int], rows: list[InboxRow], queue: InboxQueue) -> list[InboxRow]:
+        """Set aside what floods the hub; returns the other rows."""
+        if queue != InboxQueue.PROMPT:
+            return rows
+        return self._flood.set_aside(cursor, held, rows, is_full=len(rows) >= SIZES[0])
+
+    def _finish(self, cursor: Cursor[Any], note: Note, held: set[int], queue: InboxQueue) -> None:
+        finish(cursor, note)
+        if queue == InboxQueue.LATER:
+            settle(cursor, held, self._marks)
+
+    def _retry(self, rows: list[InboxRow], due: list[DueItem], failure: Exception, queue: InboxQueue) -> int:
         """Try the rows of a failed transaction without what was due beside them, or else by themselves."""
         if not due:
-            return self._isolate(rows, failure)
-        done = self._attempt(_locking({row.bucket for row in rows}), len(rows), bulk=bulk)
+            return self._isolate(rows, failure, queue)
+        done = self._attempt(_locking({row.bucket for row in rows}), len(rows), queue)
         self._retry_due(due, is_last=False)
         return done
 
@@ -179,15 +212,14 @@ class Absorber:
         """Returns what is due in buckets that are held, up to `limit` items. Often it does not look."""
         return [] if not limit or self.timed.is_resting else self.timed.take(cursor, held, clock.now(), limit)
 
-    def _isolate(self, rows: list[InboxRow], failure: Exception) -> int:
+    def _isolate(self, rows: list[InboxRow], failure: Exception, queue: InboxQueue) -> int:
         if len(rows) == 1:
             return self._move_to_bad_rows(rows[0], failure)
         log.warning("a batch of %s rows failed (%s): trying them apart", len(rows), type(failure).__name__)
-        bulk = bool(rows) and rows[0].kind >= FIRST_BULK
         by_bucket = {bucket: sum(row.bucket == bucket for row in rows) for bucket in {row.bucket for row in rows}}
         if len(by_bucket) > 1:
-            return sum(self._attempt(_locking({bucket}), count, bulk=bulk) for bucket, count in by_bucket.items())
-        return sum(self._attempt(_locking({row.bucket}), 1, bulk=bulk) for row in rows)
+            return sum(self._attempt(_locking({bucket}), count, queue) for bucket, count in by_bucket.items())
+        return sum(self._attempt(_locking({row.bucket}), 1, queue) for row in rows)
 
     def _isolate_due(self, due: Sequence[DueItem], failure: Exception) -> int:
         """Try the items apart. The one that fails alone is postponed, so that it does not keep others waiting."""

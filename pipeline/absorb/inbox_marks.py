@@ -20,6 +20,7 @@ from typing import Any
 
 from psycopg import Cursor
 
+from core.inbox import InboxQueue
 from core.low_water import LOWEST, LowWaterMarks
 
 LAST_ID = "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM inbox_id_seq"
@@ -37,13 +38,13 @@ class InboxMarks:
     """The low-water marks of the inbox, as one connection knows them. Forget them with the connection: a database that
     was restored or has crashed may give out ids again.
 
-    Events and bulk commands of a bucket are absorbed independently of each other, so each has marks of its own.
+    The queues of a bucket are absorbed independently of each other, so each has marks of its own.
     """
 
     __slots__ = ("_candidate", "_marks", "_next", "_settled", "_writers")
 
     def __init__(self) -> None:
-        self._marks = {bulk: LowWaterMarks(SPREAD) for bulk in (False, True)}
+        self._marks = {queue: LowWaterMarks(SPREAD) for queue in InboxQueue}
         self._settled = self._candidate = LOWEST
         self._writers: set[str] = set()
         self._next = 0.0
@@ -64,13 +65,13 @@ class InboxMarks:
             self._settled = self._candidate if writers else last[0]
             self._candidate, self._writers = last[0], writers
 
-    def runs(self, buckets: Iterable[int], *, bulk: bool) -> list[tuple[int, list[int]]]:
+    def runs(self, buckets: Iterable[int], *, queue: InboxQueue) -> list[tuple[int, list[int]]]:
         """Returns (mark, buckets) for each look, in the given order: in these buckets rows have ids above the mark."""
-        return self._marks[bulk].runs(buckets)
+        return self._marks[queue].runs(buckets)
 
-    def learn(self, looked_at: Sequence[int], first: Mapping[int, int], *, bulk: bool, is_cut: bool) -> None:
+    def learn(self, looked_at: Sequence[int], first: Mapping[int, int], *, queue: InboxQueue, is_cut: bool) -> None:
         """Raise the marks after a look (see `LowWaterMarks.learn`). `first`: the lowest id found, by bucket."""
-        self._marks[bulk].learn(looked_at, first, self._settled, is_cut=is_cut)
+        self._marks[queue].learn(looked_at, first, self._settled, is_cut=is_cut)
 
     def _forget(self) -> None:
         self._settled = self._candidate = LOWEST

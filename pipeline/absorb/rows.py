@@ -12,27 +12,30 @@ from psycopg import Cursor
 
 from core.arrays import BigInts, SmallInts
 from core.buckets import BUCKETS, around, try_lock
-from core.inbox import FIRST_BULK
+from core.inbox import FIRST_BULK, FIRST_LATER, InboxQueue
 from pipeline.absorb.inbox_marks import InboxMarks
 
-# Bulk work is looked for by the expressions of its own index, which the primary key cannot serve. By plain columns the
-# planner chose between the two, and after much bulk work it read the whole backlog for a row or two.
+# Bulk work, and what was set aside, are looked for by expressions that only their own indexes serve. By plain columns
+# the planner chose between these and the primary key, and after much bulk work it read the whole backlog.
+_BY_EXPRESSIONS = """bucket + 0 = ANY(%s::smallint[]::int[]) AND id + 0 > %s AND {kinds}
+ORDER BY bucket + 0, id + 0"""
+_LATER = f"kind >= {FIRST_LATER}"
 _LOOK = {
-    True: f"""bucket + 0 = ANY(%s::smallint[]::int[]) AND id + 0 > %s AND kind >= {FIRST_BULK}
-ORDER BY bucket + 0, id + 0""",
-    False: f"bucket = ANY(%s::smallint[]) AND id > %s AND NOT (kind >= {FIRST_BULK}) ORDER BY bucket, id",
+    InboxQueue.PROMPT: f"bucket = ANY(%s::smallint[]) AND id > %s AND NOT (kind >= {FIRST_BULK}) ORDER BY bucket, id",
+    InboxQueue.BULK: _BY_EXPRESSIONS.format(kinds=f"kind >= {FIRST_BULK} AND kind < {FIRST_LATER}"),
+    InboxQueue.LATER: _BY_EXPRESSIONS.format(kinds=_LATER),
 }
 PEEK = {
-    bulk: f"""
+    queue: f"""
 SELECT bucket, count(*), min(id) FROM (SELECT bucket, id FROM inbox WHERE {look} LIMIT %s) AS front GROUP BY bucket
 """
-    for bulk, look in _LOOK.items()
+    for queue, look in _LOOK.items()
 }
 TAKE = {
-    bulk: f"""
+    queue: f"""
 SELECT bucket, id, kind, query, body, received_at, attempts FROM inbox WHERE {look} LIMIT %s
 """
-    for bulk, look in _LOOK.items()
+    for queue, look in _LOOK.items()
 }
 READ = {
     bulk: f"""
@@ -40,6 +43,10 @@ SELECT bucket, id, query FROM inbox WHERE {look} LIMIT %s
 """
     for bulk, look in _LOOK.items()
 }
+
+LEFT_LATER = f"""
+SELECT bucket FROM inbox WHERE bucket + 0 = ANY(%s::smallint[]::int[]) AND id + 0 > %s AND {_LATER} GROUP BY bucket
+"""
 
 # no join: an inbox that was analysed while it was empty would be read whole for each of the rows. Ids are unique.
 DELETE = "DELETE FROM inbox WHERE bucket = ANY(%s::smallint[]) AND id = ANY(%s::bigint[])"
@@ -51,7 +58,7 @@ DEADLY = 5
 
 
 class InboxRow(NamedTuple):
-    """One inbox row."""
+    """One inbox row. `kind`: also of a row that was set aside, what it was before."""
 
     bucket: int
     id: int
@@ -62,7 +69,7 @@ class InboxRow(NamedTuple):
     attempts: int
 
 
-def lock_waiting(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool, marks: InboxMarks) -> set[int]:
+def lock_waiting(cursor: Cursor[Any], start: int, limit: int, *, queue: InboxQueue, marks: InboxMarks) -> set[int]:
     """Lock buckets that have work, from `start` on and around; returns as many as hold about `limit` rows.
 
     Looks behind buckets that others hold: one bucket with a whole batch in it must not hide the rest.
@@ -70,10 +77,10 @@ def lock_waiting(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool, mar
     held: dict[int, int] = {}
     marks.advance(cursor)
     for part in around(range(BUCKETS), start):
-        for mark, run in marks.runs(part, bulk=bulk):
+        for mark, run in marks.runs(part, queue=queue):
             left = run
             while left and (room := limit - sum(held.values())) > 0:
-                waiting = _peek(cursor, left, mark, room, bulk=bulk, marks=marks)
+                waiting = _peek(cursor, left, mark, room, queue=queue, marks=marks)
                 held |= {bucket: waiting[bucket] for bucket in try_lock(cursor, waiting)} if waiting else {}
                 is_cut = sum(waiting.values()) == room
                 left = [bucket for bucket in left if bucket > max(waiting)] if is_cut else []
@@ -84,10 +91,10 @@ def count_waiting(cursor: Cursor[Any], limit: int, marks: InboxMarks) -> int:
     """Returns how many rows wait, counted up to `limit`."""
     rows = 0
     marks.advance(cursor)
-    for bulk in (False, True):
-        for mark, run in marks.runs(range(BUCKETS), bulk=bulk):
+    for queue in InboxQueue:
+        for mark, run in marks.runs(range(BUCKETS), queue=queue):
             if rows < limit:
-                rows += sum(_peek(cursor, run, mark, limit - rows, bulk=bulk, marks=marks).values())
+                rows += sum(_peek(cursor, run, mark, limit - rows, queue=queue, marks=marks).values())
     return rows
 
 
@@ -95,19 +102,19 @@ def messages_waiting(cursor: Cursor[Any], limit: int, marks: InboxMarks) -> list
     """Returns the messages of the rows that wait, `limit` of them at most. Locks nothing."""
     found: list[bytes] = []
     marks.advance(cursor)
-    for bulk in (False, True):
-        for mark, run in marks.runs(range(BUCKETS), bulk=bulk):
+    for queue in InboxQueue:
+        for mark, run in marks.runs(range(BUCKETS), queue=queue):
             most = limit - len(found)
-            rows = cursor.execute(READ[bulk], [SmallInts.of(run), mark, most]).fetchall() if most > 0 else []
+            rows = cursor.execute(READ[queue], [SmallInts.of(run), mark, most]).fetchall() if most > 0 else []
             first = {bucket: row for bucket, row, _ in reversed(rows)}
             if most > 0:
-                marks.learn(run, first, bulk=bulk, is_cut=len(rows) == most)
+                marks.learn(run, first, queue=queue, is_cut=len(rows) == most)
             found += [query for _, _, query in rows]
     return found
 
 
 def take(
-    cursor: Cursor[Any], buckets: set[int], start: int, limit: int, *, bulk: bool, marks: InboxMarks
+    cursor: Cursor[Any], buckets: set[int], start: int, limit: int, *, queue: InboxQueue, marks: InboxMarks
 ) -> list[InboxRow]:
     """Returns the first rows of these buckets, which the caller has locked, from `start` on and around.
 
@@ -116,13 +123,23 @@ def take(
     """
     rows: list[InboxRow] = []
     for part in around(sorted(buckets), start):
-        for mark, run in marks.runs(part, bulk=bulk):
+        for mark, run in marks.runs(part, queue=queue):
             if len(rows) < limit:
-                cursor.execute(TAKE[bulk], [SmallInts.of(run), mark, limit - len(rows)])
+                cursor.execute(TAKE[queue], [SmallInts.of(run), mark, limit - len(rows)])
                 rows += map(InboxRow._make, cursor.fetchall())
+    if queue == InboxQueue.LATER:
+        rows = [row._replace(kind=row.kind - FIRST_LATER) for row in rows]
     tried = rows[0].attempts if rows else 0
     most = SIZES[min(tried, len(SIZES) - 1)] if tried else limit
     return list(takewhile(lambda row: row.attempts <= tried, rows[:most]))
+
+
+def left_later(cursor: Cursor[Any], buckets: set[int], marks: InboxMarks) -> set[int]:
+    """Returns in which of these buckets, which the caller has locked, rows that were set aside still wait."""
+    found = set[int]()
+    for mark, run in marks.runs(sorted(buckets), queue=InboxQueue.LATER):
+        found |= {bucket for (bucket,) in cursor.execute(LEFT_LATER, [SmallInts.of(run), mark]).fetchall()}
+    return found
 
 
 def delete(cursor: Cursor[Any], rows: Sequence[InboxRow]) -> None:
@@ -131,12 +148,12 @@ def delete(cursor: Cursor[Any], rows: Sequence[InboxRow]) -> None:
 
 
 def _peek(
-    cursor: Cursor[Any], buckets: Sequence[int], mark: int, limit: int, *, bulk: bool, marks: InboxMarks
+    cursor: Cursor[Any], buckets: Sequence[int], mark: int, limit: int, *, queue: InboxQueue, marks: InboxMarks
 ) -> dict[int, int]:
     """Returns the buckets of the first rows above the mark, and how many are in each. Raises the marks."""
-    cursor.execute(PEEK[bulk], [SmallInts.of(buckets), mark, limit])
+    cursor.execute(PEEK[queue], [SmallInts.of(buckets), mark, limit])
     found = cursor.fetchall()
     waiting = {bucket: rows for bucket, rows, _ in found}
     first = {bucket: row for bucket, _, row in found}
-    marks.learn(buckets, first, bulk=bulk, is_cut=sum(waiting.values()) == limit)
+    marks.learn(buckets, first, queue=queue, is_cut=sum(waiting.values()) == limit)
     return waiting

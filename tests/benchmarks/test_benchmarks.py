@@ -60,6 +60,17 @@ def test_quick_run__configuration__follows_one_tenants_change_and_judges_nothing
     assert "held" not in said
 
 
+def test_quick_run__fairness__compares_a_flood_with_quiet_and_judges_nothing(tmp_path: Path) -> None:
+    results, said = results_of(tmp_path, "fairness", "--quick")
+
+    figures = results["fairness"]["figures"]
+    assert figures["ratio"] > 0
+    assert figures["quiet"]["accepted"] == figures["quiet"]["received"] == 400
+    assert figures["beside the flood"]["accepted"] == figures["beside the flood"]["received"]
+    assert figures["beside the flood"]["flood"]["requests"] > 0
+    assert "held" not in said
+
+
 @pytest.mark.parametrize(
     ("measured", "quick", "status"),
     [(10.0, False, 0), (9.9, False, 1), (None, False, 2), (9.9, True, 0), (float("nan"), False, 1)],

@@ -14,7 +14,7 @@ from activation.models import Activation, Batch, DeadLetter, Delivery
 from api.idempotency import forget_answers_with
 from core import buckets
 from core.buckets import try_lock
-from core.inbox import InboxKind
+from core.inbox import InboxKind, InboxQueue
 from core.messages import Event, Id
 from core.models import BadRow, Customer, Inbox
 from core.transactions import send
@@ -410,7 +410,7 @@ def one_row(shop: Shop) -> None:
     """Absorb the row that was accepted first, alone."""
     row = Inbox.objects.order_by("id").first()
     if row is not None:
-        shop.absorber._attempt(lambda cursor: try_lock(cursor, {row.bucket}), 1, bulk=False)
+        shop.absorber._attempt(lambda cursor: try_lock(cursor, {row.bucket}), 1, InboxQueue.PROMPT)
 
 
 def test_epoch_of_an_id__that_was_erased_and_comes_again__goes_on(

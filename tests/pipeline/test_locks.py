@@ -15,6 +15,7 @@ from psycopg import Cursor
 
 from core import buckets, database, user_ids
 from core.buckets import BUCKET_LOCKS, TRY_LOCK, try_lock
+from core.inbox import InboxQueue
 from pipeline.absorb import absorber as absorbing
 from pipeline.absorb import loader, rows
 from pipeline.absorb.absorber import Absorber
@@ -98,18 +99,18 @@ def test_lock_and_read_in_one_statement__would_absorb_twice(
     read: list[InboxRow] = []
     behind_the_gate = late._connection
 
-    def lock_and_read(cursor: Cursor[Any], start: int, limit: int, *, bulk: bool, marks: InboxMarks) -> set[int]:
-        if bulk or cursor.connection is not behind_the_gate:
-            return rows.lock_waiting(cursor, start, limit, bulk=bulk, marks=marks)
+    def lock_and_read(cursor: Cursor[Any], start: int, limit: int, *, queue: InboxQueue, marks: InboxMarks) -> set[int]:
+        if queue or cursor.connection is not behind_the_gate:
+            return rows.lock_waiting(cursor, start, limit, queue=queue, marks=marks)
         cursor.execute(TOGETHER, [list(range(256)), BUCKET_LOCKS])
         read.extend(InboxRow(*row) for row in cursor)
         return {row.bucket for row in read}
 
     def already_read(
-        cursor: Cursor[Any], held: set[int], start: int, limit: int, *, bulk: bool, marks: InboxMarks
+        cursor: Cursor[Any], held: set[int], start: int, limit: int, *, queue: InboxQueue, marks: InboxMarks
     ) -> list[InboxRow]:
-        if bulk or cursor.connection is not behind_the_gate:
-            return rows.take(cursor, held, start, limit, bulk=bulk, marks=marks)
+        if queue or cursor.connection is not behind_the_gate:
+            return rows.take(cursor, held, start, limit, queue=queue, marks=marks)
         return read
 
     monkeypatch.setattr(absorbing, "lock_waiting", lock_and_read)

@@ -10,7 +10,7 @@ from django.db import connection
 from activation.models import Activation, Batch, DeadLetter, Lane
 from core import buckets
 from core.buckets import try_lock
-from core.inbox import InboxKind
+from core.inbox import InboxKind, InboxQueue
 from core.messages import Match
 from integrations.models import Platform
 from pipeline.absorb import bulk
@@ -161,4 +161,4 @@ def test_requests_under_way__with_ids_of_a_deleted_platform__do_not_make_them_kn
 
 def absorb_only(shop: Shop, place: int) -> None:
     """The rows that wait in this bucket now."""
-    shop.absorber._attempt(lambda cursor: try_lock(cursor, {place}), 100, bulk=False)
+    shop.absorber._attempt(lambda cursor: try_lock(cursor, {place}), 100, InboxQueue.PROMPT)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from core.buckets import BUCKETS
+from core.inbox import InboxQueue
 from core.messages import Id
 from core.models import Inbox
 from pipeline.absorb.absorber import Absorber
@@ -48,8 +49,8 @@ class Racers:
         try:
             while not self._stop.is_set():
                 start = random.randrange(BUCKETS)
-                lock = partial(lock_waiting, start=start, limit=size, bulk=False, marks=absorber._marks)
-                if not absorber._attempt(lock, size, bulk=False):
+                lock = partial(lock_waiting, start=start, limit=size, queue=InboxQueue.PROMPT, marks=absorber._marks)
+                if not absorber._attempt(lock, size, InboxQueue.PROMPT):
                     self._stop.wait(0.001)
         except BaseException as error:
             self.trouble.append(error)

@@ -18,7 +18,7 @@ from psycopg import Cursor
 from activation.models import Activation
 from core import buckets
 from core.buckets import try_lock
-from core.inbox import InboxKind
+from core.inbox import InboxKind, InboxQueue
 from core.messages import Id, Match, OptOutChoice, Sync
 from core.models import Inbox
 from integrations.models import Platform
@@ -55,7 +55,7 @@ def settle(shop: Shop) -> None:
 def absorb_only(shop: Shop, *places: int) -> None:
     """The rows that wait in these buckets now, each bucket's alone."""
     for place in places:
-        shop.absorber._attempt(partial(_lock, place), 100, bulk=False)
+        shop.absorber._attempt(partial(_lock, place), 100, InboxQueue.PROMPT)
 
 
 def _lock(place: int, cursor: Cursor[Any]) -> set[int]:

@@ -8,7 +8,7 @@ import pytest
 
 from core.buckets import BUCKETS
 from core.database import Connection, connect
-from core.inbox import InboxKind
+from core.inbox import InboxKind, InboxQueue
 from core.models import Inbox
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.rows import PEEK, TAKE, lock_waiting, take
@@ -39,11 +39,14 @@ def test_looking_for_bulk_work__reads_nothing_of_a_long_backlog(shop: Shop, data
     database.execute(BACKLOG, [BUCKETS, int(InboxKind.EVENT)])
     first, _ = (shop.append(200, kind, b"") for kind in (InboxKind.BUILD, InboxKind.CONVERT))
 
-    for statement, values in ((PEEK[True], [EVERY_BUCKET, 0, 16]), (TAKE[True], [EVERY_BUCKET, 0, 16])):
+    for statement, values in (
+        (PEEK[InboxQueue.BULK], [EVERY_BUCKET, 0, 16]),
+        (TAKE[InboxQueue.BULK], [EVERY_BUCKET, 0, 16]),
+    ):
         told = _cost(database, statement, values)
         assert "inbox_bulk" in told
         assert "Removed by" not in told
-    assert database.execute(PEEK[True], [EVERY_BUCKET, 0, 16]).fetchall() == [(200, 2, first)]
+    assert database.execute(PEEK[InboxQueue.BULK], [EVERY_BUCKET, 0, 16]).fetchall() == [(200, 2, first)]
 
 
 @pytest.mark.parametrize("share", [0.9, 1.0])
@@ -65,16 +68,16 @@ def test_looks__after_much_bulk_work__read_no_more_of_a_backlog_than_they_take(
         own.prepare_threshold = 0
         for plan in ("force_custom_plan", "force_generic_plan"):
             own.execute(f"SET plan_cache_mode = {plan}")
-            assert pages_read("inbox", own, lambda: _look(own, [7, 200], bulk=True)) < FEW
-            assert pages_read("inbox", own, lambda: _look(own, [0] * 16, bulk=False)) < FEW
+            assert pages_read("inbox", own, lambda: _look(own, [7, 200], InboxQueue.BULK)) < FEW
+            assert pages_read("inbox", own, lambda: _look(own, [0] * 16, InboxQueue.PROMPT)) < FEW
 
 
-def _look(own: Connection, expected: list[int], *, bulk: bool) -> None:
+def _look(own: Connection, expected: list[int], queue: InboxQueue) -> None:
     """Look with a fresh memory, as a worker that has just been started."""
     marks = InboxMarks()
     with own.transaction(), own.cursor(binary=True) as cursor:
-        held = lock_waiting(cursor, 0, 16, bulk=bulk, marks=marks)
-        assert [row.bucket for row in take(cursor, held, 0, 16, bulk=bulk, marks=marks)] == expected
+        held = lock_waiting(cursor, 0, 16, queue=queue, marks=marks)
+        assert [row.bucket for row in take(cursor, held, 0, 16, queue=queue, marks=marks)] == expected
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,14 @@ def test_row_over_which_workers_died__is_never_taken_behind_rows_that_were_tried
     for row, tried in zip(rows, attempts, strict=True):
         Inbox.objects.filter(id=row).update(attempts=tried)
     with closing(connect(durable=False)) as own, own.transaction(), own.cursor(binary=True) as cursor:
-        found = take(cursor, {10 + place // 2 for place in range(len(rows))}, 10, 1000, bulk=False, marks=InboxMarks())
+        found = take(
+            cursor,
+            {10 + place // 2 for place in range(len(rows))},
+            10,
+            1000,
+            queue=InboxQueue.PROMPT,
+            marks=InboxMarks(),
+        )
     assert [row.id for row in found] == rows[:taken]
 
 
@@ -108,7 +118,7 @@ def test_taking_rows_of_a_long_backlog__reads_no_more_than_it_takes(shop: Shop, 
     with closing(connect(durable=False)) as own:
         own.execute(BACKLOG, [BUCKETS, int(InboxKind.EVENT)])
         own.execute(f"SET plan_cache_mode = {plan}")
-        for statement in (PEEK[False], TAKE[False]):
+        for statement in (PEEK[InboxQueue.PROMPT], TAKE[InboxQueue.PROMPT]):
             numbered = statement.replace("%s", "$1", 1).replace("%s", "$2", 1).replace("%s", "$3", 1)
             own.execute(f"PREPARE asked(smallint[], bigint, bigint) AS {numbered}")
             told = "\n".join(line for (line,) in own.execute(EXPLAIN))

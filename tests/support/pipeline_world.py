@@ -27,7 +27,7 @@ from core import buckets, clock
 from core.buckets import try_lock
 from core.clock import milliseconds, moment
 from core.database import Connection
-from core.inbox import InboxKind
+from core.inbox import InboxKind, InboxQueue
 from core.messages import Id
 from core.models import Customer, Inbox
 from core.scope import EVERYTHING
@@ -173,7 +173,7 @@ class PipelineWorld:
             if place is None:
                 absorber.absorb()
             else:
-                absorber._attempt(lambda cursor: try_lock(cursor, {place}), rows, bulk=False)
+                absorber._attempt(lambda cursor: try_lock(cursor, {place}), rows, InboxQueue.PROMPT)
 
     def replace_absorber(self) -> None:
         self.shop.absorber.close()
