@@ -14,7 +14,7 @@ from api.access import scope_of
 from api.idempotency import once
 from api.personal import PersonalFields
 from api.resource import ListedResource
-from api.strict import StrictBody, read_body
+from api.strict import NumberFilter, StrictBody, read_body
 from core.models import BadRow
 from pipeline import bad_rows
 
@@ -45,7 +45,7 @@ class BadRowSerializer(PersonalFields, serializers.ModelSerializer[BadRow]):
 
 
 class BadRowFilter(django_filters.FilterSet):
-    customer = django_filters.NumberFilter("customer_id")
+    customer = NumberFilter("customer_id")
     reason = django_filters.CharFilter("reason", "icontains", label="A part of the reason.")
     failed_after = django_filters.IsoDateTimeFilter("failed_at", "gte")
     failed_before = django_filters.IsoDateTimeFilter("failed_at", "lt")
@@ -56,7 +56,7 @@ class BadRowReplaySerializer(StrictBody):
     """Some rows, by `ids`; or all rows of a `customer` that fit the other fields."""
 
     ids = serializers.ListField(
-        child=serializers.RegexField(bad_rows.NAME.pattern + "$"),
+        child=serializers.RegexField(f"^{bad_rows.NAME}$"),
         allow_empty=False,
         max_length=1000,
         required=False,

@@ -11,6 +11,7 @@ from activation.models import Batch, UploadedFile
 from activation.stores import uploaded_files
 from api.personal import PersonalFields
 from api.resource import ListedResource
+from api.strict import NumberFilter
 
 
 class FileSerializer(serializers.ModelSerializer[UploadedFile]):
@@ -51,8 +52,8 @@ class BatchSerializer(PersonalFields, serializers.ModelSerializer[Batch]):
 
 
 class BatchFilter(django_filters.FilterSet):
-    activation = django_filters.NumberFilter(method="of_activation", label="Requests that carried this activation.")
-    platform = django_filters.NumberFilter("platform_id")
+    activation = NumberFilter(method="of_activation", label="Requests that carried this activation.")
+    platform = NumberFilter("platform_id")
     status = django_filters.ChoiceFilter(choices=Batch.Status.choices)
     started_after = django_filters.IsoDateTimeFilter("started_at", "gte")
     started_before = django_filters.IsoDateTimeFilter("started_at", "lt")

@@ -16,7 +16,7 @@ from activation.stores.dead_letters import Key
 from api.idempotency import once
 from api.personal import PersonalFields
 from api.resource import ListedResource, OwnedField
-from api.strict import StrictBody, read_body
+from api.strict import NumberFilter, StrictBody, read_body
 
 # replays shown
 LATEST = 50
@@ -41,8 +41,8 @@ class DeadLetterSerializer(PersonalFields, serializers.ModelSerializer[DeadLette
 
 
 class DeadLetterFilter(django_filters.FilterSet):
-    activation = django_filters.NumberFilter("activation_id")
-    platform = django_filters.NumberFilter("platform_id")
+    activation = NumberFilter("activation_id")
+    platform = NumberFilter("platform_id")
 
 
 @extend_schema_serializer(component_name="DeadLetterReplay")

@@ -23,6 +23,7 @@ from profiles.match_lines import BadLineError, MatchLines
 from profiles.personal.protection import Protection
 
 BATCH = 5_000  # lines a commit
+MOST_ANSWER = 64 * 1024 * 1024  # bytes of what is told of single lines
 IN_MEMORY = 1024 * 1024  # bytes of the answer; the rest waits in a temporary file
 
 
@@ -71,7 +72,7 @@ class MappingUpload:
             self._take_good(raw)
         except BadLineError as error:
             self.counts.errors += 1
-            self._tell(line=self.counts.lines, status="error", message=str(error))
+            self._tell_of_line(line=self.counts.lines, status="error", message=str(error))
 
     def _take_good(self, raw: bytes | None) -> None:
         if raw is None:
@@ -79,13 +80,18 @@ class MappingUpload:
         self._rows.append(self.table.read(raw, clock.now()))
         self.counts.stored += 1
         if self.all_lines:
-            self._tell(line=self.counts.lines, status="stored")
+            self._tell_of_line(line=self.counts.lines, status="stored")
 
     def _commit(self) -> None:
         if self._rows:
             self.backpressure.wait()
             send(self._rows)
             self._rows = []
+
+    def _tell_of_line(self, **said: Any) -> None:
+        """Tell of one line, unless the answer is long enough: then lines are counted only."""
+        if self.answer.tell() < MOST_ANSWER:
+            self._tell(**said)
 
     def _tell(self, **said: Any) -> None:
         self.answer.write(json.dumps(said, ensure_ascii=False).encode() + b"\n")

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from api.mapping_upload import upload
 from api.resource import ListedResource
+from api.strict import NumberFilter
 from api.uploads import NDJSON
 from core import buckets
 from profiles.events.ids import DEVICES
@@ -57,9 +58,9 @@ Result = inline_serializer(
 
 
 class MappingFilter(django_filters.FilterSet):
-    platform = django_filters.NumberFilter("platform_id")
+    platform = NumberFilter("platform_id")
     user_id = django_filters.UUIDFilter(method="of_user")
-    customer = django_filters.NumberFilter("customer_id")
+    customer = NumberFilter("customer_id")
 
     def of_user(self, rows: QuerySet[UserMapping], name: str, value: Any) -> QuerySet[UserMapping]:
         return rows.filter(**{"bucket": buckets.of_user(value), name: value})

@@ -12,6 +12,8 @@ from rest_framework.request import Request
 CHUNK = 64 * 1024
 LONGEST = 8 * 1024  # bytes of a line
 GZIP_WBITS = 31
+UNJUDGED = 1024**3  # bytes that any body may unpack to
+MOST_RATIO = 100
 AT_ONCE = 2  # uploads: each keeps one of the console's threads
 NDJSON = "application/x-ndjson"
 
@@ -88,11 +90,15 @@ class Unzipped:
         self._member = zlib.decompressobj(GZIP_WBITS)
         self._packed = b""
         self._begun = False
+        self._packed_bytes = self._unpacked_bytes = 0
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, none at the end. Raises ParseError where the stream is broken or cut off."""
         while True:
-            packed = self._packed or self._read(CHUNK)
+            packed = self._packed
+            if not packed:
+                packed = self._read(CHUNK)
+                self._packed_bytes += len(packed)
             if not packed:
                 return self._end()
             if self._member.eof:
@@ -104,7 +110,13 @@ class Unzipped:
                 raise ParseError("The body is no sound gzip stream.") from None
             self._packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             if unpacked:
+                self._check_ratio(len(unpacked))
                 return unpacked
+
+    def _check_ratio(self, more: int) -> None:
+        self._unpacked_bytes += more
+        if self._unpacked_bytes > UNJUDGED and self._unpacked_bytes > MOST_RATIO * self._packed_bytes:
+            raise ParseError(f"The body unpacks to more than {MOST_RATIO} times its size.")
 
     def _end(self) -> bytes:
         if self._begun and not self._member.eof:

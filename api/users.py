@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from api.access import customer_named, key_name
 from api.idempotency import once
 from api.resource import ListedResource, ReadableResource
+from api.strict import NumberFilter
 from pipeline.models import Erasure
 from pipeline.privacy import erasures
 from pipeline.privacy.export import export
@@ -190,7 +191,7 @@ class UserExportView(APIView):
 
 
 class ErasureFilter(django_filters.FilterSet):
-    customer = django_filters.NumberFilter("customer_id")
+    customer = NumberFilter("customer_id")
 
 
 class ErasureViewSet(ReadableResource[Erasure]):

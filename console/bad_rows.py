@@ -13,7 +13,7 @@ from console.logs import Filter, Log, Replay, choice_box, key, where
 from console.scoped import ScopedForm
 from core.models import BadRow, Customer
 from core.scope import Scope
-from pipeline.bad_rows import NAME, key_of, kind_of, name_of, replay, replay_all, text_of
+from pipeline.bad_rows import is_name, key_of, kind_of, name_of, replay, replay_all, text_of
 
 
 class BadRowFilterForm(ScopedForm):
@@ -48,7 +48,7 @@ def _cells(_: Scope, rows: list[BadRow]) -> Iterator[list[Any]]:
 
 
 def _replay_named(scope: Scope, names: list[str]) -> int:
-    seen = scope.of(BadRow).filter(pk__in=[key_of(name) for name in names if NAME.fullmatch(name)])
+    seen = scope.of(BadRow).filter(pk__in=[key_of(name) for name in names if is_name(name)])
     return replay(list(seen.values_list("bucket", "id")))
 
 

@@ -4,7 +4,6 @@
 """
 
 import json
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -18,7 +17,8 @@ from core.keys import KeyRing
 MASK = "•••"
 Values = dict[str, Any]
 
-_SECRET_NAME = re.compile(r"(?i)secret|password|passphrase|token|credential|authorization|cookie|salt|digest|api.?key")
+_SECRET_WORDS = ("secret", "password", "passphrase", "token", "credential", "authorization", "cookie", "salt", "digest")
+_API_KEY = "apikey"
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 _PERSONAL = frozenset({"email", "first_name", "last_name"})  # of people who use the console
 _NEVER = frozenset({"created_at", "updated_at", "last_login"})
@@ -64,7 +64,7 @@ def _differences(model: type[models.Model], before: Values, after: Values) -> tu
             continue
         if name in ignored or was == is_ or (name in sealed and _opened(was) == _opened(is_)):
             continue
-        if name in sealed or name in _PERSONAL or _SECRET_NAME.search(name):
+        if name in sealed or name in _PERSONAL or _names_secret(name):
             was, is_ = (MASK if value else value for value in (was, is_))
         if name in before:
             old[name] = _masked(was)
@@ -85,9 +85,15 @@ def _masked(value: Any) -> Any:
     """The value without what is called like a secret in it."""
     if isinstance(value, Mapping):
         return {
-            name: MASK if isinstance(held, str) and held and _SECRET_NAME.search(name) else _masked(held)
+            name: MASK if isinstance(held, str) and held and _names_secret(name) else _masked(held)
             for name, held in value.items()
         }
     if isinstance(value, list):
         return [_masked(held) for held in value]
     return value
+
+
+def _names_secret(name: str) -> bool:
+    """Whether the name of a field says that its value is secret."""
+    lower = name.lower()
+    return any(word in lower for word in _SECRET_WORDS) or _API_KEY in "".join(filter(str.isalnum, lower))

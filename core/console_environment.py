@@ -1,13 +1,14 @@
 """The variables of the environment that concern the console: its address, log-ins, single sign-on and mail."""
 
-import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from environs import Env, ValidationError
 
+from core.patterns import whole
+
 IDLE_HOURS, MOST_HOURS = 12, 168
-_HOURS = re.compile(r"[1-9][0-9]{0,3}")
+_HOURS = whole(r"[1-9][0-9]{0,3}+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,8 @@ def _flag(env: Env, name: str) -> bool:
 
 def _hours(env: Env, name: str, default: int) -> int:
     def check(value: str) -> None:
-        if value and not _HOURS.fullmatch(value):
+        if value and not _HOURS(value):
             raise ValidationError("must be a whole number of hours from 1 to 9999")
 
     text = env.str(name, "", validate=check) or ""
-    return int(text) if _HOURS.fullmatch(text) else default
+    return int(text) if _HOURS(text) else default

@@ -5,7 +5,6 @@ It must not import Django: the edge, the embedded services and the tests read th
 
 import hashlib
 import hmac
-import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from core.console_environment import ConsoleEnvironment, read_console
 from core.customer_limits import CustomerLimits
 from core.keys import generated_keys
 from core.limits import DataCaps
+from core.patterns import FullMatch, whole
 
 CODE_ROOT = Path(__file__).resolve().parent.parent
 """The folder of the packages and the templates: a checkout, or the site-packages of an installation."""
@@ -35,9 +35,9 @@ KEEP_AUDIT_DAYS = 730
 POSTGRESQL = ("postgresql", "postgres")
 NO_PROXIES = TrustedProxies()
 DEFAULT_LIMITS = CustomerLimits()
-_SMALL_NUMBER = re.compile(r"[0-9]{1,5}")
-_CAP = re.compile(r"[1-9][0-9]{0,7}")
-_LIMIT = re.compile(r"[1-9][0-9]{0,11}")
+_SMALL_NUMBER = whole(r"[0-9]{1,5}+")
+_CAP = whole(r"[1-9][0-9]{0,7}+")
+_LIMIT = whole(r"[1-9][0-9]{0,11}+")
 
 
 class InvalidEnvironmentError(Exception):
@@ -135,13 +135,13 @@ def _customer_limits(env: Env) -> CustomerLimits:
     )
 
 
-def _cap(env: Env, name: str, default: int, allowed: re.Pattern[str] = _CAP) -> int:
+def _cap(env: Env, name: str, default: int, allowed: FullMatch[str] = _CAP) -> int:
     def check(value: str) -> None:
-        if value and not allowed.fullmatch(value):
+        if value and not allowed(value):
             raise ValidationError(f"must be a whole number from 1 to {'99999999' if allowed is _CAP else '10^12 - 1'}")
 
     text = env.str(name, "", validate=check) or ""
-    return int(text) if allowed.fullmatch(text) else default
+    return int(text) if allowed(text) else default
 
 
 def _flag(env: Env, name: str) -> bool:
@@ -168,11 +168,11 @@ def _trusted_proxies(env: Env) -> TrustedProxies:
 
 def _vendor_id(env: Env) -> int | None:
     def check(value: str) -> None:
-        if value and (not _SMALL_NUMBER.fullmatch(value) or not 0 < int(value) < 2**16):
+        if value and (not _SMALL_NUMBER(value) or not 0 < int(value) < 2**16):
             raise ValidationError("must be a number from 1 to 65535")
 
     text = env.str("DMPHUB_TCF_VENDOR_ID", "", validate=check) or ""
-    return int(text) if _SMALL_NUMBER.fullmatch(text) else None
+    return int(text) if _SMALL_NUMBER(text) else None
 
 
 def _url(env: Env, name: str, schemes: tuple[str, ...]) -> str | None:

@@ -37,6 +37,12 @@ def is_installed(extra: str) -> bool:
     return all(find_spec(package) is not None for package, of in PACKAGES.items() if of == extra)
 
 
+def require(package: str) -> None:
+    """Raises MissingExtraError where an optional package is not installed. Does not import it."""
+    if find_spec(package) is None:
+        raise MissingExtraError(sentence(package))
+
+
 @contextmanager
 def explained(error: Callable[[str], Exception] = MissingExtraError) -> Iterator[None]:
     """Turn the failed import of an optional package into `error`, whose message names the extra to install.

@@ -6,7 +6,7 @@ large float can bring, is read back as that float.
 """
 
 import math
-import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,7 +16,6 @@ LOW, HIGH = -(2**63), 2**63 - 1
 _LONG_NUMBER = b"0" * 19
 _SHAPES = bytes(ord("0") if chr(byte).isdigit() and byte < 0x80 else ord(" ") for byte in range(256))
 _EXPONENTS = bytes(ord("e") if chr(byte) in "eE" else _SHAPES[byte] for byte in range(256))
-_FAR_EXPONENT = re.compile(rb"(?:^|[:,\[])-?[0-9.]+e-?([0-9]{2,3})(?![0-9])")
 
 
 def canonical(value: Any) -> Any:
@@ -66,7 +65,38 @@ def text_size(value: Any) -> int:
     encoded = msgspec.json.encode(value)
     if not may_hold_far_exponent(encoded):
         return len(encoded)
-    return len(encoded) + sum(int(exponent) for exponent in _FAR_EXPONENT.findall(encoded))
+    return len(encoded) + sum(map(_spelled_out, _floats_in(value)))
+
+
+def _floats_in(value: Any) -> Iterator[float]:
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _floats_in(inner)
+
+
+def _spelled_out(value: float) -> int:
+    """Returns how many digits PostgreSQL writes for the exponent of a number."""
+    _, _, exponent = repr(value).partition("e")
+    return abs(int(exponent or 0))
+
+
+def is_deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects stand within each other in more than `most` levels."""
+    level = [value]
+    for _ in range(most):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    """Returns the lists and objects inside a value."""
+    if isinstance(value, dict):
+        return [inner for inner in value.values() if isinstance(inner, dict | list)]
+    return [inner for inner in value if isinstance(inner, dict | list)] if isinstance(value, list) else ()
 
 
 def same(one: Any, other: Any) -> bool:

@@ -1,9 +1,8 @@
 """The bounds of what a request may carry and a profile may hold: sizes, depth, time, and which ids can be kept."""
 
-import re
 from dataclasses import dataclass
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+from core.patterns import has_control
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +33,4 @@ def is_sound_id(value: str, limit: int) -> bool:
     """Whether an id can be stored and sent on: at most `limit` bytes, no control characters."""
     if len(value) > limit or (not value.isascii() and len(value.encode()) > limit):
         return False
-    return value.isalnum() or _CONTROL.search(value) is None
+    return value.isalnum() or not has_control(value)

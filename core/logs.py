@@ -1,9 +1,11 @@
 """Logs hold no personal ids: addresses of requests are logged as the pattern that they match, user ids not at all."""
 
 import logging
-import re
 
-USER_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+from core.patterns import linear
+
+LONGEST = 100_000  # characters of a record
+USER_ID = linear(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}", LONGEST)
 LEFT_OUT = "…"
 
 
@@ -19,7 +21,7 @@ class WithoutPersonalIds(logging.Filter):
         message = record.getMessage()
         if path:
             message = message.replace(path, _pattern(record))
-        message = USER_ID.sub(LEFT_OUT, message)
+        message = _without_ids(message)
         if message != record.getMessage():
             record.msg, record.args = message, None
         return True
@@ -29,7 +31,11 @@ class Formatter(logging.Formatter):
     """Leaves user ids out of tracebacks too."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return USER_ID.sub(LEFT_OUT, super().format(record))
+        return _without_ids(super().format(record))
+
+
+def _without_ids(text: str) -> str:
+    return USER_ID.sub(LEFT_OUT, text if len(text) <= LONGEST else text[: LONGEST - 1] + LEFT_OUT)
 
 
 def _pattern(record: logging.LogRecord) -> str:

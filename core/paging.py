@@ -9,16 +9,20 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
 from core.errors import InputError
+from core.patterns import has_surrogate
 
 MOST_ROWS = 1000
+LONGEST_CURSOR = 4_000
 CURSOR, SIZE = "cursor", "page_size"
 NEXT, PREVIOUS = "n", "p"
 
@@ -81,11 +85,35 @@ def _position(text: str | None, model: type[Model], ordering: Sequence[str]) -> 
     if not text:
         return False, []
     try:
-        direction, *values = json.loads(base64.urlsafe_b64decode(text.encode("ascii")))
+        direction, values = _read_cursor(text)
         fields = [_field(model, name) for name in ordering]
-        return direction == PREVIOUS, [field.to_python(value) for field, value in zip(fields, values, strict=True)]
-    except (ValueError, TypeError, binascii.Error, ValidationError, RecursionError):
+        return direction == PREVIOUS, [_value(field, value) for field, value in zip(fields, values, strict=True)]
+    except (ValueError, TypeError, OverflowError, binascii.Error, ValidationError, RecursionError):
         raise InvalidPageError(CURSOR, "This is not a cursor of this list.") from None
+
+
+def _read_cursor(text: str) -> tuple[str, list[Any]]:
+    if len(text) > LONGEST_CURSOR:
+        raise ValueError("too long")
+    direction, *values = json.loads(base64.urlsafe_b64decode(text.encode("ascii")))
+    if direction not in {NEXT, PREVIOUS}:
+        raise ValueError("no direction")
+    return direction, values
+
+
+def _value(field: Any, given: Any) -> Any:
+    """Return what a cursor says of a field. Raises ValueError for what no row holds: the database would refuse it."""
+    value = field.to_python(given) if type(given) in {str, int} else None
+    if value is None or (isinstance(value, str) and ("\0" in value or has_surrogate(value))):
+        raise ValueError("no value")
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise ValueError("no moment")
+    if isinstance(value, int):
+        kind = (field.target_field if field.is_relation else field).get_internal_type()
+        low, high = connection.ops.integer_field_range(kind)
+        if not low <= value <= high:
+            raise ValueError("no number of this field")
+    return value
 
 
 def _cursor(row: Model | None, direction: str, ordering: Sequence[str]) -> str | None:

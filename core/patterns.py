@@ -18,12 +18,20 @@ from typing import Any, AnyStr, Generic
 
 import re2
 
-FullMatch = Callable[[AnyStr], "re.Match[AnyStr] | None"]
-Scan = Callable[[AnyStr], "Iterator[re.Match[AnyStr]]"]
+FullMatch = Callable[..., re.Match[AnyStr] | None]
+"""Called with the text and, where it does not begin at 0, the place where to begin."""
+
+Scan = Callable[..., Iterator[re.Match[AnyStr]]]
+"""Called as `FullMatch` is."""
 
 WHOLE: "list[re.Pattern[Any]]" = []
 SCANS: "list[re.Pattern[Any]]" = []
 LINEAR: "list[LinearPattern[Any]]" = []
+
+
+_CONTROLS = bytes(range(0x20)) + b"\x7f"
+_BEFORE_MORE_CONTROLS = b"\xc2"
+"""UTF-8 of U+0080 to U+009F begins so, and so do a few letters."""
 
 
 class TextTooLongError(ValueError):
@@ -84,6 +92,13 @@ def whole(pattern: AnyStr, *, ignore_case: bool = False) -> FullMatch[AnyStr]:
     return compiled.fullmatch
 
 
+def prefix(pattern: AnyStr) -> FullMatch[AnyStr]:
+    """Returns a function that compares the beginning of a text with the pattern, by the rules of `whole`."""
+    compiled = re.compile(pattern, re.ASCII)
+    WHOLE.append(compiled)
+    return compiled.match
+
+
 def scan(pattern: AnyStr) -> Scan[AnyStr]:
     """Returns a function that finds every place of the pattern in a text. Classes such as `\\w` are Unicode's."""
     compiled = re.compile(pattern)
@@ -95,12 +110,21 @@ def has_control(text: str) -> bool:
     """Whether a control character (Unicode's Cc: also line ends, tabs and NUL) stands in the text."""
     if text.isprintable():
         return False
-    return any(sign < " " or "\x7f" <= sign < "\xa0" for sign in text)
+    raw = text.encode(errors="surrogatepass")
+    if len(raw.translate(None, _CONTROLS)) != len(raw):
+        return True
+    return _BEFORE_MORE_CONTROLS in raw and any("\x7f" < sign < "\xa0" for sign in text)
 
 
 def has_surrogate(text: str) -> bool:
     """Whether half of a surrogate pair stands in the text, which UTF-8 cannot say."""
-    return not text.isprintable() and any("\ud800" <= sign < "\ue000" for sign in text)
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _sound(text: Any) -> Any:

@@ -1,15 +1,15 @@
 """Our own user ids (uuid4), and their text form: the one form in which they are stored and sent."""
 
 import os
-import re
 import uuid
 from functools import lru_cache
 
 from core.errors import InvalidParameterError
+from core.patterns import whole
 from core.query import Parameters
 
 LENGTH = 36
-_USER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_USER_ID = whole(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def new(bucket: int | None = None) -> uuid.UUID:
@@ -23,7 +23,7 @@ def new(bucket: int | None = None) -> uuid.UUID:
 def parse(text: str) -> str | None:
     """Returns the stored form of `text`, or None if it is not a uuid4."""
     lower = text.lower()
-    return lower if _USER_ID.fullmatch(lower) else None
+    return lower if _USER_ID(lower) else None
 
 
 as_uuid = lru_cache(4096)(uuid.UUID)

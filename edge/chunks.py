@@ -1,11 +1,10 @@
 """Bodies whose length is not announced: read chunk by chunk, as they arrive."""
 
-import re
-
+from core.patterns import whole
 from edge.request_head import BadRequestError
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*((?:;[^\0\r\n]*)?)")
-_TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\0\r\n]*")
+_SIZE = whole(rb"([0-9A-Fa-f]{1,8}+)[ \t]*+((?:;[^\0\r\n]*+)?+)")
+_TRAILER = whole(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\0\r\n]*+")
 _MOST_LINE_BYTES = 4096
 _MOST_EXTRA_BYTES = 16 * 1024  # in extensions and trailers, which nobody reads
 
@@ -57,14 +56,14 @@ class ChunkReader:
         elif not self._in_trailers:
             self._begin_chunk(line)
         elif line:
-            if not _TRAILER.fullmatch(line):
+            if not _TRAILER(line):
                 raise BadRequestError
             self._drop(line)
         else:
             self.rest = bytes(self._buffer)
 
     def _begin_chunk(self, line: bytes) -> None:
-        found = _SIZE.fullmatch(line)
+        found = _SIZE(line)
         if found is None:
             raise BadRequestError
         size, extension = found.groups()

@@ -4,25 +4,26 @@ What is malformed or ambiguous raises BadRequestError: a line that is no field, 
 several lengths, a length beside chunks, a transfer encoding that is not `chunked`, no host, or several.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
+
+from core.patterns import prefix, scan, whole
 
 MOST_HEAD_BYTES = 128 * 1024
 _MOST_LINE_BYTES = 65_534
 _MOST_FIELDS = 100
 
-_LINE = re.compile(
-    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) "
-    rb"([!\"$->@-~\x80-\xff]+)(?:\?([!\"$-~\x80-\xff]*))?(?:#[!-~\x80-\xff]*)? HTTP/1\.([01])(?=\r\n|\Z)"
+_LINE = prefix(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}+) "
+    rb"([!\"$->@-~\x80-\xff]++)(?:\?([!\"$-~\x80-\xff]*+))?+(?:#[!-~\x80-\xff]*+)?+ HTTP/1\.([01])(?=\r\n|\Z)"
 )
-_FIELDS = re.compile(rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\0\r\n]*)*")
+_FIELDS = whole(rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\0\r\n]*+)*+")
 _HOST_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]"
-_ORIGIN = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://[^/]*")
-_EMPTY_LINES = re.compile(rb"(?:\r\n)*")
-_BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_ORIGIN = prefix(rb"[Hh][Tt][Tt][Pp][Ss]?+://[^/]*+")
+_EMPTY_LINES = prefix(rb"(?:\r\n)*+")
+_BROKEN_LINES = scan(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
+_LENGTH = whole(rb"[0-9]{1,18}+")
 
 CHUNKED = -1
 
@@ -51,8 +52,8 @@ class RequestHead:
 
     def __init__(self, head: bytes) -> None:
         """`head` is everything before the empty line. Raises BadRequestError."""
-        line = _LINE.match(head)
-        if line is None or _FIELDS.fullmatch(head, line.end()) is None:
+        line = _LINE(head)
+        if line is None or _FIELDS(head, line.end()) is None:
             raise BadRequestError
         method, target, query, minor = line.groups()
         self.method: str = method.decode()
@@ -85,19 +86,20 @@ class RequestHead:
 
 def without_empty_lines(text: bytes) -> bytes:
     """Returns what follows the empty lines that may stand before a request."""
-    return _EMPTY_LINES.sub(b"", text, 1)
+    found = _EMPTY_LINES(text)
+    return text[found.end() :] if found else text
 
 
 def check_beginning(text: bytes, start: int) -> None:
     """Raises BadRequestError as soon as no more bytes can make a head of `text`. Looks at it from `start` on."""
     is_new_line = text.find(b"\r\n") >= start
-    if (is_new_line and _LINE.match(text) is None) or _BROKEN_LINE.search(text, start):
+    if (is_new_line and _LINE(text) is None) or next(_BROKEN_LINES(text, start), None):
         raise BadRequestError
 
 
 def _without_origin(target: bytes) -> bytes:
     """Returns the path of an address that names its host. What is no address stays as it is."""
-    origin = _ORIGIN.match(target)
+    origin = _ORIGIN(target)
     return target if origin is None else target[origin.end() :] or b"/"
 
 
@@ -139,7 +141,7 @@ def _length(fields: Fields, is_http_10: bool) -> int:
         if encoding.lower() != b"chunked" or b"content-length" in fields or is_http_10:
             raise BadRequestError
         return CHUNKED
-    if not _LENGTH.fullmatch(length):
+    if not _LENGTH(length):
         raise BadRequestError
     return int(length)
 

@@ -5,16 +5,16 @@ never resolves a name, and a name that gets another address a moment later chang
 in a private network: the operator named it.
 """
 
-import re
 import socket
 from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
+from core.patterns import prefix
 from integrations.deadline import Deadline
 from integrations.errors import RetriableError
 
 _MOST_HEAD_BYTES = 8_192
-_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[ \r]")
+_STATUS = prefix(rb"HTTP/1\.[01] ([0-9]{3})[ \r]")
 
 
 def connect(proxy_url: str, address: str, port: int, seconds: float, deadline: Deadline) -> socket.socket:
@@ -55,7 +55,7 @@ def _head(connected: socket.socket) -> bytes:
 
 
 def _check(head: bytes) -> None:
-    found = _STATUS.match(head)
+    found = _STATUS(head)
     status = found.group(1).decode() if found else "nothing that is HTTP"
     if not status.startswith("2"):
         raise RetriableError(f"the proxy for outgoing connections answered {status}")

@@ -17,6 +17,7 @@ from django.conf import settings
 from requests_hardened.ip_filter import InvalidIPAddress
 
 from core import clock
+from core.json_values import is_deeper
 from integrations.addresses import PRIVATE
 from integrations.connections import guarded_session, under
 from integrations.deadline import Deadline
@@ -32,6 +33,7 @@ from integrations.errors import (
 )
 
 MAX_BYTES = 1 << 20
+MAX_DEPTH = 64
 MAX_WAIT_SECONDS = 3_600.0
 EXCERPT = 500
 
@@ -62,13 +64,23 @@ class Response:
         """The start of the body, for messages and logs."""
         return self.body[:EXCERPT].decode("utf-8", "replace")
 
+    def document(self) -> Any:
+        """Return the body as JSON. Raises `RefusedError` for anything else, and for JSON of too many levels."""
+        try:
+            found = msgspec.json.decode(self.body)
+        except (ValueError, RecursionError):
+            raise RefusedError(f"the answer is not JSON: {self.excerpt}") from None
+        if is_deeper(found, MAX_DEPTH):
+            raise RefusedError(f"the answer has more than {MAX_DEPTH} levels: {self.excerpt}")
+        return found
+
     def json_object(self) -> dict[str, Any]:
         """Return the body as a JSON object; an empty one if the body is anything else."""
         try:
-            document = msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+            found = self.document()
+        except RefusedError:
             return {}
-        return document if isinstance(document, dict) else {}
+        return found if isinstance(found, dict) else {}
 
 
 _local = threading.local()

@@ -15,11 +15,11 @@ Everything else belongs to the platform, its own macros included, and is sent un
 This module parses and checks templates. It must not fill them in: `usersync.sync_urls` does that.
 """
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import unquote
 
+from core.patterns import linear
 from integrations.platform_user_ids import holds_macro
 
 MAX_CHARACTERS = 2000
@@ -57,19 +57,22 @@ CALLBACKS = frozenset({MacroName.CALLBACK, MacroName.CALLBACK_RAW})
 
 _CURLY = {name.value.strip("{}"): name for name in MacroName if name.value.startswith("{{")}
 _BRACKETED = {name.value: name for name in (MacroName.PLATFORM, MacroName.TOKEN)}
+# (name, whether the id of a vendor follows it): the parameter
 _SIGNALS = {
-    re.compile("GDPR"): "gdpr",
-    re.compile(r"GDPR_CONSENT_\d+"): "gdpr_consent",
-    re.compile("US_PRIVACY"): "us_privacy",
-    re.compile(r"GPP_STRING_\d+"): "gpp",
-    re.compile("GPP_SID"): "gpp_sid",
+    ("GDPR", False): "gdpr",
+    ("GDPR_CONSENT_", True): "gdpr_consent",
+    ("US_PRIVACY", False): "us_privacy",
+    ("GPP_STRING_", True): "gpp",
+    ("GPP_SID", False): "gpp_sid",
 }
-_MACRO = re.compile(r"(\{\{(?:[^{}]|\{[^{}]*\})*\}\}|<[^<>]*>|\$\{[^{}]*\})")
-_HOST = re.compile(r"(?:https?:)?//(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?[/?]")
-_UNENCODED = re.compile(r"[^A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%{}|]")
-_ARGUMENT = re.compile(r"[^&=#]+(?:&[A-Za-z0-9_]+=[^&=#]*)*")
-_PLAIN_CALLBACK = re.compile(r"/uid\?")
-_REPEATED = re.compile(r"&(?:userid|pl|plsec|plcsec|ts|sig|_ck)=")
+_MACRO = linear(r"(\{\{(?:[^{}]|\{[^{}]*\})*\}\}|<[^<>]*>|\$\{[^{}]*\})", MAX_CHARACTERS)
+_HOST = linear(
+    r"\A(?:https?:)?//(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?[/?]", MAX_CHARACTERS
+)
+_UNENCODED = linear(r"[^A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%{}|]", MAX_CHARACTERS)
+_ARGUMENT = linear(r"[^&=#]+(?:&[A-Za-z0-9_]+=[^&=#]*)*", MAX_CHARACTERS)
+_PLAIN_CALLBACK = "/uid?"
+_REPEATED = linear(r"&(?:userid|pl|plsec|plcsec|ts|sig|_ck)=", MAX_CHARACTERS)
 
 
 def parse(template: str) -> list[Part]:
@@ -93,15 +96,24 @@ def _macro(text: str) -> Part:
             return Macro(MacroName.UNKNOWN, text)
         return Macro(known, argument.strip() if colon else USER_ID) if known in CALLBACKS else Macro(known)
     if text.startswith("${"):
-        signal = next((name for pattern, name in _SIGNALS.items() if pattern.fullmatch(text[2:-1])), None)
+        signal = next((name for macro, name in _SIGNALS.items() if _is_signal(text[2:-1], *macro)), None)
         if signal is not None:
             return Macro(MacroName.SIGNAL, signal)
         return text if holds_macro(text) else Macro(MacroName.UNKNOWN, text)
     return Macro(MacroName.UNKNOWN, text)
 
 
+def _is_signal(text: str, name: str, of_vendor: bool) -> bool:
+    if not of_vendor:
+        return text == name
+    vendor = text.removeprefix(name)
+    return vendor != text and vendor.isascii() and vendor.isdigit()
+
+
 def find_errors(template: str, sync_auth: str) -> list[str]:
     """Return every error in a template, in words. `sync_auth` is how syncs are authenticated: `token` or `signed`."""
+    if len(template) > MAX_CHARACTERS:
+        return [f"is longer than {MAX_CHARACTERS} characters"]
     parts = parse(template)
     names = [part.name for part in parts if isinstance(part, Macro)]
     return [
@@ -116,13 +128,10 @@ def find_errors(template: str, sync_auth: str) -> list[str]:
 
 
 def _address_errors(template: str) -> list[str]:
-    found = []
-    if len(template) > MAX_CHARACTERS:
-        found.append(f"is longer than {MAX_CHARACTERS} characters")
-    address = _HOST.match(template)
+    address = _HOST.search(template)
     if address is None or int(address[1] or 443) not in range(1, 65536):
-        found.append("must be an address that begins with https://, http:// or //, then a host and / or ?")
-    return found
+        return ["must be an address that begins with https://, http:// or //, then a host and / or ?"]
+    return []
 
 
 def _text_errors(template: str, parts: list[Part]) -> list[str]:
@@ -130,7 +139,7 @@ def _text_errors(template: str, parts: list[Part]) -> list[str]:
         return ["must not hold line breaks or other control characters"]
     if any("#" in part for part in parts if isinstance(part, str)):
         return ["must not hold #: what follows it never reaches the platform"]
-    strange = sorted({sign for part in parts if isinstance(part, str) for sign in _UNENCODED.findall(part)})
+    strange = sorted({sign[0] for part in parts if isinstance(part, str) for sign in _UNENCODED.finditer(part)})
     return [f"holds what must be percent-encoded: {' '.join(map(repr, strange))}"] if strange else []
 
 
@@ -146,7 +155,7 @@ def _callback_errors(template: str, names: list[MacroName]) -> list[str]:
     if callbacks:
         return []
     written = unquote(template)
-    if not _PLAIN_CALLBACK.search(written):
+    if _PLAIN_CALLBACK not in written:
         return ["must hold {{callback}}: the address that the platform sends the browser back to"]
     if f"pl={MacroName.PLATFORM.value}" not in written:
         return [f"must hold pl={MacroName.PLATFORM.value} in a callback that is written out"]
@@ -184,6 +193,6 @@ def _token_errors(template: str, names: list[MacroName], *, signed: bool) -> lis
         return [f"must not hold {MacroName.TOKEN.value} outside the callback"] if tokens else []
     decoded = unquote(template)
     given = [f"{name}={MacroName.TOKEN.value}" in decoded for name in ("plsec", "plcsec")]
-    if signed or not _PLAIN_CALLBACK.search(decoded) or (any(given) and tokens == 1):
+    if signed or _PLAIN_CALLBACK not in decoded or (any(given) and tokens == 1):
         return []
     return [f"must hold plsec={MacroName.TOKEN.value} once in a callback that is written out"]

@@ -6,12 +6,10 @@ that is only one placeholder becomes the value itself, in its own type; elsewher
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 # the placeholders of a request that creates a segment, of a request for one segment, and of each row in it
 SEGMENT_NAMES = frozenset({"name", "audience_id", "timestamp"})
 REQUEST_NAMES = SEGMENT_NAMES | {"segment_id", "operation"}
@@ -26,10 +24,27 @@ class TemplateError(ValueError):
     """A template that cannot work."""
 
 
+def split(template: str) -> list[str]:
+    """Return the constant texts and the names of the placeholders of a text, by turns; the first is constant.
+
+    A placeholder holds no braces; blanks around its name do not count. Takes time in proportion to the text.
+    """
+    parts: list[str] = []
+    start = at = 0
+    while (close := template.find("}}", at)) >= 0:
+        opening = template.rfind("{", at, close)
+        if opening > at and template[opening - 1] == "{" and "}" not in template[opening:close]:
+            parts += [template[start : opening - 1], template[opening + 1 : close].strip()]
+            start = at = close + 2
+        else:
+            at = close + 1
+    return [*parts, template[start:]]
+
+
 def names(template: Any) -> set[str]:
     """Return all placeholders of a text or document."""
     if isinstance(template, str):
-        return set(PLACEHOLDER.findall(template))
+        return set(split(template)[1::2])
     if isinstance(template, dict):
         return {name for key, value in template.items() for name in names(key) | names(value)}
     if isinstance(template, list):
@@ -71,7 +86,7 @@ def value_at(attributes: Mapping[str, Any], path: str) -> Any:
 
 def text(template: str, encode: Callable[[str], str] = str) -> Callable[[Values], str]:
     """Compile a text with placeholders. `encode` is applied to each value."""
-    parts = PLACEHOLDER.split(template)
+    parts = split(template)
 
     def render(values: Values) -> str:
         return "".join(encode(as_text(values[part])) if odd else part for odd, part in _alternating(parts))
@@ -87,10 +102,9 @@ def url(template: str) -> Callable[[Values], str]:
 def document(template: Any) -> Render:
     """Compile a JSON document."""
     if isinstance(template, str):
-        whole = PLACEHOLDER.fullmatch(template)
-        if whole:
-            name = whole[1]
-            return lambda values: values[name]
+        parts = split(template)
+        if len(parts) == 3 and not parts[0] and not parts[2]:
+            return lambda values: values[parts[1]]
         return text(template)
     if isinstance(template, dict):
         members = [(text(key), document(value)) for key, value in template.items()]

@@ -3,23 +3,23 @@
 Each check raises Django's `ValidationError` with every error at once. `integrations.limits` checks the limits.
 """
 
-import re
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from core.patterns import whole
 from integrations import sync_templates
 from integrations.connectors.base import Connector
 from integrations.connectors.registry import all_connectors
 from integrations.credential_binding import check_origins
 from integrations.errors import MisconfiguredError
 
-SYNC_SECRET = re.compile(r"[!-~]{8,200}")
+_SYNC_SECRET = whole(r"[!-~]{8,200}+")
 
 
 def check_sync_secret(secret: str) -> None:
     """Refuse a secret that cannot stand in a URL or is easy to guess."""
-    if not SYNC_SECRET.fullmatch(secret):
+    if not _SYNC_SECRET(secret):
         raise ValidationError("must have 8 to 200 characters: letters, digits and signs, no blanks")
 
 

@@ -1,6 +1,5 @@
 """Bad rows: rows of the inbox that could not be used, kept where people can read, correct and replay them."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,6 +16,7 @@ from core.database import Connection
 from core.inbox import InboxKind
 from core.mentions import Mentions, mentions, mentions_in_bytes
 from core.models import BadRow
+from core.patterns import whole
 from core.transactions import wake_when_committed
 from core.wakeups import ABSORB
 from pipeline.absorb.rows import InboxRow, delete
@@ -24,7 +24,9 @@ from pipeline.absorb.rows import InboxRow, delete
 MOST = 10_000
 """Rows that one call puts back."""
 
-NAME = re.compile(r"(\d{1,3})-(\d{1,18})")
+NAME = "[0-9]{1,3}-[0-9]{1,18}"
+"""The form of a row's name."""
+is_name = whole(NAME)
 """How a bad row is named outside: bucket and id."""
 
 KEEP = """

@@ -1,13 +1,14 @@
 """Reads the bit strings of consent signals: six bits for each character, most significant first. Pure."""
 
-import re
 from base64 import urlsafe_b64decode
+
+from core.patterns import whole
 
 MAX_CHARACTERS = 8192
 """Longer than any real consent string; more is not looked at."""
 
 _FIBONACCI_BITS = 24  # numbers up to 75,024
-_ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
+_ALPHABET = whole(r"[A-Za-z0-9_-]++")
 
 
 class UnreadableSignalError(ValueError):
@@ -20,7 +21,7 @@ class Bits:
     __slots__ = ("_at", "_bits")
 
     def __init__(self, text: str) -> None:
-        if len(text) > MAX_CHARACTERS or not _ALPHABET.fullmatch(text):
+        if len(text) > MAX_CHARACTERS or not _ALPHABET(text):
             raise UnreadableSignalError
         raw = urlsafe_b64decode(text + "A" * (-len(text) % 4))
         self._bits = f"{int.from_bytes(raw):0{8 * len(raw)}b}"[: 6 * len(text)]

@@ -10,13 +10,13 @@ Each says yes, no or nothing; one no is enough. An empty one is none.
   What cannot be read is refused by name, so that whoever sends it learns of it.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from core.consent_mode import ConsentMode
 from core.errors import InvalidParameterError
+from core.patterns import whole
 from core.query import Parameters
 from usersync import gpp, tcf
 from usersync.bits import UnreadableSignalError
@@ -25,8 +25,8 @@ CONSENT_PARAMETERS = frozenset({"gdpr", "gdpr_consent", "us_privacy", "gpp", "gp
 
 _ORDERED = tuple(sorted(CONSENT_PARAMETERS))
 _ENCODED = frozenset(name.encode() for name in CONSENT_PARAMETERS)
-_US_PRIVACY = re.compile(r"1[YN-]{3}", re.IGNORECASE)
-_SECTION_ID = re.compile(r"-1|[0-9]{1,3}")
+_US_PRIVACY = whole(r"1[YNyn-]{3}")
+_SECTION_ID = whole(r"-1|[0-9]{1,3}+")
 _MOST_SECTIONS = 2
 
 MOST_CHARACTERS = 4000
@@ -146,7 +146,7 @@ def _flag(text: str) -> bool:
 
 def _us_privacy(text: str) -> Verdict:
     """The third character: opted out of the sale of personal information, not opted out, or not applicable."""
-    if not _US_PRIVACY.fullmatch(text):
+    if not _US_PRIVACY(text):
         raise UnreadableSignalError
     return {"Y": False, "N": True, "-": None}[text[2].upper()]
 
@@ -154,6 +154,6 @@ def _us_privacy(text: str) -> Verdict:
 def _section_ids(text: str) -> list[int]:
     """The sections in force; 0 and -1 stand for none. At most two."""
     ids = text.split(",")
-    if len(ids) > _MOST_SECTIONS or not all(_SECTION_ID.fullmatch(one) for one in ids):
+    if len(ids) > _MOST_SECTIONS or not all(_SECTION_ID(one) for one in ids):
         raise UnreadableSignalError
     return [int(one) for one in ids]

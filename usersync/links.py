@@ -5,7 +5,6 @@ who its reader is. A target is what a browser may be sent to, and nothing that r
 as another to a browser.
 """
 
-import re
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ import idna
 import msgspec
 
 from core.keys import TokenSigner
+from core.patterns import has_control, has_surrogate, whole
 
 PURPOSE = "links"
 """What the secrets of the tokens are derived for."""
@@ -20,12 +20,13 @@ PURPOSE = "links"
 MAX_TARGET = 2000
 MAX_MAILING = 200
 
-_ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]+)(?P<rest>[/?#].*)?", re.IGNORECASE | re.DOTALL)
-_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::(?P<port>[0-9]{1,5}))?")
-_LABELS = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?")
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"`{|}^\u2028\u2029\ud800-\udfff]")
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+MAX_HOST = 253
+
+_ADDRESS = whole(r"(?P<scheme>https?+)://(?P<authority>[^/?#]++)(?P<rest>[/?#][\s\S]*+)?+", ignore_case=True)
+_AUTHORITY = whole(r"(?P<host>\[[0-9A-Fa-f:.]++\]|[^\[\]:]++)(?::(?P<port>[0-9]{1,5}+))?+")
+_LABEL = whole(r"[a-z0-9_-]{1,63}+")
+_FORBIDDEN = frozenset(' \xa0\\<>"`{|}^\u2028\u2029')
+_HEX = frozenset("0123456789abcdefABCDEF")
 _RESERVED = "%/?#[]@!$&'()*+,;=:~"
 
 
@@ -60,7 +61,7 @@ _decode = msgspec.msgpack.Decoder(MailingLink).decode
 
 def make_link(tokens: TokenSigner, edge_url: str, platform: int, kind: LinkKind, target: str, mailing: str) -> str:
     """The address to put into the mailing, without the reader's id. Raises BadLinkError."""
-    if len(mailing) > MAX_MAILING or _CONTROL.search(mailing):
+    if len(mailing) > MAX_MAILING or has_control(mailing) or has_surrogate(mailing):
         raise BadLinkError("mailing", f"must have at most {MAX_MAILING} characters, none of them a control character")
     link = MailingLink(kind, platform, clean_target(target), mailing)
     return f"{edge_url}{PATHS[kind]}{tokens.sign(_encode(link)).decode()}"
@@ -74,9 +75,11 @@ def read_link(tokens: TokenSigner, token: str) -> MailingLink | None:
 
 def clean_target(target: str) -> str:
     """The target in the one spelling that everybody reads alike: ASCII, its host in lower case. Raises BadLinkError."""
-    if _FORBIDDEN.search(target) or _STRAY_PERCENT.search(target):
+    if len(target) > MAX_TARGET:
+        raise BadLinkError("target", f"must have at most {MAX_TARGET} characters")
+    if not _FORBIDDEN.isdisjoint(target) or has_control(target) or has_surrogate(target) or _has_stray_percent(target):
         raise BadLinkError("target", "must be percent-encoded: no blanks, backslashes, quotes, brackets or stray %")
-    parts = _ADDRESS.fullmatch(target)
+    parts = _ADDRESS(target)
     if parts is None:
         raise BadLinkError("target", "must be a whole address that begins with https:// or http://")
     rest = quote(parts["rest"] or "/", safe=_RESERVED)
@@ -89,7 +92,7 @@ def clean_target(target: str) -> str:
 def _authority(text: str) -> str:
     if "@" in text:
         raise BadLinkError("target", "must not hold a user name or password")
-    parts = _AUTHORITY.fullmatch(text)
+    parts = _AUTHORITY(text)
     if parts is None or int(parts["port"] or 0) >= 2**16:
         raise BadLinkError("target", "must name a host, and after a colon a port")
     return _host(parts["host"]) + (f":{parts['port']}" if parts["port"] else "")
@@ -98,10 +101,20 @@ def _authority(text: str) -> str:
 def _host(text: str) -> str:
     if text.startswith("["):
         return text.lower()
+    if len(text) > MAX_HOST:
+        raise BadLinkError("target", f"must name a host of at most {MAX_HOST} characters")
     try:
         host = text.lower() if text.isascii() else idna.encode(text, uts46=True).decode()
     except idna.IDNAError:
         host = ""
-    if not _LABELS.fullmatch(host):
+    if not all(map(_is_label, host.removesuffix(".").split("."))):
         raise BadLinkError("target", "must name a host")
     return host
+
+
+def _is_label(text: str) -> bool:
+    return _LABEL(text) is not None and not text.startswith("-") and not text.endswith("-")
+
+
+def _has_stray_percent(text: str) -> bool:
+    return any(len(after) < 2 or not _HEX.issuperset(after[:2]) for after in text.split("%")[1:])

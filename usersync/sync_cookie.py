@@ -5,10 +5,11 @@ The cookie `dmpsync` is `1` (its version), then `.<pl>-<when tried>` for the pla
 signed, so it must decide nothing more than which syncs of a pixel to leave out.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
+
+from core.patterns import whole
 
 COOKIE_NAME = b"dmpsync="
 MOST_SYNCS = 5
@@ -19,7 +20,7 @@ REMEMBERED = 60
 SKEW_SECONDS = 60
 """How far the clocks of two edges may be apart."""
 
-_SOUND = re.compile(r"1((?:\.[1-9a-f][0-9a-f]{0,7}-[0-9a-f]{8}){0,60})(?:_([1-9a-f][0-9a-f]{0,7}-[1-4]-[0-9a-f]{8}))?")
+_SOUND = whole(r"1((?:\.[1-9a-f][0-9a-f]{0,7}+-[0-9a-f]{8}){0,60}+)(?:_([1-9a-f][0-9a-f]{0,7}+-[1-4]-[0-9a-f]{8}))?+")
 _FIRST_HEX = 8
 
 
@@ -71,7 +72,7 @@ def may_be_under_way(header: bytes) -> bool:
 
 
 def _read(text: str, now: int) -> SyncCookie:
-    sound = _SOUND.fullmatch(text)
+    sound = _SOUND(text)
     if sound is None:
         return EMPTY_COOKIE
     entries = [entry.split("-") for entry in sound[1].split(".")[1:]]

@@ -4,12 +4,11 @@ A segment that is gone, or a wrong address, is answered by the same refusal what
 judged by what was accepted: one accepted row shows that the refused ones are refused for their own sake.
 """
 
-import re
 from dataclasses import dataclass, field
-from functools import partial
 
 from activation.stores.claims import ClaimedRow
 from activation.stores.dead_letters import Key
+from core.patterns import linear
 from integrations.errors import IntegrationError
 
 # what a segment that does not exist (any more) is answered with, where the address names no user
@@ -23,7 +22,8 @@ PARTS = 3
 DOUBT = 0.05
 
 # what differs from answer to answer: numbers, and ids of requests
-_squash = partial(re.compile(r"[0-9a-fA-F-]{8,}|\d+").sub, "#")
+LONGEST_REASON = 2_000
+_PARTICULAR = linear(r"[0-9a-fA-F-]{8,}|[0-9]+", LONGEST_REASON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,29 @@ class PlatformRefusal:
         """Returns what the platform said; `row` where it was said of one row."""
         if failure.status in GONE and not names_user:
             return cls(failure.status, "", gone=True)
-        text = str(failure)
+        text = str(failure)[:LONGEST_REASON]
         if row is not None:
-            text = re.sub(rf"(?<!\w){re.escape(row.platform_user_id)}(?!\w)", "#", text)
-        return cls(failure.status, _squash(text), gone=False)
+            text = _without(text, row.platform_user_id)
+        return cls(failure.status, _PARTICULAR.sub("#", text), gone=False)
 
     @property
     def least(self) -> int:
         """Of how many rows, one by one, it must have been said before it may be said of everybody."""
         return LEAST_GONE if self.gone else LEAST
+
+
+def _without(text: str, word: str) -> str:
+    """Returns the text with `#` for a word, where it is not a part of a longer one."""
+    pieces = text.split(word) if word else [text]
+    kept = pieces[0]
+    for piece in pieces[1:]:
+        is_part = _is_letter(kept[-1:]) or _is_letter(piece[:1])
+        kept += (word if is_part else "#") + piece
+    return kept
+
+
+def _is_letter(sign: str) -> bool:
+    return sign.isalnum() or sign == "_"
 
 
 @dataclass(slots=True)

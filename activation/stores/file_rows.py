@@ -7,7 +7,6 @@ its list, or by the next sender, if the first one died. So a row that may have b
 wanted then: a removal, where its user has left since.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from psycopg import Cursor
 from activation.delivery.lanes import Lease
 from activation.stores.activation_counts import counted
 from core.arrays import Bools, Ints, SmallInts, Texts, columns
+from core.patterns import linear
 
 # what may stand in a file, by whether the platform is sent removals; spelled out, for the index begins with it
 _WHICH = {True: "wanted = ANY('{false,true}')", False: "wanted = true"}
@@ -38,7 +38,7 @@ GROUP BY activation_id, wanted
     for removals_sent, which in _WHICH.items()
 }
 # characters that would make a list read as other ids
-STRANGE = re.compile(r"[\x00-\x09\x0b-\x1f\x85\u2028\u2029]|\n\n|\A\n|\n\Z").search
+_STRANGE = linear(r"[\x00-\x09\x0b-\x1f\x{85}\x{2028}\x{2029}]|\n\n|\A\n|\n\z", 2**30)
 # A sender whose lane is somebody else's by now changes nothing.
 DONE = """
 UPDATE delivery d SET claim = NULL, acknowledged = k.wanted, attempts = 0, error = '', changed_at = %(now)s,
@@ -109,7 +109,7 @@ def id_lists(cursor: Cursor[Any], scope: FileScope, bucket: int) -> list[IdList]
     """Returns what is due in the bucket as lists of ids. None where some id cannot stand in a list."""
     cursor.execute(LISTED[scope.removals_sent], scope.values(bucket))
     found = cursor.fetchall()
-    if any(STRANGE(ids) or ids.count("\n") != rows - 1 for _, _, rows, ids in found):
+    if any(_STRANGE.search(ids) or ids.count("\n") != rows - 1 for _, _, rows, ids in found):
         return None
     return [IdList(activation, wanted, rows, f"{ids}\n") for activation, wanted, rows, ids in found]
 

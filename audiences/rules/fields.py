@@ -1,7 +1,6 @@
 """What rules ask about: `attribute.<path>`, `dimension.<name>`, `pixel.<id>.…`, `audience`, `platform`,
 `split.<name>`."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,13 +8,14 @@ from typing import Protocol
 from audiences.rules.errors import Location, shown
 from audiences.rules.nodes import BelongingKind, Moment, ValueField, ValueSource
 from audiences.rules.operators import OF_BELONGING, OF_COUNT, OF_MOMENT, OF_SPLIT, OF_TYPE, AttributeType, Operator
-from audiences.rules.splits import NAME
+from audiences.rules.splits import is_name
+from core.patterns import whole
 from profiles.paths import split_path
 
 LARGEST_ID = 2**31 - 1
 
-_DIMENSION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PIXEL = re.compile(r"(0|[1-9][0-9]{0,9})\.(count|first|last)")
+_DIMENSION = whole(r"[A-Za-z_][A-Za-z0-9_]*+")
+_PIXEL = whole(r"(0|[1-9][0-9]{0,9}+)\.(count|first|last)")
 
 
 class Schema(Protocol):
@@ -76,14 +76,14 @@ def _attribute(path: str, schema: Schema, at: Location) -> Field | None:
 
 
 def _dimension(name: str, _schema: Schema, at: Location) -> Field | None:
-    if not _DIMENSION.fullmatch(name):
+    if not _DIMENSION(name):
         at.refuse(f"names no dimension: {shown(name)}")
         return None
     return ValueField(ValueSource.DIMENSION, (name,), "mixed")
 
 
 def _pixel(rest: str, schema: Schema, at: Location) -> Field | None:
-    found = _PIXEL.fullmatch(rest)
+    found = _PIXEL(rest)
     if found is None:
         at.refuse("must be pixel.<id>.count, pixel.<id>.first or pixel.<id>.last")
         return None
@@ -95,7 +95,7 @@ def _pixel(rest: str, schema: Schema, at: Location) -> Field | None:
 
 
 def _split(name: str, _schema: Schema, at: Location) -> Field | None:
-    if not NAME.fullmatch(name):
+    if not is_name(name):
         at.refuse("must be split.<name>, the name of at most 64 letters, digits, - and _")
         return None
     return SplitField(name)

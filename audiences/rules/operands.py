@@ -3,7 +3,6 @@
 A reader returns the value, or notes at its location what is wrong and returns None.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,12 +10,12 @@ from audiences.rules.errors import Location
 from audiences.rules.nodes import Operand, Scalar
 from audiences.rules.operators import AttributeType, Operator
 from audiences.rules.values import Number, canonical_number, parse_duration, parse_timestamp
+from core.patterns import has_surrogate
 
 MOST_VALUES = 10_000
 MOST_DAYS = 180
 MOST_SEEN = 2**63 - 1
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _KINDS: dict[AttributeType, tuple[type, ...]] = {
     "string": (str,),
     "number": (int, float),
@@ -61,7 +60,7 @@ def _attempt(reader: Callable[[_Read], Number], value: _Read, at: Location) -> N
 
 
 def _storable(text: str, at: Location) -> str | None:
-    if _UNSTORABLE.search(text):
+    if "\0" in text or has_surrogate(text):
         at.refuse("must not contain NUL or half a surrogate pair")
         return None
     return text

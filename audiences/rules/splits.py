@@ -5,16 +5,16 @@ anew, and nobody ever changes sides.
 """
 
 import math
-import re
 from fractions import Fraction
 from hashlib import md5
 from uuid import UUID
 
 from audiences.rules.operators import Operator
 from audiences.rules.values import Number
+from core.patterns import whole
 
 PLACES = 2**32
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+is_name = whole(r"[A-Za-z0-9_-]{1,64}+")
 
 
 def place(name: str, user: UUID) -> int:

@@ -1,6 +1,5 @@
 """The reading of a rule in SQL: a boolean expression over profile rows, every value bound."""
 
-import re
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -23,8 +22,9 @@ from audiences.rules.operators import polarity
 from audiences.rules.sql_matching import count_sql, moments_around, value_sql, value_window_sql
 from audiences.rules.sql_text import Sql, compose, integer_value, integers_value, join, text_value
 from audiences.rules.values import DAY_MS
+from core.patterns import whole
 
-_TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
+_TABLE = whole(r"[a-z_][a-z0-9_]{0,62}+(?:\.[a-z_][a-z0-9_]{0,62}+)?+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class SqlTables:
 
     def __post_init__(self) -> None:
         for table in fields(self):
-            if not _TABLE.fullmatch(getattr(self, table.name)):
+            if not _TABLE(getattr(self, table.name)):
                 raise ValueError(f"{table.name} must be a plain table name")
 
 

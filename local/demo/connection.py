@@ -1,7 +1,6 @@
 """A sender's connection to the edge: plain HTTP/1.1, kept alive, one request at a time."""
 
 import asyncio
-import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,9 +11,6 @@ ANSWER_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.2
 RETRY_AFTER_SECONDS = 1.0
-
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_NAME = re.compile(rb"\r\nx-dmp-status: *([a-z-]+)", re.IGNORECASE)
 
 
 class EdgeAnswer(NamedTuple):
@@ -75,8 +71,16 @@ class EdgeConnection:
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
-        length = _LENGTH.search(head)
-        if length is not None and int(length[1]):
-            await self._reader.readexactly(int(length[1]))
-        name = _NAME.search(head)
-        return EdgeAnswer(int(head[9:12]), name[1].decode() if name else "")
+        length = int(_header(head, b"content-length") or b"0")
+        if length:
+            await self._reader.readexactly(length)
+        return EdgeAnswer(int(head[9:12]), _header(head, b"x-dmp-status").decode())
+
+
+def _header(head: bytes, name: bytes) -> bytes:
+    """Return the value of a header; empty if there is none."""
+    for line in head.split(b"\r\n")[1:]:
+        found, _, value = line.partition(b":")
+        if found.lower() == name:
+            return value.strip()
+    return b""

@@ -7,7 +7,6 @@ escape, may hold personal data, or is wrong in any way, the rows are read one by
 Texts here are bytes in a `str` (`lines.octets`).
 """
 
-import re
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -22,7 +21,7 @@ from pipeline.imports.lines import is_utf8, octets, raw_of, text_of
 from pipeline.imports.rows import LIMITS, USER_COLUMNS, Destination, ImportRow, RowReader, nested
 from profiles.personal.protection import has_suspicious_values, is_suspicious
 
-_SPECIAL = re.compile(r'["\\\x00-\x1f]').search
+_SPECIAL = bytes(range(0x20)) + b'"\\'
 _HOLE = "\x00"
 
 FoundUsers = tuple[list[str], list[int]]
@@ -66,7 +65,8 @@ class CsvRows:
             return None
         cells: list[str] = list(chain.from_iterable(rows))
         text = ",".join(cells)
-        if _SPECIAL(text) or not is_utf8(raw_of(text)):
+        raw = raw_of(text)
+        if len(raw.translate(None, _SPECIAL)) != len(raw) or not is_utf8(raw):
             return None
         return self._template.fill(cells, [len("".join(row)) for row in rows])
 

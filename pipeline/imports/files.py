@@ -6,7 +6,6 @@ is needed: an upload is deleted when its import ends, a list of bad rows after `
 
 import hashlib
 import os
-import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from django.db.models import CharField, Value
 from django.db.models.functions import Cast, Concat
 
 from core.errors import InputTooLargeError
+from core.patterns import whole
 from pipeline.models import Import
 
 ERRORS_KEPT = timedelta(days=30)
@@ -30,7 +30,7 @@ MOST_BYTES = 16 * 1024**3  # of an upload
 
 Status = Import.Status
 ENDED = (Status.DONE, Status.FAILED, Status.CANCELLED)
-_NAME = re.compile(r"(\d+)\.(data|errors)")
+_NAME = whole(r"([0-9]++)\.(?:data|errors)")
 
 
 def folder() -> Path:
@@ -127,7 +127,7 @@ def sweep(now: datetime) -> None:
     """Delete the files that have been kept long enough, and those that belong to no import."""
     stale = Import.objects.filter(kept=True, dry_run=True, status=Status.DONE, finished_at__lt=now - UNSTARTED_KEPT)
     stale.update(status=Status.CANCELLED)
-    numbered = {path: int(found[1]) for path in folder().iterdir() if (found := _NAME.fullmatch(path.name))}
+    numbered = {path: int(found[1]) for path in folder().iterdir() if (found := _NAME(path.name))}
     rows = Import.objects.in_bulk(set(numbered.values()))
     for path, number in numbered.items():
         if _is_over(path, rows.get(number), now):

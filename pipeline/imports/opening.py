@@ -2,20 +2,24 @@
 
 import gzip
 import io
-import shutil
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from pipeline.imports.errors import UnreadableFileError
 from pipeline.models import Import
 
 GZIP = b"\x1f\x8b"
 BUFFER = 64 * 1024
+UNJUDGED = 1024**3  # bytes that any file may unpack to while it is read
+UNJUDGED_ON_DISK = 64 * 1024**2  # bytes that any file may take on the disk
+MOST_RATIO = 200  # how well real data can be packed: text with many empty cells 50 times
+TOO_WELL_PACKED = f"it unpacks to more than {MOST_RATIO} times its size"
 Format = Import.Format
 _ENDINGS = {
     ".csv": Format.CSV,
@@ -40,6 +44,25 @@ class OpenedFile:
         return self.raw.tell()
 
 
+class UnpackedFile(io.RawIOBase):
+    """Unpacks a gzip file as it is read. Raises UnreadableFileError where it was packed better than data can be."""
+
+    def __init__(self, raw: io.BufferedReader) -> None:
+        self._raw = raw
+        self._file = gzip.GzipFile(fileobj=raw)
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count: int = self._file.readinto(buffer)
+        self._read += count
+        if self._read > UNJUDGED and self._read > MOST_RATIO * max(1, self._raw.tell()):
+            raise UnreadableFileError(TOO_WELL_PACKED)
+        return count
+
+
 def format_of(name: str) -> str:
     """Returns the format that a file's name says, with or without `.gz`. Raises UnreadableFileError."""
     ending = Path(name.lower().removesuffix(".gz")).suffix
@@ -55,8 +78,7 @@ def opened(path: Path) -> Iterator[OpenedFile]:
         with path.open("rb") as raw:
             packed = raw.read(2) == GZIP
             raw.seek(0)
-            file = gzip.GzipFile(fileobj=raw) if packed else raw
-            yield OpenedFile(io.BufferedReader(file, BUFFER) if packed else raw, raw)
+            yield OpenedFile(io.BufferedReader(UnpackedFile(raw), BUFFER) if packed else raw, raw)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise UnreadableFileError("the gzip stream is broken or cut off") from None
     except OSError as error:
@@ -71,6 +93,11 @@ def seekable(opening: OpenedFile, folder: Path) -> Iterator[IO[bytes]]:
         yield opening.raw
         return
     with TemporaryFile(dir=folder) as unpacked:
-        shutil.copyfileobj(opening.file, unpacked, BUFFER)
+        left = max(UNJUDGED_ON_DISK, MOST_RATIO * os.fstat(opening.raw.fileno()).st_size)
+        while piece := opening.file.read1(BUFFER):
+            left -= len(piece)
+            if left < 0:
+                raise UnreadableFileError(TOO_WELL_PACKED)
+            unpacked.write(piece)
         unpacked.seek(0)
         yield unpacked

@@ -1,12 +1,19 @@
 """The rows of a file, a batch at a time, in memory that does not depend on the file: CSV, NDJSON and Parquet."""
 
 import csv
-import re
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
+
+import msgspec
 
 from core import extras
+from core.patterns import has_control, has_surrogate
+from pipeline.imports import parquet_rows
 from pipeline.imports.errors import UnreadableFileError, UnreadableRow
 from pipeline.imports.files import folder
 from pipeline.imports.lines import BLOCK, LineBlocks, text_of
@@ -16,7 +23,6 @@ BATCH = 20_000  # rows of a batch at the most; one block of a file may hold fewe
 LONGEST = 256 * 1024  # bytes of a line of NDJSON, or of a cell
 DELIMITERS = ",;\t|"
 MOST_COLUMNS = 2_000
-_NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ def _check_header(columns: list[str]) -> None:
         raise UnreadableFileError("it has no header")
     if len(columns) > MOST_COLUMNS:
         raise UnreadableFileError(f"it has more than {MOST_COLUMNS} columns")
-    if any(_NO_NAME.search(name) for name in columns):
+    if any(has_control(name) or has_surrogate(name) for name in columns):
         raise UnreadableFileError("a column's name holds control characters, or is not in UTF-8")
     unnamed = [number for number, name in enumerate(columns, 1) if not name]
     if unnamed:
@@ -124,26 +130,65 @@ class NdjsonFile:
 
 
 class ParquetFile:
-    """A table; its columns may be nested. What is packed is unpacked to the disk: Parquet is read out of order."""
+    """A table; its columns may be nested. What is packed is unpacked to the disk: Parquet is read out of order.
+
+    Another process reads it, with bounds on memory and time (`parquet_rows`).
+    """
 
     def __init__(self, opening: OpenedFile) -> None:
         self._opening = opening
+        self._ended = False
 
     def batches(self) -> Iterator[RowBatch]:
-        with extras.explained(UnreadableFileError):
-            import pyarrow
-            import pyarrow.parquet
+        with seekable(self._opening, folder()) as file, _reader_of(file) as lines:
+            header = _parquet_line(lines)
+            _check_header(msgspec.json.decode(header, type=list[str]))
+            first = 1
+            while rows := self._batch(lines):
+                yield RowBatch(first, rows)
+                first += len(rows)
 
-        try:
-            with seekable(self._opening, folder()) as file:
-                table = pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=BLOCK)
-                _check_header(list(table.schema_arrow.names))
-                first = 1
-                for found in table.iter_batches(batch_size=BATCH, use_threads=False):
-                    yield RowBatch(first, found.to_pylist())
-                    first += found.num_rows
-        except pyarrow.ArrowException as error:
-            raise UnreadableFileError(f"it is no sound Parquet file ({type(error).__name__})") from None
+    def _batch(self, lines: IO[bytes]) -> list[Any]:
+        rows: list[Any] = []
+        room = BLOCK
+        while len(rows) < BATCH and room > 0 and not self._ended:
+            line = _parquet_line(lines)
+            sign, rest = line[:1], line[1:]
+            if sign == parquet_rows.END:
+                self._ended = True
+            else:
+                room -= len(line)
+                rows.append(rest if sign == parquet_rows.ROW else UnreadableRow(rest.decode()))
+        return rows
+
+
+@contextmanager
+def _reader_of(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Starts the process that reads a Parquet file, and gives its lines. It ends with this context."""
+    try:
+        extras.require("pyarrow")
+    except extras.MissingExtraError as missing:
+        raise UnreadableFileError(str(missing)) from None
+    command = [sys.executable, "-m", parquet_rows.__name__]
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PATH": os.environ.get("PATH", "")}
+    process = subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+def _parquet_line(lines: IO[bytes]) -> bytes:
+    """Returns a line of the reader, without its end. Raises UnreadableFileError where the file cannot be read on."""
+    line = lines.readline()
+    if not line.endswith(b"\n"):
+        raise UnreadableFileError("its rows need too much memory, or too much time")
+    if line.startswith(parquet_rows.BAD_FILE):
+        raise UnreadableFileError(line[1:-1].decode())
+    return line[:-1]
 
 
 FILES: dict[str, type[CsvFile | NdjsonFile | ParquetFile]] = {

@@ -5,12 +5,8 @@ That moment is also its time of receipt, so that an import never undoes what has
 or an erasure.
 """
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -19,8 +15,10 @@ from core import buckets, user_ids
 from core.errors import InvalidParameterError
 from core.limits import RequestLimits
 from core.messages import Event, Id, encode
+from core.patterns import whole
 from core.query import Parameters
 from pipeline.imports.errors import BadRowError
+from pipeline.imports.parquet_rows import NO_JSON, json_value
 from profiles.conversion import UnconvertibleError, convert
 from profiles.events.data import BadDataError, parse_data
 from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
@@ -34,7 +32,7 @@ USER_COLUMNS = frozenset({"uuid", "at"} | ID_PARAMETERS)
 
 DAY_MS = 86_400_000
 LIMITS = RequestLimits()
-_SECONDS = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
+_SECONDS = whole(r"[0-9]{1,11}+(?:\.[0-9]{1,9}+)?+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class RowReader:
         try:
             raw = msgspec.json.encode({name: json_value(value) for name, value in found.items()})
         except (UnicodeEncodeError, TypeError):
-            raise BadRowError("holds what is not UTF-8, or has no like in JSON") from None
+            raise BadRowError(NO_JSON) from None
         return self.of_line(raw)
 
     def _row(self, found: dict[str, Any]) -> ImportRow:
@@ -164,39 +162,13 @@ def path_of(name: str) -> tuple[str, ...]:
 def row_time(text: str, made: int) -> int:
     """Reads a row's own time (unix seconds or ISO 8601). Returns unix ms. Raises BadRowError."""
     try:
-        seconds = float(text) if _SECONDS.fullmatch(text) else convert(text, Attribute.Type.TIME)
+        seconds = float(text) if _SECONDS(text) else convert(text, Attribute.Type.TIME)
         at = round(seconds * 1000)
     except (UnconvertibleError, OverflowError):
         raise BadRowError("at: is no moment: unix seconds, or ISO 8601") from None
     if not EARLIEST <= at <= made + DAY_MS:
         raise BadRowError("at: is before the year 2000, or to come")
     return at
-
-
-def json_value(value: Any) -> Any:
-    """Returns a value of a table as JSON holds it: moments as unix seconds, dates as text, NaN and infinity as null.
-
-    Raises TypeError for a type that JSON has nothing like.
-    """
-    found: Any
-    match value:
-        case float() | Decimal() if not math.isfinite(value):
-            found = None
-        case Decimal():
-            found = int(value) if value == value.to_integral_value() else float(value)
-        case datetime():
-            found = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-        case date():
-            found = value.isoformat()
-        case dict():
-            found = {str(name): json_value(held) for name, held in value.items()}
-        case list():
-            found = [json_value(item) for item in value]
-        case None | str() | int() | float():
-            found = value
-        case _:
-            raise TypeError(type(value).__name__)
-    return found
 
 
 def _names_in(found: dict[str, Any]) -> Parameters:

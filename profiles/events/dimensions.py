@@ -1,29 +1,28 @@
 """The dimensions of an event: the parameters that `/dp` knows beside `data`, and their types."""
 
-import re
 from collections.abc import Callable, Mapping
 
 from core.json_values import canonical
+from core.patterns import has_control, whole
 from core.query import Parameters
 
 Dimension = str | int | float
 DimensionReader = Callable[[str], Dimension | None]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
-_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
+_INTEGER = whole(r"-?[0-9]{1,18}+")
+_NUMBER = whole(r"-?[0-9]{1,18}+(?:\.[0-9]{1,18}+)?+")
 
 
 def _text(value: str) -> str | None:
-    return None if _CONTROL.search(value) else value
+    return None if has_control(value) else value
 
 
 def _integer(value: str) -> int | None:
-    return int(value) if _INTEGER.fullmatch(value) else None
+    return int(value) if _INTEGER(value) else None
 
 
 def _number(value: str) -> int | float | None:
-    return canonical(float(value)) if _NUMBER.fullmatch(value) else None
+    return canonical(float(value)) if _NUMBER(value) else None
 
 
 def _degrees(most: int) -> DimensionReader:

@@ -29,6 +29,7 @@ LONGEST_LOCAL = 64  # characters of a mail address before the @ (RFC 5321)
 LONGEST_PHONE = 40
 LONGEST_NAME = 200  # characters of an attribute's name that are read
 LEAST_CARD = 13  # digits
+LONGEST_CARD = 26  # characters, and a few that follow
 MOST_GROUPS = 5  # of a card number
 MOST_FINDINGS = 100  # in a text
 
@@ -149,9 +150,12 @@ def _cards_among(text: str, start: int, end: int) -> Iterator[Finding]:
     for group in groups:
         starts.append(starts[-1] + len(group) + 1)
     first = 0
+    judged = set[str]()
     while first < len(groups):
-        found = _card_at(text, groups, starts, first)
+        written = text[starts[first] - 1 : starts[first] + LONGEST_CARD]
+        found = None if written in judged else _card_at(text, groups, starts, first)
         if found is None:
+            judged.add(written)
             first += 1
         else:
             first = starts.index(found.end + 1, first)
@@ -184,12 +188,19 @@ def _is_cut(text: str, start: int, end: int) -> bool:
 
 
 def _ibans(text: str) -> Iterator[Finding]:
+    """Yields the IBANs. What is no IBAN is judged once, however often the text repeats it."""
+    judged = set[str]()
     for found in _COUNTRIES(text):
         start = found.start()
         length = check_digits.IBAN_LENGTHS.get(found[0][:2].upper(), 0)
-        end, plain = _account_at(text, start, length) if length else (start, "")
+        written = text[start : start + 2 * length + 1]
+        if not length or written in judged:
+            continue
+        end, plain = _account_at(text, start, length)
         if plain and check_digits.is_iban(plain):
             yield Finding(start, end, IBAN, plain)
+        else:
+            judged.add(written)
 
 
 def _account_at(text: str, start: int, length: int) -> tuple[int, str]:

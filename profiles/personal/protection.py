@@ -46,8 +46,8 @@ _OPAQUE = whole(
     r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}"
     r"|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
 )
-_LEAST_ID = 5
-"""Characters of an id that can be personal data."""
+_LEAST_CARD = 13
+"""Letters and digits of the shortest card number or IBAN. Mail addresses and phone numbers hold other signs."""
 
 Look = Callable[[str], list[Finding]]
 _encode = msgspec.json.Encoder().encode
@@ -238,7 +238,9 @@ def _is_suspicious_text(text: str) -> bool:
 
 def _is_opaque(value: str) -> bool:
     """Whether an id is too short to be personal data, or a hash or GUID, whose digits are chance."""
-    return len(value) < _LEAST_ID or (len(value) in {32, 36, 40, 64} and _OPAQUE(value) is not None)
+    if len(value) < _LEAST_CARD and value.isascii() and value.isalnum():
+        return True
+    return len(value) in {32, 36, 40, 64} and _OPAQUE(value) is not None
 
 
 def _cards(digits: str) -> list[Finding]:

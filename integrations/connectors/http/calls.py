@@ -6,8 +6,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from core.patterns import has_control
 from integrations import templates
 from integrations.connectors.http.settings import Call
+from integrations.errors import RefusedError
 from integrations.http import Request
 from integrations.templates import Values
 
@@ -30,12 +32,22 @@ class CompiledCall:
         self.attributes = templates.attribute_paths([*whole, call.body])
 
     def request(self, rows: list[Values]) -> Request:
-        headers = {name: render(rows[0]) for name, render in self._headers.items()}
+        headers = {name: _header_value(name, render(rows[0])) for name, render in self._headers.items()}
         body = None
         if self._body is not None:
             body = msgspec.json.encode(self._body(rows))
             headers = {"Content-Type": "application/json"} | headers
         return Request(self._method, self._url(rows[0]), headers, body)
+
+
+def _header_value(name: str, value: str) -> str:
+    """Return a value as it can stand in a header: in UTF-8, without blanks around it.
+
+    Raises `RefusedError` for a value that holds control characters, which is a fault of the row.
+    """
+    if has_control(value):
+        raise RefusedError(f"the header {name} would hold a line break or another control character")
+    return value.strip().encode().decode("latin-1")
 
 
 def _address(call: Call) -> str:
@@ -47,7 +59,7 @@ def _address(call: Call) -> str:
 
 
 def _encoded(template: str) -> str:
-    parts = templates.PLACEHOLDER.split(template)
+    parts = templates.split(template)
     return "".join(f"{{{{{part}}}}}" if index % 2 else quote(part, safe="") for index, part in enumerate(parts))
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jmespath
 import msgspec
 from django.core.exceptions import ValidationError
 
@@ -19,8 +18,10 @@ from integrations.connectors.base import (
     Strategy,
     TokenSource,
 )
+from integrations.connectors.http import expressions
 from integrations.connectors.http.calls import CompiledCall
 from integrations.connectors.http.credentials import Credentials, NoAuthentication, OAuth2, sign
+from integrations.connectors.http.expressions import ExpressionError
 from integrations.connectors.http.settings import HEADER, ActivationSettings, HttpSettings, faults
 from integrations.credential_binding import Origins, origin_of
 from integrations.errors import IntegrationError, MisconfiguredError, RefusedError
@@ -143,19 +144,17 @@ class HttpConnector(Connector):
         if not self.settings.success:
             return True
         try:
-            document = msgspec.json.decode(response.body) if response.body.strip() else None
-            return bool(jmespath.search(self.settings.success, document))
-        except (msgspec.DecodeError, jmespath.exceptions.JMESPathError):
+            document = response.document() if response.body.strip() else None
+            return bool(expressions.search(self.settings.success, document))
+        except (RefusedError, ExpressionError):
             return False
 
 
 def _search(response: Response, path: str) -> Any:
     try:
-        return jmespath.search(path, msgspec.json.decode(response.body))
-    except msgspec.DecodeError:
-        raise RefusedError(f"the answer is not JSON: {response.excerpt}") from None
-    except jmespath.exceptions.JMESPathError:
-        return None
+        return expressions.search(path, response.document())
+    except ExpressionError as error:
+        raise RefusedError(f"“{path}” {error}: {response.excerpt}") from None
 
 
 def _header(response: Response, place: str) -> str:

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-import jmespath
 import msgspec
 
 from integrations import templates
+from integrations.connectors.http import expressions
 from integrations.credential_binding import origin_of
 from integrations.errors import MisconfiguredError
 from integrations.templates import REQUEST_NAMES, ROW_NAMES, SEGMENT_NAMES
@@ -85,15 +85,11 @@ def faults(http: HttpSettings) -> list[str]:
         found += _call_faults("check", http.check, frozenset(), batched=False)
     if http.read is not None:
         found += _call_faults("read", http.read, READ_NAMES, batched=False)
-        found += [f"read.{name}: not a JMESPath" for name in ("ids", "next") if not _reads(http.read, name)]
-    if http.success and not _is_jmespath(http.success):
-        found.append("success: not a JMESPath")
+        found += _path_faults("read.ids", http.read.ids)
+        found += _path_faults("read.next", http.read.next) if http.read.next else []
+    if http.success:
+        found += _path_faults("success", http.success)
     return found + _removal_faults(http)
-
-
-def _reads(read: ReadCall, name: str) -> bool:
-    path: str = getattr(read, name)
-    return _is_jmespath(path) if path else name == "next"
 
 
 def _removal_faults(http: HttpSettings) -> list[str]:
@@ -109,15 +105,15 @@ def _place_faults(segment_id: str) -> list[str]:
     if segment_id.startswith(HEADER):
         name = segment_id.removeprefix(HEADER)
         return [] if name.strip() == name and name else ["create.segment_id: names no header"]
-    return [] if _is_jmespath(segment_id) else ["create.segment_id: not a JMESPath"]
+    return _path_faults("create.segment_id", segment_id)
 
 
-def _is_jmespath(text: str) -> bool:
+def _path_faults(place: str, expression: str) -> list[str]:
     try:
-        jmespath.compile(text)
-    except jmespath.exceptions.JMESPathError:
-        return False
-    return True
+        expressions.check(expression)
+    except expressions.ExpressionError as error:
+        return [f"{place}: {error}"]
+    return []
 
 
 def _call_faults(name: str, call: Call, allowed: frozenset[str], *, batched: bool) -> list[str]:

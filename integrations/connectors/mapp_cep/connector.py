@@ -1,6 +1,5 @@
 """Mapp CEP (Engage), the e-mail platform (003_c12874631098dc3c.txt): one group an audience, one call a contact."""
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from core.patterns import linear
 from integrations import http
 from integrations.connectors.base import (
     Connector,
@@ -30,7 +30,7 @@ OVERLOADED_AGAIN_SECONDS = 900.0
 THERE_ALREADY, NOT_THERE = "OBJECT_ALREADY_EXISTS", "NO_SUCH_OBJECT"
 
 # marketers write names in any script; CEP's own pages show these characters correctly
-_UNSAFE = re.compile(r"[^A-Za-z0-9 _.-]+")
+_UNSAFE = linear(r"[^A-Za-z0-9 _.-]+", 10_000)
 
 
 class CepSettings(msgspec.Struct, forbid_unknown_fields=True):
@@ -177,7 +177,7 @@ class MappCep(Connector):
 def group_name(segment: Segment, made: datetime) -> str:
     """Return a unique name of at most 150 safe characters."""
     ending = f" - DMP {segment.platform}-{segment.activation} {made:%Y-%m-%d %H.%M.%S}"
-    plain = unicodedata.normalize("NFKD", segment.name).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", segment.name[:LONGEST_NAME]).encode("ascii", "ignore").decode()
     safe = " ".join(_UNSAFE.sub(" ", plain).split()).strip(" ._-") or f"Audience {segment.audience}"
     return safe[: LONGEST_NAME - len(ending)].rstrip() + ending
 

@@ -105,7 +105,7 @@ class MappWebhook(Connector):
 def _document(response: Response) -> dict[str, Any] | None:
     """Return the JSON object; an empty one without a body, which the protocol allows; None for anything else."""
     try:
-        document = msgspec.json.decode(response.body) if response.body.strip() else {}
-    except msgspec.DecodeError:
+        document = response.document() if response.body.strip() else {}
+    except RefusedError:
         return None
     return document if isinstance(document, dict) else None

@@ -5,12 +5,13 @@ or must not be sent is sent empty, as the document asks. An invalid MediaMath id
 """
 
 import ipaddress
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from core.patterns import whole
 from integrations.errors import RefusedError
 from integrations.templates import value_at
 
@@ -33,10 +34,11 @@ STANDARD = HASHED | {
 REVENUE = "v1"  # a number without a currency sign, whatever type it is mapped with
 ONE_HASH = "mt_excl and mt_exem are both mapped: MediaMath recommends to pass only one of the two hashes."
 
-GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_E_MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+is_guid = whole(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_SHA256 = whole(r"[0-9A-Fa-f]{64}")
+_NUMBER = whole(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+")
+_INTEGER = whole(r"[+-]?[0-9]++")
+_MOMENT = whole(r"[1-9][0-9]{9}")
 # 203.0.113.0/24 is the document's own example of a public address, so `is_global` would refuse too much
 _NOT_PUBLIC = [
     ipaddress.IPv4Network(text)
@@ -100,7 +102,7 @@ def top_level(rules: Iterable[Rule]) -> frozenset[str]:
 
 def check_id(platform_user_id: str, id_type: IdType) -> None:
     """Raise `RefusedError` if the id is not a MediaMath id."""
-    if id_type == "guid" and not GUID.fullmatch(platform_user_id):
+    if id_type == "guid" and not is_guid(platform_user_id):
         raise RefusedError("the id is no GUID (8-4-4-4-12), as mt_uuid must be")
 
 
@@ -141,7 +143,13 @@ def _value(rule: Rule, value: Any) -> Value:
 def _string(value: Any) -> Value:
     """Return text, but never an e-mail address: personal data is sent hashed or not at all."""
     text = str(value).lower() if isinstance(value, bool) else as_text(value)
-    return "" if _E_MAIL.search(text) else text
+    return "" if _holds_mail(text) else text
+
+
+def _holds_mail(text: str) -> bool:
+    """Whether something like a mail address stands in the text: an @ between signs, and later a dot between signs."""
+    words = text.split() if "@" in text else []
+    return any(before and "." in after[1:-1] for word in words for before, after in pairwise(word.split("@")))
 
 
 def _numeric(value: Any) -> Value:
@@ -150,9 +158,9 @@ def _numeric(value: Any) -> Value:
     if isinstance(value, int | float):
         return value
     text = str(value).strip()
-    if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
+    if len(text) > _LONGEST_NUMBER or not _NUMBER(text):
         return ""
-    return int(text) if re.fullmatch(r"[+-]?\d+", text) else _finite(float(text))
+    return int(text) if _INTEGER(text) else _finite(float(text))
 
 
 def _finite(number: float) -> Value:
@@ -167,7 +175,7 @@ def _integer(value: Any) -> Value:
 
 
 def _hash(text: str) -> Value:
-    return text.lower() if _SHA256.fullmatch(text) else ""
+    return text.lower() if _SHA256(text) else ""
 
 
 def _public_address(text: str) -> Value:
@@ -179,7 +187,7 @@ def _public_address(text: str) -> Value:
 
 
 def _moment(text: str) -> Value:
-    return int(text) if re.fullmatch(r"[1-9]\d{9}", text) else ""
+    return int(text) if _MOMENT(text) else ""
 
 
 _TYPES: dict[str, Callable[[Any], Value]] = {"string": _string, "numeric": _numeric, "integer": _integer}

@@ -5,10 +5,11 @@ or future), `10001:-1` leaves it; a bare `-1` leaves all segments, and stands be
 instead. Text is ASCII, lines end with LF and are shorter than 8,000 characters.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from core.patterns import whole
 
 VERSION = 3
 LONGEST_LINE = 7_999  # characters before the line end: the document asks for fewer than 8,000
@@ -18,8 +19,8 @@ MOST_SEGMENT = 2_147_483_647
 NO_SEGMENT = 9_999_999
 LEAVE_ALL = "-1"
 
-USER_ID = re.compile(r"[!-~]{1,256}")
-SEGMENT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+is_user_id = whole(r"[!-~]{1,256}+")
+is_segment_id = whole(r"[A-Za-z0-9_.-]{1,64}+")
 
 SegmentId = int | str
 

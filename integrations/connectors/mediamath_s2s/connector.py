@@ -18,9 +18,9 @@ from integrations.connectors.base import (
     convert,
 )
 from integrations.connectors.files import Destination, FileConnector, FileReport, MemberChange, SftpDestination
-from integrations.connectors.mediamath_event.attributes import GUID
+from integrations.connectors.mediamath_event.attributes import is_guid
 from integrations.connectors.mediamath_s2s import audience_file, processing_log
-from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NO_SEGMENT, NOW, USER_ID, FileHeader
+from integrations.connectors.mediamath_s2s.audience_file import LEAVE, NO_SEGMENT, NOW, FileHeader
 from integrations.connectors.mediamath_s2s.publishing import DataSegment, Taxonomy, data_segment, taxonomy
 from integrations.connectors.mediamath_s2s.settings import (
     S2SActivation,
@@ -147,8 +147,8 @@ class MediaMathS2S(FileConnector, SegmentPublisher):
         A line names a segment once: if two activations name the same segment, joining wins over leaving.
         """
         user_id = changes[0].member.platform_user_id
-        pattern = GUID if self.settings.user_namespace == "mm" else USER_ID
-        if pattern.fullmatch(user_id):
+        is_id = is_guid if self.settings.user_namespace == "mm" else audience_file.is_user_id
+        if is_id(user_id):
             leaving_first = sorted(changes, key=lambda change: change.operation is Operation.ADD)
             statements = {change.member.segment.id: _when(change.operation) for change in leaving_first}
             yield from audience_file.rows(user_id, sorted(statements.items(), key=_order))

@@ -4,26 +4,26 @@ A page has entries, each about one file. An entry is recognised by the name of a
 status.
 """
 
-import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
-
 from integrations.connectors.files import FileReport, FileStatus
-from integrations.errors import RefusedError
 from integrations.http import Request, Response
 
-FILE_NAME = re.compile(r"[^/\s]+\.log\.gz")
+ENDING = ".log.gz"
 MOST_CHARACTERS = 2_000
+MOST_TEXTS = 200  # reasons of one entry
+LONGEST_STATUS = 200  # characters of a status that are read
+DEEPEST = 5  # levels of reasons within each other
 
 _STATUS = ("status", "state", "result", "outcome", "success")
 _REASONS = ("errors", "error", "reasons", "reason", "messages", "message", "warnings", "details")
 _LINES = ("line", "line_number", "row")
-_BAD = re.compile(r"fail|error|reject|refus|invalid|suspend|^false$", re.IGNORECASE)
-_GOOD = re.compile(r"success|complete|processed|accept|done|^ok$|^true$|loaded", re.IGNORECASE)
-_UNDECIDED = re.compile(r"process(ing)?$|queue|pending|wait|running|received", re.IGNORECASE)
+_BAD = ("fail", "error", "reject", "refus", "invalid", "suspend")
+_GOOD = ("success", "complete", "processed", "accept", "done", "loaded")
+_UNDECIDED = ("queue", "pending", "wait", "running", "received")
 
 
 def request(url: str, offset: int, credentials: tuple[str, str]) -> Request:
@@ -33,11 +33,7 @@ def request(url: str, offset: int, credentials: tuple[str, str]) -> Request:
 
 def read(response: Response) -> tuple[list[FileReport], int]:
     """Return the reports of a page, and its number of entries. Raises `RefusedError` if it is not JSON."""
-    try:
-        document = msgspec.json.decode(response.body)
-    except msgspec.DecodeError:
-        raise RefusedError(f"the processing log is not JSON: {response.excerpt}") from None
-    entries = _entries(document)
+    entries = _entries(response.document())
     return [report for entry in entries for report in _reports(entry)], len(entries)
 
 
@@ -50,18 +46,38 @@ def _entries(document: Any) -> list[dict[str, Any]]:
 
 
 def _reports(entry: dict[str, Any]) -> Iterator[FileReport]:
-    names = {name for value in entry.values() if isinstance(value, str) for name in FILE_NAME.findall(value)}
+    names = {name for value in entry.values() if isinstance(value, str) for name in _file_names(value)}
     if len(names) == 1:
-        yield FileReport(names.pop(), _status(entry), "; ".join(_reasons(entry))[:MOST_CHARACTERS])
+        reasons = islice(_reasons(entry), MOST_TEXTS)
+        yield FileReport(names.pop(), _status(entry), "; ".join(reasons)[:MOST_CHARACTERS])
+
+
+def _file_names(text: str) -> Iterator[str]:
+    """Yield the names of files in a text: what ends in `.log.gz`, between blanks and slashes."""
+    if ENDING not in text:
+        return
+    for word in text.replace("/", " ").split():
+        end = word.rfind(ENDING)
+        if end > 0:
+            yield word[: end + len(ENDING)]
 
 
 def _status(entry: dict[str, Any]) -> FileStatus:
-    words = [str(entry[key]) for key in _STATUS if isinstance(entry.get(key), str | bool)]
-    if any(_BAD.search(text) for text in words):
+    given = [entry[key] for key in _STATUS if isinstance(entry.get(key), str | bool)]
+    words = [str(word)[:LONGEST_STATUS].lower() for word in given]
+    if any(_says(word, _BAD, "false") for word in words):
         return FileStatus.REFUSED
-    if any(_GOOD.search(text) and not _UNDECIDED.search(text) for text in words):
+    if any(_says(word, _GOOD, "ok", "true") and not _is_undecided(word) for word in words):
         return FileStatus.PROCESSED
     return FileStatus.WAITING
+
+
+def _says(word: str, parts: tuple[str, ...], *whole: str) -> bool:
+    return word in whole or any(part in word for part in parts)
+
+
+def _is_undecided(word: str) -> bool:
+    return word.endswith(("process", "processing")) or _says(word, _UNDECIDED)
 
 
 def _reasons(entry: dict[str, Any]) -> Iterator[str]:
@@ -72,14 +88,17 @@ def _reasons(entry: dict[str, Any]) -> Iterator[str]:
             yield text if line is None else f"line {line}: {text}"
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, deepest: int = DEEPEST) -> Iterator[str]:
     """Text, or an object with text and perhaps a line, or a list of either."""
     if isinstance(value, str) and value:
-        yield value
+        yield value[:MOST_CHARACTERS]
+    elif not deepest:
+        return
     elif isinstance(value, list):
         for one in value:
-            yield from _texts(one)
+            yield from _texts(one, deepest - 1)
     elif isinstance(value, dict):
         line = next((value[key] for key in _LINES if key in value), None)
-        said = [text for key in (*_REASONS, "text", "description") for text in _texts(value.get(key))]
+        places = [value.get(key) for key in (*_REASONS, "text", "description")]
+        said = list(islice((text for one in places for text in _texts(one, deepest - 1)), MOST_TEXTS))
         yield f"line {line}: {', '.join(said)}" if line is not None else ", ".join(said)

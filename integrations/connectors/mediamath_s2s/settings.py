@@ -1,11 +1,13 @@
 """The settings of a MediaMath S2S platform (004_61881f248519e6eb.txt)."""
 
-import re
 from typing import Annotated, Any
 
 import msgspec
 
-from integrations.connectors.mediamath_s2s.audience_file import MOST_SEGMENT, NO_SEGMENT, SEGMENT_ID
+from core.patterns import whole
+from integrations.connectors.mediamath_s2s.audience_file import MOST_SEGMENT, NO_SEGMENT, is_segment_id
+
+_DATA_CENTRE = whole(r"[a-z]{3}")
 
 Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{0,64}$", description="letters, digits and hyphens")]
 Host = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?|[0-9A-Fa-f:]+)$", max_length=253)]
@@ -67,7 +69,7 @@ def faults(given: S2SSettings) -> list[str]:
     found += [
         f"hosts_by_dc: “{data_centre[:20]}” is no data centre of three small letters"
         for data_centre in given.hosts_by_dc
-        if not re.fullmatch(r"[a-z]{3}", data_centre)
+        if not _DATA_CENTRE(data_centre)
     ]
     hosts = {given.host, *given.hosts_by_dc.values()}
     if given.interval_minutes < len(hosts):
@@ -83,4 +85,4 @@ def segment_fault(segment: Any, *, hashed: bool) -> str | None:
         return f"segment_id: {NO_SEGMENT} stands for no segment" if segment == NO_SEGMENT else None
     if not hashed:
         return "segment_id: a whole number, unless hash_segments is on"
-    return None if SEGMENT_ID.fullmatch(str(segment)) else "segment_id: letters, digits and _ . - only"
+    return None if is_segment_id(str(segment)) else "segment_id: letters, digits and _ . - only"

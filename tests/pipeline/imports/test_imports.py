@@ -1,12 +1,16 @@
 """Files of profiles: what of them reaches users, and what is wrong with the rest."""
 
+import gzip
+import resource
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -345,3 +349,32 @@ def test_rows_of_all_kinds_in_one_file__each_become_what_they_would_alone(shop: 
     assert {key: held["City"] for key, held in found.items()} == {one["UserId"]: one["City"] for one in people}
     assert all(("Mail" in found[f"C-{n}"]) == (n % 97 == 0) for n in range(1_500))
     assert not any("@" in str(held) for held in found.values())
+
+
+def shared_value(length: int, rows: int) -> bytes:
+    """A Parquet file in which one long value stands in every row, but once in the file."""
+    value = pyarrow.array(["x" * length])
+    column = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * rows, pyarrow.int32()), value)
+    sink = BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"UserId": column}), sink, compression="zstd")
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "format_", "why"),
+    [
+        (shared_value(200_000, 15_000), "parquet", "1000 times its size"),  # 3 GB
+        (gzip.compress(b"\0" * 80_000_000), "parquet", "200 times its size"),
+    ],
+    ids=["rows", "parquet.gz"],
+)
+def test_file__that_is_small_and_holds_very_much__cannot_be_read(
+    shop: Shop, tmp_path: Path, content: bytes, format_: str, why: str
+) -> None:
+    assert len(content) < 200_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    row = imported(shop, written(tmp_path, "p", content), format_)
+
+    assert row.status == "failed"
+    assert why in row.error
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600 * 1024  # KiB
