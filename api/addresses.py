@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.urls import path, re_path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -70,6 +72,7 @@ class SchemaView(SpectacularAPIView):
     _lock: ClassVar = threading.Lock()
     _made: ClassVar[dict[str, bytes]] = {}
 
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         form = request.accepted_renderer.media_type
         with self._lock:
