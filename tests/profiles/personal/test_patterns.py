@@ -249,6 +249,8 @@ def test_id_in_clear__is_hashed_as_a_name_and_refused_as_a_platforms_id(value: s
     "value",
     [
         "4111111111111111",  # platforms number their users
+        "nw-5e38282445728660",  # digits by chance within hexadecimal ones
+        "user-4111111111111111",
         "5f11538c-fcb6-4600-88e0-6e51bff72bbc",
         "4111111111111111" + "a" * 24,  # a SHA-1
         "C-4711",
