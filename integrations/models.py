@@ -1,7 +1,7 @@
 """Tables: the platforms of each customer, with their encrypted credentials."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import InvalidToken
@@ -96,6 +96,12 @@ def bind(platform: Any, credentials: Mapping[str, Any]) -> BoundCredentials:
 def new_secret() -> list[str]:
     """Return the secrets of a new platform: one random text."""
     return [secrets.token_urlsafe(24)]
+
+
+def rotated(valid: Iterable[str], secret: str | None = None) -> list[str]:
+    """Return the secrets after a rotation, newest first: a new one (random if none is given), and the one before."""
+    newest = secret or new_secret()[0]
+    return [newest, *(old for old in valid if old != newest)][:2]
 
 
 class Platform(ConfigurationModel):

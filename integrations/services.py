@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from integrations.checks import try_connector
 from integrations.connectors.base import Connector
 from integrations.connectors.registry import all_connectors
-from integrations.models import Platform, UnreadableSecret, new_secret
+from integrations.models import Platform, UnreadableSecret, new_secret, rotated
 from integrations.sending import send_request
 from integrations.uploads.folder import FileOwner
 from integrations.validation import check_credentials
@@ -72,10 +72,8 @@ def rotate_sync_secret(platform: Platform, secret: str | None = None) -> str:
 
     A platform has at most two secrets, newest first.
     """
-    newest = secret or new_secret()[0]
-    kept = [old for old in platform.sync_secrets if old != newest]
-    platform.sync_secrets = [newest, *kept][:2]
-    return newest
+    platform.sync_secrets = rotated(platform.sync_secrets, secret)
+    return str(platform.sync_secrets[0])
 
 
 def replace_sync_secrets(platform: Platform, secret: str | None = None) -> str:

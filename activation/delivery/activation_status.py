@@ -1,5 +1,6 @@
 """The status of activations as the delivery stage changes it: live, broken until a person acts, deleted at the end."""
 
+from collections.abc import Set
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -57,6 +58,16 @@ def mark_broken(platform: int, activations: list[int], error: str) -> None:
         return
     rows = Activation.objects.filter(id__in=activations, status__in=FIXABLE)
     rows.update(status=Activation.Status.BROKEN, last_error=error, broken_by=_fingerprint(row))
+
+
+def note_failure(platform: int, activations: Set[int], ending: Set[int], error: str) -> None:
+    """Record that these activations cannot be sent until a person acts. Of those that end, which cannot become broken,
+    only the error is shown."""
+    broken = activations - ending
+    if broken:
+        mark_broken(platform, sorted(broken), error)
+    for activation in activations & ending:
+        note_error(activation, error)
 
 
 def revive(platform: Platform) -> None:

@@ -241,9 +241,8 @@ class BatchSender:
         """A row was refused alone. It is dead once it is known that others are accepted; until then it is a suspect."""
         activation = row.activation
         if failure.status in GONE and self._names_user and self.claim.operation is Operation.REMOVE:
-            self.settlement.give_back(
-                [row], failure
-            )  # the platform does not know the user: that is said of this user only
+            # the platform does not know the user: that is said of this user only
+            self.settlement.give_back([row], failure)
             return
         words, history = self._refusal(failure, row), self.client.target.history(activation)
         history.note_refused(row[:3], words)

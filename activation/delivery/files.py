@@ -196,10 +196,8 @@ class FileRound:
     def _break(self, activations: set[int], failure: MisconfiguredError) -> None:
         """The connector failed over these activations: they are broken, and in no further file of the round."""
         self._broken |= activations
-        ending = self.target.ending_activations
-        activation_status.mark_broken(self.target.platform, sorted(activations - ending), str(failure))
-        for activation in activations & ending:
-            activation_status.note_error(activation, str(failure))
+        target = self.target
+        activation_status.note_failure(target.platform, activations, target.ending_activations, str(failure))
 
     def _rows(self, bucket: int, found: list[DueRow]) -> None:
         if self.connector.by_user:

@@ -52,19 +52,15 @@ class Settlement:
         ending = self.client.target.ending_activations
         self.outcomes.unsent([row for row in rows if row.activation not in ending], str(failure))
         self.outcomes.unsent([row for row in rows if row.activation in ending], str(failure), ENDING_WAIT)
-        self._note_broken({row.activation for row in rows}, str(failure))
+        self._note_broken(rows, str(failure))
 
     def unread(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
         """The platform may have taken the rows, and the connector cannot say: they are sent again one day."""
         self.record.error = str(failure)
         self.outcomes.failed(rows, str(failure))
-        self._note_broken({row.activation for row in rows}, str(failure))
+        self._note_broken(rows, str(failure))
 
-    def _note_broken(self, activations: set[int], error: str) -> None:
-        """Show the error. An activation that ends cannot become broken."""
+    def _note_broken(self, rows: list[ClaimedRow], error: str) -> None:
         target = self.client.target
-        broken = sorted(activations - target.ending_activations)
-        if broken:
-            activation_status.mark_broken(target.platform, broken, error)
-        for activation in activations & target.ending_activations:
-            activation_status.note_error(activation, error)
+        activations = {row.activation for row in rows}
+        activation_status.note_failure(target.platform, activations, target.ending_activations, error)

@@ -51,13 +51,13 @@ def absorb_rows(cursor: Cursor[Any], held: set[int], rows: Sequence[InboxRow], d
     unit.save()
     timed.after_save(unit, due)
     bulk = [row for row in rows if row.kind >= FIRST_BULK]
-    bulk_done, idle = _absorb_bulk(unit, bulk) if bulk else ([], 0)
+    bulk_done, for_nothing = _absorb_bulk(unit, bulk) if bulk else ([], 0)
     touched = unit.finish()
     bad_rows.keep_parts(cursor, unit.bad_parts, now)
     done = plain + bulk_done
     if done:
         delete(cursor, done)
-    return Absorbed(len(done), touched, is_light=4 * idle >= 3 * len(rows) > 0)
+    return Absorbed(len(done), touched, is_light=4 * for_nothing >= 3 * len(rows) > 0)
 
 
 def _decode(rows: Sequence[InboxRow]) -> tuple[list[Step], Needs]:
@@ -87,8 +87,7 @@ def _absorb_bulk(unit: UnitOfWork, rows: Sequence[InboxRow]) -> tuple[list[Inbox
     commands = [(row, BULK_HANDLERS[row.kind].decode(row.query)) for row in rows]
     idle_ids = idle(unit, commands)
     done = [row for row in rows if row.id in idle_ids]
-    first = rows[0].id if rows else 0
-    for row, message in in_turn(commands, lambda one: unit.catalogue.owner_of(one[1]), first):
+    for row, message in in_turn(commands, lambda one: unit.catalogue.owner_of(one[1]), rows[0].id):
         if bulk.is_over:
             break
         if row.id not in idle_ids:

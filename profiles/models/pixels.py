@@ -6,7 +6,7 @@ from django.utils.html import format_html
 
 from core.configuration import ConfigurationModel
 from core.models import Customer
-from integrations.models import Platform, SecretField, new_secret
+from integrations.models import Platform, SecretField, rotated
 from profiles.models.catalogue import refuse_bad_name
 
 TAG = """\
@@ -84,10 +84,8 @@ class Pixel(ConfigurationModel):
 
     def renew_secret(self, secret: str | None = None) -> str:
         """Set a new signing secret (a random one if none is given); the one before stays valid. The caller saves."""
-        newest = secret or new_secret()[0]
-        kept = [old for old in self.signing_secrets or () if old != newest]
-        self.signing_secrets = [newest, *kept][:2]
-        return newest
+        self.signing_secrets = rotated(self.signing_secrets or (), secret)
+        return str(self.signing_secrets[0])
 
 
 class PixelIntegration(ConfigurationModel):
