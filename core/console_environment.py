@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from environs import Env, ValidationError
 
+from core.environment_values import flag, whole_number
 from core.patterns import whole
 
 IDLE_HOURS, MOST_HOURS = 12, 168
@@ -61,7 +62,7 @@ def read_console(env: Env) -> ConsoleEnvironment:
     """Read the variables. Faults are kept by `env`, which tells all of them at once when it is sealed."""
     return ConsoleEnvironment(
         url=_origin(env, "DMPHUB_CONSOLE_URL"),
-        second_factor=_flag(env, "DMPHUB_REQUIRE_SECOND_FACTOR"),
+        second_factor=flag(env, "DMPHUB_REQUIRE_SECOND_FACTOR"),
         idle_hours=_hours(env, "DMPHUB_SESSION_IDLE_HOURS", IDLE_HOURS),
         most_hours=_hours(env, "DMPHUB_SESSION_HOURS", MOST_HOURS),
         single_sign_on=_single_sign_on(env),
@@ -122,18 +123,5 @@ def _mail(env: Env) -> MailServer | None:
     )
 
 
-def _flag(env: Env, name: str) -> bool:
-    def check(value: str) -> None:
-        if value not in {"", "0", "1"}:
-            raise ValidationError("must be 1 or 0")
-
-    return env.str(name, "", validate=check) == "1"
-
-
 def _hours(env: Env, name: str, default: int) -> int:
-    def check(value: str) -> None:
-        if value and not _HOURS(value):
-            raise ValidationError("must be a whole number of hours from 1 to 9999")
-
-    text = env.str(name, "", validate=check) or ""
-    return int(text) if _HOURS(text) else default
+    return whole_number(env, name, default, _HOURS, "must be a whole number of hours from 1 to 9999")

@@ -17,9 +17,10 @@ from environs import Env, EnvValidationError, ValidationError
 from core.client_address import TrustedProxies, networks
 from core.console_environment import ConsoleEnvironment, read_console
 from core.customer_limits import CustomerLimits
+from core.environment_values import flag, whole_number
 from core.keys import generated_keys
 from core.limits import DataCaps
-from core.patterns import FullMatch, whole
+from core.patterns import whole
 
 CODE_ROOT = Path(__file__).resolve().parent.parent
 """The folder of the packages and the templates: a checkout, or the site-packages of an installation."""
@@ -103,9 +104,9 @@ def _values(env: Env) -> dict[str, Any]:
         "redis_url": _url(env, "REDIS_URL", ("redis", "rediss", "unix")),
         "edge_url": _edge_url(env),
         "secret_keys": env.str("DMPHUB_SECRET_KEYS", "", validate=_check_secret_keys),
-        "allow_private_targets": _flag(env, "DMPHUB_ALLOW_PRIVATE_TARGETS"),
-        "insecure_cookies": _flag(env, "DMPHUB_INSECURE_COOKIES"),
-        "debug": _flag(env, "DMPHUB_DEBUG"),
+        "allow_private_targets": flag(env, "DMPHUB_ALLOW_PRIVATE_TARGETS"),
+        "insecure_cookies": flag(env, "DMPHUB_INSECURE_COOKIES"),
+        "debug": flag(env, "DMPHUB_DEBUG"),
         "metrics_token": env.str("DMPHUB_METRICS_TOKEN", ""),
         "tcf_vendor_id": _vendor_id(env),
         "console": read_console(env),
@@ -125,31 +126,22 @@ def _values(env: Env) -> dict[str, Any]:
 
 
 def _customer_limits(env: Env) -> CustomerLimits:
-    most, default = _LIMIT, DEFAULT_LIMITS
+    default = DEFAULT_LIMITS
     return CustomerLimits(
-        events_per_second=_cap(env, "DMPHUB_CUSTOMER_EVENTS_PER_SECOND", default.events_per_second, most),
-        bytes_per_second=_cap(env, "DMPHUB_CUSTOMER_BYTES_PER_SECOND", default.bytes_per_second, most),
-        body_bytes=_cap(env, "DMPHUB_CUSTOMER_BODY_BYTES", default.body_bytes, most),
-        requests_per_minute=_cap(env, "DMPHUB_KEY_REQUESTS_PER_MINUTE", default.requests_per_minute, most),
-        estimates=_cap(env, "DMPHUB_CUSTOMER_ESTIMATES", default.estimates, most),
+        events_per_second=_limit(env, "DMPHUB_CUSTOMER_EVENTS_PER_SECOND", default.events_per_second),
+        bytes_per_second=_limit(env, "DMPHUB_CUSTOMER_BYTES_PER_SECOND", default.bytes_per_second),
+        body_bytes=_limit(env, "DMPHUB_CUSTOMER_BODY_BYTES", default.body_bytes),
+        requests_per_minute=_limit(env, "DMPHUB_KEY_REQUESTS_PER_MINUTE", default.requests_per_minute),
+        estimates=_limit(env, "DMPHUB_CUSTOMER_ESTIMATES", default.estimates),
     )
 
 
-def _cap(env: Env, name: str, default: int, allowed: FullMatch[str] = _CAP) -> int:
-    def check(value: str) -> None:
-        if value and not allowed(value):
-            raise ValidationError(f"must be a whole number from 1 to {'99999999' if allowed is _CAP else '10^12 - 1'}")
-
-    text = env.str(name, "", validate=check) or ""
-    return int(text) if allowed(text) else default
+def _cap(env: Env, name: str, default: int) -> int:
+    return whole_number(env, name, default, _CAP, "must be a whole number from 1 to 99999999")
 
 
-def _flag(env: Env, name: str) -> bool:
-    def check(value: str) -> None:
-        if value not in {"", "0", "1"}:
-            raise ValidationError("must be 1 or 0")
-
-    return env.str(name, "", validate=check) == "1"
+def _limit(env: Env, name: str, default: int) -> int:
+    return whole_number(env, name, default, _LIMIT, "must be a whole number from 1 to 10^12 - 1")
 
 
 def _trusted_proxies(env: Env) -> TrustedProxies:
