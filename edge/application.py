@@ -40,6 +40,11 @@ class EdgeApplication:
         self._metrics = metrics
         self._flushing: asyncio.Task[None]
 
+    @property
+    def routes(self) -> frozenset[str]:
+        """The paths that have a handler."""
+        return frozenset(self._routes)
+
     async def start(self) -> None:
         """Before the first request. Connects in the background: until then requests get 503."""
         await self._inbox.start()
