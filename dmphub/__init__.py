@@ -1,0 +1,5 @@
+"""The hub as a whole: its settings, programs and commands."""
+
+from core import garbage
+
+garbage.import_quickly()

@@ -12,6 +12,7 @@ from core import garbage
 from core.wakeups import ABSORB, celery_url
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dmphub.settings")
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they would import the console; `prepare` has checked
 
 from dmphub.settings import REDIS_URL  # read after the name of the settings is known
 

@@ -32,7 +32,7 @@ FILES_ROOT = ENVIRONMENT.home / "files"
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "dmphub.apps.AdminConfig",
     "django.contrib.humanize",
     "django.contrib.auth",
     "django.contrib.contenttypes",

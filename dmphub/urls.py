@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from console.health import healthz, readyz
 
+admin.autodiscover()
+
 handler400 = "console.health.bad_request"
 urlpatterns = [
     path("healthz", healthz),

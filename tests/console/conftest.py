@@ -1,6 +1,9 @@
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
+
+admin.autodiscover()  # as `dmphub.urls` does: some tests look at all the pages there are
 
 
 @pytest.fixture

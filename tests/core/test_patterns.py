@@ -221,6 +221,7 @@ NOISE = 0.002
 """Seconds: less is not compared."""
 
 MOST = 2.5
+LITTLE = 64  # characters
 ROUNDS = 20  # until one says that it is linear: a busy machine adds to what is measured, and takes nothing away
 
 
@@ -241,9 +242,13 @@ def is_linear(reader: Reader, unit: str) -> bool:
 
     Where that seems not so, four times the text decides: memory is given out in steps, which look like a jump.
     """
-    size = max(64, reader.longest // 64)
-    while spent(reader, nasty(unit, size)) < NOISE and size < reader.longest:
-        size *= 2
+    spent(reader, nasty(unit, LITTLE))  # what is only made once is made now
+    size = max(LITTLE, reader.longest // 64)
+    half, whole = 0.0, spent(reader, nasty(unit, size))
+    while whole < NOISE and size < reader.longest:
+        size, half, whole = size * 2, whole, spent(reader, nasty(unit, size * 2))
+    if whole < NOISE or whole <= MOST * half:
+        return True
     return _grows_by(reader, unit, size, 2, MOST) or _grows_by(reader, unit, size, 4, MOST**2)
 
 

@@ -57,9 +57,9 @@ def words(environment: Environment) -> list[str]:
         return [word for (word,) in connection.execute("SELECT word FROM words ORDER BY 1")]
 
 
-def test_session__is_a_durable_postgresql_18_in_utf8_and_utc(make_environment: MakeEnvironment) -> None:
+def test_session__is_a_durable_postgresql_18_in_utf8_and_utc(make_new_environment: MakeEnvironment) -> None:
     with (
-        embedded.session(make_environment("hub")) as services,
+        embedded.session(make_new_environment("hub")) as services,
         psycopg.connect(services.database_url) as connection,
     ):
         names = ("server_encoding", "timezone", "fsync", "synchronous_commit", "listen_addresses")
@@ -69,8 +69,8 @@ def test_session__is_a_durable_postgresql_18_in_utf8_and_utc(make_environment: M
         assert connection.info.server_version // 10_000 == 18
 
 
-def test_session__ends__stops_what_it_started_and_keeps_the_data(make_environment: MakeEnvironment) -> None:
-    environment = make_environment("hub")
+def test_session__ends__stops_what_it_started_and_keeps_the_data(make_new_environment: MakeEnvironment) -> None:
+    environment = make_new_environment("hub")
 
     write(environment, "one")
     assert processes_of(environment.home) == []
@@ -92,8 +92,8 @@ def test_two_homes__side_by_side__share_nothing(make_environment: MakeEnvironmen
 
 
 @pytest.mark.parametrize("name", ["a folder with blanks, a comma and 100%", "long/" * 40 + "home"])
-def test_session__home_with_a_difficult_path__works(make_environment: MakeEnvironment, name: str) -> None:
-    environment = make_environment(name)
+def test_session__home_with_a_difficult_path__works(make_new_environment: MakeEnvironment, name: str) -> None:
+    environment = make_new_environment(name)
 
     with embedded.session(environment) as services:
         write(environment, "one")
@@ -135,8 +135,10 @@ def succeeds_as_nobody(act: Callable[[], object]) -> bool:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as another user")
-def test_postgres__started_by_root__is_out_of_reach_of_the_account_nobody(make_environment: MakeEnvironment) -> None:
-    environment = make_environment("hub")
+def test_postgres__started_by_root__is_out_of_reach_of_the_account_nobody(
+    make_new_environment: MakeEnvironment,
+) -> None:
+    environment = make_new_environment("hub")
     with embedded.session(environment) as services:
         data = places_of(environment).postgres.resolve() / "data"
         assert succeeds_as_nobody(os.getcwd)

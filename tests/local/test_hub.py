@@ -32,7 +32,7 @@ def remembered(database_url: str) -> list[str]:
 
 
 def second_hub(home: Path, port: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.support.stand_in_hub", str(home), str(port)]
+    command = [sys.executable, "-m", "tests.support.stand_in_hub", str(home), str(port), "--impatient"]
     return subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 

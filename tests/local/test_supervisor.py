@@ -162,9 +162,9 @@ def test_choose_ports__the_same_twice_or_none_that_exists__is_refused() -> None:
 
 
 def test_start__of_work_in_the_background__has_a_lower_priority_than_the_doors(
-    make_environment: MakeEnvironment,
+    make_new_environment: MakeEnvironment,
 ) -> None:
-    plan = HubPlan(make_environment("hub"), port=1, edge_port=2, edge_workers=1, workers=2)
+    plan = HubPlan(make_new_environment("hub"), port=1, edge_port=2, edge_workers=1, workers=2)
     niceness = {each.name: each.niceness for each in programs_of(plan).lasting}
     doors = {name for name in niceness if name.startswith(("edge", "console"))}
     assert {niceness[name] for name in doors} == {0}

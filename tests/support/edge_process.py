@@ -151,11 +151,12 @@ class RunningEdge:
 
 def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for a condition; fails the test where it does not come true."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.002
     while not condition():
         if time.monotonic() > end:
             pytest.fail("did not come true in time")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(0.02, pause * 1.5)
 
 
 def free_port() -> int:

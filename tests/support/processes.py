@@ -20,10 +20,11 @@ T = TypeVar("T")
 
 def eventually(look: Callable[[], T], seconds: float = 60.0) -> T:
     """What `look` returns once that is true."""
-    give_up_at = time.monotonic() + seconds
+    give_up_at, pause = time.monotonic() + seconds, 0.002
     while not (found := look()):
         assert time.monotonic() < give_up_at, "it did not come true in time"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(0.02, pause * 1.5)
     return found
 
 

@@ -10,15 +10,16 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Generator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
-from core import environment
+from core import environment, garbage
 from local import embedded
+from local.embedded import postgres
 from tests.support import spreading
 
 _stack = ExitStack()
@@ -37,8 +38,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     if not spreading.only_hands_out(early_config):
         settings = environment.read(None)
         _stack.callback(embedded.erase, settings)
-        _stack.enter_context(embedded.session(settings))
+        with _nothing_to_survive():
+            _stack.enter_context(embedded.session(settings))
     yield
+
+
+def pytest_collection_finish() -> None:
+    """The modules of all rooms are a million objects, which no collection need look through again."""
+    garbage.collect_rarely()
 
 
 @pytest.hookimpl(trylast=True)
@@ -49,6 +56,15 @@ def pytest_sessionfinish() -> None:
 
 def pytest_unconfigure() -> None:
     _stack.close()
+
+
+@contextmanager
+def _nothing_to_survive() -> Iterator[None]:
+    """A server that is thrown away writes nothing to disk in time. Those that tests start themselves do."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("fsync", "full_page_writes"):
+            patch.setitem(postgres.SETTINGS, name, "off")
+        yield
 
 
 def _throw_away_home() -> Path:

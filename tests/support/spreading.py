@@ -14,22 +14,21 @@ from core.environment import PROJECT_ROOT
 LONGEST = (
     "tests/chaos/test_kill.py",
     "tests/pipeline/test_state_machine.py",
-    "tests/benchmarks/test_benchmarks.py",
-    "tests/dmphub/test_installation.py",
-    "tests/benchmarks/test_soak.py",
-    "tests/pipeline/test_timed.py",
-    "tests/local/demo/test_demo.py",
-    "tests/local/test_hub.py",
-    "tests/activation/test_deaths.py",
     "tests/pipeline/test_exactness.py",
+    "tests/benchmarks/test_benchmarks.py",
+    "tests/local/demo/test_demo.py",
+    "tests/benchmarks/test_soak.py",
+    "tests/dmphub/test_installation.py",
+    "tests/pipeline/test_timed.py",
+    "tests/activation/test_deaths.py",
+    "tests/local/test_hub.py",
+    "tests/audiences/rules/test_readings.py",
     "tests/pipeline/test_erasures.py",
-    "tests/lookalikes/test_jobs.py",
-    "tests/activation/test_outcomes.py",
-    "tests/connectors/test_platforms.py",
-    "tests/pipeline/imports/test_kill.py",
-    "tests/local/test_embedded.py",
-    "tests/pipeline/test_audiences.py",
     "tests/activation/test_faults.py",
+    "tests/activation/test_outcomes.py",
+    "tests/lookalikes/test_jobs.py",
+    "tests/connectors/test_platforms.py",
+    "tests/local/test_embedded.py",
     "tests/edge/test_browser.py",
 )
 """Modules that take long, the longest first. It decides about the time of a run, nothing else."""
@@ -49,10 +48,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def _processes() -> int:
-    """A process for each core. None beside this one where one core, or one database of the environment, serves all."""
+    """One process more than there are cores: a fifth of the time, a test waits for something.
+
+    None beside this one where one core, or one database of the environment, serves all.
+    """
     cores = len(os.sched_getaffinity(0))
     named = os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL")
-    return 0 if named or cores == 1 else cores
+    return 0 if named or cores == 1 else cores + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,12 +1,13 @@
 """A hub with real embedded services, but tiny programs for doors and workers:
 
-python -m tests.support.stand_in_hub HOME PORT [--stubborn]
+python -m tests.support.stand_in_hub HOME PORT [--stubborn] [--impatient]
 """
 
 import sys
 from pathlib import Path
 
 from core.environment import PROJECT_ROOT
+from local.supervisor import hub
 from local.supervisor.child import ProcessSpec
 from local.supervisor.hub import HubOptions, run_hub
 from local.supervisor.programs import HubPlan, HubPrograms
@@ -26,6 +27,8 @@ def _programs(plan: HubPlan) -> HubPrograms:
 
 def main() -> None:
     home, port = sys.argv[1:3]
+    if "--impatient" in sys.argv:
+        hub.PATIENCE_SECONDS = 0.5
     options = HubOptions(port=int(port), edge_port=0)
     run_hub(environment_of(Path(home)), options, _announce, _programs)
 

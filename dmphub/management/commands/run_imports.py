@@ -25,6 +25,8 @@ class Command(BaseCommand):
         "Needs no broker; may be killed at any time."
     )
 
+    requires_system_checks: list[str] = []  # `prepare` has checked
+
     def handle(self, *_args: object, **_options: object) -> None:
         garbage.collect_rarely()
         turns, failures = ImportTurns(), queue.Queue[BaseException]()

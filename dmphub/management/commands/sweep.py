@@ -45,6 +45,8 @@ SEARCHES = (idempotency.forget_answers_with, delivered_files.forget)
 class Command(BaseCommand):
     help = "Finds what is due every second and does it where nobody else does. Needs no broker."
 
+    requires_system_checks: list[str] = []  # `prepare` has checked
+
     def handle(self, *_args: object, **_options: object) -> None:
         stopped = False
 

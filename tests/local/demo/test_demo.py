@@ -30,8 +30,8 @@ pytestmark = pytest.mark.skipif(not LOG.is_file(), reason="`make data` fetches t
 
 
 @pytest.fixture
-def home(make_environment: MakeEnvironment) -> Iterator[Path]:
-    environment = make_environment("home")
+def home(make_new_environment: MakeEnvironment) -> Iterator[Path]:
+    environment = make_new_environment("home")
     yield environment.home
     with suppress(embedded.HomeInUseError):
         embedded.erase(environment_of(environment.home / "demo"))
