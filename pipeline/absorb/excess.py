@@ -1,7 +1,7 @@
 """What a batch had no room for: kept as parts of bad rows, counted for each profile and customer."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,11 +28,6 @@ class BatchExcess:
         """Count the attributes of one event that had no room; returns the reason that their bad row gives."""
         self._counts[profile.bucket, profile.customer, profile.user_id].add(attributes)
         return self._reason(attributes)
-
-    def forget(self, erased_profiles: Iterable[ProfileState]) -> None:
-        """Drop what the batch counted of users whom it erases."""
-        for profile in erased_profiles:
-            self._counts.pop((profile.bucket, profile.customer, profile.user_id), None)
 
     def save(self, now: datetime) -> None:
         excess.save(self._cursor, self._counts, now)

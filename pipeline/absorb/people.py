@@ -157,6 +157,11 @@ class BatchProfiles:
     def __contains__(self, key: ProfileKey) -> bool:
         return key in self._states
 
+    @property
+    def new_users(self) -> Collection[ProfileKey]:
+        """The created ones of whom nothing is stored. Who was erased in this batch, and came again, is none of them."""
+        return self.created - {_key(profile) for profile in self.erased}
+
     def loaded(self) -> Collection[ProfileState]:
         return self._states.values()
 
@@ -279,9 +284,8 @@ class BatchMerges:
         self._shared_ids[SharedIdKey(buckets.of_user(user_id), customer, user_id, kind, value)] += 1
 
     def losers_of(self, winner: ProfileState) -> list[UUID]:
-        """Returns the users who were merged into the winner, those of this batch too."""
-        new = [merge.loser for merge in self._merges if (merge.customer, merge.winner) == _key(winner)]
-        return [*merges.losers_of(self._cursor, winner), *new]
+        """Returns the users who were merged into the winner before this batch."""
+        return merges.losers_of(self._cursor, winner)
 
     def buckets_with_shared_id(self, customer: int, kind: str, value: str) -> set[int]:
         """Returns the buckets of users who had no room for this id, as far as it is saved."""
@@ -298,13 +302,8 @@ class BatchMerges:
         merges.forget_cause(self._cursor, winner, kind, value)
 
     def delete_of(self, erased_profiles: Collection[ProfileState]) -> None:
-        """Delete what is kept of the merges of these users, and drop what the batch has noted of them."""
+        """Delete what is kept of the merges of these users. What the batch has noted is of who came again."""
         merges.erase(self._cursor, erased_profiles)
-        users = {(profile.customer, profile.user_id) for profile in erased_profiles}
-        if users:
-            self._merges = [one for one in self._merges if (one.customer, one.winner) not in users]
-            for key in [key for key in self._shared_ids if (key.customer, key.user_id) in users]:
-                del self._shared_ids[key]
 
     def save(self, now: datetime) -> None:
         merges.save_merges(self._cursor, self._merges)

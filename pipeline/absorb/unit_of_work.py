@@ -77,12 +77,11 @@ class UnitOfWork:
         self.erasures.save()
         self.identities.delete_erased(self.now)
         self.merges.delete_of(self.profiles.erased)
-        self.excess.forget(self.profiles.erased)
         self.profiles.save(self.now)
         self.identities.save(self.now)
         self.excess.save(self.now)
         self.kept_rows.save()
-        release_beyond(self, self.mappings.save(self.profiles.created))
+        release_beyond(self, self.mappings.save(self.profiles.new_users))
         self.desired.turned = self.mappings.turned
         self.merges.save(self.now)
         self.memberships.evaluate(lambda evaluation: evaluation.of_changes(self.profiles.loaded()))

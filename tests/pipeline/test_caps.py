@@ -110,6 +110,22 @@ def test_user_erased_in_the_batch_that_counts_the_excess__leaves_nothing(shop: S
     assert not SharedId.objects.exists()
 
 
+def test_user_who_comes_again__in_the_batch_of_the_erasure__has_the_excess_of_that_batch(
+    shop: Shop, settings: Any
+) -> None:
+    cap(settings, profile_attributes=1)
+    user = somebody()
+    shop.event(user, {"a": 1, "b": 2, "c": 3})
+    shop.absorb()
+    erasures.request(1, user, "the test")
+    ids = [("device:devid_g", f"g-{number}") for number in range(MOST_IDS + 1)]
+    shop.event(user, {"a": 1, "b": 2}, ids=ids, received=now_ms() + 1_000)
+    shop.absorb()
+
+    assert ProfileExcess.objects.get().attributes == 1
+    assert SharedId.objects.get().user_id == user
+
+
 def test_event_of_more_attributes_than_one_may_bring__is_used_as_far_as_it_may(shop: Shop, settings: Any) -> None:
     cap(settings, event_attributes=10, event_bytes=1000)
     many, large = somebody(), somebody()

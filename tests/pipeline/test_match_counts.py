@@ -13,6 +13,8 @@ from core.inbox import InboxKind
 from core.messages import OptOutChoice, encode
 from core.models import Customer
 from integrations.models import Platform
+from pipeline import counts
+from pipeline.privacy import erasures
 from profiles.user_counts import known_users
 from profiles.user_counts import recount as recount_users
 from tests.support.shop import Shop, now_ms, somebody
@@ -149,3 +151,18 @@ def test_recount__of_what_was_loaded_past_absorb__is_the_real_count(
 
     assert known_users() == {shop.customer.m: 20}
     assert mapped_users() == {platforms[0].pl: 20}
+
+
+def test_user_who_comes_again__in_the_batch_of_the_erasure__is_matched_no_more(
+    shop: Shop, platforms: list[Platform]
+) -> None:
+    user, ads = somebody(), platforms[0]
+    shop.sync(user, ads, "x-1")
+    shop.absorb()
+    erasures.request(shop.customer.m, user, "a test")
+    shop.event(user, received=now_ms() + 1_000)
+    shop.absorb()
+
+    assert mapped_users() == {ads.pl: 0}
+    assert known_users() == {shop.customer.m: 1}
+    assert counts.check() == []
