@@ -24,6 +24,7 @@ from integrations.connectors.files import FileConnector
 from integrations.connectors.registry import all_connectors
 from pipeline.lane_slots import LaneSlots
 from pipeline.per_thread import PerThread
+from pipeline.privacy import erasures
 
 # how long one task keeps to its lane before others may have the thread
 SHIFT_SECONDS = 5.0
@@ -88,7 +89,7 @@ def work(platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
     with connections.dropped_on_error() as connection:
         if lane == CREATION:
             try:
-                created = creation.create_pending(connection, platform)
+                created = creation.create_pending(connection, platform, erasures.unfinished)
             finally:  # one must not wait for the other
                 spoken = processing_log.look(connection, platform)
             return created + spoken

@@ -1,13 +1,15 @@
 """The status of activations as the delivery stage changes it: live, broken until a person acts, deleted at the end."""
 
-from collections.abc import Set
+from collections.abc import Callable, Collection, Set
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.conf import settings
 from django.db import transaction
+from psycopg import Cursor
 
 from activation.models import Activation
 from activation.stores import bulk_changes, deliveries
@@ -15,6 +17,9 @@ from core.buckets import BUCKETS, lock
 from core.database import Connection
 from integrations.connectors.base import Segment
 from integrations.models import Platform
+
+UnfinishedErasures = Callable[[Cursor[Any]], Collection[UUID]]
+"""Reads which erasures have still to note what came of their deliveries."""
 
 FIXABLE = (Activation.Status.LIVE, Activation.Status.PENDING)
 ORPHAN = "The creation of {when} UTC got no answer that names it: the platform may hold another segment “{name}”."
@@ -82,11 +87,14 @@ def revive(platform: Platform) -> None:
         activation.save(update_fields=["status", "last_error", "broken_by"])
 
 
-def end(connection: Connection, segment: Segment, *, removals_sent: bool) -> bool:
+def end(connection: Connection, segment: Segment, unfinished: UnfinishedErasures, *, removals_sent: bool) -> bool:
     """Delete an ending activation where nothing is left to remove at the platform. Returns whether it was deleted.
 
     `removals_sent`: the platform is sent removals. Each bucket has withdrawn its ids first, also those that absorb
     added when it did not know yet that the activation ends. Waits for the buckets, one after another.
+
+    Deliveries of erased users stay until the erasures have noted what came of them: only they name the ids that an
+    erasure has still to forget.
     """
     with connection.cursor() as cursor:
         if bulk_changes.is_being_withdrawn(cursor, segment.activation):
@@ -96,6 +104,8 @@ def end(connection: Connection, segment: Segment, *, removals_sent: bool) -> boo
         for bucket in range(BUCKETS):
             with connection.transaction():
                 lock(cursor, bucket)
+                if deliveries.bears(cursor, bucket, segment.activation, unfinished(cursor)):
+                    return False
                 deliveries.delete(cursor, bucket, segment.activation)
     Activation.objects.filter(id=segment.activation, status=Activation.Status.ENDING).delete()
     return True

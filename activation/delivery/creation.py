@@ -15,6 +15,7 @@ from django.db import transaction
 from psycopg import Cursor
 
 from activation.delivery import activation_status, lanes, targets
+from activation.delivery.activation_status import UnfinishedErasures
 from activation.delivery.batch_sender import excerpt
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.retry import longest_wait
@@ -41,7 +42,7 @@ RETURNING last
 steps = Steps(logging.getLogger(__name__))
 
 
-def create_pending(connection: Connection, platform: int) -> int:
+def create_pending(connection: Connection, platform: int, unfinished: UnfinishedErasures) -> int:
     """Create the platform's pending segments that are due, and delete activations that have ended. Returns how many."""
     with connection.cursor() as cursor:
         target = targets.usable(cursor, platform)
@@ -50,9 +51,9 @@ def create_pending(connection: Connection, platform: int) -> int:
         lease = lanes.lease(cursor, platform, lanes.CREATION, target.lease_duration)
         if lease is None:
             return 0
-        is_sent = target.connector.removal.is_sent
+        end = partial(activation_status.end, connection, removals_sent=target.connector.removal.is_sent)
         creator = _Creator(cursor, PlatformClient.of(connection, cursor, target, lease))
-        works = [(one, partial(activation_status.end, connection, one, removals_sent=is_sent)) for one in target.ending]
+        works = [(one, partial(end, one, unfinished)) for one in target.ending]
         works += [(one, partial(creator.create_due, one)) for one in target.pending]
         done = sum(bool(steps.run(f"segment of activation {one.activation}", work)) for one, work in works)
         lease.release(cursor)

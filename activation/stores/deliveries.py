@@ -3,7 +3,7 @@
 What sends holds the lease of the lane; what repairs here leaves rows alone that somebody is sending.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from psycopg import Cursor
 from activation.stores.activation_counts import DeliveryChanges, counted
 from activation.stores.dead_letters import Key, key_columns
 from activation.stores.due_marks import DueLook
-from core.arrays import Ints, SmallInts, Texts, columns
+from core.arrays import Ints, SmallInts, Texts, Uuids, columns
 from core.buckets import BUCKETS
 from core.database import Connection
 from core.mentions import Mentions, mentions
@@ -82,6 +82,10 @@ SELECT EXISTS (SELECT 1 FROM delivery WHERE activation_id = %(activation)s AND w
 IS_CLAIMED = """
 SELECT EXISTS (SELECT 1 FROM delivery WHERE bucket = ANY(%(buckets)s) AND activation_id = %(activation)s
                AND claim IS NOT NULL)
+"""
+BEARS = """
+SELECT EXISTS (SELECT 1 FROM delivery WHERE bucket = %(bucket)s AND activation_id = %(activation)s
+               AND user_id = ANY(%(erasures)s::uuid[]))
 """
 DELETE_OF_PLATFORM = "DELETE FROM delivery WHERE bucket = %s AND platform_id = %s"
 DELETE = """
@@ -167,6 +171,13 @@ def is_left(cursor: Cursor[Any], activation: int) -> bool:
         if (cursor.fetchone() or (False,))[0]:
             return True
     return False
+
+
+def bears(cursor: Cursor[Any], bucket: int, activation: int, erasures: Collection[UUID]) -> bool:
+    """Whether a delivery of the activation in the bucket bears one of these erasures in place of its user."""
+    values = {"bucket": bucket, "activation": activation, "erasures": Uuids.of(list(erasures))}
+    cursor.execute(BEARS, values)
+    return bool((cursor.fetchone() or (False,))[0])
 
 
 def delete(cursor: Cursor[Any], bucket: int, activation: int) -> None:

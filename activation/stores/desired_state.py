@@ -88,10 +88,12 @@ FROM delivery d JOIN platform p ON p.pl = d.platform_id
 WHERE d.bucket = ANY(%s::smallint[]) AND d.user_id = ANY(%s::uuid[])
 """
 ERASED = """
-SELECT bucket, activation_id, platform_user_id, platform_id, acknowledged, due_at IS NULL AND claim IS NULL, changed_at
-FROM delivery
-WHERE bucket = ANY(%s::smallint[]) AND user_id = %s AND (bucket, activation_id, platform_user_id) > (%s, %s, %s)
-ORDER BY bucket, activation_id, platform_user_id LIMIT %s
+SELECT d.bucket, d.activation_id, d.platform_user_id, d.platform_id, d.acknowledged,
+       d.due_at IS NULL AND d.claim IS NULL, d.changed_at, a.id IS NULL OR (d.dead AND a.status = 'ending')
+FROM delivery d LEFT JOIN activation a ON a.id = d.activation_id
+WHERE d.bucket = ANY(%s::smallint[]) AND d.user_id = %s
+  AND (d.bucket, d.activation_id, d.platform_user_id) > (%s, %s, %s)
+ORDER BY d.bucket, d.activation_id, d.platform_user_id LIMIT %s
 """
 IS_OWED = """
 SELECT EXISTS (SELECT 1 FROM delivery WHERE bucket = %s AND platform_id = %s AND user_id = %s AND platform_user_id = %s)
@@ -105,6 +107,7 @@ class ErasedDelivery(NamedTuple):
     """A delivery of an erased user, which bears the id of the erasure in place of the user's.
 
     `acknowledged` false: the platform has removed the id. `idle`: nothing is due or under way, since `changed_at`.
+    `abandoned`: nothing will be, because the platform refused the removal and the activation ends.
     """
 
     bucket: int
@@ -114,6 +117,7 @@ class ErasedDelivery(NamedTuple):
     acknowledged: bool | None
     idle: bool
     changed_at: datetime
+    abandoned: bool
 
 
 def apply(changes: DeliveryChanges, wants: Iterable[tuple[int, Want]], now: datetime) -> set[tuple[int, int]]:

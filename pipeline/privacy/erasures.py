@@ -17,6 +17,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
+from psycopg import Cursor
 
 from activation.stores import batches, dead_letters, deliveries, desired_state
 from activation.stores.desired_state import ErasedDelivery
@@ -57,6 +58,8 @@ Search = Callable[[int, Sequence[str]], object]
 
 # a command bears the moment at which what it follows from was accepted; bulk commands carry nobody's data
 OLDEST_UNDER_WAY = "SELECT min(received_at) FROM inbox WHERE kind < %s OR kind >= %s"
+
+UNFINISHED = "SELECT id FROM erasure WHERE finished_at IS NULL"
 
 
 def request(customer: int, user_id: UUID, by: str) -> Erasure:
@@ -123,6 +126,11 @@ def _merged_users(profile: Profile) -> list[UUID]:
         following = list(set(rows.values_list("loser", flat=True)) - set(found))
         found = [*found, *following]
     return found
+
+
+def unfinished(cursor: Cursor[Any]) -> list[UUID]:
+    """Returns the erasures whose deliveries still stand, by the ids that those bear."""
+    return [NOBODY, *(erasure for (erasure,) in cursor.execute(UNFINISHED))]
 
 
 def carry_on(searches: Sequence[Search] = ()) -> None:
@@ -284,7 +292,7 @@ def _outcome(row: ErasedDelivery, *, late: bool, is_told: bool, is_idle: bool) -
         return "acknowledged"
     if is_idle and not is_told:
         return "kept"
-    return "given_up" if late else None
+    return "given_up" if late or (is_idle and row.abandoned) else None
 
 
 def _is_told(platform: int) -> bool:

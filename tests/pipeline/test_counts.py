@@ -136,7 +136,9 @@ class Counted(RuleBasedStateMachine):
         activation = found[number % len(found)]
         ending = activation.status == Activation.Status.ENDING
         if what == "end" and ending:
-            activation_status.end(self.sender, segment_of(activation), removals_sent=bool(number % 2))
+            activation_status.end(
+                self.sender, segment_of(activation), erasures.unfinished, removals_sent=bool(number % 2)
+            )
         elif what != "end" and not ending:
             getattr(services, what)(activation)
 

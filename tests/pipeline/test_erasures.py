@@ -10,6 +10,8 @@ import msgspec
 import pytest
 from django.db import connection
 
+from activation import services as activations
+from activation.delivery.lanes import CREATION
 from activation.models import Activation, Batch, DeadLetter, Delivery
 from api.idempotency import forget_answers_with
 from core import buckets
@@ -19,12 +21,13 @@ from core.messages import Event, Id
 from core.models import BadRow, Customer, Inbox
 from core.transactions import send
 from integrations.models import Platform
+from pipeline import deliver
 from pipeline.models import Erasure
 from pipeline.privacy import erasures
 from profiles import attribute_sampling
 from profiles.models import Identity, Profile
 from tests.support.interleaving import locked
-from tests.support.shop import Shop, in_bucket, now_ms, rule, somebody
+from tests.support.shop import Shop, in_bucket, now_ms, recount, rule, somebody
 from tests.support.traces import traces as traces_of
 from usersync.messages import Mapped
 from usersync.models import UserMapping
@@ -114,6 +117,33 @@ def test_erased_user__whom_the_platform_has_removed__leaves_no_trace(
     assert (erasure.traces, erasure.platforms) == (None, {str(ads.pl): {"acknowledged": 1}})
     assert erasure.finished_at is not None
     assert shop.bad_rows() == []
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_activation_that_ends__with_an_erased_id_in_it__lets_the_erasure_note_and_forget_it(
+    shop: Shop, ads: Platform, buyers: Activation, refused: bool
+) -> None:
+    deliver.work(ads.pl, CREATION, lambda: True)
+    user = somebody()
+    shop.event(user, {"amount": 150})
+    shop.sync(user, ads, "platform-id-77")
+    shop.absorb()
+    buyers.refresh_from_db()
+    activations.deactivate(buyers)
+    erasure = erasures.request(shop.customer.m, user, "a test")
+    shop.absorb()
+    shop.accept_all_deliveries()
+    if refused:
+        Delivery.objects.update(dead=True, acknowledged=None)
+        recount()
+    deliver.work(ads.pl, CREATION, lambda: True)
+    settle(shop)
+    deliver.work(ads.pl, CREATION, lambda: True)
+
+    assert traces(["platform-id-77"]) == []
+    erasure.refresh_from_db()
+    assert erasure.platforms == {str(ads.pl): {"given_up" if refused else "acknowledged": 1}}
+    assert not Activation.objects.exists()
 
 
 def test_erased_user__who_comes_again__is_somebody_new(shop: Shop, ads: Platform, buyers: Activation) -> None:
