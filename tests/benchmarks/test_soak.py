@@ -24,8 +24,9 @@ LITTLE = TenantFigures(
 )
 
 
-def sample(second: int, memory: Memory = FLAT) -> Sample:
-    return Sample(BEGAN + second, {("edge-1", 7): memory, ("sweeper", 8): FLAT}, inbox=5, deliveries=1, rechecks=0)
+def sample(second: int, memory: Memory = FLAT, session: Memory = FLAT) -> Sample:
+    used = {("edge-1", 7): memory, ("sweeper", 8): FLAT, ("postgres for dmphub absorb", 9): session}
+    return Sample(BEGAN + second, used, inbox=5, deliveries=1, rechecks=0)
 
 
 def figures() -> SoakFigures:
@@ -103,7 +104,21 @@ def test_process_that_grows__breaks_the_bound() -> None:
     one = figures()
     one.samples[:] = [sample(second, Memory(100.0, 60.0, 50.0 + second / 50)) for second in range(0, 900, 10)]
 
-    assert not_held(one) == ["memory of each process, of that in minute 2"]
+    assert not_held(one) == ["memory of each process, of that when warm"]
+
+
+@pytest.mark.parametrize(("least", "most", "bounds"), [(0, 8, 0), (9, 15, 1)])
+def test_session_of_postgresql_that_grows__breaks_the_bound_once_every_kind_of_load_has_begun(
+    least: int, most: int, bounds: int
+) -> None:
+    """Until then it meets statements for the first time, and keeps their plans."""
+    one = figures()
+    one.samples[:] = [
+        sample(second, session=Memory(100.0, 60.0, 50.0 + 5 * min(max(second // 60, least), most)))
+        for second in range(0, 900, 10)
+    ]
+
+    assert len(not_held(one)) == bounds
 
 
 def test_program_that_ended_and_was_started_again__breaks_the_bound() -> None:
