@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from core.patterns import FullMatch, scan, whole
+from core.patterns import FullMatch, Scan, scan, whole
 from profiles.personal import check_digits
 from profiles.personal.folding import folded
 
@@ -30,6 +30,7 @@ LONGEST_PHONE = 40
 LONGEST_NAME = 200  # characters of an attribute's name that are read
 LEAST_CARD = 13  # digits
 LONGEST_CARD = 26  # characters, and a few that follow
+LEAST_PHONE, MOST_PHONE = 7, 15  # digits
 MOST_GROUPS = 5  # of a card number
 MOST_FINDINGS = 100  # in a text
 
@@ -74,7 +75,12 @@ def find(text: str) -> list[Finding]:
     phone = _phone(plain, _INTERNATIONAL, _NATIONAL)
     if phone:
         return [phone]
-    found = sorted(one for look in _LOOKS for one in islice(look(plain), MOST_FINDINGS))
+    found: list[Finding] = []
+    for look in _LOOKS:
+        found += islice(look(plain), MOST_FINDINGS)
+    if not found:
+        return found
+    found.sort()
     if len(found) >= MOST_FINDINGS:
         return [Finding(0, len(plain), found[0].kind, plain)]
     kept: list[Finding] = []
@@ -136,11 +142,17 @@ def _cards(text: str) -> Iterator[Finding]:
     for found in _GROUPS(text):
         if found.end() - found.start() >= LEAST_CARD:
             yield from _cards_among(text, found.start(), found.end())
-    for spelled in (_SINGLE_DIGITS, _DOTTED):
-        for found in spelled(text):
-            digits = "".join(filter(str.isdigit, found[0]))
-            if not _is_cut(text, found.start(), found.end()) and check_digits.is_card(digits):
-                yield Finding(found.start(), found.end(), CARD, digits)
+    if "." in text:
+        yield from _spelled_cards(text, _DOTTED)
+    if text.count(" ") + text.count("-") >= LEAST_CARD - 1:
+        yield from _spelled_cards(text, _SINGLE_DIGITS)
+
+
+def _spelled_cards(text: str, spelled: Scan[str]) -> Iterator[Finding]:
+    for found in spelled(text):
+        digits = "".join(filter(str.isdigit, found[0]))
+        if not _is_cut(text, found.start(), found.end()) and check_digits.is_card(digits):
+            yield Finding(found.start(), found.end(), CARD, digits)
 
 
 def _cards_among(text: str, start: int, end: int) -> Iterator[Finding]:
@@ -220,10 +232,17 @@ def _account_at(text: str, start: int, length: int) -> tuple[int, str]:
 
 def _phone(text: str, *patterns: FullMatch[str]) -> Finding | None:
     bare = text.strip()
-    if len(bare) > LONGEST_PHONE or _DATE(bare) or not any(pattern(bare) for pattern in patterns):
+    if len(bare) > LONGEST_PHONE:
         return None
+    for pattern in patterns:
+        if pattern(bare) and not _DATE(bare):
+            return _phone_number(text, bare)
+    return None
+
+
+def _phone_number(text: str, bare: str) -> Finding | None:
     digits = "".join(filter(str.isdigit, bare))
-    if not 7 <= len(digits) <= 15:
+    if not LEAST_PHONE <= len(digits) <= MOST_PHONE:
         return None
     return Finding(0, len(text), PHONE, "+" + digits if bare.startswith("+") else digits)
 

@@ -18,7 +18,7 @@ from core.errors import InputError
 from core.patterns import scan, whole
 from profiles.personal import check_digits, patterns
 from profiles.personal.folding import folded, may_fold
-from profiles.personal.patterns import CARD, PHONE, Finding
+from profiles.personal.patterns import CARD, LEAST_PHONE, PHONE, Finding
 
 Value = TypeVar("Value")
 
@@ -30,6 +30,7 @@ _SHAPES = bytes(
     for byte in range(256)
 )
 _SEPARATORS = b" -"
+_DIGITS = b"0123456789"
 # a mail address; a phone number with a country
 _SIGNS = (b"@", b"+")
 # a mail address in a page's address; any sign as a JSON escape. A search for one byte is much faster than for several
@@ -201,14 +202,24 @@ def has_suspicious_values(raw: bytes) -> bool:
     for first, escape in _ESCAPES:
         if first in raw and escape in raw:
             return True
+    return _may_hold_number(raw) or may_fold(raw)
+
+
+def _may_hold_number(raw: bytes) -> bool:
+    """Whether there can be the number of a phone, a card or an account: none of them has few digits."""
+    digits = len(raw) - len(raw.translate(None, _DIGITS))
+    if digits < _BANK.count(b"0"):
+        return False
+    grouped = raw.translate(_SHAPES)
+    joined = grouped.translate(None, _SEPARATORS)
+    if digits < LEAST_PHONE:
+        return _BANK in joined
     if (b'"0' in raw or (b"(" in raw and b'"(' in raw)) and next(_NATIONAL_PHONE(raw), None):
         return True
-    grouped = raw.translate(_SHAPES)
     for shape in _GROUPED:
         if shape in grouped:
             return True
-    joined = grouped.translate(None, _SEPARATORS)
-    return _LONG_NUMBER in joined or _BANK in joined or may_fold(raw)
+    return _LONG_NUMBER in joined or _BANK in joined
 
 
 def check_platform_id(value: str) -> None:
