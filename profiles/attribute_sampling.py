@@ -10,7 +10,7 @@ are many events.
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -20,6 +20,8 @@ from profiles.models import Attribute
 from profiles.paths import join_path
 
 FLUSH_SECONDS = 2.0
+KNOWN_SECONDS = 10.0  # where nothing new was seen, and there are only figures to be written
+MOST_REMEMBERED = 20_000  # attributes that were written, of all customers
 DEEPEST = 8  # levels of nested objects that are catalogued
 MOST = 2_000  # attributes of a customer
 SAMPLED_EVENTS = 1_000  # of a customer, between two writes
@@ -69,9 +71,11 @@ class CustomerSample:
     """What was seen of one customer's data since the last write.
 
     `shapes` are key sets of events that hold nothing new. `left_out` counts how often an attribute found no room, and
-    `left_out_bits` are the hashes of those attributes.
+    `left_out_bits` are the hashes of those attributes. `written`: attributes that this process has written before.
     """
 
+    written: Collection[Keys] = ()
+    has_new: bool = False
     events: int = 0
     attributes: dict[Keys, AttributeSample] = field(default_factory=dict)
     shapes: set[tuple[Keys | str, ...]] = field(default_factory=set)
@@ -83,6 +87,7 @@ class CustomerSample:
         found = self.attributes.get(keys)
         if found is None and len(self.attributes) < 2 * MOST:
             found = self.attributes[keys] = AttributeSample(at, at)
+            self.has_new = self.has_new or keys not in self.written
         if found is None:
             self.leave_out(join_path(keys))
         return found
@@ -117,27 +122,44 @@ class CustomerSample:
 class AttributeSampler:
     """The samples of all customers that one process has taken since its last write."""
 
-    def __init__(self) -> None:
-        self.samples: dict[int, CustomerSample] = defaultdict(CustomerSample)
-        self._last_flush = 0.0
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.samples: dict[int, CustomerSample] = {}
+        self._written: dict[int, set[Keys]] = defaultdict(set)
+        self._last_flush = self._last_full_flush = -KNOWN_SECONDS
 
     def sample(self, customer: int, data: dict[str, Any], at: int) -> None:
         """Note the attributes in `data`. Called for every event, so it must be cheap. `at`: unix ms."""
-        sample = self.samples[customer]
+        sample = self.samples.get(customer)
+        if sample is None:
+            sample = self.samples[customer] = CustomerSample(self._written[customer])
         if sample.events < SAMPLED_EVENTS:
             sample.look_closely(data, at)
         else:
             sample.look_for_new(data, at)
 
     def take_due(self) -> dict[int, CustomerSample]:
-        """Takes out what must be written now, by customer: nothing if the last write was only a moment ago."""
-        now = time.monotonic()
+        """Takes out what must be written now, by customer: nothing if the last write was only a moment ago.
+
+        Of customers whose data held nothing new, there are only figures: these are written less often.
+        """
+        now = self._clock()
         if not self.samples or now - self._last_flush < FLUSH_SECONDS:
             return {}
-        self._last_flush = now
-        taken = dict(self.samples)
-        self.samples.clear()
+        is_full = now - self._last_full_flush >= KNOWN_SECONDS
+        taken = {customer: sample for customer, sample in self.samples.items() if is_full or sample.has_new}
+        if taken:
+            self._last_flush = now
+            self._last_full_flush = now if is_full else self._last_full_flush
+            self._remember(taken)
         return taken
+
+    def _remember(self, taken: dict[int, CustomerSample]) -> None:
+        if sum(map(len, self._written.values())) > MOST_REMEMBERED:
+            self._written.clear()
+        for customer, sample in taken.items():
+            del self.samples[customer]
+            self._written[customer].update(sample.attributes)
 
     def discard(self) -> None:
         self.samples.clear()

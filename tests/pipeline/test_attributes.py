@@ -47,6 +47,26 @@ def test_every_path__is_catalogued_with_what_was_seen(shop: Shop) -> None:
     assert (attribute_catalogue.share(a, events), attribute_catalogue.share(seen("b.e"), events)) == (0.75, 0.5)
 
 
+def test_figures_of_attributes_that_were_written__wait_longer_than_an_attribute_that_is_new() -> None:
+    now = 100.0
+    sampler = attribute_sampling.AttributeSampler(clock=lambda: now)
+
+    def taken(*customers: int, **data: Any) -> set[int]:
+        for customer in customers:
+            sampler.sample(customer, data, at=0)
+        return set(sampler.take_due())
+
+    assert taken(1, 2, a=1) == {1, 2}
+    now += attribute_sampling.FLUSH_SECONDS
+    assert taken(1, 2, a=2) == set()
+    assert taken(2, b=2) == {2}
+    now += attribute_sampling.FLUSH_SECONDS
+    assert taken(2, b=3) == set()
+    now += attribute_sampling.KNOWN_SECONDS
+    assert taken() == {1, 2}
+    assert not sampler.samples
+
+
 def test_empty_keys__are_no_names_at_any_depth(shop: Shop) -> None:
     written(shop, {"": {"b": 1}, "a": {"": {"c": 1}, "d": 3}, "x\ny": 1, "k" * 401: 1})
 
