@@ -1,5 +1,6 @@
 """Fixtures that tests of several rooms share."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -19,7 +20,8 @@ __all__ = ["database", "database_url", "edge", "edge_process", "house"]
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_left_in_tables(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """What a module commits is gone after it, so that modules pass in any order."""
+    """What a module commits, and connections that it forgot, are gone after it: modules pass in any order."""
     yield
+    gc.collect(1)  # of what is younger than the test run: the collector looks rarely
     with django_db_blocker.unblock():
         tables.empty_if_there()

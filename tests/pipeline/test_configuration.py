@@ -23,7 +23,7 @@ from pipeline.sweeper import Sweeper
 from profiles.models import Attribute, Pixel
 from tests.support.shop import Shop, rule, somebody
 
-TENANTS = 50
+TENANTS = 10
 RULES = 4
 
 

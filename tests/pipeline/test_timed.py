@@ -215,7 +215,7 @@ def test_look_for_due_work__while_a_snapshot_is_held__costs_the_same_however_muc
 ) -> None:
     with closing(psycopg.connect(database_url, autocommit=True)) as reader:
         reader.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM {kind}")
-        fall_due(shop, kind, 4 * MANY)
+        fall_due(shop, kind, 2 * MANY)
         until(lambda: not shop.absorber.absorb_due() and left(kind) == 0, 60)
 
         def cost() -> int:

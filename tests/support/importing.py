@@ -47,7 +47,7 @@ def _die_in_transactions(left: int) -> None:
 
 
 def main() -> None:
-    reading.BATCH = 5_000
+    reading.BATCH = 1_000
     pixel, file, format_ = sys.argv[1:]
     die_at = int(os.environ.get("DIE_AT", "1000000"))
     pace = Deadly(die_at)
