@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from activation.delivery.lanes import CREATION, LANES
+from core.consent_mode import ConsentMode
 from tests.support import drawn_rules
 from tests.support.pipeline_world import (
     ADS,
@@ -18,6 +19,7 @@ from tests.support.pipeline_world import (
     SPARE,
     SPARE_IDS,
 )
+from usersync.consent import ConsentJudge
 
 rules = drawn_rules.rules_of(
     *(drawn_rules.amounts, drawn_rules.recency, drawn_rules.platforms),
@@ -48,3 +50,8 @@ some_ids = st.lists(st.sampled_from([*OTHERS, *OTHERS, *NAMED_BY_SPARE]), max_si
 names = st.sampled_from([*BROWSERS, *KINDS, *PLATFORM_IDS])
 statements = st.integers(1, 20)  # of a claim, at which something happens
 few_rows = st.sampled_from([0, 1, 5])
+
+
+def is_allowed(said: dict[str, str]) -> bool:
+    """What the doors decide by the signals of a request: what is denied is not stored."""
+    return ConsentJudge().permits(ConsentMode.WHEN_PRESENT, {**said}, gpc=False)

@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from activation import services as activations
 from activation.delivery.lanes import LANES, log_bucket
 from activation.models import Activation
+from activation.stores import due_marks
 from audiences import services as audiences
 from audiences.models import Audience
 from core import buckets, clock
-from core.consent_mode import ConsentMode
 from core.database import connect
 from core.inbox import InboxKind
 from core.messages import Id, OptOutChoice, Sync, encode
@@ -52,7 +52,6 @@ from tests.support.pipeline_world import (
 )
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.small_hub import few_buckets
-from usersync.consent import ConsentJudge
 
 MOST_KILLS = 3  # of each stage: a row over which more workers die is taken for their murderer
 
@@ -84,7 +83,7 @@ class Pipeline(PipelineWorld, RuleBasedStateMachine):
         given = [*ids, *([key] if key and browser is None else [])]
         at = self.time + STEP * 1000 - age * HOUR
         names = self.model.acting(browser, {value for _, value in given}, at)
-        if names <= {value for _, value in NAMED_BY_SPARE} or not _is_allowed(said):
+        if names <= {value for _, value in NAMED_BY_SPARE} or not draws.is_allowed(said):
             return
         if not self.model.joins_two_keys(names):
             self.model.event(browser, {value for _, value in given}, self.send(browser, given, amount, at))
@@ -109,7 +108,7 @@ class Pipeline(PipelineWorld, RuleBasedStateMachine):
     def sync(self, browser: str, place: tuple[str, str], ttl_days: int | None, said: dict[str, str]) -> None:
         """The platform's id is this browser's from now on, whosever it was."""
         account, value = place
-        if not _is_allowed(said):
+        if not draws.is_allowed(said):
             return
         self.tick()
         message = Sync(self.shop.customer.m, self.platforms[account].pl, browser, value, self.time, ttl_days)
@@ -315,24 +314,27 @@ class Pipeline(PipelineWorld, RuleBasedStateMachine):
             self.close()
 
 
-def _is_allowed(said: dict[str, str]) -> bool:
-    """What the doors decide by the signals of a request: what is denied is not stored."""
-    return ConsentJudge().permits(ConsentMode.WHEN_PRESENT, {**said}, gpc=False)
-
-
 def run(
-    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int, shrink: bool = True
+    sandbox: SandboxProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    examples: int,
+    steps: int,
+    shrink: bool = True,
+    seed: int | None = None,
 ) -> None:
-    """Run the machine on empty tables: the same examples each time, whatever the machine is busy with."""
+    """Run the machine on empty tables: the same examples for the same seed, whatever else the computer does."""
     monkeypatch.setattr(erasures, "LINGER", timedelta(0))
     monkeypatch.setattr(attribute_sampling, "FLUSH_SECONDS", 0.0)
     # bulk work is done at once, not for as long as a time allows
     monkeypatch.setattr(absorber, "BULK_BUCKETS", BUCKETS)
     monkeypatch.setattr(bulk, "SECONDS", 3_600.0)
     monkeypatch.setattr(bulk, "BUDGET", 1_000_000)
+    # what time brings by itself is brought by the world
+    monkeypatch.setattr(due_marks, "FULL_LOOK_SECONDS", 3_600.0)
     monkeypatch.setattr(backlog, "_looks", backlog._Looks())
     monkeypatch.setattr(Pipeline, "sandbox", sandbox, raising=False)
-    phases = [Phase.explicit, Phase.generate, *([Phase.shrink] if shrink else [])]
+    monkeypatch.setattr(Pipeline, "_hypothesis_internal_use_seed", seed, raising=False)  # as `hypothesis.seed` does
     with few_buckets(BUCKETS):
         run_state_machine_as_test(
             Pipeline,
@@ -342,7 +344,7 @@ def run(
                 deadline=None,
                 derandomize=True,
                 database=None,
-                phases=phases,
+                phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
                 suppress_health_check=list(HealthCheck),
             ),
         )

@@ -235,11 +235,17 @@ class Model:
         for place in [place for place in self.former if place[0] == platform]:
             self.gone.add(place[1])
             self.owners.pop(place, None)
-            del self.former[place]
+            self._forget_match(self.former.pop(place), is_quiet=is_quiet)
         for person in self.known(names):
             self.gone |= person.names & names
             person.names -= names
             person.open |= not is_quiet  # who was to become one by such a name, under way, stays two
+
+    def _forget_match(self, name: str, *, is_quiet: bool) -> None:
+        """A match with a deleted platform. While it is under way, it makes nobody known who was not known before."""
+        person = self.person(name)
+        if person and not is_quiet and not person.events and not person.names & set(self.former.values()):
+            person.open = True
 
     # ── how it turned out ────────────────────────────────────────────────────────────────────────────
 

@@ -20,6 +20,7 @@ from activation import dead_letters
 from activation import services as activations
 from activation.delivery.lanes import CREATION, LANES, lane_of
 from activation.models import Activation, DeadLetter, Delivery
+from activation.stores import due_marks
 from api.idempotency import forget_answers_with
 from audiences import services as audiences
 from audiences.models import Audience
@@ -149,6 +150,7 @@ class PipelineWorld:
     def _deliver_all(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE lane SET leased_until = NULL")  # as if the time of all leases were over
+        due_marks._marks.clear()  # and of the full look that finds what a dead sender had in its hands
         waiting = Delivery.objects.filter(Q(due_at__isnull=False) | Q(claim__isnull=False)).values_list(
             "platform_id", "bucket"
         )

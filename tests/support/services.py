@@ -25,7 +25,7 @@ from tests.support import spreading
 _stack = ExitStack()
 
 # what worlds assert is explained as in tests
-pytest.register_assert_rewrite("tests.support.pipeline_machine", "tests.support.pipeline_model")
+pytest.register_assert_rewrite(*(f"tests.support.pipeline_{name}" for name in ("checks", "machine", "model", "world")))
 
 
 @pytest.hookimpl(wrapper=True)
