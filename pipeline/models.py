@@ -109,6 +109,24 @@ class KeptRow(models.Model):
         return f"{self.row_bucket}-{self.row_id} of {self.user_id}"
 
 
+class FoundId(models.Model):
+    """An id of the erased person that the buckets have found, kept until texts that quote it have been searched for.
+
+    `bucket` is where it was found.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "erasure", "value")
+    bucket = models.SmallIntegerField()
+    erasure = models.UUIDField()
+    value = models.TextField()
+
+    class Meta:
+        db_table = "found_id"
+
+    def __str__(self) -> str:
+        return f"an id of erasure {self.erasure}"
+
+
 class RetentionRun(models.Model):
     """How far a night's sweep through the buckets has come."""
 

@@ -18,6 +18,7 @@ from core.clock import milliseconds, moment
 from core.inbox import InboxKind
 from core.messages import Id
 from pipeline.absorb.desired_state import DesiredState
+from pipeline.absorb.found_ids import BatchFoundIds
 from pipeline.absorb.kept_rows import BatchKeptRows
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
@@ -41,6 +42,7 @@ class ErasureScope(Protocol):
     merges: BatchMerges
     mappings: BatchMappings
     memberships: BatchMemberships
+    found_ids: BatchFoundIds
     kept_rows: BatchKeptRows
     desired: DesiredState
     outbox: Outbox
@@ -69,6 +71,7 @@ def absorb_erase(unit: ErasureScope, row: InboxRow, erase: Erase) -> None:
         return
     erase.key_hash = hash_of_key(erase.customer, profile.key if profile else None) or erase.key_hash
     unit.erasures.add((erase.customer, USER, erase.user), _mark(erase))
+    unit.found_ids.note(row.bucket, erase.erasure, erase.user)
     ids = {(identity_kind(platform), value) for platform, value in erase.platform_ids}
     ids |= unit.erasures.had(erase.customer, user)
     ids |= {erase.by} if erase.by is not None and erase.by[0] != COOKIE else set()
@@ -82,19 +85,25 @@ def absorb_erase(unit: ErasureScope, row: InboxRow, erase: Erase) -> None:
         unit.profiles.erase(profile)
     _forget_where_set_aside(unit, erase, COOKIE, erase.user)
     users = [erase.user, *losers, *erase.trail]
-    for kind, value in sorted(ids):
-        message = EraseId(
-            customer=erase.customer,
-            kind=kind,
-            value=value,
-            users=users,
-            at=erase.at,
-            erasure=erase.erasure,
-            key_hash=erase.key_hash,
-            ids=1 if profile is None else len(profile.ids),
-        )
-        unit.outbox.send(buckets.of_value(value), InboxKind.ERASE_ID, message)
+    for one in sorted(ids):
+        _erase_id(unit, erase, one, users, 1 if profile is None else len(profile.ids))
     unit.outbox.send_again(unit.kept_rows.take(erase.customer, user, moment(erase.at)))
+
+
+def _erase_id(unit: ErasureScope, erase: Erase, one: Id, users: list[str], ids: int) -> None:
+    """Have an id of the user, one of so many, erased in its bucket."""
+    kind, value = one
+    message = EraseId(
+        customer=erase.customer,
+        kind=kind,
+        value=value,
+        users=users,
+        at=erase.at,
+        erasure=erase.erasure,
+        key_hash=erase.key_hash,
+        ids=ids,
+    )
+    unit.outbox.send(buckets.of_value(value), InboxKind.ERASE_ID, message)
 
 
 def _came_back(unit: ErasureScope, profile: ProfileState, erase: Erase) -> bool:
@@ -195,7 +204,7 @@ def absorb_erase_id(unit: ErasureScope, row: InboxRow, erase: EraseId) -> None:
     """
     platform = platform_of(erase.kind)
     if platform is not None:
-        _erase_platform_id(unit, erase, platform)
+        _erase_platform_id(unit, row, erase, platform)
         return
     key = (erase.customer, erase.kind, erase.value)
     if erase.kind == USER_KEY:
@@ -205,6 +214,7 @@ def absorb_erase_id(unit: ErasureScope, row: InboxRow, erase: EraseId) -> None:
     if owner is None or str(owner) in erase.users:
         if erase.kind == USER_KEY or erase.ids < MOST_IDS:  # else many share it, and it says nothing about anybody
             unit.erasures.add(key, _mark(erase))
+        unit.found_ids.note(row.bucket, erase.erasure, erase.value)
         unit.identities.erase(key)
         _forget_where_set_aside(unit, erase, erase.kind, erase.value)
         if erase.kind == USER_KEY:
@@ -256,7 +266,7 @@ def absorb_log_out(unit: ErasureScope, row: InboxRow, message: LogOut) -> None:
     unit.profiles.log_out(row.bucket, message.customer, message.key, moment(message.at))
 
 
-def _erase_platform_id(unit: ErasureScope, erase: EraseId, platform: int) -> None:
+def _erase_platform_id(unit: ErasureScope, row: InboxRow, erase: EraseId, platform: int) -> None:
     """Who owns the id, or gave it up last, decides; not whom its deliveries name, which follow later."""
     key = (erase.customer, erase.kind, erase.value)
     users = [UUID(user) for user in erase.users]
@@ -265,6 +275,7 @@ def _erase_platform_id(unit: ErasureScope, erase: EraseId, platform: int) -> Non
     if holder is not None and holder not in users:
         unit.desired.name_holder(platform, erase.value, users, holder)
         return
+    unit.found_ids.note(row.bucket, erase.erasure, erase.value)
     if identity is not None and holder is not None:
         # a sync that was accepted after the erasure may have come here before it
         send_unmapped(unit.outbox, erase.customer, platform, erase.value, identity, moment(erase.at))

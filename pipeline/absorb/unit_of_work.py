@@ -14,6 +14,7 @@ from pipeline import catalogue
 from pipeline.absorb.deleted_platforms import DeletedPlatforms
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.excess import BatchExcess
+from pipeline.absorb.found_ids import BatchFoundIds
 from pipeline.absorb.kept_rows import BatchKeptRows
 from pipeline.absorb.loader import BatchLoader, Needs
 from pipeline.absorb.mappings import BatchMappings
@@ -39,6 +40,7 @@ class UnitOfWork:
         "desired",
         "erasures",
         "excess",
+        "found_ids",
         "held",
         "identities",
         "kept_rows",
@@ -65,6 +67,7 @@ class UnitOfWork:
         self.deleted_platforms = DeletedPlatforms(cursor, self.catalogue.activations)
         self.merges = BatchMerges(cursor)
         self.excess = BatchExcess(cursor)
+        self.found_ids = BatchFoundIds(cursor)
         self.kept_rows = BatchKeptRows(cursor)
         self.mappings = BatchMappings(cursor)
         self.outbox = Outbox(cursor, now)
@@ -75,6 +78,7 @@ class UnitOfWork:
     def save(self) -> None:
         """Save what the rows changed, evaluate the audiences that depend on it, and want what follows."""
         self.erasures.save()
+        self.found_ids.save()
         self.identities.delete_erased(self.now)
         self.merges.delete_of(self.profiles.erased)
         self.profiles.save(self.now)

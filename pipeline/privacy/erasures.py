@@ -32,7 +32,7 @@ from core.transactions import send
 from integrations.models import Platform
 from integrations.services import connector_of
 from pipeline import bad_rows
-from pipeline.absorb import kept_rows
+from pipeline.absorb import found_ids, kept_rows
 from pipeline.imports import files
 from pipeline.models import Erasure
 from profiles import erased, identities
@@ -173,8 +173,7 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
     traces = erasure.traces
     if not _log_out(own, erasure):
         return
-    owed = _pages_owed(own, erasure.id)
-    later = {row.platform_user_id for page in owed for row in page}  # ids that were under way when it was asked for
+    later = found_ids.read(own, erasure.id)  # what was under way when it was asked for
     texts = sorted({text for text in traces["texts"] if text} | later)
     platforms = list(Platform.objects.filter(customer_id=erasure.customer_id).values_list("pl", flat=True))
     found = Mentions.of(texts)
@@ -188,6 +187,7 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
     files.forget_names(erasure.customer_id, erasure.requested_at)
     for search in searches:
         search(erasure.customer_id, texts)
+    found_ids.forget(own, erasure.id)
     erasure.traces, erasure.swept_at = None, clock.now()
     erasure.save(update_fields=["traces", "swept_at"])
 

@@ -146,6 +146,30 @@ def test_activation_that_ends__with_an_erased_id_in_it__lets_the_erasure_note_an
     assert not Activation.objects.exists()
 
 
+def test_ids_that_were_under_way__when_the_erasure_was_asked_for__are_looked_for_in_texts(
+    shop: Shop, ads: Platform, buyers: Activation
+) -> None:
+    first, second = somebody(), somebody()
+    shop.event(second, {"amount": "no number"}, ids=[("user", OWN_ID), ("device:devid_g", "device-1234")])
+    shop.absorb()
+    DeadLetter.objects.create(
+        bucket=1,
+        activation_id=buyers.pk,
+        platform_user_id="other",
+        platform_id=ads.pl,
+        user_id=somebody(),
+        operation="add",
+        reason=f"{second} is refused",
+        attempts=1,
+        died_at=datetime.now(UTC),
+    )
+    shop.event(first, ids=[("user", OWN_ID)])
+    erasures.request(shop.customer.m, first, "a test")
+    settle(shop)
+
+    assert traces([OWN_ID, "device-1234", str(second), str(first)]) == []
+
+
 def test_erased_user__who_comes_again__is_somebody_new(shop: Shop, ads: Platform, buyers: Activation) -> None:
     first, _ = known(shop, ads)
     erasures.request(shop.customer.m, first, "a test")
