@@ -18,8 +18,8 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OURS = {"activation", "audiences", "core", "integrations", "lookalikes", "pipeline", "profiles", "usersync"}
 # rows that belong to no customer: the hub's own, of every customer, or under way
 NOBODYS = {
-    *("AbsorbRun", "ConfigurationVersion", "Inbox", "OptOut", "ReplayedBucket", "RetentionRun", "SegmentNumber"),
-    "UsedNumber",
+    *("AbsorbRun", "ConfigurationVersion", "FoundId", "Inbox", "OptOut", "ReplayedBucket", "RetentionRun"),
+    *("SegmentNumber", "UsedNumber"),
     # people and what invites them are seen by `core.members` and `core.invitations`
     *("EndedSessions", "Invitation"),
 }
