@@ -16,7 +16,7 @@ from benchmarks.bounds import Bound, Options, Result, Table
 from benchmarks.figures import shown
 from benchmarks.home import services
 from benchmarks.report import console
-from benchmarks.shop import CUSTOMER, Shop, open_accounts, open_more_audiences, open_shop, settle_down
+from benchmarks.shop import CUSTOMER, Shop, open_accounts, open_idle_audiences, open_shop, settle_down
 from benchmarks.usage import postgres_cpu_seconds
 from benchmarks.users import body, user_ids
 from core import buckets
@@ -83,8 +83,7 @@ def run(options: Options) -> Result:
         costs = {}
         for name, audiences, amount, flips in RUNS:
             if audiences:
-                open_more_audiences(shop, audiences)
-                drain(absorber.absorb)
+                open_idle_audiences(shop, audiences)
             fill(database, shop, count, amount)
             settle_down(found.database_url)
             costs[name] = _timed(database, absorber.absorb, profile=options.profile)

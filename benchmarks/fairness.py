@@ -48,7 +48,7 @@ class Phase:
 
 def run(options: Options) -> Result:
     missing = tools.missing() if options.quick else tools.install_missing()
-    seconds = 2 if options.quick else 30
+    seconds, lead = (2, 1) if options.quick else (30, LEAD_SECONDS)
     with open_site(options) as site:
         small = open_shop(site.sandbox.segments_url, 1, "small")
         flooding = open_shop(site.sandbox.segments_url, 2, "flooding")
@@ -56,8 +56,8 @@ def run(options: Options) -> Result:
             site.wait_for(shop)
         _phase(site, small, "warm", 1, 2)
         phases = [_phase(site, small, "quiet", 2, seconds)]
-        with _flood(site, flooding, seconds + 2 * LEAD_SECONDS) as flood:
-            time.sleep(LEAD_SECONDS)
+        with _flood(site, flooding, seconds + 2 * lead) as flood:
+            time.sleep(lead)
             found = _phase(site, small, "beside the flood", 3, seconds)
             (waiting,) = site.database.execute("SELECT count(*) FROM inbox").fetchone() or (0,)
             phases.append(replace(found, flood=flood.result(), waiting=waiting))

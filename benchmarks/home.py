@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core import environment, garbage
 from local import embedded
-from local.embedded import Services
+from local.embedded import Services, copies
 
 
 @contextmanager
@@ -38,14 +38,30 @@ def forget_data() -> None:
     embedded.erase(environment.read(None))
 
 
-@contextmanager
-def services() -> Iterator[Services]:
-    """PostgreSQL, with empty tables, and Redis."""
+def begin_empty() -> None:
+    """Give the home a database with empty tables: a copy of the one that was migrated for the first benchmark."""
     from django.core.management import call_command
     from django.db import connections
 
+    connections.close_all()  # of the database before this one
+    here = environment.read(None)
+    migrated = here.home / "migrated"
+    if not migrated.exists():
+        with embedded.session(here):
+            call_command("migrate", verbosity=0, interactive=False)
+            connections.close_all()
+        copies.keep_copy(here, migrated)
+    else:
+        copies.start_from(here, migrated)
+
+
+@contextmanager
+def services() -> Iterator[Services]:
+    """PostgreSQL, with empty tables, and Redis."""
+    from django.db import connections
+
+    begin_empty()
     with embedded.session(environment.read(None)) as found:
-        call_command("migrate", verbosity=0, interactive=False)
         garbage.collect_rarely()  # as the hub's processes do: what is measured here is their work
         try:
             yield found

@@ -79,19 +79,11 @@ def open_shop(segments_url: str, number: int = CUSTOMER, account: str = ACCOUNT)
     return Shop(pixel.id, platform.pl, platform.sync_secrets[0], first.id, activation.id, number, account)
 
 
-def open_more_audiences(shop: Shop, count: int) -> None:
-    """Audiences whose rules are asked as those of the first ten are, and say no; no two of them alike."""
-    from audiences.services import create_audience
-    from core.models import Customer
-
-    customer = Customer.objects.get(m=shop.customer)
-    for number in range(count):
-        kinds = _conditions(shop.pixel, number // 9 + 1)[1:]
-        create_audience(customer, f"more {number}", _all(kinds[number % len(kinds)]))
-
-
 def open_idle_audiences(shop: Shop, count: int) -> None:
-    """Audiences as those of `open_more_audiences`, of a shop that knows nobody yet."""
+    """Audiences whose rules are asked as those of the first ten are, and say no, so that there is nothing to build.
+
+    No two of them are alike.
+    """
     named = []
     for number in range(count):
         kinds = _conditions(shop.pixel, number // 9 + 1)[1:]
@@ -110,7 +102,7 @@ def open_accounts(database_url: str, shop: Shop, seed: int, count: int, attribut
 
 
 def _open_audiences(customer: int, named: list[tuple[str, dict[str, Any]]]) -> list[Any]:
-    """Of a customer who knows nobody yet: there is nothing to build."""
+    """Of a customer whose users are in none of them: there is nothing to build."""
     from audiences.models import Audience
 
     live = Audience.Status.LIVE

@@ -16,6 +16,7 @@ import psycopg
 
 from benchmarks import quiet
 from benchmarks.bounds import Options
+from benchmarks.home import begin_empty
 from benchmarks.open_loop import BEGAN, MARK, Stream
 from benchmarks.programs import answers, complaints, hub, running, wait_until
 from benchmarks.shop import Shop
@@ -139,6 +140,7 @@ class Site:
 @contextmanager
 def open_site(options: Options) -> Iterator[Site]:
     """A hub with an empty database."""
+    begin_empty()
     url = embedded.addresses(environment.read(None)).database_url
     with (
         SandboxProcess() as sandbox,
