@@ -18,6 +18,7 @@ from api.resource import ChangedResource, CreatedResource, DestroyedResource, Re
 from api.strict import StrictBody, StrictSerializer, read_body
 from core import clock
 from core.key_changes import MOST_OVERLAP, RevokedKeyError, revoke, rotate
+from core.last_admin import admin_remains
 from core.models import ApiKey
 
 OVERLAP_HOURS = 24
@@ -127,6 +128,11 @@ class ApiKeyViewSet(
         except RevokedKeyError as error:
             raise ConflictError(str(error)) from None
         return Response({**self.get_serializer(key).data, "key": secret})
+
+    def perform_update(self, serializer: serializers.BaseSerializer[ApiKey]) -> None:
+        """Save the key, unless it is the last admin's and would end."""
+        with admin_remains():
+            super().perform_update(serializer)
 
     def perform_destroy(self, instance: ApiKey) -> None:
         """Revoke the key: it is refused from now on, and stays in the list."""

@@ -15,6 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from api.filters import NumberFilter
 from api.resource import ReadableResource
 from api.uploads import NDJSON
 from core.models import AuditEntry
@@ -44,7 +45,7 @@ class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
 
 
 class AuditFilter(django_filters.FilterSet):
-    customer = django_filters.NumberFilter("customer_id")
+    customer = NumberFilter("customer_id")
     actor = django_filters.CharFilter("actor")
     actor_kind = django_filters.ChoiceFilter(choices=AuditEntry.ActorKind.choices)
     door = django_filters.ChoiceFilter(choices=AuditEntry.Door.choices)

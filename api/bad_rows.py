@@ -11,10 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access import scope_of
+from api.filters import NumberFilter
 from api.idempotency import once
 from api.personal import PersonalFields
 from api.resource import ListedResource
-from api.strict import NumberFilter, StrictBody, read_body
+from api.strict import StrictBody, read_body
 from core.models import BadRow
 from pipeline import bad_rows
 

@@ -9,9 +9,9 @@ from rest_framework import serializers
 
 from activation.models import Batch, UploadedFile
 from activation.stores import uploaded_files
+from api.filters import NumberFilter
 from api.personal import PersonalFields
 from api.resource import ListedResource
-from api.strict import NumberFilter
 
 
 class FileSerializer(serializers.ModelSerializer[UploadedFile]):

@@ -13,10 +13,11 @@ from rest_framework.response import Response
 from activation import dead_letters
 from activation.models import Activation, DeadLetter, LetterReplay
 from activation.stores.dead_letters import Key
+from api.filters import NumberFilter
 from api.idempotency import once
 from api.personal import PersonalFields
 from api.resource import ListedResource, OwnedField
-from api.strict import NumberFilter, StrictBody, read_body
+from api.strict import StrictBody, read_body
 
 # replays shown
 LATEST = 50

@@ -16,7 +16,7 @@ from api.errors import ConflictError
 from api.idempotency import once
 from api.resource import ReadableResource
 from api.strict import unknown_parameters
-from api.uploads import NDJSON, Read, body_reader, upload_place
+from api.uploads import NDJSON, Read, body_reader, owner_of, upload_place
 from core.errors import InputTooLargeError
 from pipeline.imports import files, services
 from pipeline.imports.errors import ImportStateError, UnreadableFileError
@@ -108,7 +108,7 @@ def _upload(request: Request, pixels: dict[str, Pixel]) -> Import:
     """Keep the body and return its import. `pixels`: those that the caller may use, by id."""
     pixel, name, format_, dry_run = _asked(request, pixels)
     try:
-        with upload_place(), draft_of(_chunks(body_reader(request))) as draft:
+        with upload_place(owner_of(request)), draft_of(_chunks(body_reader(request))) as draft:
             if not draft.stat().st_size:
                 raise ValidationError({"body": ErrorDetail("There is no file in the body.", "required")})
             return services.keep_upload(draft, pixel, name, format_, dry_run=dry_run)

@@ -11,7 +11,7 @@ from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.request import Request
 
 from api.access import scope_of
-from api.uploads import LONGEST, NDJSON, lines_of, upload_place
+from api.uploads import LONGEST, NDJSON, lines_of, owner_of, upload_place
 from core import audit, clock
 from core.inbox import InboxCommand
 from core.limits import RequestLimits
@@ -102,7 +102,7 @@ def upload(request: Request) -> FileResponse:
     all_lines = _wants_all(request)
     protections = {customer.m: Protection.of_customer(customer) for customer in scope_of(request).of(Customer)}
     table = MatchLines(_platforms(request), protections, RequestLimits())
-    with upload_place():
+    with upload_place(owner_of(request)):
         answer = _temporary_file()  # the response closes it
         table_upload = MappingUpload(table, answer, all_lines)
         table_upload.take(lines_of(request))

@@ -12,9 +12,9 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.filters import NumberFilter
 from api.mapping_upload import upload
 from api.resource import ListedResource
-from api.strict import NumberFilter
 from api.uploads import NDJSON
 from core import buckets
 from profiles.events.ids import DEVICES

@@ -7,8 +7,6 @@ from typing import Any, ClassVar, TypeVar, cast
 from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError
 from django.db.models import Model, QuerySet
-from django_filters import ModelChoiceFilter
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -26,11 +24,12 @@ from rest_framework.viewsets import GenericViewSet
 
 from api.access import scope_of
 from api.errors import ConflictError, TryLaterError
+from api.filters import StrictFilterBackend
 from api.idempotency import once
 from api.strict import BodyTooLargeError, unknown_parameters
 from core import problems
 from core.configuration import NumberUsedError, next_after
-from core.errors import OverQuotaError, UnavailableError
+from core.errors import LastAdminError, OverQuotaError, UnavailableError
 from core.models import Customer
 
 __all__ = [
@@ -51,17 +50,6 @@ Other = TypeVar("Other", bound=Model)
 PAGING = {"cursor", "page_size", "format"}
 
 
-class ScopedFilterBackend(DjangoFilterBackend):
-    """Filters by rows that the caller may see: another's number is refused like one that does not exist."""
-
-    def get_filterset(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
-        found = super().get_filterset(request, queryset, view)
-        for one in found.filters.values() if found is not None else ():
-            if isinstance(one, ModelChoiceFilter):
-                one.queryset = scope_of(request).of(one.queryset.model)
-        return found
-
-
 class Resource(GenericViewSet[Row]):
     """Shows the rows of the caller's customers only: for others' rows the answer is 404.
 
@@ -69,7 +57,7 @@ class Resource(GenericViewSet[Row]):
     """
 
     model_class: ClassVar[type[Model]]
-    filter_backends = [ScopedFilterBackend]
+    filter_backends = [StrictFilterBackend]
     lookup_value_regex = r"\d{1,18}"
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -91,6 +79,8 @@ class Resource(GenericViewSet[Row]):
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, NumberUsedError):
             return super().handle_exception(ConflictError(exc.text))
+        if isinstance(exc, LastAdminError):
+            return super().handle_exception(ConflictError(exc.message))
         if isinstance(exc, OverQuotaError):
             return super().handle_exception(Throttled(exc.retry_after, exc.message))
         if isinstance(exc, UnavailableError):

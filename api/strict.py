@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import IO, Any, ClassVar, NoReturn, TypeVar, cast
 
-import django_filters
-from django import forms
 from django.db.models import Model
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError, ValidationError
@@ -104,18 +102,6 @@ class IdField(serializers.IntegerField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_value=1, max_value=MOST_CHOSEN, required=False, **options)
-
-
-LARGEST_NUMBER = 2**31 - 1
-
-
-class NumberFilter(django_filters.Filter):
-    """Filters by the number of a row. Refuses what no number can be."""
-
-    field_class = forms.IntegerField
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, min_value=0, max_value=LARGEST_NUMBER, **options)
 
 
 class ObjectField(serializers.JSONField):

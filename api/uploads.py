@@ -1,42 +1,59 @@
-"""Large bodies: read as they arrive, in bounded memory, however long they are; two uploads at a time."""
+"""Large bodies: read as they arrive, in bounded memory, however long they are; two uploads of a customer at a time."""
 
 import threading
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.request import Request
+
+from core import unpacking
+from core.models import ApiKey
 
 CHUNK = 64 * 1024
 LONGEST = 8 * 1024  # bytes of a line
 GZIP_WBITS = 31
-UNJUDGED = 1024**3  # bytes that any body may unpack to
-MOST_RATIO = 100
-AT_ONCE = 2  # uploads: each keeps one of the console's threads
+AT_ONCE = 2  # uploads of a customer: each keeps one of the console's threads
 NDJSON = "application/x-ndjson"
 
 Read = Callable[[int], bytes]
-_room = threading.BoundedSemaphore(AT_ONCE)
+_under_way: Counter[str] = Counter()
+_guard = threading.Lock()
 
 
 class BusyError(APIException):
     status_code = 503
     default_code = "busy"
-    default_detail = f"{AT_ONCE} uploads are under way. Try again later."
+    default_detail = f"{AT_ONCE} uploads of yours are under way. Try again later."
     wait = 10  # seconds: becomes Retry-After
 
 
 @contextmanager
-def upload_place() -> Iterator[None]:
-    """Take one of the `AT_ONCE` places for uploads of any kind. Raises BusyError where none is free."""
-    if not _room.acquire(blocking=False):
-        raise BusyError
+def upload_place(owner: str) -> Iterator[None]:
+    """Take one of the owner's `AT_ONCE` places for uploads of any kind. Raises BusyError where none is free."""
+    with _guard:
+        if _under_way[owner] >= AT_ONCE:
+            raise BusyError
+        _under_way[owner] += 1
     try:
         yield
     finally:
-        _room.release()
+        with _guard:
+            _under_way[owner] -= 1
+            if not _under_way[owner]:
+                del _under_way[owner]
+
+
+def owner_of(request: Request) -> str:
+    """Return who shares places: the keys of a customer, or a key of all customers by itself."""
+    key = request.auth
+    if not isinstance(key, ApiKey):
+        return ""
+    return f"key {key.pk}" if key.customer_id is None else f"customer {key.customer_id}"
 
 
 def lines_of(request: Request) -> Iterator[bytes | None]:
@@ -110,13 +127,13 @@ class Unzipped:
                 raise ParseError("The body is no sound gzip stream.") from None
             self._packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             if unpacked:
-                self._check_ratio(len(unpacked))
+                self._check(len(unpacked))
                 return unpacked
 
-    def _check_ratio(self, more: int) -> None:
+    def _check(self, more: int) -> None:
         self._unpacked_bytes += more
-        if self._unpacked_bytes > UNJUDGED and self._unpacked_bytes > MOST_RATIO * self._packed_bytes:
-            raise ParseError(f"The body unpacks to more than {MOST_RATIO} times its size.")
+        if why := unpacking.fault(self._packed_bytes, self._unpacked_bytes, settings.UNPACKED_BYTES):
+            raise ParseError(f"The body is refused: {why}.")
 
     def _end(self) -> bytes:
         if self._begun and not self._member.eof:

@@ -14,9 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.access import customer_named, key_name
+from api.filters import NumberFilter
 from api.idempotency import once
 from api.resource import ListedResource, ReadableResource
-from api.strict import NumberFilter
 from pipeline.models import Erasure
 from pipeline.privacy import erasures
 from pipeline.privacy.export import export

@@ -8,17 +8,24 @@ from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest
+from django.urls import reverse
 
 from console import failed_log_ins, sessions
-from core import audit
+from core import audit, mails
 from core.keys import KeyRing
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 PAGES = ("account_", "mfa_", "socialaccount_", "sso_", "invitation")
-TITLES = {"mfa_": "Second factor", "account_change_password": "Change password", "socialaccount_": "Single sign-on"}
+TITLES = {
+    "mfa_": "Second factor",
+    "account_change_password": "Change password",
+    "account_reset": "New password",
+    "socialaccount_": "Single sign-on",
+}
 
 
 class LogInForm(LoginForm):
@@ -52,9 +59,31 @@ class AccountAdapter(DefaultAccountAdapter):
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         failed_log_ins.note(request, str(credentials.get("username", "")))
 
+    def set_password(self, user: "AbstractBaseUser", password: str) -> None:
+        """Called for a change as well as by who follows a reset link."""
+        with transaction.atomic():
+            super().set_password(user, password)
+            audit.record("set password", "person", user.pk, user.get_username())
+
+    def send_password_reset_mail(self, user: "AbstractBaseUser", email: str, context: dict[str, Any]) -> None:
+        mails.send_reset(email, user.get_username(), context["password_reset_url"])
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        person, _, token = key.partition("-")
+        return reset_address(context.request, person, token)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return str(settings.TRUSTED_PROXIES.of(request.META))
+
     def logout(self, request: HttpRequest) -> None:
         audit.record("log out", "person", request.user.pk, request.user.get_username())
         super().logout(request)
+
+
+def reset_address(request: HttpRequest, person: str, key: str) -> str:
+    """Return the address of a reset link."""
+    path = reverse("account_reset_password_from_key", kwargs={"uidb36": person, "key": key})
+    return f"{settings.CONSOLE.url}{path}" if settings.CONSOLE.url else request.build_absolute_uri(path)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

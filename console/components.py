@@ -10,7 +10,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,6 +20,7 @@ from console.access import scope_of
 from console.audited import AuditedAdmin, owner_of
 from console.scoped import choices_of, filters_of
 from core import audit, problems
+from core.errors import TeamError
 
 if TYPE_CHECKING:  # unfold ships no types and its classes are Django's with more on top
     from django.contrib.admin import ModelAdmin as UnfoldModelAdmin
@@ -170,6 +171,8 @@ class ServiceForm(ModelForm[Any]):
         """Show the error at its field. Returns false where it is none of the service's refusals."""
         if isinstance(error, self.refusals):
             error = ValidationError(str(error))
+        if isinstance(error, IntegrityError):  # fields that cannot be changed are no part of what the form compares
+            error = ValidationError("This collides with something that exists: is the name taken?")
         if isinstance(error, ValidationError):
             self.add_error(None, error)
         return isinstance(error, ValidationError)
@@ -309,8 +312,9 @@ def _carry_out(model_admin: Any, request: HttpRequest, row: Any, change: Change)
 def _ask(model_admin: Any, request: HttpRequest, row: Any, change: Change) -> HttpResponse:
     try:
         answer = change(model_admin, request, row)
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
+    except (ValidationError, TeamError) as error:
+        said = [error.message] if isinstance(error, TeamError) else error.messages
+        messages.error(request, " ".join(said))
         return HttpResponseRedirect(admin_address(row))
     if isinstance(answer, HttpResponse):
         return answer

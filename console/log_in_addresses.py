@@ -2,10 +2,11 @@
 
 from allauth.account import views
 from allauth.socialaccount import views as social
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from console.joining import join
+from console.password_reset import ForgottenPassword
 from console.sessions import LogOutEverywhere
 from console.single_sign_on.views import sso_callback, sso_login
 
@@ -18,6 +19,18 @@ urlpatterns = [
     path("account/signup/", views.signup, name="account_signup"),
     path("account/reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("account/password/change/", views.password_change, name="account_change_password"),
+    path("account/password/reset/", ForgottenPassword.as_view(), name="account_reset_password"),
+    path("account/password/reset/done/", views.password_reset_done, name="account_reset_password_done"),
+    re_path(
+        r"^account/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        views.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path(
+        "account/password/reset/key/done/",
+        views.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
     path("account/password/set/", views.password_set, name="account_set_password"),
     path("account/log-out-everywhere/", LogOutEverywhere.as_view(), name="account_log_out_everywhere"),
     path("account/2fa/", include("allauth.mfa.urls")),

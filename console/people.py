@@ -159,8 +159,12 @@ def remove_person(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, SELF)
         return HttpResponseRedirect(reverse("console:people"))
     if request.method == "POST":
-        members.remove(access, user)
-        messages.success(request, f"{user.get_username()} has no role any more. Their log-ins have ended.")
+        try:
+            members.remove(access, user)
+        except TeamError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, f"{user.get_username()} has no role any more. Their log-ins have ended.")
         return HttpResponseRedirect(reverse("console:people"))
     return _confirm(request, "Remove", "Take every role here from this person, and end their log-ins?", user)
 

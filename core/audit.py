@@ -131,6 +131,11 @@ def at_least(
         record(action, kind, number, customer=customer)
 
 
+def is_recorded() -> bool:
+    """Whether the present request, or what else was entered, has left an entry."""
+    return _written.get() > 0
+
+
 def _json(values: Mapping[str, Any] | None) -> str | None:
     if values is None:
         return None

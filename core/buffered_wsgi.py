@@ -1,8 +1,11 @@
 """A WSGI application under an RSGI server (granian), so that slow clients hold none of its threads.
 
 A request gets a thread once it is here as a whole, and gives it back before its response is sent. Only uploads, whose
-bodies are longer than `SMALL_BODY`, are read as they arrive: they have threads of their own. Whatever the client does,
-it has to do at a least rate: `SECONDS` and a second more for each `LEAST_RATE` bytes.
+bodies are longer than `SMALL_BODY`, are read as they arrive: they have threads of their own, and each caller a few of
+them. Whatever a caller does, it has to do at a least rate: `SECONDS` and a second more for each `LEAST_RATE` bytes.
+
+Who is no caller yet, because no key or log-in came with the request, sends little (`UNCHECKED_BODY`) in `SECONDS`. A
+longer body is not read: the application is given an empty one, and says who may send it.
 """
 
 import asyncio
@@ -10,23 +13,29 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, Protocol, TypeVar, cast
+
+from core.incoming_body import CutOffError, IncomingBody, NoRoomError, Pace, Room, TooLongError, TooSlowError
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
+UNCHECKED_BODY = 16 * 1024
 SMALL_BODY = 3 * 1024 * 1024
 IN_MEMORY = 1024 * 1024  # of a response; the rest waits in a temporary file
 PART = 64 * 1024
-SECONDS = 15.0
-LEAST_RATE = 8 * 1024
-UPLOAD_THREADS = 4
-MOST_ARRIVING = 128 * 1024 * 1024  # bytes of bodies that are not here as a whole, uploads apart
+UPLOAD_THREADS = 8
+UPLOADS_EACH = 2  # of one caller at once: further ones wait, unread
+MOST_ARRIVING = 128 * 1024 * 1024  # bytes of bodies that are not here as a whole, uploads apart; of callers, of others
 
 Headers = list[tuple[str, str]]
-WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Environ = dict[str, Any]
+WsgiApplication = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Response = tuple[int, Headers, IO[bytes]]
 
 
 class RequestScope(Protocol):
@@ -41,63 +50,6 @@ class RequestScope(Protocol):
     query_string: str
     authority: str | None
     headers: Any
-
-
-class TooSlowError(Exception):
-    """The client is slower than allowed."""
-
-
-class NoRoomError(Exception):
-    """Too many bodies are arriving at once."""
-
-
-class CutOffError(OSError):
-    """The client went away before its body was complete."""
-
-
-class Pace:
-    """The time that a client has left: more, the more it has sent or taken."""
-
-    def __init__(self) -> None:
-        self._end = asyncio.get_running_loop().time() + SECONDS
-
-    async def within(self, step: Any) -> Any:
-        """Await one step of the client. Raises TooSlowError."""
-        try:
-            async with asyncio.timeout_at(self._end):
-                result = await step
-        except TimeoutError:
-            raise TooSlowError from None
-        return result
-
-    def earn(self, size: int) -> None:
-        self._end += size / LEAST_RATE
-
-
-class IncomingBody:
-    """A body as it arrives. `announced`: its length; None: it comes in chunks."""
-
-    def __init__(self, parts: AsyncIterator[bytes], announced: int | None) -> None:
-        self._parts = parts
-        self._announced = announced
-        self._pace = Pace()
-        self._received = 0
-
-    async def part(self) -> bytes:
-        """Returns what comes next; nothing at the end. Raises TooSlowError, CutOffError."""
-        if self._received == self._announced:
-            return b""
-        try:
-            found: bytes = await self._pace.within(anext(self._parts, b""))
-        except TooSlowError:
-            raise
-        except Exception as error:  # as the server says that the connection is lost
-            raise CutOffError(type(error).__name__) from None
-        self._received += len(found)
-        self._pace.earn(len(found))
-        if not found and self._announced is not None:
-            raise CutOffError("the body is shorter than announced")
-        return found
 
 
 class UploadStream:
@@ -147,14 +99,40 @@ class _Started:
         self.status, self.headers = int(status.split(" ", 1)[0]), headers
 
 
-class BufferedWsgi:
-    """`threads`: so many requests are worked on at once, uploads apart."""
+class _Places:
+    """What each caller uploads at once."""
 
-    def __init__(self, application: WsgiApplication, threads: int) -> None:
+    def __init__(self) -> None:
+        self._taken: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @asynccontextmanager
+    async def of(self, caller: str) -> AsyncIterator[None]:
+        """Wait for a place of the caller."""
+        place, users = self._taken.get(caller, (asyncio.Semaphore(UPLOADS_EACH), 0))
+        self._taken[caller] = (place, users + 1)
+        try:
+            async with place:
+                yield
+        finally:
+            _, users = self._taken.pop(caller)
+            if users > 1:
+                self._taken[caller] = (place, users - 1)
+
+
+class BufferedWsgi:
+    """`threads`: so many requests are worked on at once, uploads apart.
+
+    `caller_of` names whom a request comes from, by its key or log-in, and reads no body; nobody: an empty text. It is
+    called in a thread, before long bodies.
+    """
+
+    def __init__(self, application: WsgiApplication, threads: int, caller_of: Callable[[Environ], str]) -> None:
         self._application = application
+        self._caller_of = caller_of
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._uploading = ThreadPoolExecutor(UPLOAD_THREADS, thread_name_prefix="upload")
-        self._arriving = 0
+        self._places = _Places()
+        self._unknown, self._known = Room(MOST_ARRIVING), Room(MOST_ARRIVING)
 
     async def __rsgi__(self, scope: RequestScope, protocol: Any) -> None:
         """Handle one request."""
@@ -164,6 +142,8 @@ class BufferedWsgi:
             _say(protocol, 408, "the body took too long to arrive")
         except CutOffError:
             _say(protocol, 400, "the body is not complete")
+        except TooLongError:
+            _say(protocol, 413, "send a key, or log in, before so much")
         except NoRoomError:
             _say(protocol, 503, "too many requests are arriving: try again soon", ("retry-after", "1"))
         except Exception:
@@ -173,32 +153,34 @@ class BufferedWsgi:
             with content:
                 await _send(protocol, status, headers, content)
 
-    async def _respond(self, scope: RequestScope, protocol: Any) -> tuple[int, Headers, IO[bytes]]:
-        loop = asyncio.get_running_loop()
+    async def _respond(self, scope: RequestScope, protocol: Any) -> Response:
         length = _length_of(scope)
         body = IncomingBody(aiter(protocol), length)
         environ = _environ_of(scope)
-        if length is None or length > SMALL_BODY:
-            environ["wsgi.input"] = UploadStream(body, loop)
-            return await loop.run_in_executor(self._uploading, partial(self._work, environ))
-        environ["wsgi.input"] = BytesIO(await self._whole(body) if length else b"")
-        return await loop.run_in_executor(self._threads, partial(self._work, environ))
+        if length is not None and length <= UNCHECKED_BODY:
+            return await self._buffered(environ, await body.whole(self._unknown))
+        caller = await self._in_thread(partial(self._caller_of, environ))
+        body.earns = bool(caller)
+        if not caller:
+            return await self._buffered(environ, b"" if length else await body.whole(self._unknown, UNCHECKED_BODY))
+        if length is not None and length <= SMALL_BODY:
+            return await self._buffered(environ, await body.whole(self._known))
+        loop = asyncio.get_running_loop()
+        environ["wsgi.input"] = UploadStream(body, loop)
+        async with self._places.of(caller):
+            response = await loop.run_in_executor(self._uploading, partial(self._work, environ))
+        if body.fault is not None:  # the application takes it for a fault of its own
+            raise body.fault
+        return response
 
-    async def _whole(self, body: IncomingBody) -> bytes:
-        """Read a small body. Raises NoRoomError, TooSlowError, CutOffError."""
-        parts, size = [], 0
-        try:
-            while part := await body.part():
-                parts.append(part)
-                size += len(part)
-                self._arriving += len(part)
-                if self._arriving > MOST_ARRIVING:
-                    raise NoRoomError
-        finally:
-            self._arriving -= size
-        return b"".join(parts)
+    async def _buffered(self, environ: Environ, content: bytes) -> Response:
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(content), str(len(content))
+        return await self._in_thread(partial(self._work, environ))
 
-    def _work(self, environ: dict[str, Any]) -> tuple[int, Headers, IO[bytes]]:
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _work(self, environ: Environ) -> Response:
         """In a thread: run the application to its end."""
         started, content = _Started(), _temporary_file()
         parts = self._application(environ, started)

@@ -21,6 +21,7 @@ from core.environment_values import flag, whole_number
 from core.keys import generated_keys
 from core.limits import DataCaps
 from core.patterns import whole
+from core.unpacking import DEFAULT_BYTES
 
 CODE_ROOT = Path(__file__).resolve().parent.parent
 """The folder of the packages and the templates: a checkout, or the site-packages of an installation."""
@@ -63,6 +64,7 @@ class Environment:
     console: ConsoleEnvironment = DEFAULT_CONSOLE
     trusted_proxies: TrustedProxies = NO_PROXIES
     keep_audit_days: int = KEEP_AUDIT_DAYS
+    unpacked_bytes: int = DEFAULT_BYTES
     customer_limits: CustomerLimits = DEFAULT_LIMITS
     edge_processes: int = 1
     edge_connections: int = 20_000
@@ -112,6 +114,7 @@ def _values(env: Env) -> dict[str, Any]:
         "console": read_console(env),
         "trusted_proxies": _trusted_proxies(env),
         "keep_audit_days": min(_cap(env, "DMPHUB_KEEP_AUDIT_DAYS", KEEP_AUDIT_DAYS), 36_500),
+        "unpacked_bytes": _limit(env, "DMPHUB_UNPACKED_BYTES", DEFAULT_BYTES),
         "data_caps": DataCaps(
             event_attributes=_cap(env, "DMPHUB_EVENT_ATTRIBUTES", DEFAULT_CAPS.event_attributes),
             event_bytes=_cap(env, "DMPHUB_EVENT_BYTES", DEFAULT_CAPS.event_bytes),

@@ -106,6 +106,13 @@ class OwnRolesError(TeamError):
         super().__init__("nobody can change their own roles: ask another admin")
 
 
+class LastAdminError(TeamError):
+    """A change would leave the hub, or a customer, without an admin, or let the last one end."""
+
+    def __init__(self) -> None:
+        super().__init__("this is the last admin: make another one first, who stays at least as long")
+
+
 class InvalidInvitationError(TeamError):
     """The invitation was accepted, revoked, has expired, or never was."""
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from core import clock
 from core.api_keys import digest, new_secret
+from core.last_admin import admin_remains
 from core.models import ApiKey
 
 MOST_OVERLAP = timedelta(days=30)
@@ -32,11 +33,15 @@ def rotate(key: ApiKey, overlap: timedelta) -> str:
 
 
 def revoke(key: ApiKey) -> None:
-    """Refuse the key from now on, both of its secrets. The row stays, so that the logs can name it."""
-    _lock(key)
-    if key.revoked_at is None:
-        key.revoked_at = clock.now()
-        key.save(update_fields=["revoked_at"])
+    """Refuse the key from now on, both of its secrets. The row stays, so that the logs can name it.
+
+    Raises `LastAdminError`.
+    """
+    with admin_remains():
+        _lock(key)
+        if key.revoked_at is None:
+            key.revoked_at = clock.now()
+            key.save(update_fields=["revoked_at"])
 
 
 def _lock(key: ApiKey) -> None:

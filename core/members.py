@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Prefetch, Q, QuerySet
 
 from core.access import Access, Role, greater
 from core.errors import BeyondAccessError
+from core.last_admin import admin_remains
 from core.models import Customer
 from core.people import TeamMember, end_sessions
 
@@ -39,11 +39,11 @@ def roles_of(user: User) -> list[MemberRole]:
 def change_roles(giver: Access, user: User, given: Access) -> None:
     """Make this role, for these customers, the only one that the person has among the giver's customers.
 
-    Raises `BeyondAccessError` where the giver would give more than they have.
+    Raises `BeyondAccessError` where the giver would give more than they have, and `LastAdminError`.
     """
     if given.role is None or not giver.covers(given):
         raise BeyondAccessError
-    with transaction.atomic():
+    with admin_remains():
         _roles(giver).filter(user=user).delete()
         if user.is_superuser and not giver.is_bound:
             user.is_superuser = False
@@ -53,8 +53,8 @@ def change_roles(giver: Access, user: User, given: Access) -> None:
 
 
 def remove(giver: Access, user: User) -> None:
-    """Take from the person every role among the giver's customers, and end their log-ins."""
-    with transaction.atomic():
+    """Take from the person every role among the giver's customers, and end their log-ins. Raises `LastAdminError`."""
+    with admin_remains():
         _roles(giver).filter(user=user).delete()
         if not giver.is_bound:
             user.is_superuser = False

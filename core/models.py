@@ -20,6 +20,7 @@ from core.consent_mode import ConsentMode
 from core.customer_limits import CustomerLimits, fault_of, limits_in
 from core.inbox import FIRST_BULK, FIRST_LATER
 from core.people import EndedSessions, Invitation, RoleChoice, TeamMember
+from core.shared_cache import SharedValue
 
 __all__ = [
     "ApiKey",
@@ -33,6 +34,7 @@ __all__ = [
     "EndedSessions",
     "Inbox",
     "Invitation",
+    "SharedValue",
     "TeamMember",
     "UsedNumber",
 ]

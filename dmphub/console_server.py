@@ -48,9 +48,10 @@ def main() -> None:
 def load() -> BufferedWsgi:
     """The application, made in granian's worker process, which must not outlive the one that started it."""
     die_with_parent(signal.SIGKILL)
-    from dmphub.wsgi import application
+    from dmphub.wsgi import application  # it sets Django up, which the next one needs
+    from dmphub.wsgi_callers import caller_of
 
-    return BufferedWsgi(application, THREADS)
+    return BufferedWsgi(application, THREADS, caller_of)
 
 
 def _options() -> argparse.Namespace:

@@ -25,6 +25,7 @@ EDGE_URL = ENVIRONMENT.edge_url
 TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 EGRESS_PROXY = ENVIRONMENT.egress_proxy
 KEEP_AUDIT_DAYS = ENVIRONMENT.keep_audit_days
+UNPACKED_BYTES = ENVIRONMENT.unpacked_bytes
 ALLOW_PRIVATE_TARGETS = ENVIRONMENT.allow_private_targets
 CUSTOMER_LIMITS = ENVIRONMENT.customer_limits
 # where platforms that take files in a folder get them: nothing is ever written elsewhere
@@ -81,6 +82,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "console.gate.GateMiddleware",
     "axes.middleware.AxesMiddleware",
+    "console.recorded.RecordedMiddleware",
     "api.throttling.RateLimitMiddleware",
 ]
 
@@ -146,13 +148,16 @@ LOGIN_URL, LOGIN_REDIRECT_URL = "account_login", "/"
 SESSION_COOKIE_AGE = ACCOUNT_SESSION_COOKIE_AGE = CONSOLE.idle_hours * 3600
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_ADAPTER = "console.accounts.AccountAdapter"
-ACCOUNT_FORMS = {"login": "console.accounts.LogInForm"}
+ACCOUNT_FORMS = {"login": "console.accounts.LogInForm", "reset_password": "console.password_reset.ResetForm"}
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-# beyond what axes allows: codes of second factors, of one person
-ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "15/10m/key"}
+# beyond what axes allows: codes of second factors, of one person; reset links, for an address, whether known or not
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "15/10m/key", "reset_password": "30/10m/ip,5/10m/key"}
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+CACHES = {"default": {"BACKEND": "core.shared_cache.SharedCache"}}  # tries are counted for all processes together
 MFA_ADAPTER = "console.accounts.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

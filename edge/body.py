@@ -59,7 +59,7 @@ async def _part(receive: Receive) -> tuple[bytes, bool]:
 def check_size(size: int, limits: RequestLimits) -> None:
     """Raises InputTooLargeError for more bytes than the limit."""
     if size > limits.body_bytes:
-        raise InputTooLargeError
+        raise InputTooLargeError(f"a body may have {limits.body_bytes} bytes at most, unpacked too")
 
 
 def gunzip(packed: bytes, limits: RequestLimits) -> bytes:

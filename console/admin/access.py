@@ -19,6 +19,7 @@ from django.utils.safestring import mark_safe
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from console.admin.last_admin import AdminRemains
 from console.cells import when
 from console.components import (
     ModelAdmin,
@@ -30,6 +31,7 @@ from console.components import (
     secret_of,
     shown_once,
 )
+from console.password_reset import VALID_HOURS, link_for
 from core import clock
 from core.client_address import LONGEST_NETWORK
 from core.key_changes import revoke, rotate
@@ -69,7 +71,7 @@ class ApiKeyForm(ModelForm[ApiKey]):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin[ApiKey]):
+class ApiKeyAdmin(AdminRemains, ModelAdmin[ApiKey]):
     form = ApiKeyForm
     list_display = ["name", "prefix", "role", "customer", "expires_at", "last_use", "state"]
     list_filter = ["role", "customer"]
@@ -138,7 +140,7 @@ for library in ("auth", "account", "mfa", "socialaccount"):
 
 
 @admin.register(User)
-class UserAdmin(PeopleAdmin, ModelAdmin[User]):
+class UserAdmin(AdminRemains, PeopleAdmin, ModelAdmin[User]):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -152,7 +154,7 @@ class UserAdmin(PeopleAdmin, ModelAdmin[User]):
         ("When", {"fields": ["last_login", "date_joined"]}),
     ]
     filter_horizontal = []
-    actions_detail = ["end_log_ins", "unlock", "forget_second_factors"]
+    actions_detail = ["end_log_ins", "unlock", "new_password_link", "forget_second_factors"]
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         return self.add_fieldsets if obj is None else self.fieldsets
@@ -166,6 +168,11 @@ class UserAdmin(PeopleAdmin, ModelAdmin[User]):
     def unlock(self, request: HttpRequest, user: User) -> str:
         axes.utils.reset(username=user.get_username())
         return f"{user} may log in again."
+
+    @confirmed_action("New password link", "Make a link by which this person chooses a new password?", "link")
+    def new_password_link(self, request: HttpRequest, user: User) -> HttpResponse:
+        hint = f"It serves once, for {VALID_HOURS} hours. Give it to this person only."
+        return shown_once(request, f"A new password for {user}", link_for(request, user), user, hint)
 
     @confirmed_action(
         "Forget second factors",

@@ -82,7 +82,7 @@ def _doors(plan: HubPlan) -> list[ProcessSpec]:
     edge_ready, console_ready = partial(_healthy, plan.edge_port), partial(_healthy, plan.port)
     names = [f"edge-{number}" for number in range(1, plan.edge_workers + 1)]
     return [
-        *(replace(_python(plan, name, *edge), ready=edge_ready) for name in names),
+        *(replace(_python(plan, name, *edge), ready=edge_ready, environment=_of_edge(plan)) for name in names),
         replace(_python(plan, "console", *console), ready=console_ready),
     ]
 
@@ -124,6 +124,14 @@ def _variables(plan: HubPlan) -> dict[str, str]:
     if not IS_CHECKOUT:  # a folder of the working folder must not stand in for a package that is installed
         decided["PYTHONSAFEPATH"] = "1"
     return {**os.environ, **decided}
+
+
+def _of_edge(plan: HubPlan) -> dict[str, str]:
+    """An edge with a database role of its own is not told how others connect: who takes it over learns no more."""
+    own = plan.environment.edge_database_url
+    if own is None or plan.environment.database_url is None:
+        return _variables(plan)
+    return {**_variables(plan), "DATABASE_URL": own, "DMPHUB_APP_DATABASE_URL": ""}
 
 
 def _healthy(port: int) -> bool:

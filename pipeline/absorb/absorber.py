@@ -20,7 +20,7 @@ from core.inbox import InboxQueue
 from core.per_customer import OutdatedConfigurationError
 from pipeline import bad_rows, catalogue, timed
 from pipeline.absorb.batch import absorb_rows
-from pipeline.absorb.flooding import Flood, settle
+from pipeline.absorb.flooding import Flood, LaterQueue, settle
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.journal import Journal, Note, finish
 from pipeline.absorb.rows import DEADLY, SIZES, InboxRow, lock_waiting, take
@@ -44,6 +44,8 @@ class Absorber:
 
     `on_commit` is called after each commit with the (platform, bucket)s in which something is to be delivered.
     """
+
+    later = LaterQueue()  # of all absorbers of the process
 
     def __init__(self, on_commit: Callable[[set[tuple[int, int]]], None]) -> None:
         self._connection = connect(durable=False)
@@ -72,9 +74,16 @@ class Absorber:
             done += self._attempt(self._waiting(self._bulk_buckets, InboxQueue.BULK), SIZES[0], InboxQueue.BULK)
         else:
             self._passed_over += 1
-        later = BESIDE if self._flood.is_shared else SIZES[0]
-        done += self._attempt(self._waiting(later, InboxQueue.LATER), later, InboxQueue.LATER)
+        if self.later.is_due(is_idle=not done):
+            done += self._absorb_later()
         attribute_catalogue.flush_if_due()
+        return done
+
+    def _absorb_later(self) -> int:
+        """Absorb a batch of what was set aside; returns how many rows."""
+        most = BESIDE if self._flood.is_shared else SIZES[0]
+        done = self._attempt(self._waiting(most, InboxQueue.LATER), most, InboxQueue.LATER)
+        self.later.looked(done)
         return done
 
     def absorb_prompt(self) -> int:
@@ -176,7 +185,10 @@ class Absorber:
         """Set aside what floods the hub; returns the other rows."""
         if queue != InboxQueue.PROMPT:
             return rows
-        return self._flood.set_aside(cursor, held, rows, is_full=len(rows) >= SIZES[0])
+        kept = self._flood.set_aside(cursor, held, rows, is_full=len(rows) >= SIZES[0])
+        if len(kept) < len(rows):
+            self.later.filled()
+        return kept
 
     def _finish(self, cursor: Cursor[Any], note: Note, held: set[int], queue: InboxQueue) -> None:
         finish(cursor, note)

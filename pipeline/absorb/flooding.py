@@ -37,6 +37,32 @@ _BEFORE = b'{"customer":'
 _AFTER = len(_BEFORE)
 
 
+LOOK_SECONDS = 1.0
+"""So often a busy process looks whether another one has set rows aside, and died."""
+
+
+class LaterQueue:
+    """What a process knows of the queue LATER, so that looking for rows there costs nothing where nobody floods."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._is_filled = True
+        self._next_look = 0.0
+
+    def is_due(self, *, is_idle: bool) -> bool:
+        """Whether to look: rows are known to wait, there is nothing else to do, or the last look is long ago."""
+        return self._is_filled or is_idle or self._clock() >= self._next_look
+
+    def filled(self) -> None:
+        """Rows were set aside."""
+        self._is_filled = True
+
+    def looked(self, rows: int) -> None:
+        """So many rows were found."""
+        self._is_filled = rows > 0
+        self._next_look = self._clock() + LOOK_SECONDS
+
+
 def customer_of(row: InboxRow) -> int | None:
     """Returns whose row it is, where that is known without decoding it."""
     if row.kind not in FLOODING or not row.query.startswith(_BEFORE):

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
+from django.conf import settings
+
+from core import unpacking
 from pipeline.imports.errors import UnreadableFileError
 from pipeline.models import Import
 
 GZIP = b"\x1f\x8b"
 BUFFER = 64 * 1024
-UNJUDGED = 1024**3  # bytes that any file may unpack to while it is read
-UNJUDGED_ON_DISK = 64 * 1024**2  # bytes that any file may take on the disk
-MOST_RATIO = 200  # how well real data can be packed: text with many empty cells 50 times
-TOO_WELL_PACKED = f"it unpacks to more than {MOST_RATIO} times its size"
 Format = Import.Format
 _ENDINGS = {
     ".csv": Format.CSV,
@@ -45,7 +43,7 @@ class OpenedFile:
 
 
 class UnpackedFile(io.RawIOBase):
-    """Unpacks a gzip file as it is read. Raises UnreadableFileError where it was packed better than data can be."""
+    """Unpacks a gzip file as it is read. Raises UnreadableFileError where it unpacks to more than it may."""
 
     def __init__(self, raw: io.BufferedReader) -> None:
         self._raw = raw
@@ -58,9 +56,14 @@ class UnpackedFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         count: int = self._file.readinto(buffer)
         self._read += count
-        if self._read > UNJUDGED and self._read > MOST_RATIO * max(1, self._raw.tell()):
-            raise UnreadableFileError(TOO_WELL_PACKED)
+        _check(self._raw.tell(), self._read)
         return count
+
+
+def _check(packed: int, unpacked: int) -> None:
+    """Raises UnreadableFileError for more than a packed file may unpack to."""
+    if why := unpacking.fault(packed, unpacked, settings.UNPACKED_BYTES):
+        raise UnreadableFileError(why)
 
 
 def format_of(name: str) -> str:
@@ -93,11 +96,7 @@ def seekable(opening: OpenedFile, folder: Path) -> Iterator[IO[bytes]]:
         yield opening.raw
         return
     with TemporaryFile(dir=folder) as unpacked:
-        left = max(UNJUDGED_ON_DISK, MOST_RATIO * os.fstat(opening.raw.fileno()).st_size)
         while piece := opening.file.read1(BUFFER):
-            left -= len(piece)
-            if left < 0:
-                raise UnreadableFileError(TOO_WELL_PACKED)
             unpacked.write(piece)
         unpacked.seek(0)
         yield unpacked

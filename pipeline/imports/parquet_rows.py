@@ -1,4 +1,4 @@
-"""The rows of a Parquet file, read by a process of its own: `python -m pipeline.imports.parquet_rows < file`.
+"""The rows of a Parquet file, read by a process of its own: `python -m pipeline.imports.parquet_rows MOST < file`.
 
 A file of 500 bytes can hold 3 GB: a value that stands once in it stands in every row. Nothing that the file declares
 tells so beforehand. So the reader has a limit of memory, and one of processor time, and whoever waits for it notices
@@ -67,8 +67,8 @@ def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-def main(file: IO[bytes], out: IO[bytes]) -> None:
-    """Write the rows of `file`, which must be seekable."""
+def main(file: IO[bytes], out: IO[bytes], most: int) -> None:
+    """Write the rows of `file`, which must be seekable, up to `most` bytes."""
     _limit()
     try:
         with extras.explained(_UnreadableError):
@@ -76,7 +76,7 @@ def main(file: IO[bytes], out: IO[bytes]) -> None:
             import pyarrow.parquet
         try:
             size = os.fstat(file.fileno()).st_size
-            _write(pyarrow.parquet.ParquetFile(file, pre_buffer=False), size, out)
+            _write(pyarrow.parquet.ParquetFile(file, pre_buffer=False), size, out, most)
         except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
             raise _UnreadableError(f"it is no sound Parquet file ({type(error).__name__})") from None
     except MemoryError:
@@ -92,20 +92,25 @@ class _UnreadableError(Exception):
     """The message says why the file cannot be read."""
 
 
-def _write(table: Any, size: int, out: IO[bytes]) -> None:
+def _write(table: Any, size: int, out: IO[bytes], most: int) -> None:
     names = list(table.schema_arrow.names)
     if len(names) > MOST_COLUMNS:
         raise _UnreadableError(f"it has more than {MOST_COLUMNS} columns")
     out.write(msgspec.json.encode(names) + b"\n")
-    left = max(UNJUDGED, MOST_RATIO * size)
+    by_ratio = max(UNJUDGED, MOST_RATIO * size)
+    left = min(by_ratio, most)
     for batch in table.iter_batches(batch_size=ROWS, use_threads=False):
         _grant_time()
         for row in _rows(batch):
             line = _line(row)
             left -= len(line)
             if left < 0:
-                raise _UnreadableError(f"its rows are more than {MOST_RATIO} times its size")
+                raise _UnreadableError(f"its rows are {_beyond(by_ratio, most)}")
             out.write(line)
+
+
+def _beyond(by_ratio: int, most: int) -> str:
+    return f"more than {MOST_RATIO} times its size" if by_ratio <= most else f"more than {most} bytes"
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any]]:
@@ -139,4 +144,4 @@ def _grant_time() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.stdin.buffer, sys.stdout.buffer)
+    main(sys.stdin.buffer, sys.stdout.buffer, int(sys.argv[1]))

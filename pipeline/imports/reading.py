@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 import msgspec
+from django.conf import settings
 
 from core import extras
 from core.patterns import has_control, has_surrogate
@@ -169,7 +170,7 @@ def _reader_of(file: IO[bytes]) -> Iterator[IO[bytes]]:
         extras.require("pyarrow")
     except extras.MissingExtraError as missing:
         raise UnreadableFileError(str(missing)) from None
-    command = [sys.executable, "-m", parquet_rows.__name__]
+    command = [sys.executable, "-m", parquet_rows.__name__, str(settings.UNPACKED_BYTES)]
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PATH": os.environ.get("PATH", "")}
     process = subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     assert process.stdout is not None

@@ -28,6 +28,7 @@ from core.clock import milliseconds
 from core.database import Connection, connect
 from core.inbox import append
 from core.models import Customer
+from core.shared_cache import forget_ended
 from core.steps import Steps
 from integrations.models import Platform
 from pipeline import backlog, bad_rows, catalogue
@@ -95,6 +96,7 @@ def _sweep() -> Iterator[None]:
     if run is None:
         return
     if run.next_bucket == 0:
+        forget_ended()
         entries = forget_old(settings.KEEP_AUDIT_DAYS)
         audit.record("begin", "retention", run.day, after={"audit entries deleted": entries})
     with connect(durable=False) as connection:

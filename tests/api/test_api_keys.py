@@ -8,6 +8,7 @@ import pytest
 from core import clock, key_use
 from core.models import ApiKey, ApiKeyUse, Customer
 from tests.support.api_caller import Caller, caller
+from tests.support.console_people import person
 
 BODY: dict[str, Any] = {"name": "Back end", "role": "marketer"}
 
@@ -132,3 +133,22 @@ def test_key_use__from_many_addresses__keeps_the_newest() -> None:
     assert "192.0.2.4" not in kept
     key_use.write(row.pk, "192.0.2.54", at)  # older than what is known
     assert ApiKeyUse.objects.get(address="192.0.2.54").used_at == at + timedelta(seconds=54)
+
+
+def test_key__of_the_last_admin__neither_ends_nor_is_revoked(shop: Customer, later: Any) -> None:
+    last = caller("admin")
+    address = f"api-keys/{ApiKey.objects.get().pk}/"
+    ends = clock.now() + timedelta(days=1)
+
+    def refused() -> list[int]:
+        return [last.delete(address).status, last.patch(address, {"expires_at": ends.isoformat()}).status]
+
+    assert refused() == [409, 409]
+    ApiKey.issue("of one customer", "admin", shop)
+    ApiKey.issue("of no admin", "marketer", None)
+    ApiKey.issue("for a while", "admin", None, expires_at=ends)
+    assert last.delete(address).status == 409  # the other one does not stay
+    assert last.patch(address, {"expires_at": ends.isoformat()}).status == 409
+    person("admin", name="boss")
+    assert last.patch(address, {"expires_at": ends.isoformat()}).status == 200
+    assert last.delete(address).status == 204

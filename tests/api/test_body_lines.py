@@ -4,6 +4,7 @@ import gzip
 import io
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -76,3 +77,12 @@ def test_gzip__that_swells_a_thousandfold__is_read_in_little_memory() -> None:
     assert lines == [None]
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
+
+
+def test_gzip__that_unpacks_to_more_than_the_hub_takes__says_how_much_that_is(settings: Any) -> None:
+    settings.UNPACKED_BYTES = 1_000
+    within, beyond = (gzip.compress(b"x" * size) for size in (1_000, 1_001))
+
+    assert Unzipped(io.BytesIO(within).read).read(2_000) == b"x" * 1_000
+    with pytest.raises(ParseError, match="more than 1000 bytes"):
+        Unzipped(io.BytesIO(beyond).read).read(2_000)

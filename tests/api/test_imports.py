@@ -149,9 +149,12 @@ def test_upload__empty_or_too_large__leaves_nothing_behind(
     assert not Import.objects.exists()
 
 
-def test_upload__while_two_others_are_under_way__is_503(admin: Caller, pixel: Pixel) -> None:
-    with upload_place(), upload_place():
-        answer = upload(admin, PEOPLE, "pixel=7&name=p.csv")
+def test_upload__while_two_others_of_the_customer_are_under_way__is_503(pixel: Pixel) -> None:
+    bound, owner = caller("marketer", pixel.customer), f"customer {pixel.customer_id}"
+    with upload_place("customer 2"), upload_place("customer 2"), upload_place(owner):
+        assert upload(bound, PEOPLE, "pixel=7&name=p.csv").status == 201
+        with upload_place(owner):
+            answer = upload(bound, PEOPLE, "pixel=7&name=p.csv")
 
     assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
 

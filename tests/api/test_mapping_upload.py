@@ -12,7 +12,7 @@ from api import mapping_upload
 from api.uploads import upload_place
 from core import buckets
 from core.inbox import InboxKind
-from core.models import Customer, Inbox
+from core.models import ApiKey, Customer, Inbox
 from integrations.models import Platform
 from tests.support.api_caller import BASE, Caller, caller
 
@@ -215,7 +215,8 @@ def test_encoding__other_than_gzip__is_415(admin: Caller) -> None:
 
 
 def test_uploads__more_than_there_is_room_for__are_told_to_come_back(admin: Caller) -> None:
-    with upload_place(), upload_place():
+    owner = f"key {ApiKey.objects.get().pk}"
+    with upload_place(owner), upload_place(owner):
         answer = upload(admin, b"")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
 

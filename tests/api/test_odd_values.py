@@ -28,10 +28,15 @@ VALUES: list[Any] = [
 Addresses = dict[str, tuple[list[str], list[str]]]
 
 
-def reads() -> Addresses:
-    """Every address that is read, with the names of its path and its query."""
+@pytest.fixture(scope="module")
+def paths() -> dict[str, Any]:
     generator: Any = SchemaGenerator
-    paths = generator().get_schema(request=None, public=True)["paths"]
+    described: dict[str, Any] = generator().get_schema(request=None, public=True)["paths"]
+    return described
+
+
+def reads(paths: dict[str, Any]) -> Addresses:
+    """Every address that is read, with the names of its path and its query."""
     found = {}
     for path, calls in paths.items():
         if "get" in calls:
@@ -42,8 +47,8 @@ def reads() -> Addresses:
 
 
 @pytest.fixture(scope="module")
-def addresses() -> Addresses:
-    return reads()
+def addresses(paths: dict[str, Any]) -> Addresses:
+    return reads(paths)
 
 
 @pytest.fixture(autouse=True)
@@ -102,3 +107,34 @@ def test_odd_filters_and_paths__are_refused_or_find_nothing(admin: Caller, addre
     found = {(one, status) for one in asked if (status := admin.get(one).status) >= 500}
 
     assert found == set()
+
+
+def filters(paths: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each filter of each list: the list's path, the filter's name, and what the schema says of it."""
+    for path, calls in paths.items():
+        given = calls.get("get", {}).get("parameters", [])
+        if any(one["name"] == "cursor" for one in given) and "{" not in path:
+            for one in (one for one in given if one["name"] not in EVERYWHERE):
+                yield path.removeprefix("/api/v1/"), one["name"], one["schema"]
+
+
+def test_filters__with_values_they_do_not_take__are_400_and_say_what_they_take(
+    admin: Caller, paths: dict[str, Any]
+) -> None:
+    tried = 0
+    for path, name, schema in filters(paths):
+        takes = ["true", "false"] if schema.get("type") == "boolean" else schema.get("enum", [])
+        is_text = schema.get("type") == "string" and not takes and "format" not in schema
+        for query in [f"{name}=maybe"] * bool(takes) + [f"{name}="] * (not is_text) + [f"{name}=1&{name}=1"]:
+            needed = "&user_id=00000000-0000-0000-0000-000000000001" * (path == "mappings/" and name != "user_id")
+            answer = admin.get(f"{path}?{query}{needed}")
+            assert (answer.status, query) == (400, query), path
+            [fault] = [one for one in answer.body["errors"] if one["attr"] == name]
+            assert "more than once" in fault["detail"] or all(word in fault["detail"] for word in takes), fault
+            tried += 1
+    assert tried > 60
+
+
+def test_filters__with_what_they_take__filter(admin: Caller) -> None:
+    assert [len(admin.get(f"attributes/?enabled={flag}").body["results"]) for flag in ("true", "0")] == [1, 0]
+    assert [len(admin.get(f"attributes/?type={kind}").body["results"]) for kind in ("string", "time")] == [1, 0]

@@ -1,9 +1,12 @@
 """People and invitations by API: admins see and change those of their customers."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 
-from core import invitations
+from core import invitations, members
+from core.members import MemberRole
 from core.models import Customer, Invitation, TeamMember
 from tests.support.api_caller import caller
 from tests.support.console_people import person
@@ -52,3 +55,42 @@ def test_invitations__made_seen_and_revoked__within_what_the_caller_has(shop: Cu
     assert caller("admin", rival).delete(address).status == 404
     assert admin.delete(address).status == 204
     assert invitations.find(token) is None
+
+
+def ways(user: User, shop: Customer) -> list[tuple[str, str, Any]]:
+    """Each call that takes the person's role of every customer away."""
+    address = f"people/{user.pk}/"
+    return [
+        ("delete", address, None),
+        ("patch", address, {"role": "marketer", "customers": None}),
+        ("patch", address, {"role": "admin", "customers": [shop.m]}),
+    ]
+
+
+@pytest.mark.parametrize("is_superuser", [True, False])
+def test_people__last_admin__keeps_the_role(shop: Customer, is_superuser: bool) -> None:
+    boss = person("admin", name="boss")
+    if is_superuser:
+        boss.memberships.all().delete()
+        User.objects.filter(pk=boss.pk).update(is_superuser=True)
+    left = User.objects.create(username="left", is_superuser=True, is_staff=True, is_active=False)
+    admin = caller("admin")
+
+    for method, address, body in ways(boss, shop):
+        refused = admin.call(method, address, body)
+        assert (refused.status, refused.body["errors"][0]["code"]) == (409, "conflict"), body
+        assert "last admin" in refused.body["errors"][0]["detail"]
+    assert members.roles_of(User.objects.get(pk=boss.pk)) == ([MemberRole("admin", None)] if is_superuser else [])
+    assert roles(boss) == ([] if is_superuser else [("admin", None)])
+
+    User.objects.filter(pk=left.pk).update(is_active=True)
+    for method, address, body in ways(boss, shop)[2:]:
+        assert admin.call(method, address, body).status == 200
+
+
+def test_people__last_admin_of_a_customer__goes_only_where_others_administer_it(shop: Customer) -> None:
+    own, admin = person("admin", shop, name="own"), caller("admin", shop)
+
+    assert admin.delete(f"people/{own.pk}/").status == 409
+    person("admin", name="boss")
+    assert admin.delete(f"people/{own.pk}/").status == 204

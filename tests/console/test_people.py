@@ -6,13 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
 from django.test import Client
 
 from core import clock
 from core.console_environment import MailServer
-from core.models import Customer, Invitation, TeamMember
+from core.models import ApiKey, Customer, Invitation, TeamMember
+from tests.support.console_forms import submit
 from tests.support.console_people import browser_of, person
 
 GOOD = "correct-horse-9"
@@ -170,3 +172,26 @@ def test_invitation__with_a_mail_address__is_sent_where_there_is_a_server(
 
     assert mailoutbox[0].to == ["ann@example.org"]
     assert path in mailoutbox[0].body
+
+
+def test_last_admin__on_every_page__stays(db: None) -> None:
+    boss, helper = person("admin", name="boss"), person("marketer", name="helper")
+    User.objects.filter(pk=boss.pk).update(is_superuser=True)
+    row, _ = ApiKey.issue("k", "admin", None)
+    browser = browser_of(boss)
+    page = f"/auth/user/{boss.pk}"
+    boss.memberships.all().delete()
+
+    for button in ("is_active", "is_staff", "is_superuser"):
+        assert "last admin" in submit(browser, f"{page}/change/", **{button: None})
+    for path, given in (
+        (f"{page}/delete/", {"post": "yes"}),
+        ("/auth/user/", {"action": "delete_selected", "_selected_action": [boss.pk, helper.pk], "post": "yes"}),
+    ):
+        assert "last admin" in browser.post(path, given, follow=True).content.decode()
+    kept = User.objects.get(pk=boss.pk)
+    assert (kept.is_active, kept.is_staff, kept.is_superuser) == (True, True, True)
+    assert User.objects.filter(pk=helper.pk).exists()
+    assert not LogEntry.objects.exists()
+    browser.post(f"/core/apikey/{row.pk}/revoke/")
+    assert ApiKey.objects.get().revoked_at is not None  # a person remains

@@ -3,14 +3,16 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from core import buffered_wsgi
+from core import buffered_wsgi, incoming_body
 from core.buffered_wsgi import IN_MEMORY, BufferedWsgi
 
-SMALL = 4_000
+UNCHECKED, SMALL = 100, 4_000
+KEY = {"key": "one"}
 LONG = b"abc\n" * 2_000
 
 
@@ -51,8 +53,12 @@ class Protocol:
 
 
 def responded(application: Callable[..., Any], headers: dict[str, str], protocol: Protocol) -> tuple[int, bytes]:
-    asyncio.run(BufferedWsgi(application, 1).__rsgi__(Scope(headers), protocol))
+    asyncio.run(BufferedWsgi(application, 1, caller_of).__rsgi__(Scope(headers), protocol))
     return protocol.status, protocol.body
+
+
+def caller_of(environ: dict[str, Any]) -> str:
+    return str(environ.get("HTTP_KEY", ""))
 
 
 def echo(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
@@ -74,11 +80,12 @@ def lines(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
 @pytest.fixture(autouse=True)
 def _long_bodies_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buffered_wsgi, "SMALL_BODY", SMALL)
+    monkeypatch.setattr(buffered_wsgi, "UNCHECKED_BODY", UNCHECKED)
 
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buffered_wsgi, "SECONDS", 0.05)
+    monkeypatch.setattr(incoming_body, "SECONDS", 0.05)
 
 
 def test_small_body__is_there_as_a_whole() -> None:
@@ -89,7 +96,7 @@ def test_small_body__is_there_as_a_whole() -> None:
 @pytest.mark.parametrize("headers", [{"content-length": str(len(LONG))}, {"transfer-encoding": "chunked"}])
 def test_upload__is_read_as_it_arrives(headers: dict[str, str]) -> None:
     parts = [LONG[start : start + 1_001] for start in range(0, len(LONG), 1_001)]
-    assert responded(lines, headers, Protocol(parts)) == (200, b"abc\nabc\n%d" % (len(LONG) // 4 - 2))
+    assert responded(lines, headers | KEY, Protocol(parts)) == (200, b"abc\nabc\n%d" % (len(LONG) // 4 - 2))
 
 
 @pytest.mark.usefixtures("hurry")
@@ -99,12 +106,65 @@ def test_body__that_does_not_come__ends_in_408_and_takes_no_thread() -> None:
 
 @pytest.mark.usefixtures("hurry")
 def test_upload__that_stops__ends_in_408() -> None:
-    assert responded(echo, {"transfer-encoding": "chunked"}, Protocol([b"ab"], ends=False))[0] == 408
+    assert responded(echo, KEY | {"transfer-encoding": "chunked"}, Protocol([b"ab"], ends=False))[0] == 408
 
 
 def test_body__shorter_than_announced__ends_in_400() -> None:
     assert responded(never, {"content-length": "4"}, Protocol([b"ab"]))[0] == 400
-    assert responded(echo, {"content-length": str(len(LONG))}, Protocol([b"ab"]))[0] == 400
+    assert responded(echo, KEY | {"content-length": str(len(LONG))}, Protocol([b"ab"]))[0] == 400
+
+
+@pytest.mark.parametrize("headers", [{}, KEY])
+def test_chunked_body__that_is_cut_off__ends_in_400(headers: dict[str, str]) -> None:
+    """Granian hands on an empty part where the connection is lost within the body, and one at the end."""
+    chunked = headers | {"transfer-encoding": "chunked"}
+    assert responded(echo, chunked, Protocol([b"ab", b"", b""]))[0] == 400
+    assert responded(echo, chunked, Protocol([b"ab", b""])) == (201, b"/a b/%41::1ab")
+
+
+def test_upload__that_is_cut_off__is_told_so_whatever_the_application_makes_of_it() -> None:
+    def careless(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        with suppress(OSError):
+            environ["wsgi.input"].read()
+        start("500 Internal Server Error", [])
+        return []
+
+    chunked = KEY | {"transfer-encoding": "chunked"}
+    assert responded(careless, chunked, Protocol([b"ab", b"", b""]))[0] == 400
+
+
+def test_long_body__of_nobody__is_not_read() -> None:
+    """The application is asked all the same: it says who may send."""
+    long = {"content-length": str(len(LONG))}
+    assert responded(echo, long, Protocol([b"ab"], ends=False)) == (201, b"/a b/%41::1")
+    assert responded(never, {"transfer-encoding": "chunked"}, Protocol([b"a" * 50] * 3, ends=False))[0] == 413
+    middle = b"a" * (UNCHECKED + 1)
+    assert responded(echo, KEY | {"content-length": f"{len(middle)}"}, Protocol([middle]))[1].endswith(middle)
+
+
+@pytest.mark.usefixtures("hurry")
+def test_body__of_nobody__earns_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming_body, "LEAST_RATE", 0.001)  # each byte is worth 1,000 s
+    assert responded(never, {"content-length": "4"}, Protocol([b"ab"], ends=False))[0] == 408
+
+
+def test_uploads__of_one_caller__leave_places_to_others() -> None:
+    """More uploads than there are threads, of one caller, that never end: another one's is read."""
+
+    async def crowd() -> int:
+        door = BufferedWsgi(echo, 1, caller_of)
+        chunked = {"transfer-encoding": "chunked"}
+        slow = [
+            asyncio.ensure_future(door.__rsgi__(Scope(chunked | KEY), Protocol([b"ab"], ends=False)))
+            for _ in range(2 * buffered_wsgi.UPLOAD_THREADS)
+        ]
+        other = Protocol([b"ab"])
+        await door.__rsgi__(Scope(chunked | {"key": "other"}), other)
+        for one in slow:
+            one.cancel()
+        return other.status
+
+    assert asyncio.run(crowd()) == 201
 
 
 def test_bodies__more_than_there_is_room_for__are_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:

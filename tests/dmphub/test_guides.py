@@ -8,7 +8,7 @@ import pytest
 from core.environment import PROJECT_ROOT
 
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
-FAMILIES = 32
+FAMILIES = 60
 PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:toml|lock))`")
 
 

@@ -171,6 +171,22 @@ def test_start__of_work_in_the_background__has_a_lower_priority_than_the_doors(
     assert min(niceness[name] for name in niceness.keys() - doors) > 0
 
 
+def test_start__of_an_edge_with_a_database_role_of_its_own__is_told_no_other(make_environment: MakeEnvironment) -> None:
+    owner, edge = "postgresql://owner:one@db/hub", "postgresql://edge:two@db/hub"
+    environment = replace(make_environment("roles"), database_url=owner, edge_database_url=edge)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", owner)
+        patch.setenv("DMPHUB_APP_DATABASE_URL", "postgresql://app:three@db/hub")
+        programs = programs_of(HubPlan(environment, port=1, edge_port=2, edge_workers=2, workers=1))
+
+    told = {each.name: " ".join((each.environment or {}).values()) for each in programs.lasting}
+    doors = {name for name in told if name.startswith("edge")}
+    assert len(doors) == 2
+    for name, values in told.items():
+        assert (owner in values, "app:three" in values) == ((False, False) if name in doors else (True, True)), name
+    assert all(edge in told[name] for name in doors)
+
+
 def test_start__with_a_niceness__the_process_and_its_children_have_it(running: UntilTold, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     program = (

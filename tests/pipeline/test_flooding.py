@@ -2,8 +2,10 @@
 
 import json
 from collections import defaultdict
+from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,9 +16,10 @@ from core.messages import Event, Sync
 from core.models import BadRow, Customer, Inbox
 from pipeline import backlog
 from pipeline.absorb import absorber
-from pipeline.absorb.flooding import RECENT_SECONDS, Flood, customer_of
+from pipeline.absorb.absorber import Absorber
+from pipeline.absorb.flooding import LOOK_SECONDS, RECENT_SECONDS, Flood, LaterQueue, customer_of
 from pipeline.absorb.inbox_marks import InboxMarks
-from pipeline.absorb.rows import InboxRow
+from pipeline.absorb.rows import PEEK, InboxRow
 from pipeline.models import FloodedBucket
 from profiles.models import Pixel, Profile
 from tests.support.shop import Shop, in_bucket, now_ms
@@ -104,6 +107,40 @@ def flood(shop: Shop, other: Pixel) -> None:
     while Inbox.objects.filter(kind=InboxKind.EVENT).exists():
         shop.absorber.absorb_prompt()
     assert FloodedBucket.objects.get().customer_id == shop.customer.m
+
+
+def test_queue_of_rows_set_aside__is_looked_at_only_where_somebody_floods(
+    shop: Shop, other: Pixel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(Absorber, "later", LaterQueue(lambda: now[0]))
+    looks: list[int] = []
+
+    class NotingCursor(psycopg.Cursor[Any]):
+        def execute(self, query: Any, *given: Any, **more: Any) -> "NotingCursor":
+            looks.extend([1] * (query == PEEK[InboxQueue.LATER]))
+            super().execute(query, *given, **more)
+            return self
+
+    shop.absorber._connection.cursor_factory = NotingCursor
+
+    def looked_at(batches: int) -> bool:
+        looks.clear()
+        for number in range(batches):
+            send(shop, other, 0, number)
+            shop.absorber.absorb()
+        return bool(looks)
+
+    assert looked_at(1)  # what was before, nobody knows
+    assert not looked_at(3)
+    now[0] = LOOK_SECONDS  # another process may have set rows aside, and died
+    assert looked_at(1)
+    assert not looked_at(3)
+    flood(shop, other)
+    assert looked_at(1)
+    shop.absorb()
+    assert not Inbox.objects.exists()
+    assert not looked_at(3)
 
 
 def test_event_after_a_flood__waits_behind_those_set_aside_in_its_bucket(shop: Shop, other: Pixel) -> None:

@@ -39,10 +39,11 @@ class _Fields(HTMLParser):
 
 
 def submit(client: Client, address: str, **typed: Any) -> str:
-    """Open the page, type, press Save; the page that comes then."""
+    """Open the page, type (None: clear a check box), press Save; the page that comes then."""
     page = client.get(address).content.decode()
     form = re.search(r'<form[^>]*method="post"[^>]*id="[a-z]+_form".*?</form>', page, re.DOTALL)
     assert form, f"{address} has no form"
     values = _Fields(form.group(0)).values
     left = {name: value for name, value in values.items() if "__prefix__" not in name}
-    return client.post(address, {**left, **typed, "_save": "Save"}, follow=True).content.decode()
+    sent = {name: value for name, value in {**left, **typed, "_save": "Save"}.items() if value is not None}
+    return client.post(address, sent, follow=True).content.decode()

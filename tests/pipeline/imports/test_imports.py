@@ -360,13 +360,17 @@ def shared_value(length: int, rows: int) -> bytes:
     return sink.getvalue()
 
 
+BOMB = gzip.compress(b"\0" * 80_000_000)
+
+
 @pytest.mark.parametrize(
     ("content", "format_", "why"),
     [
         (shared_value(200_000, 15_000), "parquet", "1000 times its size"),  # 3 GB
-        (gzip.compress(b"\0" * 80_000_000), "parquet", "200 times its size"),
+        (BOMB, "parquet", "200 times its size"),
+        (BOMB, "csv", "200 times its size"),
     ],
-    ids=["rows", "parquet.gz"],
+    ids=["rows", "parquet.gz", "csv.gz"],
 )
 def test_file__that_is_small_and_holds_very_much__cannot_be_read(
     shop: Shop, tmp_path: Path, content: bytes, format_: str, why: str
@@ -378,3 +382,24 @@ def test_file__that_is_small_and_holds_very_much__cannot_be_read(
     assert row.status == "failed"
     assert why in row.error
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600 * 1024  # KiB
+
+
+@pytest.mark.parametrize(
+    ("content", "format_"),
+    [
+        (gzip.compress(b"UserId\n" + b"x\n" * 10_000), "csv"),
+        (gzip.compress(b'{"UserId": "x"}\n' * 2_000), "ndjson"),
+        (gzip.compress(shared_value(20, 20)) + gzip.compress(b"x" * 20_000), "parquet"),
+        (shared_value(1_000, 20), "parquet"),
+    ],
+    ids=["csv.gz", "ndjson.gz", "parquet.gz", "parquet"],
+)
+def test_file__that_unpacks_to_more_than_the_hub_takes__says_how_much_that_is(
+    shop: Shop, tmp_path: Path, settings: Any, content: bytes, format_: str
+) -> None:
+    settings.UNPACKED_BYTES = 15_000
+
+    row = imported(shop, written(tmp_path, "p", content), format_)
+
+    assert row.status == "failed"
+    assert "more than 15000 bytes" in row.error
