@@ -64,28 +64,29 @@ def bare_cursor() -> Iterator[psycopg.Cursor[Any]]:
 
 
 # seconds that also count while the machine is suspended, where the system has such a clock
-_elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseClock:
-    """The database's time: read once, then carried on by this machine's monotonic clock.
+    """The database's time: read once (`read_at`), then carried on by this machine's monotonic clock.
 
     For what several machines agree on, such as leases: their own clocks may differ by seconds. It is never behind the
-    database's clock, and ahead of it by no more than the reading took.
+    database's clock, and ahead of it by no more than the reading took. `began`: `elapsed()` just before the statement
+    that read it.
     """
 
     read_at: datetime
-    _began: float
+    began: float
 
     @classmethod
     def read(cls, cursor: psycopg.Cursor[Any]) -> "DatabaseClock":
         """Read the clock in a statement of its own."""
-        began = _elapsed()
+        began = elapsed()
         cursor.execute("SELECT clock_timestamp()")
         row = cursor.fetchone()
         assert row is not None
         return cls(row[0], began)
 
     def now(self) -> datetime:
-        return self.read_at + timedelta(seconds=_elapsed() - self._began)
+        return self.read_at + timedelta(seconds=elapsed() - self.began)

@@ -15,7 +15,7 @@ from activation.delivery.members import MemberReader
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.quotas import QuotaExhaustedError
 from activation.delivery.refusals import GONE, ClaimRefusals, PlatformRefusal
-from activation.delivery.settlement import Settlement
+from activation.delivery.settlement import Settlement, expiry
 from activation.stores.batches import BatchRecord
 from activation.stores.claims import Claim, ClaimedRow
 from activation.stores.outcomes import ClaimOutcomes
@@ -81,7 +81,7 @@ class BatchSender:
                 break
         for activation in list(self._refusals):
             self._settle_suspects(activation)
-        self._flush()
+        self.outcomes.finished(*self._take_accepted(), self.record)
         return self.goes_on
 
     def _send(self, rows: list[ClaimedRow]) -> list[list[ClaimedRow]]:
@@ -134,7 +134,7 @@ class BatchSender:
             if error is not None:
                 error.excerpt = error.excerpt or response.excerpt
                 self.settlement.give_back([row], error)
-        if len(rows) > 1 or time.monotonic() - self._finished > FINISH_SECONDS:
+        if self._parts and (len(rows) > 1 or time.monotonic() - self._finished > FINISH_SECONDS):
             self._flush()
 
     def _failed(self, rows: list[ClaimedRow], failure: IntegrationError) -> list[list[ClaimedRow]]:
@@ -318,12 +318,14 @@ class BatchSender:
     def _flush(self) -> None:
         """Record the rows that the platform accepted."""
         self._finished = time.monotonic()
-        if not self.accepted:
-            return
-        at = clock.now()
-        self.outcomes.accepted(self.accepted, at, expiry(self.connector, at, added=self.claim.wanted))
-        self.record.accepted += len(self.accepted)
-        self.accepted = []
+        if self.accepted:
+            self.outcomes.accepted(*self._take_accepted())
+
+    def _take_accepted(self) -> tuple[list[ClaimedRow], datetime, datetime | None]:
+        """Returns the accepted rows, now, and when the platform forgets them."""
+        rows, self.accepted, at = self.accepted, [], clock.now()
+        self.record.accepted += len(rows)
+        return rows, at, expiry(self.connector, at, added=self.claim.wanted)
 
     def _note_answer(self, status: int | None, text: str) -> None:
         if status is not None:
@@ -335,11 +337,6 @@ def excerpt(request: Request) -> str:
     """Returns what of a request may be shown."""
     body = (request.body or b"")[:EXCERPT].decode("utf-8", "replace")
     return f"{request.method} {request.url}\n{body}"
-
-
-def expiry(connector: Connector, at: datetime, *, added: bool) -> datetime | None:
-    """Returns when the platform forgets an id that it was sent at `at`. None where it keeps it, or has removed it."""
-    return at + timedelta(days=connector.ttl_days) if added and connector.ttl_days else None
 
 
 def _cut(rows: list[ClaimedRow], size: int) -> list[list[ClaimedRow]]:

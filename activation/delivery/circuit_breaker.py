@@ -5,6 +5,7 @@ out (a probe). Where it succeeds the breaker closes, else it waits twice as long
 something goes wrong, and once when it is well again: never while all is well.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,10 +20,9 @@ FAILURES = 8
 FIRST_SECONDS = 5.0
 EXCERPT = 300
 
-READ = """
-SELECT state, failures, openings, limited, until, slowed_to, slowed_at, reason FROM platform_health
-WHERE platform_id = %s
-"""
+# of the table `h`: what makes a `BreakerState`
+COLUMNS = "h.state, h.failures, h.openings, h.limited, h.until, h.slowed_to, h.slowed_at, h.reason"
+READ = f"SELECT {COLUMNS} FROM platform_health h WHERE h.platform_id = %s"
 FAILED = """
 INSERT INTO platform_health AS kept (platform_id, state, failures, openings, limited, reason, changed_at)
 VALUES (%(platform)s, 'closed', 1, 0, 0, %(reason)s, %(now)s)
@@ -72,6 +72,11 @@ class BreakerState:
     slowed_at: datetime | None = None
     reason: str = ""
 
+    @classmethod
+    def of(cls, row: Sequence[Any] | None) -> "BreakerState":
+        """Makes it of `COLUMNS`, which are null where nothing has gone wrong yet."""
+        return cls() if row is None or row[0] is None else cls(*row)
+
     def holds_back(self, now: datetime) -> bool:
         """Whether nothing may be sent now."""
         return self.until is not None and now < self.until
@@ -96,8 +101,7 @@ class CircuitBreaker:
 
     def read(self) -> BreakerState:
         self.cursor.execute(READ, [self.platform])
-        row = self.cursor.fetchone()
-        return BreakerState() if row is None else BreakerState(*row)
+        return BreakerState.of(self.cursor.fetchone())
 
     def begin_probe(self, now: datetime, duration: timedelta) -> bool:
         """Become the one who finds out; False where somebody else does. A dead prober is replaced after `duration`."""

@@ -9,10 +9,10 @@ from django.db import transaction
 from psycopg import Cursor
 
 from activation.delivery import activation_status, processing_log
-from activation.delivery.batch_sender import expiry
 from activation.delivery.file_writer import FileWriter
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.quotas import QuotaExhaustedError
+from activation.delivery.settlement import expiry
 from activation.models import HostKey
 from activation.stores import batches, dead_letters, file_rows
 from activation.stores.batches import OWN_BUCKET, BatchRecord

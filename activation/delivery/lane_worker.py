@@ -16,45 +16,46 @@ from psycopg import Cursor
 
 from activation.delivery import lanes, targets
 from activation.delivery.batch_sender import BatchSender
+from activation.delivery.circuit_breaker import BreakerState
+from activation.delivery.lanes import Lease
 from activation.delivery.members import MemberReader
 from activation.delivery.platform_client import PlatformClient
 from activation.delivery.settlement import Settlement
 from activation.stores import batches, claims, dead_letters, deliveries
 from activation.stores.batches import BatchRecord
-from activation.stores.claims import Claim, ClaimScope
+from activation.stores.claims import Claim, ClaimScope, Fronts
 from activation.stores.due_marks import DueMarks, marks_of
 from activation.stores.outcomes import ClaimOutcomes
 from core import clock
 from core.database import Connection
 from integrations.connectors.base import Strategy
 
-# how often a lane's log is looked at for batches of senders that died, also for old ones
+# how often a lane's log is looked at for batches of senders that died, although each gave the lane back
 FULL_LOOK = timedelta(minutes=5)
-SLACK = timedelta(seconds=10)
 
 
-class FormerSenders:
-    """Since when a sender may have died over batches of each lane: since this process last had the lane.
+class LogLooks:
+    """When this process looked at each lane's log for batches of senders that died.
 
-    The log of a busy platform has tens of thousands of batches an hour. All of them are looked at now and then only,
-    because the clocks of machines may differ.
+    A sender that died did not give its lane back, so whoever has it next looks. One that was stopped for longer than
+    its lease, and died then, is found by a look now and then. The log of a busy platform has tens of thousands of
+    batches an hour.
     """
 
     def __init__(self) -> None:
         self._last: dict[tuple[int, int], datetime] = {}
-        self._full: dict[tuple[int, int], datetime] = {}
 
-    def since(self, platform: int, lane: int, now: datetime) -> datetime | None:
-        """To be called when the lane was leased. None: look at all that is remembered."""
-        key = platform, lane
-        last, self._last[key] = self._last.get(key), now
-        if last is None or not last <= now < self._full[key] + FULL_LOOK:
-            self._full[key] = now
-            return None
-        return last - SLACK
+    def is_due(self, lease: Lease, now: datetime) -> bool:
+        """To be called when the lane was leased, by one who then looks."""
+        key = lease.platform, lease.lane
+        last = self._last.get(key)
+        if last is not None and last <= now < last + FULL_LOOK and not lease.was_left:
+            return False
+        self._last[key] = now
+        return True
 
 
-_former_senders = FormerSenders()
+_log_looks = LogLooks()
 
 
 def drain(connection: Connection, platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
@@ -63,62 +64,73 @@ def drain(connection: Connection, platform: int, lane: int, keep_on: Callable[[]
     Does nothing where somebody else holds the lane, or where the platform is not to be called now.
     """
     with connection.cursor(binary=True) as cursor:
-        target = targets.fillable(cursor, platform)
-        if target is None or target.connector.strategy is Strategy.FILE:
+        found = targets.look(cursor, platform)
+        if found is None or found.target.connector.strategy is Strategy.FILE or not keep_on():
             return 0
         at, buckets = clock.now(), lanes.buckets_of(lane)
-        lease = lanes.lease(cursor, platform, lane, target.lease_duration)
+        lease = lanes.lease(cursor, platform, lane, found.target.lease_duration, found.clock)
         if lease is None:
             return 0
-        batches.abandon(cursor, platform, lanes.log_bucket(lane), at, _former_senders.since(platform, lane, at))
-        client = PlatformClient.of(connection, cursor, target, lease)
-        return LaneWorker(connection, cursor, client, buckets).run(keep_on)
+        if _log_looks.is_due(lease, at):
+            batches.abandon(cursor, platform, lanes.log_bucket(lane), at)
+        client = PlatformClient.of(connection, cursor, found.target, lease)
+        return LaneWorker(connection, cursor, client, buckets).run(found.breaker, keep_on)
 
 
 @dataclass(slots=True)
 class LaneWorker:
-    """One holder's time in a lane. It claims rows and logs batches; only its `BatchSender`s record outcomes."""
+    """One holder's time in a lane. It claims rows; only its `BatchSender`s record outcomes.
+
+    `_has_letters`: whether the platform has dead letters; None: to be asked. Only the lane's holder writes some of its
+    buckets.
+    """
 
     connection: Connection
     cursor: Cursor[Any]
     client: PlatformClient
     buckets: list[int]
     _first: int = 0
+    _has_letters: bool | None = None
 
-    def run(self, keep_on: Callable[[], bool]) -> int:
+    def run(self, breaker: BreakerState, keep_on: Callable[[], bool]) -> int:
         """Send removals and additions in turn. Returns how many rows were taken on.
 
-        A lane without an answer stays leased until its lease has run out.
+        `breaker`: as it has just been read. A lane without an answer stays leased until its lease has run out.
         """
         sent = 0
-        while keep_on() and self.client.may_send():
+        state: BreakerState | None = breaker
+        while state is not None and self.client.may_send(state):
             rows, goes_on = self._both_operations()
             sent += rows
             if not goes_on:
                 break
             if rows == 0:
                 self.client.decline()
-            if (rows == 0 and not self._first) or not self._refresh():
-                break
+                if not self._first:
+                    break
             self._first = self._next_first(rows)
             if 0 < rows < self.client.target.rows:
                 time.sleep(self.client.target.connector.linger_ms / 1000)
+            state = self._refresh() if keep_on() else None
         self.client.leave()
         return sent
 
     def _both_operations(self) -> tuple[int, bool]:
         """Send one claim of each operation. Returns the rows, and whether to go on."""
         rows = 0
-        for wanted in (False, True):
+        for wanted, fronts in self._look().items():
+            if fronts is not None and not fronts.each:
+                continue
             if not wanted and not self.client.target.connector.removal.is_sent:
                 rows += self._drop_removals()
                 continue
-            sender = self._claim(wanted=wanted)
+            sender = self._claim(fronts, wanted=wanted)
             if sender is None:
                 continue
             rows += len(sender.claim.rows)
             goes_on = sender.run()
-            batches.finish(self.cursor, sender.record, clock.now())
+            if sender.record.accepted < sender.record.rows:
+                self._has_letters = None
             if not goes_on:
                 return rows, False
             if self.client.probing:
@@ -131,24 +143,30 @@ class LaneWorker:
             return 0
         return (self._first + 1) % len(self.buckets)
 
-    def _refresh(self) -> bool:
-        """Read the configuration again where it changed. Returns whether something may still be sent."""
-        found = targets.fillable(self.cursor, self.client.target.platform)
-        self.client.target = found or self.client.target
-        return found is not None
+    def _refresh(self) -> BreakerState | None:
+        """Read the configuration again where it changed. Returns the breaker's state; None: nothing may be sent."""
+        found = targets.look(self.cursor, self.client.target.platform)
+        if found is None:
+            return None
+        self.client.target = found.target
+        return found.breaker
 
-    def _claim(self, *, wanted: bool) -> BatchSender | None:
-        """Claim rows and log that they are sent, in one transaction, while the lease outlasts what follows."""
+    def _look(self) -> dict[bool, Fronts | None]:
+        """What is due in each operation, removals first."""
+        marks = {wanted: self._marks(wanted=wanted) for wanted in (False, True)}
+        activations = sorted(self.client.target.segments)
+        random.shuffle(activations)
+        return claims.look(self.cursor, self.buckets[self._first :], activations, marks, clock.now())
+
+    def _claim(self, fronts: Fronts | None, *, wanted: bool) -> BatchSender | None:
+        """Claim rows and log that they are sent, while the lease outlasts what follows."""
         if not self.client.renew_lease():
             return None
-        at, target = clock.now(), self.client.target
-        with self.connection.transaction():
-            claim = claims.claim(self.cursor, self._scope(wanted=wanted), self._marks(wanted=wanted), uuid4(), at)
-            if claim is None:
-                return None
-            record = BatchRecord(lanes.log_bucket(self.client.lease.lane), claim.id, len(claim.rows))
-            activations = sorted({row.activation for row in claim.rows})
-            batches.start(self.cursor, record, target.platform, activations, claim.operation, at)
+        target, scope = self.client.target, self._scope(wanted=wanted)
+        claim = claims.claim(self.cursor, scope, self._marks(wanted=wanted), uuid4(), clock.now(), fronts)
+        if claim is None:
+            return None
+        record = BatchRecord(scope.log_bucket, claim.id, len(claim.rows))
         return BatchSender(
             client=self.client,
             members=MemberReader(self.cursor, target.connector, target.platform, target.segments),
@@ -175,8 +193,9 @@ class LaneWorker:
         return marks_of(self.client.target.platform, self.client.lease.lane, wanted)
 
     def _outcomes(self, claim: Claim) -> ClaimOutcomes:
-        has_letters = dead_letters.exist(self.cursor, self.client.target.platform)
-        return ClaimOutcomes(self.connection, self.cursor, claim, has_letters)
+        if self._has_letters is None:
+            self._has_letters = dead_letters.exist(self.cursor, self.client.target.platform)
+        return ClaimOutcomes(self.connection, self.cursor, claim, self._has_letters)
 
     def _scope(self, *, wanted: bool) -> ClaimScope:
         target = self.client.target
@@ -184,9 +203,11 @@ class LaneWorker:
         random.shuffle(activations)
         single = self.client.probing and target.connector.batch_size == 1
         return ClaimScope(
+            platform=target.platform,
             buckets=self.buckets[self._first :],
             activations=activations,
             wanted=wanted,
             limit=1 if single else target.claimed_rows,
             one_activation=target.connector.one_segment_a_request,
+            log_bucket=lanes.log_bucket(self.client.lease.lane),
         )

@@ -28,7 +28,7 @@ LEASE = """
 INSERT INTO lane AS kept (platform_id, lane, fence, leased_until) VALUES (%(platform)s, %(lane)s, 1, %(until)s)
 ON CONFLICT (platform_id, lane) DO UPDATE SET fence = kept.fence + 1, leased_until = excluded.leased_until
 WHERE kept.leased_until IS NULL OR kept.leased_until <= %(now)s
-RETURNING fence
+RETURNING fence, old.leased_until IS NOT NULL
 """
 RENEW = """
 UPDATE lane SET leased_until = %(until)s
@@ -58,13 +58,17 @@ def lanes_of(deliveries: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
 
 @dataclass(slots=True)
 class Lease:
-    """The right to send in one lane until a moment of the database's clock."""
+    """The right to send in one lane until a moment of the database's clock.
+
+    `was_left`: the former holder did not give the lane back. It may have died.
+    """
 
     platform: int
     lane: int
     fence: int
     until: datetime
     clock: DatabaseClock
+    was_left: bool
 
     def renew(self, cursor: Cursor[Any], duration: timedelta) -> bool:
         """Extend the lease by `duration` from now. False where it has run out or is somebody else's."""
@@ -116,11 +120,16 @@ def log_bucket(lane: int) -> int:
     return buckets_of(lane)[0]
 
 
-def lease(cursor: Cursor[Any], platform: int, lane: int, duration: timedelta) -> Lease | None:
-    """Lease the lane. None where somebody holds it. Reads the database's clock first, in a statement of its own."""
-    clock = DatabaseClock.read(cursor)
+def lease(
+    cursor: Cursor[Any], platform: int, lane: int, duration: timedelta, clock: DatabaseClock | None = None
+) -> Lease | None:
+    """Lease the lane. None where somebody holds it.
+
+    Reads the database's clock first, in a statement of its own, unless the caller has just read it.
+    """
+    clock = clock or DatabaseClock.read(cursor)
     now = clock.now()
     until = now + duration
     cursor.execute(LEASE, {"platform": platform, "lane": lane, "until": until, "now": now})
     row = cursor.fetchone()
-    return None if row is None else Lease(platform, lane, row[0], until, clock)
+    return None if row is None else Lease(platform, lane, row[0], until, clock, bool(row[1]))

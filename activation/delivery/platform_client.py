@@ -58,9 +58,12 @@ class PlatformClient:
         breaker = CircuitBreaker(cursor, target.platform)
         return cls(connection, cursor, target, lease, breaker, rate_limiter(settings.REDIS_URL))
 
-    def may_send(self) -> bool:
-        """Whether anything may be sent now. If the breaker was open until now, only one sender gets True: it probes."""
-        self.state, at = self.breaker.read(), clock.now()
+    def may_send(self, state: BreakerState | None = None) -> bool:
+        """Whether anything may be sent now. If the breaker was open until now, only one sender gets True: it probes.
+
+        `state`: the breaker's, where it has just been read.
+        """
+        self.state, at = state or self.breaker.read(), clock.now()
         if self.state.holds_back(at):
             return False
         if not self.state.is_broken:

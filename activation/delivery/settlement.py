@@ -1,7 +1,7 @@
 """What becomes of rows that a platform did not accept, by what the error says to do next."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from activation.delivery import activation_status
 from activation.delivery.platform_client import PlatformClient
@@ -9,6 +9,7 @@ from activation.delivery.retry import MOST_ATTEMPTS, MOST_DEATHS
 from activation.stores.batches import BatchRecord
 from activation.stores.claims import ClaimedRow
 from activation.stores.outcomes import ClaimOutcomes
+from integrations.connectors.base import Connector
 from integrations.errors import IntegrationError, RateLimitedError, RetriableError, UnansweredError
 
 # how long an activation that ends waits where its platform refuses everything: it cannot become broken
@@ -64,3 +65,8 @@ class Settlement:
         target = self.client.target
         activations = {row.activation for row in rows}
         activation_status.note_failure(target.platform, activations, target.ending_activations, error)
+
+
+def expiry(connector: Connector, at: datetime, *, added: bool) -> datetime | None:
+    """Returns when the platform forgets an id that it was sent at `at`. None where it keeps it, or has removed it."""
+    return at + timedelta(days=connector.ttl_days) if added and connector.ttl_days else None

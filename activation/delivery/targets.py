@@ -13,19 +13,22 @@ from psycopg import Cursor
 from activation.activation_index import fault_of
 from activation.delivery import lanes
 from activation.delivery.activation_status import revive
+from activation.delivery.circuit_breaker import COLUMNS, BreakerState
 from activation.delivery.refusals import RefusalHistory
 from activation.models import Activation
 from core import problems
+from core.database import DatabaseClock, elapsed
 from integrations import limits
 from integrations.connectors.base import Connector, Segment
 from integrations.limits import Limits
 from integrations.models import Platform
 from integrations.services import connector_of
 
-# raised by whatever changes something of the platform's customer, or of everybody
-VERSION = """
-SELECT v.version - v.named + COALESCE(c.version, 0), p.customer_id
+# The version is raised by whatever changes something of the platform's customer, or of everybody.
+LOOK = f"""
+SELECT v.version - v.named + COALESCE(c.version, 0), p.customer_id, clock_timestamp(), {COLUMNS}
 FROM configuration_version v JOIN platform p ON p.pl = %s LEFT JOIN customer_version c ON c.customer_id = p.customer_id
+LEFT JOIN platform_health h ON h.platform_id = p.pl
 """
 SENT = (Activation.Status.PENDING, Activation.Status.LIVE)
 # rows claimed at once for a connector that sends each row by itself
@@ -79,17 +82,63 @@ _targets: dict[int, DeliveryTarget] = {}
 _noted: dict[int, str] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class PlatformLook:
+    """What a look at a platform found: how it is configured, its breaker, and the database's time."""
+
+    target: DeliveryTarget
+    breaker: BreakerState
+    clock: DatabaseClock
+
+
 def load(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
     """Returns the platform as of now. None where it is disabled. Not to be called inside a transaction.
 
     Raises Django's `ValidationError` where it cannot be used as it is configured.
     """
-    cursor.execute(VERSION, [platform])
-    (version, _) = cursor.fetchone() or (None, None)
+    row = _read(cursor, platform)
+    return None if row is None else _as_of(row[0], platform)
+
+
+def look(cursor: Cursor[Any], platform: int) -> PlatformLook | None:
+    """The same, with what else a sender has to know before each round: in one statement, where nothing has changed.
+
+    None where the platform cannot be used (this is noted where people see it), or has no segment that may be filled or
+    emptied now.
+    """
+    began = elapsed()
+    row = _read(cursor, platform)
+    if row is None:
+        return None
+    version, customer, now, *breaker = row
+    target = _usable(version, platform, customer)
+    if target is None or not target.segments:
+        return None
+    return PlatformLook(target, BreakerState.of(breaker), DatabaseClock(now, began))
+
+
+def usable(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
+    """As `load`, and None where the platform cannot be used: this is noted where people see it."""
+    row = _read(cursor, platform)
+    return None if row is None else _usable(row[0], platform, row[1])
+
+
+def fillable(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
+    """As `usable`, and None where the platform has no segment that may be filled or emptied now."""
+    found = usable(cursor, platform)
+    return found if found is not None and found.segments else None
+
+
+def _read(cursor: Cursor[Any], platform: int) -> tuple[Any, ...] | None:
+    cursor.execute(LOOK, [platform])
+    return cursor.fetchone()
+
+
+def _as_of(version: int, platform: int) -> DeliveryTarget | None:
     known = _targets.get(platform)
-    if version is None or known is None or known.version != version:
+    if known is None or known.version != version:
         row = Platform.objects.filter(pl=platform, enabled=True).first()
-        if row is None or version is None:
+        if row is None:
             return None
         connector = connector_of(row)
         given = limits.read(row.limits, connector.default_limits)
@@ -100,27 +149,17 @@ def load(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
     return known
 
 
-def usable(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
-    """As `load`, and None where the platform cannot be used: this is noted where people see it."""
+def _usable(version: int, platform: int, customer: int) -> DeliveryTarget | None:
     try:
-        found = load(cursor, platform)
+        found = _as_of(version, platform)
     except ValidationError as wrong:
         words = problems.words_of(wrong)
         if _noted.get(platform) != words:
-            cursor.execute(VERSION, [platform])
-            (_, customer) = cursor.fetchone() or (None, None)
-            if customer is not None:
-                problems.note((problems.Subject.PLATFORM, platform), customer, words)
+            problems.note((problems.Subject.PLATFORM, platform), customer, words)
             _noted[platform] = words
         return None
     _noted.pop(platform, None)
     return found
-
-
-def fillable(cursor: Cursor[Any], platform: int) -> DeliveryTarget | None:
-    """As `usable`, and None where the platform has no segment that may be filled or emptied now."""
-    found = usable(cursor, platform)
-    return found if found is not None and found.segments else None
 
 
 def _with_segments(found: DeliveryTarget, row: Platform) -> DeliveryTarget:

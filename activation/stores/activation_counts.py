@@ -35,13 +35,14 @@ def _is(state: str, row: str) -> str:
     return f"(({_STATES[state].format(row)}) IS TRUE)::int"
 
 
-_CHANGES = ", ".join(f"{_is(state, 'new')} - {_is(state, 'old')} AS {state}" for state in _STATES)
+# by how much a changed row changes the counts
+CHANGES = ", ".join(f"{_is(state, 'new')} - {_is(state, 'old')} AS {state}" for state in _STATES)
 _SUMS = ", ".join(f"sum({state})" for state in _STATES)
 CHANGED = f"""
 WITH changed AS (
 {{statement}}
 RETURNING coalesce(new.bucket, old.bucket) AS bucket, coalesce(new.activation_id, old.activation_id) AS activation_id,
-          {_CHANGES})
+          {CHANGES})
 SELECT bucket, activation_id, count(*), {_SUMS} FROM changed GROUP BY bucket, activation_id
 """
 _ADD_UP = """
@@ -53,17 +54,21 @@ ON CONFLICT (bucket, activation_id, locked) DO UPDATE SET
 _INSERT = f"""
 INSERT INTO activation_count AS stored (bucket, activation_id, locked, {", ".join(_STATES)}, matched)
 """
-# the same, and adds it to the counts at once
+# adds what `changed` says to the counts; all of it is changed before the first row of the counts is waited for
+ADDED = f"""
+{_INSERT}
+SELECT bucket, activation_id, {{locked}}, {_SUMS}, 0 FROM changed GROUP BY bucket, activation_id
+HAVING ({_SUMS}) <> ({", ".join("0" for _ in _STATES)})
+ORDER BY bucket, activation_id
+{_ADD_UP}
+"""
+# the same, and adds it to the counts at once; `besides`: other statements, each with a comma before it
 COUNTED = f"""
 WITH changed AS (
 {{statement}}
 RETURNING coalesce(new.bucket, old.bucket) AS bucket, coalesce(new.activation_id, old.activation_id) AS activation_id,
-          {_CHANGES}),
-counted AS (
-{_INSERT}
-SELECT bucket, activation_id, true, {_SUMS}, 0 FROM changed GROUP BY bucket, activation_id
-HAVING ({_SUMS}) <> ({", ".join("0" for _ in _STATES)})
-{_ADD_UP})
+          {CHANGES}),
+counted AS ({ADDED}){{besides}}
 SELECT count(*) FROM changed
 """
 ADD = f"""
@@ -159,8 +164,7 @@ class DeliveryChanges:
     def execute(self, statement: str, values: Any) -> int:
         """Run a plain INSERT, UPDATE or DELETE of deliveries. Returns the number of rows that it changed."""
         if self._locked:
-            row = self.cursor.execute(_counted_at_once(statement), values).fetchone()
-            return 0 if row is None else int(row[0])
+            return _execute_counted(self.cursor, _counted_at_once(statement, "true"), values)
         self.cursor.execute(_counted(statement), values)
         rows = 0
         for bucket, activation, changed, *by in self.cursor:
@@ -210,8 +214,22 @@ def _counted(statement: str) -> str:
 
 
 @cache
-def _counted_at_once(statement: str) -> str:
-    return COUNTED.format(statement=statement)
+def _counted_at_once(statement: str, locked: str, besides: str = "") -> str:
+    return COUNTED.format(statement=statement, locked=locked, besides=besides)
+
+
+def _execute_counted(cursor: Cursor[Any], statement: str, values: Any) -> int:
+    row = cursor.execute(statement, values).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def change_once(cursor: Cursor[Any], statement: str, values: Any, *, besides: str = "") -> int:
+    """Run a plain INSERT, UPDATE or DELETE of deliveries in buckets that the caller does not hold, and count it.
+
+    For the only statement of a transaction that waits for rows. `besides`: part of the same statement, which may name
+    `changed`. Returns the number of rows that it changed.
+    """
+    return _execute_counted(cursor, _counted_at_once(statement, "false", besides), values)
 
 
 @contextmanager

@@ -23,11 +23,24 @@ INSERT INTO batch (bucket, id, platform_id, activations, operation, status, rows
                    response_excerpt, error, started_at)
 VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, 0, %s, '', '', %s)
 """
+# Part of the statement that claims rows (`changed`): the row of their batch, also where it is not the first such
+# statement of the batch.
+LOGGED = """
+INSERT INTO batch AS kept (bucket, id, platform_id, activations, operation, status, rows, accepted, request_excerpt,
+                           response_excerpt, error, started_at)
+SELECT %(log_bucket)s::smallint, %(claim)s::uuid, %(platform)s::int, (
+           SELECT jsonb_agg(id ORDER BY id) FROM (
+               SELECT activation_id FROM changed UNION SELECT * FROM unnest(%(activations_before)s::int[])) AS a (id)),
+       %(operation)s, %(sending)s, %(rows_before)s::int + count(*), 0, '', '', '', %(now)s::timestamptz
+FROM changed HAVING count(*) > 0
+ON CONFLICT (bucket, id) DO UPDATE SET rows = excluded.rows, activations = excluded.activations
+"""
 FINISH = """
-UPDATE batch SET status = %s, rows = %s, accepted = %s, requests = %s, bytes = %s, response_status = %s,
-                 response_excerpt = %s, error = %s, finished_at = %s,
-                 request_excerpt = CASE WHEN %s = '' THEN request_excerpt ELSE %s END
-WHERE bucket = %s AND id = %s
+UPDATE batch SET status = %(status)s, rows = %(rows)s, accepted = %(accepted)s, requests = %(requests)s,
+                 bytes = %(bytes)s, response_status = %(response_status)s, response_excerpt = %(response)s,
+                 error = %(batch_error)s, finished_at = %(now)s,
+                 request_excerpt = CASE WHEN %(request)s = '' THEN request_excerpt ELSE %(request)s END
+WHERE bucket = %(log_bucket)s AND id = %(id)s
 """
 # of senders that died: started under a lease that has run out since
 ABANDON = """
@@ -127,10 +140,25 @@ def start(
 
 def finish(cursor: Cursor[Any], record: BatchRecord, now: datetime, status: str | None = None) -> None:
     """Complete the row; by what came of its rows, unless `status` says otherwise."""
-    request = storable(record.request_excerpt)
-    figures = [record.rows, record.accepted, record.requests, record.bytes, record.status]
-    texts = [storable(record.response_excerpt), storable(record.error), now, request, request]
-    cursor.execute(FINISH, [status or record.outcome(), *figures, *texts, record.bucket, record.id])
+    cursor.execute(FINISH, finish_values(record, now, status))
+
+
+def finish_values(record: BatchRecord, now: datetime, status: str | None = None) -> dict[str, Any]:
+    """Returns the values of `FINISH`."""
+    return {
+        "status": status or record.outcome(),
+        "rows": record.rows,
+        "accepted": record.accepted,
+        "requests": record.requests,
+        "bytes": record.bytes,
+        "response_status": record.status,
+        "request": storable(record.request_excerpt),
+        "response": storable(record.response_excerpt),
+        "batch_error": storable(record.error),
+        "now": now,
+        "log_bucket": record.bucket,
+        "id": record.id,
+    }
 
 
 def set_activations(cursor: Cursor[Any], record: BatchRecord, activations: Sequence[int]) -> None:

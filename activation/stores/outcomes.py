@@ -10,9 +10,9 @@ from typing import Any
 from psycopg import Cursor
 
 from activation.delivery.retry import MOST_ATTEMPTS, backoff
-from activation.stores import dead_letters, deliveries
-from activation.stores.activation_counts import DeliveryChanges, counted
-from activation.stores.batches import storable
+from activation.stores import batches, dead_letters, deliveries
+from activation.stores.activation_counts import DeliveryChanges, change_once, counted
+from activation.stores.batches import BatchRecord, storable
 from activation.stores.claims import Claim, ClaimedRow, part
 from activation.stores.dead_letters import Key, key_columns
 from core import clock
@@ -31,6 +31,10 @@ UPDATE delivery d SET claim = NULL, acknowledged = %(wanted)s, attempts = 0, err
     due_at = CASE WHEN d.wanted <> %(wanted)s THEN %(now)s::timestamptz END
 {KEYS}
 """
+
+# beside `DONE`
+FINISHED = f""",
+finished AS ({batches.FINISH})"""
 
 DEAD = f"""
 UPDATE delivery d SET claim = NULL, error = %(error)s, changed_at = %(now)s, batch = d.claim,
@@ -70,11 +74,21 @@ WHERE d.bucket = k.bucket AND d.activation_id = k.activation_id
 """
 
 
-def done(cursor: Cursor[Any], claim: Claim, now: datetime, expires_at: datetime | None = None) -> int:
-    """The platform confirmed the operation. Returns for how many rows that still counts."""
+def done(
+    cursor: Cursor[Any],
+    claim: Claim,
+    now: datetime,
+    expires_at: datetime | None = None,
+    record: BatchRecord | None = None,
+) -> int:
+    """The platform confirmed the operation. Returns for how many rows that still counts.
+
+    `record`: the log's row of the claim, where nothing is left to say of any row; it is completed.
+    """
     values = {**_keys(claim), "wanted": claim.wanted, "now": now, "expires_at": expires_at}
-    with counted(cursor, locked=False) as changes:
-        return changes.execute(DONE, values)
+    if record is None:
+        return change_once(cursor, DONE, values)
+    return change_once(cursor, DONE, {**values, **batches.finish_values(record, now)}, besides=FINISHED)
 
 
 def dead(cursor: Cursor[Any], claim: Claim, error: str, excerpt: str, now: datetime) -> None:
@@ -114,8 +128,7 @@ def unsent(cursor: Cursor[Any], claim: Claim, error: str, now: datetime, wait: t
         "now": now,
         "due": now + wait,
     }
-    with counted(cursor, locked=False) as changes:
-        changes.execute(UNSENT, values)
+    change_once(cursor, UNSENT, values)
 
 
 def _keys(claim: Claim) -> dict[str, Any]:
@@ -140,6 +153,15 @@ class ClaimOutcomes:
             done(self.cursor, part(self.claim, rows), now, expires_at)
             if self.has_letters:
                 dead_letters.delete(self.cursor, [row[:3] for row in rows])
+
+    def finished(self, rows: list[ClaimedRow], now: datetime, expires_at: datetime | None, record: BatchRecord) -> None:
+        """The platform confirmed these rows, or nothing is left to say of any: complete the log's row of the claim."""
+        if not rows or self.has_letters:
+            if rows:
+                self.accepted(rows, now, expires_at)
+            batches.finish(self.cursor, record, now)
+            return
+        done(self.cursor, part(self.claim, rows), now, expires_at, record)
 
     def failed(self, rows: list[ClaimedRow], error: str, least: timedelta = timedelta()) -> None:
         """The rows are due again after their backoff, after `least` at the earliest; dead where tried too often."""

@@ -26,7 +26,7 @@ def claim(stage: DeliveryStage, platform: Platform, *, wanted: bool = True) -> C
     """As a sender does before it sends."""
     now = datetime.now(UTC)
     activations = [row.id for row in platform.activations.all()]
-    scope = ClaimScope(list(range(256)), activations, wanted, 1000, one_activation=False)
+    scope = ClaimScope(platform.pl, list(range(256)), activations, wanted, 1000, one_activation=False, log_bucket=0)
     with stage.connection().cursor(binary=True) as cursor:
         found = claims.claim(cursor, scope, DueMarks(), uuid4(), now)
     assert found is not None

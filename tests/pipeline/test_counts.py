@@ -21,6 +21,7 @@ from activation.delivery.lanes import FILES
 from activation.delivery.targets import segment_of
 from activation.models import Activation, ActivationCount, DeadLetter, Delivery
 from activation.stores import bulk_changes, claims, deliveries, file_rows
+from activation.stores.batches import BatchRecord
 from activation.stores.claims import Claim, ClaimScope
 from activation.stores.due_marks import EVERYWHERE, DueMarks
 from activation.stores.outcomes import ClaimOutcomes
@@ -48,7 +49,7 @@ IDS = [one for one in (f"x{n}" for n in range(400)) if buckets.of_value(one) < F
 KEYS = ["ann", "bob"]
 PLACES = list(range(FEW))
 PLATFORMS = 3  # of which one knows users by our own ids
-OUTCOMES = ("accepted", "failed", "refused", "unsent", "reopened", "lost", "too late")
+OUTCOMES = ("accepted", "finished", "failed", "refused", "unsent", "reopened", "lost", "too late")
 
 users, ids, platforms = st.sampled_from(USERS), st.sampled_from(IDS), st.integers(0, PLATFORMS - 1)
 chosen = st.integers(0, 10)
@@ -171,7 +172,7 @@ class Counted(RuleBasedStateMachine):
     @rule(wanted=st.booleans(), limit=st.integers(1, 20))
     def claim(self, wanted: bool, limit: int) -> None:
         activations = list(Activation.objects.values_list("id", flat=True))
-        scope = ClaimScope(list(range(BUCKETS)), activations, wanted, limit, one_activation=False)
+        scope = ClaimScope(1, list(range(BUCKETS)), activations, wanted, limit, one_activation=False, log_bucket=0)
         with self.sender.transaction(), self.sender.cursor(binary=True) as cursor:
             found = claims.claim(cursor, scope, DueMarks(), uuid4(), clock.now() + timedelta(days=1))
         if found is not None:
@@ -184,9 +185,11 @@ class Counted(RuleBasedStateMachine):
         claim = self.held[number % len(self.held)]
         rows, now = claim.rows[:part], clock.now()
         with self.sender.cursor(binary=True) as cursor:
-            outcomes = ClaimOutcomes(self.sender, cursor, claim, has_letters=True)
+            outcomes = ClaimOutcomes(self.sender, cursor, claim, has_letters=outcome != "finished")
             if outcome == "accepted":
                 outcomes.accepted(rows, now, now + timedelta(days=number))
+            elif outcome == "finished":
+                outcomes.finished(rows, now, None, BatchRecord(1, claim.id, len(rows)))
             elif outcome == "refused":
                 outcomes.refused(rows, "no", "")
             elif outcome == "failed":
