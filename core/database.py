@@ -27,6 +27,11 @@ OPTIONS = (
     "-c idle_in_transaction_session_timeout=30s -c timezone=UTC"
 )
 
+ABSORBING = "-c synchronous_commit=off"
+# Senders' statements are few and look rows up by key: each is planned once. Left alone, PostgreSQL would plan each look
+# at what is due anew, because it takes that to be cheaper; planning cost more than looking.
+SENDING = "-c synchronous_commit=on -c plan_cache_mode=force_generic_plan"
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -45,7 +50,7 @@ def connect(*, durable: bool) -> Connection:
         port=database["PORT"] or None,
         autocommit=True,
         application_name="dmphub deliver" if durable else "dmphub absorb",
-        options=f"{OPTIONS} -c synchronous_commit={'on' if durable else 'off'}",
+        options=f"{OPTIONS} {SENDING if durable else ABSORBING}",
         connect_timeout=5,
     )
     set_json_loads(loads, connection)

@@ -2,12 +2,15 @@
 
 import tempfile
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import count, islice, pairwise
 
 import pytest
 
+from activation.delivery import lanes
 from activation.delivery.lanes import buckets_of, lane_of
 from activation.models import Batch
+from activation.stores import due_marks
 from core.buckets import of_value
 from integrations.models import Platform
 from pipeline import deliver
@@ -33,6 +36,13 @@ def statements(stage: DeliveryStage, work: Callable[[], object]) -> int:
         record.seek(0)
         kinds = [line.split(b"\t")[1:4] for line in record]
     return sum(kind[0] == b"F" and kind[2] in (b"Query", b"Execute") for kind in kinds if len(kind) == 3)
+
+
+@pytest.fixture(autouse=True)
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow it is, no lease has to be renewed, and a lane is looked at in one statement."""
+    monkeypatch.setattr(lanes, "MARGIN", timedelta(minutes=5))
+    monkeypatch.setattr(due_marks, "SPREAD_MS", 3_600_000)
 
 
 @pytest.fixture
@@ -94,3 +104,15 @@ def test_lane__with_additions_and_removals__takes_two_statements_more_for_the_se
     assert statements(stage, lambda: deliver.work(ads.pl, lane, lambda: True)) == IDLE + FIRST_ROUND + 2
 
     assert stage.held() == {comer}
+
+
+def test_statements_of_senders__are_planned_once(stage: DeliveryStage, ads: Platform, lane: int) -> None:
+    for name in ids_of(lane)[:8]:
+        stage.user(name, ads)
+        stage.shop.absorb()
+        deliver.work(ads.pl, lane, lambda: True)
+
+    plans = stage.connection().execute("SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements")
+    generic, custom = plans.fetchone() or (0, 0)
+    assert generic > 0
+    assert custom == 0

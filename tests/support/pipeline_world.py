@@ -52,6 +52,8 @@ STEP = 61
 WAIT = 601  # longer than any wait for a platform
 ROUNDS = 40  # of absorbing and delivering, until all is quiet
 BUCKETS = 16  # of this hub
+# as if the time of all leases that somebody still holds, or held as he died, had run out
+LEASES_OVER = "UPDATE lane SET leased_until = now() - interval '1 minute' WHERE leased_until IS NOT NULL"
 
 BROWSERS = [str(in_bucket(bucket, number)) for number, bucket in enumerate((1, 2, 3, 3, 12))]
 KEYS: list[Id] = [("user", "ann-4711"), ("user", "bob-4712")]
@@ -149,7 +151,7 @@ class PipelineWorld:
 
     def _deliver_all(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE lane SET leased_until = NULL")  # as if the time of all leases were over
+            cursor.execute(LEASES_OVER)
         due_marks._marks.clear()  # and of the full look that finds what a dead sender had in its hands
         waiting = Delivery.objects.filter(Q(due_at__isnull=False) | Q(claim__isnull=False)).values_list(
             "platform_id", "bucket"
