@@ -34,6 +34,7 @@ def ensure(home: Path | None = None) -> FirstLogin:
     with transaction.atomic():
         if not User.objects.exists():
             User.objects.create_superuser(NAME, password=_password(path))
+            return FirstLogin(NAME, path)
     first = User.objects.filter(username=NAME).first()
     works = first is not None and path.is_file() and first.check_password(path.read_text().strip())
     return FirstLogin(NAME, path if works else None)

@@ -51,7 +51,7 @@ class Racers:
                 start = random.randrange(BUCKETS)
                 lock = partial(lock_waiting, start=start, limit=size, queue=InboxQueue.PROMPT, marks=absorber._marks)
                 if not absorber._attempt(lock, size, InboxQueue.PROMPT):
-                    self._stop.wait(0.001)
+                    self._stop.wait(0.005)  # a look costs as much as a small batch
         except BaseException as error:
             self.trouble.append(error)
         finally:
