@@ -62,6 +62,13 @@ def test_audience__changed__has_a_new_version_once(console: Client, audience: Au
     assert (changed.name, changed.version) == ("Renamed", 2)
 
 
+def test_audience__renamed_to_a_name_that_is_taken__is_told_so(console: Client, audience: Audience) -> None:
+    rule = audience.rule
+    other = Audience.objects.create(customer=audience.customer, name="Other", rule=rule, status="live")
+
+    assert "is the name taken" in submit(console, f"/audiences/audience/{audience.pk}/change/", name=other.name)
+
+
 def test_audience__rule_that_cannot_work__is_told_at_its_place(console: Client, pixel: Pixel) -> None:
     page = submit(console, "/audiences/audience/add/", customer=1, name="A", rule=rule_of(pixel, "many"))
 
