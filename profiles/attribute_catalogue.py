@@ -33,9 +33,12 @@ from profiles.paths import check_name, join_path
 steps = Steps(logging.getLogger(__name__))
 
 
-def flush_if_due() -> None:
-    """Write what was sampled, if the last write was a few seconds ago. Not to be called inside a transaction."""
-    for customer, sample in sampler.take_due().items():
+def flush_if_due(*, is_last: bool = False) -> None:
+    """Write what was sampled, if the last write was a few seconds ago. Not to be called inside a transaction.
+
+    `is_last`: nobody will call for a while, so all of it is written. An erasure counts on that.
+    """
+    for customer, sample in sampler.take_due(is_last=is_last).items():
         steps.run(f"attributes of customer {customer}", partial(flush, customer, sample))
 
 

@@ -20,7 +20,7 @@ from profiles.models import Attribute
 from profiles.paths import join_path
 
 FLUSH_SECONDS = 2.0
-KNOWN_SECONDS = 10.0  # where nothing new was seen, and there are only figures to be written
+KNOWN_SECONDS = 4.0  # where nothing new was seen: figures and examples, which an erasure waits for
 MOST_REMEMBERED = 20_000  # attributes that were written, of all customers
 DEEPEST = 8  # levels of nested objects that are catalogued
 MOST = 2_000  # attributes of a customer
@@ -138,15 +138,15 @@ class AttributeSampler:
         else:
             sample.look_for_new(data, at)
 
-    def take_due(self) -> dict[int, CustomerSample]:
+    def take_due(self, *, is_last: bool = False) -> dict[int, CustomerSample]:
         """Takes out what must be written now, by customer: nothing if the last write was only a moment ago.
 
-        Of customers whose data held nothing new, there are only figures: these are written less often.
+        Of customers whose data held nothing new, it is written less often. `is_last`: nobody will ask for a while.
         """
         now = self._clock()
-        if not self.samples or now - self._last_flush < FLUSH_SECONDS:
+        if not self.samples or (now - self._last_flush < FLUSH_SECONDS and not is_last):
             return {}
-        is_full = now - self._last_full_flush >= KNOWN_SECONDS
+        is_full = is_last or now - self._last_full_flush >= KNOWN_SECONDS
         taken = {customer: sample for customer, sample in self.samples.items() if is_full or sample.has_new}
         if taken:
             self._last_flush = now

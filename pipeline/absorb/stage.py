@@ -13,6 +13,7 @@ from pipeline.absorb.absorber import Absorber
 from pipeline.absorb.rows import SIZES
 from pipeline.per_thread import PerThread
 from pipeline.timed import BATCH
+from profiles import attribute_catalogue
 
 # a drained inbox is looked at again this often, and this long, before the worker goes to sleep
 PAUSE_SECONDS = 0.01
@@ -82,6 +83,7 @@ def drain(slot: int) -> None:
             reported = now
     awake.sleep(ABSORB, slot)
     absorb_once()
+    attribute_catalogue.flush_if_due(is_last=True)
 
 
 def sweep(keep_on: Callable[[], bool]) -> None:

@@ -36,6 +36,7 @@ from pipeline.absorb import found_ids, kept_rows
 from pipeline.imports import files
 from pipeline.models import Erasure
 from profiles import erased, identities
+from profiles.attribute_sampling import KNOWN_SECONDS
 from profiles.erased import NOBODY
 from profiles.merges import surviving_profile
 from profiles.messages import Erase, encode
@@ -46,7 +47,7 @@ from usersync.models import UserMapping
 
 GIVEN_UP_AFTER = timedelta(days=30)
 # for so long at most, workers keep examples of attributes in memory
-LINGER = timedelta(seconds=5)
+LINGER = timedelta(seconds=KNOWN_SECONDS + 1)
 LONGEST_BATCH = timedelta(hours=1)  # until its record is completed
 AT_ONCE = 500
 OPEN = "open"

@@ -91,6 +91,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is but one worker here, and it has written its examples when it has absorbed."""
     monkeypatch.setattr(erasures, "LINGER", timedelta(0))
     monkeypatch.setattr(attribute_sampling, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(attribute_sampling, "KNOWN_SECONDS", 0.0)
 
 
 def test_erased_user__whom_the_platform_has_removed__leaves_no_trace(

@@ -180,6 +180,7 @@ def test_discovery__one_path_too_long_for_the_catalogue__does_not_hide_the_other
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attribute_sampling, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(attribute_sampling, "KNOWN_SECONDS", 0.0)
 
     shop.event(somebody(), {"city": "Bonn", "k" * 500: 1, "home": {"zip": "1"}})
     shop.absorb()

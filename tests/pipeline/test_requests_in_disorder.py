@@ -42,6 +42,7 @@ PLATFORM_ID = "platform-id-77"
 def _at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(erasures, "LINGER", timedelta(0))
     monkeypatch.setattr(attribute_sampling, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(attribute_sampling, "KNOWN_SECONDS", 0.0)
     yield
     assert not Inbox.objects.exists()
 

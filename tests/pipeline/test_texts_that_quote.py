@@ -22,6 +22,7 @@ from tests.support.traces import traces
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasures, "LINGER", timedelta(0))
     monkeypatch.setattr(attribute_sampling, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(attribute_sampling, "KNOWN_SECONDS", 0.0)
 
 
 def known(shop: Shop, ads: Platform, value: str) -> UUID:

@@ -326,6 +326,7 @@ def run(
     """Run the machine on empty tables: the same examples for the same seed, whatever else the computer does."""
     monkeypatch.setattr(erasures, "LINGER", timedelta(0))
     monkeypatch.setattr(attribute_sampling, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(attribute_sampling, "KNOWN_SECONDS", 0.0)
     # bulk work is done at once, not for as long as a time allows
     monkeypatch.setattr(absorber, "BULK_BUCKETS", BUCKETS)
     monkeypatch.setattr(bulk, "SECONDS", 3_600.0)
