@@ -71,7 +71,7 @@ def test_file__holds_what_changed_and_nothing_else(stage: DeliveryStage, folder:
 
 
 def test_file__one_a_segment_and_no_more_than_one_round_an_interval(stage: DeliveryStage, folder: Path) -> None:
-    ads = file_platform(stage)
+    ads = file_platform(stage, interval_minutes=60)  # longer than the test takes, however busy the machine is
     first = stage.activation(stage.audience("big"), ads)
     second = stage.activation(stage.audience("huge", 1000), ads)
     stage.user("x", ads, amount=500)
