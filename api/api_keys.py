@@ -18,8 +18,8 @@ from api.resource import ChangedResource, CreatedResource, DestroyedResource, Re
 from api.strict import StrictBody, StrictSerializer, read_body
 from core import clock
 from core.key_changes import MOST_OVERLAP, RevokedKeyError, revoke, rotate
-from core.last_admin import admin_remains
 from core.models import ApiKey
+from core.people.last_admin import admin_remains
 
 OVERLAP_HOURS = 24
 MOST_OVERLAP_HOURS = MOST_OVERLAP // timedelta(hours=1)

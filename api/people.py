@@ -18,10 +18,10 @@ from api.access import access_of, author_of
 from api.idempotency import once
 from api.resource import ListedResource, ReadableResource
 from api.strict import StrictBody, read_body
-from core import invitations, mails, members
 from core.access import Access, Role
 from core.errors import BeyondAccessError
-from core.people import Invitation, RoleChoice
+from core.people import invitations, mails, members
+from core.people.models import Invitation, RoleChoice
 
 ALL = "null: every customer, later ones too"
 

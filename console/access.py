@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from console.permissions import access_noted
 from core.access import Access, Right
 from core.models import Customer
-from core.people import access_of as access_of_person
+from core.people.models import access_of as access_of_person
 from core.scope import Scope
 
 CHOSEN = "customer"  # the session's key

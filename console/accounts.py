@@ -13,8 +13,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from console import failed_log_ins, sessions
-from core import audit, mails
+from core import audit
 from core.keys import KeyRing
+from core.people import mails
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser

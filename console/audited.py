@@ -6,8 +6,9 @@ from typing import Any
 from django.db import models
 from django.http import HttpRequest
 
-from core import audit, audited_rows
-from core.audited_models import AuditedModel
+from core import audit
+from core.audit import rows as audited_rows
+from core.audit.models import AuditedModel
 
 
 def owner_of(row: models.Model) -> int | None:

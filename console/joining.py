@@ -16,9 +16,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from console.components import ModelForm
-from core import invitations
 from core.errors import InvalidInvitationError
-from core.people import Invitation
+from core.people import invitations
+from core.people.models import Invitation
 
 OPENED = "invitation"  # the session's key: the number of the invitation whose link was opened
 

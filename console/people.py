@@ -14,12 +14,12 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, 
 from console.access import access_of, scope_of
 from console.cells import link, state, table, when
 from console.components import page
-from core import invitations, members
 from core.access import Access, Role
 from core.errors import TeamError
-from core.mails import send_invitation
 from core.models import Customer
-from core.people import Invitation, RoleChoice
+from core.people import invitations, members
+from core.people.mails import send_invitation
+from core.people.models import Invitation, RoleChoice
 from core.scope import Scope
 
 MAY = "core.change_teammember"

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 
 from core.access import Access, Right
-from core.people import access_of
+from core.people.models import access_of
 
 READ, PERSONS, CHANGE, ADMINISTER = Right.READ, Right.SEE_PERSONS, Right.CHANGE, Right.ADMINISTER
 """(to view, to change, add or delete) of each model that the console shows. What is not here is nobody's."""

@@ -15,7 +15,7 @@ from django.views import View
 
 from console.components import page
 from core import clock
-from core.people import end_sessions, sessions_ended_at
+from core.people.models import end_sessions, sessions_ended_at
 
 BEGUN, SEEN = "begun", "seen"  # keys of the session, with seconds since 1970
 NOTE_EVERY = 300  # seconds; so a page does not write the session

@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.db.models import Max
 
-from core.audited_models import AuditedManager, AuditedModel, AuditedQuerySet, customer_of
+from core.audit.models import AuditedManager, AuditedModel, AuditedQuerySet, customer_of
 
 TAKE_NUMBER = "INSERT INTO used_number (kind, number) VALUES (%s, %s) ON CONFLICT (kind, number) DO NOTHING"
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from core import clock
 from core.api_keys import digest, new_secret
-from core.last_admin import admin_remains
 from core.models import ApiKey
+from core.people.last_admin import admin_remains
 
 MOST_OVERLAP = timedelta(days=30)
 

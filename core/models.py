@@ -13,13 +13,13 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from core.api_keys import Key, digest, new_secret
-from core.audit_entries import AuditEntry
+from core.audit.entries import AuditEntry
 from core.client_address import LONGEST_NETWORK, networks
 from core.configuration import ConfigurationModel, ConfigurationVersion, CustomerVersion, UsedNumber
 from core.consent_mode import ConsentMode
 from core.customer_limits import CustomerLimits, fault_of, limits_in
 from core.inbox import FIRST_BULK, FIRST_LATER
-from core.people import EndedSessions, Invitation, RoleChoice, TeamMember
+from core.people.models import EndedSessions, Invitation, RoleChoice, TeamMember
 from core.shared_cache import SharedValue
 
 __all__ = [

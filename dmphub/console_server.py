@@ -14,7 +14,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
 from core import environment
-from core.buffered_wsgi import BufferedWsgi
+from core.wsgi.buffered import BufferedWsgi
 from local.supervisor.child import die_with_parent
 
 THREADS = 8

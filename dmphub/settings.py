@@ -76,7 +76,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "console.sessions.SessionLimitsMiddleware",
     "console.access.AccessMiddleware",
-    "core.audit_door.AuditDoor",
+    "core.audit.door.AuditDoor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",

@@ -10,7 +10,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import close_old_connections
 
 from api.access import find_key
-from core.audit_door import API
+from core.audit.door import API
 
 
 def caller_of(environ: dict[str, Any]) -> str:

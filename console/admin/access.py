@@ -36,7 +36,7 @@ from core import clock
 from core.client_address import LONGEST_NETWORK
 from core.key_changes import revoke, rotate
 from core.models import ApiKey, check_network
-from core.people import end_sessions
+from core.people.models import end_sessions
 
 OVERLAP = timedelta(days=1)
 WHAT_COUNTS = (

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from core.errors import LastAdminError
-from core.last_admin import admin_remains
+from core.people.last_admin import admin_remains
 
 
 class AdminRemains:

@@ -13,9 +13,9 @@ from django.shortcuts import render
 from console.joining import OPENED
 from console.single_sign_on.configuration import ID
 from console.single_sign_on.provider import SingleSignOnAdapter
-from core import invitations
 from core.errors import InvalidInvitationError
-from core.people import Invitation
+from core.people import invitations
+from core.people.models import Invitation
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

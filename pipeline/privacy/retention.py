@@ -22,7 +22,7 @@ from psycopg import Cursor
 from activation.stores import batches, dead_letters
 from audiences.evaluation import EvaluationTask
 from core import audit, clock
-from core.audit_entries import forget_old
+from core.audit.entries import forget_old
 from core.buckets import BUCKETS, lock_within
 from core.clock import milliseconds
 from core.database import Connection, connect

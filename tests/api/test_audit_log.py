@@ -13,10 +13,11 @@ from django.urls import URLPattern
 from activation.models import Activation
 from api.addresses import urlpatterns
 from audiences.models import Audience, AudienceVersion
-from core import audit, clock, invitations
+from core import audit, clock
 from core.access import EVERYTHING, Access, Role
 from core.audit import Actor
 from core.models import ApiKey, AuditEntry, Customer, Invitation
+from core.people import invitations
 from integrations.models import Platform
 from pipeline.models import Import
 from profiles.models import Attribute, Pixel

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from core import invitations, members
-from core.members import MemberRole
 from core.models import Customer, Invitation, TeamMember
+from core.people import invitations, members
+from core.people.members import MemberRole
 from tests.support.api_caller import caller
 from tests.support.console_people import person
 

@@ -18,10 +18,11 @@ from console import addresses, log_in_addresses
 from console.password_reset import link_for
 from console.recorded import UNCHANGING
 from console.single_sign_on.configuration import ID, providers
-from core import clock, invitations
+from core import clock
 from core.access import EVERYTHING, Access, Role
 from core.console_environment import SingleSignOn
 from core.models import AuditEntry, BadRow, Customer
+from core.people import invitations
 from profiles.models import Attribute, Pixel
 from tests.console.test_audit import rows
 from tests.console.test_log_in import enrolled

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from console.sessions import BEGUN, SEEN
-from core.people import RoleChoice, TeamMember
+from core.people.models import RoleChoice, TeamMember
 
 GOOD = "correct-horse-9"
 HOUR = 3600

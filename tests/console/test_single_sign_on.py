@@ -11,10 +11,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from console.single_sign_on.configuration import providers
-from core import invitations
 from core.access import EVERYTHING, Access, Role
 from core.console_environment import SingleSignOn
 from core.models import Customer, TeamMember
+from core.people import invitations
 from tests.support.openid_provider import CLIENT, SECRET, OpenIdProvider
 
 CALLBACK = "http://testserver/account/sso/callback/"

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from core import buffered_wsgi, incoming_body
-from core.buffered_wsgi import IN_MEMORY, BufferedWsgi
+from core.wsgi import buffered as buffered_wsgi
+from core.wsgi import incoming_body
+from core.wsgi.buffered import IN_MEMORY, BufferedWsgi
 
 UNCHECKED, SMALL = 100, 4_000
 KEY = {"key": "one"}

@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from core import members
 from core.access import EVERYTHING
 from core.errors import LastAdminError
+from core.people import members
 from tests.support.console_people import person
 from tests.support.edge_process import until
 from tests.support.tables import db

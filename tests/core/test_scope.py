@@ -19,8 +19,8 @@ OURS = {"activation", "audiences", "core", "integrations", "lookalikes", "pipeli
 # rows that belong to no customer: the hub's own, of every customer, or under way
 NOBODYS = {
     *("AbsorbRun", "ConfigurationVersion", "FoundId", "Inbox", "OptOut", "ReplayedBucket", "RetentionRun"),
-    *("SegmentNumber", "UsedNumber"),
-    # people and what invites them are seen by `core.members` and `core.invitations`
+    *("SegmentNumber", "SharedValue", "UsedNumber"),
+    # people and what invites them are seen by `core.people.members` and `core.people.invitations`
     *("EndedSessions", "Invitation"),
 }
 

@@ -12,7 +12,7 @@ from django.db import models, transaction
 
 from core import audit, clock
 from core.access import EVERYTHING, NO_ACCESS, Access, Role, of_memberships
-from core.audited_models import AuditedManager, AuditedModel
+from core.audit.models import AuditedManager, AuditedModel
 
 
 class RoleChoice(models.TextChoices):

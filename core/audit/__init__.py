@@ -1,7 +1,7 @@
 """The audit log: every change by a person, a key, a command or the hub itself. Entries are added, never changed.
 
 Whoever makes a change is known by the context: doors call `entered_by` when they know who calls; what nobody entered is
-the hub's own act. Rows of the configuration note their changes themselves (`core.audited_rows`); what changes anything
+the hub's own act. Rows of the configuration note their changes themselves (`core.audit.rows`); what changes anything
 else calls `record` in the transaction of the change. Entries hold no secrets, and nothing of the customers' users.
 """
 

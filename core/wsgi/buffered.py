@@ -19,7 +19,7 @@ from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Protocol, TypeVar, cast
 
-from core.incoming_body import CutOffError, IncomingBody, NoRoomError, Pace, Room, TooLongError, TooSlowError
+from core.wsgi.incoming_body import CutOffError, IncomingBody, NoRoomError, Pace, Room, TooLongError, TooSlowError
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")

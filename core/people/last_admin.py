@@ -16,7 +16,7 @@ from core import clock
 from core.access import Role
 from core.errors import LastAdminError
 from core.models import ApiKey
-from core.people import TeamMember
+from core.people.models import TeamMember
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('admins'))"
 _FOREVER = datetime.max.replace(tzinfo=UTC)

@@ -11,8 +11,8 @@ from core import audit, clock
 from core.access import Access
 from core.api_keys import digest
 from core.errors import BeyondAccessError, InvalidInvitationError
-from core.members import give_role
-from core.people import Invitation
+from core.people.members import give_role
+from core.people.models import Invitation
 
 VALID_FOR = timedelta(days=7)
 

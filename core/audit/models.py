@@ -5,8 +5,8 @@ from typing import Any, ClassVar, TypeVar
 
 from django.db import models, transaction
 
-from core import audited_rows
-from core.audited_rows import Values
+from core.audit import rows as audited_rows
+from core.audit.rows import Values
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 Owners = dict[Any, int | None]

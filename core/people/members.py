@@ -7,9 +7,9 @@ from django.db.models import Prefetch, Q, QuerySet
 
 from core.access import Access, Role, greater
 from core.errors import BeyondAccessError
-from core.last_admin import admin_remains
 from core.models import Customer
-from core.people import TeamMember, end_sessions
+from core.people.last_admin import admin_remains
+from core.people.models import TeamMember, end_sessions
 
 
 @dataclass(frozen=True, slots=True)

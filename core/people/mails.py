@@ -8,7 +8,7 @@ from threading import BoundedSemaphore
 from django.conf import settings
 from django.core.mail import send_mail
 
-from core.people import Invitation
+from core.people.models import Invitation
 
 log = logging.getLogger(__name__)
 SUBJECT = "You are invited to dmphub"
