@@ -75,7 +75,7 @@ def _run(platform: int, lane: int) -> None:
             reported[0] = now
         return now < end
 
-    sent = work(platform, lane, keep_on)
+    sent = work(platform, lane, keep_on, slots.has_many_free)
     awake.sleep(DELIVER, platform, lane)
     if lane == CREATION:
         awake.wake_all(DELIVER, [(platform, following) for following in range(LANES)] if sent else ())
@@ -84,8 +84,13 @@ def _run(platform: int, lane: int) -> None:
         awake.wake(DELIVER, platform, lane)
 
 
-def work(platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
-    """One holder's time in a lane; returns how many rows (or segments) it took on."""
+def work(
+    platform: int, lane: int, keep_on: Callable[[], bool], may_stay: Callable[[], bool] = lane_worker.never
+) -> int:
+    """One holder's time in a lane; returns how many rows (or segments) it took on.
+
+    `may_stay`: whether it may wait there for a moment for more.
+    """
     with connections.dropped_on_error() as connection:
         if lane == CREATION:
             try:
@@ -95,7 +100,7 @@ def work(platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
             return created + spoken
         if lane == FILES:
             return files.drain(connection, platform, keep_on)
-        return lane_worker.drain(connection, platform, lane, keep_on)
+        return lane_worker.drain(connection, platform, lane, keep_on, may_stay)
 
 
 def lanes() -> list[tuple[int, int]]:

@@ -42,6 +42,11 @@ class LaneSlots:
         with self._guard:
             return lane in self._held.get(platform, ())
 
+    def has_many_free(self) -> bool:
+        """Whether half of the threads are free, so that one may wait in its lane for more to do."""
+        with self._guard:
+            return self._free() >= self.threads // 2
+
     def give_back(self, platform: int, lane: int) -> set[int]:
         """Give the thread back. Returns the platform's lanes that were refused one meanwhile, this lane perhaps too."""
         with self._guard:
@@ -52,5 +57,7 @@ class LaneSlots:
 
     def _has_room(self, held: set[int]) -> bool:
         """Whether a platform that holds these may have one more."""
-        free = self.threads - sum(map(len, self._held.values()))
-        return len(held) < MOST_THREADS and free > self.threads // KEPT_SHARE
+        return len(held) < MOST_THREADS and self._free() > self.threads // KEPT_SHARE
+
+    def _free(self) -> int:
+        return self.threads - sum(map(len, self._held.values()))

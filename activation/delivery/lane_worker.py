@@ -30,6 +30,8 @@ from core import clock
 from core.database import Connection
 from integrations.connectors.base import Strategy
 
+# how long a holder stays in a lane after it has sent something, where a lane waits for rows to gather
+STAY_SECONDS = 0.3
 # how often a lane's log is looked at for batches of senders that died, although each gave the lane back
 FULL_LOOK = timedelta(minutes=5)
 
@@ -58,23 +60,36 @@ class LogLooks:
 _log_looks = LogLooks()
 
 
-def drain(connection: Connection, platform: int, lane: int, keep_on: Callable[[], bool]) -> int:
+def never() -> bool:
+    return False
+
+
+def drain(
+    connection: Connection,
+    platform: int,
+    lane: int,
+    keep_on: Callable[[], bool],
+    may_stay: Callable[[], bool] = never,
+) -> int:
     """Send what is due in the lane, as long as `keep_on()`. Returns how many rows were sent.
 
-    Does nothing where somebody else holds the lane, or where the platform is not to be called now.
+    If `may_stay()`, it looks again for a moment where nothing more is due: a visit costs more than some looks. Does
+    nothing where somebody else holds the lane, or where the platform is not to be called now.
     """
     with connection.cursor(binary=True) as cursor:
         found = targets.look(cursor, platform)
         if found is None or found.target.connector.strategy is Strategy.FILE or not keep_on():
             return 0
         at, buckets = clock.now(), lanes.buckets_of(lane)
+        if found.breaker.holds_back(at):
+            return 0
         lease = lanes.lease(cursor, platform, lane, found.target.lease_duration, found.clock)
         if lease is None:
             return 0
         if _log_looks.is_due(lease, at):
             batches.abandon(cursor, platform, lanes.log_bucket(lane), at)
         client = PlatformClient.of(connection, cursor, found.target, lease)
-        return LaneWorker(connection, cursor, client, buckets).run(found.breaker, keep_on)
+        return LaneWorker(connection, cursor, client, buckets, may_stay).run(found.breaker, keep_on)
 
 
 @dataclass(slots=True)
@@ -89,7 +104,9 @@ class LaneWorker:
     cursor: Cursor[Any]
     client: PlatformClient
     buckets: list[int]
+    may_stay: Callable[[], bool]
     _first: int = 0
+    _sent_at: float | None = None
     _has_letters: bool | None = None
 
     def run(self, breaker: BreakerState, keep_on: Callable[[], bool]) -> int:
@@ -106,11 +123,13 @@ class LaneWorker:
                 break
             if rows == 0:
                 self.client.decline()
-                if not self._first:
+                if not self._first and not self._stays():
                     break
+            else:
+                self._sent_at = time.monotonic()
+            if rows < self.client.target.rows and not (rows == 0 and self._first):
+                time.sleep(self._linger_seconds)
             self._first = self._next_first(rows)
-            if 0 < rows < self.client.target.rows:
-                time.sleep(self.client.target.connector.linger_ms / 1000)
             state = self._refresh() if keep_on() else None
         self.client.leave()
         return sent
@@ -136,6 +155,16 @@ class LaneWorker:
             if self.client.probing:
                 break
         return rows, True
+
+    @property
+    def _linger_seconds(self) -> float:
+        return self.client.target.connector.linger_ms / 1000
+
+    def _stays(self) -> bool:
+        """Whether to look again although nothing is due: as something was a moment ago, more is soon, as a rule."""
+        if self._sent_at is None or not self._linger_seconds or self.client.probing:
+            return False
+        return time.monotonic() + self._linger_seconds < self._sent_at + STAY_SECONDS and self.may_stay()
 
     def _next_first(self, rows: int) -> int:
         """Buckets take turns in being the first: under load the last ones would wait for ever."""

@@ -154,19 +154,21 @@ class _ClaimSearch:
         cursor.execute(BUSY, {**self._where(look), "wanted": self.scope.wanted, "activations": Ints.of(chosen)})
         return Fronts(look, [_Front(*row) for row in cursor])
 
-    def share(self, cursor: Cursor[Any], fronts: Fronts) -> None:
+    def share(self, cursor: Cursor[Any], fronts: Fronts) -> bool:
         """Claim rows of these activations, shared fairly: first each gets its part, then those with more get the rest.
 
-        How suspect the first row is decides, for the whole search, how few rows may go together.
+        How suspect the first row is decides, for the whole search, how few rows may go together. Returns whether all
+        was claimed that was due there and may go together.
         """
         if not fronts.each:
-            return
+            return True
         self.bound = self.bound or sharing_bound(fronts.each[0].level)
         found = fronts.each[:1] if self.scope.one_activation else fronts.each
         activations = [front.activation for front in found]
         greedy = self._claim(cursor, fronts.look, activations, -(-self.room // len(activations)))
         if greedy and len(activations) > 1 and self.room > 0:
-            self._claim(cursor, fronts.look, greedy, self.room)
+            greedy = self._claim(cursor, fronts.look, greedy, self.room)
+        return not greedy and found == fronts.each
 
     def _claim(self, cursor: Cursor[Any], look: DueLook, activations: Sequence[int], share: int) -> list[int]:
         """Claim up to `share` rows of each activation. Returns the activations that may have more."""
@@ -230,13 +232,15 @@ def claim(
     """
     search = _ClaimSearch(scope, Claim(claim_id, scope.wanted, []), now)
     if known is not None:
-        search.share(cursor, known)
+        if search.share(cursor, known):
+            marks.learn(known.look, now)
         return search.found
     for look in marks.looks(scope.buckets, now, scope.activations):
         fronts = search.fronts(cursor, look)
         if not search.claim.rows or not scope.one_activation:
             marks.learn(look, now, _first(fronts.each))
-        search.share(cursor, fronts)
+        if search.share(cursor, fronts):
+            marks.learn(look, now)
         if search.room <= 0:
             break
     return search.found

@@ -8,9 +8,11 @@ from itertools import count, islice, pairwise
 import pytest
 
 from activation.delivery import lanes
+from activation.delivery.circuit_breaker import CircuitBreaker
 from activation.delivery.lanes import buckets_of, lane_of
 from activation.models import Batch
 from activation.stores import due_marks
+from core import clock
 from core.buckets import of_value
 from integrations.models import Platform
 from pipeline import deliver
@@ -40,9 +42,9 @@ def statements(stage: DeliveryStage, work: Callable[[], object]) -> int:
 
 @pytest.fixture(autouse=True)
 def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow it is, no lease has to be renewed, and a lane is looked at in one statement."""
+    """However slow it is, no lease has to be renewed, and no full look is due."""
     monkeypatch.setattr(lanes, "MARGIN", timedelta(minutes=5))
-    monkeypatch.setattr(due_marks, "SPREAD_MS", 3_600_000)
+    monkeypatch.setattr(due_marks, "FULL_LOOK_SECONDS", 3_600.0)
 
 
 @pytest.fixture
@@ -59,6 +61,18 @@ def ids_of(lane: int) -> list[str]:
 
 def test_lane__where_nothing_is_due__takes_four_statements(stage: DeliveryStage, ads: Platform, lane: int) -> None:
     assert statements(stage, lambda: deliver.work(ads.pl, lane, lambda: True)) == IDLE
+
+
+def test_lane__of_a_platform_that_is_not_to_be_called_now__takes_one_statement(
+    stage: DeliveryStage, ads: Platform, lane: int
+) -> None:
+    stage.user(ids_of(lane)[0], ads)
+    stage.shop.absorb()
+    with stage.connection().cursor() as cursor:
+        now = clock.now()
+        CircuitBreaker(cursor, ads.pl).pause(now + timedelta(hours=1), "not now", now)
+
+    assert statements(stage, lambda: deliver.work(ads.pl, lane, lambda: True)) == 1
 
 
 def test_lane__where_one_request_is_due__takes_nine_statements(stage: DeliveryStage, ads: Platform, lane: int) -> None:
@@ -89,6 +103,25 @@ def test_lane__each_further_request__takes_four_statements(stage: DeliveryStage)
     counts = [visit(requests) for requests in (1, 1, 2, 3)]
 
     assert [later - earlier for earlier, later in pairwise(counts[1:])] == [ROUND, ROUND]
+
+
+@pytest.mark.parametrize("may_stay", [True, False])
+def test_lane__where_something_came_a_moment_ago__is_looked_at_again_in_the_same_visit(
+    stage: DeliveryStage, may_stay: bool
+) -> None:
+    ads = stage.platform(linger_ms=20)
+    stage.activation(stage.audience(), ads)
+    names = ids_of(lane_of(of_value("x")))
+    came = iter([names[:1], [], names[1:2]])  # before the visit, after the request, after a look in vain
+
+    def keep_on() -> bool:
+        for name in next(came, []):
+            stage.user(name, ads)
+            stage.shop.absorb()
+        return True
+
+    assert deliver.work(ads.pl, lane_of(of_value("x")), keep_on, lambda: may_stay) == 1 + may_stay
+    assert stage.held() == set(names[: 1 + may_stay])
 
 
 def test_lane__with_additions_and_removals__takes_two_statements_more_for_the_second_request(

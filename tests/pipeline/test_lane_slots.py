@@ -32,6 +32,15 @@ def test_platforms_that_hang__leave_threads_for_those_that_hold_none() -> None:
             slots.give_back(1_000 + platform, 0)
 
 
+def test_threads__wait_in_their_lanes_for_more_while_half_of_them_are_free() -> None:
+    slots = LaneSlots(8)
+    free = []
+    for platform in range(5):
+        slots.take(platform, 0)
+        free.append(slots.has_many_free())
+    assert free == [True, True, True, True, False]
+
+
 def test_lane_that_was_refused__is_named_when_a_thread_is_free() -> None:
     slots = LaneSlots(4)
     assert [slots.take(1, lane) for lane in range(LANES)] == [True, True, True, False]
