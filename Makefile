@@ -63,7 +63,7 @@ types-and-tests: setup data # side by side: the types take a minute of one core
 tests: setup data
 	$(PY) -m pytest -q -n auto $(if $(ROOM),tests/$(ROOM))
 
-test-faults: setup data ## the long tests: a hub whose processes are killed, faults that take time (SEED=… repeats a run)
+test-faults: setup data ## the long tests: a hub whose processes are killed, that is fuzzed, faults that take time (SEED=… repeats a run)
 	$(if $(SEED),DMPHUB_CHAOS_SEED=$(SEED)) $(PY) -m pytest -q -s tests/faults
 
 run: setup ## the hub in the foreground

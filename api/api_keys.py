@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -15,7 +15,7 @@ from api.access import scope_of
 from api.errors import ConflictError
 from api.idempotency import once
 from api.resource import ChangedResource, CreatedResource, DestroyedResource, ReadableResource, customer_field
-from api.strict import StrictBody, StrictSerializer, read_body
+from api.strict import SecretShownOnce, StrictBody, StrictSerializer, read_body
 from core import clock
 from core.key_changes import MOST_OVERLAP, RevokedKeyError, revoke, rotate
 from core.models import ApiKey
@@ -96,12 +96,13 @@ class RotationBody(StrictBody):
 class IssuedKeySerializer(ApiKeySerializer):
     """The answer that makes a secret: nothing else ever shows it."""
 
-    key = serializers.CharField(read_only=True)
+    key = SecretShownOnce()
 
     class Meta(ApiKeySerializer.Meta):
         fields = [*ApiKeySerializer.Meta.fields, "key"]
 
 
+@extend_schema_view(create=extend_schema(responses={201: IssuedKeySerializer}))
 class ApiKeyViewSet(
     CreatedResource[ApiKey], ReadableResource[ApiKey], ChangedResource[ApiKey], DestroyedResource[ApiKey]
 ):

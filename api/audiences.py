@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from api import lookalikes
 from api.access import author_of
+from api.audience_shapes import WrittenRule
 from api.audience_views import AudienceViews
 from api.errors import ConflictError, in_use, refusals
 from api.lookalikes import LookalikeFields, LookalikeViews
@@ -37,7 +37,7 @@ class AlertSerializer(serializers.Serializer[SizeAlert]):
 class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
     customer = customer_field()
     kind = serializers.ChoiceField(Audience.Kind.choices, required=False)
-    rule = extend_schema_field(OpenApiTypes.OBJECT)(serializers.JSONField)(
+    rule = WrittenRule(
         required=False, allow_null=True, help_text="The JSON of react-querybuilder: {combinator, not, rules}."
     )
     status = serializers.ChoiceField(

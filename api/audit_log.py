@@ -15,7 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from api.filters import NumberFilter
+from api.filters import MomentFilter, NumberFilter
 from api.resource import ReadableResource
 from api.uploads import NDJSON
 from core.models import AuditEntry
@@ -33,8 +33,10 @@ class AuditActorSerializer(serializers.Serializer[AuditEntry]):
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
     actor = AuditActorSerializer(source="*")
     customer = serializers.IntegerField(source="customer_id", allow_null=True)
-    before = serializers.JSONField(help_text="The fields that changed, as they were; secrets are masked.")
-    after = serializers.JSONField(help_text="The same fields as they are since.")
+    before = serializers.DictField(
+        allow_null=True, help_text="The fields that changed, as they were; secrets are masked. Null: there was nothing."
+    )
+    after = serializers.DictField(allow_null=True, help_text="The same fields as they are since.")
 
     class Meta:
         model = AuditEntry
@@ -53,8 +55,8 @@ class AuditFilter(django_filters.FilterSet):
     action = django_filters.CharFilter("action")
     object = django_filters.CharFilter("object")
     object_number = django_filters.CharFilter("object_number")
-    since = django_filters.IsoDateTimeFilter("at", "gte")
-    until = django_filters.IsoDateTimeFilter("at", "lt")
+    since = MomentFilter("at", "gte")
+    until = MomentFilter("at", "lt")
 
 
 class CsvRenderer(JSONRenderer):

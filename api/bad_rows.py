@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access import scope_of
-from api.filters import NumberFilter
+from api.filters import MomentFilter, NumberFilter
 from api.idempotency import once
 from api.personal import PersonalFields
 from api.resource import ListedResource
@@ -48,8 +48,8 @@ class BadRowSerializer(PersonalFields, serializers.ModelSerializer[BadRow]):
 class BadRowFilter(django_filters.FilterSet):
     customer = NumberFilter("customer_id")
     reason = django_filters.CharFilter("reason", "icontains", label="A part of the reason.")
-    failed_after = django_filters.IsoDateTimeFilter("failed_at", "gte")
-    failed_before = django_filters.IsoDateTimeFilter("failed_at", "lt")
+    failed_after = MomentFilter("failed_at", "gte")
+    failed_before = MomentFilter("failed_at", "lt")
 
 
 @extend_schema_serializer(component_name="BadRowReplay")

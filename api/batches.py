@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from activation.models import Batch, UploadedFile
 from activation.stores import uploaded_files
-from api.filters import NumberFilter
+from api.filters import MomentFilter, NumberFilter
 from api.personal import PersonalFields
 from api.resource import ListedResource
 
@@ -55,8 +55,8 @@ class BatchFilter(django_filters.FilterSet):
     activation = NumberFilter(method="of_activation", label="Requests that carried this activation.")
     platform = NumberFilter("platform_id")
     status = django_filters.ChoiceFilter(choices=Batch.Status.choices)
-    started_after = django_filters.IsoDateTimeFilter("started_at", "gte")
-    started_before = django_filters.IsoDateTimeFilter("started_at", "lt")
+    started_after = MomentFilter("started_at", "gte")
+    started_before = MomentFilter("started_at", "lt")
 
     def of_activation(self, rows: QuerySet[Batch], name: str, value: Any) -> QuerySet[Batch]:
         return rows.filter(activations__contains=int(value))

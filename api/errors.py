@@ -6,7 +6,9 @@ from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as DjangoValidationError
+from drf_standardized_errors.handler import exception_handler
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
+from rest_framework.renderers import JSONRenderer
 
 from audiences.rules.errors import RuleError
 from audiences.services import AudienceInUseError
@@ -29,6 +31,15 @@ class TryLaterError(APIException):
     default_code = "try_later"
     default_detail = "The hub cannot do this now. Try again later."
     wait = 5  # seconds: becomes Retry-After
+
+
+def answer_in_json(error: Exception, context: Any) -> Any:
+    """DRF's exception handler: an error is JSON with every call, also where the answer would be CSV or HTML."""
+    answer = exception_handler(error, context)
+    request = context.get("request")
+    if answer is not None and request is not None:
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+    return answer
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """The filters of the API's lists, read strictly: a value that a filter does not take is refused, never ignored."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
 from django_filters import BooleanFilter, CharFilter, ChoiceFilter, ModelChoiceFilter
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
@@ -24,6 +26,22 @@ class NumberFilter(django_filters.Filter):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, min_value=0, max_value=LARGEST_NUMBER, **options)
+
+
+class _MomentField(IsoDateTimeField):
+    def clean(self, value: Any) -> datetime | None:
+        """In UTC: PostgreSQL refuses offsets of sixteen hours and more, which ISO 8601 allows."""
+        moment: datetime | None = super().clean(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError:
+            raise forms.ValidationError(self.error_messages["invalid"], "invalid") from None
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):
+    """Filters by a moment, ISO 8601. Refuses what the calendar does not hold."""
+
+    field_class = _MomentField
 
 
 class StrictFilterBackend(DjangoFilterBackend):

@@ -24,6 +24,11 @@ OF_LOOKALIKES = ("seed", "reach")
 NAMES = ("seed", "reach", "retrain_days")
 
 
+@extend_schema_field(OpenApiTypes.OBJECT)
+class ReachField(serializers.JSONField):
+    """How many people a lookalike is to have."""
+
+
 class LookalikeFields(serializers.Serializer[Audience]):
     """The fields of an audience that only lookalikes have."""
 
@@ -33,7 +38,7 @@ class LookalikeFields(serializers.Serializer[Audience]):
         allow_null=True,
         help_text="Of a lookalike: the audience whose members it looks for more of.",
     )
-    reach = extend_schema_field(OpenApiTypes.OBJECT)(serializers.JSONField)(
+    reach = ReachField(
         required=False,
         allow_null=True,
         help_text='Of a lookalike: {"percent": 1 to 20} of all profiles, or {"people": n}.',

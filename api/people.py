@@ -87,7 +87,7 @@ class PersonViewSet(ReadableResource[User]):
     def get_queryset(self) -> QuerySet[User]:
         return members.people_seen_by(access_of(self.request))
 
-    @extend_schema(request=RolesBody, responses=PersonSerializer)
+    @extend_schema(request=RolesBody, responses={200: PersonSerializer, 204: None})
     @once
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Give the person this role, and no other, for these of the caller's customers. Ends the person's log-ins."""
@@ -96,7 +96,9 @@ class PersonViewSet(ReadableResource[User]):
             members.change_roles(access, user, _given(read_body(RolesBody, request)))
         except BeyondAccessError as error:
             raise PermissionDenied(error.message) from None
-        return Response(self.get_serializer(self.get_object()).data if self._is_seen(user) else None)
+        if not self._is_seen(user):
+            return Response(status=status.HTTP_204_NO_CONTENT)
+        return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(responses={204: None})
     @once

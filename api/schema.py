@@ -57,11 +57,41 @@ class ApiSchema(AutoSchema):
         return [OpenApiParameter(HEADER, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description)]
 
 
+REFUSED = {
+    "400": "Something in the request is wrong; `attr` says what.",
+    "401": "There is no key, or it is not valid.",
+    "403": "The key may not do this, or not from this address.",
+    "404": "The key sees no such thing.",
+    "406": "There is no answer of the kind that `Accept` asks for.",
+    "429": "Too many requests, or the customer has used up its share; `Retry-After` says when to come again.",
+}
+CHANGE_REFUSED = {
+    "409": "It collides with what is there, or with another change.",
+    "413": "The body is too large.",
+    "415": "The body is of a kind that this call does not take.",
+    "422": "The `Idempotency-Key` was used for another request.",
+}
+UNAVAILABLE = "It cannot be done now; `Retry-After` says when to try again."
+MAY_BE_UNAVAILABLE = {
+    *("audiences_difference_create", "audiences_estimate_create", "audiences_overlap_retrieve"),
+    *("imports_create", "mappings_upload_create"),
+}
+"""The calls that answer 503 where too much is under way."""
+FITS_NOT_ALL = {"audiences_model_retrieve"}
+"""The calls that read and answer 409, for rows that have no such thing."""
+
+
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the one shape of errors to every call."""
+    """Add to every call how it may be refused, in the one shape of errors. No call has any other status."""
     result["components"]["schemas"]["Errors"] = ERRORS
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Errors"}}}
     for calls in result["paths"].values():
-        for call in calls.values():
-            call["responses"]["default"] = {"description": "It was refused.", "content": content}
+        for method, call in calls.items():
+            refused = REFUSED if method == "get" else REFUSED | CHANGE_REFUSED
+            if call["operationId"] in FITS_NOT_ALL:
+                refused = refused | {"409": CHANGE_REFUSED["409"]}
+            if call["operationId"] in MAY_BE_UNAVAILABLE:
+                refused = refused | {"503": UNAVAILABLE}
+            for status, description in refused.items():
+                call["responses"].setdefault(status, {"description": description, "content": content})
     return result

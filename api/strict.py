@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from typing import IO, Any, ClassVar, NoReturn, TypeVar, cast
 
 from django.db.models import Model
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError, ValidationError
 from rest_framework.parsers import JSONParser
@@ -104,6 +106,15 @@ class IdField(serializers.IntegerField):
         super().__init__(min_value=1, max_value=MOST_CHOSEN, required=False, **options)
 
 
+class SecretShownOnce(serializers.CharField):
+    """In the answer that makes a secret."""
+
+    def __init__(self, **options: Any) -> None:
+        text = "Shown in this answer only; null where the answer is repeated for an Idempotency-Key."
+        super().__init__(required=False, allow_null=True, help_text=text, **options)
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
 class ObjectField(serializers.JSONField):
     """A JSON object."""
 

@@ -9,7 +9,7 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 from uuid import UUID
@@ -106,8 +106,10 @@ def _value(field: Any, given: Any) -> Any:
     value = field.to_python(given) if type(given) in {str, int} else None
     if value is None or (isinstance(value, str) and ("\0" in value or has_surrogate(value))):
         raise ValueError("no value")
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise ValueError("no moment")
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("no moment")
+        return value.astimezone(UTC)  # PostgreSQL does not know every offset of ISO 8601
     if isinstance(value, int):
         kind = (field.target_field if field.is_relation else field).get_internal_type()
         low, high = connection.ops.integer_field_range(kind)

@@ -207,7 +207,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["api.strict.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "api.schema.ApiSchema",
-    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "EXCEPTION_HANDLER": "api.errors.answer_in_json",
 }
 
 SPECTACULAR_SETTINGS = {

@@ -31,9 +31,14 @@ class UnreadableSecret(dict[str, Any]):
 
 
 class SecretField(_BinaryField):
-    """A JSON value that is stored encrypted by the hub's key ring. It cannot be searched or serialised."""
+    """A JSON value that is stored encrypted by the hub's key ring. It cannot be searched or serialised.
 
-    def get_prep_value(self, value: Any) -> bytes:
+    Where it may be null, None is stored as such: what is not there is no secret.
+    """
+
+    def get_prep_value(self, value: Any) -> bytes | None:
+        if value is None and self.null:
+            return None
         if isinstance(value, UnreadableSecret):
             return value.sealed
         return KeyRing(settings.SECRET_KEYS).seal(value)

@@ -129,7 +129,7 @@ class SyncSecrets:
         if known is not None:
             return known
         try:
-            return tuple(str(secret) for secret in self._keys.open(sealed) if secret)
+            return tuple(str(secret) for secret in self._keys.open(sealed) or () if secret)
         except (InvalidToken, ValueError, TypeError):
             logger.exception("the secrets of %s %s cannot be read: its requests are refused", self._of, pl)
             return ()

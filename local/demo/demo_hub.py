@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from core.environment import HUB_COMMAND, IS_CHECKOUT, PROJECT_ROOT, Environment
 from local import embedded
@@ -20,6 +21,7 @@ from local.supervisor.supervisor import StartFailedError, Supervisor
 PORTS = (8000, 8001, 8090)  # console, edge, sandbox
 HUB_STOP_SECONDS = 15.0
 SHOWN_LINES = 12  # of a log, where something does not start
+EDGE_ROLE = "dmphub_edge"
 FIRST_LOGIN = "from local import first_login; print(first_login.ensure().password())"
 
 
@@ -61,16 +63,17 @@ class DemoHub:
 
 
 @contextmanager
-def running_demo_hub(environment: Environment) -> Iterator[DemoHub]:
+def running_demo_hub(environment: Environment, *, strict: bool = False) -> Iterator[DemoHub]:
     """An empty hub in the environment's home, with embedded services, and a sandbox; stopped in the end.
 
+    `strict`: its cookies are for https only, and its edge has a database role of its own.
     HomeInUseError where another demonstration runs there, StartFailedError where something does not start.
     """
     embedded.erase(environment)
     for log in environment.home.glob("*.log"):
         log.unlink()
     port, edge_port, sandbox_port = (free_or_any(wanted) for wanted in PORTS)
-    variables = {**os.environ, **_variables(environment.home)}
+    variables = {**os.environ, **_variables(environment.home), **(_strict_variables(environment) if strict else {})}
     supervisor = Supervisor()
     try:
         sandbox = _sandbox(environment.home, sandbox_port, variables)
@@ -115,6 +118,12 @@ def _variables(home: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         **({} if IS_CHECKOUT else {"PYTHONSAFEPATH": "1"}),
     }
+
+
+def _strict_variables(environment: Environment) -> dict[str, str]:
+    """The embedded server asks nobody who reaches its socket for a password."""
+    role = urlsplit(embedded.addresses(environment).database_url)._replace(netloc=f"{EDGE_ROLE}:unasked@")
+    return {"DMPHUB_INSECURE_COOKIES": "0", "DMPHUB_EDGE_DATABASE_URL": role.geturl()}
 
 
 def _hub(home: Path, port: int, edge_port: int, variables: dict[str, str]) -> ProcessSpec:

@@ -32,11 +32,15 @@ SETTLING_SECONDS = 10.0  # a window may end just while the platforms are being a
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """`customers`: only so many of the log's, None: all. `rate`: requests a second."""
+    """`customers`: only so many of the log's, None: all. `rate`: requests a second.
+
+    `strict`: with the strictest settings of `docs/security.md`.
+    """
 
     log: Path
     customers: int | None
     rate: float
+    strict: bool = False
 
 
 def demonstrate(environment: Environment, options: DemoOptions, console: Console) -> Verdict:
@@ -46,7 +50,7 @@ def demonstrate(environment: Environment, options: DemoOptions, console: Console
     own = replace(environment, home=home, database_url=None, redis_url=None)
     began = time.monotonic()
     console.print("Starting a hub of its own: PostgreSQL, Redis, edge, console, workers; and a sandbox …")
-    with running_demo_hub(own) as hub:
+    with running_demo_hub(own, strict=options.strict) as hub:
         _print(
             console,
             f"Ready after {time.monotonic() - began:.1f} s: console={hub.console_url} "
@@ -65,7 +69,7 @@ class Demonstration:
     def __init__(self, hub: DemoHub, options: DemoOptions, console: Console) -> None:
         self._hub = hub
         self._console = console
-        self._rate = options.rate
+        self._rate, self._strict = options.rate, options.strict
         self._purchases: list[Purchase] = moved_to(read_log(options.log, options.customers), clock.now())
         self._visitors: dict[str, Visitor] = visitors_among(self._purchases)
         self._sandbox = SandboxReader(hub.sandbox_url)
@@ -73,7 +77,7 @@ class Demonstration:
 
     def run(self) -> Verdict:
         api = Api(self._hub.console_url, self._hub.api_key())
-        configuration = configure(api, self._hub.sandbox_url)
+        configuration = configure(api, self._hub.sandbox_url, strict=self._strict)
         wait_for_edge(self._hub.edge_url, configuration)
         wait_for_segments(self._sandbox.created)
         _print(

@@ -19,7 +19,7 @@ class DemoPlatform:
     account: str
     prefix: str
     batch_size: int
-    sync_auth: str
+    signs: bool
 
     def settings(self, sandbox_url: str) -> dict[str, Any]:
         """Of the generic HTTP connector: 001_6c0121e2456e8832.txt, micro-batches with removals."""
@@ -38,8 +38,8 @@ class DemoPlatform:
 
 
 PLATFORMS = (
-    DemoPlatform("Northwind Ads", "northwind-ads", "nw", batch_size=100, sync_auth="token"),
-    DemoPlatform("Contoso Social", "contoso-social", "cs", batch_size=1000, sync_auth="signed"),
+    DemoPlatform("Northwind Ads", "northwind-ads", "nw", batch_size=100, signs=False),
+    DemoPlatform("Contoso Social", "contoso-social", "cs", batch_size=1000, signs=True),
 )
 
 

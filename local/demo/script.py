@@ -5,6 +5,7 @@ before one of the purchases: the page is seen with cookie and customer id, then 
 Where it is not the first purchase, the hub knows customer and browser apart by then, and finds them to be one.
 """
 
+import hashlib
 import hmac
 import time
 from collections import defaultdict
@@ -54,20 +55,22 @@ def steps_of(
         visitor = visitors.get(purchase.customer)
         if visitor is not None and visitor.purchase == history.orders:
             steps += _visit(purchase.customer, purchase.at - visitor.lead, visitor, configuration)
-        request = _constant(purchase_request(purchase, history, configuration))
+        request = purchase_request(purchase, history, configuration)
         steps.append(Step(StepKind.PURCHASE, purchase.customer, request, purchase.at, purchase.cents))
     return sorted(steps, key=attrgetter("at"))
 
 
 def _visit(customer: str, at: int, visitor: Visitor, configuration: DemoConfiguration) -> Iterator[Step]:
-    yield Step(StepKind.VISIT, customer, _constant(_page_view(customer, at, visitor, configuration)), at)
+    yield Step(StepKind.VISIT, customer, _page_view(customer, at, visitor, configuration), at)
     for party in configuration.parties:
         platform_id = visitor.platform_ids.get(party.platform.account)
         if platform_id is not None:
             yield Step(StepKind.SYNC, customer, _sync(party, platform_id, visitor), at, party=party)
 
 
-def purchase_request(purchase: Purchase, history: PurchaseHistory, configuration: DemoConfiguration) -> bytes:
+def purchase_request(
+    purchase: Purchase, history: PurchaseHistory, configuration: DemoConfiguration
+) -> Callable[[], bytes]:
     """Server to server (000_04183e87f3949684.txt): raw JSON, numbers as numbers, running totals."""
     data = {
         "UserId": purchase.customer,
@@ -77,29 +80,37 @@ def purchase_request(purchase: Purchase, history: PurchaseHistory, configuration
         "TotalSpent": history.cents / 100,
         "LastPurchase": history.last_purchase,
     }
-    target = f"/dp?m={configuration.customer}&id={configuration.pixel}&_nr=1&at={purchase.at}"
-    return request_bytes("POST", target, body=msgspec.json.encode(data))
+    query = f"m={configuration.customer}&id={configuration.pixel}&_nr=1&at={purchase.at}"
+    return _collected("POST", query, configuration.signing_secret, body=msgspec.json.encode(data))
 
 
-def _page_view(customer: str, at: int, visitor: Visitor, configuration: DemoConfiguration) -> bytes:
-    data = quote(msgspec.json.encode({"UserId": customer}).decode())
-    target = f"/dp?m={configuration.customer}&id={configuration.pixel}&t=gif&_check=1&at={at}&data={data}"
-    return request_bytes("GET", target, cookie=f"dmpuid={visitor.cookie}")
+def _page_view(customer: str, at: int, visitor: Visitor, configuration: DemoConfiguration) -> Callable[[], bytes]:
+    data = quote(msgspec.json.encode({"UserId": customer}).decode(), safe="")
+    query = f"m={configuration.customer}&id={configuration.pixel}&t=gif&_check=1&at={at}&data={data}"
+    return _collected("GET", query, configuration.signing_secret, cookie=f"dmpuid={visitor.cookie}")
+
+
+def _collected(
+    method: str, query: str, secret: str | None, *, cookie: str = "", body: bytes = b""
+) -> Callable[[], bytes]:
+    """A request to `/dp`. With a secret it is signed, body included, in the moment in which it is sent."""
+    if secret is None:
+        return _constant(request_bytes(method, f"/dp?{query}", cookie=cookie, body=body))
+    named = f"{query}&body_sha256={hashlib.sha256(body).hexdigest()}" if body else query
+    return lambda: request_bytes(method, f"/dp?{_signed(method, '/dp', named, secret)}", cookie=cookie, body=body)
 
 
 def _sync(party: SyncParty, platform_id: str, visitor: Visitor) -> Callable[[], bytes]:
-    query = _signed if party.platform.sync_auth == "signed" else _with_token
-    return lambda: request_bytes("GET", f"/uid?{query(party, platform_id)}", cookie=f"dmpuid={visitor.cookie}")
+    named, cookie = f"userid={platform_id}&pl={party.pl}", f"dmpuid={visitor.cookie}"
+    if party.signs:
+        return lambda: request_bytes("GET", f"/uid?{_signed('GET', '/uid', named, party.secret)}", cookie=cookie)
+    return _constant(request_bytes("GET", f"/uid?{named}&plsec={quote(party.secret, safe='')}", cookie=cookie))
 
 
-def _with_token(party: SyncParty, platform_id: str) -> str:
-    return f"userid={platform_id}&pl={party.pl}&plsec={quote(party.secret, safe='')}"
-
-
-def _signed(party: SyncParty, platform_id: str) -> str:
-    """As a platform signs: HMAC-SHA1 over method, path and sorted query."""
-    query = f"pl={party.pl}&ts={int(time.time())}&userid={platform_id}"
-    signature = hmac.digest(party.secret.encode(), f"v1\nGET\n/uid\n{query}".encode(), "sha1").hex()
+def _signed(method: str, path: str, query: str, secret: str) -> str:
+    """As the documents say: HMAC-SHA1 over method, path and sorted query. `query` is encoded by RFC 3986 already."""
+    query = "&".join(sorted([*query.split("&"), f"ts={int(time.time())}"]))
+    signature = hmac.digest(secret.encode(), f"v1\n{method}\n{path}\n{query}".encode(), "sha1").hex()
     return f"{query}&sig={signature}"
 
 

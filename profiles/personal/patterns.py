@@ -38,6 +38,7 @@ _DOMAINS = scan(r"@[\w-]++(?:\.[\w-]++)++")
 _GROUPS = scan(r"[0-9]{3,}+(?:[ -][0-9]{3,}+)*+(?:[ -][0-9]{1,2}+)?+")
 _SINGLE_DIGITS = scan(r"[0-9](?:[ -][0-9]){12,18}+")
 _DOTTED = scan(r"[0-9]{4}\.[0-9]{4,6}+\.[0-9]{4,5}+(?:\.[0-9]{1,7}+)?+")
+_ONE_WORD = whole(r"[A-Za-z0-9._:~/-]{1,256}+")
 _COUNTRIES = scan(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}")
 _INTERNATIONAL = whole(r"\+ ?\(?[1-9](?:[ ()/.-]{0,2}+[0-9]){6,14}+\)?")
 _NATIONAL = whole(
@@ -184,7 +185,9 @@ def _card_at(text: str, groups: list[str], starts: list[int], first: int) -> Fin
         if length in lengths:
             digits = "".join(groups[first : last + 1])
             begin, end = starts[first], starts[last + 1] - 1
-            if check_digits.is_card(digits) and not _is_cut(text, begin, end):
+            if not check_digits.is_card(digits) or _is_cut(text, begin, end):
+                continue
+            if first < last or not _is_within_token(text, begin, end):
                 return Finding(begin, end, CARD, digits)
     return None
 
@@ -197,6 +200,15 @@ def _is_cut(text: str, start: int, end: int) -> bool:
         or after[:1].isdigit()
         or (after[:1] in {".", ","} and after[1:].isdigit())
     )
+
+
+def _is_within_token(text: str, start: int, end: int) -> bool:
+    """Whether a text is an id, and the digits only a part of a token in it, beside letters: then they are chance.
+
+    One hexadecimal id in some ten thousand would be taken for a card. In a sentence, digits beside a letter are a card.
+    """
+    beside = text[max(start - 1, 0) : start] + text[end : end + 1]
+    return any(sign.isalpha() for sign in beside) and _ONE_WORD(text) is not None
 
 
 def _ibans(text: str) -> Iterator[Finding]:

@@ -225,8 +225,8 @@ def _may_hold_number(raw: bytes) -> bool:
 def check_platform_id(value: str) -> None:
     """Raises PersonalDataError for an id of a platform that is personal data in clear, whatever the policy.
 
-    A hash in its place would be an id that the platform does not know. Digits in a row are let pass, alone and within
-    an id: platforms number their users, and one number in a hundred looks like a card's. A card in groups is found.
+    A hash in its place would be an id that the platform does not know. Digits in a row are let pass, alone too:
+    platforms number their users, and one number in a hundred looks like a card's. A card in groups is found.
     """
     if value.isdecimal() or _is_opaque(value) or not _is_suspicious_text(value):
         return

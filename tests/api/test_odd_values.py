@@ -16,12 +16,16 @@ from profiles.models import Attribute, Pixel
 from tests.support.api_caller import Caller
 
 NUMBERS_AND_TEXTS = ("9" * 30, "1e50", "%00", "%ff")
-MOMENTS = ("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "2024-02-30")
+MOMENTS = (
+    *("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "2024-02-30"),
+    *("2024-01-01T00:00:00-16:31", "2024-01-01T00:00:00%2B23:59"),
+)
 PATHS = ("0", "9" * 18, "9" * 400, "%00", "%D9%A1", "00000000-0000-0000-0000-000000000000")
 EVERYWHERE = {"cursor", "page_size", "format", "idempotency_key"}
 VALUES: list[Any] = [
     *(None, True, 1.5, -1, 2**31, 2**63, 10**40, "x", "a\0b", "\ud800", [1]),
     *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2024-01-01", float("inf")),
+    *("2024-01-01T00:00:00-16:31", "2024-01-01T00:00:00+23:59"),
 ]
 
 
@@ -101,7 +105,7 @@ def test_odd_filters_and_paths__are_refused_or_find_nothing(admin: Caller, addre
                 place = place.replace("{" + name + "}", value)
             asked.append(f"{place}?customer=1")
         for name in set(query) - EVERYWHERE if not names else ():
-            values = MOMENTS if name.endswith(("_after", "_before")) else NUMBERS_AND_TEXTS
+            values = MOMENTS if name.endswith(("_after", "_before", "since", "until")) else NUMBERS_AND_TEXTS
             asked += [f"{path}?{name}={value}" for value in values]
     assert len(asked) > 100
     found = {(one, status) for one in asked if (status := admin.get(one).status) >= 500}

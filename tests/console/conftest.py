@@ -3,6 +3,8 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
 
+from tests.support.console_people import browser_of
+
 admin.autodiscover()  # as `dmphub.urls` does: some tests look at all the pages there are
 
 
@@ -14,6 +16,4 @@ def boss(db: None) -> User:
 @pytest.fixture
 def console(boss: User) -> Client:
     """A browser that is logged in."""
-    client = Client()
-    client.force_login(boss)
-    return client
+    return browser_of(boss)

@@ -25,9 +25,8 @@ from core.models import AuditEntry, BadRow, Customer
 from core.people import invitations
 from profiles.models import Attribute, Pixel
 from tests.console.test_audit import rows
-from tests.console.test_log_in import enrolled
 from tests.support.console_forms import submit
-from tests.support.console_people import person
+from tests.support.console_people import enrolled, person
 
 GOOD = "correct-horse-9"
 # pages that show something

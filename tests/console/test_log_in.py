@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth.models import User
 from django.test import Client
 
 from console.sessions import BEGUN, SEEN
 from core.people.models import RoleChoice, TeamMember
+from tests.support.console_people import browser_of, enrolled, satisfy_demand
 
 GOOD = "correct-horse-9"
 HOUR = 3600
@@ -34,6 +34,12 @@ def log_in(client: Client, name: str = "ann", password: str = GOOD) -> Any:
     return client.post("/login/", {"username": name, "password": password})
 
 
+def go_in(client: Client) -> None:
+    """Log in, with all that this hub demands."""
+    log_in(client)
+    satisfy_demand(client)
+
+
 def is_in(client: Client) -> bool:
     return client.get("/profiles/pixel/").status_code == 200
 
@@ -47,6 +53,7 @@ def test_log_in__with_the_right_password__opens_the_console(ann: User) -> None:
     answer = client.post("/login/?next=/profiles/pixel/", {"username": "ann", "password": GOOD})
 
     assert (answer.status_code, answer["Location"]) == (302, "/profiles/pixel/")
+    satisfy_demand(client)
     assert is_in(client)
     assert not is_in(Client())
 
@@ -66,8 +73,7 @@ def test_log_in__after_many_wrong_passwords__is_refused_whether_there_is_such_a_
 
 @pytest.mark.parametrize("password", ["password", "12345678", "1234567890", "ann-marie12", "sunshine123"[:8]])
 def test_password__that_is_short_common_like_the_name_or_a_number__is_refused(password: str) -> None:
-    boss = Client()
-    boss.force_login(User.objects.create(username="boss", is_staff=True, is_superuser=True))
+    boss = browser_of(User.objects.create(username="boss", is_staff=True, is_superuser=True))
 
     page = boss.post("/auth/user/add/", {"username": "ann-marie", "password1": password, "password2": password})
 
@@ -75,10 +81,11 @@ def test_password__that_is_short_common_like_the_name_or_a_number__is_refused(pa
     assert not User.objects.filter(username="ann-marie").exists()
 
 
-@pytest.mark.parametrize(("key", "hours"), [(SEEN, 12), (BEGUN, 168)])
-def test_session__that_is_idle_or_old__ends(ann: User, key: str, hours: int) -> None:
+@pytest.mark.parametrize("key", [SEEN, BEGUN])
+def test_session__that_is_idle_or_old__ends(ann: User, settings: Any, key: str) -> None:
+    hours = {SEEN: settings.CONSOLE.idle_hours, BEGUN: settings.CONSOLE.most_hours}[key]
     client = Client()
-    log_in(client)
+    go_in(client)
     session = client.session
     session[key] = time.time() - hours * HOUR + 60
     session.save()
@@ -91,15 +98,15 @@ def test_session__that_is_idle_or_old__ends(ann: User, key: str, hours: int) -> 
 
 def test_log_out_everywhere__ends_other_log_ins_and_lets_new_ones_begin(ann: User) -> None:
     here, there = Client(), Client()
-    log_in(here)
-    log_in(there)
+    go_in(here)
+    go_in(there)
     assert here.get("/account/log-out-everywhere/").status_code == 200
 
     here.post("/account/log-out-everywhere/")
 
     assert not is_in(here)
     assert not is_in(there)
-    log_in(here)
+    go_in(here)
     assert is_in(here)
 
 
@@ -108,7 +115,7 @@ def test_log_in__of_somebody_without_a_role__says_so_and_lets_them_log_out(ann: 
     ann.is_staff = False
     ann.save()
     client = Client()
-    log_in(client)
+    go_in(client)
 
     page = client.get("/")
 
@@ -121,18 +128,6 @@ def test_sign_up__without_an_invitation__is_closed() -> None:
     Client().post("/account/signup/", {"username": "eve", "password1": GOOD, "password2": GOOD})
 
     assert not User.objects.filter(username="eve").exists()
-
-
-def code_of(secret: str) -> str:
-    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
-
-
-def enrolled(client: Client) -> str:
-    """Add an authenticator app, as its owner does. Returns its secret."""
-    page = client.get("/account/2fa/totp/activate/")
-    secret: str = page.context["form"].secret
-    assert client.post("/account/2fa/totp/activate/", {"code": code_of(secret)}).status_code == 302
-    return secret
 
 
 def test_second_factor__once_added__is_asked_for_and_kept_encrypted(ann: User) -> None:
@@ -166,7 +161,7 @@ def test_second_factor__where_the_hub_demands_it__leaves_only_enrolment_open(ann
 
 def test_pages_of_the_account__look_like_the_console(ann: User) -> None:
     client = Client()
-    log_in(client)
+    go_in(client)
     for name in ("2fa/", "password/change/", "2fa/webauthn/add/", "reauthenticate/"):
         address = f"/account/{name}"
         page = client.get(address)

@@ -144,8 +144,7 @@ def test_page__opened_without_a_log_in__asks_for_one() -> None:
 
 @pytest.mark.usefixtures("furnished")
 def test_page__opened_by_staff_without_the_right__is_403() -> None:
-    client = Client()
-    client.force_login(User.objects.create(username="guest", is_staff=True))
+    client = browser_of(User.objects.create(username="guest", is_staff=True))
 
     for address in (
         "/look-up/",

@@ -11,6 +11,7 @@ from core.models import Customer
 from integrations.models import Platform
 from tests.console.test_changes import ADD, BASIC, HTTP
 from tests.integrations.connectors.mediamath_s2s.reader import read
+from tests.support.console_people import browser_of
 
 ADDRESS = "/integrations/platform/add/preview/"
 CEP = {"api_url": "https://cep.example/api/rest/v6", "default_group_id": 4711}
@@ -81,8 +82,7 @@ def test_preview__of_a_stored_platform_uses_its_credentials_unseen(console: Clie
 
 
 def test_preview__is_for_those_who_may_change_platforms(db: None) -> None:
-    reader = Client()
-    reader.force_login(User.objects.create(username="reader", is_staff=True))
+    reader = browser_of(User.objects.create(username="reader", is_staff=True))
     assert reader.post(ADDRESS, {"connector": "http"}).status_code == 403
 
 

@@ -23,6 +23,7 @@ from core.models import Customer
 from integrations.models import Platform
 from profiles.models import Attribute, Pixel
 from tests.support.browser import FLAGS, find_browser
+from tests.support.console_people import browser_of
 
 SCRIPT = PROJECT_ROOT / "console" / "static" / "dmphub" / "rule_builder.js"
 PAGE = """<!doctype html><meta charset="utf-8"><title>Builder</title>
@@ -88,8 +89,8 @@ def all_of(*rules: Rule) -> Rule:
     return {"combinator": "and", "rules": list(rules)}
 
 
-def test_fields__are_those_that_the_parser_takes__with_its_operators(admin_client: Client, shop: Customer) -> None:
-    told = offered(admin_client, customer=1)
+def test_fields__are_those_that_the_parser_takes__with_its_operators(console: Client, shop: Customer) -> None:
+    told = offered(console, customer=1)
 
     fields = all_fields(told)
     assert {"attribute.a.string", "pixel.7.count", "dimension._geo_c", "platform", "split.control"} <= set(fields)
@@ -105,14 +106,14 @@ def test_fields__are_those_that_the_parser_takes__with_its_operators(admin_clien
     "asked", [{}, {"customer": ""}, {"customer": "x"}, {"customer": "2"}, {"customer": "1", "audience": "-"}]
 )
 def test_fields__of_nobody__are_those_of_every_customer_at_most(
-    admin_client: Client, shop: Customer, asked: dict[str, str]
+    console: Client, shop: Customer, asked: dict[str, str]
 ) -> None:
-    names = set(all_fields(offered(admin_client, **asked)))
+    names = set(all_fields(offered(console, **asked)))
     assert not any(name.startswith(("attribute", "pixel", "platform")) for name in names)
 
 
-def test_fields__are_shown_to_nobody_who_may_not_see_audiences(client: Client, shop: Customer) -> None:
-    client.force_login(User.objects.create(username="guest", is_staff=True))
+def test_fields__are_shown_to_nobody_who_may_not_see_audiences(shop: Customer) -> None:
+    client = browser_of(User.objects.create(username="guest", is_staff=True))
     assert client.get("/audiences/rule-fields/", {"customer": 1}).status_code == 403
 
 
@@ -137,8 +138,8 @@ class Builder:
 
 
 @pytest.fixture
-def builder(tmp_path: Path, admin_client: Client, shop: Customer) -> Builder:
-    return Builder(tmp_path, offered(admin_client, customer=1))
+def builder(tmp_path: Path, console: Client, shop: Customer) -> Builder:
+    return Builder(tmp_path, offered(console, customer=1))
 
 
 def test_rule_built_by_hand__is_the_json_that_the_parser_takes(builder: Builder) -> None:
@@ -239,7 +240,7 @@ def test_names__are_text_and_nothing_else(builder: Builder) -> None:
     assert "Ads <b>" in told["words"]
 
 
-def test_form__holds_the_builder(admin_client: Client, shop: Customer) -> None:
-    page = admin_client.get("/audiences/audience/add/").content.decode()
+def test_form__holds_the_builder(console: Client, shop: Customer) -> None:
+    page = console.get("/audiences/audience/add/").content.decode()
     assert 'data-fields="/audiences/rule-fields/"' in page
     assert "rule_builder.js" in page

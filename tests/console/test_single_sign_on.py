@@ -15,6 +15,7 @@ from core.access import EVERYTHING, Access, Role
 from core.console_environment import SingleSignOn
 from core.models import Customer, TeamMember
 from core.people import invitations
+from tests.support.console_people import satisfy_demand
 from tests.support.openid_provider import CLIENT, SECRET, OpenIdProvider
 
 CALLBACK = "http://testserver/account/sso/callback/"
@@ -54,6 +55,7 @@ def came_back(client: Client) -> Any:
 
 
 def is_in(client: Client) -> bool:
+    satisfy_demand(client)
     return client.get("/audiences/audience/").status_code == 200
 
 

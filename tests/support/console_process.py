@@ -21,6 +21,10 @@ class Console:
         self._process = process
         self.url = f"http://127.0.0.1:{port}"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def peak_mb(self) -> int:
         """The most memory that any of its processes has ever held."""
         return max(_peak_mb(pid) for pid in [self._process.pid, *_children(self._process.pid)])

@@ -80,9 +80,12 @@ class EdgeProcess:
         port: int = 0,
         environment: Mapping[str, str] | None = None,
         program: Sequence[str] = ("dmphub.edge_server",),
+        log: Path | None = None,
     ) -> None:
+        """`log`: where it writes; unset: where the tests do."""
         self.port = port or free_port()
         self._program = program
+        self._log = log
         self._environment = {
             **os.environ,
             "DATABASE_URL": database_url,
@@ -92,11 +95,14 @@ class EdgeProcess:
         }
 
     def __enter__(self) -> "EdgeProcess":
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", *self._program, "--port", str(self.port)],
-            cwd=ROOT,
-            env=self._environment,
-        )
+        with (self._log or Path(os.devnull)).open("ab") as written:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *self._program, "--port", str(self.port)],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=written if self._log else None,
+                stderr=written if self._log else None,
+            )
         self.client = Client(self.port)
         until(self.answers, START_SECONDS)
         return self

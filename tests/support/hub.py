@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from core.environment import DEFAULT_EDGE_URL, PROJECT_ROOT, Environment
@@ -23,7 +24,8 @@ READY_SECONDS = 60.0
 class Hub:
     """`start` it; its ports stay the same through restarts. `log` holds what its processes said."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, variables: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`variables`: more of its environment."""
         self.home = home
         self.log = home / "hub.log"
         self.port, self.edge_port = free_port(), free_port()
@@ -43,6 +45,7 @@ class Hub:
             **_nothing_set(),
             "DMPHUB_HOME": str(home),
             "DMPHUB_ALLOW_PRIVATE_TARGETS": "1",
+            **variables,
         }
         self._process: subprocess.Popen[str] | None = None
 
@@ -101,10 +104,10 @@ class Hub:
         """As an administrator, if no other key is given."""
         return Api(f"http://127.0.0.1:{self.port}", key or self.new_api_key())
 
-    def new_api_key(self) -> str:
-        """An administrator's."""
+    def new_api_key(self, *options: str) -> str:
+        """An administrator's, unless the options of `create_api_key` say otherwise."""
         done = subprocess.run(
-            [*_MANAGE, "create_api_key", "tests"],
+            [*_MANAGE, "create_api_key", "tests", *options],
             cwd=PROJECT_ROOT,
             env=self._variables,
             check=True,
@@ -126,11 +129,11 @@ def _first_line(output: "IO[str] | Any") -> str:
 
 
 @contextmanager
-def new_hub(*options: str) -> Iterator[Hub]:
+def new_hub(*options: str, variables: Mapping[str, str] = MappingProxyType({})) -> Iterator[Hub]:
     """A hub that runs, without any data; nothing of it is left afterwards."""
     home = Path(tempfile.mkdtemp(prefix="dmphub-hub-"))
     home.chmod(0o755)  # run as root, PostgreSQL switches to an account that must be able to pass
-    hub = Hub(home.resolve())
+    hub = Hub(home.resolve(), variables)
     try:
         hub.start(*options)
         yield hub

@@ -35,15 +35,20 @@ class Command(BaseCommand):
         parser.add_argument("--log", type=Path, default=LOG, help="the CDNOW log (`make data` fetches it)")
         parser.add_argument("--customers", type=int, help="play only so many customers (default: all)")
         parser.add_argument("--rate", type=float, default=RATE, help="requests a second (default %(default).0f)")
+        parser.add_argument(
+            "--strict",
+            action="store_true",
+            help="with the strictest settings (docs/security.md); the variables of .env.strictest are for you to set",
+        )
 
-    def handle(self, *, log: Path, customers: int | None, rate: float, **_: Any) -> None:
+    def handle(self, *, log: Path, customers: int | None, rate: float, strict: bool, **_: Any) -> None:
         if not log.is_file():
             raise CommandError(f"there is no {log}: {MISSING_LOG}")
         if rate <= 0 or (customers is not None and customers < 1):
             raise CommandError("--rate and --customers must be more than 0")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops what was started, as Ctrl-C does
         try:
-            verdict = demonstrate(settings.ENVIRONMENT, DemoOptions(log, customers, rate), _console())
+            verdict = demonstrate(settings.ENVIRONMENT, DemoOptions(log, customers, rate, strict), _console())
         except (DemonstrationError, HomeInUseError, StartFailedError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:

@@ -247,6 +247,38 @@ def test_id_in_clear__is_hashed_as_a_name_and_refused_as_a_platforms_id(value: s
 
 @pytest.mark.parametrize(
     "value",
+    ["nw-5e38282445728660", "5E38282445728660", "a4111111111111111", "4111111111111111b"],
+)
+def test_digits__within_a_token_of_an_id__are_no_card(value: str) -> None:
+    refusing = Protection(Policy.REFUSE, SALT)
+    data = {"UserId": value}
+
+    assert refusing.id(value) == value
+    assert refusing.data(json.dumps(data).encode(), data)[1] is data
+    check_platform_id(value)
+
+
+@settings(max_examples=200)
+@given(
+    card=cards(),
+    before=st.sampled_from(["", "user-", "nw-5e:", "id/", "paid with visa", "x y"]),
+    after=st.sampled_from(["", "-x", ":7f", "/b", " today", "eur, thanks"]),
+)
+def test_card__alone_or_in_groups__is_found_within_ids_too(card: str, before: str, after: str) -> None:
+    """Also beside letters, where the text is a sentence."""
+    text = f"{before}{card}{after}"
+    beside_letter = before[-1:].isalpha() or after[:1].isalpha()
+
+    if " " in text or "-" in card or not beside_letter:
+        assert [one.kind for one in find(text)] == [CARD]
+        with pytest.raises(PersonalDataError):
+            Protection(Policy.REFUSE, SALT).id(text)
+    else:
+        assert find(text) == []
+
+
+@pytest.mark.parametrize(
+    "value",
     [
         "4111111111111111",  # platforms number their users
         "nw-5e38282445728660",  # digits by chance within hexadecimal ones
