@@ -16,6 +16,7 @@ from activation.models import Activation
 from activation.platform_status import problem_of
 from api.errors import refusals
 from api.idempotency import once
+from api.personal import PersonalFields
 from api.resource import CreatedResource, OwnedField, ReadableResource
 from api.strict import ObjectField, StrictSerializer, read_body
 from audiences.models import Audience
@@ -49,7 +50,8 @@ class TrialSerializer(serializers.Serializer[Any]):
     platform_user_id = serializers.CharField(max_length=256)
 
 
-class ActivationSerializer(StrictSerializer[Activation]):
+class ActivationSerializer(PersonalFields, StrictSerializer[Activation]):
+    personal = ("last_error",)
     audience = OwnedField(Audience)
     platform = OwnedField(Platform)
     settings = ObjectField(required=False)

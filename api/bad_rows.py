@@ -21,7 +21,7 @@ from pipeline import bad_rows
 
 
 class BadRowSerializer(PersonalFields, serializers.ModelSerializer[BadRow]):
-    personal = ("query", "body")
+    personal = ("reason", "query", "body")
     id = serializers.SerializerMethodField(help_text="Name it so in a replay.")
     customer = serializers.IntegerField(source="customer_id", allow_null=True)
     kind = serializers.SerializerMethodField()

@@ -14,7 +14,8 @@ from api.personal import PersonalFields
 from api.resource import ListedResource
 
 
-class FileSerializer(serializers.ModelSerializer[UploadedFile]):
+class FileSerializer(PersonalFields, serializers.ModelSerializer[UploadedFile]):
+    personal = ("reason",)
     name = serializers.CharField(source="file_name")
 
     class Meta:
@@ -48,7 +49,7 @@ class BatchSerializer(PersonalFields, serializers.ModelSerializer[Batch]):
     @extend_schema_field(FileSerializer(allow_null=True))
     def get_file(self, batch: Batch) -> dict[str, Any] | None:
         file: UploadedFile | None = self.context.get("files", {}).get(batch.id)
-        return None if file is None else dict(FileSerializer(file).data)
+        return None if file is None else dict(FileSerializer(file, context=self.context).data)
 
 
 class BatchFilter(django_filters.FilterSet):

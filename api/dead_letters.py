@@ -24,7 +24,7 @@ LATEST = 50
 
 
 class DeadLetterSerializer(PersonalFields, serializers.ModelSerializer[DeadLetter]):
-    personal = ("id", "platform_user_id", "user_id", "response_excerpt")
+    personal = ("id", "platform_user_id", "user_id", "reason", "response_excerpt")
     id = serializers.SerializerMethodField(help_text="Name it so in a replay.")
     activation = serializers.IntegerField(source="activation_id")
     platform = serializers.IntegerField(source="platform_id")

@@ -1,4 +1,7 @@
-"""Personal data (ids, values of attributes, excerpts of requests) in answers: it is left out for analysts."""
+"""Personal data (ids, values of attributes, excerpts of requests) in answers: it is left out for analysts.
+
+So is whatever quotes the answer of a platform, or of the database: both repeat what they were sent.
+"""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +23,10 @@ def sees_persons(request: Request) -> bool:
 
 
 class PersonalFields(Shown):
-    """For a serializer: its `personal` fields are empty in answers to callers who may not see personal data."""
+    """For a serializer: its `personal` fields are empty in answers to callers who may not see personal data.
+
+    Filters of these names are not there for them either (`api.resource.ListedResource`).
+    """
 
     personal: ClassVar[tuple[str, ...]] = ()
 

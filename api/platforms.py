@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from activation import platform_status
 from api.errors import ConflictError, refusals
 from api.idempotency import once
+from api.personal import sees_persons
 from api.resource import (
     ChangedResource,
     CreatedResource,
@@ -78,7 +79,8 @@ class PlatformSerializer(StrictSerializer[Platform]):
 
     @extend_schema_field(BreakerSerializer(allow_null=True))
     def get_breaker(self, platform: Platform) -> dict[str, Any] | None:
-        return platform_status.breaker(platform)
+        found = platform_status.breaker(platform)
+        return found if found is None or sees_persons(self.context["request"]) else {**found, "reason": ""}
 
     def get_host_keys(self, platform: Platform) -> dict[str, str]:
         return platform_status.host_keys(platform.pk)

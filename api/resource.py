@@ -26,6 +26,7 @@ from api.access import scope_of
 from api.errors import ConflictError, TryLaterError
 from api.filters import StrictFilterBackend
 from api.idempotency import once
+from api.personal import sees_persons
 from api.strict import BodyTooLargeError, unknown_parameters
 from core import problems
 from core.configuration import NumberUsedError, next_after
@@ -101,6 +102,8 @@ class ListedResource(ListModelMixin, Resource[Row]):
     def _check_parameters(self, request: Request, others: Iterable[str] = PAGING) -> None:
         filters = getattr(self, "filterset_class", None)
         known = {*others, *(filters.base_filters if filters else getattr(self, "filterset_fields", ()))}
+        if not sees_persons(request):
+            known -= set(getattr(self.serializer_class, "personal", ()))
         if faults := unknown_parameters(request, known, "filter"):
             raise ValidationError(faults)
 

@@ -85,9 +85,12 @@ class ModelAdmin(AuditedAdmin, UnfoldModelAdmin[Row]):
     subject: ClassVar[str] = ""
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Row]:
-        if not self.is_scoped:
-            return super().get_queryset(request)
-        rows, ordering = scope_of(request).of(self.model), self.get_ordering(request)
+        """Return the rows of the person's customers. For who may not see this page there are none: by a refusal instead
+        of a 404 they would learn which numbers there are."""
+        rows = scope_of(request).of(self.model) if self.is_scoped else super().get_queryset(request)
+        if not self.has_view_or_change_permission(request):
+            return rows.none()
+        ordering = self.get_ordering(request)
         return rows.order_by(*ordering) if ordering else rows
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:

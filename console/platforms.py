@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from activation import platform_status
-from console.access import scope_of
+from console.access import scope_of, sees_persons
 from console.cells import Table, link, mono, number, state, table, when
 from console.charts import ShareChart
 from console.components import admin_address, page
@@ -39,11 +39,13 @@ def connectors(request: HttpRequest) -> HttpResponse:
 @permission_required("integrations.view_platform", raise_exception=True)
 def platform_health(request: HttpRequest) -> HttpResponse:
     """What keeps requests to each platform back, and what is used up of its quotas."""
-    rows = [_health_cells(platform) for platform in scope_of(request).of(Platform).exclude(connector="none")]
+    platforms, persons = scope_of(request).of(Platform).exclude(connector="none"), sees_persons(request)
+    rows = [_health_cells(platform, persons=persons) for platform in platforms]
     return page(request, "table.html", "Health of platforms", table=table(HEALTH_HEADERS, rows))
 
 
-def _health_cells(platform: Platform) -> list[Any]:
+def _health_cells(platform: Platform, *, persons: bool) -> list[Any]:
+    """`persons`: whether to say why, which may quote what the platform was sent."""
     allowed = platform_status.allowed(platform)
     found = platform_status.breaker(platform) or {}
     keys = platform_status.host_keys(platform.pk)
@@ -52,7 +54,7 @@ def _health_cells(platform: Platform) -> list[Any]:
         state(found.get("state", "live" if platform.enabled else "paused")),
         when(found.get("until")),
         number(found.get("failures", 0)),
-        found.get("reason", ""),
+        found.get("reason", "") if persons else "",
         f"{found.get('per_second') or allowed.per_second or ''}",
         ", ".join(_quota_used(name, amount, allowed) for name, amount in platform_status.spent(platform.pk).items()),
         mono(" ".join(f"{host} {key}" for host, key in keys.items())),

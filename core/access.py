@@ -48,10 +48,6 @@ class Access:
     def may(self, right: Right) -> bool:
         return self.role is not None and right in RIGHTS[self.role]
 
-    def sees(self, customer: int | None) -> bool:
-        """Whether the customer's data may be seen; of None: what belongs to no single customer."""
-        return self.role is not None and (self.customers is None or customer in self.customers)
-
     def covers(self, other: "Access") -> bool:
         """Whether it allows everything that the other allows: nobody gives away more than they have."""
         if self.role is None:

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import F, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from activation import services
 from activation.models import Activation
 from activation.platform_status import problem_of
+from console.access import sees_persons
 from console.components import (
     ModelAdmin,
     ServiceForm,
@@ -97,6 +99,11 @@ class ActivationAdmin(ModelAdmin[Activation]):
     fixed_fields = ["audience", "platform"]
     has_delete_permission = never_deleted
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Activation]:
+        """The last error may quote what the platform was sent."""
+        shown = F("last_error") if sees_persons(request) else Value("")
+        return super().get_queryset(request).annotate(shown_error=shown)
+
     def get_form(
         self, request: HttpRequest, obj: Activation | None = None, change: bool = False, **options: Any
     ) -> Any:
@@ -123,8 +130,8 @@ class ActivationAdmin(ModelAdmin[Activation]):
         return Activation.Status.BROKEN if _goes_on(row) and _problem(row) else row.status
 
     @admin.display(description="last error")
-    def trouble(self, row: Activation) -> str:
-        return row.last_error or _problem(row)
+    def trouble(self, row: Any) -> str:
+        return row.shown_error or _problem(row)
 
     @admin.display
     def wanted(self, row: Any) -> str:

@@ -1,7 +1,9 @@
 """Analysts' keys see figures and settings, and no personal data."""
 
+import base64
 import uuid
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import pytest
 
@@ -82,3 +84,31 @@ def test_calls_about_single_users__by_an_analyst__are_403(
         "hot-ids/",
     ):
         assert analyst.get(address).status == 403, address
+
+
+def test_pages__of_an_analyst__name_nobody_and_begin_only_where_one_ended(shop: Customer, platform: Platform) -> None:
+    letters = [letter(platform, f"person-{number}") for number in range(3)]
+    DeadLetter.objects.bulk_create(letters)
+    analyst = caller("analyst", shop)
+    plain = caller("marketer", shop).get("dead-letters/?page_size=1").body["next"].rpartition("cursor=")[2]
+
+    pages = [analyst.get("dead-letters/?page_size=1")]
+    while pages[-1].body["next"]:
+        pages.append(analyst.get(pages[-1].body["next"]))
+
+    assert [len(page.body["results"]) for page in pages] == [1, 1, 1]
+    assert b"person-0" in base64.urlsafe_b64decode(unquote(plain).split("&")[0])
+    cursors = [unquote(page.body["next"].rpartition("cursor=")[2]).split("&")[0] for page in pages[:-1]]
+    assert not any(b"person-" in base64.urlsafe_b64decode(cursor) for cursor in cursors)
+    assert analyst.get(f"dead-letters/?cursor={plain}").places == [("cursor", "invalid")]
+    assert analyst.get(pages[1].body["previous"]).body["results"] == pages[0].body["results"]
+
+
+def test_filter__by_what_is_personal__is_not_there_for_an_analyst(known: list[str], shop: Customer) -> None:
+    assert caller("analyst", shop).get("bad-rows/?reason=person").places == [("reason", "unknown")]
+    assert caller("marketer", shop).get("bad-rows/?reason=person").status == 200
+
+
+def letter(platform: Platform, platform_user_id: str) -> DeadLetter:
+    values = {"bucket": 1, "activation_id": 1, "platform_id": platform.pk, "user_id": USER, "operation": "add"}
+    return DeadLetter(**values, platform_user_id=platform_user_id, attempts=1, died_at=NOW, reason="gone")

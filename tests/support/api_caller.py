@@ -25,7 +25,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
+    """`peer`: the address that the calls come from."""
+
     key: str | None
+    peer: str = "127.0.0.1"
 
     def get(self, address: str, **headers: str) -> Answer:
         return self.call("get", address, None, **headers)
@@ -50,6 +53,7 @@ class Caller:
             _raw(body),
             "application/json",
             headers=headers,
+            REMOTE_ADDR=self.peer,
         )
         is_json = response.headers.get("Content-Type", "").startswith("application/json")
         return Answer(response.status_code, response.json() if is_json else response.getvalue(), response.headers)
