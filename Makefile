@@ -42,13 +42,13 @@ $(CDNOW): | $(STAMP)
 
 lint: style types ## style, types, import rules, missing migrations
 
-style: setup
+style: setup ## style, import rules, missing migrations
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 
-types: setup
+types: setup ## types
 	$(PY) -m mypy
 
 format: setup ## mend what can be mended of the style
@@ -57,10 +57,10 @@ format: setup ## mend what can be mended of the style
 
 test: $(if $(ROOM),tests,style types-and-tests) ## lint and every test, on a real PostgreSQL and Redis; ROOM=edge: that room's tests only
 
-types-and-tests: setup data # side by side: the types take a minute of one core
+types-and-tests: setup data ## both, side by side: the types take a minute of one core
 	$(MAKE) --no-print-directory --jobs 2 types tests
 
-tests: setup data
+tests: setup data ## the tests alone; ROOM=edge: that room's
 	$(PY) -m pytest -q -n auto $(if $(ROOM),tests/$(ROOM))
 
 test-faults: setup data ## the long tests: a hub whose processes are killed, that is fuzzed, faults that take time (SEED=… repeats a run)
