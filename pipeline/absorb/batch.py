@@ -79,7 +79,8 @@ def _comes_after_erasures(step: Step) -> bool:
 
 
 def _absorb_bulk(unit: UnitOfWork, rows: Sequence[InboxRow]) -> tuple[list[InboxRow], int]:
-    """Do as many of these bulk commands as the transaction has room for, those of each customer in turn.
+    """Do as many of these bulk commands as the transaction has room for, those of each customer in turn; one at least,
+    or a machine on which the time is over before the first would do none for ever.
 
     Returns those done, and for how many of them there was nothing to do.
     """
@@ -87,10 +88,12 @@ def _absorb_bulk(unit: UnitOfWork, rows: Sequence[InboxRow]) -> tuple[list[Inbox
     commands = [(row, BULK_HANDLERS[row.kind].decode(row.query)) for row in rows]
     idle_ids = idle(unit, commands)
     done = [row for row in rows if row.id in idle_ids]
+    has_begun = False
     for row, message in in_turn(commands, lambda one: unit.catalogue.owner_of(one[1]), rows[0].id):
-        if bulk.is_over:
+        if has_begun and bulk.is_over:
             break
         if row.id not in idle_ids:
+            has_begun = True
             BULK_HANDLERS[row.kind].apply(unit, row, message, bulk)
             bulk.count_command()
             done.append(row)

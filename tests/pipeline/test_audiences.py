@@ -46,6 +46,20 @@ def test_unconfirmed_user__is_in_no_audience_until_confirmed(shop: Shop) -> None
     assert shop.members(big) == {user}
 
 
+@pytest.mark.usefixtures("amounts")
+def test_audience__on_a_machine_where_the_time_of_bulk_work_is_always_over__is_built_all_the_same(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it takes long to find out for which commands there is nothing to do."""
+    monkeypatch.setattr(bulk, "SECONDS", 0.0)
+    users = {somebody() for _ in range(5)}
+    for user in users:
+        shop.event(user, {"amount": 500})
+    shop.absorb()
+
+    assert shop.members(shop.audience("big", rule("attribute.amount", ">", 100))) == users
+
+
 def test_counts__follow_events(shop: Shop) -> None:
     user = somebody()
     regulars = shop.audience("regulars", rule(f"pixel.{shop.pixel.id}.count", ">=", 3, days=7))
