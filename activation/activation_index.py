@@ -19,7 +19,8 @@ from integrations.services import connector_of, validate_activation
 class CustomerActivations:
     """One customer's activations that do not end, as (id, platform or audience) by audience and by platform.
 
-    `own`: the platforms that know users by the ids of the hub. `platforms`: all that there are. `problems`: why
+    `own`: the platforms that know users by the ids of the hub. `guids`: those whose own ids are GUIDs.
+    `platforms`: all that there are. `problems`: why
     platforms cannot be used, by `pl`; `refused`: why a platform that can be used does not take an activation, by id.
     """
 
@@ -27,6 +28,7 @@ class CustomerActivations:
     by_audience: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     by_platform: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     own: set[int] = field(default_factory=set)
+    guids: set[int] = field(default_factory=set)
     platforms: set[int] = field(default_factory=set)
     problems: dict[int, str] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
@@ -93,8 +95,11 @@ def _set_up(index: CustomerActivations, platform: Platform) -> Connector | None:
     index.platforms.add(platform.pl)
     try:
         limits.check(platform.limits)
-        return connector_of(platform)
+        connector = connector_of(platform)
     except ValidationError as broken:
         if platform.enabled:
             index.problems[platform.pl] = words_of(broken)
-    return None
+        return None
+    if connector.has_guids:
+        index.guids.add(platform.pl)
+    return connector

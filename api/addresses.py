@@ -30,6 +30,7 @@ from api.pipeline import PipelineView
 from api.pixels import PixelViewSet
 from api.platform_views import LinkViewSet, MatchRateView, PublishViewSet
 from api.platforms import PlatformViewSet
+from api.suspect_ids import SuspectIdViewSet
 from api.users import ErasureViewSet, HotIdViewSet, UserExportView, UserView
 
 router = SimpleRouter()
@@ -45,6 +46,7 @@ router.register("batches", BatchViewSet)
 router.register("dead-letters", DeadLetterViewSet)
 router.register("bad-rows", BadRowViewSet)
 router.register("hot-ids", HotIdViewSet)
+router.register("suspect-ids", SuspectIdViewSet)
 router.register("mappings", MappingViewSet)
 router.register("imports", ImportViewSet)
 router.register("erasures", ErasureViewSet)

@@ -17,7 +17,7 @@ from api.strict import StrictSerializer
 from audiences.attributes import AttributeInUseError, set_attribute
 from core.problems import Subject
 from profiles import attribute_catalogue
-from profiles.models import Attribute, AttributeStatistics
+from profiles.models import Attribute, AttributeStatistics, NobodyCount
 from profiles.paths import check_name
 
 FIXED_BY_SERVICE: tuple[str, ...] = ("enabled", "type", "personal", "sensitive")
@@ -122,6 +122,14 @@ class CustomerExcessSerializer(serializers.Serializer[Any]):
     last_at = serializers.DateTimeField()
 
 
+class NobodySerializer(serializers.ModelSerializer[NobodyCount]):
+    pixel = serializers.IntegerField(source="pixel_id")
+
+    class Meta:
+        model = NobodyCount
+        fields = ["pixel", "kind", "why", "times", "examples", "first_at", "last_at"]
+
+
 class SummarySerializer(serializers.Serializer[attribute_catalogue.CatalogueSummary]):
     """How much of a customer's data is catalogued, and for how much profiles had no room.
 
@@ -133,6 +141,7 @@ class SummarySerializer(serializers.Serializer[attribute_catalogue.CatalogueSumm
     most = serializers.IntegerField()
     left_out = serializers.IntegerField()
     left_out_at = serializers.DateTimeField(allow_null=True)
+    nobody = NobodySerializer(many=True)
     excess = CustomerExcessSerializer(allow_null=True)
 
 

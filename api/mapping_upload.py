@@ -16,6 +16,7 @@ from core import audit, clock
 from core.inbox import InboxCommand
 from core.limits import RequestLimits
 from core.models import Customer
+from core.own_ids import words_in
 from core.transactions import send
 from integrations.models import Platform
 from pipeline.backlog import Backpressure
@@ -100,8 +101,10 @@ class MappingUpload:
 def upload(request: Request) -> FileResponse:
     """Read the table in. The answer has a line for each bad line, and the counts as its last line."""
     all_lines = _wants_all(request)
-    protections = {customer.m: Protection.of_customer(customer) for customer in scope_of(request).of(Customer)}
-    table = MatchLines(_platforms(request), protections, RequestLimits())
+    customers = list(scope_of(request).of(Customer))
+    protections = {customer.m: Protection.of_customer(customer) for customer in customers}
+    own_words = {customer.m: words_in(customer.nobody_words) for customer in customers}
+    table = MatchLines(_platforms(request), protections, RequestLimits(), own_words)
     with upload_place(owner_of(request)):
         answer = _temporary_file()  # the response closes it
         table_upload = MappingUpload(table, answer, all_lines)

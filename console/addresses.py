@@ -11,10 +11,12 @@ from console.deliveries import batches, dead_letters
 from console.erasures import erase_user, erasure_list, export_user
 from console.imports import import_errors, imports
 from console.lookup import look_up
+from console.nobody_counts import ids_of_nobody
 from console.overview import pipeline
 from console.platforms import connectors, links, match_rate, platform_health
 from console.rule_fields import rule_fields
 from console.shared_ids import shared_ids
+from console.suspect_ids import judge_id, suspect_ids
 
 app_name = "console"
 urlpatterns = [
@@ -41,6 +43,9 @@ urlpatterns = [
     path("imports/", admin.site.admin_view(imports), name="imports"),
     path("imports/<int:pk>/errors/", admin.site.admin_view(import_errors), name="import-errors"),
     path("hot-ids/", admin.site.admin_view(shared_ids), name="shared-ids"),
+    path("ids-of-nobody/", admin.site.admin_view(ids_of_nobody), name="ids-of-nobody"),
+    path("suspect-ids/", admin.site.admin_view(suspect_ids), name="suspect-ids"),
+    path("suspect-ids/<str:name>/<str:verdict>/", admin.site.admin_view(judge_id), name="judge-id"),
     path("connectors/", admin.site.admin_view(connectors), name="connectors"),
     path("links/", admin.site.admin_view(links), name="links"),
     path("look-up/", admin.site.admin_view(look_up), name="look-up"),

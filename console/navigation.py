@@ -37,6 +37,8 @@ GROUPS = {
         _model("Attributes", "sell", "profiles", "attribute"),
         NavigationItem("Imports", "upload_file", "console:imports", "pipeline.view_import"),
         NavigationItem("Shared ids", "local_fire_department", "console:shared-ids", "profiles.view_profile"),
+        NavigationItem("Ids of nobody", "person_cancel", "console:ids-of-nobody", "profiles.view_attribute"),
+        NavigationItem("Suspect ids", "gpp_maybe", "console:suspect-ids", "profiles.view_profile"),
     ],
     "Match": [
         _model("Platforms", "hub", "integrations", "platform"),

@@ -12,7 +12,7 @@ from psycopg import Connection, sql
 READABLE = {
     "configuration_version": ("id", "version", "named"),
     "customer_version": ("customer_id", "version"),
-    "customer": ("m", "consent", "personal_data", "salt", "limits"),
+    "customer": ("m", "consent", "personal_data", "salt", "limits", "nobody_words", "phone_region"),
     "pixel": ("id", "customer_id", "user_key", "auth", "signing_secrets"),
     "pixel_integration": ("pixel_id", "platform_id", "priority"),
     "platform": (

@@ -19,7 +19,7 @@ from core.console_environment import ConsoleEnvironment, read_console
 from core.customer_limits import CustomerLimits
 from core.environment_values import flag, whole_number
 from core.keys import generated_keys
-from core.limits import DataCaps
+from core.limits import DataCaps, SuspectLimits
 from core.patterns import whole
 from core.unpacking import DEFAULT_BYTES
 
@@ -32,6 +32,7 @@ HUB_COMMAND = (sys.executable, "-m", "dmphub")
 """How one process of the hub starts another; a command's name follows, then its arguments."""
 DEFAULT_EDGE_URL = "http://127.0.0.1:8001"
 DEFAULT_CAPS = DataCaps()
+DEFAULT_SUSPECT = SuspectLimits()
 DEFAULT_CONSOLE = ConsoleEnvironment()
 KEEP_AUDIT_DAYS = 730
 POSTGRESQL = ("postgresql", "postgres")
@@ -61,6 +62,7 @@ class Environment:
     metrics_token: str = field(default="", repr=False)
     tcf_vendor_id: int | None = None
     data_caps: DataCaps = DEFAULT_CAPS
+    suspect_limits: SuspectLimits = DEFAULT_SUSPECT
     console: ConsoleEnvironment = DEFAULT_CONSOLE
     trusted_proxies: TrustedProxies = NO_PROXIES
     keep_audit_days: int = KEEP_AUDIT_DAYS
@@ -120,6 +122,10 @@ def _values(env: Env) -> dict[str, Any]:
             event_bytes=_cap(env, "DMPHUB_EVENT_BYTES", DEFAULT_CAPS.event_bytes),
             profile_attributes=_cap(env, "DMPHUB_PROFILE_ATTRIBUTES", DEFAULT_CAPS.profile_attributes),
             profile_bytes=_cap(env, "DMPHUB_PROFILE_BYTES", DEFAULT_CAPS.profile_bytes),
+        ),
+        "suspect_limits": SuspectLimits(
+            per_minute=_cap(env, "DMPHUB_SUSPECT_PER_MINUTE", DEFAULT_SUSPECT.per_minute),
+            per_day=_cap(env, "DMPHUB_SUSPECT_PER_DAY", DEFAULT_SUSPECT.per_day),
         ),
         "customer_limits": _customer_limits(env),
         "edge_processes": _cap(env, "DMPHUB_EDGE_PROCESSES", 1),

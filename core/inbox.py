@@ -44,6 +44,9 @@ class InboxKind(IntEnum):
     LOG_OUT = 31  # … and, in the bucket of a browser, that the user logged in with it
     FORGET_SHARED_ID = 32  # … and, in the buckets of other users, an id for which they had no room
 
+    JUDGE_ID = 33  # to the bucket of a suspect id: a person has judged it
+    DROP_ID = 34  # … and, in the buckets of users, the id names nobody
+
     BUILD = 40  # evaluate every profile of this bucket for one audience
     BACKFILL = 41  # want every mapped member of this bucket for one activation
     FORGET = 42  # forget who of this bucket was in an audience that is deleted
@@ -52,6 +55,7 @@ class InboxKind(IntEnum):
     RESYNC = 46  # have every id of this bucket sent again for one activation
     WITHDRAW = 47  # want no id of this bucket any more for one activation, which ends
     REPLAY = 48  # have dead letters of this bucket sent again
+    RESPELL = 49  # have the ids of this bucket's profiles named by their one spelling, too
 
 
 FIRST_BULK = 40

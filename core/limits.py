@@ -29,6 +29,14 @@ class DataCaps:
     profile_bytes: int = 512 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class SuspectLimits:
+    """How many different browsers one id may name within a minute, or a day, before it is suspect."""
+
+    per_minute: int = 3
+    per_day: int = 10
+
+
 def is_sound_id(value: str, limit: int) -> bool:
     """Whether an id can be stored and sent on: at most `limit` bytes, no control characters."""
     if len(value) > limit or (not value.isascii() and len(value.encode()) > limit):

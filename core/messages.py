@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from core.ids.left_out import LeftOut
+
 Id = tuple[str, str]
 
 
@@ -23,7 +25,8 @@ class Event(msgspec.Struct, omit_defaults=True):
     whose data a part could not be used; the rest was, and is not counted again when the row is replayed.
     `forwarded`: on its way between buckets, where `user` is a profile and not the browser any more that sent it. `via`:
     what led there, in order: users who were merged; an empty text for the first of `ids`. `browser`: whose login is the
-    only reason that the customer's user is among `ids`.
+    only reason that the customer's user is among `ids`. `nobody`: ids that were left out, since they name nobody.
+    `mover`: the browser that has moved to the user of the first of `ids`, who is not the one it belonged to.
     """
 
     customer: int
@@ -37,6 +40,8 @@ class Event(msgspec.Struct, omit_defaults=True):
     forwarded: bool = False
     via: list[str] = []
     browser: str = ""
+    nobody: list[LeftOut] = []
+    mover: str = ""
 
 
 class Confirm(msgspec.Struct, omit_defaults=True):

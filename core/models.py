@@ -19,6 +19,7 @@ from core.configuration import ConfigurationModel, ConfigurationVersion, Custome
 from core.consent_mode import ConsentMode
 from core.customer_limits import CustomerLimits, fault_of, limits_in
 from core.inbox import FIRST_BULK, FIRST_LATER
+from core.own_ids import region_fault, word_fault
 from core.people.models import EndedSessions, Invitation, RoleChoice, TeamMember
 from core.shared_cache import SharedValue
 
@@ -47,6 +48,20 @@ def check_limits(given: object) -> None:
     faults = [f"{name}: {fault}" for name, value in given.items() if (fault := fault_of(name, value))]
     if faults:
         raise ValidationError(faults)
+
+
+def check_nobody_words(given: object) -> None:
+    """Raises ValidationError for what `core.own_ids` does not take."""
+    fault = word_fault(given)
+    if fault:
+        raise ValidationError(fault)
+
+
+def check_phone_region(given: str) -> None:
+    """Raises ValidationError for what is no country."""
+    fault = region_fault(given)
+    if fault:
+        raise ValidationError(fault)
 
 
 class Customer(ConfigurationModel):
@@ -107,6 +122,23 @@ class Customer(ConfigurationModel):
         blank=True,
         validators=[check_limits],
         help_text="What the customer may use, where it is not what every customer may: see docs/operations.md.",
+    )
+    nobody_words = models.JSONField(
+        "words for nobody",
+        default=list,
+        db_default=[],
+        blank=True,
+        validators=[check_nobody_words],
+        help_text='Your own ids that name nobody, such as that of a shared terminal: ["kiosk"]. See docs/ids.md.',
+    )
+    phone_region = models.CharField(
+        "country of telephone numbers",
+        max_length=2,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[check_phone_region],
+        help_text="Where numbers without a country are from, such as DE: with it they are hashed in their E.164 form.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import unquote
 
+from core.ids.macros import holds_user_id_macro
 from core.patterns import linear
-from integrations.platform_user_ids import holds_macro
 
 MAX_CHARACTERS = 2000
 USER_ID = "[[USERID]]"
@@ -99,7 +99,7 @@ def _macro(text: str) -> Part:
         signal = next((name for macro, name in _SIGNALS.items() if _is_signal(text[2:-1], *macro)), None)
         if signal is not None:
             return Macro(MacroName.SIGNAL, signal)
-        return text if holds_macro(text) else Macro(MacroName.UNKNOWN, text)
+        return text if holds_user_id_macro(text) else Macro(MacroName.UNKNOWN, text)
     return Macro(MacroName.UNKNOWN, text)
 
 
@@ -176,7 +176,7 @@ def _argument_errors(parts: list[Part]) -> list[str]:
 
 def _user_id_errors(parts: list[Part]) -> list[str]:
     texts = [part if isinstance(part, str) else part.argument for part in parts if _may_hold_user_id(part)]
-    if any(holds_macro(text) for text in texts):
+    if any(holds_user_id_macro(text) for text in texts):
         return []
     return [f"holds no macro for the platform's user id, such as {USER_ID}"]
 

@@ -11,6 +11,7 @@ from activation.models import Delivery
 from audiences.models import Audience, Membership
 from core import buckets
 from core.clock import moment
+from core.ids.spelling import DEVICE, one_spelling
 from core.json_values import text_size
 from core.limits import DataCaps
 from core.models import Customer
@@ -19,7 +20,7 @@ from profiles.excess import Excess
 from profiles.merges import browsers_logged_in, surviving_profile
 from profiles.models import Identity, Profile, ProfileMerge, SharedId
 from profiles.personal.protection import Policy, Protection
-from profiles.state import COOKIE
+from profiles.state import COOKIE, USER_KEY
 from usersync.models import UserMapping
 
 MOST_MERGES = 200
@@ -163,9 +164,10 @@ def find(customer: int, text: str) -> list[UUID]:
 
 
 def _forms(customer: int, text: str) -> set[str]:
-    """Returns the id as it is written, and as it would be kept if it is personal data in clear."""
+    """Returns the id as it is written, in its one spelling, and as it is kept if it is personal data in clear."""
     protection = Protection.of_customer(Customer.objects.get(pk=customer))
-    return {text, replace(protection, policy=Policy.HASH).text(text)}
+    spelled = {one_spelling(kind, text) for kind in (USER_KEY, DEVICE)}
+    return {text, *spelled, replace(protection, policy=Policy.HASH).text(text)}
 
 
 def _named(customer: int, value: str) -> list[UUID]:

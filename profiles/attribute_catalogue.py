@@ -16,7 +16,7 @@ from django.db import transaction
 from core import clock
 from core.clock import moment
 from core.steps import Steps
-from profiles import excess
+from profiles import excess, nobody_counts
 from profiles.attribute_sampling import (
     BITMAP_BITS,
     EXAMPLES,
@@ -27,7 +27,7 @@ from profiles.attribute_sampling import (
     sampler,
 )
 from profiles.excess import Excess
-from profiles.models import Attribute, AttributeStatistics, DataStatistics
+from profiles.models import Attribute, AttributeStatistics, DataStatistics, NobodyCount
 from profiles.paths import check_name, join_path
 
 steps = Steps(logging.getLogger(__name__))
@@ -55,6 +55,7 @@ def flush(customer: int, sample: CustomerSample) -> None:
         _save_statistics(
             {known[path].id: (known[path], fitting[path]) for path in sorted(fitting.keys() & known.keys())}
         )
+        nobody_counts.save(customer, sample.nobody)
         _save_total(total, sample)
 
 
@@ -63,6 +64,7 @@ class CatalogueSummary:
     """One customer's catalogue: its attributes and the most there can be, and about how many found no room.
 
     `events`: how many events the shares are counted of. `excess`: what the customer's profiles had no room for.
+    `nobody`: which ids were left out of events because they name nobody.
     """
 
     events: int
@@ -71,6 +73,7 @@ class CatalogueSummary:
     left_out: int
     left_out_at: datetime | None
     excess: Excess | None
+    nobody: list[NobodyCount]
 
 
 def summary(customer: int) -> CatalogueSummary:
@@ -82,6 +85,7 @@ def summary(customer: int) -> CatalogueSummary:
         left_out=_estimate(bytes(total.left_out_bitmap)),
         left_out_at=total.left_out_at,
         excess=excess.of_customer(customer),
+        nobody=list(nobody_counts.of_customer(customer)),
     )
 
 

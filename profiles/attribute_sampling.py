@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
+from core.ids.left_out import LeftOut
 from core.json_values import is_empty
 from profiles.models import Attribute
 from profiles.paths import join_path
@@ -29,6 +30,7 @@ BITMAP_BITS = 16_384  # of the bitmap of attributes that found no room
 EXAMPLES = 5
 EXAMPLE_LENGTH = 40  # characters
 SHAPES = 10_000
+NOBODIES = 200
 
 _MIXED = Attribute.Type.MIXED.value
 _NUMERIC = {Attribute.Type.INTEGER.value, Attribute.Type.NUMBER.value}
@@ -72,6 +74,7 @@ class CustomerSample:
 
     `shapes` are key sets of events that hold nothing new. `left_out` counts how often an attribute found no room, and
     `left_out_bits` are the hashes of those attributes. `written`: attributes that this process has written before.
+    `nobody` counts ids that name nobody, by pixel and what is noted of each.
     """
 
     written: Collection[Keys] = ()
@@ -81,6 +84,12 @@ class CustomerSample:
     shapes: set[tuple[Keys | str, ...]] = field(default_factory=set)
     left_out: int = 0
     left_out_bits: set[int] = field(default_factory=set)
+    nobody: Counter[tuple[int, LeftOut]] = field(default_factory=Counter)
+
+    def note_nobody(self, pixel: int, ids: list[LeftOut]) -> None:
+        """Count ids that were left out of an event. Of very many different ones, no further examples are kept."""
+        for kind, why, example in ids:
+            self.nobody[pixel, (kind, why, example if len(self.nobody) < NOBODIES else "")] += 1
 
     def attribute(self, keys: Keys, at: int) -> AttributeSample | None:
         """Returns the sample of an attribute. None if there are so many that no more can find room."""
@@ -130,13 +139,21 @@ class AttributeSampler:
 
     def sample(self, customer: int, data: dict[str, Any], at: int) -> None:
         """Note the attributes in `data`. Called for every event, so it must be cheap. `at`: unix ms."""
-        sample = self.samples.get(customer)
-        if sample is None:
-            sample = self.samples[customer] = CustomerSample(self._written[customer])
+        sample = self._of(customer)
         if sample.events < SAMPLED_EVENTS:
             sample.look_closely(data, at)
         else:
             sample.look_for_new(data, at)
+
+    def note_nobody(self, customer: int, pixel: int, ids: list[LeftOut]) -> None:
+        """Count ids that were left out of an event, because they name nobody."""
+        self._of(customer).note_nobody(pixel, ids)
+
+    def _of(self, customer: int) -> CustomerSample:
+        sample = self.samples.get(customer)
+        if sample is None:
+            sample = self.samples[customer] = CustomerSample(self._written[customer])
+        return sample
 
     def take_due(self, *, is_last: bool = False) -> dict[int, CustomerSample]:
         """Takes out what must be written now, by customer: nothing if the last write was only a moment ago.

@@ -7,16 +7,18 @@ import msgspec
 
 from core import buckets, user_ids
 from core.clock import milliseconds
+from core.ids.nobody import NO_WORDS, Nobody, OwnWords, why_nobody
+from core.ids.spelling import one_spelling
 from core.inbox import InboxCommand, InboxKind
 from core.limits import RequestLimits, is_sound_id
 from core.messages import Id, Match, Sync, encode
 from core.patterns import whole
-from integrations.platform_user_ids import NO_ID, is_macro
-from profiles.events.ids import DEVICES, names_nobody
+from profiles.events.ids import DEVICES
 from profiles.personal.protection import PersonalDataError, Protection, check_platform_id
 from profiles.state import USER_KEY
 
 MOST_DAYS = 3650
+_NONE: Mapping[int, OwnWords] = {}
 _DATA_CENTRE = whole(r"[A-Za-z0-9_-]{1,32}+")
 
 
@@ -51,14 +53,19 @@ class MatchLines:
     """Reads lines by the rules of `/uid` and `/dp`.
 
     `platforms`: the customer of each platform that may be named; `protections`: how each customer protects personal
-    data in clear.
+    data in clear; `own_words`: the customers' own words for nobody.
     """
 
     def __init__(
-        self, platforms: Mapping[int, int], protections: Mapping[int, Protection], limits: RequestLimits
+        self,
+        platforms: Mapping[int, int],
+        protections: Mapping[int, Protection],
+        limits: RequestLimits,
+        own_words: Mapping[int, OwnWords] = _NONE,
     ) -> None:
         self._platforms = platforms
         self._protections = protections
+        self._own_words = own_words
         self._limit = limits.id_bytes
 
     def read(self, raw: bytes, now: datetime) -> InboxCommand:
@@ -70,11 +77,11 @@ class MatchLines:
         customer = self._platforms.get(line.platform)
         if customer is None:
             raise BadLineError(f"platform: there is no platform {line.platform} that is enabled")
-        self._check_platform_user_id(line.platform_user_id)
+        self._check_platform_user_id(line.platform_user_id, customer)
         extra = _extra(line)
         _check_ttl(line.ttl)
         at = milliseconds(now)
-        named = self._named(line)
+        named = self._named(line, customer)
         if named is None:
             user = _our_id(line.uuid)
             sync = Sync(
@@ -107,36 +114,33 @@ class MatchLines:
         except PersonalDataError as found:
             raise BadLineError(f"{'user' if kind == USER_KEY else kind}: {found.message}") from None
 
-    def _check_platform_user_id(self, value: str) -> None:
-        self._check("platform_user_id", value)
-        if value in NO_ID:
-            raise BadLineError("platform_user_id: names nobody")
-        if is_macro(value):
-            raise BadLineError("platform_user_id: a macro that was not filled in")
+    def _check_platform_user_id(self, value: str, customer: int) -> None:
+        self._check("platform_user_id", "platform", value, customer)
         try:
             check_platform_id(value)
         except PersonalDataError as found:
             raise BadLineError(f"platform_user_id: {found.message}") from None
 
-    def _check(self, name: str, value: str) -> None:
+    def _check(self, name: str, kind: str, value: str, customer: int) -> None:
         if not value:
             raise BadLineError(f"{name}: is empty")
         if not is_sound_id(value, self._limit):
             raise BadLineError(f"{name}: has more than {self._limit} bytes, or control characters")
+        why = why_nobody(kind, value, self._own_words.get(customer, NO_WORDS))
+        if why is not None:
+            because = ": a macro that was not filled in" if why is Nobody.MACRO else ""
+            raise BadLineError(f"{name}: names nobody{because}")
 
-    def _named(self, line: MatchLine) -> Id | None:
+    def _named(self, line: MatchLine, customer: int) -> Id | None:
         """Returns the id that names the user; None if our own user id does."""
         given = _given(line)
         if len(given) + (line.uuid is not None) != 1:
             raise BadLineError(f"name the user once, by uuid, user, pl and euid, or one of {', '.join(DEVICES)}")
         if not given:
             return None
-        ((name, (kind, value)),) = given.items()
-        self._check(name, value)
-        if name != "user" and names_nobody(value):
-            raise BadLineError(f"{name}: names nobody")
-        if name != "user" and is_macro(value):
-            raise BadLineError(f"{name}: a macro that was not filled in")
+        ((name, (kind, written)),) = given.items()
+        value = one_spelling(kind, written)
+        self._check(name, kind, value, customer)
         return kind, value
 
 

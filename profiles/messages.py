@@ -19,7 +19,8 @@ class MergeCause(msgspec.Struct, omit_defaults=True):
 class LinkIdentity(msgspec.Struct, omit_defaults=True, kw_only=True):
     """`Kind.LINK`, to the bucket of an id's value: this id was seen with this user.
 
-    `key` is the customer's own id of the user, `ids` the number of ids that the user has.
+    `key` is the customer's own id of the user, `ids` the number of ids that the user has. `at`: when the browser was
+    seen with the id; 0 if it is not known.
     """
 
     customer: int
@@ -30,6 +31,7 @@ class LinkIdentity(msgspec.Struct, omit_defaults=True, kw_only=True):
     key: str | None = None
     ids: int = 0
     pixel: int = 0
+    at: int = 0
 
 
 class Meet(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -132,6 +134,24 @@ class LogOut(msgspec.Struct, kw_only=True):
     at: int
 
 
+class JudgeId(msgspec.Struct, kw_only=True):
+    """`Kind.JUDGE_ID`, to the bucket of a suspect id's value: a person says that it is one person's, or nobody's."""
+
+    customer: int
+    kind: str
+    value: str
+    good: bool
+
+
+class DropId(msgspec.Struct, kw_only=True):
+    """`Kind.DROP_ID`, to the bucket of `user`: this id names nobody, so it is not the user's either."""
+
+    customer: int
+    kind: str
+    value: str
+    user: str
+
+
 class ForgetSharedId(msgspec.Struct, kw_only=True):
     """`Kind.FORGET_SHARED_ID`, to the bucket of users for whom this id was set aside: it is an erased user's."""
 
@@ -142,6 +162,16 @@ class ForgetSharedId(msgspec.Struct, kw_only=True):
 
 class Convert(msgspec.Struct, omit_defaults=True, kw_only=True):
     """`Kind.CONVERT`, to every bucket: convert its profiles' values to the present types of the attributes.
+
+    `after`: the user id after which to go on; None: from the first.
+    """
+
+    customer: int
+    after: str | None = None
+
+
+class Respell(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """`Kind.RESPELL`, to every bucket: ids that were stored in another spelling name their users in the one spelling.
 
     `after`: the user id after which to go on; None: from the first.
     """

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.ids.spelling import one_spelling
 from core.json_values import is_empty, same
 from profiles.messages import Content
 
@@ -89,7 +90,9 @@ class ProfileState:
 
     def is_another_than(self, key: str | None) -> bool:
         """Whether the profile belongs to another of the customer's users than `key`. False if either is unknown."""
-        return key is not None and self.key is not None and not self.knows(USER_KEY, key)
+        if key is None or self.key is None or self.knows(USER_KEY, key):
+            return False
+        return one_spelling(USER_KEY, self.key) != one_spelling(USER_KEY, key)
 
     @property
     def is_full(self) -> bool:
@@ -109,7 +112,7 @@ class ProfileState:
         """Note that this user logged in with the browser whose id the profile bears. The latest login counts."""
         if at < self.login_at:
             return
-        home = self.merged_into is None and self.key in (None, key)
+        home = self.merged_into is None and not self.is_another_than(key)
         login = "" if home else key
         if login != self.login:
             self.login, self.login_at, self.dirty = login, at, True

@@ -19,6 +19,7 @@ class CustomerAdmin(ModelAdmin[Customer]):
     fieldsets = [
         (None, {"fields": ["m", "name"]}),
         ("Privacy", {"fields": ["consent", "personal_data"]}),
+        ("Ids", {"fields": ["nobody_words", "phone_region"]}),
         ("How long things are kept", {"fields": ["keep_users_days", "keep_activity_days", "keep_logs_days"]}),
         ("What the customer may use", {"fields": ["limits"]}),
     ]

@@ -13,13 +13,14 @@ from core.errors import (
     MalformedLineError,
     UnnamedUserError,
 )
-from core.limits import RequestLimits, is_sound_id
-from core.messages import Event, Id, encode
+from core.ids.left_out import LeftOut
+from core.limits import RequestLimits
+from core.messages import Event, encode
 from core.query import Parameters
 from edge.sections.pixels import CollectingPixel
 from profiles.events.data import BadDataError, parse_data
 from profiles.events.dimensions import dimensions_in
-from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
+from profiles.events.ids import ID_PARAMETERS, text_of
 from profiles.events.times import event_time
 from usersync.consent import ConsentJudge
 
@@ -72,28 +73,21 @@ class LineReader:
 
     def _event(self, values: Parameters, data: dict[str, Any]) -> Event:
         user = user_ids.of_parameter(values)
+        reader, nobody = self.pixel.ids, list[LeftOut]()
+        customers_own = values.get("user")
         ids = [
-            *self._customers_own(values),
-            *user_key_in(data, self.pixel.user_key, self.limits),
-            *ids_in(values, self.limits, self.pixel.protection),
+            *(reader.user(customers_own, nobody) if customers_own else ()),
+            *reader.user_key(data, self.pixel.user_key, nobody),
+            *reader.parameters(values, nobody),
         ]
         ids = list(dict.fromkeys(ids))
         if user is None and not ids:
             raise UnnamedUserError
         at = event_time(values, self.now)
-        event = Event(self.pixel.customer, self.pixel.id, at, user, user is not None, ids)
+        event = Event(self.pixel.customer, self.pixel.id, at, user, user is not None, ids, nobody=nobody)
         found = dimensions_in(values, self.limits.dimension_bytes)
         event.dimensions = self.pixel.protection.dimensions(found)
         return event
-
-    def _customers_own(self, values: Parameters) -> list[Id]:
-        """`user`: the customer's own user id, where the data does not hold it."""
-        user = values.get("user")
-        if not user:
-            return []
-        if not is_sound_id(user, self.limits.id_bytes):
-            raise InvalidParameterError("user")
-        return [("user", self.pixel.protection.id(user))]
 
 
 def _parts(line: bytes) -> tuple[Parameters, bytes | None]:
@@ -112,7 +106,7 @@ def _text(name: str, value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
+        return text_of(value) or str(value)
     if name in _KNOWN:
         raise InvalidParameterError(name)
     return None

@@ -5,9 +5,10 @@ from typing import Any
 
 from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError
+from core.ids.left_out import LeftOut
 from core.inbox import InboxKind
 from core.limits import RequestLimits
-from core.messages import Confirm, Event, Id, encode
+from core.messages import Confirm, Event, encode
 from core.query import QueryString
 from edge import responses
 from edge.body import check_size
@@ -21,7 +22,7 @@ from edge.snapshot import Section, Snapshot
 from edge.sync_redirects import SyncRedirects
 from profiles.events.data import BadDataError, parse_data
 from profiles.events.dimensions import DIMENSIONS, dimensions_in
-from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
+from profiles.events.ids import ID_PARAMETERS
 from profiles.events.times import event_time
 from usersync import consent
 from usersync.authentication import check_body, check_signature
@@ -73,10 +74,14 @@ class DpEndpoint:
             return await self._confirm(request, query, pixel, now)
         user = user_ids.of_parameter(values) or request.cookie
         at = event_time(values, now)
-        ids = ids_in(values, self.limits, pixel.protection)
+        nobody: list[LeftOut] = []
+        ids = pixel.ids.parameters(values, nobody)
         raw, data = await self._data(request, query, pixel, share)
-        ids = self._all_ids(request, pixel, user, data, ids)
-        event = Event(pixel.customer, pixel.id, at, user, user is not None, ids)
+        if pixel.user_key and data:
+            ids = pixel.ids.user_key(data, pixel.user_key, nobody) + ids
+        if request.cookie is not None and request.cookie != user:
+            ids = [("cookie", request.cookie), *ids]
+        event = Event(pixel.customer, pixel.id, at, user, user is not None, ids, nobody=nobody)
         event.dimensions = pixel.protection.dimensions(dimensions_in(values, self.limits.dimension_bytes))
         if user is None:
             return await self._meet(event, raw, query)
@@ -102,16 +107,6 @@ class DpEndpoint:
             return pixel.protection.data(raw, parse_data(raw, self.limits.data_depth))
         except BadDataError:
             raise InvalidParameterError("data") from None
-
-    def _all_ids(
-        self, request: EdgeRequest, pixel: CollectingPixel, user: str | None, data: dict[str, Any], ids: list[Id]
-    ) -> list[Id]:
-        """Returns what else names the user, in the order of precedence."""
-        if pixel.user_key and data:
-            ids = user_key_in(data, pixel.user_key, self.limits) + ids
-        if request.cookie is not None and request.cookie != user:
-            ids = [("cookie", request.cookie), *ids]
-        return ids
 
     async def _meet(self, event: Event, raw: bytes | None, query: QueryString) -> EdgeResponse:
         """Keep the data of a user who is new to the hub, and hand out an id."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError, OverQuotaError, UnavailableError
+from core.ids.nobody import why_nobody
 from core.inbox import InboxKind
 from core.keys import TokenSigner
 from core.limits import RequestLimits, is_sound_id
@@ -21,7 +22,6 @@ from edge.responses import EdgeResponse
 from edge.sections.platforms import Platforms, SyncPlatform
 from edge.shares import Shares
 from edge.snapshot import Section, Snapshot
-from integrations.platform_user_ids import NO_ID, is_macro
 from profiles.personal.protection import is_personal_id
 from usersync.consent import CONSENT_PARAMETERS, ConsentJudge
 from usersync.links import PATHS, LinkKind, MailingLink, read_link
@@ -81,9 +81,9 @@ class LinkEndpoint:
     def _contact(self, query: QueryString) -> str | None:
         """Returns the contact's id on the platform, or None if the mailing system did not fill in one."""
         contact = query.values.get("u")
-        if not contact or contact in NO_ID or "u" in query.repeated:
+        if not contact or "u" in query.repeated or not _UNEXPANDED.isdisjoint(contact):
             return None
-        if not _UNEXPANDED.isdisjoint(contact) or is_macro(contact) or not is_sound_id(contact, self.limits.id_bytes):
+        if not is_sound_id(contact, self.limits.id_bytes) or why_nobody("platform", contact):
             return None
         return None if is_personal_id(contact) else contact
 

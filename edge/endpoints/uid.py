@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError
+from core.ids.nobody import Nobody, why_nobody
 from core.inbox import InboxKind
 from core.limits import RequestLimits, is_sound_id
 from core.messages import Sync, encode
@@ -18,7 +19,6 @@ from edge.sections.platforms import Platforms, SyncPlatform
 from edge.shares import Shares
 from edge.snapshot import Section, Snapshot
 from edge.sync_redirects import SyncRedirects
-from integrations.platform_user_ids import NO_ID, is_macro
 from profiles.personal.protection import check_platform_id
 from usersync.authentication import check_signature, check_token
 from usersync.consent import CONSENT_PARAMETERS, ConsentJudge
@@ -48,7 +48,7 @@ class UidEndpoint:
         query = request.query()
         query.refuse_repeated(_KNOWN)
         platform = _platform(query, platforms)
-        user_id = self._platform_user_id(query)
+        user_id, is_nobody = self._platform_user_id(query, platform)
         _authenticate(platform, request, query)
         self.shares.of(platform.customer, platform.limits).take(len(request.raw_query))
         ttl = _ttl(query)
@@ -59,7 +59,7 @@ class UidEndpoint:
             return _empty(query, "opted-out")
         if not self.judge.permits(platform.consent_mode, query.values, gpc=request.gpc):
             return _empty(query, "consent-denied")
-        if user_id in NO_ID:
+        if is_nobody:
             return self._onward(platform, request, query, "no-id")
         user = named or request.cookie
         if user is None:
@@ -70,12 +70,16 @@ class UidEndpoint:
     def _onward(self, platform: SyncPlatform, request: EdgeRequest, query: QueryString, name: str) -> EdgeResponse:
         return self.redirects.go_on(request, query.values, platform.pl, name) or _empty(query, name)
 
-    def _platform_user_id(self, query: QueryString) -> str:
+    def _platform_user_id(self, query: QueryString, platform: SyncPlatform) -> tuple[str, bool]:
+        """Returns the platform's id, and whether it names nobody. An empty one removes the user's."""
         user_id = query.values.get("userid")
-        if user_id is None or not is_sound_id(user_id, self.limits.id_bytes) or is_macro(user_id):
+        if user_id is None or not is_sound_id(user_id, self.limits.id_bytes):
+            raise InvalidParameterError("userid")
+        why = why_nobody("platform", user_id, platform.own_words) if user_id else None
+        if why is Nobody.MACRO:
             raise InvalidParameterError("userid")
         check_platform_id(user_id)
-        return user_id
+        return user_id, why is not None
 
     def _check_cookie(self, request: EdgeRequest, query: QueryString) -> EdgeResponse:
         if "_ck" in query.values:

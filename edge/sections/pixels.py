@@ -17,15 +17,19 @@ from core.consent_mode import ConsentMode
 from core.customer_limits import limits_in
 from core.errors import InvalidParameterError
 from core.keys import KeyRing
+from core.limits import RequestLimits
+from core.own_ids import words_in
 from core.query import Parameters
 from core.steps import Steps
 from edge.snapshot import Customers, Section, merged
+from profiles.events.ids import IdReader
 from profiles.personal.protection import Policy, Protection
 from usersync.authentication import SyncSecrets
 
 _CUSTOMERS = "SELECT m FROM customer WHERE %s::int[] IS NULL OR m = ANY(%s::int[])"
 _PIXELS = (
-    "SELECT id, customer_id, user_key, auth, consent, personal_data, salt, limits "
+    "SELECT id, customer_id, user_key, auth, consent, personal_data, salt, phone_region, nobody_words, "
+    "limits "
     "FROM pixel JOIN customer ON m = customer_id WHERE %s::int[] IS NULL OR customer_id = ANY(%s::int[])"
 )
 _KEYS = (
@@ -41,8 +45,8 @@ _steps = Steps(logging.getLogger(__name__))
 class CollectingPixel:
     """`user_key`: the path of the attribute that names the customer's own user; empty where none does.
 
-    `signed`: only signed requests are taken. `consent_mode`, `protection` (from personal data in clear): as its
-    customer wants it. `limits`: the customer's own.
+    `signed`: only signed requests are taken. `consent_mode`, `protection` (from personal data in clear), `ids`: as
+    its customer wants it. `limits`: the customer's own.
     """
 
     id: int
@@ -51,6 +55,7 @@ class CollectingPixel:
     signed: bool
     consent_mode: ConsentMode
     protection: Protection
+    ids: IdReader
     limits: Mapping[str, int] = field(hash=False, compare=False)
 
 
@@ -85,11 +90,13 @@ async def _load(connection: AsyncConnection[Any], customers: Customers) -> Mappi
 
 
 def _pixel(
-    pixel: int, customer: int, user_key: str, auth: str, consent: str, policy: str, salt: UUID, limits: object
+    pixel: int, customer: int, user_key: str, auth: str, consent: str, policy: str, salt: UUID, *own: Any
 ) -> CollectingPixel:
     path, signed = tuple(user_key.split(".")) if user_key else (), auth != "open"
-    protection = Protection(Policy(policy), salt)
-    return CollectingPixel(pixel, customer, path, signed, ConsentMode(consent), protection, limits_in(limits))
+    region, words, limits = own
+    protection = Protection(Policy(policy), salt, region)
+    ids = IdReader(RequestLimits(), protection, words_in(words))
+    return CollectingPixel(pixel, customer, path, signed, ConsentMode(consent), protection, ids, limits_in(limits))
 
 
 def _combine(parts: Iterable[Collection]) -> Collection:

@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from core.consent_mode import ConsentMode
 from core.customer_limits import limits_in
 from core.keys import KeyRing
+from core.own_ids import words_in
 from core.steps import Steps
 from edge.snapshot import Customers, Section, merged
 from integrations.sync_templates import find_errors
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 _DAY = 86_400
 _CALLERS = (
-    "SELECT pl, customer_id, sync_auth, consent, customer.limits, sync_secrets "
+    "SELECT pl, customer_id, sync_auth, consent, nobody_words, customer.limits, sync_secrets "
     "FROM platform JOIN customer ON m = customer_id "
     "WHERE enabled AND (%s::int[] IS NULL OR customer_id = ANY(%s::int[]))"
 )
@@ -46,7 +47,7 @@ _steps = Steps(logger)
 class SyncPlatform:
     """`secrets`: newest first; those of a token platform are the tokens. `consent_mode`: as its customer wants it.
 
-    `limits`: the customer's own.
+    `own_words` (for nobody), `limits`: the customer's own.
     """
 
     pl: int
@@ -54,6 +55,7 @@ class SyncPlatform:
     signed: bool
     secrets: tuple[str, ...]
     consent_mode: ConsentMode
+    own_words: frozenset[str]
     limits: Mapping[str, int] = field(hash=False, compare=False)
 
 
@@ -76,11 +78,11 @@ class _PlatformLoader:
         rows = await cursor.fetchall()
         opened = self._secrets.open_all({row[0]: bytes(row[-1]) for row in rows})
         found: dict[int | None, dict[str, SyncPlatform]] = defaultdict(dict)
-        for pl, customer, auth, consent, limits, _ in rows:
+        for pl, customer, auth, consent, words, limits, _ in rows:
             mode = _steps.run(f"platform {pl} is left out", partial(ConsentMode, consent))
             if mode is not None:
-                signed, own = auth == "signed", limits_in(limits)
-                found[customer][str(pl)] = SyncPlatform(pl, customer, signed, opened[pl], mode, own)
+                signed, own = auth == "signed", (words_in(words), limits_in(limits))
+                found[customer][str(pl)] = SyncPlatform(pl, customer, signed, opened[pl], mode, *own)
         return found
 
 

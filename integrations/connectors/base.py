@@ -112,9 +112,10 @@ class Connector(ABC):
     """One platform, set up with its settings and credentials.
 
     `timeout` (s) limits one request. `linger_ms` is how long a lane waits for a batch to fill. `own_ids` means that the
-    platform knows users by our user ids, so that everybody is matched. `notes` are paragraphs about what people have to
-    know or do beyond the settings. `set_by_settings` names the declarations that depend on the settings. `bound` are
-    the credentials with the origins that they were given for; None where they are not stored yet.
+    platform knows users by our user ids, so that everybody is matched; `has_guids`, that its own ids are GUIDs, whose
+    case says nothing. `notes` are paragraphs about what people have to know or do beyond the settings.
+    `set_by_settings` names the declarations that depend on the settings. `bound` are the credentials with the origins
+    that they were given for; None where they are not stored yet.
     """
 
     key: ClassVar[str]
@@ -143,6 +144,7 @@ class Connector(ABC):
     wanted_attributes: frozenset[str] = frozenset()
     wants_extra: bool = False
     own_ids: bool = False
+    has_guids: bool = False
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)

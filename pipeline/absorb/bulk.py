@@ -21,16 +21,19 @@ from audiences import store as memberships
 from audiences.compiled import CompiledAudience
 from audiences.evaluation import EvaluationTask, group_into_tasks
 from audiences.messages import BuildAudience, ForgetAudience
+from core.clock import milliseconds
+from core.ids.spelling import one_spelling
 from core.inbox import InboxKind
+from core.messages import Event
 from pipeline.absorb import bulk_builds
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.memberships import BatchMemberships
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
-from profiles import identities, merges
-from profiles.messages import Convert
-from profiles.state import ProfileState
+from profiles import identities, merges, suspects
+from profiles.messages import Convert, Respell
+from profiles.state import COOKIE, ProfileState
 from profiles.store import ProfileKey, forget_ids, page_of_profiles, save_converted
 from usersync import store as mappings
 from usersync import user_counts
@@ -134,6 +137,23 @@ def convert(unit: BulkScope, row: InboxRow, convert: Convert, bulk: BulkPass) ->
         unit.outbox.send(row.bucket, InboxKind.CONVERT, following)
 
 
+def respell(unit: BulkScope, row: InboxRow, respell: Respell, bulk: BulkPass) -> None:
+    """Have one page of profiles linked with their ids in the one spelling: those stored before it was asked for."""
+    after = FIRST if respell.after is None else UUID(respell.after)
+    page = page_of_profiles(unit.cursor, row.bucket, respell.customer, after, PAGE)
+    for profile in page:
+        spelled = [(kind, one_spelling(kind, value)) for kind, value in profile.ids if kind != COOKIE]
+        new = [one for one in spelled if not profile.knows(*one)]
+        if new:
+            event = Event(respell.customer, 0, milliseconds(unit.now), str(profile.user_id), ids=new, counted=True)
+            event.forwarded = True
+            unit.outbox.send(row.bucket, InboxKind.EVENT, event)
+    bulk.rows += len(page)
+    if len(page) == PAGE:
+        following = Respell(customer=respell.customer, after=str(page[-1].user_id))
+        unit.outbox.send(row.bucket, InboxKind.RESPELL, following)
+
+
 def backfill(unit: BulkScope, row: InboxRow, backfill: BackfillRequest, bulk: BulkPass) -> None:
     """Want one page of members for an activation."""
     activation = unit.catalogue.activations.get(backfill.activation)
@@ -170,6 +190,7 @@ def forget_platform(unit: BulkScope, row: InboxRow, forget: ForgetPlatform, bulk
         unit.outbox.send(bucket, InboxKind.FORGET_PLATFORM, msgspec.structs.replace(forget, after=str(last)))
         return
     forget_ids(cursor, bucket, forget.customer, kinds[1])
+    suspects.forget_kind(cursor, bucket, forget.customer, kinds[1])
     merges.forget_kinds(cursor, bucket, forget.customer, kinds)
     user_counts.forget_platform(cursor, bucket, platform)
     for store in (deliveries, dead_letters, batches):

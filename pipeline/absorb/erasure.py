@@ -27,6 +27,7 @@ from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
 from pipeline.absorb.releases import send_unmapped
 from pipeline.absorb.rows import InboxRow
+from pipeline.absorb.suspects import BatchSuspects
 from profiles.erased import NOBODY, USER, Mark, id_hashes
 from profiles.identities import identity_kind, platform_of
 from profiles.messages import Erase, EraseId, ForgetSharedId, LogOut
@@ -43,6 +44,7 @@ class ErasureScope(Protocol):
     mappings: BatchMappings
     memberships: BatchMemberships
     found_ids: BatchFoundIds
+    suspects: BatchSuspects
     kept_rows: BatchKeptRows
     desired: DesiredState
     outbox: Outbox
@@ -216,10 +218,13 @@ def absorb_erase_id(unit: ErasureScope, row: InboxRow, erase: EraseId) -> None:
             unit.erasures.add(key, _mark(erase))
         unit.found_ids.note(row.bucket, erase.erasure, erase.value)
         unit.identities.erase(key)
+        unit.suspects.forget(key)
         _forget_where_set_aside(unit, erase, erase.kind, erase.value)
         if erase.kind == USER_KEY:
             _log_out_everywhere(unit, erase)
         return
+    if unit.suspects.forget_waiting(key, erase.users):
+        return  # the id is suspect: it does not make the owner the same person
     message = Erase(
         customer=erase.customer,
         user=str(owner),

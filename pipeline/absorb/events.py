@@ -18,6 +18,7 @@ from pipeline.absorb.loader import Needs
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
 from pipeline.absorb.rows import InboxRow
+from pipeline.absorb.suspects import BatchSuspects, stops_move, time_of
 from pipeline.bad_rows import BadPart
 from pipeline.catalogue import Catalogue
 from profiles.attribute_sampling import sampler
@@ -39,6 +40,7 @@ class EventScope(Protocol):
     erasures: BatchErasures
     merges: BatchMerges
     excess: BatchExcess
+    suspects: BatchSuspects
     kept_rows: BatchKeptRows
     outbox: Outbox
     bad_parts: list[BadPart]
@@ -51,11 +53,13 @@ def needs_event(event: Event, needs: Needs) -> None:
         needs.profiles.add((event.customer, user_ids.as_uuid(event.user)))
     else:
         needs.owners.add((event.customer, *event.ids[0]))
+        if event.mover:
+            needs.watched.add((event.customer, *event.ids[0]))
 
 
 def absorb_event(unit: EventScope, row: InboxRow, event: Event) -> None:
     """In the bucket of the user, or of the first id. An event of a user in a bucket out of reach is sent there."""
-    if _is_of_deleted_platform(unit, row, event) or _is_of_erased(unit, row, event) or _is_logged_out(unit, row, event):
+    if _is_of_deleted_platform(unit, row, event) or _is_of_erased(unit, row, event) or _stays_behind(unit, row, event):
         return
     by_browser = event.user is not None and not event.forwarded
     owner = _user(unit, event)
@@ -142,6 +146,11 @@ def _add_login(unit: EventScope, browser: ProfileState, event: Event | Confirm) 
             event.browser = str(browser.user_id)
 
 
+def _stays_behind(unit: EventScope, row: InboxRow, event: Event) -> bool:
+    """Whether the event goes back to its browser, whose login, or move, does not hold."""
+    return _is_logged_out(unit, row, event) or stops_move(unit, row, event)
+
+
 def _is_logged_out(unit: EventScope, row: InboxRow, event: Event) -> bool:
     """Whether the customer's user, named by a login alone, was erased: then the event goes back to its browser."""
     if not event.browser or event.user is not None:
@@ -217,6 +226,7 @@ def _forward(unit: EventScope, row: InboxRow, event: Event, user_id: UUID) -> No
 
 def _move(unit: EventScope, row: InboxRow, event: Event) -> None:
     """The browser logged in as somebody else than the profile's user: the event goes there, nobody is merged."""
+    event.mover = event.browser or event.user or ""
     event.user, event.via = None, []
     event.ids.sort(key=lambda one: one[0] != USER_KEY)
     unit.outbox.send(buckets.of_value(event.ids[0][1]), InboxKind.EVENT, event, row.body)
@@ -225,6 +235,9 @@ def _move(unit: EventScope, row: InboxRow, event: Event) -> None:
 def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState) -> None:
     received = receipt_time(row.received_at)
     unit.kept_rows.note(profile, row)
+    if event.nobody:
+        sampler.note_nobody(event.customer, event.pixel, event.nobody)
+        event.nobody = []
     if not event.counted:
         profile.record(event.pixel, event.at)
     if event.dimensions:
@@ -233,7 +246,7 @@ def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState)
         profile.set_attributes(_prepared(unit, row, event, profile, received), event.at, received)
     if event.confirmed or event.ids:
         profile.confirm()
-    _link(unit, profile, event.ids, event.pixel)
+    _link(unit, profile, event.ids, event.pixel, time_of(event))
 
 
 def _prepared(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState, received: float) -> dict[str, Any]:
@@ -262,17 +275,18 @@ def _keep_unused(unit: EventScope, row: InboxRow, event: Event, body: bytes, rea
     unit.bad_parts += [BadPart(rest, event.customer, reason) for reason in reasons]
 
 
-def _link(unit: EventScope, profile: ProfileState, ids: list[Id], pixel: int = 0) -> None:
+def _link(unit: EventScope, profile: ProfileState, ids: list[Id], pixel: int, at: int) -> None:
     """Send a link to the buckets of ids that are new to the profile; to as many as the profile has room for."""
     for kind, value in [(kind, value) for kind, value in ids if not profile.knows(kind, value)]:
         if profile.is_full:
             unit.merges.note_shared_id(profile.customer, profile.user_id, kind, value)
         else:
             profile.add_id(kind, value)
-            _send_link(unit, profile, kind, value, pixel)
+            _send_link(unit, profile, (kind, value), pixel, at)
 
 
-def _send_link(unit: EventScope, profile: ProfileState, kind: str, value: str, pixel: int) -> None:
+def _send_link(unit: EventScope, profile: ProfileState, one: Id, pixel: int, at: int) -> None:
+    kind, value = one
     if kind == COOKIE:
         if value != str(profile.user_id):
             meet = meeting(profile, value, MergeCause(kind, value, pixel))
@@ -294,6 +308,7 @@ def _send_link(unit: EventScope, profile: ProfileState, kind: str, value: str, p
             key=profile.key,
             ids=len(profile.ids),
             pixel=pixel,
+            at=at,
         )
         unit.outbox.send(buckets.of_value(value), InboxKind.LINK, link)
 
@@ -338,4 +353,4 @@ def absorb_confirm(unit: EventScope, row: InboxRow, confirm: Confirm) -> None:
     unit.kept_rows.note(profile, row)
     profile.confirm()
     if not profile.is_another_than(_key_of(confirm.ids)):
-        _link(unit, profile, confirm.ids)
+        _link(unit, profile, confirm.ids, 0, confirm.at)

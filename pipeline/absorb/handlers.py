@@ -25,13 +25,27 @@ from pipeline.absorb import (
     opt_out,
     platform_ids,
     releases,
+    suspects,
     syncs,
 )
 from pipeline.absorb.bulk import BulkPass
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.rows import InboxRow
 from pipeline.absorb.unit_of_work import UnitOfWork
-from profiles.messages import Content, Convert, Erase, EraseId, ForgetSharedId, LinkIdentity, LogOut, Meet, Merge
+from profiles.messages import (
+    Content,
+    Convert,
+    DropId,
+    Erase,
+    EraseId,
+    ForgetSharedId,
+    JudgeId,
+    LinkIdentity,
+    LogOut,
+    Meet,
+    Merge,
+    Respell,
+)
 from usersync.messages import ForgetPlatform, HandOver, Mapped, Release, Unmapped
 
 Message = TypeVar("Message", bound=msgspec.Struct)
@@ -84,6 +98,8 @@ HANDLERS: dict[int, Handler[Any]] = {
     InboxKind.FORGET_SHARED_ID: Handler(
         ForgetSharedId, erasure.needs_forget_shared_id, erasure.absorb_forget_shared_id
     ),
+    InboxKind.JUDGE_ID: Handler(JudgeId, suspects.needs_judge, suspects.absorb_judge),
+    InboxKind.DROP_ID: Handler(DropId, suspects.needs_drop, suspects.absorb_drop),
     InboxKind.WANT: Handler(Want, desired_state.needs_want, desired_state.absorb_want),
 }
 
@@ -95,5 +111,6 @@ BULK_HANDLERS: dict[int, BulkHandler[Any]] = {
     InboxKind.BACKFILL: BulkHandler(BackfillRequest, bulk.backfill),
     InboxKind.RESYNC: BulkHandler(ResyncDeliveries, bulk_deliveries.resync),
     InboxKind.WITHDRAW: BulkHandler(WithdrawDeliveries, bulk_deliveries.withdraw),
+    InboxKind.RESPELL: BulkHandler(Respell, bulk.respell),
     InboxKind.REPLAY: BulkHandler(ReplayLetters, bulk_deliveries.replay),
 }

@@ -25,6 +25,7 @@ from pipeline.absorb.opt_out import opt_out
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
 from pipeline.absorb.rows import InboxRow
+from pipeline.absorb.suspects import BatchSuspects, stops_link
 from pipeline.bad_rows import BadPart
 from pipeline.catalogue import Catalogue
 from profiles.caps import take_beyond_winner
@@ -47,6 +48,7 @@ class MergeScope(Protocol):
     mappings: BatchMappings
     memberships: BatchMemberships
     excess: BatchExcess
+    suspects: BatchSuspects
     outbox: Outbox
     bad_parts: list[BadPart]
 
@@ -55,6 +57,7 @@ def needs_link(link: LinkIdentity, needs: Needs) -> None:
     key = (link.customer, link.kind, link.value)
     needs.identities.add(key)
     needs.named.add(key)
+    needs.watched.add(key)
 
 
 def absorb_link(unit: MergeScope, row: InboxRow, link: LinkIdentity) -> None:
@@ -72,9 +75,12 @@ def absorb_link(unit: MergeScope, row: InboxRow, link: LinkIdentity) -> None:
     user = UUID(link.user)
     if identity is None:
         unit.identities.create(link.customer, link.kind, link.value, user)
+        unit.suspects.first((link.customer, link.kind, link.value), link.user, link.at)
+    elif identity.user_id == user or stops_link(unit, row, link):
+        return
     elif identity.user_id is None:
         identity.give_to(user)
-    elif identity.user_id != user:
+    else:
         meet = Meet(
             customer=link.customer,
             user=str(identity.user_id),
@@ -210,7 +216,7 @@ def absorb_merge(unit: MergeScope, row: InboxRow, merge: Merge) -> None:
                 other_ids=merge.winner_ids,
             )
             unit.outbox.send(buckets.of_user(profile.merged_into), InboxKind.MEET, meet)
-    elif profile.key in (None, merge.winner_key):
+    elif profile.key is None or (merge.winner_key is not None and not profile.is_another_than(merge.winner_key)):
         _give_up(unit, profile, winner, merge.cause)
     elif merge.winner_key is None:
         unit.outbox.send(buckets.of_user(winner), InboxKind.MEET, meeting(profile, merge.winner, merge.cause))

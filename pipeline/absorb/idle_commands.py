@@ -17,7 +17,7 @@ from core.inbox import InboxKind
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
-from profiles.messages import Convert
+from profiles.messages import Convert, Respell
 from profiles.store import buckets_with_profiles
 
 
@@ -56,7 +56,7 @@ def _build(unit: IdleScope, build: BuildAudience, buckets: set[int]) -> set[int]
     return free
 
 
-def _convert(unit: IdleScope, convert: Convert, buckets: set[int]) -> set[int]:
+def _convert(unit: IdleScope, convert: Convert | Respell, buckets: set[int]) -> set[int]:
     return buckets - buckets_with_profiles(unit.cursor, buckets, convert.customer)
 
 
@@ -74,5 +74,6 @@ def _backfill(unit: IdleScope, backfill: BackfillRequest, buckets: set[int]) -> 
 _IDLE: dict[int, Callable[[IdleScope, Any, set[int]], set[int]]] = {
     InboxKind.BUILD: _build,
     InboxKind.CONVERT: _convert,
+    InboxKind.RESPELL: _convert,
     InboxKind.BACKFILL: _backfill,
 }

@@ -22,13 +22,15 @@ class Needs:
     """What the rows of a batch will look at.
 
     `owners`: identities, and the profiles that they name. `named`: ids of which only one thing matters, whether they
-    were erased. `leaving`: users who are erased, and whose former ids on platforms have to go too.
+    were erased. `watched`: ids by which profiles may be merged, or browsers move. `leaving`: users who are erased, and
+    whose former ids on platforms have to go too.
     """
 
     profiles: set[ProfileKey] = field(default_factory=set)
     identities: set[IdentityKey] = field(default_factory=set)
     owners: set[IdentityKey] = field(default_factory=set)
     named: set[IdentityKey] = field(default_factory=set)
+    watched: set[IdentityKey] = field(default_factory=set)
     leaving: set[ProfileKey] = field(default_factory=set)
 
 

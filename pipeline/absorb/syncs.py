@@ -8,6 +8,7 @@ from uuid import UUID
 
 from core import buckets
 from core.clock import milliseconds, moment
+from core.ids.spelling import of_guid
 from core.inbox import InboxKind
 from core.messages import Match, Sync
 from pipeline.absorb.deleted_platforms import DeletedPlatforms
@@ -15,7 +16,7 @@ from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchProfiles
-from pipeline.absorb.releases import release_mappings, send_unmapped
+from pipeline.absorb.releases import release_mappings, send_release, send_unmapped
 from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
 from profiles.erased import USER, Mark
@@ -50,10 +51,13 @@ def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
     owner = UUID(sync.user)
     if unit.erasures.covering((sync.customer, USER, sync.user), row.received_at):
         return
-    if sync.platform not in unit.catalogue.activations.of(sync.customer).platforms:
+    index = unit.catalogue.activations.of(sync.customer)
+    if sync.platform not in index.platforms:
         return  # it was deleted meanwhile
     if not sync.platform_user_id:
         _clear(unit, row, sync)
+        return
+    if sync.platform in index.guids and _spell(unit, sync):
         return
     key, inherited = (sync.customer, identity_kind(sync.platform), sync.platform_user_id), False
     identity = unit.identities.get(*key)
@@ -84,6 +88,22 @@ def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
         way=sync.way,
     )
     unit.outbox.send(buckets.of_user(owner), InboxKind.MAPPED, mapped)
+
+
+def _spell(unit: SyncScope, sync: Sync) -> bool:
+    """Send the sync to the bucket of the GUID in lower case, if it is written otherwise. Returns whether it was.
+
+    Who has had the id in the other spelling, from before there was one, gives that up.
+    """
+    written, spelled = sync.platform_user_id, of_guid(sync.platform_user_id)
+    if written == spelled:
+        return False
+    identity = unit.identities.get(sync.customer, identity_kind(sync.platform), written)
+    if identity is not None and identity.user_id is not None:
+        send_release(unit.outbox, sync.customer, sync.platform, written, str(identity.user_id))
+    sync.platform_user_id = spelled
+    unit.outbox.send(buckets.of_value(spelled), InboxKind.SYNC, sync)
+    return True
 
 
 def _clear(unit: SyncScope, row: InboxRow, sync: Sync) -> None:

@@ -22,6 +22,7 @@ from pipeline.absorb.memberships import BatchMemberships
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
 from pipeline.absorb.releases import release_beyond
+from pipeline.absorb.suspects import BatchSuspects
 from pipeline.bad_rows import BadPart
 
 
@@ -51,6 +52,7 @@ class UnitOfWork:
         "now_ms",
         "outbox",
         "profiles",
+        "suspects",
     )
 
     def __init__(self, cursor: Cursor[Any], held: set[int], now: datetime, needs: Needs | None = None) -> None:
@@ -63,6 +65,9 @@ class UnitOfWork:
         self.profiles = BatchProfiles(cursor, self.erasures)
         if needs is not None:
             BatchLoader(cursor, held, self.profiles, self.identities, self.erasures).load(needs)
+        self.suspects = BatchSuspects(cursor, now)
+        if needs is not None and needs.watched:
+            self.suspects.load({key for key in needs.watched if self.identities.get(*key) is not None})
         self.catalogue = catalogue.current(cursor)
         self.deleted_platforms = DeletedPlatforms(cursor, self.catalogue.activations)
         self.merges = BatchMerges(cursor)
@@ -83,6 +88,7 @@ class UnitOfWork:
         self.merges.delete_of(self.profiles.erased)
         self.profiles.save(self.now)
         self.identities.save(self.now)
+        self.suspects.save()
         self.excess.save(self.now)
         self.kept_rows.save()
         release_beyond(self, self.mappings.save(self.profiles.new_users))

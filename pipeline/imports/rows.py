@@ -13,6 +13,7 @@ import msgspec
 
 from core import buckets, user_ids
 from core.errors import InvalidParameterError
+from core.ids.left_out import LeftOut
 from core.limits import RequestLimits
 from core.messages import Event, Id, encode
 from core.patterns import whole
@@ -21,11 +22,12 @@ from pipeline.imports.errors import BadRowError
 from pipeline.imports.parquet_rows import NO_JSON, json_value
 from profiles.conversion import UnconvertibleError, convert
 from profiles.events.data import BadDataError, parse_data
-from profiles.events.ids import ID_PARAMETERS, ids_in, user_key_in
+from profiles.events.ids import ID_PARAMETERS, IdReader, text_of
 from profiles.events.times import EARLIEST
 from profiles.models import Attribute
 from profiles.paths import split_path
 from profiles.personal.protection import PersonalDataError, Protection
+from profiles.state import USER_KEY
 
 USER_COLUMNS = frozenset({"uuid", "at"} | ID_PARAMETERS)
 """Columns that name the user, or the time. All others are attributes."""
@@ -40,7 +42,7 @@ class Destination:
     """The customer and the pixel whose users the rows are about.
 
     `user_key`: the path of the attribute that holds the customer's own user id; `at`: when the import was made (unix
-    ms); `protection`: from personal data in clear.
+    ms); `protection`: from personal data in clear; `own_words`: the customer's, for nobody.
     """
 
     customer: int
@@ -48,6 +50,7 @@ class Destination:
     user_key: tuple[str, ...]
     at: int
     protection: Protection
+    own_words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class RowReader:
 
     def __init__(self, to: Destination) -> None:
         self._to = to
+        self._ids = IdReader(LIMITS, to.protection, to.own_words)
 
     def of_line(self, raw: bytes) -> ImportRow:
         """Reads a line of NDJSON. Raises BadRowError."""
@@ -92,8 +96,11 @@ class RowReader:
         at = row_time(given["at"] or "", self._to.at) if "at" in given else self._to.at
         user = _uuid(given)
         body, data = self._protected(data)
-        ids = [*user_key_in(data, self._to.user_key, LIMITS), *self._ids(given)]
+        nobody: list[LeftOut] = []
+        ids = [*self._ids.user_key(data, self._to.user_key, nobody), *_parameters(self._ids, given, nobody)]
         if user is None and not ids:
+            if nobody:
+                raise BadRowError(f"names nobody: {', '.join(_field(one, self._to) for one in nobody)}")
             raise BadRowError("names nobody: it needs a uuid, the pixel's user key, pl and euid, or a device")
         if body and len(body) > LIMITS.body_bytes:
             raise BadRowError(f"has more than {LIMITS.body_bytes} bytes of data")
@@ -105,21 +112,11 @@ class RowReader:
             confirmed=user is not None,
             ids=ids,
             counted=True,
+            nobody=nobody,
         )
         bucket = user_ids.bucket_of(user) if user else buckets.of_value(ids[0][1])
         names = ("uuid", user) if user else ids[0]
         return ImportRow(bucket=bucket, query=encode(event), body=body, names=names, data=data)
-
-    def _ids(self, given: Parameters) -> list[Id]:
-        if ("euid" in given) != ("pl" in given):
-            raise BadRowError("pl and euid go together")
-        try:
-            return ids_in(given, LIMITS, self._to.protection)
-        except InvalidParameterError as wrong:
-            name = wrong.parameter
-            raise BadRowError(f"{name}: is no such id") from None
-        except PersonalDataError as found:
-            raise BadRowError(found.message) from None
 
     def _protected(self, data: dict[str, Any]) -> tuple[bytes | None, dict[str, Any]]:
         if not data:
@@ -128,6 +125,24 @@ class RowReader:
             return self._to.protection.data(msgspec.json.encode(data), data)
         except PersonalDataError as found:
             raise BadRowError(found.message) from None
+
+
+def _parameters(reader: IdReader, given: Parameters, nobody: list[LeftOut]) -> list[Id]:
+    if ("euid" in given) != ("pl" in given):
+        raise BadRowError("pl and euid go together")
+    try:
+        return reader.parameters(given, nobody)
+    except InvalidParameterError as wrong:
+        raise BadRowError(f"{wrong.parameter}: is no such id") from None
+    except PersonalDataError as found:
+        raise BadRowError(found.message) from None
+
+
+def _field(one: LeftOut, to: Destination) -> str:
+    """Returns why a row's id names nobody, with the column that holds it."""
+    kind, why, _ = one
+    column = ".".join(to.user_key) if kind == USER_KEY else kind.removeprefix("device:").partition(":")[0]
+    return f"{column} is a {why}"
 
 
 def nested(flat: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +197,7 @@ def _text(name: str, value: Any) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise BadRowError(f"{name}: is no text")
-    return str(value).strip()
+    return (text_of(value) or str(value)).strip()
 
 
 def _uuid(given: Parameters) -> str | None:

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from core.clock import milliseconds
 from core.database import Connection, connect
+from core.own_ids import words_in
 from core.wakeups import ABSORB, wakeups
 from pipeline.imports import copying
 from pipeline.imports.errors import ErrorFile, RowErrors, UnreadableFileError
@@ -141,4 +142,5 @@ def _destination(row: Import) -> Destination:
         user_key=path,
         at=milliseconds(row.created_at),
         protection=Protection.of_customer(row.customer),
+        own_words=words_in(row.customer.nobody_words),
     )

@@ -1,34 +1,100 @@
 """The ids of an event: how a request names its user, beside our own user id."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InvalidParameterError
+from core.ids.left_out import LeftOut, left_out
+from core.ids.nobody import NO_WORDS, OwnWords, why_nobody
+from core.ids.spelling import one_spelling
 from core.limits import RequestLimits, is_sound_id
 from core.messages import Id
 from core.patterns import whole
 from core.query import Parameters
-from integrations.platform_user_ids import NO_ID, is_macro
 from profiles.personal.protection import Protection
+from profiles.state import USER_KEY
 
 DEVICES = ("devid_g", "devid_a", "devid_o", "devid_u", "idsha1", "idmd5")
 ID_PARAMETERS = frozenset({"pl", "euid", *DEVICES})
 
 _PLATFORM = whole(r"[1-9][0-9]{0,9}+")
-_NO_DEVICE = "0-"
-"""Devices that limit tracking all show the same id of zeros, with or without hyphens: it names nobody."""
+_MOST_EXACT = 2**53
+"""From here on a number with a decimal point may stand for several whole numbers."""
 
 
-def user_key_in(data: dict[str, Any], path: tuple[str, ...], limits: RequestLimits) -> list[Id]:
-    """Returns the customer's own user id inside `data`, if a sound text or integer stands at `path`."""
-    if not path:
+@dataclass(frozen=True, slots=True)
+class IdReader:
+    """Reads the ids by which a customer's requests name their users.
+
+    `own`: the customer's own words for nobody. Its methods add to `nobody` what they leave out because it names nobody.
+    """
+
+    limits: RequestLimits
+    protection: Protection
+    own: OwnWords = NO_WORDS
+
+    def user_key(self, data: dict[str, Any], path: tuple[str, ...], nobody: list[LeftOut]) -> list[Id]:
+        """Returns the customer's own user id inside `data`, if a sound text or a whole number stands at `path`."""
+        if not path:
+            return []
+        value = data.get(".".join(path))
+        if value is None and len(path) > 1:
+            value = _value_at(data, path)
+        text = text_of(value)
+        return self._named(USER_KEY, text, nobody) if text and is_sound_id(text, self.limits.id_bytes) else []
+
+    def user(self, text: str, nobody: list[LeftOut]) -> list[Id]:
+        """Returns the customer's own user id that a line gives beside its data. Raises InvalidParameterError."""
+        if not is_sound_id(text, self.limits.id_bytes):
+            raise InvalidParameterError("user")
+        return [(kind, self.protection.id(value)) for kind, value in self._named(USER_KEY, text, nobody)]
+
+    def parameters(self, values: Parameters, nobody: list[LeftOut]) -> list[Id]:
+        """Returns the platform's id and the device ids among the parameters, in the order of precedence.
+
+        They hold no personal data in clear. Raises InvalidParameterError for an id that cannot be kept, and
+        PersonalDataError where the customer refuses personal data.
+        """
+        if ID_PARAMETERS.isdisjoint(values):
+            return []
+        found: list[Id] = []
+        if "euid" in values and "pl" in values:
+            platform = values["pl"] or ""
+            if not _PLATFORM(platform):
+                raise InvalidParameterError("pl")
+            found += self._of(f"euid:{platform}", "euid", values, nobody)
+        for device in DEVICES:
+            if device in values:
+                found += self._of(f"device:{device}", device, values, nobody)
+        return [(kind, self.protection.id(value)) for kind, value in found]
+
+    def _of(self, kind: str, parameter: str, values: Parameters, nobody: list[LeftOut]) -> list[Id]:
+        value = values[parameter]
+        if value is None or not is_sound_id(value, self.limits.id_bytes):
+            raise InvalidParameterError(parameter)
+        return self._named(kind, value, nobody)
+
+    def _named(self, kind: str, value: str, nobody: list[LeftOut]) -> list[Id]:
+        """Returns the id in its one spelling; nothing, and notes why, if it names nobody."""
+        value = one_spelling(kind, value)
+        if not value:
+            return []
+        why = why_nobody(kind, value, self.own)
+        if why is None:
+            return [(kind, value)]
+        nobody.append(left_out(kind, value, why))
         return []
-    value = data.get(".".join(path))
-    if value is None and len(path) > 1:
-        value = _value_at(data, path)
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return []
-    text = str(value)
-    return [("user", text)] if text and is_sound_id(text, limits.id_bytes) else []
+
+
+def text_of(value: Any) -> str | None:
+    """Returns a text, or a whole number as it is written without a decimal point. None for anything else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int):
+        return str(value)
+    return str(int(value)) if value.is_integer() and abs(value) < _MOST_EXACT else None
 
 
 def _value_at(data: dict[str, Any], path: tuple[str, ...]) -> Any:
@@ -38,35 +104,3 @@ def _value_at(data: dict[str, Any], path: tuple[str, ...]) -> Any:
             return None
         value = value.get(name)
     return value
-
-
-def ids_in(values: Parameters, limits: RequestLimits, protection: Protection) -> list[Id]:
-    """Returns the platform's id and the device ids among the parameters, in the order of precedence.
-
-    They hold no personal data in clear. Raises InvalidParameterError for an id that cannot be kept, or that would name
-    many users, and PersonalDataError where the customer refuses personal data.
-    """
-    if ID_PARAMETERS.isdisjoint(values):
-        return []
-    found: list[Id] = []
-    if "euid" in values and "pl" in values:
-        platform = values["pl"] or ""
-        if not _PLATFORM(platform):
-            raise InvalidParameterError("pl")
-        found += _id_of(f"euid:{platform}", "euid", values, limits)
-    for device in DEVICES:
-        if device in values:
-            found += _id_of(f"device:{device}", device, values, limits)
-    return [(kind, protection.id(value)) for kind, value in found]
-
-
-def _id_of(kind: str, parameter: str, values: Parameters, limits: RequestLimits) -> list[Id]:
-    value = values[parameter]
-    if value is None or not is_sound_id(value, limits.id_bytes) or is_macro(value):
-        raise InvalidParameterError(parameter)
-    return [] if names_nobody(value) else [(kind, value)]
-
-
-def names_nobody(value: str) -> bool:
-    """Whether a platform or a device uses this value to say that it does not know, or does not tell, the user."""
-    return value in NO_ID or not value.strip(_NO_DEVICE)

@@ -1,6 +1,6 @@
 """What we know of a user, and where it is collected."""
 
-from profiles.models.catalogue import Attribute, AttributeStatistics, DataStatistics
+from profiles.models.catalogue import Attribute, AttributeStatistics, DataStatistics, NobodyCount
 from profiles.models.pixels import Pixel, PixelIntegration
 from profiles.models.users import (
     CustomerExcess,
@@ -13,6 +13,8 @@ from profiles.models.users import (
     ProfileExcess,
     ProfileMerge,
     SharedId,
+    WaitingLink,
+    WatchedId,
 )
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "ForgottenId",
     "Identity",
     "KnownUsers",
+    "NobodyCount",
     "OptOut",
     "Pixel",
     "PixelIntegration",
@@ -31,4 +34,6 @@ __all__ = [
     "ProfileExcess",
     "ProfileMerge",
     "SharedId",
+    "WaitingLink",
+    "WatchedId",
 ]

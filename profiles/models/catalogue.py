@@ -79,6 +79,29 @@ class AttributeStatistics(models.Model):
         return f"{self.attribute_id} at {self.last_seen}"
 
 
+class NobodyCount(models.Model):
+    """How often an id of a kind was left out of a customer's events, because it names nobody, and why.
+
+    `examples` are a few of those that can be shown (`core.ids.left_out`).
+    """
+
+    pk = models.CompositePrimaryKey("customer_id", "pixel_id", "kind", "why")
+    customer_id = models.IntegerField()
+    pixel_id = models.IntegerField()
+    kind = models.CharField(max_length=40)
+    why = models.CharField(max_length=20)
+    times = models.BigIntegerField(default=0)
+    examples = models.JSONField(default=list)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "nobody_count"
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.customer_id}: {self.why}"
+
+
 class DataStatistics(models.Model):
     """What one customer's data amounts to, and what of it was too much to catalogue.
 

@@ -38,6 +38,57 @@ class Identity(models.Model):
         return f"{self.kind} {self.value}"
 
 
+class WatchedId(models.Model):
+    """An id that has named more than one browser, in the bucket of its value.
+
+    `seen` lists the latest different browsers, as `[hash of the user id, unix ms]`. From `suspect_at` on no further
+    profiles are merged by the id, until somebody judges it: `verdict` is `good` (it is one person's) or `bad` (it names
+    nobody). `waiting` counts the links that wait for that.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "customer_id", "kind", "value")
+    bucket = models.SmallIntegerField()
+    customer_id = models.IntegerField()
+    kind = models.CharField(max_length=40)
+    value = models.TextField()
+    seen = models.JSONField(default=list)
+    suspect_at = models.DateTimeField(null=True)
+    verdict = models.CharField(max_length=4, blank=True, default="")
+    waiting = models.IntegerField(default=0)
+
+    class Meta:
+        db_table = "watched_id"
+        indexes = [
+            models.Index(
+                "bucket", "customer_id", name="watched_id_suspect", condition=models.Q(suspect_at__isnull=False)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"
+
+
+class WaitingLink(models.Model):
+    """A link by a suspect id, which would merge the user with others: kept until somebody judges the id."""
+
+    pk = models.CompositePrimaryKey("bucket", "id")
+    bucket = models.SmallIntegerField()
+    id = models.BigIntegerField()
+    customer_id = models.IntegerField()
+    kind = models.CharField(max_length=40)
+    value = models.TextField()
+    user_id = models.UUIDField()
+    query = models.BinaryField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "waiting_link"
+        indexes = [models.Index("bucket", "customer_id", "kind", "value", "id", name="waiting_link_by_id")]
+
+    def __str__(self) -> str:
+        return f"{self.bucket}-{self.id}"
+
+
 class KnownUsers(models.Model):
     """How many users of a customer one bucket knows: its eligible profiles, counted by whoever saves them."""
 

@@ -19,6 +19,7 @@ from core.patterns import scan, whole
 from profiles.personal import check_digits, patterns
 from profiles.personal.folding import folded, may_fold
 from profiles.personal.patterns import CARD, LEAST_PHONE, PHONE, Finding
+from profiles.personal.phones import normal_form
 
 Value = TypeVar("Value")
 
@@ -71,18 +72,23 @@ class PersonalDataSettings(Protocol):
 
     personal_data: str
     salt: UUID
+    phone_region: str
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """Protects one customer's data by the customer's policy and salt."""
+    """Protects one customer's data by the customer's policy and salt.
+
+    `region`: the country of telephone numbers that name none; empty where the customer has not said it.
+    """
 
     policy: Policy
     salt: UUID
+    region: str = ""
 
     @classmethod
     def of_customer(cls, customer: PersonalDataSettings) -> "Protection":
-        return cls(Policy(customer.personal_data), customer.salt)
+        return cls(Policy(customer.personal_data), customer.salt, customer.phone_region)
 
     def data(self, raw: bytes, data: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
         """Returns the JSON, and what it says, without personal data in clear. Raises PersonalDataError."""
@@ -121,9 +127,13 @@ class Protection:
             raise PersonalDataError(found[0].kind)
         plain, end, parts = folded(text), 0, []
         for one in found:
-            parts += [plain[end : one.start], self._hash(one.plain)]
+            parts += [plain[end : one.start], self._hash(self._normal(one))]
             end = one.end
         return "".join([*parts, plain[end:]])
+
+    def _normal(self, one: Finding) -> str:
+        """Returns the form that platforms demand before hashing."""
+        return normal_form(one.plain, self.region) if one.kind == PHONE else one.plain
 
     def _hash(self, plain: str) -> str:
         return hashlib.sha256(self.salt.bytes + plain.encode()).hexdigest()

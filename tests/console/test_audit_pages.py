@@ -18,12 +18,13 @@ from console import addresses, log_in_addresses
 from console.password_reset import link_for
 from console.recorded import UNCHANGING
 from console.single_sign_on.configuration import ID, providers
-from core import clock
+from core import buckets, clock
 from core.access import EVERYTHING, Access, Role
 from core.console_environment import SingleSignOn
 from core.models import AuditEntry, BadRow, Customer
 from core.people import invitations
-from profiles.models import Attribute, Pixel
+from profiles.judging import IdName
+from profiles.models import Attribute, Pixel, WatchedId
 from tests.console.test_audit import rows
 from tests.support.console_forms import submit
 from tests.support.console_people import enrolled, person
@@ -36,6 +37,8 @@ READING = {
         "erasures",
         "import-errors",
         "shared-ids",
+        "suspect-ids",
+        "ids-of-nobody",
         "connectors",
         "links",
         "look-up",
@@ -93,6 +96,12 @@ class Pages:
         BadRow.objects.create(bucket=1, id=1, customer_id=self.shop.m, kind=1, **values)
         return self.post("/bad-rows/", row=["1-1"])
 
+    def judge(self) -> Any:
+        WatchedId.objects.create(
+            bucket=buckets.of_value("x"), customer_id=self.shop.m, kind="user", value="x", suspect_at=clock.now()
+        )
+        return self.post(f"/suspect-ids/{IdName(self.shop.m, 'user', 'x')}/bad/")
+
     def reset(self) -> Any:
         other = Client()
         made = link_for(RequestFactory().get("/"), self.somebody())
@@ -120,6 +129,7 @@ class Pages:
             "audience-go-back": self.go_back,
             "erase-user": lambda: self.post(f"/users/{self.shop.m}/{uuid4()}/erase/"),
             "imports": lambda: self.post("/imports/", pixel=self.pixel.pk, file=table),
+            "judge-id": self.judge,
             "dead-letters": lambda: self.post("/dead-letters/", row=["x"]),
             "bad-rows": self.replay_bad_rows,
             "account_reset_password_from_key": self.reset,

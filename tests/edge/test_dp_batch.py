@@ -98,7 +98,7 @@ BAD: dict[str, tuple[Mapping[str, Any] | bytes, str]] = {
     "an object as an id": ({"user": {"id": 1}}, "bad-user"),
     "a time that is none": ({"uuid": USER, "at": "yesterday"}, "bad-at"),
     "a time to come": ({"uuid": USER, "at": time.time() + 200_000}, "bad-at"),
-    "an unexpanded macro": ({"pl": 1, "euid": "[[USERID]]"}, "bad-euid"),
+    "an unexpanded macro": ({"pl": 1, "euid": "[[USERID]]"}, "no-user"),
     "a platform that is no number": ({"pl": "x", "euid": "1"}, "bad-pl"),
     "data that is no object": ({"uuid": USER, "data": [1]}, "bad-data"),
     "an integer too large": ({"uuid": USER, "data": {"a": 2**70}}, "bad-data"),
@@ -112,13 +112,13 @@ BAD: dict[str, tuple[Mapping[str, Any] | bytes, str]] = {
 def test_batch__bad_lines_are_listed_and_cost_no_neighbour(edge: RunningEdge) -> None:
     lines: list[Mapping[str, Any] | bytes] = []
     for line, _ in BAD.values():
-        lines += [line, b"  ", {"user": str(len(lines))}]
+        lines += [line, b"  ", {"user": str(len(lines) + 1)}]
 
     told = send(edge, *lines, b"")
 
     assert statuses(told) == [(1 + 3 * index, status) for index, (_, status) in enumerate(BAD.values())]
     assert (told["lines"], told["accepted"]) == (2 * len(BAD), len(BAD))
-    assert {row.message["ids"][0][1] for row in edge.rows()} == {str(1 + 3 * index - 1) for index in range(len(BAD))}
+    assert {row.message["ids"][0][1] for row in edge.rows()} == {str(1 + 3 * index) for index in range(len(BAD))}
     assert all(error["message"] for error in told["errors"])
 
 

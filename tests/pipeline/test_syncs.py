@@ -251,3 +251,16 @@ def test_enters_and_leaves__before_anything_was_sent__is_nothing(shop: Shop, ads
         shop.absorb()
 
     assert shop.due() == set()
+
+
+def test_sync__guid_in_upper_case__is_the_one_in_lower_case(shop: Shop) -> None:
+    platform = shop.platform(connector="mediamath_event", settings={"advertiser_id": 7})
+    one, other = somebody(), somebody()
+    guid = "6d92078a-8246-4ba4-ae5b-76104861e7dc"
+    shop.sync(one, platform, guid.upper())
+    shop.absorb()
+    assert shop.mappings(one) == {(platform.pl, guid)}
+
+    shop.sync(other, platform, guid)
+    shop.absorb()
+    assert (shop.mappings(one), shop.mappings(other)) == (set(), {(platform.pl, guid)})

@@ -19,13 +19,14 @@ from audiences.rules.errors import Location, RuleFault
 from core import clock, json_values, limits, logs, paging, user_ids
 from core.consent_mode import ConsentMode
 from core.errors import InputError
+from core.ids import macros, nobody, spelling
 from core.models import Inbox
 from core.query import QueryString
 from edge import body as edge_body
 from edge.chunks import ChunkReader
 from edge.endpoints import uid
 from edge.request_head import BadRequestError, RequestHead
-from integrations import egress_proxy, platform_user_ids, sync_templates, templates, validation
+from integrations import egress_proxy, sync_templates, templates, validation
 from integrations.connectors.base import Member, Operation, Segment
 from integrations.connectors.http import expressions
 from integrations.connectors.http.connector import HttpConnector
@@ -180,7 +181,8 @@ READERS: dict[str, Reader] = {
     "a card's number": Reader("profiles.personal.check_digits", check_digits.is_card, 50),
     "raw JSON": Reader("profiles.events.data", _raw_json),
     "ids of a request": Reader(
-        "profiles.events.ids", lambda text: ids.ids_in({"pl": "1", "euid": text, "devid_g": text}, LIMITS, HIDING)
+        "profiles.events.ids",
+        lambda text: ids.IdReader(LIMITS, HIDING).parameters({"pl": "1", "euid": text, "devid_g": text}, []),
     ),
     "dimensions": Reader(
         "profiles.events.dimensions",
@@ -209,7 +211,9 @@ READERS: dict[str, Reader] = {
     ),
     "packed data": Reader("edge.body", lambda text: edge_body.gunzip(text.encode(), LIMITS)),
     "the answer of a proxy": Reader("integrations.egress_proxy", lambda text: egress_proxy._STATUS(text.encode())),
-    "a macro": Reader("integrations.platform_user_ids", platform_user_ids.holds_macro),
+    "a macro": Reader("core.ids.macros", macros.is_macro),
+    "the spelling of an id": Reader("core.ids.spelling", lambda text: spelling.one_spelling("device:", text)),
+    "an id of nobody": Reader("core.ids.nobody", lambda text: nobody.why_nobody("user", text)),
     "a sync template": Reader(
         "integrations.sync_templates", lambda text: sync_templates.find_errors("https://x.example/?" + text, "token")
     ),

@@ -55,6 +55,7 @@ class MediaMathEvent(Connector):
     def __init__(self, settings: dict[str, Any], credentials: dict[str, Any]) -> None:
         super().__init__(settings, credentials)
         self.wanted_attributes = attributes.top_level(self.settings.mapping)
+        self.has_guids = self.settings.id_type == "guid"
 
     @classmethod
     def validate_settings(cls, settings: dict[str, Any]) -> None:
