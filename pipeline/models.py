@@ -112,13 +112,14 @@ class KeptRow(models.Model):
 class FoundId(models.Model):
     """An id of the erased person that the buckets have found, kept until texts that quote it have been searched for.
 
-    `bucket` is where it was found.
+    `bucket` is where it was found. `since`: from when on the hub knew the person by a profile of this id.
     """
 
     pk = models.CompositePrimaryKey("bucket", "erasure", "value")
     bucket = models.SmallIntegerField()
     erasure = models.UUIDField()
     value = models.TextField()
+    since = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "found_id"

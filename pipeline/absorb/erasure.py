@@ -73,7 +73,8 @@ def absorb_erase(unit: ErasureScope, row: InboxRow, erase: Erase) -> None:
         return
     erase.key_hash = hash_of_key(erase.customer, profile.key if profile else None) or erase.key_hash
     unit.erasures.add((erase.customer, USER, erase.user), _mark(erase))
-    unit.found_ids.note(row.bucket, erase.erasure, erase.user)
+    since = None if profile is None else moment(profile.created_at)
+    unit.found_ids.note(row.bucket, erase.erasure, erase.user, since)
     ids = {(identity_kind(platform), value) for platform, value in erase.platform_ids}
     ids |= unit.erasures.had(erase.customer, user)
     ids |= {erase.by} if erase.by is not None and erase.by[0] != COOKIE else set()

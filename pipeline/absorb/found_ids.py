@@ -4,22 +4,26 @@ Who asks for an erasure knows only the ids that the hub has absorbed by then. Ro
 ids, and of further profiles, that they are the same person's.
 """
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
 
-from core.arrays import SmallInts, Texts, Uuids, columns
+from core.arrays import SmallInts, Texts, Times, Uuids, columns
 from core.buckets import BUCKETS
 from core.database import Connection
 from profiles.erased import NOBODY
 
 SAVE = """
-INSERT INTO found_id (bucket, erasure, value) SELECT * FROM unnest(%s::smallint[], %s::uuid[], %s::text[])
-ON CONFLICT (bucket, erasure, value) DO NOTHING
+INSERT INTO found_id AS kept (bucket, erasure, value, since)
+SELECT * FROM unnest(%s::smallint[], %s::uuid[], %s::text[], %s::timestamptz[])
+ON CONFLICT (bucket, erasure, value) DO UPDATE SET since = least(kept.since, excluded.since)
 """
-READ = "SELECT value FROM found_id WHERE bucket = ANY(%s::smallint[]) AND erasure = %s"
-FORGET = "DELETE FROM found_id WHERE bucket = ANY(%s::smallint[]) AND erasure = %s"
+READ = "SELECT value, since FROM found_id WHERE bucket = ANY(%s::smallint[]) AND erasure = %s"
+ERASURES = "SELECT DISTINCT erasure FROM found_id WHERE bucket = ANY(%s::smallint[])"
+UNSWEPT = "SELECT id FROM erasure WHERE id = ANY(%s::uuid[]) AND swept_at IS NULL"
+FORGET = "DELETE FROM found_id WHERE bucket = ANY(%s::smallint[]) AND erasure = ANY(%s::uuid[])"
 
 
 class BatchFoundIds:
@@ -29,24 +33,31 @@ class BatchFoundIds:
 
     def __init__(self, cursor: Cursor[Any]) -> None:
         self._cursor = cursor
-        self._found: set[tuple[int, UUID, str]] = set()
+        self._found: dict[tuple[int, UUID, str], datetime | None] = {}
 
-    def note(self, bucket: int, erasure: str, value: str) -> None:
-        """The id, in this bucket, is of the erasure's person. What nobody asked to erase is not searched for."""
-        self._found.add((bucket, UUID(erasure), value))
+    def note(self, bucket: int, erasure: str, value: str, since: datetime | None = None) -> None:
+        """The id, in this bucket, is of the erasure's person. What nobody asked to erase is not searched for.
+
+        `since`: when the profile of this id was made, if there is one.
+        """
+        key = (bucket, UUID(erasure), value)
+        self._found[key] = self._found.get(key) or since
 
     def save(self) -> None:
-        rows = [row for row in self._found if row[1] != NOBODY]
+        rows = [(*key, since) for key, since in self._found.items() if key[1] != NOBODY]
         if rows:
             rows.sort(key=lambda row: (row[0], row[1].int, row[2]))
-            self._cursor.execute(SAVE, columns((SmallInts, Uuids, Texts), rows))
+            self._cursor.execute(SAVE, columns((SmallInts, Uuids, Texts, Times), rows))
 
 
-def read(connection: Connection, erasure: UUID) -> set[str]:
-    """Returns the ids that the erasure has found."""
-    return {value for (value,) in connection.execute(READ, [list(range(BUCKETS)), erasure])}
+def read(connection: Connection, erasure: UUID) -> dict[str, datetime | None]:
+    """Returns the ids that the erasure has found, and since when the hub knew a profile of them."""
+    return dict(connection.execute(READ, [list(range(BUCKETS)), erasure]).fetchall())
 
 
-def forget(connection: Connection, erasure: UUID) -> None:
-    """Forget them: they were searched for."""
-    connection.execute(FORGET, [list(range(BUCKETS)), erasure])
+def forget(connection: Connection) -> None:
+    """Forget the ids that were searched for, and those that were found again afterwards, by what came later."""
+    found = {erasure for (erasure,) in connection.execute(ERASURES, [list(range(BUCKETS))])}
+    if found:
+        found -= {erasure for (erasure,) in connection.execute(UNSWEPT, [list(found)])}
+        connection.execute(FORGET, [list(range(BUCKETS)), list(found)])

@@ -141,6 +141,7 @@ def carry_on(searches: Sequence[Search] = ()) -> None:
         _sweep_ready(own, list(unfinished.filter(swept_at=None).order_by("requested_at")), searches)
         waiting = unfinished.exclude(swept_at=None).order_by(F("looked_at").asc(nulls_first=True), "requested_at")
         kept_rows.forget(own, clock.now())
+        found_ids.forget(own)
         for erasure in waiting[:AT_ONCE]:
             steps.run(f"erasure {erasure.pk}", partial(_look, own, erasure))
         steps.run("erasures by retention", partial(_settle_unasked, own))
@@ -175,12 +176,13 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
     if not _log_out(own, erasure):
         return
     later = found_ids.read(own, erasure.id)  # what was under way when it was asked for
-    texts = sorted({text for text in traces["texts"] if text} | later)
+    texts = sorted({text for text in traces["texts"] if text} | later.keys())
+    since = min([datetime.fromisoformat(traces["since"]), *filter(None, later.values())])
     platforms = list(Platform.objects.filter(customer_id=erasure.customer_id).values_list("pl", flat=True))
     found = Mentions.of(texts)
     with own.transaction():
         bad_rows.delete_mentioning(own, erasure.customer_id, found)
-        batches.erase_mentions(own, platforms, found, datetime.fromisoformat(traces["since"]))
+        batches.erase_mentions(own, platforms, found, since)
         deliveries.erase_mentions(own, platforms, found)
         dead_letters.erase_mentions(own, platforms, found)
     forget_examples(erasure.customer_id)
@@ -188,7 +190,6 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
     files.forget_names(erasure.customer_id, erasure.requested_at)
     for search in searches:
         search(erasure.customer_id, texts)
-    found_ids.forget(own, erasure.id)
     erasure.traces, erasure.swept_at = None, clock.now()
     erasure.save(update_fields=["traces", "swept_at"])
 

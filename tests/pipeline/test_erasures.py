@@ -22,7 +22,7 @@ from core.models import BadRow, Customer, Inbox
 from core.transactions import send
 from integrations.models import Platform
 from pipeline import deliver
-from pipeline.models import Erasure
+from pipeline.models import Erasure, FoundId
 from pipeline.privacy import erasures
 from profiles import attribute_sampling
 from profiles.models import Identity, Profile
@@ -49,9 +49,7 @@ def known(shop: Shop, ads: Platform) -> tuple[UUID, UUID]:
     return first, second
 
 
-def mention_everywhere(shop: Shop, ads: Platform, buyers: Activation, user: UUID) -> None:
-    """The log of batches, errors and letters quote ids."""
-    now = datetime.now(UTC)
+def log_request(ads: Platform, request: str, response: str) -> None:
     Batch.objects.create(
         bucket=0,
         id=somebody(),
@@ -59,10 +57,16 @@ def mention_everywhere(shop: Shop, ads: Platform, buyers: Activation, user: UUID
         operation="add",
         status="done",
         rows=1,
-        started_at=now,
-        request_excerpt='[{"userid":"platform-id-77"}]',
-        response_excerpt=str(user),
+        started_at=datetime.now(UTC),
+        request_excerpt=request,
+        response_excerpt=response,
     )
+
+
+def mention_everywhere(shop: Shop, ads: Platform, buyers: Activation, user: UUID) -> None:
+    """The log of batches, errors and letters quote ids."""
+    now = datetime.now(UTC)
+    log_request(ads, '[{"userid":"platform-id-77"}]', str(user))
     DeadLetter.objects.create(
         bucket=1,
         activation_id=buyers.pk,
@@ -164,11 +168,25 @@ def test_ids_that_were_under_way__when_the_erasure_was_asked_for__are_looked_for
         attempts=1,
         died_at=datetime.now(UTC),
     )
+    log_request(ads, "add", str(second))
     shop.event(first, ids=[("user", OWN_ID)])
     erasures.request(shop.customer.m, first, "a test")
     settle(shop)
 
     assert traces([OWN_ID, "device-1234", str(second), str(first)]) == []
+
+
+def test_id_that_is_found_after_the_search__is_forgotten(shop: Shop) -> None:
+    erasure = erasures.request(shop.customer.m, somebody(), "a test")
+    FoundId.objects.create(bucket=1, erasure=erasure.pk, value=OWN_ID)
+    erasures.carry_on()
+    assert FoundId.objects.exists()
+
+    settle(shop)
+    FoundId.objects.create(bucket=2, erasure=erasure.pk, value="device-1234")
+    erasures.carry_on()
+
+    assert not FoundId.objects.exists()
 
 
 def test_erased_user__who_comes_again__is_somebody_new(shop: Shop, ads: Platform, buyers: Activation) -> None:
