@@ -4,6 +4,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("pipeline", "0005_found_ids")]
+    dependencies = [("pipeline", "0006_one_spelling")]
 
     operations = [migrations.AddField("foundid", "since", models.DateTimeField(null=True))]
