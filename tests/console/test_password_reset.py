@@ -15,7 +15,7 @@ from tests.support.edge_process import until
 
 PATH = "/account/password/reset/"
 OLD, NEW = "correct-horse-9", "battery-staple-7"
-LINK = re.compile(r"http://testserver(/account/password/reset/key/[^\s<]+/)")
+LINK = re.compile(r"https?://[\w.]+(/account/password/reset/key/[^\s<]+/)")
 
 
 @pytest.fixture(autouse=True)

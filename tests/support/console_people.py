@@ -23,10 +23,14 @@ def person(role: str, *customers: Customer, name: str = "somebody") -> User:
     return user
 
 
-def browser_of(user: User) -> Client:
-    """If this hub demands second factors, the person has one."""
+def give_factor(user: User) -> None:
+    """If this hub demands second factors, let the person have one."""
     if settings.CONSOLE.second_factor and not is_mfa_enabled(user):
         TOTP.activate(user, SECRET)
+
+
+def browser_of(user: User) -> Client:
+    give_factor(user)
     client = Client()
     client.force_login(user)
     return client
