@@ -119,7 +119,7 @@ def test_ids_of_a_deleted_platform__by_which_requests_named_users__are_nowhere(s
     shop.event(second, {"amount": 5}, ids=[theirs])
     shop.event(None, {"amount": 5}, ids=[theirs])
     shop.absorb()
-    assert {table for table, _ in traces([theirs[1]])} == {"identity", "profile", "profile_merge"}
+    assert {table for table, _ in traces([theirs[1]])} == {"identity", "profile", "profile_merge", "watched_id"}
 
     delete_platform(gone)
     shop.absorb()
