@@ -12,6 +12,7 @@ from rest_framework.renderers import JSONRenderer
 
 from audiences.rules.errors import RuleError
 from audiences.services import AudienceInUseError
+from core.database import is_cancelled
 
 
 class ConflictError(APIException):
@@ -35,6 +36,8 @@ class TryLaterError(APIException):
 
 def answer_in_json(error: Exception, context: Any) -> Any:
     """DRF's exception handler: an error is JSON with every call, also where the answer would be CSV or HTML."""
+    if is_cancelled(error):
+        error = TryLaterError("This takes longer than the hub allows for one question. Ask for less, or later.")
     answer = exception_handler(error, context)
     request = context.get("request")
     if answer is not None and request is not None:

@@ -18,6 +18,7 @@ from core.scope import Scope
 
 CHOSEN = "customer"  # the session's key
 MOST_OFFERED = 200
+MOST_DIGITS, HIGHEST = 10, 2**31 - 1  # of the numbers of rows
 
 
 class AccessMiddleware:
@@ -82,9 +83,15 @@ def choose_customer(request: HttpRequest) -> HttpResponse:
 
 def _may_choose(request: HttpRequest, text: str) -> bool:
     """Whether it is the number of one of the person's customers, shown in the list or not."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        return False
-    return Scope(access_of_person(request.user).customers).of(Customer).filter(pk=int(text)).exists()
+    number = number_of(text)
+    rows = Scope(access_of_person(request.user).customers).of(Customer)
+    return number is not None and rows.filter(pk=number).exists()
+
+
+def number_of(text: str) -> int | None:
+    """Return the number of a row that a request names; None where no row can have it."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS and int(text) <= HIGHEST
+    return int(text) if is_number else None
 
 
 def _chosen(request: HttpRequest) -> int | None:

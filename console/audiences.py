@@ -20,7 +20,7 @@ from audiences.rules.errors import RuleError
 from audiences.rules.parse import parse
 from audiences.rules.render import render
 from audiences.schema import names_of, schema_of
-from console.access import scope_of, sees_persons
+from console.access import number_of, scope_of, sees_persons
 from console.cells import Table, json_text, link, mono, number, state, table, when
 from console.charts import ShareChart
 from console.components import admin_address, page
@@ -44,22 +44,21 @@ def estimate(request: HttpRequest) -> HttpResponse:
 
 
 def _estimated(scope: Scope, given: Any) -> dict[str, Any]:
-    edited = given.get("audience", "")
-    audience = scope.of(Audience).filter(pk=edited).first() if edited.isdecimal() else None
-    customer = str(audience.customer_id if audience else given.get("customer", ""))
-    if not customer.isdecimal() or not scope.sees(int(customer)):
+    audience = scope.of(Audience).filter(pk=number_of(given.get("audience", "")) or 0).first()
+    customer = audience.customer_id if audience else number_of(given.get("customer", ""))
+    if customer is None or not scope.sees(customer):
         return {"waiting": "Choose the customer first."}
     try:
-        rule = parse(json.loads(given.get("rule") or "null"), schema_of(int(customer)))
+        rule = parse(json.loads(given.get("rule") or "null"), schema_of(customer))
     except RuleError as error:
         return {"faults": [(fault.path or "rule", fault.message) for fault in error.errors]}
     except ValueError:
         return {"faults": [("rule", "is not JSON yet")]}
     try:
-        found = estimate_rule(int(customer), rule, audience)
+        found = estimate_rule(customer, rule, audience)
     except _NOT_NOW as error:
         return {"waiting": str(error)}
-    words = render(rule, names_of(int(customer)))
+    words = render(rule, names_of(customer))
     shown: dict[str, Any] = {"words": words, "members": people_text(found.members, found.exact)}
     if audience:
         shown |= {"enter": people_text(found.enter, found.exact), "leave": people_text(found.leave, found.exact)}

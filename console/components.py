@@ -18,6 +18,7 @@ from unfold.decorators import action, display
 
 from console.access import scope_of
 from console.audited import AuditedAdmin, owner_of
+from console.changelist import StrictChangeList
 from console.scoped import choices_of, filters_of
 from core import audit, problems
 from core.errors import TeamError
@@ -95,6 +96,9 @@ class ModelAdmin(AuditedAdmin, UnfoldModelAdmin[Row]):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         return super().formfield_for_foreignkey(db_field, request, **choices_of(request, db_field, options))
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[StrictChangeList]:
+        return StrictChangeList
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return filters_of(self.model, super().get_list_filter(request))

@@ -11,7 +11,7 @@ from audiences.rules.fields import CountField, Field, MomentField, SplitField, o
 from audiences.rules.nodes import BelongingKind, ValueField
 from audiences.rules.operators import Operator
 from audiences.schema import CustomerSchema, labels_of, schema_of
-from console.access import scope_of
+from console.access import number_of, scope_of
 from profiles.events.dimensions import DIMENSIONS
 
 WORDS = {
@@ -50,10 +50,11 @@ def rule_fields(request: HttpRequest) -> JsonResponse:
 
     Of the audience that is edited nothing is offered: it cannot ask about itself.
     """
-    customer, edited = request.GET.get("customer", ""), request.GET.get("audience", "")
-    known = bool(customer) and (customer + edited).isdecimal() and scope_of(request).sees(int(customer))
-    groups = _groups(int(customer), int(edited or 0)) if known else []
-    return JsonResponse({"words": WORDS, "groups": groups})
+    customer = number_of(request.GET.get("customer", ""))
+    edited = number_of(request.GET.get("audience") or "0")
+    if customer is None or edited is None or not scope_of(request).sees(customer):
+        return JsonResponse({"words": WORDS, "groups": []})
+    return JsonResponse({"words": WORDS, "groups": _groups(customer, edited)})
 
 
 def _groups(customer: int, edited: int) -> list[dict[str, Any]]:

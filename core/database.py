@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db import connection as django_connection
+from psycopg.errors import QueryCanceled
 from psycopg.types.json import set_json_loads
 
 from core import arrays
@@ -57,6 +58,11 @@ def connect(*, durable: bool) -> Connection:
     arrays.register(connection)
     lower_priority_of(connection.info.backend_pid, connection.info.host)
     return connection
+
+
+def is_cancelled(error: BaseException) -> bool:
+    """Whether a statement took longer than it may: `error` is psycopg's, or Django's about it."""
+    return isinstance(error, QueryCanceled) or isinstance(error.__cause__, QueryCanceled)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ DEFAULT_CAPS = DataCaps()
 DEFAULT_SUSPECT = SuspectLimits()
 DEFAULT_CONSOLE = ConsoleEnvironment()
 KEEP_AUDIT_DAYS = 730
+DOOR_STATEMENT_SECONDS, _DAY = 30, 86_400
 POSTGRESQL = ("postgresql", "postgres")
 NO_PROXIES = TrustedProxies()
 DEFAULT_LIMITS = CustomerLimits()
@@ -67,6 +68,7 @@ class Environment:
     trusted_proxies: TrustedProxies = NO_PROXIES
     keep_audit_days: int = KEEP_AUDIT_DAYS
     unpacked_bytes: int = DEFAULT_BYTES
+    door_statement_seconds: int = DOOR_STATEMENT_SECONDS
     customer_limits: CustomerLimits = DEFAULT_LIMITS
     edge_processes: int = 1
     edge_connections: int = 20_000
@@ -116,6 +118,7 @@ def _values(env: Env) -> dict[str, Any]:
         "console": read_console(env),
         "trusted_proxies": _trusted_proxies(env),
         "keep_audit_days": min(_cap(env, "DMPHUB_KEEP_AUDIT_DAYS", KEEP_AUDIT_DAYS), 36_500),
+        "door_statement_seconds": min(_cap(env, "DMPHUB_DOOR_STATEMENT_SECONDS", DOOR_STATEMENT_SECONDS), _DAY),
         "unpacked_bytes": _limit(env, "DMPHUB_UNPACKED_BYTES", DEFAULT_BYTES),
         "data_caps": DataCaps(
             event_attributes=_cap(env, "DMPHUB_EVENT_ATTRIBUTES", DEFAULT_CAPS.event_attributes),

@@ -28,6 +28,7 @@ KEEP_AUDIT_DAYS = ENVIRONMENT.keep_audit_days
 UNPACKED_BYTES = ENVIRONMENT.unpacked_bytes
 ALLOW_PRIVATE_TARGETS = ENVIRONMENT.allow_private_targets
 CUSTOMER_LIMITS = ENVIRONMENT.customer_limits
+DOOR_STATEMENT_SECONDS = ENVIRONMENT.door_statement_seconds
 # where platforms that take files in a folder get them: nothing is ever written elsewhere
 FILES_ROOT = ENVIRONMENT.home / "files"
 
@@ -70,6 +71,7 @@ MIDDLEWARE = [
     "console.headers.BrowserRulesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "dmphub.doors.DoorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
