@@ -26,6 +26,11 @@ class CustomerAdmin(ModelAdmin[Customer]):
     fixed_fields = ["m"]
     has_delete_permission = never_deleted
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        """Nobody sets their own quotas: they are for who sees every customer, as in the API."""
+        fixed = super().get_readonly_fields(request, obj)
+        return fixed if scope_of(request).customers is None else [*fixed, "limits"]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         rows = super().get_queryset(request)
         excess = scope_of(request).of(CustomerExcess).filter(customer_id=OuterRef("pk")).values("customer_id")

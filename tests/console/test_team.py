@@ -1,5 +1,6 @@
 """What people with each role find in the console, and whose data."""
 
+import json
 import uuid
 from datetime import UTC, datetime
 
@@ -17,6 +18,8 @@ from console.components import ModelAdmin
 from core.models import ApiKey, Customer, TeamMember
 from integrations.models import Platform
 from profiles.models import Attribute, AttributeStatistics, Pixel
+from tests.support.api_caller import caller
+from tests.support.console_forms import submit
 from tests.support.console_people import browser_of, person
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -152,3 +155,17 @@ def test_switcher__a_customer_of_others__is_not_there(shop: Customer, rival: Cus
     assert client.post("/choose-customer/", {"customer": "1", "next": "https://evil.test/"})["Location"] == "/"
     assert "Rival" not in client.get("/").content.decode()
     assert "hub-switcher" not in client.get("/").content.decode()
+
+
+def test_limits_of_a_customer__changed_by_who_is_bound_to_it__stay_as_they_are_in_console_and_api(
+    shop: Customer,
+) -> None:
+    address, more = f"/core/customer/{shop.pk}/change/", '{"events_per_second": 999999999}'
+    submit(browser_of(person("admin", shop)), address, name="Renamed", limits=more)
+    refused = caller("admin", shop).patch(f"customers/{shop.pk}/", {"limits": json.loads(more)})
+    shop.refresh_from_db()
+    assert (shop.name, shop.limits, refused.status) == ("Renamed", {}, 403)
+
+    submit(browser_of(person("admin", name="root")), address, limits=more)
+    shop.refresh_from_db()
+    assert shop.limits == {"events_per_second": 999_999_999}
