@@ -8,7 +8,7 @@ from core.errors import InvalidParameterError
 from core.ids.left_out import LeftOut
 from core.inbox import InboxKind
 from core.limits import RequestLimits
-from core.messages import Confirm, Event, encode
+from core.messages import Confirm, Event, Id, encode
 from core.query import QueryString
 from edge import responses
 from edge.body import check_size
@@ -72,20 +72,20 @@ class DpEndpoint:
             return _empty(query, "consent-denied")
         if "_ck" in values:
             return await self._confirm(request, query, pixel, now)
-        user = user_ids.of_parameter(values) or request.cookie
+        named = user_ids.of_parameter(values)
         at = event_time(values, now)
         nobody: list[LeftOut] = []
         ids = pixel.ids.parameters(values, nobody)
         raw, data = await self._data(request, query, pixel, share)
         if pixel.user_key and data:
             ids = pixel.ids.user_key(data, pixel.user_key, nobody) + ids
-        if request.cookie is not None and request.cookie != user:
-            ids = [("cookie", request.cookie), *ids]
+        user, ids = _whom(request.cookie, named, ids, signed=pixel.signed)
         event = Event(pixel.customer, pixel.id, at, user, user is not None, ids, nobody=nobody)
         event.dimensions = pixel.protection.dimensions(dimensions_in(values, self.limits.dimension_bytes))
-        if user is None:
+        if user is None and not (pixel.signed and ids):
             return await self._meet(event, raw, query)
-        await self.inbox.append(user_ids.bucket_of(user), InboxKind.EVENT, encode(event), raw)
+        bucket = user_ids.bucket_of(user) if user else buckets.of_value(ids[0][1])
+        await self.inbox.append(bucket, InboxKind.EVENT, encode(event), raw)
         return self._synced(request, query, pixel, "accepted")
 
     async def _data(
@@ -141,6 +141,19 @@ class DpEndpoint:
         if query.values.get("t") != "gif":
             return responses.script(name)
         return self.redirects.start(request, query.values, pixel.id, name) or responses.gif(name)
+
+
+def _whom(cookie: str | None, named: str | None, ids: list[Id], *, signed: bool) -> tuple[str | None, list[Id]]:
+    """Returns our user id and the other ids that the request names.
+
+    No cookie is signed. Whoever sends a signed request again from another browser must not join that browser to whom
+    the request names: so where a signed request names anybody, the cookie counts for nothing.
+    """
+    if cookie is None or (signed and (named or ids)):
+        return named, ids
+    if named is None or named == cookie:
+        return cookie, ids
+    return named, [("cookie", cookie), *ids]
 
 
 def _empty(query: QueryString, name: str) -> EdgeResponse:

@@ -12,10 +12,17 @@ from tests.support.edge_process import CUSTOMER, SIGNED_PIXEL, SIGNING_SECRETS, 
 from usersync.authentication import sign, string_to_sign
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
+VICTIM = "7a7f1c1e-9d0b-4c7e-8a7e-0123456789ab"
 DATA = json.dumps({"UserId": "anna"})
 
 
 def signed(method: str = "GET", secret: str = SIGNING_SECRETS[0], age: int = 0, **more: str) -> dict[str, str]:
+    return signed_with(more, method, secret, age)
+
+
+def signed_with(
+    more: dict[str, str], method: str = "GET", secret: str = SIGNING_SECRETS[0], age: int = 0
+) -> dict[str, str]:
     fields = {"m": str(CUSTOMER), "id": str(SIGNED_PIXEL), "ts": str(int(time.time()) - age), **more}
     algorithm = more.get("alg", "sha1")
     return {**fields, "sig": sign(secret, string_to_sign(method, "/dp", fields.items()), algorithm)}
@@ -69,3 +76,32 @@ def test_dp__new_browser_at_a_signed_pixel__is_confirmed(edge: RunningEdge) -> N
 
     assert second.name == "confirmed"
     assert urlencode({"sig": ""}) not in first.headers["location"]
+
+
+@pytest.mark.parametrize(
+    ("named", "user", "ids"),
+    [
+        ({"uuid": USER}, USER, []),
+        ({"data": DATA}, None, [["user", "anna"]]),
+        ({"uuid": USER, "data": DATA}, USER, [["user", "anna"]]),
+        ({"devid_g": VICTIM}, None, [["device:devid_g", VICTIM]]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["gif", "js"])
+def test_dp__signed_request_sent_again_by_another_browser__counts_for_whom_it_names_only(
+    edge: RunningEdge, named: dict[str, str], user: str | None, ids: list[list[str]], kind: str
+) -> None:
+    request = signed_with({"t": kind, **named})
+    for cookie in (None, VICTIM):
+        reply = edge.client.get("/dp", request, cookie=cookie)
+        assert (reply.status, reply.name, reply.cookie) == (200, "accepted", None)
+
+    rows = [row.message for row in edge.rows()]
+    assert [(row.get("user"), row.get("ids", [])) for row in rows] == [(user, ids)] * 2
+
+
+def test_dp__signed_request_that_names_nobody__is_of_the_browser_that_sends_it(edge: RunningEdge) -> None:
+    assert edge.client.get("/dp", signed(), cookie=VICTIM).name == "accepted"
+
+    message = edge.only_row().message
+    assert (message["user"], message.get("ids", [])) == (VICTIM, [])
