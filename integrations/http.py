@@ -18,6 +18,7 @@ from requests_hardened.ip_filter import InvalidIPAddress
 
 from core import clock
 from core.json_values import is_deeper
+from integrations import header_names
 from integrations.addresses import PRIVATE
 from integrations.connections import guarded_session, under
 from integrations.deadline import Deadline
@@ -108,8 +109,11 @@ def _session() -> requests.Session:
 def exchange(request: Request, timeout: float) -> Response:
     """Send a request and return its response, whatever the status. Raises `integrations.errors` if none came.
 
-    Blocks for `timeout` seconds at most, whatever the platform does: then the connection is shut down.
+    Blocks for `timeout` seconds at most, whatever the platform does: then the connection is shut down. Headers that
+    `header_names` refuses are not sent, whichever connector made them: that is a `MisconfiguredError`.
     """
+    header_names.check(request.headers)
+    header_names.check(request.secret_headers, is_secret=True)
     with Deadline(timeout) as deadline:
         try:
             response = _exchange(request, deadline, timeout)

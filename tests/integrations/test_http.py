@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,3 +192,23 @@ def test_request__says_nothing_of_its_secrets() -> None:
         "GET", "http://x/", basic=("user", "hidden"), secret_headers={"X": "hidden"}, secret_query={"k": "hidden"}
     )
     assert "hidden" not in repr(request)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        *(Request("GET", "", {name: "x"}) for name in ("host", "Content-Length", "Authorization", "Cookie", "Ho st")),
+        *(Request("GET", "", secret_headers={name: "x"}) for name in ("HOST", "Transfer-Encoding", "Proxy-Connection")),
+    ],
+    ids=str,
+)
+def test_header_that_no_connector_may_set__is_not_sent(request_: Request, peer: Peer) -> None:
+    with pytest.raises(MisconfiguredError, match="header"):
+        http.send(replace(request_, url=peer.url), 5)
+    assert peer.requests == []
+
+
+def test_headers_of_a_connector__are_sent(peer: Peer) -> None:
+    http.send(Request("GET", peer.url, {"X-Kind": "a"}, secret_headers={"Authorization": "Bearer t"}), 5)
+    assert b"X-Kind: a\r\n" in peer.requests[0]
+    assert b"Authorization: Bearer t\r\n" in peer.requests[0]

@@ -7,11 +7,18 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from integrations import header_names
 from integrations.http import Request
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\-]+$")]
 Secret = Annotated[str, msgspec.Meta(min_length=1)]
 Address = Annotated[str, msgspec.Meta(pattern=r"^https?://[^?#]+")]
+
+
+def _check_header(name: str) -> None:
+    """Raises ValueError, which says nothing of the name: a secret may have been put there by mistake."""
+    if header_names.fault_of(name, is_secret=True):
+        raise ValueError("names a header that the hub writes itself, or none")
 
 
 class NoAuthentication(msgspec.Struct, tag_field="type", tag="none", forbid_unknown_fields=True):
@@ -37,6 +44,9 @@ class Header(msgspec.Struct, tag_field="type", tag="header", forbid_unknown_fiel
     name: str
     value: str
 
+    def __post_init__(self) -> None:
+        _check_header(self.name)
+
 
 class Query(msgspec.Struct, tag_field="type", tag="query", forbid_unknown_fields=True):
     """A key in a parameter of the platform's choice."""
@@ -51,6 +61,9 @@ class Hmac(msgspec.Struct, tag_field="type", tag="hmac", forbid_unknown_fields=T
     header: Name
     secret: Secret
     algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
+
+    def __post_init__(self) -> None:
+        _check_header(self.header)
 
 
 class OAuth2(msgspec.Struct, tag_field="type", tag="oauth2", forbid_unknown_fields=True):

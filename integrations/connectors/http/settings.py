@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from integrations import templates
+from integrations import header_names, templates
 from integrations.connectors.http import expressions
 from integrations.credential_binding import origin_of
 from integrations.errors import MisconfiguredError
@@ -139,6 +139,7 @@ def _call_faults(name: str, call: Call, allowed: frozenset[str], *, batched: boo
             templates.batch(call.body)
         except templates.TemplateError as wrong:
             found.append(f"{name}.body: {wrong}")
-    if any("\n" in text or "\r" in text for pair in call.headers.items() for text in pair):
+    found += [f"{name}.headers: {fault}" for fault in map(header_names.fault_of, call.headers) if fault]
+    if any("\n" in text or "\r" in text for text in call.headers.values()):
         found.append(f"{name}.headers: line breaks are not allowed")
     return found

@@ -38,6 +38,11 @@ OWN = {
     "add": {"method": "PUT", "url": URL + "/{{segment_id}}/{{user_id}}"},
     "success": "ok",
 }
+OUR_HEADERS = [
+    *("Host", "hOST", "Host ", " Host", "Host:", "{{name}}", "X-{{name}}", "", "Content-Length", "TRANSFER-ENCODING"),
+    *("Connection", "Keep-Alive", "Upgrade", "TE", "Trailer", "Expect", "Via", "Authorization", "cookie", "Forwarded"),
+    *("Proxy-Authorization", "proxy-connection", "Proxy-Anything", "X-Forwarded-Host", "X_Forwarded_Host"),
+]
 
 
 def connector(settings: dict[str, Any] | None = None, credentials: dict[str, Any] | None = None) -> HttpConnector:
@@ -180,6 +185,25 @@ def test_ttl__goes_with_its_days() -> None:
 def test_faults__are_told_all_at_once() -> None:
     found = faults(success="][", create={"method": "POST", "url": URL, "segment_id": "header:"}, remove=None)
     assert [fault.partition(":")[0] for fault in found] == ["create.segment_id", "success", "remove"]
+
+
+@pytest.mark.parametrize("place", ["add", "create", "remove", "check", "read"])
+def test_headers__that_say_where_a_request_goes_or_who_we_are__are_refused(place: str) -> None:
+    call = {"method": "POST", "url": URL, "headers": dict.fromkeys(OUR_HEADERS, "evil.example")}
+    found = faults(**{place: call | ({} if place in {"create", "check", "read"} else {"body": ROW})})
+    ours = [
+        fault for fault in found if fault.startswith((f"{place}.headers: the header ", f"{place}.headers: a header"))
+    ]
+    assert len(ours) == len(OUR_HEADERS)
+
+
+@pytest.mark.parametrize("kind", [{"type": "header", "value": "s3cret"}, {"type": "hmac", "secret": "s3cret"}])
+def test_credentials__in_a_header_that_says_where_a_request_goes__are_refused(kind: dict[str, Any]) -> None:
+    field = "name" if kind["type"] == "header" else "header"
+    for name in ("Host", "transfer-encoding", "Proxy-Authorization", "X-Forwarded-Host", "X_Forwarded_Host"):
+        with pytest.raises(ValidationError, match="names a header that the hub writes itself"):
+            connector(credentials=kind | {field: name})
+    connector(credentials=kind | {field: "Authorization"})
 
 
 # ── conformance ──────────────────────────────────────────────────────────────────────────────────────
