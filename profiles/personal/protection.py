@@ -160,9 +160,17 @@ class _Walk:
         """Returns the name as it is kept, and whether it says that the value is a phone number."""
         known = self._known_names.get(name)
         if known is None:
-            kept = self._text(name) if "@" in folded(name) else name
-            known = self._known_names[name] = kept, patterns.names_phone(name)
+            known = self._known_names[name] = self._kept_name(name), patterns.names_phone(name)
         return known
+
+    def _kept_name(self, name: str) -> str:
+        """Returns the name without personal data in clear: looked for in the whole, and in its parts between dots."""
+        if name.isascii() and not any(map(str.isdigit, name)) and "@" not in name and "%40" not in name:
+            return name
+        whole_name = self._text(name)
+        if whole_name is not name or "." not in name:
+            return whole_name
+        return ".".join([self._text(part) for part in name.split(".")])
 
     def _phone(self, value: Any) -> Any:
         if isinstance(value, str):

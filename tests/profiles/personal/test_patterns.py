@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -303,3 +305,38 @@ def test_text_full_of_mail_addresses__is_hashed_as_one() -> None:
     found = find("ada@example.com " * 1_000)
 
     assert [(one.start, one.end) for one in found] == [(0, 16_000)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("+49 170 7654321", "(0170) 765-4324", "0170 7654324", "\uff0b49 170 7654321", "ada@example.com"),
+        *("4111 1111 1111 1111", "4111111111111111", "DE89370400440532013000", "DE89 3704 0044 0532 0130 00"),
+    ],
+)
+@pytest.mark.parametrize("place", ["{}", "inner"])
+def test_name_of_an_attribute__that_is_personal_data__is_hashed_or_refused(name: str, place: str) -> None:
+    data: dict[str, Any] = {name: 1} if place == "{}" else {"more": [{name: 1}]}
+    raw = json.dumps(data, ensure_ascii=False).encode()
+
+    kept = HASHING.data(raw, data)[0].decode()
+
+    assert name not in kept
+    assert re.search('"[0-9a-f]{64}"', kept)
+    with pytest.raises(PersonalDataError):
+        Protection(Policy.REFUSE, SALT).data(raw, data)
+
+
+@pytest.mark.parametrize("name", ["k.+4917076543255", "k.4111111111111111.b", "k.DE89370400440532013000"])
+def test_name_of_an_attribute__with_personal_data_between_dots__is_hashed_there(name: str) -> None:
+    kept = HASHING.data(json.dumps({name: 1}).encode(), {name: 1})[1]
+
+    (found,) = kept
+    assert re.fullmatch(r"k\.[0-9a-f]{64}(\.b)?", found)
+
+
+@pytest.mark.parametrize("name", ["price", "2024-01-02", "item_12345678", "1234567890123", "a.b1.c2", "k.2.0.0.1", ""])
+def test_name_of_an_attribute__that_is_none__stays(name: str) -> None:
+    data = {name: 1, "mail": "ada@example.com"}
+
+    assert name in HASHING.data(json.dumps(data).encode(), data)[1]
