@@ -3,10 +3,9 @@
 JSON bodies, fields and query parameters have one way each; every resource uses these.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import IO, Any, ClassVar, NoReturn, TypeVar, cast
+from typing import IO, Any, ClassVar, TypeVar, cast
 
 from django.db.models import Model
 from drf_spectacular.types import OpenApiTypes
@@ -16,6 +15,7 @@ from rest_framework.exceptions import APIException, ErrorDetail, ParseError, Val
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
+from core import strict_json
 from core.configuration import MOST_CHOSEN, NumberUsedError, UsedNumber, is_taken
 
 Row = TypeVar("Row", bound=Model)
@@ -30,22 +30,16 @@ class BodyTooLargeError(APIException):
 
 
 class StrictJSONParser(JSONParser):
-    """Refuses what PostgreSQL's jsonb cannot hold (NUL, lone surrogates, NaN) before anything reads it."""
+    """Reads bodies as `core.strict_json` does."""
 
     def parse(self, stream: IO[Any], *_: Any, **__: Any) -> Any:
         raw = stream.read(MOST_BYTES + 1)
         if len(raw) > MOST_BYTES:
             raise BodyTooLargeError
         try:
-            value = json.loads(raw, parse_constant=_refuse_constant)
-            json.dumps(value, ensure_ascii=False).encode()
-        except RecursionError:
-            raise ParseError("The JSON is nested too deeply.") from None
-        except ValueError as error:
-            raise ParseError(f"The body is not valid JSON: {error}") from None
-        if b"\\u0000" in raw and _holds_nul(value):
-            raise ParseError("A text in the body holds a NUL character.")
-        return value
+            return strict_json.read(raw)
+        except strict_json.StrictJsonError as error:
+            raise ParseError(error.message) from None
 
 
 class StrictBody(serializers.Serializer[Any]):
@@ -183,15 +177,3 @@ def _unknown_field(name: str, known: list[str]) -> ErrorDetail:
 
 def _as_mapping(detail: Any) -> dict[str, Any]:
     return dict(detail) if isinstance(detail, Mapping) else {"non_field_errors": detail}
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _holds_nul(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any("\0" in key or _holds_nul(held) for key, held in value.items())
-    if isinstance(value, list):
-        return any(map(_holds_nul, value))
-    return isinstance(value, str) and "\0" in value

@@ -1,6 +1,5 @@
 """Pages about audiences beside their form: estimates, why a user is a member, size, versions, overlap."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +24,7 @@ from console.cells import Table, json_text, link, mono, number, state, table, wh
 from console.charts import ShareChart
 from console.components import admin_address, page
 from console.scoped import RowsField, ScopedForm, row_or_404
+from core import strict_json
 from core.scope import Scope
 from core.transactions import plain_cursor
 from pipeline.stories import find
@@ -49,10 +49,10 @@ def _estimated(scope: Scope, given: Any) -> dict[str, Any]:
     if customer is None or not scope.sees(customer):
         return {"waiting": "Choose the customer first."}
     try:
-        rule = parse(json.loads(given.get("rule") or "null"), schema_of(customer))
+        rule = parse(strict_json.read(given.get("rule") or "null"), schema_of(customer))
     except RuleError as error:
         return {"faults": [(fault.path or "rule", fault.message) for fault in error.errors]}
-    except ValueError:
+    except strict_json.StrictJsonError:
         return {"faults": [("rule", "is not JSON yet")]}
     try:
         found = estimate_rule(customer, rule, audience)

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import IntegrityError, models, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action, display
 
-from console.access import scope_of
+from console.access import number_of, scope_of
 from console.audited import AuditedAdmin, owner_of
 from console.changelist import StrictChangeList
+from console.fields import JsonField
 from console.scoped import choices_of, filters_of
 from core import audit, problems
 from core.errors import TeamError
@@ -84,6 +86,7 @@ class ModelAdmin(AuditedAdmin, UnfoldModelAdmin[Row]):
     fixed_fields: ClassVar[list[str]] = []
     add_fieldsets: ClassVar[Fieldsets | None] = None
     subject: ClassVar[str] = ""
+    formfield_overrides: ClassVar[Any] = {models.JSONField: {"form_class": JsonField}}
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Row]:
         """Return the rows of the person's customers. For who may not see this page there are none: by a refusal instead
@@ -146,6 +149,12 @@ class ModelAdmin(AuditedAdmin, UnfoldModelAdmin[Row]):
         if self.has_change_permission(request):
             return offered
         return {name: one for name, one in offered.items() if getattr(one[0], "allowed_permissions", None)}
+
+    def response_action(self, request: HttpRequest, queryset: Any, *more: Any, **options: Any) -> Any:
+        """Carry out an action on the chosen rows. What cannot be the number of a row is refused."""
+        if None in map(number_of, request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            raise BadRequest("no number of a row")
+        return super().response_action(request, queryset, *more, **options)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """Return the buttons that fit the row as it is, and that the person may use."""

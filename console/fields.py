@@ -9,6 +9,7 @@ from django.db.models import Model
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from console.scoped import RowField
+from core import strict_json
 
 
 def choose_row(model: type[Model], *related: str) -> RowField:
@@ -39,12 +40,30 @@ def moment_field(label: str) -> forms.DateTimeField:
 
 
 class JsonField(forms.JSONField):
-    """A JSON object, written as indented text, in which keys named by `first` come in that order."""
+    """JSON, written as indented text, in which keys named by `first` come in that order. Read strictly."""
 
     def __init__(self, *, rows: int = 8, first: Sequence[str] = (), **options: Any) -> None:
         self.first = {key: place for place, key in enumerate(first)}
         widget = UnfoldAdminTextareaWidget(attrs={"rows": rows, "class": "hub-code", "spellcheck": "false"})
-        super().__init__(widget=widget, **options)
+        super().__init__(**{**options, "widget": widget})
+
+    def to_python(self, value: Any) -> Any:
+        """Return the value of the text; None: it is empty. Raises ValidationError."""
+        if value in self.empty_values:
+            return None
+        if not isinstance(value, str):
+            return value
+        try:
+            return strict_json.read(value)
+        except strict_json.StrictJsonError as error:
+            raise forms.ValidationError(f"Enter a valid JSON. {error.message}", "invalid") from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what the form shows again: what was typed, where it is no JSON."""
+        try:
+            return super().bound_data(data, initial) if self.disabled else self.to_python(data)
+        except forms.ValidationError:
+            return forms.fields.InvalidJSONInput(_shown(data))
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, str | forms.fields.InvalidJSONInput):
@@ -59,3 +78,8 @@ class JsonField(forms.JSONField):
             return value
         keys = sorted(value, key=lambda key: self.first.get(key, len(self.first)))
         return {key: self._ordered(value[key]) for key in keys}
+
+
+def _shown(text: str) -> str:
+    """Return the text as a page can hold it."""
+    return text.encode(errors="replace").decode()

@@ -1,6 +1,5 @@
 """The part of a platform's form that follows what is typed: what the connector needs, and what it would send."""
 
-import json
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -10,6 +9,7 @@ from django.shortcuts import render
 from activation import platform_status
 from console import schema_help
 from console.scoped import row_or_404
+from core import strict_json
 from integrations import services
 from integrations.connectors.base import Connector
 from integrations.connectors.files import FileConnector
@@ -97,8 +97,8 @@ def _tried(kind: type[Connector], request: HttpRequest, object_id: str | None) -
 def _typed(request: HttpRequest, name: str) -> dict[str, Any]:
     text = request.POST.get(name, "").strip()
     try:
-        value = json.loads(text) if text else {}
-    except (ValueError, RecursionError):
+        value = strict_json.read(text) if text else {}
+    except strict_json.StrictJsonError:
         raise ValidationError({name: ["This is no JSON yet."]}) from None
     if not isinstance(value, dict):
         raise ValidationError({name: ["This must be a JSON object."]})

@@ -137,7 +137,7 @@ class LookalikeAdmin(ModelAdmin[Lookalike]):
         """The form shows the point of the curve that was chosen."""
         form: Any = super().get_form(request, obj, change, **options)  # a class of this request's own
         chosen = request.GET.get("percent", "") if change and request.method == "GET" else ""
-        if chosen.replace(".", "", 1).isdigit():
+        if chosen.isascii() and chosen.replace(".", "", 1).isdigit() and len(chosen) < 9:
             form.chosen_percent = float(chosen)
         return form
 

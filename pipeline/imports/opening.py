@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
+from unicodedata import category
 
 from django.conf import settings
 
@@ -28,6 +29,9 @@ _ENDINGS = {
     ".json": Format.NDJSON,
     ".parquet": Format.PARQUET,
 }
+
+
+_NO_LETTERS = {"Cc", "Cs", "Zl", "Zp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,12 @@ def _check(packed: int, unpacked: int) -> None:
 
 
 def format_of(name: str) -> str:
-    """Returns the format that a file's name says, with or without `.gz`. Raises UnreadableFileError."""
+    """Returns the format that a file's name says, with or without `.gz`. Raises UnreadableFileError.
+
+    The name must be a line of text: it stands in lists, logs and headers.
+    """
+    if any(category(letter) in _NO_LETTERS for letter in name):
+        raise UnreadableFileError("the name holds control characters")
     ending = Path(name.lower().removesuffix(".gz")).suffix
     if ending not in _ENDINGS:
         raise UnreadableFileError("the name does not say what it is: .csv, .ndjson or .parquet, each also .gz")

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from django.db import transaction
 
@@ -28,13 +28,13 @@ Status = Import.Status
 def keep_upload(draft: Path, pixel: Pixel, name: str, format_: str, *, dry_run: bool) -> Import:
     """Make an import of an uploaded file, which the hub then owns. The importer works it off (`work_off`).
 
-    `draft` must lie in `files.folder()`, from where it is moved.
+    `draft` must lie in `files.folder()`, from where it is moved. Of a `name` with folders the last part is kept.
     """
     with transaction.atomic():
         row = Import.objects.create(
             customer_id=pixel.customer_id,
             pixel=pixel,
-            name=name[:255],
+            name=PureWindowsPath(name).name[:255],
             kept=True,
             format=format_,
             dry_run=dry_run,

@@ -139,6 +139,16 @@ def test_upload__asked_for_wrongly__is_400_at_the_place(
     assert not list(files.folder().iterdir())
 
 
+@pytest.mark.parametrize("name", ["a%0D%0AX-Y: z.csv", "a%1b[2J.csv", "%7f.csv", "a%C2%85.csv", "a%E2%80%A8.csv"])
+def test_upload__named_by_control_characters__is_400(admin: Caller, pixel: Pixel, name: str) -> None:
+    assert upload(admin, PEOPLE, f"pixel={pixel.pk}&name={name}").places == [("name", "invalid")]
+
+
+@pytest.mark.parametrize("name", ["../../etc/a b.csv", "/a b.csv", "C:%5Cx%5Ca b.csv", "a b.csv"])
+def test_upload__named_with_folders__keeps_the_name_of_the_file(admin: Caller, pixel: Pixel, name: str) -> None:
+    assert upload(admin, PEOPLE, f"pixel={pixel.pk}&dry_run=1&name={name}").body["name"] == "a b.csv"
+
+
 def test_upload__empty_or_too_large__leaves_nothing_behind(
     admin: Caller, pixel: Pixel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,13 @@ def test_list__odd_values_of_what_it_takes__are_ignored_or_lead_to_all(console: 
     assert set(statuses(console, ODD_VALUES).values()) <= {200, 302}
 
 
+def test_action__on_what_cannot_be_rows__is_refused(console: Client) -> None:
+    for address, does in (("profiles/attribute", "enable"), ("auth/user", "delete_selected")):
+        for chosen in ("abc", "1\0", "9" * 30, "²"):
+            answer = console.post(f"/{address}/", {"action": does, "_selected_action": chosen})
+            assert answer.status_code == 400, (address, chosen)
+
+
 def test_api__query_with_nul__is_refused_with_its_name(audience: Audience) -> None:
     answer = caller(ApiKey.Role.ADMIN).post("imports/?pixel=1&name=a%00.csv&dry_run=1", "x")
 
