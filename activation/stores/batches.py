@@ -11,7 +11,6 @@ from psycopg import Cursor
 from activation.models import Batch
 from core.buckets import BUCKETS
 from core.database import Connection
-from core.mentions import Mentions, mentions
 
 # requests that belong to no lane of members (segments, files) are logged in this bucket
 OWN_BUCKET = 0
@@ -65,11 +64,6 @@ UPDATE batch SET status = 'failed', accepted = 0, error = %s WHERE bucket = ANY(
 FAILED_CREATIONS = """
 SELECT count(*), max(started_at), count(*) FILTER (WHERE status IN ('unknown', 'sending')) FROM batch
 WHERE bucket = %s AND platform_id = %s AND operation = 'create' AND activations = %s::jsonb AND status <> 'done'
-"""
-ERASE_MENTIONS = f"""
-UPDATE batch SET request_excerpt = '', response_excerpt = '', error = ''
-WHERE bucket = ANY(%(buckets)s::smallint[]) AND platform_id = ANY(%(platforms)s::int[]) AND started_at >= %(since)s
-AND ({mentions("request_excerpt")} OR {mentions("response_excerpt")} OR {mentions("error")})
 """
 DELETE_OF_PLATFORM = "DELETE FROM batch WHERE bucket = %s AND platform_id = %s"
 DELETE_OLDER = "DELETE FROM batch WHERE bucket = %s AND platform_id = ANY(%s::int[]) AND started_at < %s"
@@ -181,12 +175,6 @@ def failed_creations(cursor: Cursor[Any], platform: int, activation: int) -> Fai
     """Returns the failed attempts to create the activation's segment."""
     cursor.execute(FAILED_CREATIONS, [OWN_BUCKET, platform, str([activation])])
     return FailedCreations(*(cursor.fetchone() or (0, None, 0)))
-
-
-def erase_mentions(connection: Connection, platforms: Sequence[int], ids: Mentions, since: datetime) -> None:
-    """Empty the texts of batches started since then where one of them quotes an id."""
-    values = {"buckets": list(range(BUCKETS)), "platforms": platforms, "since": since, **ids.values}
-    connection.execute(ERASE_MENTIONS, values)
 
 
 def under_way(connection: Connection, since: datetime) -> dict[int, datetime]:

@@ -7,9 +7,7 @@ from typing import Any
 from psycopg import Cursor
 
 from core.arrays import Ints, SmallInts, Texts, columns
-from core.buckets import BUCKETS
 from core.database import Connection
-from core.mentions import Mentions, mentions
 
 Key = tuple[int, int, str]  # bucket, activation, the platform's id
 
@@ -26,11 +24,6 @@ NAME_HOLDER = """
 UPDATE dead_letter SET user_id = %(holder)s
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND platform_user_id = %(id)s
   AND user_id = ANY(%(users)s)
-"""
-ERASE_MENTIONS = f"""
-UPDATE dead_letter SET reason = '', response_excerpt = ''
-WHERE bucket = ANY(%(buckets)s::smallint[]) AND platform_id = ANY(%(platforms)s::int[])
-AND ({mentions("reason")} OR {mentions("response_excerpt")})
 """
 DELETE_OF_PLATFORM = "DELETE FROM dead_letter WHERE bucket = %s AND platform_id = %s"
 DELETE_OLDER = "DELETE FROM dead_letter WHERE bucket = %s AND platform_id = ANY(%s::int[]) AND died_at < %s"
@@ -56,11 +49,6 @@ def delete_of_id(cursor: Cursor[Any], bucket: int, activations: Sequence[int], p
 def name_holder(cursor: Cursor[Any], values: dict[str, Any]) -> None:
     """Letters of an id that name one of the users name the holder (`desired_state.name_holder`)."""
     cursor.execute(NAME_HOLDER, values)
-
-
-def erase_mentions(connection: Connection, platforms: Sequence[int], ids: Mentions) -> None:
-    """Empty the texts of letters where one of them quotes an id."""
-    connection.execute(ERASE_MENTIONS, {"buckets": list(range(BUCKETS)), "platforms": platforms, **ids.values})
 
 
 def delete_of_platform(cursor: Cursor[Any], bucket: int, platform: int) -> None:

@@ -16,7 +16,6 @@ from activation.stores.due_marks import DueLook
 from core.arrays import Ints, SmallInts, Texts, Uuids, columns
 from core.buckets import BUCKETS
 from core.database import Connection
-from core.mentions import Mentions, mentions
 
 IS_DUE = """
 SELECT 1 FROM activation a CROSS JOIN (VALUES (true), (false)) AS w (wanted) CROSS JOIN LATERAL (
@@ -68,11 +67,6 @@ FILE_REFUSED = """
 UPDATE delivery SET acknowledged = NULL, error = %(error)s, changed_at = %(now)s, due_at = %(now)s
 WHERE bucket = %(bucket)s AND activation_id = ANY(%(activations)s) AND batch = %(batch)s AND claim IS NULL
   AND NOT dead
-"""
-ERASE_MENTIONS = f"""
-UPDATE delivery SET error = ''
-WHERE bucket = ANY(%(buckets)s::smallint[]) AND platform_id = ANY(%(platforms)s::int[])
-AND error <> '' AND {mentions("error")}
 """
 # what is due is found by its index; only where nothing is, all rows are looked at for one that is being sent
 IS_DUE_OF = """
@@ -205,8 +199,3 @@ def _whole(activation: int) -> dict[str, Any]:
 def _ids(keys: Iterable[tuple[int, str]]) -> dict[str, Any]:
     buckets, ids = columns((SmallInts, Texts), sorted(keys))
     return {"buckets": buckets, "ids": ids}
-
-
-def erase_mentions(connection: Connection, platforms: Sequence[int], ids: Mentions) -> None:
-    """Empty the errors that quote an id."""
-    connection.execute(ERASE_MENTIONS, {"buckets": list(range(BUCKETS)), "platforms": platforms, **ids.values})

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import F
 from psycopg import Cursor
 
-from activation.stores import batches, dead_letters, deliveries, desired_state
+from activation.stores import batches, desired_state, quoted_texts
 from activation.stores.desired_state import ErasedDelivery
 from core import audit, buckets, clock
 from core.buckets import try_lock
@@ -182,9 +182,7 @@ def _sweep(own: Connection, erasure: Erasure, searches: Sequence[Search]) -> Non
     found = Mentions.of(texts)
     with own.transaction():
         bad_rows.delete_mentioning(own, erasure.customer_id, found)
-        batches.erase_mentions(own, platforms, found, since)
-        deliveries.erase_mentions(own, platforms, found)
-        dead_letters.erase_mentions(own, platforms, found)
+        quoted_texts.erase_everywhere(own, erasure.customer_id, platforms, found, since)
     forget_examples(erasure.customer_id)
     files.forget_ended(erasure.customer_id)
     files.forget_names(erasure.customer_id, erasure.requested_at)
@@ -266,12 +264,11 @@ def _settle_unasked(own: Connection) -> None:
 def _forget_all(
     own: Connection, erasure: UUID, rows: Collection[ErasedDelivery], since: datetime
 ) -> set[ErasedDelivery]:
-    """Delete what the log says of these ids since then, and then the deliveries. Returns those deleted."""
+    """Delete what answers say of these ids since then, and then the deliveries. Returns those deleted."""
     if rows:
         platforms = sorted({row.platform for row in rows})
         ids = Mentions.of({row.platform_user_id for row in rows})
-        batches.erase_mentions(own, platforms, ids, since)
-        dead_letters.erase_mentions(own, platforms, ids)
+        quoted_texts.erase_in_answers(own, platforms, ids, since)
     return {row for row in rows if _forget(own, erasure, row)}
 
 

@@ -5,11 +5,14 @@ from uuid import UUID
 
 import pytest
 
-from activation.models import Activation, Batch, DeadLetter, Lane
-from core import clock
+from activation.models import Activation, Batch, DeadLetter, Delivery, Health, Lane, LetterReplay, UploadedFile
+from activation.stores.quoted_texts import ERASED
+from audiences.models import Audience
+from core import clock, problems
 from core.buckets import of_user
 from core.inbox import InboxKind
 from integrations.models import Platform
+from lookalikes.models import LookalikeModel, LookalikeRun
 from pipeline.models import Erasure, Import
 from pipeline.privacy import erasures
 from profiles import attribute_sampling
@@ -110,6 +113,53 @@ def test_record_of_a_request__completed_long_after_its_outcome__quotes_no_erased
 
     assert traces(["platform-id-77"]) == set()
     assert not Erasure.objects.filter(finished_at=None).exists()
+
+
+QUOTE = "HTTP 403 platform-id-77 is not welcome"
+
+
+def quote_everywhere(shop: Shop, ads: Platform, buyers: Activation, other: str) -> None:
+    """What a platform answered stands beside the activation, its health, a file and another's delivery and letter."""
+    now = clock.now()
+    Activation.objects.filter(pk=buyers.pk).update(last_error=QUOTE)
+    Health.objects.update_or_create(platform_id=ads.pl, defaults={"reason": QUOTE, "changed_at": now})
+    UploadedFile.objects.update_or_create(
+        platform_id=ads.pl,
+        file_name="a.csv",
+        defaults={"batch": somebody(), "rows": 1, "fate": "refused", "reason": QUOTE, "uploaded_at": now},
+    )
+    Delivery.objects.filter(platform_user_id=other).update(error=QUOTE, due_at=now)
+    log(ads, QUOTE)
+
+
+def test_answers_that_quote_an_id__wherever_they_stand__go_with_the_erasure_and_again_with_the_removal(
+    shop: Shop, ads: Platform, buyers: Activation
+) -> None:
+    user = known(shop, ads, "platform-id-77")
+    known(shop, ads, "platform-id-78")
+    quote_everywhere(shop, ads, buyers, "platform-id-78")
+    audience = Audience.objects.get(pk=buyers.audience_id)
+    LookalikeRun.objects.create(audience=audience, error=QUOTE)
+    LookalikeModel.objects.create(audience=audience, number=1, random_state=1, refusal=QUOTE, made_at=clock.now())
+    LetterReplay.objects.create(
+        customer_id=shop.customer.m, reason="platform-id-77", letters=0, requested_at=clock.now()
+    )
+
+    erasures.request(shop.customer.m, user, "a test")
+    shop.absorb()  # compiles the configuration, which forgets problems that are none
+    problems.note((problems.Subject.AUDIENCE, audience.pk), shop.customer.m, QUOTE)
+    erasures.carry_on()
+    assert {place for place, _ in traces(["platform-id-77"])} == {"delivery", "identity"}  # until it is removed
+    assert problems.of("audience", [audience.pk]) == {audience.pk: ERASED}
+
+    quote_everywhere(shop, ads, buyers, "platform-id-78")
+    shop.accept_all_deliveries()
+    Delivery.objects.filter(platform_user_id="platform-id-78").update(error=QUOTE, due_at=clock.now())
+    settle(shop)
+
+    assert traces(["platform-id-77"]) == set()
+    buyers.refresh_from_db()
+    assert buyers.last_error == ERASED
 
 
 def test_names_of_imported_files__go_with_an_erasure(shop: Shop) -> None:
