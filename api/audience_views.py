@@ -25,7 +25,6 @@ from api.audience_shapes import (
 )
 from api.errors import in_use, refusals
 from api.idempotency import once
-from api.personal import sees_persons
 from api.resource import Resource
 from api.strict import count_of, parameters_of, read_body
 from audiences import history as histories
@@ -46,7 +45,8 @@ STEPS = ("hour", "day")
 
 class AudienceViews(Resource[Audience]):
     reading_actions = ("estimate", "difference")
-    personal_actions = ("members", "explain")
+    # a rule of the caller's own can single out anybody, so its numbers are personal too
+    personal_actions = ("members", "explain", "estimate", "difference")
 
     @extend_schema(responses=MemberSerializer(many=True), filters=False)
     @action(detail=True)
@@ -88,8 +88,7 @@ class AudienceViews(Resource[Audience]):
         body = read_body(EstimateBody, request, self.get_serializer_context())
         rule = _parsed(body["customer"].pk, body["rule"])
         found = estimate_rule(body["customer"].pk, rule)
-        sample = found.sample if sees_persons(request) else []
-        shown = {**_counts(found)["members"], "exact": found.exact, "sample": sample}
+        shown = {**_counts(found)["members"], "exact": found.exact, "sample": found.sample}
         return Response({**shown, "text": render(rule, names_of(body["customer"].pk))})
 
     @extend_schema(request=RuleBody, responses=DifferenceSerializer)

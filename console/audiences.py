@@ -19,7 +19,7 @@ from audiences.rules.errors import RuleError
 from audiences.rules.parse import parse
 from audiences.rules.render import render
 from audiences.schema import names_of, schema_of
-from console.access import number_of, scope_of, sees_persons
+from console.access import number_of, scope_of
 from console.cells import Table, json_text, link, mono, number, state, table, when
 from console.charts import ShareChart
 from console.components import admin_address, page
@@ -32,15 +32,13 @@ from pipeline.stories import find
 HOURS, DAYS = 48, 90
 _NOT_NOW = (TooManyQuestionsError, QuestionTooLongError)
 VIEW, CHANGE = "audiences.view_audience", "audiences.change_audience"
+PERSONS = (VIEW, "profiles.view_profile")
 
 
-@permission_required(VIEW, raise_exception=True)
+@permission_required(PERSONS, raise_exception=True)
 def estimate(request: HttpRequest) -> HttpResponse:
     """A part of the audience's form: how many people the typed rule describes, and what saving it would change."""
-    shown = _estimated(scope_of(request), request.POST)
-    if not sees_persons(request):
-        shown.pop("sample", None)
-    return TemplateResponse(request, "console/estimate.html", shown)
+    return TemplateResponse(request, "console/estimate.html", _estimated(scope_of(request), request.POST))
 
 
 def _estimated(scope: Scope, given: Any) -> dict[str, Any]:
@@ -78,7 +76,7 @@ class WhoForm(forms.Form):
     )
 
 
-@permission_required([VIEW, "profiles.view_profile"], raise_exception=True)
+@permission_required(PERSONS, raise_exception=True)
 def why(request: HttpRequest, pk: int) -> HttpResponse:
     audience = row_or_404(request, Audience, pk)
     form = WhoForm(request.GET) if "id" in request.GET else WhoForm()

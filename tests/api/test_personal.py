@@ -86,6 +86,16 @@ def test_calls_about_single_users__by_an_analyst__are_403(
         assert analyst.get(address).status == 403, address
 
 
+def test_rules_of_an_analysts_own__which_could_single_out_anybody__are_not_counted(
+    shop: Customer, audience: Audience
+) -> None:
+    begins = {"combinator": "and", "rules": [{"field": "attribute.email", "operator": "beginsWith", "value": "b"}]}
+    analyst = caller("analyst", shop)
+
+    assert analyst.post("audiences/estimate/", {"customer": shop.m, "rule": begins}).status == 403
+    assert analyst.post(f"audiences/{audience.pk}/difference/", {"rule": begins}).status == 403
+
+
 def test_pages__of_an_analyst__name_nobody_and_begin_only_where_one_ended(shop: Customer, platform: Platform) -> None:
     letters = [letter(platform, f"person-{number}") for number in range(3)]
     DeadLetter.objects.bulk_create(letters)

@@ -112,7 +112,7 @@ VERSIONS = "audiences/<int:pk>/versions"
 PAGES = [
     page("", READ),
     replace(page("choose-customer/", READ, sent={"customer": str(OWNER)}), is_own=True),
-    page("audiences/estimate/", READ, sent={"customer": str(OWNER), "rule": json.dumps(RULE)}),
+    page("audiences/estimate/", PERSONS, sent={"customer": str(OWNER), "rule": json.dumps(RULE)}),
     page("audiences/rule-fields/", READ, f"?customer={OWNER}"),
     page("audiences/overlap/", READ, f"?ids={NUMBER}&ids={ANOTHER}"),
     page("audiences/<int:pk>/why/", PERSONS, f"?id={USER}"),
