@@ -20,7 +20,9 @@ INSERT INTO found_id AS kept (bucket, erasure, value, since)
 SELECT * FROM unnest(%s::smallint[], %s::uuid[], %s::text[], %s::timestamptz[])
 ON CONFLICT (bucket, erasure, value) DO UPDATE SET since = least(kept.since, excluded.since)
 """
-READ = "SELECT value, since FROM found_id WHERE bucket = ANY(%s::smallint[]) AND erasure = %s"
+# An id that a platform knows by our own is found in the user's bucket and in that of its value: only the first knows
+# of a profile.
+READ = "SELECT value, min(since) FROM found_id WHERE bucket = ANY(%s::smallint[]) AND erasure = %s GROUP BY value"
 ERASURES = "SELECT DISTINCT erasure FROM found_id WHERE bucket = ANY(%s::smallint[])"
 UNSWEPT = "SELECT id FROM erasure WHERE id = ANY(%s::uuid[]) AND swept_at IS NULL"
 FORGET = "DELETE FROM found_id WHERE bucket = ANY(%s::smallint[]) AND erasure = ANY(%s::uuid[])"
@@ -41,7 +43,8 @@ class BatchFoundIds:
         `since`: when the profile of this id was made, if there is one.
         """
         key = (bucket, UUID(erasure), value)
-        self._found[key] = self._found.get(key) or since
+        known = self._found.get(key)
+        self._found[key] = min(known, since) if known and since else known or since
 
     def save(self) -> None:
         rows = [(*key, since) for key, since in self._found.items() if key[1] != NOBODY]

@@ -189,6 +189,20 @@ def test_id_that_is_found_after_the_search__is_forgotten(shop: Shop) -> None:
     assert not FoundId.objects.exists()
 
 
+def test_id_that_is_found_in_two_buckets__is_looked_for_from_when_its_profile_was_made(
+    shop: Shop, ads: Platform
+) -> None:
+    made, person = datetime.now(UTC), str(somebody())
+    log_request(ads, "add", person)
+    erasure = erasures.request(shop.customer.m, somebody(), "a test")
+    for bucket, since in ((3, made), (7, None)):
+        FoundId.objects.create(bucket=bucket, erasure=erasure.pk, value=person, since=since)
+
+    settle(shop)
+
+    assert traces([person]) == []
+
+
 def test_erased_user__who_comes_again__is_somebody_new(shop: Shop, ads: Platform, buyers: Activation) -> None:
     first, _ = known(shop, ads)
     erasures.request(shop.customer.m, first, "a test")
