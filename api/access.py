@@ -128,3 +128,8 @@ def customer_named(request: Request) -> int:
         return scope.checked(min(int(text), HIGHEST))
     except OutOfScopeError:
         raise NotFound from None
+
+
+def key_number(request: Request) -> int | None:
+    """Return the number of the key."""
+    return request.auth.pk if isinstance(request.auth, ApiKey) else None

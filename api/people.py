@@ -14,7 +14,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access import access_of, author_of
+from api.access import access_of, author_of, key_number
 from api.idempotency import once
 from api.resource import ListedResource, ReadableResource
 from api.strict import StrictBody, read_body
@@ -129,7 +129,8 @@ class InvitationViewSet(ListedResource[Invitation]):
         """Invite somebody. The link serves once, for seven days."""
         body = read_body(InvitationBody, request)
         try:
-            row, token = invitations.invite(access_of(request), _given(body), author_of(request), body.get("email", ""))
+            email, key = body.get("email", ""), key_number(request)
+            row, token = invitations.invite(access_of(request), _given(body), author_of(request), email, key=key)
         except BeyondAccessError as error:
             raise PermissionDenied(error.message) from None
         url = _address(request, token)

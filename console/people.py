@@ -105,7 +105,8 @@ def invite(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         email = form.cleaned_data["email"]
         try:
-            row, token = invitations.invite(access, form.given(), request.user.get_username(), email)
+            name = request.user.get_username()
+            row, token = invitations.invite(access, form.given(), name, email, person=request.user.pk)
         except TeamError as error:
             form.add_error(None, error.message)
         else:

@@ -93,6 +93,9 @@ class Invitation(models.Model):
     email = models.EmailField(blank=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_by = models.CharField(max_length=200)
+    # numbers, and no foreign keys: the invitation must still say that it had a giver when that one is deleted
+    giver_person = models.IntegerField(null=True)
+    giver_key = models.BigIntegerField(null=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)

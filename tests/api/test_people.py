@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from core.models import Customer, Invitation, TeamMember
+from core import clock
+from core.errors import InvalidInvitationError
+from core.models import ApiKey, Customer, Invitation, TeamMember
 from core.people import invitations, members
 from core.people.members import MemberRole
 from tests.support.api_caller import caller
@@ -55,6 +57,21 @@ def test_invitations__made_seen_and_revoked__within_what_the_caller_has(shop: Cu
     assert caller("admin", rival).delete(address).status == 404
     assert admin.delete(address).status == 204
     assert invitations.find(token) is None
+
+
+@pytest.mark.parametrize("change", ["revoked_at", "expires_at", "role", "customer"])
+def test_invitation__of_a_key_that_has_not_that_much_any_more__is_not_valid(
+    shop: Customer, rival: Customer, change: str
+) -> None:
+    made = caller("admin", shop).post("people/invitations/", {"role": "marketer", "customers": [shop.pk]})
+    token = made.body["url"].rstrip("/").rpartition("/")[2]
+    assert invitations.find(token) is not None
+    now = {"role": "analyst", "customer": rival}.get(change, clock.now())
+    ApiKey.objects.filter(customer=shop).update(**{change: now})
+
+    assert invitations.find(token) is None
+    with pytest.raises(InvalidInvitationError):
+        invitations.accept(made.body["id"], person("analyst", rival, name="guest"))
 
 
 def ways(user: User, shop: Customer) -> list[tuple[str, str, Any]]:

@@ -70,6 +70,38 @@ def test_invitation__accepted__gives_its_role_once(boss: Client, shop: Customer)
     assert path.split("/")[2] not in str(Invitation.objects.values())
 
 
+@pytest.mark.parametrize("change", ["removed", "demoted", "moved", "inactive", "deleted"])
+def test_invitation__of_who_has_not_that_much_any_more__is_not_valid(
+    boss: Client, shop: Customer, rival: Customer, change: str
+) -> None:
+    path = link(boss, "marketer", shop)
+    giver, role = User.objects.get(username="boss"), TeamMember.objects.get(user__username="boss")
+    assert Client().get(path).status_code == 200
+    match change:
+        case "removed":
+            role.delete()
+        case "demoted" | "moved":
+            TeamMember.objects.filter(pk=role.pk).update(
+                **({"role": "analyst"} if change == "demoted" else {"customer": rival})
+            )
+        case "inactive":
+            User.objects.filter(pk=giver.pk).update(is_active=False)
+        case "deleted":
+            giver.delete()
+
+    assert Client().get(path).status_code == 404
+    assert Client().post(path, NEW).status_code == 404
+    assert not User.objects.filter(username="ann").exists()
+
+
+def test_invitation__of_who_has_a_lesser_role_elsewhere__is_valid(shop: Customer, rival: Customer) -> None:
+    giver = person("admin", shop, name="giver")
+    path = link(browser_of(giver), "admin", shop)
+    TeamMember.objects.create(user=giver, role="analyst", customer=rival)
+
+    assert Client().get(path).status_code == 200
+
+
 @pytest.mark.parametrize("change", ["expires_at", "revoked_at"])
 def test_invitation__expired_or_revoked__is_not_valid(boss: Client, shop: Customer, change: str) -> None:
     path = link(boss, "marketer", shop)
