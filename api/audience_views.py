@@ -25,6 +25,7 @@ from api.audience_shapes import (
 )
 from api.errors import in_use, refusals
 from api.idempotency import once
+from api.personal import sees_persons
 from api.resource import Resource
 from api.strict import count_of, parameters_of, read_body
 from audiences import history as histories
@@ -145,7 +146,7 @@ class AudienceViews(Resource[Audience]):
     )
     @action(detail=False, pagination_class=None)
     def overlap(self, request: Request) -> Response:
-        """Count the users that audiences share, two by two and all together."""
+        """Count the users that audiences share, two by two and all together. Analysts are told whole twenties."""
         ids = _ids(parameters_of(request, "ids").get("ids", ""))
         rows = {row.pk: row for row in self.get_queryset().filter(pk__in=ids)}
         missing = [key for key in ids if key not in rows]
@@ -153,6 +154,8 @@ class AudienceViews(Resource[Audience]):
             fault = f"no audience {missing[0]}" if missing else "audiences of several customers share nobody"
             raise ValidationError({"ids": fault})
         found = overlaps.overlap([rows[key] for key in ids])
+        if not sees_persons(request):
+            found = overlaps.rough(found)
         pairs = [{"audiences": [p.first, p.second], "users": p.users, "share": p.share} for p in found.pairs]
         shown = {"sizes": {str(key): size for key, size in found.sizes.items()}, "pairs": pairs}
         return Response({**shown, "all": found.all, "any": found.any, "exact": found.exact})

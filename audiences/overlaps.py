@@ -11,6 +11,7 @@ from audiences.services import sizes
 from core.buckets import BUCKETS
 
 MOST = 10
+STEP = 20  # for those who may not see persons
 COUNTED = 200_000  # so many memberships are counted one and all; of more, about so many are a sample
 
 TOGETHER = """
@@ -62,6 +63,24 @@ def overlap(audiences: Sequence[Audience]) -> Overlap:
         round(sum(count for _, count in groups) * times),
         exact=len(part) == BUCKETS,
     )
+
+
+def rough(found: Overlap) -> Overlap:
+    """Returns the overlap for those who may not see persons: the numbers of shared users in whole steps, rounded down.
+
+    Who chooses which audiences are laid over each other could single out a person. Fewer than a step are none.
+    """
+    pairs = [_rough_pair(pair, found.sizes) for pair in found.pairs]
+    return Overlap(found.sizes, pairs, _down(found.all), _down(found.any), exact=False)
+
+
+def _rough_pair(pair: OverlapPair, sizes: dict[int, int]) -> OverlapPair:
+    users, smaller = _down(pair.users), min(sizes[pair.first], sizes[pair.second])
+    return OverlapPair(pair.first, pair.second, users, round(users / smaller, 4) if smaller else None)
+
+
+def _down(users: int) -> int:
+    return users // STEP * STEP
 
 
 def _together(customer: int, part: list[int], ids: list[int]) -> list[tuple[frozenset[int], int]]:

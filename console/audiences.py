@@ -19,7 +19,7 @@ from audiences.rules.errors import RuleError
 from audiences.rules.parse import parse
 from audiences.rules.render import render
 from audiences.schema import names_of, schema_of
-from console.access import number_of, scope_of
+from console.access import number_of, scope_of, sees_persons
 from console.cells import Table, json_text, link, mono, number, state, table, when
 from console.charts import ShareChart
 from console.components import admin_address, page
@@ -241,14 +241,16 @@ def overlap(request: HttpRequest) -> HttpResponse:
             form.add_error("ids", "Choose audiences of one customer.")
         else:
             try:
-                shown |= _overlapping(chosen)
+                shown |= _overlapping(chosen, in_full=sees_persons(request))
             except _NOT_NOW as error:
                 form.add_error(None, str(error))
     return page(request, "overlap.html", "Overlap of audiences", **shown)
 
 
-def _overlapping(chosen: list[Audience]) -> dict[str, Any]:
+def _overlapping(chosen: list[Audience], *, in_full: bool) -> dict[str, Any]:
     found = overlaps.overlap(chosen)
+    if not in_full:
+        found = overlaps.rough(found)
     of = {(pair.first, pair.second): pair for pair in found.pairs}
     rows = []
     for one in chosen:

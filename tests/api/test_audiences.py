@@ -12,7 +12,7 @@ from audiences import estimates, history, services
 from audiences.models import Audience, AudienceBucket, AudienceHour
 from core.models import Customer
 from pipeline.sweeper import finish_deletions
-from tests.support.api_caller import Caller
+from tests.support.api_caller import Caller, caller
 from tests.support.shop import Shop as People
 from tests.support.shop import now_ms, somebody
 from tests.support.shop import rule as one
@@ -251,6 +251,20 @@ def test_overlap__counts_two_by_two_and_all_together(people: People, admin: Call
     assert (told["all"], told["any"], told["exact"]) == (1, 10, True)
     for wrong in ("", "1", f"{a},{a}", "x,y", f"{a},999999", ",".join(map(str, range(11)))):
         assert admin.get(f"audiences/overlap/?ids={wrong}").status == 400
+
+
+def test_overlap__asked_by_an_analyst__is_told_in_whole_twenties(people: People, admin: Caller) -> None:
+    shop_with(people, range(30))
+    most, few = (
+        people.audience(name, one("attribute.amount", "between", ends)).pk
+        for name, ends in (("most", [0, 24]), ("few", [23, 29]))
+    )
+    ids = f"audiences/overlap/?ids={most},{few}"
+
+    told = caller("analyst", people.customer).get(ids).body
+
+    assert admin.get(ids).body["all"] == 2
+    assert (told["pairs"][0]["users"], told["all"], told["any"], told["exact"]) == (0, 0, 20, False)
 
 
 def test_deletion__third_parties_are_told_first(people: People, admin: Caller) -> None:
