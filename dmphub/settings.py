@@ -161,6 +161,7 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 CACHES = {"default": {"BACKEND": "core.shared_cache.SharedCache"}}  # tries are counted for all processes together
 MFA_ADAPTER = "console.accounts.SecondFactorAdapter"
+MFA_FORMS = {"activate_totp": "console.second_factor.AddAppForm"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "dmphub"

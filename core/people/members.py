@@ -49,17 +49,26 @@ def change_roles(giver: Access, user: User, given: Access) -> None:
             user.is_superuser = False
             user.save(update_fields=["is_superuser"])
         give_role(user, given)
-    end_sessions(user.pk)
+    _end_log_ins(giver, user)
 
 
 def remove(giver: Access, user: User) -> None:
-    """Take from the person every role among the giver's customers, and end their log-ins. Raises `LastAdminError`."""
+    """Take from the person every role among the giver's customers. Raises `LastAdminError`."""
     with admin_remains():
         _roles(giver).filter(user=user).delete()
         if not giver.is_bound:
             user.is_superuser = False
         user.is_staff = user.is_superuser or user.memberships.exists()
         user.save(update_fields=["is_superuser", "is_staff"])
+    _end_log_ins(giver, user)
+
+
+def _end_log_ins(giver: Access, user: User) -> None:
+    """End the person's log-ins, but not for other tenants: roles are read for each request, so they count at once."""
+    if giver.customers is not None:
+        elsewhere = TeamMember.objects.filter(user=user).exclude(customer_id__in=giver.customers)
+        if user.is_superuser or elsewhere.exists():
+            return
     end_sessions(user.pk)
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from console.sessions import BEGUN, SEEN
 from core.people.models import RoleChoice, TeamMember
-from tests.support.console_people import browser_of, enrolled, satisfy_demand
+from tests.support.console_people import browser_of, code_of, enrolled, satisfy_demand
 
 GOOD = "correct-horse-9"
 HOUR = 3600
@@ -144,6 +144,20 @@ def test_second_factor__once_added__is_asked_for_and_kept_encrypted(ann: User) -
     recovery = Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()[0]
     fresh.post("/account/2fa/authenticate/", {"code": recovery})
     assert is_in(fresh)
+
+
+def test_second_factor__code_that_added_the_app__does_not_log_in(ann: User) -> None:
+    client = Client()
+    log_in(client)
+    address = "/account/2fa/totp/activate/"
+    code = code_of(client.get(address).context["form"].secret)
+    assert client.post(address, {"code": code}).status_code == 302
+
+    fresh = Client()
+    log_in(fresh)
+    fresh.post("/account/2fa/authenticate/", {"code": code})
+
+    assert not is_in(fresh)
 
 
 def test_second_factor__where_the_hub_demands_it__leaves_only_enrolment_open(ann: User, settings: Any) -> None:

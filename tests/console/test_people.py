@@ -12,8 +12,11 @@ from django.core.mail import EmailMessage
 from django.test import Client
 
 from core import clock
+from core.access import Access, Role
 from core.console_environment import MailServer
 from core.models import ApiKey, Customer, Invitation, TeamMember
+from core.people import members
+from core.people.models import sessions_ended_at
 from tests.support.console_forms import submit
 from tests.support.console_people import browser_of, person, satisfy_demand
 
@@ -163,18 +166,19 @@ def test_people__of_an_admin_of_one_customer__are_its_own(boss: Client, shop: Cu
     assert "Rival" not in boss.get(f"/people/{both.pk}/").content.decode()
 
 
-def test_remove__of_somebody_with_roles_elsewhere__takes_only_those_here_and_logs_out(
+def test_remove__of_somebody_with_roles_elsewhere__takes_only_those_here(
     boss: Client, shop: Customer, rival: Customer
 ) -> None:
     both, only = person("marketer", shop, rival, name="both"), person("marketer", shop, name="only")
-    client = browser_of(both)
-    assert client.get("/profiles/pixel/").status_code == 200
+    clients = browser_of(both), browser_of(only)
+    for client in clients:
+        assert client.get("/profiles/pixel/").status_code == 200
 
     for user in (both, only):
         boss.post(f"/people/{user.pk}/remove/")
 
     assert roles("both") == [("marketer", rival.pk)]
-    assert client.get("/profiles/pixel/").status_code == 302
+    assert [client.get("/profiles/pixel/").status_code for client in clients] == [200, 302]
     assert roles("only") == []
     assert not User.objects.get(username="only").is_staff
 
@@ -228,3 +232,21 @@ def test_last_admin__on_every_page__stays(db: None) -> None:
     assert not LogEntry.objects.exists()
     browser.post(f"/core/apikey/{row.pk}/revoke/")
     assert ApiKey.objects.get().revoked_at is not None  # a person remains
+
+
+@pytest.mark.parametrize("change", ["role", "remove"])
+def test_log_ins__of_who_has_a_role_elsewhere__go_on_where_one_customer_changes_theirs(
+    shop: Customer, rival: Customer, change: str
+) -> None:
+    giver, only_here = Access(Role.ADMIN, frozenset({shop.pk})), person("marketer", shop, name="one")
+    elsewhere = person("marketer", shop, rival, name="both")
+    for user in (only_here, elsewhere):
+        if change == "remove":
+            members.remove(giver, user)
+        else:
+            members.change_roles(giver, user, Access(Role.ANALYST, frozenset({shop.pk})))
+
+    assert sessions_ended_at(only_here.pk) is not None
+    assert sessions_ended_at(elsewhere.pk) is None
+    members.remove(Access(Role.ADMIN, None), elsewhere)
+    assert sessions_ended_at(elsewhere.pk) is not None
