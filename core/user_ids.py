@@ -1,8 +1,8 @@
 """Our own user ids (uuid4), and their text form: the one form in which they are stored and sent."""
 
-import os
 import uuid
 from functools import lru_cache
+from os import urandom as random_bytes
 
 from core.errors import InvalidParameterError
 from core.patterns import whole
@@ -14,7 +14,7 @@ _USER_ID = whole(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
 
 def new(bucket: int | None = None) -> uuid.UUID:
     """Make a random user id; one that falls into `bucket` if that is given."""
-    raw = bytearray(os.urandom(16))
+    raw = bytearray(random_bytes(16))
     if bucket is not None:
         raw[15] = bucket
     return uuid.UUID(bytes=bytes(raw), version=4)

@@ -4,7 +4,6 @@ The rules are what may happen to a hub, in any order: requests, changes by the c
 passing of time, a few rows of work of either stage, processes that die, connections that end, platforms that refuse.
 """
 
-from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from activation import services as activations
 from activation.delivery.lanes import LANES, log_bucket
 from activation.models import Activation
-from activation.stores import due_marks
 from audiences import services as audiences
 from audiences.models import Audience
 from core import buckets, clock
@@ -25,12 +23,11 @@ from core.database import connect
 from core.inbox import InboxKind
 from core.messages import Id, OptOutChoice, Sync, encode
 from core.models import Inbox
-from pipeline import backlog, deliver
-from pipeline.absorb import absorber, bulk
+from pipeline import deliver
 from pipeline.platform_deletion import delete_platform
 from pipeline.privacy import erasures, retention
-from profiles import attribute_sampling
 from tests.support import pipeline_draws as draws
+from tests.support.no_chance import take_chance_out
 from tests.support.pipeline_checks import check
 from tests.support.pipeline_model import DAY, HOUR
 from tests.support.pipeline_world import (
@@ -324,16 +321,7 @@ def run(
     seed: int | None = None,
 ) -> None:
     """Run the machine on empty tables: the same examples for the same seed, whatever else the computer does."""
-    monkeypatch.setattr(erasures, "LINGER", timedelta(0))
-    monkeypatch.setattr(attribute_sampling, "FLUSH_SECONDS", 0.0)
-    monkeypatch.setattr(attribute_sampling, "KNOWN_SECONDS", 0.0)
-    # bulk work is done at once, not for as long as a time allows
-    monkeypatch.setattr(absorber, "BULK_BUCKETS", BUCKETS)
-    monkeypatch.setattr(bulk, "SECONDS", 3_600.0)
-    monkeypatch.setattr(bulk, "BUDGET", 1_000_000)
-    # what time brings by itself is brought by the world
-    monkeypatch.setattr(due_marks, "FULL_LOOK_SECONDS", 3_600.0)
-    monkeypatch.setattr(backlog, "_looks", backlog._Looks())
+    take_chance_out(monkeypatch, buckets=BUCKETS)
     monkeypatch.setattr(Pipeline, "sandbox", sandbox, raising=False)
     monkeypatch.setattr(Pipeline, "_hypothesis_internal_use_seed", seed, raising=False)  # as `hypothesis.seed` does
     with few_buckets(BUCKETS):
