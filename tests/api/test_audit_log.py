@@ -13,14 +13,15 @@ from django.urls import URLPattern
 from activation.models import Activation
 from api.addresses import urlpatterns
 from audiences.models import Audience, AudienceVersion
-from core import audit, clock
+from core import audit, buckets, clock
 from core.access import EVERYTHING, Access, Role
 from core.audit import Actor
 from core.models import ApiKey, AuditEntry, Customer, Invitation
 from core.people import invitations
 from integrations.models import Platform
 from pipeline.models import Import
-from profiles.models import Attribute, Pixel
+from profiles.judging import IdName
+from profiles.models import Attribute, Pixel, WatchedId
 from tests.support.api_caller import Caller, caller
 from tests.support.console_people import person
 
@@ -78,6 +79,11 @@ class Writes:
     def key(self) -> ApiKey:
         return ApiKey.issue("k", "analyst", self.shop)[0]
 
+    def suspect(self, value: str) -> IdName:
+        of_value = {"bucket": buckets.of_value(value), "customer_id": self.shop.m, "kind": "user", "value": value}
+        WatchedId.objects.create(**of_value, suspect_at=clock.now())
+        return IdName(self.shop.m, "user", value)
+
     def import_(self, **more: Any) -> Import:
         values = {"name": "p.csv", "kept": True, "format": "csv", "size": 1, "created_at": "2026-01-01T00:00Z", **more}
         return Import.objects.create(customer_id=self.shop.m, pixel=self.pixel, **values)
@@ -129,6 +135,8 @@ class Writes:
             "delete person-detail": (f"people/{self.person().pk}/", None),
             "post invitation-list": ("people/invitations/", {"role": "analyst", "customers": [shop]}),
             "delete invitation-detail": (f"people/invitations/{self.invitation().pk}/", None),
+            "post watchedid-good": (f"suspect-ids/{self.suspect('a')}/good/", None),
+            "post watchedid-bad": (f"suspect-ids/{self.suspect('b')}/bad/", None),
             "delete user": (f"users/{uuid4()}/?customer={shop}", None),
         }
 
@@ -186,7 +194,7 @@ def test_entries__of_secrets__hold_masks(admin: Caller, shop: Customer) -> None:
         "customer": shop.m,
         "name": "Ads",
         "connector": "http",
-        "settings": {**HTTP, "add": {**HTTP["add"], "headers": {"Authorization": "Bearer battery-staple"}}},
+        "settings": {**HTTP, "add": {**HTTP["add"], "headers": {"X-Api-Key": "battery-staple"}}},
         "credentials": {"type": "bearer", "token": "correct-horse"},
         "sync_secret": "verysecure-secret",
     }

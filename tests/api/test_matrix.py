@@ -30,6 +30,7 @@ from tests.support.tenants import (
     PERSON,
     RULE,
     SETTINGS,
+    SUSPECT,
     USER,
     alike,
     changes,
@@ -96,6 +97,7 @@ def delete(name: str, status: int, key: int = NUMBER, right: Right = CHANGE) -> 
 
 
 USERS = "users/<uuid:user_id>/"
+SUSPECTS = "^suspect-ids/(?P<name>[A-Za-z0-9_-]{1,800})/"
 CALLS = [
     listed("customers"),
     get(of("customers", OWNER)),
@@ -160,6 +162,9 @@ CALLS = [
     listed("bad-rows"),
     post(all_of("bad-rows.replay"), {"customer": OWNER}),
     listed("hot-ids", right=PERSONS),
+    listed("suspect-ids", right=PERSONS),
+    post((f"{SUSPECTS}good/$", f"suspect-ids/{SUSPECT}/good/")),
+    post((f"{SUSPECTS}bad/$", f"suspect-ids/{SUSPECT}/bad/")),
     listed("mappings", f"?platform={NUMBER}", PERSONS),
     post(all_of("mappings.upload"), b"", other=200),
     listed("imports"),
@@ -290,7 +295,10 @@ def answer(party: Party, call: Call) -> tuple[int, str, int]:
 
 # a call that is refused comes from an address of its own: nobody is taken for somebody who tries keys
 ADDRESSES = (f"10.1.{number >> 8}.{number & 255}" for number in count(1))
-PERSONAL = {"attributes/", "batches/", "dead-letters/", "bad-rows/", "hot-ids/", "activations/", "platforms/"}
+PERSONAL = {
+    *("attributes/", "batches/", "dead-letters/", "bad-rows/", "hot-ids/", "suspect-ids/"),
+    *("activations/", "platforms/"),
+}
 
 
 def test_every_call_of_the_api__is_in_the_table() -> None:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from core.access import Right
-from tests.support.tenants import ANOTHER, LOOKALIKE, MARK, NUMBER, OWNER, RULE, USER, twin
+from tests.support.tenants import ANOTHER, LOOKALIKE, MARK, NUMBER, OWNER, RULE, SUSPECT, USER, twin
 
 READ, PERSONS, CHANGE, ADMINISTER = Right.READ, Right.SEE_PERSONS, Right.CHANGE, Right.ADMINISTER
 
@@ -49,7 +49,8 @@ class Page:
         return replace(self, address=twin(self.address), sent=sent)
 
 
-NAMED = {"pk": NUMBER, "object_id": NUMBER, "customer": OWNER, "user_id": USER, "version": 1, "id": NUMBER}
+OWNED = {"pk": NUMBER, "object_id": NUMBER, "customer": OWNER, "user_id": USER, "version": 1, "id": NUMBER}
+NAMED = OWNED | {"name": SUSPECT, "verdict": "good"}
 
 
 def page(pattern: str, need: Need, query: str = "", *, sent: Sent = None) -> Page:
@@ -126,6 +127,10 @@ PAGES = [
     replace(page("imports/", CHANGE, sent={"change": "cancel", "import": str(NUMBER)}), is_own=True),
     page("imports/<int:pk>/errors/", PERSONS),
     page("hot-ids/", PERSONS),
+    page("ids-of-nobody/", READ),
+    page("suspect-ids/", PERSONS),
+    page("suspect-ids/<str:name>/<str:verdict>/", CHANGE),
+    page("suspect-ids/<str:name>/<str:verdict>/", CHANGE, sent={}),
     page("connectors/", READ),
     page("links/", CHANGE, f"?platform={NUMBER}&kind=click&target=https://x.example/"),
     page("look-up/", PERSONS, f"?customer={OWNER}&id={USER}"),
@@ -183,6 +188,6 @@ PAGES = [
 ]
 # where a marketer is shown personal data
 PERSONAL = {
-    *("batches/", "dead-letters/", "bad-rows/", "hot-ids/", "platform-health/", "profiles/attribute/"),
+    *("batches/", "dead-letters/", "bad-rows/", "hot-ids/", "suspect-ids/", "platform-health/", "profiles/attribute/"),
     *("activation/activation/", f"activation/activation/{NUMBER}/change/", f"look-up/?customer={OWNER}&id={USER}"),
 }

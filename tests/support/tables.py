@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from pytest_django import DjangoDbBlocker
@@ -24,6 +25,7 @@ INSERT INTO configuration_version (id, version) VALUES (1, (extract(epoch FROM c
 ON CONFLICT (id) DO UPDATE SET version = configuration_version.version + 1
 """
 FUNCTION = "empty_tables_of_tests"
+PEOPLE = {"account", "admin", "axes", "mfa", "sessions", "socialaccount"}  # Django's own, of people and their log-ins
 
 
 @pytest.fixture
@@ -55,9 +57,9 @@ def empty() -> None:
 @cache
 def _make_function(database: str) -> None:
     """A function of the database deletes, because it plans its statements once: they take ten times as long to plan."""
-    rooms = [app for app in apps.get_app_configs() if Path(app.path).parent == PROJECT_ROOT]
-    models = [model for room in rooms for model in room.get_models(include_auto_created=True)]
-    names = [model._meta.db_table for model in models if model is not ConfigurationVersion]
+    emptied = [app for app in apps.get_app_configs() if Path(app.path).parent == PROJECT_ROOT or app.label in PEOPLE]
+    models = [model for app in emptied for model in app.get_models(include_auto_created=True)]
+    names = [model._meta.db_table for model in models if model is not ConfigurationVersion] + [User._meta.db_table]
     deleted = " ".join(f'DELETE FROM "{name}";' for name in names)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -30,7 +30,8 @@ from core.people.models import Invitation, TeamMember
 from integrations.models import Platform
 from lookalikes.models import LookalikeRun
 from pipeline.models import Erasure, Import
-from profiles.models import Attribute, AttributeStatistics, Identity, Pixel, Profile, SharedId
+from profiles.judging import IdName
+from profiles.models import Attribute, AttributeStatistics, Identity, Pixel, Profile, SharedId, WatchedId
 from usersync.models import UserMapping
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -39,6 +40,7 @@ NUMBER, ANOTHER, LOOKALIKE = 4711, 4712, 4713
 MARK, PERSON = "Kensington", "Pemberton"
 USER = uuid.UUID("5b0d4c3e-9f63-4d25-8c0e-30f2a6c1d7aa")
 ERASURE = uuid.UUID("5b0d4c3e-9f63-4d25-8c0e-30f2a6c1d7ab")
+SUSPECT = IdName(OWNER, "user", f"{PERSON}-of-many")
 _TWINS = {
     str(OWNER): "4709",
     str(NUMBER): "4719",
@@ -46,6 +48,7 @@ _TWINS = {
     str(LOOKALIKE): "4717",
     str(USER): str(USER).replace("5b0d", "5b0e"),
     str(ERASURE): str(ERASURE).replace("5b0d", "5b0e"),
+    str(SUSPECT): str(SUSPECT._replace(value="nobody-of-many")),
 }
 BUCKET = buckets.of_user(USER)
 RULE: dict[str, Any] = {
@@ -129,6 +132,8 @@ def _people() -> None:
         place = {"bucket": buckets.of_value(value), "customer_id": OWNER, "kind": kind, "value": value}
         Identity.objects.create(**place, user_id=USER, since=NOW)
     SharedId.objects.create(**of_user, kind="user", value=f"{PERSON}-shared", times=3, first_at=NOW, last_at=NOW)
+    suspect = {"bucket": buckets.of_value(SUSPECT.value), "customer_id": OWNER, "kind": "user", "value": SUSPECT.value}
+    WatchedId.objects.create(**suspect, suspect_at=NOW)
     match = {"platform_id": NUMBER, "platform_user_id": f"{PERSON}-id", "epoch": 1, "synced_at": NOW}
     UserMapping.objects.create(**of_user, **match)
     Membership.objects.create(**of_user, audience_id=NUMBER, member=True, since=NOW)
