@@ -74,7 +74,7 @@ def absorb_event(unit: EventScope, row: InboxRow, event: Event) -> None:
     if profile is None:
         profile = unit.profiles.create(event.customer, owner, milliseconds(row.received_at))
     if by_browser:
-        _add_login(unit, profile, event)
+        _add_login(unit, row, profile, event)
     survivor = unit.profiles.survivor_of(profile)
     if isinstance(survivor, UUID):
         _forward(unit, row, event, survivor)
@@ -135,12 +135,12 @@ def _key_of(ids: list[Id]) -> str | None:
     return next((value for kind, value in ids if kind == USER_KEY), None) if ids else None
 
 
-def _add_login(unit: EventScope, browser: ProfileState, event: Event | Confirm) -> None:
+def _add_login(unit: EventScope, row: InboxRow, browser: ProfileState, event: Event | Confirm) -> None:
     """Note who logs in with this browser. Where the request names nobody, it is by who has logged in last."""
     key = _key_of(event.ids)
     if key is not None:
         browser.log_in(key, event.at)
-    elif unit.erasures.login_of(browser) and (login := browser.user_at(event.at)):
+    elif unit.erasures.login_of(browser, row.received_at) and (login := browser.user_at(event.at)):
         event.ids = [*event.ids, (USER_KEY, login)]
         if isinstance(event, Event):
             event.browser = str(browser.user_id)
@@ -344,7 +344,7 @@ def absorb_confirm(unit: EventScope, row: InboxRow, confirm: Confirm) -> None:
     if profile is None:
         profile = unit.profiles.create(confirm.customer, user_id, milliseconds(row.received_at))
     if not confirm.forwarded:
-        _add_login(unit, profile, confirm)
+        _add_login(unit, row, profile, confirm)
     if profile.merged_into is not None:
         confirm.via = [*confirm.via, confirm.user]
         confirm.user, confirm.forwarded = str(profile.merged_into), True

@@ -52,10 +52,13 @@ class BatchErasures:
         """Returns the mark of the id, however old. The ids must be in `Needs`."""
         return self._marks.get(key)
 
-    def login_of(self, browser: ProfileState) -> str:
-        """Returns the customer's user who is logged in with the browser; empty, from now on, if erased since."""
+    def login_of(self, browser: ProfileState, accepted: datetime) -> str:
+        """Returns the customer's user who is logged in with the browser; empty, from now on, if erased since.
+
+        What was accepted before the erasure is of the erased user, who is returned for it.
+        """
         mark = self.latest((browser.customer, USER_KEY, browser.login)) if browser.login else None
-        if mark is not None and browser.login_at <= milliseconds(mark.at):
+        if mark is not None and browser.login_at <= milliseconds(mark.at) and accepted > mark.at:
             browser.log_out()
         return browser.login
 

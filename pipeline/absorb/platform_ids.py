@@ -106,7 +106,7 @@ def absorb_mapped(unit: OwnerScope, row: InboxRow, mapped: Mapped) -> None:
         return
     if profile is None:
         profile = unit.profiles.create(mapped.customer, user_id, milliseconds(row.received_at))
-    if not mapped.resolved and (login := unit.erasures.login_of(profile)):
+    if not mapped.resolved and (login := unit.erasures.login_of(profile, row.received_at)):
         # the browser belongs to the customer's user who logged in with it last, and so do its ids
         _match(unit.outbox, mapped, (USER_KEY, login), mapped.user)
         return

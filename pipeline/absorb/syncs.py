@@ -21,7 +21,7 @@ from pipeline.absorb.rows import InboxRow
 from pipeline.catalogue import Catalogue
 from profiles.erased import USER, Mark
 from profiles.identities import identity_kind
-from profiles.messages import LogOut
+from profiles.messages import EraseId, LogOut
 from profiles.state import DAY_MS, receipt_time
 from usersync.messages import Mapped
 
@@ -131,7 +131,9 @@ def absorb_match(unit: SyncScope, row: InboxRow, match: Match) -> None:
     kind, value = match.id
     if unit.deleted_platforms.had(match.customer, kind):
         return
-    if unit.erasures.covering((match.customer, kind, value), row.received_at):
+    mark = unit.erasures.covering((match.customer, kind, value), row.received_at)
+    if mark is not None:
+        _erase_with_user(unit, match, mark)
         return
     identity = unit.identities.get(match.customer, kind, value)
     if identity is None or identity.user_id is None:
@@ -160,6 +162,21 @@ def absorb_match(unit: SyncScope, row: InboxRow, match: Match) -> None:
         way=(kind, value, match.browser),
     )
     unit.outbox.send(buckets.of_value(match.platform_user_id), InboxKind.SYNC, sync)
+
+
+def _erase_with_user(unit: SyncScope, match: Match, mark: Mark) -> None:
+    """The user was erased since: so is the id, if a browser brought it in which that user was logged in."""
+    if not match.browser:
+        return  # the line of a file: nobody has the id by it
+    message = EraseId(
+        customer=match.customer,
+        kind=identity_kind(match.platform),
+        value=match.platform_user_id,
+        users=[match.browser],
+        at=milliseconds(mark.at),
+        erasure=str(mark.erasure),
+    )
+    unit.outbox.send(buckets.of_value(match.platform_user_id), InboxKind.ERASE_ID, message)
 
 
 def _back_to_browser(unit: SyncScope, match: Match, mark: Mark) -> None:

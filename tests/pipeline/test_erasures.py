@@ -627,6 +627,28 @@ def test_browser_in_which_an_erased_user_is_logged_in__is_its_own_users_again(sh
     assert traces([str(person), OWN_ID, SECRET]) == []
 
 
+def test_what_a_browser_sent_for_its_login__before_the_erasure_but_absorbed_after_it__is_erased(
+    shop: Shop, ads: Platform
+) -> None:
+    person, browser = in_bucket(1, 1), in_bucket(2, 2)
+    shop.event(person, ids=[("user", OWN_ID)])
+    shop.event(browser, {"amount": 1}, ids=[("user", "another")])
+    shop.absorb()
+    shop.event(browser, None, ids=[("user", OWN_ID)])
+    shop.absorb()
+
+    with locked({buckets.of_user(browser)}):
+        shop.sync(browser, ads, "platform-id-77")
+        shop.event(browser, {"street": SECRET})
+        shop.absorb()
+        erasures.request(shop.customer.m, person, "a test")
+        shop.absorb()
+    settle(shop)
+
+    assert traces([SECRET, OWN_ID, "platform-id-77"]) == []
+    assert shop.profile(browser).attributes == {"amount": 1}
+
+
 def test_logins_of_a_user_whom_retention_erases__are_forgotten(shop: Shop) -> None:
     person, browser = in_bucket(1, 1), in_bucket(2, 2)
     shop.event(person, {"street": SECRET}, ids=[("user", OWN_ID)])

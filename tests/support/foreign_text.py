@@ -26,7 +26,7 @@ from edge import body as edge_body
 from edge.chunks import ChunkReader
 from edge.endpoints import uid
 from edge.request_head import BadRequestError, RequestHead
-from integrations import egress_proxy, sync_templates, templates, validation
+from integrations import egress_proxy, header_names, sync_templates, templates, validation
 from integrations.connectors.base import Member, Operation, Segment
 from integrations.connectors.http import expressions
 from integrations.connectors.http.connector import HttpConnector
@@ -218,6 +218,7 @@ READERS: dict[str, Reader] = {
         "integrations.sync_templates", lambda text: sync_templates.find_errors("https://x.example/?" + text, "token")
     ),
     "a secret": Reader("integrations.validation", validation.check_sync_secret, BODY, (Exception,)),
+    "a header's name": Reader("integrations.header_names", header_names.fault_of),
     "a request's template": Reader("integrations.templates", templates.split),
     "an expression": Reader("integrations.connectors.http.expressions", expressions.check, 2 * KIB),
     "a value in a request": Reader("integrations.connectors.http.calls", _request),
