@@ -105,8 +105,10 @@ def _is_ordinary(plain: str) -> bool:
             return False
         if "@" in plain:
             return plain.partition("@")[0] not in placeholders.NOTHING
-    if joined.isalpha() or joined.isdigit() or joined in _KNOWN:
+    if joined.isalpha() or joined in _KNOWN:
         return False
+    if joined.isdigit():
+        return _is_mixed(joined) and plain[0].isalnum()
     return "0" not in joined or not joined.strip("0").isalpha()
 
 
