@@ -64,10 +64,11 @@ _KNOWN: dict[str, Nobody] = {
 _known = _KNOWN.get
 
 
-def why_nobody(kind: str, value: str, own: OwnWords = NO_WORDS) -> Nobody | None:
+def why_nobody(kind: str, value: str, own: OwnWords = NO_WORDS, depth: int = 0) -> Nobody | None:
     """Returns why the id names nobody; None if it may name somebody.
 
-    `kind` as in `core.messages`. Most ids are letters and digits mixed, and are done after two look-ups.
+    `kind` as in `core.messages`; `depth`: how many layers (quotes, percent signs, entities) were taken off the value.
+    Most ids are letters and digits mixed, and are done after two look-ups.
     """
     plain = value.lower()
     found = _known(plain)
@@ -76,8 +77,8 @@ def why_nobody(kind: str, value: str, own: OwnWords = NO_WORDS) -> Nobody | None
     if own and plain in own:
         return Nobody.OWN_WORD
     if value.isalnum():
-        return None if _is_mixed(plain) else _of_digits_or_letters(kind, value, plain, own, 0)
-    return None if _is_ordinary(plain) else _of_signs(kind, value, plain, own, 0)
+        return None if _is_mixed(plain) else _of_digits_or_letters(kind, value, plain, own, depth)
+    return None if _is_ordinary(plain) else _of_signs(kind, value, plain, own, depth)
 
 
 def own_word(text: str) -> str:
@@ -121,7 +122,7 @@ def _of_signs(kind: str, value: str, plain: str, own: OwnWords, depth: int) -> N
         return None
     bare = _bare(value)
     if bare != value:
-        return _again(kind, bare, own, depth) if bare else Nobody.WORD
+        return why_nobody(kind, bare, own, depth + 1) if bare else Nobody.WORD
     if not any(map(str.isalnum, plain)):
         return Nobody.WORD
     digits = plain.translate(_NO_SIGNS)
@@ -176,19 +177,7 @@ def _decoded(kind: str, value: str, own: OwnWords, depth: int) -> Nobody | None:
         plain = unquote(plain)
     if "&" in plain:
         plain = unescape(plain)
-    return None if plain == value else _again(kind, plain, own, depth)
-
-
-def _again(kind: str, value: str, own: OwnWords, depth: int) -> Nobody | None:
-    plain = value.lower()
-    found = _known(plain)
-    if found is not None:
-        return found
-    if plain in own:
-        return Nobody.OWN_WORD
-    if value.isalnum():
-        return None if _is_mixed(plain) else _of_digits_or_letters(kind, value, plain, own, depth + 1)
-    return None if _is_ordinary(plain) else _of_signs(kind, value, plain, own, depth + 1)
+    return None if plain == value else why_nobody(kind, plain, own, depth + 1)
 
 
 def _bare(value: str) -> str:
