@@ -44,7 +44,7 @@ class CustomerSerializer(StrictSerializer[Customer]):
         model = Customer
         fields = [
             *("m", "name", "consent", "personal_data", "keep_users_days", "keep_activity_days", "keep_logs_days"),
-            *("nobody_words", "phone_region", "limits", "created_at"),
+            *("nobody_words", "phone_region", "time_zone", "limits", "created_at"),
         ]
 
     def create(self, validated_data: dict[str, Any]) -> Customer:

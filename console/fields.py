@@ -6,10 +6,16 @@ from typing import Any
 
 from django import forms
 from django.db.models import Model
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from console.scoped import RowField
 from core import strict_json
+from core.time_zones import time_zone_names
 
 
 def choose_row(model: type[Model], *related: str) -> RowField:
@@ -25,6 +31,12 @@ def choose_any_row(model: type[Model], *related: str) -> RowField:
 def choose_any(choices: Sequence[tuple[str, Any]]) -> forms.ChoiceField:
     """One of the choices, or any."""
     return forms.ChoiceField(choices=[("", "any"), *choices], required=False, widget=UnfoldAdminSelectWidget)
+
+
+def time_zone_choice() -> forms.Select:
+    """A list of all time zones, in which one can search by typing."""
+    widget: forms.Select = UnfoldAdminSelect2Widget(choices=[(name, name) for name in time_zone_names()])
+    return widget
 
 
 def text_field(label: str, **attributes: Any) -> forms.CharField:

@@ -22,6 +22,7 @@ from core.inbox import FIRST_BULK, FIRST_LATER
 from core.own_ids import region_fault, word_fault
 from core.people.models import EndedSessions, Invitation, RoleChoice, TeamMember
 from core.shared_cache import SharedValue
+from core.time_zones import LONGEST_NAME, time_zone_fault
 
 __all__ = [
     "ApiKey",
@@ -60,6 +61,13 @@ def check_nobody_words(given: object) -> None:
 def check_phone_region(given: str) -> None:
     """Raises ValidationError for what is no country."""
     fault = region_fault(given)
+    if fault:
+        raise ValidationError(fault)
+
+
+def check_time_zone(given: str) -> None:
+    """Raises ValidationError for what is no time zone's name."""
+    fault = time_zone_fault(given)
     if fault:
         raise ValidationError(fault)
 
@@ -139,6 +147,14 @@ class Customer(ConfigurationModel):
         db_default="",
         validators=[check_phone_region],
         help_text="Where numbers without a country are from, such as DE: with it they are hashed in their E.164 form.",
+    )
+    time_zone = models.CharField(
+        "time zone",
+        max_length=LONGEST_NAME,
+        default="UTC",
+        db_default="UTC",
+        validators=[check_time_zone],
+        help_text="Its IANA name, such as Europe/Berlin: the days of rules, and dates without a zone, are its days.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from console.access import scope_of
 from console.components import ModelAdmin, never_deleted
+from console.fields import time_zone_choice
 from core.models import Customer
 from profiles.models import CustomerExcess
 
@@ -17,7 +18,7 @@ class CustomerAdmin(ModelAdmin[Customer]):
     list_display = ["name", "m", "pixel_count", "audience_count", "excess", "created_at"]
     search_fields = ["name", "m"]
     fieldsets = [
-        (None, {"fields": ["m", "name"]}),
+        (None, {"fields": ["m", "name", "time_zone"]}),
         ("Privacy", {"fields": ["consent", "personal_data"]}),
         ("Ids", {"fields": ["nobody_words", "phone_region"]}),
         ("How long things are kept", {"fields": ["keep_users_days", "keep_activity_days", "keep_logs_days"]}),
@@ -30,6 +31,10 @@ class CustomerAdmin(ModelAdmin[Customer]):
         """Nobody sets their own quotas: they are for who sees every customer, as in the API."""
         fixed = super().get_readonly_fields(request, obj)
         return fixed if scope_of(request).customers is None else [*fixed, "limits"]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        chosen = {"widget": time_zone_choice()} if db_field.name == "time_zone" else {}
+        return super().formfield_for_dbfield(db_field, request, **{**options, **chosen})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         rows = super().get_queryset(request)
