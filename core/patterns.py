@@ -7,7 +7,8 @@ a pattern by itself. There are three kinds here, and all of them take time in pr
   back-references. A call costs some microseconds, so it is not for what every request does.
 - `whole` runs on `re` and only compares a whole text. It is as fast as `re`. Its repeats must be possessive (`++`,
   `*+`, `{2,9}+`) or so small that few ways are possible.
-- `scan` runs on `re` and finds every place. In addition, a place where it fails must not make it read far.
+- `scan` runs on `re` and finds every place, `first` the first one. In addition, a place where it fails must not make
+  it read far.
 
 `tests/core/test_patterns.py` proves the last two of each pattern that is made here, from its structure.
 """
@@ -104,6 +105,13 @@ def scan(pattern: AnyStr) -> Scan[AnyStr]:
     compiled = re.compile(pattern)
     SCANS.append(compiled)
     return compiled.finditer
+
+
+def first(pattern: AnyStr) -> FullMatch[AnyStr]:
+    """Returns a function that finds the first place of the pattern in a text, by the rules of `scan`."""
+    compiled = re.compile(pattern)
+    SCANS.append(compiled)
+    return compiled.search
 
 
 def has_control(text: str) -> bool:

@@ -89,7 +89,7 @@ def own_word(text: str) -> str:
 def _is_mixed(plain: str) -> bool:
     """Whether letters and digits are mixed, or digits of more than one kind: no word and no zeros."""
     if plain.isdigit():
-        return plain[0] != plain[-1] and plain.isascii()
+        return plain.count(plain[0]) != len(plain) and plain.isascii()
     return not plain.isalpha()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from core.patterns import FullMatch, Scan, scan, whole
+from core.patterns import FullMatch, Scan, first, prefix, scan, whole
 from profiles.personal import check_digits
 from profiles.personal.folding import folded
 
@@ -50,6 +50,9 @@ _NATIONAL = whole(
 )
 _NAMED = whole(r"[+(]?[0-9](?:[ ()/.-]{0,2}+[0-9]){5,14}+")
 _DATE = whole(r"[0-9]{1,4}+(?:-[0-9]{1,2}+-|/[0-9]{1,2}+/|\.[0-9]{1,2}+\.)[0-9]{1,4}+")
+# what every card number and every IBAN has, and the beginning of every phone number: see `is_free`
+_LIKE_A_CARD_OR_IBAN = first(r"(?<![0-9])(?:[2-6](?:[ .-]?+[0-9]){12}|[A-Za-z]{2}[0-9]{2}(?:[ .-]?+[A-Za-z0-9]){11})")
+_LIKE_A_PHONE = prefix(r"[^!-~]|[+(]|0[0-9]{1,5}+[ /.-]|[2-9][0-9]{2}[ .-]")
 _WORDS = scan(r"[A-Z]?[a-z]++|[A-Z]++")
 _PHONES = {
     "phone",
@@ -89,6 +92,16 @@ def find(text: str) -> list[Finding]:
         if not kept or one.start >= kept[-1].end:
             kept.append(one)
     return kept
+
+
+def is_free(text: str) -> bool:
+    """Whether a short text certainly holds no personal data: `find` would find nothing. Most ids are seen to be so.
+
+    It costs a tenth of `find`. False says nothing.
+    """
+    if not text.isascii() or "@" in text or "%" in text:
+        return False
+    return not (_LIKE_A_PHONE(text) or _LIKE_A_CARD_OR_IBAN(text))
 
 
 def find_named(text: str) -> list[Finding]:

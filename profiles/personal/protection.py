@@ -263,7 +263,7 @@ def is_personal_id(value: str) -> bool:
 
 
 def _is_suspicious_text(text: str) -> bool:
-    return has_suspicious_values(b'"%s"' % text.encode())
+    return not patterns.is_free(text) and has_suspicious_values(b'"%s"' % text.encode())
 
 
 def _is_opaque(value: str) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.refusals import refusal_of
 from profiles.personal.check_digits import IBAN_LENGTHS, has_luhn_digit
-from profiles.personal.patterns import CARD, IBAN, MAIL, PHONE, find, find_named, names_phone
+from profiles.personal.patterns import CARD, IBAN, MAIL, PHONE, find, find_named, is_free, names_phone
 from profiles.personal.protection import PersonalDataError, Policy, Protection, check_platform_id, is_suspicious
 
 SALT = UUID("6f1f5fb6-30f4-4e6f-8a2c-3a4a3f3d7b11")
@@ -140,6 +140,30 @@ def test_numbers_of_luhn__alone__are_no_cards() -> None:
 @given(value=st.one_of(cards(), ibans(), phones(), st.builds("{}@{}".format, LOCAL, DOMAIN)), ascii_only=st.booleans())
 def test_whatever_is_found__looks_suspicious_in_its_json(value: str, ascii_only: bool) -> None:
     assert is_suspicious(json.dumps({"a": [value]}, ensure_ascii=ascii_only).encode())
+
+
+PIECES = st.one_of(
+    *(cards(), ibans(), phones(), st.builds("{}@{}".format, LOCAL, DOMAIN)),
+    st.sampled_from(
+        ["030 1234567", "(555) 123-4567", "0170/1234567", "555-234-5678", "06.12.34.56.78", "0170.7654399"]
+    ),
+    *(st.text("0123456789", max_size=9), st.text("456 -.+(/,:_aB\t\u0663@%", max_size=9), st.uuids().map(str)),
+)
+
+
+@settings(max_examples=400)
+@given(pieces=st.lists(PIECES, min_size=1, max_size=3), between=st.sampled_from(["", " ", "-", ".", "_", "1", "a"]))
+def test_text_that_is_free_by_its_signs__holds_nothing(pieces: list[str], between: str) -> None:
+    text = between.join(pieces)
+
+    assert not is_free(text) or find(text) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["1796034213000-1-1234", "nw-1738282445728660", "CAESEJ7xqRZ0yY3bW9dGgk0aXyz", "0a1-7"]
+)
+def test_id_like_most__is_free_by_its_signs(value: str) -> None:
+    assert is_free(value)
 
 
 def test_data__at_any_depth__is_hashed__and_the_rest_stays() -> None:
