@@ -122,11 +122,12 @@ class AudienceHour(models.Model):
 class AudienceBucket(models.Model):
     """How far one bucket of an audience is built, how many members it has, and how many ever entered and left."""
 
-    pk = models.CompositePrimaryKey("bucket", "audience_id")
+    pk = models.CompositePrimaryKey("bucket", "period", "audience_id")
     bucket = models.SmallIntegerField()
+    period = models.IntegerField(db_default=0)
     audience_id = models.IntegerField()
-    version = models.IntegerField(default=0)
-    size = models.IntegerField(default=0)
+    version = models.IntegerField(db_default=0)
+    size = models.IntegerField(db_default=0)
     entered = models.BigIntegerField(db_default=0)
     gone = models.BigIntegerField(db_default=0)
 

@@ -10,6 +10,7 @@ from psycopg import Cursor
 
 from core import buckets
 from core.arrays import Bools, Ints, SmallInts, Times, Uuids, columns
+from core.count_periods import PAST, PRESENT, CountTable
 
 LOAD_ALL = """
 SELECT m.audience_id, m.user_id, m.customer_id, m.member, m.since, m.version, m.look_again_at
@@ -38,18 +39,21 @@ FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::int[], %s::bool[], %s::ti
 WHERE m.bucket = k.bucket AND m.audience_id = k.audience_id AND m.user_id = k.user_id
 """
 
-COUNT = """
-INSERT INTO audience_bucket AS kept (bucket, audience_id, version, size, entered, gone)
-SELECT bucket, audience_id, 0, entered - gone, entered, gone
+SIZES = CountTable("audience_bucket", ("audience_id",), ("size", "entered", "gone"))
+
+COUNT = f"""
+INSERT INTO audience_bucket AS kept (bucket, period, audience_id, size, entered, gone)
+SELECT bucket, {PRESENT}, audience_id, entered - gone, entered, gone
 FROM unnest(%s::smallint[], %s::int[], %s::int[], %s::int[]) AS k (bucket, audience_id, entered, gone)
-ON CONFLICT (bucket, audience_id) DO UPDATE SET
+ON CONFLICT (bucket, period, audience_id) DO UPDATE SET
     size = kept.size + excluded.size, entered = kept.entered + excluded.entered, gone = kept.gone + excluded.gone
 """
 
-CORRECT = """
-INSERT INTO audience_bucket AS kept (bucket, audience_id, version, size)
-SELECT bucket, audience_id, 0, by FROM unnest(%s::smallint[], %s::int[], %s::int[]) AS k (bucket, audience_id, by)
-ON CONFLICT (bucket, audience_id) DO UPDATE SET size = kept.size + excluded.size
+CORRECT = f"""
+INSERT INTO audience_bucket AS kept (bucket, period, audience_id, size)
+SELECT bucket, {PRESENT}, audience_id, by
+FROM unnest(%s::smallint[], %s::int[], %s::int[]) AS k (bucket, audience_id, by)
+ON CONFLICT (bucket, period, audience_id) DO UPDATE SET size = kept.size + excluded.size
 """
 
 DIFFERENCES = """
@@ -60,10 +64,11 @@ SELECT bucket, audience_id, sum(members) FROM (
 GROUP BY bucket, audience_id HAVING sum(members) <> 0 ORDER BY bucket, audience_id
 """
 
-BUILT = """
-INSERT INTO audience_bucket (bucket, audience_id, version, size)
-SELECT k.bucket, %s, %s, 0 FROM unnest(%s::smallint[]) AS k (bucket)
-ON CONFLICT (bucket, audience_id) DO UPDATE SET version = excluded.version
+# the version stands in the row of the past, which is never deleted before the audience is
+BUILT = f"""
+INSERT INTO audience_bucket (bucket, period, audience_id, version, size)
+SELECT k.bucket, {PAST}, %s, %s, 0 FROM unnest(%s::smallint[]) AS k (bucket)
+ON CONFLICT (bucket, period, audience_id) DO UPDATE SET version = excluded.version
 """
 
 WITH_MEMBERS = """

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 BUCKETS_A_ROUND = 4
 
+TABLES = (activation_counts.TABLE, memberships.SIZES, mapped_users.TABLE, known_users.TABLE)
+
 Key = tuple[int, int]  # bucket, and what is counted: an audience, a platform, a customer
 Differences = Callable[[Cursor[Any], Collection[int]], dict[Key, int]]
 Correct = Callable[[Cursor[Any], Mapping[Key, int]], None]

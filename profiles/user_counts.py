@@ -12,13 +12,17 @@ from django.db.models import Sum
 from psycopg import Cursor
 
 from core.arrays import Ints, SmallInts, columns
+from core.count_periods import PRESENT, CountTable
 from profiles.models import KnownUsers
 from profiles.state import ProfileState
 
-COUNT = """
-INSERT INTO known_users AS kept (bucket, customer_id, users)
-SELECT bucket, customer_id, change FROM unnest(%s::smallint[], %s::int[], %s::int[]) AS k (bucket, customer_id, change)
-ON CONFLICT (bucket, customer_id) DO UPDATE SET users = kept.users + excluded.users
+TABLE = CountTable("known_users", ("customer_id",), ("users",))
+
+COUNT = f"""
+INSERT INTO known_users AS kept (bucket, period, customer_id, users)
+SELECT bucket, {PRESENT}, customer_id, change
+FROM unnest(%s::smallint[], %s::int[], %s::int[]) AS k (bucket, customer_id, change)
+ON CONFLICT (bucket, period, customer_id) DO UPDATE SET users = kept.users + excluded.users
 """
 FORGET = "DELETE FROM known_users WHERE bucket = %s"
 RECOUNT = """

@@ -33,8 +33,9 @@ class MappedUsers(models.Model):
     `newest_sync` is of the latest match that was made, whatever has become of it.
     """
 
-    pk = models.CompositePrimaryKey("bucket", "platform_id")
+    pk = models.CompositePrimaryKey("bucket", "period", "platform_id")
     bucket = models.SmallIntegerField()
+    period = models.IntegerField(db_default=0)
     platform_id = models.IntegerField()
     users = models.IntegerField()
     newest_sync = models.DateTimeField(null=True)

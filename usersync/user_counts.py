@@ -14,6 +14,7 @@ from psycopg import Cursor
 
 from core import buckets
 from core.arrays import Ints, SmallInts, Times, Uuids, columns
+from core.count_periods import PRESENT, CountTable
 from usersync.store import FullMapping, UserOnPlatform
 
 LEFT = """
@@ -22,11 +23,13 @@ FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::int[]) AS k (bucket, cust
 JOIN user_mapping m ON m.bucket = k.bucket AND m.user_id = k.user_id AND m.platform_id = k.platform_id
 GROUP BY k.customer_id, k.user_id, k.platform_id
 """
-COUNT = """
-INSERT INTO mapped_users AS kept (bucket, platform_id, users, newest_sync)
-SELECT bucket, platform_id, change, newest
+TABLE = CountTable("mapped_users", ("platform_id",), ("users",), ("newest_sync",))
+
+COUNT = f"""
+INSERT INTO mapped_users AS kept (bucket, period, platform_id, users, newest_sync)
+SELECT bucket, {PRESENT}, platform_id, change, newest
 FROM unnest(%s::smallint[], %s::int[], %s::int[], %s::timestamptz[]) AS k (bucket, platform_id, change, newest)
-ON CONFLICT (bucket, platform_id) DO UPDATE SET
+ON CONFLICT (bucket, period, platform_id) DO UPDATE SET
     users = kept.users + excluded.users, newest_sync = greatest(kept.newest_sync, excluded.newest_sync)
 """
 FORGET = "DELETE FROM mapped_users WHERE bucket = %s"

@@ -3,6 +3,9 @@
 One request is in flight a lane at a time, so an id's operations keep their order. A lease outlasts any
 request sent under it; a holder whose lease has run out changes nothing. Leases are counted by the database's
 time: the clocks of the machines may differ.
+
+Each holder has a row of its own, by its fencing number, and the next one deletes it. While a snapshot is held,
+PostgreSQL keeps all versions of a row and reads past them: a lane in one row became slower with each holder.
 """
 
 from collections.abc import Collection, Iterable
@@ -24,11 +27,21 @@ FILES = -2
 # the time beyond a request's own that its claim and its finish may take
 MARGIN = timedelta(seconds=5)
 
+# The former holder's row is deleted rather than left: it cannot be renewed, whatever its holder's clock says.
 LEASE = """
-INSERT INTO lane AS kept (platform_id, lane, fence, leased_until) VALUES (%(platform)s, %(lane)s, 1, %(until)s)
-ON CONFLICT (platform_id, lane) DO UPDATE SET fence = kept.fence + 1, leased_until = excluded.leased_until
-WHERE kept.leased_until IS NULL OR kept.leased_until <= %(now)s
-RETURNING fence, old.leased_until IS NOT NULL
+WITH last AS MATERIALIZED (
+SELECT fence FROM lane WHERE platform_id = %(platform)s AND lane = %(lane)s ORDER BY fence DESC LIMIT 1),
+former AS (
+DELETE FROM lane WHERE platform_id = %(platform)s AND lane = %(lane)s AND fence = (SELECT fence FROM last)
+    AND (leased_until IS NULL OR leased_until <= %(now)s)
+RETURNING fence, leased_until IS NOT NULL AS was_left, open),
+taken AS (
+INSERT INTO lane (platform_id, lane, fence, leased_until, open)
+SELECT %(platform)s, %(lane)s, fence + 1, %(until)s, open FROM former
+UNION ALL SELECT %(platform)s, %(lane)s, 1, %(until)s, false WHERE NOT EXISTS (SELECT 1 FROM last)
+ON CONFLICT (platform_id, lane, fence) DO NOTHING
+RETURNING fence)
+SELECT fence, coalesce((SELECT was_left FROM former), false) FROM taken
 """
 RENEW = """
 UPDATE lane SET leased_until = %(until)s
@@ -36,7 +49,7 @@ WHERE platform_id = %(platform)s AND lane = %(lane)s AND fence = %(fence)s AND l
 """
 OPEN = "UPDATE lane SET open = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
 WITH_OPEN_FILES = "SELECT platform_id FROM lane WHERE platform_id = ANY(%s::int[]) AND lane = %s AND open"
-IS_OPEN = "SELECT open FROM lane WHERE platform_id = %s AND lane = %s"
+IS_OPEN = "SELECT open FROM lane WHERE platform_id = %s AND lane = %s AND fence = %s"
 REST = "UPDATE lane SET leased_until = %s WHERE platform_id = %s AND lane = %s AND fence = %s"
 RELEASE = "UPDATE lane SET leased_until = NULL WHERE platform_id = %s AND lane = %s AND fence = %s"
 
@@ -94,7 +107,7 @@ class Lease:
 
     def is_open(self, cursor: Cursor[Any]) -> bool:
         """Whether an earlier holder opened the lane and did not come to close it."""
-        cursor.execute(IS_OPEN, [self.platform, self.lane])
+        cursor.execute(IS_OPEN, [self.platform, self.lane, self.fence])
         return bool((cursor.fetchone() or (False,))[0])
 
     def close(self, cursor: Cursor[Any]) -> None:

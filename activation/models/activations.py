@@ -57,8 +57,9 @@ class ActivationCount(models.Model):
     Either may be negative.
     """
 
-    pk = models.CompositePrimaryKey("bucket", "activation_id", "locked")
+    pk = models.CompositePrimaryKey("bucket", "period", "activation_id", "locked")
     bucket = models.SmallIntegerField()
+    period = models.IntegerField(db_default=0)
     activation_id = models.IntegerField()
     locked = models.BooleanField()
     wanted = models.IntegerField(db_default=0)

@@ -60,9 +60,12 @@ class Delivery(models.Model):
 
 
 class Lane(models.Model):
-    """A range of one platform's buckets: one request in flight at a time, by lease and fencing number."""
+    """A range of one platform's buckets: one request in flight at a time, by lease and fencing number.
 
-    pk = models.CompositePrimaryKey("platform_id", "lane")
+    One row a lane: its last holder's.
+    """
+
+    pk = models.CompositePrimaryKey("platform_id", "lane", "fence")
     platform_id = models.IntegerField()
     lane = models.SmallIntegerField()
     fence = models.BigIntegerField(default=0)

@@ -6,8 +6,9 @@ that changes `wanted`, `acknowledged`, `due_at`, `claim` or `dead` of a delivery
 table `activation_count` says at any moment what a count of `delivery` would say. Absorb notes who becomes a matched
 member and who ceases to be one; a bucket is counted when its backfill ends.
 
-Each bucket and activation has two rows: `locked` is written by whoever holds the bucket's lock, the other one by
-senders and by all others. So absorb never waits for senders here. Either row alone may be negative; only sums count.
+Each bucket and activation has two rows for each period (`core.count_periods`): `locked` is written by whoever holds the
+bucket's lock, the other one by senders and by all others. So absorb never waits for senders here. Each row alone may be
+negative; only sums count.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -20,6 +21,7 @@ from psycopg.pq import TransactionStatus
 
 from core.arrays import Bools, Column, Ints, SmallInts, columns
 from core.buckets import BUCKETS
+from core.count_periods import PRESENT, CountTable
 
 _STATES = {
     "wanted": "{0}.wanted",
@@ -46,18 +48,18 @@ RETURNING coalesce(new.bucket, old.bucket) AS bucket, coalesce(new.activation_id
 SELECT bucket, activation_id, count(*), {_SUMS} FROM changed GROUP BY bucket, activation_id
 """
 _ADD_UP = """
-ON CONFLICT (bucket, activation_id, locked) DO UPDATE SET
+ON CONFLICT (bucket, period, activation_id, locked) DO UPDATE SET
     wanted = stored.wanted + excluded.wanted, acknowledged = stored.acknowledged + excluded.acknowledged,
     due = stored.due + excluded.due, in_flight = stored.in_flight + excluded.in_flight,
     dead = stored.dead + excluded.dead, kept = stored.kept + excluded.kept, matched = stored.matched + excluded.matched
 """
 _INSERT = f"""
-INSERT INTO activation_count AS stored (bucket, activation_id, locked, {", ".join(_STATES)}, matched)
+INSERT INTO activation_count AS stored (bucket, period, activation_id, locked, {", ".join(_STATES)}, matched)
 """
 # adds what `changed` says to the counts; all of it is changed before the first row of the counts is waited for
 ADDED = f"""
 {_INSERT}
-SELECT bucket, activation_id, {{locked}}, {_SUMS}, 0 FROM changed GROUP BY bucket, activation_id
+SELECT bucket, {PRESENT}, activation_id, {{locked}}, {_SUMS}, 0 FROM changed GROUP BY bucket, activation_id
 HAVING ({_SUMS}) <> ({", ".join("0" for _ in _STATES)})
 ORDER BY bucket, activation_id
 {_ADD_UP}
@@ -73,10 +75,12 @@ SELECT count(*) FROM changed
 """
 ADD = f"""
 {_INSERT}
-SELECT * FROM unnest(%s::smallint[], %s::int[], %s::bool[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[],
-                     %s::int[], %s::int[])
+SELECT bucket, {PRESENT}, activation_id, locked, {", ".join(_STATES)}, matched
+FROM unnest(%s::smallint[], %s::int[], %s::bool[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[],
+            %s::int[]) AS k (bucket, activation_id, locked, {", ".join(_STATES)}, matched)
 {_ADD_UP}
 """
+TABLE = CountTable("activation_count", ("activation_id", "locked"), (*_STATES, "matched"))
 _COUNT_COLUMNS: tuple[type[Column], ...] = (SmallInts, Ints, Bools, *(Ints for _ in _STATES), Ints)
 READ = f"""
 SELECT activation_id, {_SUMS}, sum(matched) FROM activation_count
@@ -109,19 +113,24 @@ GROUP BY b.bucket, b.activation_id
 HAVING sum(b.matched) <> 0
 ORDER BY b.bucket, b.activation_id
 """
-RECOUNT_MATCHES = """
-INSERT INTO activation_count (bucket, activation_id, locked, matched)
-SELECT %(bucket)s, %(activation)s, true, count(*) FROM membership m
+RECOUNT_MATCHES = f"""
+INSERT INTO activation_count AS stored (bucket, period, activation_id, locked, matched)
+SELECT %(bucket)s, {PRESENT}, %(activation)s, true, count(*) - (
+    SELECT coalesce(sum(matched), 0) FROM activation_count
+    WHERE bucket = %(bucket)s AND activation_id = %(activation)s AND locked) FROM membership m
 WHERE m.bucket = %(bucket)s AND m.audience_id = %(audience)s AND m.member AND EXISTS (
     SELECT 1 FROM user_mapping x
     WHERE x.bucket = %(bucket)s AND x.user_id = m.user_id AND x.platform_id = %(platform)s)
-ON CONFLICT (bucket, activation_id, locked) DO UPDATE SET matched = excluded.matched
+ON CONFLICT (bucket, period, activation_id, locked) DO UPDATE SET matched = stored.matched + excluded.matched
 """
 
 # of buckets without members, where some left before the count was begun
-NONE_MATCHED = """
-UPDATE activation_count SET matched = 0
-WHERE bucket = ANY(%s::smallint[]) AND activation_id = %s AND locked AND matched <> 0
+NONE_MATCHED = f"""
+INSERT INTO activation_count AS stored (bucket, period, activation_id, locked, matched)
+SELECT bucket, {PRESENT}, activation_id, true, - sum(matched) FROM activation_count
+WHERE bucket = ANY(%s::smallint[]) AND activation_id = %s AND locked
+GROUP BY bucket, activation_id HAVING sum(matched) <> 0 ORDER BY bucket
+ON CONFLICT (bucket, period, activation_id, locked) DO UPDATE SET matched = stored.matched + excluded.matched
 """
 
 Key = tuple[int, int]  # bucket, activation

@@ -15,10 +15,11 @@ from psycopg import Cursor, errors
 
 from core import clock
 from core.buckets import BUCKETS, try_lock
+from core.count_periods import CountSummer
 from core.database import connect
 from core.inbox import InboxQueue
 from core.per_customer import OutdatedConfigurationError
-from pipeline import bad_rows, catalogue, timed
+from pipeline import bad_rows, catalogue, counts, timed
 from pipeline.absorb.batch import absorb_rows
 from pipeline.absorb.flooding import Flood, LaterQueue, settle
 from pipeline.absorb.inbox_marks import InboxMarks
@@ -59,6 +60,7 @@ class Absorber:
         self._passed_over = 0
         self._bulk_buckets = BULK_BUCKETS
         self.timed = TimedWork()
+        self._counts = CountSummer(counts.TABLES)
 
     def absorb(self) -> int:
         """Absorb one batch; returns how many rows it took off the inbox (0: nothing waits that is free).
@@ -161,6 +163,7 @@ class Absorber:
                 due = self._due_beside(cursor, held, len(rows) // share if share else 0)
                 absorbed = absorb_rows(cursor, held, rows, due)
                 self._finish(cursor, note, held, queue)
+                self._counts.sum_up(cursor, held)
         except OutdatedConfigurationError:
             if note is not None:
                 self._journal.drop(note)
@@ -172,6 +175,7 @@ class Absorber:
             if note is not None:
                 self._journal.drop(note)
             return self._retry(rows, due, failure, queue)
+        self._counts.committed()
         self._adjust(queue, is_light=absorbed.is_light)
         self._on_commit(absorbed.touched)
         return absorbed.rows + taken - len(rows)

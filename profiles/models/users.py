@@ -92,8 +92,9 @@ class WaitingLink(models.Model):
 class KnownUsers(models.Model):
     """How many users of a customer one bucket knows: its eligible profiles, counted by whoever saves them."""
 
-    pk = models.CompositePrimaryKey("bucket", "customer_id")
+    pk = models.CompositePrimaryKey("bucket", "period", "customer_id")
     bucket = models.SmallIntegerField()
+    period = models.IntegerField(db_default=0)
     customer_id = models.IntegerField()
     users = models.IntegerField()
 

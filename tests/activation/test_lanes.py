@@ -3,10 +3,11 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from activation.delivery import lanes
@@ -17,9 +18,11 @@ from activation.stores.claims import Claim, ClaimScope
 from activation.stores.due_marks import DueMarks
 from core import clock
 from core.buckets import of_value
+from core.database import connect
 from integrations.models import Platform
 from pipeline import deliver
 from tests.support.delivery_stage import DeliveryStage
+from tests.support.pages import pages_read
 
 
 def claim(stage: DeliveryStage, platform: Platform, *, wanted: bool = True) -> Claim:
@@ -173,3 +176,45 @@ def test_many_senders_at_once__send_each_change_once(stage: DeliveryStage) -> No
     state = stage.sandbox.state("a")["generic"]["a"]
     assert (state["adds"], state["repeats"]) == (200, 0)
     assert stage.held() == {f"x{number}" for number in range(200)}
+
+
+def test_lease__while_a_snapshot_is_held__costs_the_same_however_often_the_lane_was_leased(
+    stage: DeliveryStage, ads: Platform, database_url: str
+) -> None:
+    def lease() -> None:
+        lease = lanes.lease(cursor, ads.pl, 0, timedelta(minutes=1))
+        assert lease is not None
+        assert lease.renew(cursor, timedelta(minutes=1))
+        lease.release(cursor)
+
+    with closing(psycopg.connect(database_url, autocommit=True)) as reader, stage.connection().cursor() as cursor:
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM lane")
+        lease()
+        usually = pages_read("lane", stage.connection(), lease)
+        for _ in range(700):
+            lease()
+        assert pages_read("lane", stage.connection(), lease) < usually + 10
+    assert Lane.objects.filter(platform_id=ads.pl, lane=0).count() == 1
+
+
+def test_lane__leased_by_many_at_once__is_held_by_one_at_a_time(stage: DeliveryStage, ads: Platform) -> None:
+    held, most = set[int](), []
+
+    def hold() -> None:
+        with closing(connect(durable=True)) as own, own.cursor() as cursor:
+            for _ in range(40):
+                lease = lanes.lease(cursor, ads.pl, 0, timedelta(minutes=1))
+                if lease is not None:
+                    held.add(lease.fence)
+                    most.append(len(held))
+                    held.discard(lease.fence)
+                    lease.release(cursor)
+
+    threads = [threading.Thread(target=hold) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert most
+    assert set(most) == {1}
