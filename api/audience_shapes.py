@@ -48,18 +48,27 @@ class CountSerializer(serializers.Serializer[Any]):
     high = serializers.IntegerField(help_text="At most so many, 95 times in 100.")
 
 
-class EstimateSerializer(CountSerializer):
+class UnknownSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField(help_text="The rule in words.")
+    without_value = CountSerializer(
+        help_text="Those of them whom it describes only because they have no value: a missing one fulfils a negative"
+        " condition."
+    )
+    only_where_known = serializers.JSONField(
+        allow_null=True, help_text="The rule without them, where there are some and it is no longer than a rule may be."
+    )
+
+
+class EstimateSerializer(CountSerializer, UnknownSerializer):
     exact = serializers.BooleanField(help_text="Counted one and all; else estimated from a sample.")
     sample = serializers.ListField(child=serializers.UUIDField(), help_text="Some of those whom it describes.")
-    text = serializers.CharField(help_text="The rule in words.")
 
 
-class DifferenceSerializer(serializers.Serializer[Any]):
+class DifferenceSerializer(UnknownSerializer):
     members = CountSerializer(help_text="Whom the rule describes.")
     enter = CountSerializer(help_text="Those of them who are not members yet.")
     leave = CountSerializer(help_text="Members whom it does not describe.")
     exact = serializers.BooleanField()
-    text = serializers.CharField(help_text="The rule in words.")
 
 
 class ExplanationSerializer(serializers.Serializer[Any]):

@@ -30,15 +30,13 @@ from api.resource import Resource
 from api.strict import count_of, parameters_of, read_body
 from audiences import history as histories
 from audiences import overlaps, services
-from audiences.estimates import RuleEstimate, estimate_rule
+from audiences.asked_rules import AskedRule, asked_rule
+from audiences.estimates import Estimate, RuleEstimate
 from audiences.explaining import explain
 from audiences.history import NoSuchVersionError
 from audiences.models import Audience, AudienceVersion, Membership
 from audiences.references import refuse_cycle
-from audiences.rules.nodes import Group
-from audiences.rules.parse import parse
-from audiences.rules.render import render
-from audiences.schema import names_of, schema_of
+from audiences.schema import names_of
 from core.transactions import plain_cursor
 
 STEPS = ("hour", "day")
@@ -87,10 +85,10 @@ class AudienceViews(Resource[Audience]):
     def estimate(self, request: Request) -> Response:
         """Estimate how many people a rule describes, before there is an audience."""
         body = read_body(EstimateBody, request, self.get_serializer_context())
-        rule = _parsed(body["customer"].pk, body["rule"])
-        found = estimate_rule(body["customer"].pk, rule)
-        shown = {**_counts(found)["members"], "exact": found.exact, "sample": found.sample}
-        return Response({**shown, "text": render(rule, names_of(body["customer"].pk))})
+        rule = _read(body["customer"].pk, body["rule"])
+        found = rule.estimate()
+        shown = {**_count(found.members), "exact": found.exact, "sample": found.sample}
+        return Response({**shown, **_unknown(rule, found)})
 
     @extend_schema(request=RuleBody, responses=DifferenceSerializer)
     @action(detail=True, methods=["post"])
@@ -98,11 +96,13 @@ class AudienceViews(Resource[Audience]):
         """Estimate how many would enter and leave if the audience had this rule. Saves nothing."""
         audience = self.get_object()
         given = read_body(RuleBody, request)["rule"]
-        rule = _parsed(audience.customer_id, given)
+        rule = _read(audience.customer_id, given)
         with refusals():
             refuse_cycle(audience, given)
-        found = estimate_rule(audience.customer_id, rule, audience)
-        return Response({**_counts(found), "exact": found.exact, "text": render(rule, names_of(audience.customer_id))})
+        found = rule.estimate(audience)
+        parts = {"members": found.members, "enter": found.enter, "leave": found.leave}
+        counts = {name: _count(one) for name, one in parts.items()}
+        return Response({**counts, "exact": found.exact, **_unknown(rule, found)})
 
     @extend_schema(
         responses=ExplanationSerializer,
@@ -161,14 +161,19 @@ class AudienceViews(Resource[Audience]):
         return Response({**shown, "all": found.all, "any": found.any, "exact": found.exact})
 
 
-def _parsed(customer: int, rule: object) -> Group:
+def _read(customer: int, rule: object) -> AskedRule:
     with refusals():
-        return parse(rule, schema_of(customer))
+        return asked_rule(customer, rule)
 
 
-def _counts(found: RuleEstimate) -> dict[str, Any]:
-    parts = {"members": found.members, "enter": found.enter, "leave": found.leave}
-    return {name: {"estimate": one.estimate, "low": one.low, "high": one.high} for name, one in parts.items()}
+def _count(one: Estimate) -> dict[str, int]:
+    return {"estimate": one.estimate, "low": one.low, "high": one.high}
+
+
+def _unknown(rule: AskedRule, found: RuleEstimate) -> dict[str, Any]:
+    """Returns the rule in words, and whom it describes only because something about them is unknown."""
+    offer = rule.offer if found.unknown.estimate else None
+    return {"text": rule.text(found), "without_value": _count(found.unknown), "only_where_known": offer}
 
 
 def _user(text: str) -> UUID:

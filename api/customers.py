@@ -6,9 +6,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.serializers import BaseSerializer
 
-from api.access import scope_of
+from api.access import author_of, scope_of
 from api.resource import ChangedResource, CreatedResource, ReadableResource, next_after
 from api.strict import IdField, ObjectField, StrictSerializer
+from audiences.services import follow_time_zone
 from core.customer_limits import MOST, NAMES, fault_of
 from core.models import Customer
 
@@ -60,3 +61,10 @@ class CustomerViewSet(CreatedResource[Customer], ReadableResource[Customer], Cha
         if scope_of(self.request).customers is not None:
             raise PermissionDenied("This key belongs to one customer and cannot add another.")
         serializer.save()
+
+    def perform_update(self, serializer: BaseSerializer[Customer]) -> None:
+        """With another time zone, days and dates in rules mean other moments."""
+        before = serializer.instance.time_zone if serializer.instance else ""
+        customer = serializer.save()
+        if customer.time_zone != before:
+            follow_time_zone(customer.pk, by=author_of(self.request))

@@ -52,7 +52,7 @@ def set_attribute(
         if locked.personal:
             AttributeStatistics.objects.filter(attribute_id=locked.id).update(examples=[])
         if locked.enabled and (enabled or type_ is not None) and locked.type != Attribute.Type.MIXED:
-            _convert_what_is_stored(locked.customer_id)
+            convert_what_is_stored(locked.customer_id)
     attribute.refresh_from_db()
 
 
@@ -63,5 +63,6 @@ def _type_of(attribute: Attribute, *, enabling: bool) -> str:
     return attribute.type
 
 
-def _convert_what_is_stored(customer: int) -> None:
+def convert_what_is_stored(customer: int) -> None:
+    """Convert what profiles hold to the present types of the customer's attributes, bucket by bucket."""
     send_to_every_bucket(InboxKind.CONVERT, Convert(customer=customer))

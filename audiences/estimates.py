@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from audiences.building import ELIGIBLE, TABLES
@@ -30,13 +31,14 @@ ORDER = [bucket * 97 % BUCKETS for bucket in range(BUCKETS)]
 
 MEASURE = """
 WITH truth AS MATERIALIZED (
-    SELECT p.user_id, {member} AS holds, COALESCE(m.member, false) AS member
+    SELECT p.user_id, {member} AS holds, {known} AS known, COALESCE(m.member, false) AS member
     FROM profile p
     LEFT JOIN membership m ON m.bucket = p.bucket AND m.audience_id = %s AND m.user_id = p.user_id
     WHERE p.bucket = ANY(%s) AND p.customer_id = %s AND {eligible}
 )
 SELECT count(*), count(*) FILTER (WHERE holds), count(*) FILTER (WHERE holds AND NOT member),
-       count(*) FILTER (WHERE member AND NOT holds), (array_agg(user_id) FILTER (WHERE holds))[:10]
+       count(*) FILTER (WHERE member AND NOT holds), count(*) FILTER (WHERE holds AND NOT known),
+       (array_agg(user_id) FILTER (WHERE holds))[:10]
 FROM truth
 """
 
@@ -54,12 +56,14 @@ class Estimate:
 class RuleEstimate:
     """How many users a rule describes. `enter` and `leave`: how many would enter and leave an audience by it.
 
-    `sample`: up to ten of the users whom it describes.
+    `unknown`: how many it describes only because they have no value for what it asks. `sample`: up to ten of the users
+    whom it describes.
     """
 
     members: Estimate
     enter: Estimate
     leave: Estimate
+    unknown: Estimate
     exact: bool
     sample: list[UUID]
 
@@ -67,37 +71,41 @@ class RuleEstimate:
 @dataclass(slots=True)
 class _Sampled:
     users: int = 0
-    hits: tuple[int, int, int] = (0, 0, 0)
+    hits: tuple[int, ...] = (0, 0, 0, 0)
     buckets: int = 0
 
 
-def estimate_rule(customer: int, rule: Group, audience: Audience | None = None) -> RuleEstimate:
+def estimate_rule(
+    customer: int, rule: Group, audience: Audience | None = None, *, where_known: Group | None = None
+) -> RuleEstimate:
     """Apply a rule, with the audience's `ttl`, to the customer's users, and compare with the members it has now.
 
+    `where_known`: the rule without those of whom something is unknown (`audiences.asked_rules`), if it is another.
     Raises TooManyQuestionsError, QuestionTooLongError.
     """
     rule = expiring(rule, audience.ttl_ms if audience else None)
-    known = known_users().get(customer, 0)
-    text, values = to_sql(rule, now_ms=milliseconds(clock.now()), tables=TABLES)
-    statement = MEASURE.format(member=text, eligible=ELIGIBLE)
+    known, now_ms = known_users().get(customer, 0), milliseconds(clock.now())
+    text, values = to_sql(rule, now_ms=now_ms, tables=TABLES)
+    known_text, known_values = "true", list[Any]()
+    if where_known is not None:
+        known_text, known_values = to_sql(where_known, now_ms=now_ms, tables=TABLES)
+    values += known_values
+    statement = MEASURE.format(member=text, known=known_text, eligible=ELIGIBLE)
     seen, sample = _Sampled(), list[UUID]()
     end = time.monotonic() + SECONDS
     with question_cursor(customer) as cursor:
         for part in _parts(known):
             cursor.execute(statement, [*values, audience.pk if audience else 0, SmallInts.of(part), customer])
-            users, *hits, found = cursor.fetchone() or (0, 0, 0, 0, None)
-            seen = _Sampled(
-                seen.users + users,
-                (seen.hits[0] + hits[0], seen.hits[1] + hits[1], seen.hits[2] + hits[2]),
-                seen.buckets + len(part),
-            )
+            users, *hits, found = cursor.fetchone() or (0, 0, 0, 0, 0, None)
+            hit = tuple(before + now for before, now in zip(seen.hits, hits, strict=True))
+            seen = _Sampled(seen.users + users, hit, seen.buckets + len(part))
             sample += found or []
             if seen.buckets < BUCKETS and (seen.users >= COUNTED or time.monotonic() >= end):
                 break
     exact = seen.buckets == BUCKETS
     total = seen.users if exact else max(known, seen.users)
-    of = [estimate_from_sample(hits, seen.users, total) for hits in seen.hits]
-    return RuleEstimate(of[0], of[1], of[2], exact, sample[:SHOWN])
+    members, enter, leave, unknown = (estimate_from_sample(hits, seen.users, total) for hits in seen.hits)
+    return RuleEstimate(members, enter, leave, unknown, exact, sample[:SHOWN])
 
 
 def _parts(known: int) -> Iterator[list[int]]:

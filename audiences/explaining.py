@@ -18,6 +18,7 @@ from audiences.rules.nodes import (
     ActivityWindow,
     Belonging,
     BelongingKind,
+    CalendarTest,
     Condition,
     CountTest,
     Group,
@@ -30,10 +31,10 @@ from audiences.rules.parse import expiring, parse
 from audiences.rules.render import Names, render
 from audiences.rules.splits import percent, place
 from audiences.rules.subject import Subject
-from audiences.rules.values import DAY_MS
 from audiences.schema import schema_of
 from core import clock
 from core.clock import milliseconds, moment
+from core.days import calendar_of
 from profiles.state import ProfileState
 from profiles.store import load_profiles
 from usersync import store as mappings
@@ -132,7 +133,7 @@ class _RuleExplainer:
 
     def _found(self, node: Condition) -> Any:
         match node:
-            case ValueTest() | ValueWindow():
+            case ValueTest() | ValueWindow() | CalendarTest():
                 return read_value(node.field)(self.subject)
             case CountTest():
                 return self._count(node)
@@ -154,5 +155,5 @@ class _RuleExplainer:
             return 0
         if node.days is None:
             return int(seen["total"])
-        today = self.now // DAY_MS
+        today = calendar_of(node.zone).day_of(self.now)
         return sum(count for day, count in seen["days"].items() if today - node.days < int(day) <= today)

@@ -8,16 +8,19 @@ from django.db import transaction
 from django.db.models import Count, Sum
 
 from audiences import history
+from audiences.attributes import convert_what_is_stored
 from audiences.messages import BuildAudience, ForgetAudience
 from audiences.models import Audience, AudienceBucket
 from audiences.references import audiences_asking, lock_references, refuse_cycle, refuse_lookalike_beneath_seed
 from audiences.rules.parse import parse
 from audiences.rules.values import parse_duration
-from audiences.schema import schema_of
+from audiences.schema import depends_on_zone, schema_of
 from core.buckets import BUCKETS
 from core.inbox import InboxKind
 from core.models import Customer
 from core.transactions import send_to_every_bucket
+
+_EVALUATED = (Audience.Status.BUILDING, Audience.Status.LIVE)
 
 
 def create_audience(
@@ -80,6 +83,25 @@ def resume_audience(audience: Audience, *, by: str = "") -> None:
     with transaction.atomic():
         _set_status(audience, Audience.Status.BUILDING, "resumed", by)
         _build(audience)
+
+
+def follow_time_zone(customer: int, *, by: str = "") -> list[str]:
+    """Evaluate again, after the customer got another time zone, the audiences whose rules ask about days or dates.
+
+    Returns their names. Paused ones stay as they are: they are evaluated when they are resumed. Stored times that came
+    without a zone are read again, in the new one.
+    """
+    schema, followed = schema_of(customer), list[str]()
+    if "time" in schema.attributes.values():
+        convert_what_is_stored(customer)
+    rows = Audience.objects.filter(customer_id=customer, kind=Audience.Kind.CUSTOM, status__in=_EVALUATED)
+    for audience in rows.order_by("id"):
+        if depends_on_zone(audience.rule, schema):
+            with transaction.atomic():
+                _set_status(audience, Audience.Status.BUILDING, "time zone changed", by)
+                _build(audience)
+            followed.append(audience.name)
+    return followed
 
 
 def refuse_deletion(audience: Audience) -> None:

@@ -1,5 +1,6 @@
 """Pages about audiences beside their form: estimates, why a user is a member, size, versions, overlap."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from audiences import history, overlaps, services
-from audiences.estimates import Estimate, estimate_rule
+from audiences.asked_rules import asked_rule, people_text
+from audiences.estimates import Estimate, RuleEstimate
 from audiences.explaining import Explanation, explain
 from audiences.models import Audience, AudienceVersion
 from audiences.questions import QuestionTooLongError, TooManyQuestionsError
@@ -47,27 +49,26 @@ def _estimated(scope: Scope, given: Any) -> dict[str, Any]:
     if customer is None or not scope.sees(customer):
         return {"waiting": "Choose the customer first."}
     try:
-        rule = parse(strict_json.read(given.get("rule") or "null"), schema_of(customer))
+        rule = asked_rule(customer, strict_json.read(given.get("rule") or "null"))
     except RuleError as error:
         return {"faults": [(fault.path or "rule", fault.message) for fault in error.errors]}
     except strict_json.StrictJsonError:
         return {"faults": [("rule", "is not JSON yet")]}
     try:
-        found = estimate_rule(customer, rule, audience)
+        found = rule.estimate(audience)
     except _NOT_NOW as error:
         return {"waiting": str(error)}
-    words = render(rule, names_of(customer))
-    shown: dict[str, Any] = {"words": words, "members": people_text(found.members, found.exact)}
-    if audience:
-        shown |= {"enter": people_text(found.enter, found.exact), "leave": people_text(found.leave, found.exact)}
+    shown: dict[str, Any] = {"words": rule.text(found)}
+    shown |= {name: people_text(one, exact=found.exact) for name, one in _counted(found, audience).items()}
+    if rule.offer and found.unknown.estimate:
+        shown["offer"] = json.dumps(rule.offer, indent=2, ensure_ascii=False)
     shown["sample"] = [] if audience else found.sample[:5]
     return shown
 
 
-def people_text(count: Estimate, exact: bool) -> str:
-    if exact:
-        return number(count.estimate)
-    return f"about {number(count.estimate)} ({number(count.low)} to {number(count.high)})"
+def _counted(found: RuleEstimate, audience: Audience | None) -> dict[str, Estimate]:
+    moves = {"enter": found.enter, "leave": found.leave} if audience else {}
+    return {"members": found.members, **moves}
 
 
 class WhoForm(forms.Form):
@@ -193,11 +194,11 @@ def go_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
     audience = row_or_404(request, Audience, pk)
     try:
         earlier = history.version_of(audience, version)
-        rule = parse(earlier.rule, schema_of(audience.customer_id))
+        rule = asked_rule(audience.customer_id, earlier.rule)
         if request.method == "POST":
             services.go_back(audience, version, by=request.user.get_username())
             return HttpResponse(status=302, headers={"Location": admin_address(audience)})
-        found = estimate_rule(audience.customer_id, rule, audience)
+        found = rule.estimate(audience)
     except _NOT_NOW as error:
         return page(request, "refused.html", "Not now", why=str(error), back=admin_address(audience))
     except (history.NoSuchVersionError, RuleError, services.AudienceInUseError) as error:
@@ -205,8 +206,8 @@ def go_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
             request, "refused.html", "That version cannot come back", why=str(error), back=admin_address(audience)
         )
     question = (
-        f"{people_text(found.enter, found.exact)} would enter and {people_text(found.leave, found.exact)} would leave."
-        f" The rule: {render(rule, names_of(audience.customer_id))}"
+        f"{people_text(found.enter, exact=found.exact)} would enter and"
+        f" {people_text(found.leave, exact=found.exact)} would leave. The rule: {rule.text(found)}"
     )
     return page(
         request,

@@ -36,6 +36,15 @@ WORDS = {
     Operator.WITHIN_LAST: "within the last",
     Operator.NOT_WITHIN_LAST: "not within the last",
     Operator.WITHIN_NEXT: "within the next",
+    Operator.IS_TODAY: "is today",
+    Operator.IS_THIS_MONTH: "is in this month",
+    Operator.ANNIVERSARY_WITHIN_NEXT: "has its anniversary within",
+}
+WORDS_OF_TIMES = {
+    Operator.LESS: "is before",
+    Operator.LESS_OR_EQUAL: "is at or before",
+    Operator.MORE: "is after",
+    Operator.MORE_OR_EQUAL: "is at or after",
 }
 SPLIT = "split.control"  # a split has any name; this one is as good as any to begin with
 BELONGING = {BelongingKind.AUDIENCE: "audience membership", BelongingKind.PLATFORM: "known on platform"}
@@ -90,7 +99,8 @@ def _named(ids: Iterable[int], kind: str, labels: Mapping[str, str]) -> list[tup
 
 
 def _field(name: str, label: str, schema: CustomerSchema, choices: Choices) -> dict[str, Any] | None:
-    """`kind`: an attribute's type, or count, moment, split, audience, platform; `choices`: [[id, name]…].
+    """`kind`: an attribute's type, or count, moment, split, audience, platform; `choices`: [[id, name]…]; `own_words`:
+    those of operators that are called otherwise here.
 
     None for what no rule can name.
     """
@@ -99,7 +109,9 @@ def _field(name: str, label: str, schema: CustomerSchema, choices: Choices) -> d
         return None
     operators = [operator.value for operator in Operator if operator in operators_of(field)]
     described_field = {"name": name, "label": label, "kind": _kind(field), "operators": operators}
-    return {**described_field, "choices": choices[field]} if isinstance(field, BelongingKind) else described_field
+    if isinstance(field, BelongingKind):
+        return {**described_field, "choices": choices[field]}
+    return {**described_field, "own_words": WORDS_OF_TIMES} if _kind(field) == "time" else described_field
 
 
 def _kind(field: Field) -> str:

@@ -16,7 +16,7 @@ class UnknownTimeZoneError(ValueError):
     """There is no time zone of this name, or this machine's data does not know it."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no time zone {name[:LONGEST_NAME]!r} in this machine's data")
+        super().__init__(f"no time zone that this machine knows: {name[:LONGEST_NAME]!r}")
 
 
 @cache

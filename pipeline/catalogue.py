@@ -21,6 +21,7 @@ from audiences import catalogue as audience_catalogue
 from audiences.catalogue import AudienceCatalogue, CustomerAudiences
 from audiences.schema import schemas
 from core import problems
+from core.days import UTC_DAYS, DayCalendar, days_of
 from core.models import Customer
 from core.per_customer import Everybody, Outdated, OutdatedConfigurationError, PerCustomer
 from core.problems import Subject
@@ -51,6 +52,11 @@ class Catalogue:
     audiences: AudienceCatalogue
     activations: ActivationIndex
     conversions: Conversions
+    calendars: PerCustomer[DayCalendar]
+
+    def days(self, customer: int) -> DayCalendar:
+        """Returns the days of the customer's time zone."""
+        return self.calendars.of(customer)
 
     def check(self, customers: Iterable[int]) -> None:
         """Raises where one of these has changed: before anything is done for them."""
@@ -93,6 +99,7 @@ class _Compiled:
     audiences: dict[int, CustomerAudiences] = field(default_factory=dict)
     activations: dict[int, CustomerActivations] = field(default_factory=dict)
     conversions: dict[int, CustomerConversions] = field(default_factory=dict)
+    calendars: dict[int, DayCalendar] = field(default_factory=dict)
     owners: _Owners = field(default_factory=_Owners)
 
     def seen_with(self, outdated: Outdated) -> Catalogue:
@@ -106,6 +113,7 @@ class _Compiled:
                 PerCustomer(self.activations, nothing, owners.platforms, outdated),
             ),
             Conversions(PerCustomer(self.conversions, CustomerConversions(), {}, outdated)),
+            PerCustomer(self.calendars, UTC_DAYS, {}, outdated),
         )
 
     def followed_by(self, version: int, unnamed: int, changed: Collection[int]) -> "_Compiled":
@@ -116,13 +124,16 @@ class _Compiled:
             {key: of for key, of in self.audiences.items() if key not in changed},
             {key: of for key, of in self.activations.items() if key not in changed},
             {key: of for key, of in self.conversions.items() if key not in changed},
+            {key: of for key, of in self.calendars.items() if key not in changed},
             self.owners,
         )
 
     def add(self, customers: Sequence[int], earlier: "_Compiled") -> None:
         """Read and compile these customers."""
         audiences = audience_catalogue.load(customers, schemas(customer_id__in=customers), earlier.audiences)
-        self.take(audiences, activation_index.load(customers), load_conversions(customers))
+        zones = Customer.objects.filter(m__in=customers).values_list("m", "time_zone")
+        calendars = {customer: days_of(zone) for customer, zone in zones}
+        self.take(audiences, activation_index.load(customers), load_conversions(customers), calendars)
 
     def keep(self, customer: int, earlier: "_Compiled") -> None:
         """Take the customer's configuration as it was."""
@@ -130,6 +141,7 @@ class _Compiled:
             {customer: earlier.audiences.get(customer, audience_catalogue.NOTHING)},
             {customer: earlier.activations.get(customer, CustomerActivations())},
             {customer: earlier.conversions.get(customer, CustomerConversions())},
+            {customer: earlier.calendars.get(customer, UTC_DAYS)},
         )
 
     def take(
@@ -137,10 +149,12 @@ class _Compiled:
         audiences: dict[int, CustomerAudiences],
         activations: dict[int, CustomerActivations],
         conversions: dict[int, CustomerConversions],
+        calendars: dict[int, DayCalendar],
     ) -> None:
         self.audiences.update(audiences)
         self.activations.update(activations)
         self.conversions.update(conversions)
+        self.calendars.update(calendars)
         for customer in conversions:
             self.owners.audiences.update(dict.fromkeys(audiences[customer].by_id, customer))
             self.owners.activations.update(dict.fromkeys(activations[customer].by_id, customer))

@@ -35,7 +35,8 @@ class ProfileState:
     - `attributes`, `dimensions`: what was last set; `times`: when, by `a:<attribute>` or `d:<dimension>`, as the
       event's time in unix ms, or [event's time, receipt] where the two differ; and when it was received that the user
       gives up the ids of a platform (`i:<pl>`), or of all (`i:`), as [0, receipt].
-    - `activity`: by pixel id `{"first", "last", "total", "days": {<day since 1970>: count}}`.
+    - `activity`: by pixel id `{"first", "last", "total", "days": {<day since 1970>: count}}`, days as in
+      `core.days`.
     - `ids`: [kind, value] of every id that names the user.
     - `login`: the customer's user who logged in last with this browser, at `login_at` (unix ms); empty if that is
       the profile's own user.
@@ -135,15 +136,15 @@ class ProfileState:
         """Whether an id of the platform, by what was received then, has been given up since."""
         return any(received < as_pair(self.times[key])[1] for key in ("i:", f"i:{platform}") if key in self.times)
 
-    def record(self, pixel: int, at: int) -> None:
-        """Count one event of a pixel, on the UTC day of `at` (unix ms)."""
+    def record(self, pixel: int, at: int, on: int) -> None:
+        """Count one event of a pixel, at a moment (unix ms) and on a day: that of the customer's time zone."""
         seen = self.activity.get(str(pixel))
         if seen is None:
             seen = self.activity[str(pixel)] = {"first": at, "last": at, "total": 0, "days": {}}
         seen["first"] = min(seen["first"], at)
         seen["last"] = max(seen["last"], at)
         seen["total"] += 1
-        day, days = str(at // DAY_MS), seen["days"]
+        day, days = str(on), seen["days"]
         if day in days and len(days) <= DAYS_KEPT:
             days[day] += 1
         else:
@@ -245,11 +246,11 @@ def add_activity(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str,
 
 
 def add_days(activity: dict[str, Any], days: dict[str, int]) -> None:
-    """Add daily counts, and drop the days that are too old for any rule."""
+    """Add daily counts, and drop the days that are too old for any rule: those so long before the newest."""
     counts = activity["days"]
     for day, count in days.items():
         counts[day] = counts.get(day, 0) + count
-    oldest = activity["last"] // DAY_MS - DAYS_KEPT
     if len(counts) > DAYS_KEPT:
+        oldest = max(map(int, counts)) - DAYS_KEPT
         for day in [day for day in counts if int(day) <= oldest]:
             del counts[day]

@@ -11,6 +11,7 @@ from audiences.rules.nodes import (
     Active,
     ActivityWindow,
     Belonging,
+    CalendarTest,
     CountTest,
     Group,
     Node,
@@ -27,7 +28,7 @@ def dependencies(node: Node) -> frozenset[str]:
     match node:
         case Group():
             return frozenset().union(*(dependencies(child) for child in node.children))
-        case ValueTest() | ValueWindow():
+        case ValueTest() | ValueWindow() | CalendarTest():
             return frozenset({f"{node.field.source}.{node.field.keys[0]}"})
         case CountTest() | ActivityWindow():
             return frozenset({f"pixel.{node.pixel}"})
@@ -48,7 +49,7 @@ def changes_with_time(node: Node) -> bool:
             return node.days is not None
         case ValueTest() | Belonging() | SplitTest():
             return False
-        case ValueWindow() | ActivityWindow() | Active():
+        case ValueWindow() | CalendarTest() | ActivityWindow() | Active():
             return True
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from audiences.rules.calendar import calendar_verdict
 from audiences.rules.dependencies import changes_with_time
 from audiences.rules.matching import count_test, value_test
 from audiences.rules.nodes import (
@@ -9,6 +10,7 @@ from audiences.rules.nodes import (
     ActivityWindow,
     Belonging,
     BelongingKind,
+    CalendarTest,
     Combinator,
     CountTest,
     Group,
@@ -23,6 +25,7 @@ from audiences.rules.operators import polarity
 from audiences.rules.splits import place
 from audiences.rules.subject import Json, Subject, value_reader
 from audiences.rules.windows import SPANS, Verdict, in_any_span, moments_in, recent_count
+from core.days import calendar_of
 
 Predicate = Callable[[Subject, int], Verdict]
 """(subject, now in unix ms) → (truth, until). `until`, in unix ms and later than now, is the earliest moment at which
@@ -60,7 +63,7 @@ def _steady(node: Node) -> _Steady:
             holds = _count_ever(node)
         case SplitTest():
             holds = _placed(node)
-        case ValueWindow() | ActivityWindow() | Active():
+        case ValueWindow() | CalendarTest() | ActivityWindow() | Active():
             raise TypeError("a window is never steady")
     return (lambda subject: not holds(subject)) if polarity(node.operator)[1] else holds
 
@@ -116,6 +119,8 @@ def _timed(node: Node) -> Predicate:
             verdict = _count_recently(node)
         case ValueWindow() | ActivityWindow() | Active():
             verdict = _window(node)
+        case CalendarTest():
+            verdict = _calendar(node)
         case ValueTest() | Belonging() | SplitTest():
             raise TypeError("time alone never turns this")
     return _negated(verdict) if polarity(node.operator)[1] else verdict
@@ -131,7 +136,13 @@ def _negated(verdict: Predicate) -> Predicate:
 
 def _count_recently(node: CountTest) -> Predicate:
     pixel, days, test = str(node.pixel), node.days or 0, count_test(polarity(node.operator)[0], node.operand)
-    return lambda subject, now: recent_count(subject.activity.get(pixel), days, test, now)
+    calendar = calendar_of(node.zone)
+    return lambda subject, now: recent_count(subject.activity.get(pixel), days, test, now, calendar)
+
+
+def _calendar(node: CalendarTest) -> Predicate:
+    read, verdict = read_value(node.field), calendar_verdict(node)
+    return lambda subject, now: verdict(read(subject), now)
 
 
 def _window(node: _Timed) -> Predicate:

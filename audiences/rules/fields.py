@@ -30,6 +30,9 @@ class Schema(Protocol):
 
     def has_platform(self, platform: int, /) -> bool: ...
 
+    def time_zone(self) -> str:
+        """Returns the name of the zone in which the customer's days begin."""
+
 
 @dataclass(frozen=True, slots=True)
 class CountField:

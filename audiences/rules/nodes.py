@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from audiences.rules.operators import AttributeType, Operator
 from audiences.rules.values import Number
+from core.time_zones import DEFAULT
 
 Scalar = str | bool | Number
 Operand = Scalar | tuple[Scalar, ...] | None
@@ -60,13 +61,27 @@ class ValueWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class CalendarTest:
+    """A value, unix seconds, against the present day or month of a time zone, or its anniversary against the days to
+    come: the anniversary begins in `days` whole days and `rest_ms` at the latest.
+    """
+
+    field: ValueField
+    operator: Operator
+    days: int
+    rest_ms: int
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class CountTest:
-    """How often a pixel was seen: ever, or in the last `days` UTC days, today included."""
+    """How often a pixel was seen: ever, or in the last `days` days of a time zone, today included."""
 
     pixel: int
     days: int | None
     operator: Operator
     operand: int | tuple[int, int]
+    zone: str = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +125,7 @@ class Active:
     operator: Operator = Operator.WITHIN_LAST
 
 
-Condition = ValueTest | ValueWindow | CountTest | ActivityWindow | Belonging | SplitTest | Active
+Condition = ValueTest | ValueWindow | CalendarTest | CountTest | ActivityWindow | Belonging | SplitTest | Active
 
 
 @dataclass(frozen=True, slots=True)

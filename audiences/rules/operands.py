@@ -4,6 +4,8 @@ A reader returns the value, or notes at its location what is wrong and returns N
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from audiences.rules.errors import Location
@@ -11,6 +13,7 @@ from audiences.rules.nodes import Operand, Scalar
 from audiences.rules.operators import AttributeType, Operator
 from audiences.rules.values import Number, canonical_number, parse_duration, parse_timestamp
 from core.patterns import has_surrogate
+from core.time_zones import DEFAULT
 
 MOST_VALUES = 10_000
 MOST_DAYS = 180
@@ -35,12 +38,23 @@ _WORDS: dict[AttributeType, str] = {
 _Read = TypeVar("_Read")
 
 
-def read_scalar(value: object, kind: AttributeType, at: Location) -> Scalar | None:
+@dataclass(frozen=True, slots=True)
+class ValueKind:
+    """What values of a field are: their type, and how to ask for the zone of times that name none."""
+
+    type: AttributeType
+    zone: Callable[[], str] = lambda: DEFAULT
+
+
+NUMBER, STRING = ValueKind("number"), ValueKind("string")
+
+
+def read_scalar(value: object, kind: ValueKind, at: Location) -> Scalar | None:
     """Read one value of the field's type; a timestamp becomes unix seconds."""
-    if kind == "time" and isinstance(value, str):
-        return _attempt(parse_timestamp, value, at)
-    if type(value) not in _KINDS[kind]:
-        at.refuse(f"must be {_WORDS[kind]}")
+    if kind.type == "time" and isinstance(value, str):
+        return _attempt(partial(parse_timestamp, zone=kind.zone), value, at)
+    if type(value) not in _KINDS[kind.type]:
+        at.refuse(f"must be {_WORDS[kind.type]}")
         return None
     if isinstance(value, str):
         return _storable(value, at)
@@ -66,22 +80,22 @@ def _storable(text: str, at: Location) -> str | None:
     return text
 
 
-def _one(value: object, kind: AttributeType, at: Location) -> Operand:
+def _one(value: object, kind: ValueKind, at: Location) -> Operand:
     return read_scalar(value, kind, at)
 
 
-def _ordered(value: object, kind: AttributeType, at: Location) -> Scalar | None:
-    if isinstance(value, bool) and kind == "mixed":
+def _ordered(value: object, kind: ValueKind, at: Location) -> Scalar | None:
+    if isinstance(value, bool) and kind.type == "mixed":
         at.refuse("must be text or a number: true and false have no order")
         return None
     return read_scalar(value, kind, at)
 
 
-def _text(value: object, _kind: AttributeType, at: Location) -> Operand:
-    return read_scalar(value, "string", at)
+def _text(value: object, _kind: ValueKind, at: Location) -> Operand:
+    return read_scalar(value, STRING, at)
 
 
-def _ends(value: object, kind: AttributeType, at: Location) -> Operand:
+def _ends(value: object, kind: ValueKind, at: Location) -> Operand:
     if not isinstance(value, list) or len(value) != 2:
         at.refuse("must be a list of two ends")
         return None
@@ -103,7 +117,7 @@ def _in_order(low: _Read, high: _Read, at: Location) -> tuple[_Read, _Read] | No
     return (low, high)
 
 
-def _several(value: object, kind: AttributeType, at: Location) -> Operand:
+def _several(value: object, kind: ValueKind, at: Location) -> Operand:
     if not isinstance(value, list) or not 1 <= len(value) <= MOST_VALUES:
         at.refuse(f"must be a list of 1 to {MOST_VALUES} values")
         return None
@@ -111,7 +125,7 @@ def _several(value: object, kind: AttributeType, at: Location) -> Operand:
     return tuple(item for item in read if item is not None)
 
 
-READERS: dict[Operator, Callable[[object, AttributeType, Location], Operand]] = {
+READERS: dict[Operator, Callable[[object, ValueKind, Location], Operand]] = {
     Operator.EQUAL: _one,
     Operator.LESS: _ordered,
     Operator.LESS_OR_EQUAL: _ordered,
@@ -150,10 +164,10 @@ def read_count(value: object, operator: Operator, at: Location) -> int | tuple[i
 def read_percents(value: object, positive: Operator, at: Location) -> tuple[Number, ...] | None:
     """Read a share of all users, 0 to 100, or two for `between`."""
     if positive is Operator.BETWEEN:
-        ends = _ends(value, "number", at)
+        ends = _ends(value, NUMBER, at)
         found = ends if isinstance(ends, tuple) else None
     else:
-        one = read_scalar(value, "number", at)
+        one = read_scalar(value, NUMBER, at)
         found = None if one is None else (one,)
     if found is None:
         return None

@@ -31,6 +31,9 @@ class Operator(StrEnum):
     WITHIN_LAST = "withinLast"
     NOT_WITHIN_LAST = "notWithinLast"
     WITHIN_NEXT = "withinNext"
+    IS_TODAY = "isToday"
+    IS_THIS_MONTH = "isThisMonth"
+    ANNIVERSARY_WITHIN_NEXT = "anniversaryWithinNext"
 
 
 _POSITIVE = {
@@ -58,6 +61,8 @@ EQUALITY = _with_negatives(Operator.EQUAL, Operator.IN, Operator.CONTAINS, Opera
 ORDER = _with_negatives(Operator.LESS, Operator.LESS_OR_EQUAL, Operator.MORE, Operator.MORE_OR_EQUAL, Operator.BETWEEN)
 TEXT = _with_negatives(Operator.BEGINS_WITH, Operator.ENDS_WITH)
 WINDOWS = _with_negatives(Operator.WITHIN_LAST, Operator.WITHIN_NEXT)
+CALENDAR = _with_negatives(Operator.IS_TODAY, Operator.IS_THIS_MONTH, Operator.ANNIVERSARY_WITHIN_NEXT)
+"""Those that ask in which of the customer's days a time lies."""
 PRESENCE = _with_negatives(Operator.NOT_NULL)
 
 OF_TYPE: dict[AttributeType, frozenset[Operator]] = {
@@ -65,7 +70,7 @@ OF_TYPE: dict[AttributeType, frozenset[Operator]] = {
     "number": EQUALITY | ORDER,
     "integer": EQUALITY | ORDER,
     "boolean": EQUALITY,
-    "time": EQUALITY | ORDER | WINDOWS,
+    "time": EQUALITY | ORDER | WINDOWS | CALENDAR,
     "mixed": frozenset(Operator),
 }
 OF_COUNT = _with_negatives(Operator.EQUAL) | ORDER - {Operator.NOT_BETWEEN}

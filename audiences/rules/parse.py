@@ -5,12 +5,13 @@ A group is `{"combinator": "and"|"or", "not": bool, "rules": […]}`, a rule `{"
 nothing about whom a rule describes and are ignored: `id`, `path`, `disabled` (locks the editor). These
 would change what it says and are accepted only where they don't: `muted` (excludes the rule) as false,
 `valueSource` (`field` compares with another field) as `value`. Any other key is a fault, independent
-combinators and `match` among them. The value of `null` and `notNull` is ignored: the editor leaves
-whatever stood there.
+combinators and `match` among them. The value of `null`, `notNull`, `isToday` and `isThisMonth` is ignored: the
+editor leaves whatever stood there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from audiences.rules.calendar import ALL_DAYS
 from audiences.rules.errors import Location, RuleError, RuleFault, shown
 from audiences.rules.fields import CountField, Field, MomentField, Schema, SplitField, operators_of, read_field
 from audiences.rules.nodes import (
@@ -18,6 +19,7 @@ from audiences.rules.nodes import (
     ActivityWindow,
     Belonging,
     BelongingKind,
+    CalendarTest,
     Combinator,
     Condition,
     CountTest,
@@ -31,14 +33,17 @@ from audiences.rules.nodes import (
 from audiences.rules.operands import (
     MOST_DAYS,
     READERS,
+    ValueKind,
     read_count,
     read_duration,
     read_ids,
     read_integer,
     read_percents,
 )
-from audiences.rules.operators import PRESENCE, WINDOWS, Operator, polarity
+from audiences.rules.operators import CALENDAR, PRESENCE, WINDOWS, Operator, polarity
 from audiences.rules.splits import places
+from core.days import DAY_MS
+from core.time_zones import DEFAULT
 
 MOST_DEPTH = 10
 MOST_CONDITIONS = 200
@@ -48,10 +53,13 @@ _GROUP_KEYS = _EDITOR_KEYS | {"combinator", "not", "rules"}
 _RULE_KEYS = _EDITOR_KEYS | {"field", "operator", "value", "valueSource", "days"}
 
 
-def parse(rule_json: object, schema: Schema) -> Group:
-    """Returns the tree of a rule; the root group is at depth 1. Raises `RuleError` with every fault and its place."""
+def parse(rule_json: object, schema: Schema, *, limited: bool = True) -> Group:
+    """Returns the tree of a rule; the root group is at depth 1. Raises `RuleError` with every fault and its place.
+
+    Not `limited`: the hub wrote it, from a rule within the limits of depth and number.
+    """
     faults: list[RuleFault] = []
-    root = _Parser(schema).group(rule_json, Location("", faults), depth=1)
+    root = _Parser(schema, limited=limited).group(rule_json, Location("", faults), depth=1)
     if faults or root is None:
         raise RuleError(faults)
     return root
@@ -76,15 +84,16 @@ def expiring(rule: Group, ttl_ms: int | None) -> Group:
 
 
 class _Parser:
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, *, limited: bool) -> None:
         self.schema = schema
+        self.limited = limited
         self.conditions = 0
 
     def group(self, value: object, at: Location, depth: int) -> Group | None:
         if not isinstance(value, dict) or "rules" not in value:
             at.refuse("must be a group: an object with combinator and rules")
             return None
-        if depth > MOST_DEPTH:
+        if depth > MOST_DEPTH and self.limited:
             at.refuse(f"must not be nested deeper than {MOST_DEPTH} groups")
             return None
         _check_keys(value, _GROUP_KEYS, at)
@@ -108,7 +117,7 @@ class _Parser:
         if isinstance(value, dict) and ("rules" in value or "combinator" in value):
             return self.group(value, at, depth + 1)
         self.conditions += 1
-        if self.conditions > MOST_CONDITIONS:
+        if self.conditions > MOST_CONDITIONS and self.limited:
             if self.conditions == MOST_CONDITIONS + 1:
                 at.refuse(f"is one condition too many: at most {MOST_CONDITIONS}")
             return None
@@ -133,9 +142,9 @@ class _Parser:
         value, value_at = rule.get("value"), at.key("value")
         match field:
             case ValueField():
-                return _value_condition(field, operator, value, value_at)
+                return _value_condition(field, operator, value, value_at, self.schema.time_zone)
             case CountField():
-                return _count_condition(field, operator, rule, at)
+                return _count_condition(field, operator, rule, at, self.schema.time_zone)
             case MomentField():
                 length = read_duration(value, value_at)
                 return None if length is None else ActivityWindow(field.pixel, field.moment, operator, length)
@@ -174,14 +183,30 @@ def _operator(value: object, field: Field | None, at: Location) -> Operator | No
     return operator
 
 
-def _value_condition(field: ValueField, operator: Operator, value: object, at: Location) -> Condition | None:
+def _value_condition(
+    field: ValueField, operator: Operator, value: object, at: Location, zone: Callable[[], str]
+) -> Condition | None:
     if operator in PRESENCE:
         return ValueTest(field, operator, None)
+    if operator in CALENDAR:
+        return _calendar_condition(field, operator, value, at, zone)
     if operator in WINDOWS:
         length = read_duration(value, at)
         return None if length is None else ValueWindow(field, operator, length)
-    operand = READERS[polarity(operator)[0]](value, field.type, at)
+    operand = READERS[polarity(operator)[0]](value, ValueKind(field.type, zone), at)
     return None if operand is None else ValueTest(field, operator, operand)
+
+
+def _calendar_condition(
+    field: ValueField, operator: Operator, value: object, at: Location, zone: Callable[[], str]
+) -> Condition | None:
+    if operator is not Operator.ANNIVERSARY_WITHIN_NEXT:
+        return CalendarTest(field, operator, 0, 0, zone())
+    length = read_duration(value, at)
+    if length is None:
+        return None
+    days, rest_ms = divmod(length, DAY_MS)
+    return CalendarTest(field, operator, *((days, rest_ms) if days < ALL_DAYS else (ALL_DAYS, 0)), zone())
 
 
 def _split_condition(field: SplitField, operator: Operator, value: object, at: Location) -> Condition | None:
@@ -190,9 +215,13 @@ def _split_condition(field: SplitField, operator: Operator, value: object, at: L
     return None if percents is None else SplitTest(field.name, operator, *places(positive, percents), percents)
 
 
-def _count_condition(field: CountField, operator: Operator, rule: dict[str, object], at: Location) -> Condition | None:
+def _count_condition(
+    field: CountField, operator: Operator, rule: dict[str, object], at: Location, zone: Callable[[], str]
+) -> Condition | None:
     days: int | None = None
     if "days" in rule:
         days = read_integer(rule["days"], at.key("days"), least=1, most=MOST_DAYS)
     operand = read_count(rule.get("value"), operator, at.key("value"))
-    return None if operand is None else CountTest(field.pixel, days, operator, operand)
+    if operand is None:
+        return None
+    return CountTest(field.pixel, days, operator, operand, DEFAULT if days is None else zone())

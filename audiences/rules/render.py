@@ -8,6 +8,7 @@ from audiences.rules.nodes import (
     ActivityWindow,
     Belonging,
     BelongingKind,
+    CalendarTest,
     Condition,
     CountTest,
     Group,
@@ -20,6 +21,8 @@ from audiences.rules.nodes import (
 )
 from audiences.rules.operators import Operator, polarity
 from audiences.rules.values import timestamp_text
+from core.days import DAY_MS
+from core.time_zones import DEFAULT
 from profiles.paths import join_path
 
 Names = Mapping[str, str]
@@ -48,6 +51,17 @@ _WINDOW_PHRASES = {
     Operator.NOT_WITHIN_LAST: "not within the last {}",
     Operator.WITHIN_NEXT: "within the next {}",
 }
+_CALENDAR_PHRASES = {
+    Operator.IS_TODAY: "is today",
+    Operator.IS_THIS_MONTH: "is in this month",
+    Operator.ANNIVERSARY_WITHIN_NEXT: "has its anniversary within the next {}",
+}
+_TIME_PHRASES = {
+    Operator.LESS: "is before {}",
+    Operator.LESS_OR_EQUAL: "is at or before {}",
+    Operator.MORE: "is after {}",
+    Operator.MORE_OR_EQUAL: "is at or after {}",
+}
 _COUNT_PHRASES = {
     Operator.EQUAL: "exactly {}",
     Operator.NOT_EQUAL: "not exactly {}",
@@ -63,7 +77,8 @@ _UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second
 
 def render(node: Node, names: Names | None = None) -> str:
     """Returns the rule in words. `names` gives what people call a thing, by `attribute.<path>`, `dimension.<name>`,
-    `pixel.<id>`, `audience.<id>` or `platform.<pl>`; a thing without a name is called by its path or id.
+    `pixel.<id>`, `audience.<id>` or `platform.<pl>`; a thing without a name is called by its path or id. `time_zone`:
+    the zone in which times are written; UTC where none is given.
     """
     known = names or {}
     if not isinstance(node, Group):
@@ -82,9 +97,12 @@ def _bracketed(child: Node, names: Names, *, alone: bool) -> str:
 def _condition(node: Condition, names: Names) -> str:
     match node:
         case ValueTest():
-            text = f"{_field(node.field, names)} {_tested(node)}"
+            text = f"{_field(node.field, names)} {_tested(node, names.get('time_zone', DEFAULT))}"
         case ValueWindow():
             text = f"{_field(node.field, names)} is {_window(node.operator, node.length_ms)}"
+        case CalendarTest():
+            length = _duration(node.days * DAY_MS + node.rest_ms)
+            text = f"{_field(node.field, names)} {_CALENDAR_PHRASES[node.operator].format(length)}"
         case CountTest():
             text = f"{_named('pixel', node.pixel, names)} {_counted(node)}"
         case ActivityWindow():
@@ -111,17 +129,18 @@ def _named(kind: str, number: int, names: Names) -> str:
     return f"{kind} {names.get(f'{kind}.{number}', number)}"
 
 
-def _tested(node: ValueTest) -> str:
+def _tested(node: ValueTest, zone: str) -> str:
     operand = node.operand if isinstance(node.operand, tuple) else (node.operand,)
-    words = [_word(value, node.field) for value in operand if value is not None]
+    words = [_word(value, node.field, zone) for value in operand if value is not None]
     if node.operator in _LIST_PHRASES:
         return _LIST_PHRASES[node.operator].format(_either(words))
-    return _VALUE_PHRASES[node.operator].format(*words)
+    phrases = _VALUE_PHRASES | _TIME_PHRASES if node.field.type == "time" else _VALUE_PHRASES
+    return phrases[node.operator].format(*words)
 
 
-def _word(value: Scalar, field: ValueField) -> str:
+def _word(value: Scalar, field: ValueField, zone: str) -> str:
     if field.type == "time" and isinstance(value, int | float):
-        return timestamp_text(value)
+        return timestamp_text(value, zone)
     return json.dumps(value, ensure_ascii=False)
 
 

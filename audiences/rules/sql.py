@@ -8,6 +8,7 @@ from audiences.rules.nodes import (
     ActivityWindow,
     Belonging,
     BelongingKind,
+    CalendarTest,
     Condition,
     CountTest,
     Group,
@@ -19,9 +20,10 @@ from audiences.rules.nodes import (
     ValueWindow,
 )
 from audiences.rules.operators import polarity
+from audiences.rules.sql_calendar import calendar_sql
 from audiences.rules.sql_matching import count_sql, moments_around, value_sql, value_window_sql
 from audiences.rules.sql_text import Sql, compose, integer_value, integers_value, join, text_value
-from audiences.rules.values import DAY_MS
+from core.days import calendar_of
 from core.patterns import whole
 
 _TABLE = whole(r"[a-z_][a-z0-9_]{0,62}+(?:\.[a-z_][a-z0-9_]{0,62}+)?+")
@@ -72,6 +74,8 @@ class Translator:
                 found = value_sql(value_of(node.field), positive, node.operand)
             case ValueWindow():
                 found = value_window_sql(value_of(node.field), positive, node.length_ms, self.now)
+            case CalendarTest():
+                found = calendar_sql(value_of(node.field), node, self.now)
             case CountTest():
                 found = count_sql(self.count(node), positive, node.operand)
             case ActivityWindow():
@@ -88,7 +92,7 @@ class Translator:
         activity = key_of(Sql("p.activity"), str(node.pixel))
         if node.days is None:
             return compose("COALESCE(({activity} ->> 'total')::bigint, 0)", activity=activity)
-        today = self.now // DAY_MS
+        today = calendar_of(node.zone).day_of(self.now)
         return compose(
             "COALESCE((SELECT sum(d.seen::bigint) FROM jsonb_each_text({activity} -> 'days') AS d(day, seen)"
             " WHERE d.day::bigint > {before} AND d.day::bigint <= {today}), 0)",

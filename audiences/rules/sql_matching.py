@@ -29,7 +29,7 @@ HASHED = 9
 _KINDS = {"number": Sql("'number'"), "string": Sql("'string'")}
 
 
-def _any_element(value: Sql, kind: str, test: Test) -> Sql:
+def any_element(value: Sql, kind: str, test: Test) -> Sql:
     """The law of lists, for tests that only hold for one kind of value."""
     return compose(
         "CASE jsonb_typeof({value}) WHEN {kind} THEN {holds} WHEN 'array' THEN EXISTS (SELECT 1"
@@ -76,7 +76,7 @@ def _within(value: Sql, ends: tuple[Scalar, Scalar]) -> Sql:
 def _in_order(value: Sql, bounds: list[tuple[str, Scalar]]) -> Sql:
     """An element on the right side of each bound."""
     kind = "string" if isinstance(bounds[0][1], str) else "number"
-    return _any_element(value, kind, lambda element: _bounded(element, bounds))
+    return any_element(value, kind, lambda element: _bounded(element, bounds))
 
 
 def _bounded(element: Sql, bounds: list[tuple[str, Scalar]]) -> Sql:
@@ -92,7 +92,7 @@ def _on_side(element: Sql, sign: str, constant: Scalar) -> Sql:
 
 
 def _begins(value: Sql, constant: str) -> Sql:
-    return _any_element(
+    return any_element(
         value,
         "string",
         lambda element: compose(
@@ -102,7 +102,7 @@ def _begins(value: Sql, constant: str) -> Sql:
 
 
 def _ends(value: Sql, constant: str) -> Sql:
-    return _any_element(
+    return any_element(
         value,
         "string",
         lambda element: compose(
@@ -168,7 +168,21 @@ def value_window_sql(value: Sql, positive: Operator, length_ms: int, now_ms: int
             until=decimal_value(seconds_text(until)),
         )
 
-    return _any_element(value, "number", in_window)
+    return any_element(value, "number", in_window)
+
+
+def moments_of(value: Sql, rounding: str) -> Sql:
+    """The numbers of a value, or of the list that it is, as rows `t`: unix seconds, as milliseconds.
+
+    `rounding`: `ceil` or `floor`.
+    """
+    return compose(
+        "(SELECT CASE WHEN jsonb_typeof(e.v) = 'number' THEN {rounding}((e.v)::numeric * 1000) END AS t"
+        " FROM jsonb_array_elements(CASE jsonb_typeof({value}) WHEN 'array' THEN {value}"
+        " ELSE jsonb_build_array({value}) END) AS e(v)) AS moments",
+        rounding=Sql(rounding),
+        value=value,
+    )
 
 
 def moments_around(positive: Operator, length_ms: int, now_ms: int) -> tuple[int, int]:

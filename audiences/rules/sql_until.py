@@ -10,6 +10,7 @@ from audiences.rules.dependencies import changes_with_time
 from audiences.rules.nodes import (
     Active,
     ActivityWindow,
+    CalendarTest,
     Combinator,
     CountTest,
     Group,
@@ -18,8 +19,11 @@ from audiences.rules.nodes import (
 )
 from audiences.rules.operators import Operator, polarity
 from audiences.rules.sql import SqlTables, Translator, key_of, value_of
+from audiences.rules.sql_calendar import calendar_until_sql
+from audiences.rules.sql_matching import moments_of
 from audiences.rules.sql_text import Sql, compose, integer_value, join, join_list, text_value
-from audiences.rules.values import DAY_MS, END_OF_TIME_MS
+from audiences.rules.values import END_OF_TIME_MS
+from core.days import DAY_MS, UTC_DAYS, DayCalendar, calendar_of
 
 NEVER = Sql("NULL::bigint")
 
@@ -30,23 +34,26 @@ def until_sql(node: Node, *, now_ms: int, tables: SqlTables) -> Sql:
 
 
 def _until(node: Node, reading: Translator) -> Sql:
+    found = NEVER
     match node:
         case Group():
-            return _group(node, reading)
+            found = _group(node, reading)
         case ActivityWindow():
             seen = key_of(Sql("p.activity"), str(node.pixel))
             moment = compose("({seen} ->> {moment})::bigint", seen=seen, moment=text_value(node.moment.value))
-            return _of_moments(compose("(SELECT {moment} AS t) AS moments", moment=moment), node, reading.now)
+            found = _of_moments(compose("(SELECT {moment} AS t) AS moments", moment=moment), node, reading.now)
         case Active():
             moments = Sql(
                 "(SELECT (a.seen ->> 'last')::bigint AS t FROM jsonb_each(p.activity) AS a(pixel, seen)) AS m"
             )
-            return _of_moments(moments, node, reading.now)
+            found = _of_moments(moments, node, reading.now)
         case ValueWindow():
-            return _of_moments(_value_moments(node), node, reading.now)
+            found = _of_moments(moments_of(value_of(node.field), "ceil"), node, reading.now)
+        case CalendarTest():
+            found = calendar_until_sql(value_of(node.field), node, reading.now)
         case CountTest() if node.days is not None:
-            return _of_count(node, node.days, reading.now)
-    return NEVER
+            found = _of_count(node, node.days, reading.now)
+    return found
 
 
 def _of_moments(moments: Sql, node: ActivityWindow | Active | ValueWindow, now: int) -> Sql:
@@ -65,37 +72,42 @@ def _of_moments(moments: Sql, node: ActivityWindow | Active | ValueWindow, now: 
     )
 
 
-def _value_moments(node: ValueWindow) -> Sql:
-    """The numbers of a value, or of the list that it is: unix seconds, as milliseconds rounded up."""
-    return compose(
-        "(SELECT CASE WHEN jsonb_typeof(e.v) = 'number' THEN ceil((e.v)::numeric * 1000) END AS t"
-        " FROM jsonb_array_elements(CASE jsonb_typeof({value}) WHEN 'array' THEN {value}"
-        " ELSE jsonb_build_array({value}) END) AS e(v)) AS moments",
-        value=value_of(node.field),
-    )
-
-
 def _of_count(node: CountTest, days: int, now: int) -> Sql:
     """When the count falls below the highest mark that it reaches now, or a day ahead begins.
 
     The days are unfolded once, which is what a look at a profile costs: `upto` is how often the user was seen from
     that day to today, and NULL for days ahead.
     """
-    today = integer_value(now // DAY_MS)
+    calendar = calendar_of(node.zone)
+    today = calendar.day_of(now)
     ends = [
         compose("max(c.day + {days}) FILTER (WHERE c.upto >= {mark})", days=integer_value(days), mark=_numeric(mark))
         for mark in _marks(node)
     ]
-    begins = compose("min(c.day) FILTER (WHERE c.day > {today})", today=today)
+    begins = compose("min(c.day) FILTER (WHERE c.day > {today})", today=integer_value(today))
     return compose(
-        "(SELECT LEAST{ends} * {day_ms} FROM (SELECT d.day::bigint AS day,"
+        "(SELECT {start} FROM (SELECT LEAST{ends} AS day FROM (SELECT d.day::bigint AS day,"
         " sum(d.seen::bigint) FILTER (WHERE d.day::bigint <= {today}) OVER (ORDER BY d.day::bigint DESC) AS upto"
-        " FROM jsonb_each_text({seen} -> 'days') AS d(day, seen) WHERE d.day::bigint > {before}) AS c)",
+        " FROM jsonb_each_text({seen} -> 'days') AS d(day, seen) WHERE d.day::bigint > {before}) AS c) AS turn)",
+        start=_start_of(Sql("turn.day"), calendar, today, days),
         ends=join_list([*ends, begins]),
-        day_ms=integer_value(DAY_MS),
-        today=today,
+        today=integer_value(today),
         seen=key_of(Sql("p.activity"), str(node.pixel)),
-        before=integer_value(now // DAY_MS - days),
+        before=integer_value(today - days),
+    )
+
+
+def _start_of(day: Sql, calendar: DayCalendar, today: int, ahead: int) -> Sql:
+    """When a day begins. Of a zone, the starts of the next `ahead` days are told; a later day is taken for the last."""
+    if calendar is UTC_DAYS:
+        return compose("{day} * {day_ms}", day=day, day_ms=integer_value(DAY_MS))
+    starts = [calendar.start_of(one) for one in range(today + 1, today + ahead + 2)]
+    return compose(
+        "({starts})[LEAST({day} - {today}, {last})]",
+        starts=Sql("%s::bigint[]", (starts,)),
+        day=day,
+        today=integer_value(today),
+        last=integer_value(len(starts)),
     )
 
 

@@ -11,11 +11,14 @@ millisecond; it is rounded *up*, which changes no answer: `now` is a whole milli
 """
 
 import math
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
+from core.days import DAY_MS, calendar_of, day_number
 from core.json_values import canonical
 from core.patterns import whole
+from core.time_zones import DEFAULT, time_zone
 
 Number = int | float
 
@@ -41,7 +44,6 @@ def exact(value: Number) -> Number:
     return value
 
 
-DAY_MS = 86_400_000
 END_OF_TIME_MS = 253_402_300_800_000
 """The end of the year 9999, where Python's calendar ends: no change is announced for later."""
 
@@ -70,9 +72,10 @@ def parse_duration(text: str) -> int:
     return int(length)
 
 
-def parse_timestamp(text: str) -> Number:
-    """Returns the unix seconds of an ISO 8601 date, or date and time; UTC where it names no zone. Int where whole.
-    ValueError where it is none.
+def parse_timestamp(text: str, zone: Callable[[], str] = lambda: DEFAULT) -> Number:
+    """Returns the unix seconds of an ISO 8601 date, or date and time. Int where whole. ValueError where it is none.
+
+    `zone` is asked for the name of the zone that is meant where the text names none. A date is its first moment there.
     """
     if not _TIMESTAMP(text):
         raise ValueError("must be unix seconds or an ISO 8601 timestamp such as 2024-02-29T12:00:00Z")
@@ -81,16 +84,28 @@ def parse_timestamp(text: str) -> Number:
     except ValueError as error:
         raise ValueError(f"must be a timestamp that exists: {error}") from error
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
+        moment = _in_zone(moment, zone())
     micros = (moment - _EPOCH) // timedelta(microseconds=1)
     return micros // 1_000_000 if micros % 1_000_000 == 0 else micros / 1_000_000
 
 
-def timestamp_text(seconds: Number) -> str:
-    """Returns unix seconds as ISO 8601; the number itself where no calendar reaches."""
+def _in_zone(clock: datetime, zone: str) -> datetime:
+    """Returns the moment at which a clock in the zone first shows this; a time of day that it leaves out is as much
+    later. A day begins as calendars say.
+    """
+    if zone == DEFAULT:
+        return clock.replace(tzinfo=UTC)
+    if clock.time() == time.min:
+        return _EPOCH + timedelta(milliseconds=calendar_of(zone).start_of(day_number(clock.date())))
+    return clock.replace(tzinfo=time_zone(zone))
+
+
+def timestamp_text(seconds: Number, zone: str = DEFAULT) -> str:
+    """Returns unix seconds as ISO 8601, with the zone's offset; the number itself where no calendar reaches."""
     try:
-        return (_EPOCH + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
-    except OverflowError:
+        moment = _EPOCH + timedelta(seconds=seconds)
+        return (moment if zone == DEFAULT else moment.astimezone(time_zone(zone))).isoformat().replace("+00:00", "Z")
+    except (OverflowError, ValueError):
         return repr(seconds)
 
 
@@ -99,6 +114,11 @@ def seconds_to_ms(seconds: Number) -> int:
     if isinstance(seconds, int):
         return seconds * 1000
     return math.ceil(Decimal(repr(seconds)) * 1000)
+
+
+def seconds_to_whole_ms(seconds: Number) -> int:
+    """The same, rounded down: so a moment stays in its day."""
+    return seconds * 1000 if isinstance(seconds, int) else math.floor(Decimal(repr(seconds)) * 1000)
 
 
 def seconds_text(moment_ms: int) -> str:

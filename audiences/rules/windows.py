@@ -10,7 +10,8 @@ from typing import Any
 
 from audiences.rules.operators import Operator
 from audiences.rules.subject import Json
-from audiences.rules.values import DAY_MS, announced, seconds_to_ms
+from audiences.rules.values import announced, seconds_to_ms
+from core.days import DayCalendar
 
 Verdict = tuple[bool, int | None]
 """Truth, and the earliest moment at which it may be another although nothing happened; none: never."""
@@ -55,9 +56,11 @@ def moments_in(value: Json) -> list[int]:
     return [seconds_to_ms(element) for element in elements if type(element) in (int, float)]
 
 
-def recent_count(activity: Mapping[str, Any] | None, days: int, test: Callable[[int], bool], now: int) -> Verdict:
-    """A test of how often a pixel was seen in the last `days` UTC days, today included."""
-    today = now // DAY_MS
+def recent_count(
+    activity: Mapping[str, Any] | None, days: int, test: Callable[[int], bool], now: int, calendar: DayCalendar
+) -> Verdict:
+    """A test of how often a pixel was seen in the last `days` days of the calendar, today included."""
+    today = calendar.day_of(now)
     count, changes = 0, dict[int, int]()
     for day_text, seen in activity.get("days", {}).items() if activity else ():
         day = int(day_text)
@@ -72,5 +75,5 @@ def recent_count(activity: Mapping[str, Any] | None, days: int, test: Callable[[
     for day in sorted(changes):
         count += changes[day]
         if test(count) is not truth:
-            return truth, announced(day * DAY_MS)
+            return truth, announced(calendar.start_of(day))
     return truth, None

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpRequest
 
+from audiences.services import follow_time_zone
 from console.access import scope_of
 from console.components import ModelAdmin, never_deleted
 from console.fields import time_zone_choice
@@ -35,6 +36,13 @@ class CustomerAdmin(ModelAdmin[Customer]):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         chosen = {"widget": time_zone_choice()} if db_field.name == "time_zone" else {}
         return super().formfield_for_dbfield(db_field, request, **{**options, **chosen})
+
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "time_zone" in form.changed_data:
+            followed = follow_time_zone(obj.pk, by=request.user.get_username())
+            if followed:
+                messages.info(request, f"Evaluated again in the new time zone: {', '.join(followed)}.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         rows = super().get_queryset(request)

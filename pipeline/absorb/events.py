@@ -239,7 +239,7 @@ def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState)
         sampler.note_nobody(event.customer, event.pixel, event.nobody)
         event.nobody = []
     if not event.counted:
-        profile.record(event.pixel, event.at)
+        profile.record(event.pixel, event.at, unit.catalogue.days(event.customer).day_of(event.at))
     if event.dimensions:
         profile.set_dimensions(event.dimensions, event.at, received)
     if row.body:

@@ -26,6 +26,7 @@ from core.audit.entries import forget_old
 from core.buckets import BUCKETS, lock_within
 from core.clock import milliseconds
 from core.database import Connection, connect
+from core.days import days_of
 from core.inbox import append
 from core.models import Customer
 from core.shared_cache import forget_ended
@@ -39,7 +40,7 @@ from pipeline.models import RetentionRun
 from pipeline.privacy import delivered_files
 from pipeline.privacy.erasures import command, forget_examples
 from profiles import erased
-from profiles.state import DAY_MS, DAYS_KEPT, ProfileState
+from profiles.state import DAYS_KEPT, ProfileState
 from profiles.store import page_of_profiles, save_activity, unseen_users
 
 HOUR = 2  # of the UTC day, when the night's sweep begins
@@ -188,7 +189,7 @@ def _forget_days(connection: Connection, bucket: int, customer: Customer, now: d
     """Delete the daily counts that are too old. First, last and total of the activity stay."""
     if customer.keep_activity_days >= DAYS_KEPT:
         return True  # absorb keeps no more
-    oldest = milliseconds(now) // DAY_MS - customer.keep_activity_days
+    oldest = days_of(customer.time_zone).day_of(milliseconds(now)) - customer.keep_activity_days
     after = FIRST
     while True:
         page = catalogue.run(partial(_forget_days_of_page, connection, bucket, customer.m, after, oldest))

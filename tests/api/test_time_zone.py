@@ -2,7 +2,9 @@
 
 import pytest
 
+from audiences.models import Audience
 from core.models import AuditEntry, Customer
+from profiles.models import Pixel
 from tests.support.api_caller import Caller
 
 
@@ -24,3 +26,17 @@ def test_time_zone__that_is_none__is_refused_at_its_field(admin: Caller, given: 
     assert answer.status == 400
     assert [place for place, _ in answer.places] == ["time_zone"]
     assert Customer.objects.get(m=1).time_zone == "UTC"
+
+
+def test_time_zone__of_a_customer_that_changes__evaluates_audiences_again_that_ask_about_days(
+    admin: Caller, pixel: Pixel, audience: Audience
+) -> None:
+    counts = {"field": f"pixel.{pixel.pk}.count", "operator": ">=", "value": 1, "days": 1}
+    daily = admin.post("audiences/", {"customer": 1, "name": "Daily", "rule": {"combinator": "and", "rules": [counts]}})
+
+    assert admin.patch("customers/1/", {"time_zone": "Europe/Berlin"}).status == 200
+
+    assert admin.get(f"audiences/{daily.body['id']}/").body["status"] == "building"
+    assert [Audience.objects.get(pk=one).version for one in (daily.body["id"], audience.pk)] == [2, 1]
+    assert admin.patch("customers/1/", {"time_zone": "Europe/Berlin", "name": "Shops"}).status == 200
+    assert Audience.objects.get(pk=daily.body["id"]).version == 2

@@ -85,6 +85,9 @@ class _Everything:
 
     has_audience = has_platform = has_pixel
 
+    def time_zone(self) -> str:
+        return "UTC"
+
 
 def _json(text: str) -> bytes:
     return msgspec.json.encode({"a": text, "b": text.split(" ")[:1000]})
@@ -238,7 +241,7 @@ READERS: dict[str, Reader] = {
     "a duration": Reader("audiences.rules.values", values.parse_duration),
     "a moment": Reader("audiences.rules.values", values.parse_timestamp),
     "a value of a rule": Reader(
-        "audiences.rules.operands", lambda text: operands.read_scalar(text, "string", _location())
+        "audiences.rules.operands", lambda text: operands.read_scalar(text, operands.STRING, _location())
     ),
     "a split": Reader("audiences.rules.splits", splits.is_name),
     "a field": Reader(

@@ -29,7 +29,7 @@ from pipeline.privacy import erasures, retention
 from tests.support import pipeline_draws as draws
 from tests.support.no_chance import take_chance_out
 from tests.support.pipeline_checks import check
-from tests.support.pipeline_model import DAY, HOUR
+from tests.support.pipeline_model import DAY, HOUR, day_of
 from tests.support.pipeline_world import (
     ACTIVATED,
     ADS,
@@ -232,7 +232,7 @@ class Pipeline(PipelineWorld, RuleBasedStateMachine):
             for place in {*PLACES, *map(log_bucket, range(LANES))}:
                 assert retention.sweep_bucket(own, place, now)
         self.model.forget_unseen(self.time - KEEP_USERS_DAYS * DAY)
-        self.model.forget_days(self.time // DAY - KEEP_ACTIVITY_DAYS)
+        self.model.forget_days(day_of(self.time) - KEEP_ACTIVITY_DAYS)
         self.absorb_all()  # who comes back before is not erased
 
     @rule(hours=st.sampled_from([1, 7, 25]))

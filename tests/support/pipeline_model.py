@@ -10,11 +10,22 @@ is absorbed, `settle` takes over how it turned out, and only there.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
+
+ZONE = "Australia/Lord_Howe"
+"""The customer's time zone: half an hour of summer time, so that no other day is like it."""
+
+
+def day_of(moment: int) -> int:
+    """The date there, as days since 1970."""
+    return (datetime.fromtimestamp(moment // 1000, ZoneInfo(ZONE)).date() - date(1970, 1, 1)).days
+
 
 PLATFORM = "ads"
 """The platform about which rules ask."""
@@ -61,8 +72,9 @@ class Person:
         return len(self.events)
 
     def count(self, days: int, now: int) -> int:
-        """Events of the last UTC days, today included."""
-        return sum(event.day_kept and now // DAY - days < event.at // DAY <= now // DAY for event in self.events)
+        """Events of the last days of the customer's time zone, today included."""
+        today = day_of(now)
+        return sum(event.day_kept and today - days < day_of(event.at) <= today for event in self.events)
 
 
 @dataclass(slots=True)
@@ -228,7 +240,7 @@ class Model:
         """Retention: daily counts up to that day are no longer kept."""
         for person in self.people:
             for event in person.events:
-                event.day_kept &= event.at // DAY > oldest
+                event.day_kept &= day_of(event.at) > oldest
 
     def forget_platform(self, platform: str, names: set[str], *, is_quiet: bool) -> None:
         """The platform is deleted, with the ids by which it has named people: `names`."""

@@ -41,7 +41,7 @@ from pipeline.sweeper import finish_deletions
 from profiles.models import Identity, Profile
 from tests.support.drawn_rules import Drawn, written
 from tests.support.interleaving import Killed, at_statement, die, locked
-from tests.support.pipeline_model import Found, Happening, Model, Place
+from tests.support.pipeline_model import ZONE, Found, Happening, Model, Place
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.shop import Shop, in_bucket
 from tests.support.tables import empty
@@ -91,7 +91,7 @@ class PipelineWorld:
         self.model = Model(value for _, value in KEYS)
         self.shop = Shop()
         self.replace_absorber()
-        Customer.objects.update(keep_users_days=KEEP_USERS_DAYS, keep_activity_days=KEEP_ACTIVITY_DAYS)
+        Customer.objects.update(keep_users_days=KEEP_USERS_DAYS, keep_activity_days=KEEP_ACTIVITY_DAYS, time_zone=ZONE)
         self.shop.attribute("amount", "number")
         self.platforms = {account: self._make_platform(account) for account in (ADS, OWN, SPARE)}
         self.audiences: list[Audience] = []

@@ -59,8 +59,8 @@
 
   /** Which control edits a value. */
   function shapeOf(kind, operator) {
-    if (["null", "notNull"].includes(operator)) return "none";
-    if (operator.startsWith("within") || operator.startsWith("notWithin")) return "duration";
+    if (["null", "notNull", "isToday", "isThisMonth"].includes(operator)) return "none";
+    if (/^(within|notWithin|anniversaryWithin)/.test(operator)) return "duration";
     if (["audience", "platform"].includes(kind)) return "choices";
     if (["in", "notIn"].includes(operator)) return "list";
     if (["between", "notBetween"].includes(operator)) return "pair";
@@ -185,7 +185,7 @@
       return element(
         "div", { className: "hub-rule-condition" },
         select("field", offered, condition.field, (name) => ask(condition, name)),
-        select("operator", words.map((word) => option(word, known.words[word] || word)), condition.operator, (word) => {
+        select("operator", words.map((word) => option(word, field.own_words?.[word] || known.words[word] || word)), condition.operator, (word) => {
           const before = control(condition);
           condition.operator = word;
           refit(condition, before);
@@ -224,7 +224,7 @@
     function typed(label, shown, keep, kind) {
       const made = element("input", { ariaLabel: label, placeholder: label, value: shown, type: "text" });
       if (isNumeric(kind)) Object.assign(made, { type: "number", step: "any" });
-      if (kind === "time") made.placeholder = "2026-01-31T12:00:00Z";
+      if (kind === "time") made.placeholder = "2026-01-31 or 2026-01-31T12:00";
       made.oninput = () => {
         keep(made.value);
         tell();
@@ -293,6 +293,13 @@
       forget = ruleBuilder(place, text, known);
     }
 
+    /* A rule that the estimate offers takes the place of the one that stands here. */
+    document.addEventListener("click", (event) => {
+      const offer = event.target.closest?.("[data-rule]");
+      if (!offer) return;
+      text.value = offer.dataset.rule;
+      text.dispatchEvent(new Event("input", { bubbles: true }));
+    });
     customer?.addEventListener("change", build);
     build();
   });

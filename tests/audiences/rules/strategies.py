@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from audiences.rules.operators import (
+    CALENDAR,
     OF_COUNT,
     OF_MOMENT,
     OF_SPLIT,
@@ -27,6 +28,8 @@ from tests.audiences.rules.world import (
     PIXELS,
     PLATFORMS,
     TODAY,
+    ZONES,
+    RuleWorld,
     group,
     rule,
 )
@@ -115,7 +118,7 @@ def _operands(operator: Operator, kind: AttributeType) -> st.SearchStrategy[Any]
     positive, _ = polarity(operator)
     if operator in PRESENCE:
         return st.none()
-    if operator in WINDOWS:
+    if operator in WINDOWS | CALENDAR:
         return st.sampled_from(sorted(DURATIONS))
     if operator in TEXT:
         return texts
@@ -193,7 +196,8 @@ def counts_in_days(draw: st.DrawFn) -> dict[str, Any]:
 
 
 rules = _groups(st.recursive(conditions, _groups, max_leaves=8))
-timed_conditions = pixel_rules() | value_rules(WINDOWS)
+timed_conditions = pixel_rules() | value_rules(WINDOWS) | value_rules(CALENDAR)
+worlds = st.builds(RuleWorld, st.sampled_from(ZONES))
 timed_rules = _groups(st.recursive(timed_conditions, _groups, max_leaves=6))
 
 nows = st.sampled_from([NOW, NOW + 1, NOW - 1, NOW + 43_200_000]) | st.integers(NOW - 3 * DAY, NOW + 3 * DAY)

@@ -14,7 +14,7 @@ from core.json_values import loads
 from tests.audiences.rules import strategies
 from tests.audiences.rules.conftest import Profiles
 from tests.audiences.rules.corpus import CASES, MISSING, ROWS, VALUES, OperatorRow, RuleCase
-from tests.audiences.rules.world import NOW, WORLD, parsed, rule
+from tests.audiences.rules.world import NOW, RuleWorld, parsed, rule
 
 FIELDS = ("attribute.any", "attribute.deep.er.any", r"attribute.dot\.ted", "dimension.cpid")
 READERS = (json.loads, loads)
@@ -88,11 +88,12 @@ def test_sql__windows_and_counts__agrees_with_the_corpus(profiles: Profiles) -> 
     rules=st.lists(strategies.rules, min_size=1, max_size=5),
     subjects=st.lists(strategies.subjects, min_size=1, max_size=5),
     now=strategies.nows,
+    world=strategies.worlds,
 )
 def test_both_readings__generated_rules_and_profiles__agree(
-    profiles: Profiles, rules: list[Any], subjects: list[PlainSubject], now: int
+    profiles: Profiles, rules: list[Any], subjects: list[PlainSubject], now: int, world: RuleWorld
 ) -> None:
-    groups = [parse(rule_json, WORLD) for rule_json in rules]
+    groups = [parse(rule_json, world) for rule_json in rules]
     predicates = [compile_rule(group) for group in groups]
     profiles.store(subjects)
     expected = [[predicate(subject, now)[0] for predicate in predicates] for subject in profiles.stored]
@@ -110,11 +111,12 @@ def test_both_readings__generated_rules_and_profiles__agree(
     ttl=st.none() | st.sampled_from(sorted(strategies.DURATIONS.values())),
     subjects=st.lists(strategies.subjects, min_size=1, max_size=5),
     now=strategies.nows,
+    world=strategies.worlds,
 )
 def test_sql__looks_again_when_the_predicate_does_or_earlier(
-    profiles: Profiles, rules: list[Any], ttl: int | None, subjects: list[PlainSubject], now: int
+    profiles: Profiles, rules: list[Any], ttl: int | None, subjects: list[PlainSubject], now: int, world: RuleWorld
 ) -> None:
-    groups = [expiring(parse(rule_json, WORLD), ttl) for rule_json in rules]
+    groups = [expiring(parse(rule_json, world), ttl) for rule_json in rules]
     profiles.store(subjects)
     truths, moments = profiles.ask(groups, now), profiles.ask_until(groups, now)
     for subject, answers, looks in zip(profiles.stored, truths, moments, strict=True):
@@ -132,11 +134,12 @@ def test_sql__looks_again_when_the_predicate_does_or_earlier(
     rules=st.lists(strategies.counts_in_days(), min_size=5, max_size=10),
     activities=st.lists(strategies.activities(), min_size=5, max_size=10),
     now=strategies.nows,
+    world=strategies.worlds,
 )
 def test_sql__counts_in_days__look_again_when_the_predicate_does_or_earlier(
-    profiles: Profiles, rules: list[Any], activities: list[dict[str, Any]], now: int
+    profiles: Profiles, rules: list[Any], activities: list[dict[str, Any]], now: int, world: RuleWorld
 ) -> None:
-    groups = [parsed(one) for one in rules]
+    groups = [parsed(one, world=world) for one in rules]
     profiles.store([PlainSubject(activity={"12": activity}) for activity in activities])
     for subject, looks in zip(profiles.stored, profiles.ask_until(groups, now), strict=True):
         for group, look in zip(groups, looks, strict=True):

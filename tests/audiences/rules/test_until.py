@@ -6,21 +6,23 @@ from audiences.rules.evaluate import Predicate, compile_rule
 from audiences.rules.operators import Operator, polarity
 from audiences.rules.parse import parse
 from audiences.rules.subject import PlainSubject
+from core.days import calendar_of
 from tests.audiences.rules import strategies
-from tests.audiences.rules.world import DAY, NOW, TODAY, WORLD, RuleJson, parsed, rule
+from tests.audiences.rules.world import DAY, NOW, TODAY, WORLD, RuleJson, RuleWorld, parsed, rule
 
 NEGATIVES = {polarity(operator)[0]: operator for operator in Operator if polarity(operator)[1]}
 
 
-def moments_of_change(subject: PlainSubject, now: int) -> list[int]:
+def moments_of_change(subject: PlainSubject, now: int, world: RuleWorld) -> list[int]:
     """Later moments around which a window of the strategies may begin or end for this subject."""
     starts = [seen[key] for seen in subject.activity.values() for key in ("first", "last")]
     starts += [int(second * 1000) for second in _numbers(subject.attributes) if abs(second) < 1e10]
     ends = [
         start + turn for start in starts for length in strategies.DURATIONS.values() for turn in (0, length, -length)
     ]
-    midnights = [day * DAY for day in range(TODAY - 5, TODAY + 190)]
-    around = {moment + turn for moment in ends + midnights for turn in (-1, 0, 1, 2)}
+    midnights = [calendar_of(world.zone).start_of(day) for day in range(TODAY - 5, TODAY + 190)]
+    begins = [midnights[place] - rest for place in range(4, 9) for rest in (500, 1_800_000, DAY // 2)]
+    around = {moment + turn for moment in ends + midnights + begins for turn in (-1, 0, 1, 2)}
     return sorted(moment for moment in around if moment > now)
 
 
@@ -33,10 +35,12 @@ def _numbers(value: object) -> list[float]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(rule_json=strategies.timed_rules, subject=strategies.subjects, now=strategies.nows)
-def test_until__nothing_happens__the_truth_holds_up_to_it(rule_json: RuleJson, subject: PlainSubject, now: int) -> None:
-    predicate = compile_rule(parse(rule_json, WORLD))
-    for moment in moments_of_change(subject, now):
+@given(rule_json=strategies.timed_rules, subject=strategies.subjects, now=strategies.nows, world=strategies.worlds)
+def test_until__nothing_happens__the_truth_holds_up_to_it(
+    rule_json: RuleJson, subject: PlainSubject, now: int, world: RuleWorld
+) -> None:
+    predicate = compile_rule(parse(rule_json, world))
+    for moment in moments_of_change(subject, now, world):
         truth, until = predicate(subject, now)
         assert until is None or until > now
         while until is not None and until <= moment:
@@ -46,11 +50,11 @@ def test_until__nothing_happens__the_truth_holds_up_to_it(rule_json: RuleJson, s
 
 
 @settings(max_examples=200, deadline=None)
-@given(rule_json=strategies.pixel_rules(), subject=strategies.subjects, now=strategies.nows)
+@given(rule_json=strategies.pixel_rules(), subject=strategies.subjects, now=strategies.nows, world=strategies.worlds)
 def test_until__of_one_pixel_condition__is_the_very_moment_it_turns(
-    rule_json: RuleJson, subject: PlainSubject, now: int
+    rule_json: RuleJson, subject: PlainSubject, now: int, world: RuleWorld
 ) -> None:
-    predicate = compile_rule(parsed(rule_json))
+    predicate = compile_rule(parsed(rule_json, world=world))
     truth, until = predicate(subject, now)
     if until is not None:
         assert predicate(subject, until)[0] is not truth

@@ -1,5 +1,6 @@
 """The customer the rules of these tests belong to."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from audiences.rules.nodes import Group
@@ -26,8 +27,20 @@ ATTRIBUTES: dict[str, AttributeType] = {
 PIXELS, AUDIENCES, PLATFORMS = (1, 12, 300), (3, 4), (5, 6)
 
 
+ZONES = (
+    *("UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia", "Australia/Lord_Howe"),
+    *("America/Sao_Paulo", "Pacific/Kiritimati", "America/Los_Angeles"),
+)
+
+
+@dataclass(frozen=True)
 class RuleWorld:
     """A schema with one attribute of every type."""
+
+    zone: str = "UTC"
+
+    def time_zone(self) -> str:
+        return self.zone
 
     def attribute_type(self, path: str, /) -> AttributeType | None:
         return ATTRIBUTES.get(path)
@@ -56,5 +69,5 @@ def group(*rules: object, combinator: str = "and", negated: bool = False) -> Rul
     return {"combinator": combinator, "not": negated, "rules": list(rules)}
 
 
-def parsed(*rules: object, combinator: str = "and", negated: bool = False) -> Group:
-    return parse(group(*rules, combinator=combinator, negated=negated), WORLD)
+def parsed(*rules: object, combinator: str = "and", negated: bool = False, world: RuleWorld = WORLD) -> Group:
+    return parse(group(*rules, combinator=combinator, negated=negated), world)
