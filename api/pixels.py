@@ -25,6 +25,7 @@ from api.resource import (
 )
 from api.strict import IdField, SecretShownOnce, StrictSerializer
 from audiences.references import audiences_naming
+from core.origins import clean_origin
 from integrations.models import Platform
 from integrations.validation import check_sync_secret
 from profiles.models import Pixel
@@ -64,7 +65,8 @@ class PixelSerializer(StrictSerializer[Pixel]):
 
     class Meta:
         model = Pixel
-        fields = ["id", "customer", "name", "user_key", "auth", "signing_secret", "integrations", "created_at"]
+        fields = ["id", "customer", "name", "user_key", "auth", "signing_secret", "origins", "integrations"]
+        fields += ["created_at"]
 
     def to_representation(self, instance: Pixel) -> dict[str, Any]:
         shown = super().to_representation(instance)
@@ -76,6 +78,9 @@ class PixelSerializer(StrictSerializer[Pixel]):
         if path:
             refuse_bad_name(path)
         return path
+
+    def validate_origins(self, origins: list[str]) -> list[str]:
+        return list(dict.fromkeys(map(clean_origin, origins)))
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)

@@ -13,7 +13,7 @@ READABLE = {
     "configuration_version": ("id", "version", "named"),
     "customer_version": ("customer_id", "version"),
     "customer": ("m", "consent", "personal_data", "salt", "limits", "nobody_words", "phone_region"),
-    "pixel": ("id", "customer_id", "user_key", "auth", "signing_secrets"),
+    "pixel": ("id", "customer_id", "user_key", "auth", "signing_secrets", "origins"),
     "pixel_integration": ("pixel_id", "platform_id", "priority"),
     "platform": (
         *("pl", "customer_id", "enabled", "sync_template", "sync_interval_days", "sync_auth", "sync_tag"),

@@ -47,6 +47,8 @@ class InboxKind(IntEnum):
     JUDGE_ID = 33  # to the bucket of a suspect id: a person has judged it
     DROP_ID = 34  # … and, in the buckets of users, the id names nobody
 
+    CLAIM = 35  # to the bucket of a user who is not confirmed: the platform's id is somebody's, so the match waits
+
     BUILD = 40  # evaluate every profile of this bucket for one audience
     BACKFILL = 41  # want every mapped member of this bucket for one activation
     FORGET = 42  # forget who of this bucket was in an audience that is deleted

@@ -65,7 +65,8 @@ class Sync(msgspec.Struct, omit_defaults=True):
     An empty `platform_user_id` removes the user's mapping on the platform. `resolved`: `user` is the profile that
     is meant, not a browser that may belong to another by now. `introduced`: nobody sent it, the hub itself says that a
     user is known by the hub's own id; it must not make a user. `way`: kind and value of the id that led to `user`,
-    and the browser of a `Match`.
+    and the browser of a `Match`. `unconfirmed`: the id was given to the browser with this answer, so nobody knows
+    whether there is one that keeps it. The same is the content of an `InboxKind.CLAIM`.
     """
 
     customer: int
@@ -78,6 +79,7 @@ class Sync(msgspec.Struct, omit_defaults=True):
     resolved: bool = False
     introduced: bool = False
     way: tuple[str, str, str] | None = None
+    unconfirmed: bool = False
 
 
 class Match(msgspec.Struct, omit_defaults=True):

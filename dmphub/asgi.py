@@ -1,7 +1,7 @@
 """The public door: the edge, composed from its parts. No Django here, and none in anything it imports."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core import environment as environments
 from core.client_address import TrustedProxies
@@ -18,7 +18,7 @@ from edge.endpoints.links import LinkEndpoint
 from edge.endpoints.opt_out import OptOutEndpoints
 from edge.endpoints.sync_tag import SyncTagEndpoint
 from edge.endpoints.uid import UidEndpoint
-from edge.group_commit import InboxAppender, OnCommit
+from edge.group_commit import Discarding, InboxAppender, OnCommit, RowAppender
 from edge.key_uses import KeyUses
 from edge.monitoring import Metrics, ReadinessEndpoint, healthz
 from edge.sections.pixels import API_KEYS, COLLECTION, SigningSecrets, signing_section
@@ -33,9 +33,9 @@ from usersync.consent import ConsentJudge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
-    """What several endpoints share."""
+    """What several endpoints share. `inbox`: where rows go, or nowhere."""
 
-    inbox: InboxAppender
+    inbox: RowAppender
     snapshot: Snapshot
     platforms: Section[Platforms]
     redirects: SyncRedirects
@@ -58,25 +58,34 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
     snapshot = Snapshot(database_url, [COLLECTION, API_KEYS, signing, platforms, syncs])
     jar = CookieJar(secure=not environment.insecure_cookies)
     metrics = Metrics(os.environ.get("DMPHUB_METRICS_TOKEN", ""))
+    inbox = InboxAppender(database_url, on_commit=wake)
     parts = _Parts(
-        inbox=InboxAppender(database_url, on_commit=wake),
+        inbox=inbox,
         snapshot=snapshot,
         platforms=platforms,
         redirects=SyncRedirects(snapshot=snapshot, syncs=syncs, jar=jar),
-        shares=Shares(environment.customer_limits, environment.edge_processes),
+        shares=_shares(environment),
         jar=jar,
         limits=RequestLimits(),
         proxies=environment.trusted_proxies,
         judge=ConsentJudge(environment.tcf_vendor_id),
     )
-    routes: dict[str, Handler] = {
-        **_data_routes(parts, signing, CookieCheckSigner(environment.derived_secrets("cookie-check"))),
-        **_sync_routes(parts, TokenSigner(environment.derived_secrets(links.PURPOSE))),
+    signer = CookieCheckSigner(environment.derived_secrets("cookie-check"))
+    tokens = TokenSigner(environment.derived_secrets(links.PURPOSE))
+    probes: dict[str, Handler] = {
         "/healthz": healthz,
-        "/readyz": ReadinessEndpoint(inbox=parts.inbox, snapshot=snapshot).handle,
+        "/readyz": ReadinessEndpoint(inbox=inbox, snapshot=snapshot).handle,
         "/metrics": metrics.handle,
     }
-    return EdgeApplication(routes, parts.inbox, snapshot, metrics)
+    unkept = replace(parts, inbox=Discarding(inbox), shares=_shares(environment))
+    kept, dropped = (
+        {**_data_routes(some, signing, signer), **_sync_routes(some, tokens), **probes} for some in (parts, unkept)
+    )
+    return EdgeApplication(kept, dropped, inbox, snapshot, metrics)
+
+
+def _shares(environment: Environment) -> Shares:
+    return Shares(environment.customer_limits, environment.edge_processes)
 
 
 def _data_routes(parts: _Parts, signing: Section[SigningSecrets], signer: CookieCheckSigner) -> dict[str, Handler]:

@@ -5,12 +5,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from core.errors import InputError, InvalidParameterError, UnavailableError
 from edge import responses
 from edge.body import DisconnectedError, Receive
+from edge.cross_origin import CrossOrigin
 from edge.group_commit import InboxAppender, RowRefusedError
 from edge.monitoring import Metrics
 from edge.refusals import RequestRefusedError, response_to
@@ -24,17 +25,27 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[EdgeRequest], Awaitable[EdgeResponse]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+_ASKING = frozenset({"HEAD", "OPTIONS"})
+
 
 class EdgeApplication:
     """Starts and stops the inbox and the snapshot with the server that it runs in.
 
-    A route that ends with a slash serves every path inside it: `/c/` serves `/c/anything`.
+    A route that ends with a slash serves every path inside it: `/c/` serves `/c/anything`. `unkept`: the same routes,
+    whose handlers keep nothing. They answer HEAD.
     """
 
     def __init__(
-        self, routes: Mapping[str, Handler], inbox: InboxAppender, snapshot: Snapshot, metrics: Metrics
+        self,
+        routes: Mapping[str, Handler],
+        unkept: Mapping[str, Handler],
+        inbox: InboxAppender,
+        snapshot: Snapshot,
+        metrics: Metrics,
     ) -> None:
         self._routes = routes
+        self._unkept = unkept
+        self._cross_origin = CrossOrigin(snapshot)
         self._inbox = inbox
         self._snapshot = snapshot
         self._metrics = metrics
@@ -57,13 +68,40 @@ class EdgeApplication:
         await self._inbox.close()
         await self._snapshot.close()
 
-    async def respond(self, request: EdgeRequest) -> EdgeResponse | None:
+    def respond(self, request: EdgeRequest) -> Coroutine[Any, Any, EdgeResponse | None]:
         """Handle one request; returns None if its sender has gone. Never raises."""
+        if request.method in _ASKING or request.origin is not None:
+            return self._respond_apart(request)
+        return self._respond(request, self._routes)
+
+    async def _respond_apart(self, request: EdgeRequest) -> EdgeResponse | None:
+        """Handle what browsers and other programs ask beside their requests, and what the script of a page sends."""
+        if request.method == "OPTIONS" and (answer := self._preflight(request)):
+            return answer
+        if request.method == "HEAD":
+            request.method = "GET"
+            response = await self._respond(request, self._unkept, "head")
+            return response and self._cross_origin.readable(request, response.changed(without=b"set-cookie"))
+        response = await self._respond(request, self._routes)
+        return response and self._cross_origin.readable(request, response)
+
+    def _preflight(self, request: EdgeRequest) -> EdgeResponse | None:
+        try:
+            response = self._cross_origin.preflight(request)
+        except Exception as error:
+            response = _response_to(error, request.path)
+        if response is not None:
+            self._metrics.answered[request.path, response.name] += 1
+        return response
+
+    async def _respond(
+        self, request: EdgeRequest, routes: Mapping[str, Handler], counted_as: str = ""
+    ) -> EdgeResponse | None:
         path = request.path
-        handler = self._routes.get(path)
+        handler = routes.get(path)
         if handler is None:
             path = path[: path.rfind("/") + 1]
-            handler = self._routes.get(path)
+            handler = routes.get(path)
         try:
             response = responses.NOT_FOUND if handler is None else await handler(request)
         except DisconnectedError:
@@ -71,7 +109,7 @@ class EdgeApplication:
             return None
         except Exception as error:
             response = _response_to(error, path)
-        self._metrics.answered[path if handler else "other", response.name] += 1
+        self._metrics.answered[path if handler else "other", counted_as or response.name] += 1
         return response
 
     def refuse(self, status: int) -> EdgeResponse:

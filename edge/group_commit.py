@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Protocol
 
 import psycopg
 
@@ -50,6 +51,12 @@ class CommitBounds:
 
 def ignore(buckets: Collection[int]) -> None:
     """Wake nobody after a commit: the sweeper finds the rows."""
+
+
+class RowAppender(Protocol):
+    """What takes the rows of requests."""
+
+    def append(self, bucket: int, kind: int, query: bytes, body: bytes | None = None) -> "asyncio.Future[None]": ...
 
 
 class InboxAppender:
@@ -95,6 +102,14 @@ class InboxAppender:
         if self._arrival is not None and len(self._waiting) >= self._wanted:
             _settle(self._arrival)
         return committed
+
+    def discard(self, bucket: int, kind: int, query: bytes, body: bytes | None = None) -> "asyncio.Future[None]":
+        """Answer as `append` does, and append nothing."""
+        if self._away:
+            raise UnavailableError
+        dropped = self._loop.create_future()
+        dropped.set_result(None)
+        return dropped
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -235,6 +250,16 @@ class InboxAppender:
                 self._fail([row for row in self._in_flight if row.since < overdue])
                 if writer.began is not None and writer.began < overdue - _GRACE:
                     writer.abort()
+
+
+@dataclass(frozen=True, slots=True)
+class Discarding:
+    """Takes rows as the inbox does, for requests that are only answered: they are kept nowhere."""
+
+    inbox: InboxAppender
+
+    def append(self, bucket: int, kind: int, query: bytes, body: bytes | None = None) -> "asyncio.Future[None]":
+        return self.inbox.discard(bucket, kind, query, body)
 
 
 def _settle(future: "asyncio.Future[None]") -> None:

@@ -7,7 +7,7 @@ from core import buckets, clock
 from core.api_keys import prefix_in
 from core.inbox import InboxKind
 from core.messages import KeyUsed, encode
-from edge.group_commit import InboxAppender
+from edge.group_commit import RowAppender
 
 EVERY_MS = 60_000
 REMEMBERED = 10_000
@@ -16,7 +16,7 @@ REMEMBERED = 10_000
 class KeyUses:
     """One for each process: what it has noted lately."""
 
-    def __init__(self, inbox: InboxAppender) -> None:
+    def __init__(self, inbox: RowAppender) -> None:
         self._inbox = inbox
         self._noted: dict[tuple[str, str, bool], int] = {}
 

@@ -25,7 +25,7 @@ _ANSWERED = Counter("dmphub_edge_answers", "Answers of the edge", ["route", "sta
 
 async def healthz(request: EdgeRequest) -> EdgeResponse:
     """`/healthz`: the process is alive."""
-    request.require_method(("GET", "HEAD"))
+    request.require_method(("GET",))
     return _ALIVE
 
 
@@ -36,7 +36,7 @@ class ReadinessEndpoint:
 
     async def handle(self, request: EdgeRequest) -> EdgeResponse:
         """`/readyz`: the configuration is loaded and the database was reached lately."""
-        request.require_method(("GET", "HEAD"))
+        request.require_method(("GET",))
         return _READY if self.inbox.reachable and self.snapshot.fresh else responses.UNAVAILABLE
 
 

@@ -87,5 +87,6 @@ def _response(refusal: Refusal) -> EdgeResponse:
 
 
 def bad_method(allowed: tuple[str, ...]) -> RequestRefusedError:
-    methods = ", ".join(allowed)
+    """Returns the refusal of another method. HEAD is allowed wherever GET is."""
+    methods = ", ".join(allowed).replace("GET", "GET, HEAD")
     return RequestRefusedError(plain(405, "bad-method", f"use {methods}", (b"allow", methods.encode())))

@@ -12,6 +12,7 @@ from edge.body import Receive
 from edge.refusals import bad_method
 from edge.request_head import RequestHead
 from edge.shares import Share
+from edge.unattended import is_unattended
 
 _GZIP = frozenset({b"gzip", b"x-gzip"})
 _PLAIN = frozenset({b"", b"identity"})
@@ -55,6 +56,16 @@ class EdgeRequest:
     @property
     def authorization(self) -> bytes:
         return self.header(b"authorization")
+
+    @property
+    def is_unattended(self) -> bool:
+        """Whether nobody is behind it: a page is loaded ahead, or a program looks at a link."""
+        return is_unattended(self._head.fields)
+
+    @property
+    def origin(self) -> bytes | None:
+        """Returns the site of the page whose script sends the request, where the browser says it."""
+        return self._head.fields.get(b"origin")
 
     def require_method(self, allowed: tuple[str, ...]) -> None:
         """Raises RequestRefusedError for another method."""

@@ -56,6 +56,12 @@ class EdgeResponse:
             raise ValueError(f"a header of {name!r} holds more than one line")
         self.wire = (_STATUS_LINES[status] + _NO_STORE_LINES + lines, b"\r\n" + body)
 
+    def changed(self, *, more: Iterable[Header] = (), without: bytes = b"") -> "EdgeResponse":
+        """Returns the response with more headers, and without those of one name."""
+        (_, content_type), *rest = self._headers[1:2] + self._headers[3:]
+        kept = [header for header in rest if header[0] != without]
+        return EdgeResponse(self.status, self.name, content_type, self.content, [*kept, *more])
+
     @property
     def messages(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The response as ASGI sends it."""
@@ -101,6 +107,13 @@ def plain(status: int, name: str, text: str, *headers: Header) -> EdgeResponse:
     return EdgeResponse(status, name, body=f"{text}\n".encode(), headers=headers)
 
 
+WHEN_SHOWN = running_script(
+    "prefetch",
+    b'(function(d,s){s&&d.prerendering&&d.addEventListener("prerenderingchange",function(){'
+    b'var e=d.createElement("script");e.src=s.src;d.head.appendChild(e)},{once:true})})'
+    b"(document,document.currentScript);",
+)
+"""For a page that is rendered before anybody has opened it: the script loads itself again when somebody does."""
 UNAVAILABLE = plain(503, "unavailable", "try again soon", RETRY_AFTER)
 NOT_FOUND = plain(404, "not-found", "nothing here")
 NO_REQUEST = {

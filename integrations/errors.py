@@ -27,6 +27,10 @@ class MisconfiguredError(RefusedError):
     """The request could not be made, because an address, a template or a setting is wrong. A person has to act."""
 
 
+class UnsettledError(MisconfiguredError):
+    """A person has to act, and the platform may hold what was sent: nobody knows what became of it."""
+
+
 class ConnectorFaultError(MisconfiguredError):
     """The connector raised what its contract does not know: it has a mistake. Whoever made it has to act."""
 

@@ -21,7 +21,7 @@ from audiences.store import DueMembership
 from core.buckets import BUCKETS, around, try_lock
 from core.clock import milliseconds, moment
 from core.low_water import LowWaterMarks
-from pipeline.absorb.releases import take_back
+from pipeline.absorb.releases import release_of_gone, take_back
 from pipeline.absorb.unit_of_work import UnitOfWork
 from profiles import identities
 from profiles import store as profiles
@@ -183,10 +183,14 @@ def before_save(unit: UnitOfWork, due: Sequence[DueItem]) -> None:
 def after_save(unit: UnitOfWork, due: Sequence[DueItem]) -> None:
     """Look again at memberships, and delete profiles whose ids did not come back within a day.
 
-    Browsers without cookies leave such a profile at every visit. They are in no audience and on no platform.
+    Browsers without cookies leave such a profile at every visit. They are in no audience, and on no platform but by a
+    mail link that nobody else has followed.
     """
     _look_again(unit, [item for item in due if isinstance(item, DueMembership)])
-    profiles.erase_unconfirmed(unit.cursor, [item for item in due if isinstance(item, UnconfirmedProfile)])
+    gone = profiles.erase_unconfirmed(unit.cursor, [item for item in due if isinstance(item, UnconfirmedProfile)])
+    if gone:
+        unit.claims.forget(gone)
+        release_of_gone(unit, gone)
 
 
 def _look_again(unit: UnitOfWork, due: Sequence[DueMembership]) -> None:

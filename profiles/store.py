@@ -242,12 +242,18 @@ def unconfirmed(
     return [UnconfirmedProfile(*row) for row in cursor]
 
 
-def erase_unconfirmed(cursor: Cursor[Any], found: Iterable[UnconfirmedProfile]) -> None:
-    """Delete these profiles, except those that were confirmed, merged or opted out since they were found."""
+def erase_unconfirmed(cursor: Cursor[Any], found: Iterable[UnconfirmedProfile]) -> list[ProfileKey]:
+    """Delete these profiles, except those that were confirmed, merged or opted out since they were found.
+
+    Returns those that are deleted.
+    """
     rows = sorted(((one.bucket, one.customer, one.user) for one in found), key=_order)
-    if rows:
-        cursor.execute(ERASE_UNCONFIRMED, columns(KEY, rows))
-        excess.erase(cursor, sorted(cursor.fetchall(), key=_order))
+    if not rows:
+        return []
+    cursor.execute(ERASE_UNCONFIRMED, columns(KEY, rows))
+    erased = sorted(cursor.fetchall(), key=_order)
+    excess.erase(cursor, erased)
+    return [(customer, user) for _, customer, user in erased]
 
 
 def opted_out(cursor: Cursor[Any], users: Collection[UUID]) -> set[UUID]:

@@ -14,6 +14,7 @@ from sandbox.exchange import (
 from sandbox.faults import Faults
 from sandbox.page import RecentRequests, page
 from sandbox.parties import ThirdParty
+from sandbox.sftp_habits import HabitsOfAccounts
 
 Handler = Callable[[SandboxRequest], SandboxResponse]
 
@@ -26,12 +27,14 @@ class Controls:
         self._faults = faults
         self._recent = recent
         self.sftp: dict[str, str | int] | None = None
+        self.habits = HabitsOfAccounts()
         self._handlers: dict[str, dict[str, Handler]] = {
             "/": {"GET": self._page},
             "/state": {"GET": self._state},
             "/received": {"GET": self._received},
             "/faults": {"GET": self._list_faults, "POST": self._order_fault},
             "/sftp": {"GET": self._sftp},
+            "/sftp/habits": {"GET": lambda _: json_response(self.habits.listed()), "POST": self._order_habits},
             "/reset": {"POST": self._reset},
             "/healthz": {"GET": lambda _: json_response({"status": "ok"})},
         }
@@ -82,10 +85,15 @@ class Controls:
         self._faults.order(request.body, self._parties)
         return json_response(self._faults.listed())
 
+    def _order_habits(self, request: SandboxRequest) -> SandboxResponse:
+        self.habits.order(request.body)
+        return json_response(self.habits.listed())
+
     def _reset(self, _: SandboxRequest) -> SandboxResponse:
         for party in self._parties.values():
             party.reset()
         self._faults.reset()
+        self.habits.reset()
         self._recent.reset()
         return json_response({"status": "OK"})
 

@@ -77,7 +77,7 @@ def _sftp_door(sandbox: Sandbox, host: str, port: int) -> "SftpDoor":
     """Raises ModuleNotFoundError where paramiko, which is optional, is not installed."""
     from sandbox.sftp import SftpDoor
 
-    return SftpDoor(sandbox.intake(asyncio.get_running_loop()), host, port)
+    return SftpDoor(sandbox.intake(asyncio.get_running_loop()), sandbox.controls.habits, host, port)
 
 
 async def _until(stopped: asyncio.Event, host: str, port: int, door: "SftpDoor | None") -> None:

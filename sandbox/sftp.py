@@ -1,8 +1,8 @@
 """The SFTP server of the sandbox: accounts with passwords, a new host key at each start, files in memory.
 
 A file is processed when it is closed, or renamed to its final name: `*.gz` without a dot before it. The `status` of a
-fault lets the renaming fail. If a file was written under its final name, the fault breaks the connection, because the
-library cannot refuse a close.
+fault lets the renaming fail. If a file was written under its final name, the fault breaks the connection. What else
+servers do is ordered by `sandbox.sftp_habits`.
 """
 
 import logging
@@ -10,17 +10,28 @@ import os
 import posixpath
 import socket
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
-from threading import Thread
-from typing import TYPE_CHECKING
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
 
 import paramiko
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEEDED
-from paramiko.sftp import SFTP_FAILURE, SFTP_NO_SUCH_FILE, SFTP_OK, SFTP_PERMISSION_DENIED
+from paramiko.kex_curve25519 import KexCurve25519
+from paramiko.message import Message
+from paramiko.sftp import (
+    CMD_CLOSE,
+    SFTP_FAILURE,
+    SFTP_NO_SUCH_FILE,
+    SFTP_OK,
+    SFTP_OP_UNSUPPORTED,
+    SFTP_PERMISSION_DENIED,
+)
 
 from sandbox.authentication import is_secret_of
 from sandbox.files import Folder, Intake, is_finished
 from sandbox.s2s import LARGEST_FILE
+from sandbox.sftp_habits import HabitsOfAccounts, SftpHabits
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -28,13 +39,17 @@ if TYPE_CHECKING:
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # senders that close the connection are not worth a message
 
 BACKLOG = 50
+_TRANSPORT: Any = paramiko.Transport  # of which parts are used that its types do not name
+_SERVER: Any = paramiko.SFTPServer
+_REFUSALS = {"refused": SFTP_PERMISSION_DENIED, "unsupported": SFTP_OP_UNSUPPORTED, "fails": SFTP_FAILURE}
 
 
 class SftpDoor:
     """Listens from the start. Raises OSError if the port is taken. Port 0 picks a free one."""
 
-    def __init__(self, intake: Intake, host: str, port: int) -> None:
+    def __init__(self, intake: Intake, habits: HabitsOfAccounts, host: str, port: int) -> None:
         self._intake = intake
+        self._habits = habits
         self._key = paramiko.ECDSAKey.generate()
         self._listener = socket.create_server((host, port), backlog=BACKLOG)
         self._transports: list[paramiko.Transport] = []
@@ -62,24 +77,59 @@ class SftpDoor:
                 self._serve(connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        transport = paramiko.Transport(connection)
+        transport = _Transport(connection)
+        transport.offer(self._habits.exchanges)
         transport.add_server_key(self._key)
-        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _FolderInterface)
+        transport.set_subsystem_handler("sftp", _Server, _FolderInterface)
         self._transports = [*filter(paramiko.Transport.is_active, self._transports), transport]
-        transport.start_server(event=None, server=_LoginInterface(self._intake, transport))
+        transport.start_server(event=None, server=_LoginInterface(self._intake, self._habits, transport))
+
+
+class _Transport(paramiko.Transport):
+    """Offers key exchanges by name, also one that this library does not know: then a client must not choose it."""
+
+    _kex_info: Mapping[str, Any] = {**_TRANSPORT._kex_info, "curve25519-sha256": KexCurve25519}
+    _preferred_kex: tuple[str, ...] = _TRANSPORT._preferred_kex
+
+    def offer(self, exchanges: list[str] | None) -> None:
+        if exchanges is not None:
+            self._preferred_kex = tuple(exchanges)
+
+
+class _Server(paramiko.SFTPServer):
+    """Refuses to close a file for which there is no room, which the library does not."""
+
+    def _process(self, kind: int, number: int, message: Message) -> None:
+        if kind == CMD_CLOSE:
+            handle = message.get_binary()
+            opened = self.file_table.get(handle)
+            if isinstance(opened, _OpenFile) and opened.is_beyond_room:
+                self.file_table.pop(handle)
+                _SERVER._send_status(self, number, SFTP_FAILURE, "no space left on device")
+                return
+            message.rewind()
+            message.get_int()
+        _SERVER._process(self, kind, number, message)
 
 
 class _LoginInterface(paramiko.ServerInterface):
-    def __init__(self, intake: Intake, transport: paramiko.Transport) -> None:
+    def __init__(self, intake: Intake, habits: HabitsOfAccounts, transport: paramiko.Transport) -> None:
         self.intake = intake
+        self.all_habits = habits
         self.transport = transport
         self.account = ""
+        self._gone = Event()
 
     def check_auth_password(self, username: str, password: str) -> int:
         if not is_secret_of(username, password):
             return AUTH_FAILED
         self.account = username
         return AUTH_SUCCESSFUL
+
+    def wait_until_closed(self) -> None:
+        """Never answer: until the client has gone."""
+        while self.transport.is_active():
+            self._gone.wait(0.05)
 
     def get_allowed_auths(self, username: str) -> str:
         return "password"
@@ -89,16 +139,25 @@ class _LoginInterface(paramiko.ServerInterface):
 
 
 class _OpenFile(paramiko.SFTPHandle):
-    """An open file. `changed` means that it may have been written to."""
+    """An open file. `changed` means that it may have been written to; `is_beyond_room`: to more than there is room."""
 
     def __init__(self, files: "_FolderInterface", path: str, flags: int) -> None:
         super().__init__(flags)
         self._files = files
         self.path = path
         self.changed = bool(flags & (os.O_WRONLY | os.O_RDWR))
+        self.is_beyond_room = False
 
     def write(self, offset: int, data: "ReadableBuffer") -> int:
-        folder = self._files.folder
+        folder, habits = self._files.folder, self._files.habits
+        end = offset + len(bytes(data))
+        if habits.breaks_after is not None and end > habits.breaks_after and self._files.breaks():
+            self._files.hang_up()
+            return SFTP_FAILURE
+        if habits.room is not None and end > habits.room:
+            self.is_beyond_room = habits.full_at == "close"
+            if not self.is_beyond_room:
+                return SFTP_FAILURE
         with folder.lock:
             content = folder.files.get(self.path)
             if content is None or not self.changed:
@@ -123,8 +182,11 @@ class _OpenFile(paramiko.SFTPHandle):
 
     def close(self) -> None:
         super().close()
-        if self.changed and is_finished(self.path) and self._files.process(self.path) != SFTP_OK:
+        taken = self._files.habits.taken
+        if self.changed and (taken or is_finished(self.path)) and self._files.process(self.path) != SFTP_OK:
             self._files.hang_up()
+        if self.changed and taken:
+            self._files.take_away(self.path)
 
 
 class _FolderInterface(paramiko.SFTPServerInterface):
@@ -135,6 +197,17 @@ class _FolderInterface(paramiko.SFTPServerInterface):
     @property
     def folder(self) -> Folder:
         return self._login.intake.folder(self._login.account)
+
+    @property
+    def habits(self) -> SftpHabits:
+        return self._login.all_habits.of(self._login.account)
+
+    def breaks(self) -> bool:
+        return self._login.all_habits.breaks(self._login.account)
+
+    def take_away(self, path: str) -> None:
+        with self.folder.lock:
+            self.folder.files.pop(path, None)
 
     def hang_up(self) -> None:
         self._login.transport.close()
@@ -151,6 +224,8 @@ class _FolderInterface(paramiko.SFTPServerInterface):
 
     def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> "_OpenFile | int":
         path, folder = _absolute(path), self.folder
+        if flags & os.O_CREAT and not self.habits.takes_name(posixpath.basename(path)):
+            return SFTP_PERMISSION_DENIED
         with folder.lock:
             if path in folder.folders or posixpath.dirname(path) not in folder.folders:
                 return SFTP_NO_SUCH_FILE
@@ -163,9 +238,14 @@ class _FolderInterface(paramiko.SFTPServerInterface):
         return _OpenFile(self, path, flags)
 
     def stat(self, path: str) -> paramiko.SFTPAttributes | int:
-        path, folder = _absolute(path), self.folder
+        path, folder, told = _absolute(path), self.folder, self.habits.stat
+        if told == "refused":
+            return SFTP_PERMISSION_DENIED
         with folder.lock:
-            return _attributes(folder, path)
+            found = _attributes(folder, path)
+        if isinstance(found, paramiko.SFTPAttributes) and told != "told":
+            found.st_size = 0 if told == "zero" else None
+        return found
 
     lstat = stat
 
@@ -188,6 +268,8 @@ class _FolderInterface(paramiko.SFTPServerInterface):
 
     def remove(self, path: str) -> int:
         folder = self.folder
+        if not self.habits.removal:
+            return SFTP_PERMISSION_DENIED
         with folder.lock:
             gone = folder.files.pop(_absolute(path), None)
         return SFTP_NO_SUCH_FILE if gone is None else SFTP_OK
@@ -196,9 +278,22 @@ class _FolderInterface(paramiko.SFTPServerInterface):
         """Rename as the protocol does: an existing name is refused."""
         with self.folder.lock:
             taken = _absolute(newpath) in self.folder.files
-        return SFTP_FAILURE if taken else self.posix_rename(oldpath, newpath)
+        return SFTP_FAILURE if taken else self._rename(oldpath, newpath)
 
     def posix_rename(self, oldpath: str, newpath: str) -> int:
+        """OpenSSH's extension: an existing name is replaced. A server that lacks it says so."""
+        return SFTP_OP_UNSUPPORTED if self.habits.rename == "plain" else self._rename(oldpath, newpath)
+
+    def _rename(self, oldpath: str, newpath: str) -> int:
+        habit = self.habits.rename
+        if habit in _REFUSALS:
+            return _REFUSALS[habit]
+        outcome = self._give_name(oldpath, newpath)
+        if habit == "hangs":
+            self._login.wait_until_closed()
+        return outcome
+
+    def _give_name(self, oldpath: str, newpath: str) -> int:
         old, new, folder = _absolute(oldpath), _absolute(newpath), self.folder
         with folder.lock:
             if old not in folder.files or posixpath.dirname(new) not in folder.folders or new in folder.folders:

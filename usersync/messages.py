@@ -10,7 +10,7 @@ class Mapped(msgspec.Struct, omit_defaults=True):
 
     `inherited`: from another owner; what was wanted for the id stands until you say. `resolved`, `introduced` and `way`
     are as of a `Sync`, `accepted` as of a `HandOver`. `via`: the user who was merged into this one, if the match
-    came to that user.
+    came to that user. `unconfirmed`: the match says nothing of whether there is a browser that keeps the user's id.
     """
 
     customer: int
@@ -27,6 +27,7 @@ class Mapped(msgspec.Struct, omit_defaults=True):
     accepted: int | None = None
     via: str = ""
     way: tuple[str, str, str] | None = None
+    unconfirmed: bool = False
 
 
 class Unmapped(msgspec.Struct, omit_defaults=True):

@@ -62,3 +62,27 @@ class MatchDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.platform_id} on {self.day}: {self.mapped} of {self.known}"
+
+
+class MatchClaim(models.Model):
+    """A match that would take the platform's id from somebody, for a user who is not confirmed: waits until that is.
+
+    In the bucket of the user. `id`: of the inbox row that it was.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "id")
+    bucket = models.SmallIntegerField()
+    id = models.BigIntegerField()
+    customer_id = models.IntegerField()
+    user_id = models.UUIDField()
+    platform_id = models.IntegerField()
+    platform_user_id = models.TextField()
+    sync = models.JSONField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "match_claim"
+        indexes = [models.Index("bucket", "customer_id", "user_id", name="match_claim_user")]
+
+    def __str__(self) -> str:
+        return f"{self.bucket}-{self.id}"

@@ -46,6 +46,12 @@ def note_error(activation: int, error: str) -> None:
     Activation.objects.filter(id=activation).exclude(last_error=error).update(last_error=error)
 
 
+def show_trouble(activations: Collection[int], error: str) -> None:
+    """Show why live activations are not sent at present, though nobody has to act; empty: they are sent again."""
+    rows = Activation.objects.filter(id__in=activations, status=Activation.Status.LIVE)
+    rows.exclude(last_error=error).update(last_error=error)
+
+
 def note_possible_orphan(segment: Segment, last: datetime | None, number: int) -> None:
     """Show that the platform may hold other segments, of a `number` of attempts that nobody knows the outcome of.
 

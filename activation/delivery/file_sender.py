@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -19,11 +20,13 @@ from activation.stores.batches import OWN_BUCKET, BatchRecord
 from core import audit, clock
 from core.database import Connection
 from integrations.connectors.files import FileConnector, SftpDestination
-from integrations.errors import IntegrationError, RefusedError, RetriableError, UnansweredError
+from integrations.errors import IntegrationError, RefusedError, RetriableError, UnansweredError, UnsettledError
 from integrations.models import Platform
 from integrations.uploads.folder import FileOwner
 from integrations.uploads.upload import FileUpload, upload
 
+# so long after an upload broke off, what it left at the platform is looked for
+LEFT_BEHIND_FOR = timedelta(days=1)
 # rows of a file that are finished in one transaction
 PAGE = 5_000
 
@@ -75,11 +78,13 @@ class FileSender:
         host = destination.address if isinstance(destination, SftpDestination) else ""
         known, timeout = _known_key(platform, host), self.connector.timeout
         owner = FileOwner(self.client.target.customer, platform)
-        file_upload = FileUpload(file.path, file.name, known, self._keep_lease, timeout, owner)
+        left = batches.left_behind(self.cursor, platform, clock.now() - LEFT_BEHIND_FOR) if host else {}
+        file_upload = FileUpload(file.path, file.name, known, self._keep_lease, timeout, owner, tuple(left))
         with self._counted():
-            key = upload(destination, file_upload, self.connector.bound)
-        if key and not known:
-            _pin(platform, host, key)
+            uploaded = upload(destination, file_upload, self.connector.bound)
+        batches.note_removed(self.cursor, [left[name] for name in uploaded.removed])
+        if uploaded.key and not known:
+            _pin(platform, host, uploaded.key)
 
     def _keep_lease(self) -> None:
         if not self.client.renew_lease():
@@ -109,17 +114,21 @@ class FileSender:
                     )
             self.client.renew_lease()
         self._finish_log(file, accepted=file.rows)
+        activation_status.show_trouble(file.activations, "")
 
     def _failed(self, file: FileWriter, failure: IntegrationError) -> None:
         """The rows are not to blame: they stay due, and a fault of the file costs them no attempt.
 
         A refusal concerns every file that follows, so a person has to act.
         """
-        if isinstance(failure, RetriableError) and not isinstance(failure, QuotaExhaustedError):
+        may_have_arrived = isinstance(failure, RetriableError | UnsettledError)
+        if may_have_arrived and not isinstance(failure, QuotaExhaustedError):
             self._mark_unknown(file)
         self._finish_log(file, error=str(failure), unanswered=isinstance(failure, UnansweredError))
         if isinstance(failure, RefusedError):
             activation_status.mark_broken(self.client.target.platform, sorted(file.activations), str(failure))
+        elif not isinstance(failure, QuotaExhaustedError):
+            activation_status.show_trouble(file.activations, str(failure))
 
     def _mark_unknown(self, file: FileWriter) -> None:
         """The file may have arrived: the rows are sent again, as they are wanted then, until a later file settles it.

@@ -14,6 +14,9 @@ from core.database import Connection
 
 # requests that belong to no lane of members (segments, files) are logged in this bucket
 OWN_BUCKET = 0
+# so many broken uploads are looked after at once
+MOST_LEFT_BEHIND = 20
+REMOVED = "what this left at the platform was removed by a later upload"
 # an unfinished batch older than this was marked by an earlier look
 REMEMBERED = timedelta(hours=1)
 
@@ -56,6 +59,14 @@ GROUP BY b.platform_id
 UNFINISHED_SINCE = """
 SELECT min(started_at) FROM batch WHERE bucket = %s AND platform_id = %s AND operation = %s AND status = %s
 """
+# files whose uploads broke off, or whose senders died: something of them may lie at the platform
+LEFT_BEHIND = """
+SELECT id, request_excerpt FROM batch
+WHERE bucket = %s AND platform_id = %s AND operation = 'file' AND status = 'unknown' AND response_excerpt = ''
+  AND request_excerpt <> '' AND started_at > %s
+ORDER BY started_at DESC LIMIT %s
+"""
+NOTE_REMOVED = "UPDATE batch SET response_excerpt = %s WHERE bucket = %s AND id = ANY(%s::uuid[])"
 SET_ACTIVATIONS = "UPDATE batch SET activations = %s::jsonb WHERE bucket = %s AND id = %s"
 ACTIVATIONS = "SELECT activations FROM batch WHERE bucket = ANY(%s) AND id = %s"
 REFUSE = """
@@ -158,6 +169,18 @@ def finish_values(record: BatchRecord, now: datetime, status: str | None = None)
 def set_activations(cursor: Cursor[Any], record: BatchRecord, activations: Sequence[int]) -> None:
     """Note whose members the batch holds, where that was not known when it began."""
     cursor.execute(SET_ACTIVATIONS, [str(list(activations)), record.bucket, record.id])
+
+
+def left_behind(cursor: Cursor[Any], platform: int, since: datetime) -> dict[str, UUID]:
+    """Returns files, by name, of which something may lie at the platform since then: the newest of them."""
+    cursor.execute(LEFT_BEHIND, [OWN_BUCKET, platform, since, MOST_LEFT_BEHIND])
+    return {name: batch for batch, name in cursor}
+
+
+def note_removed(cursor: Cursor[Any], ids: Sequence[UUID]) -> None:
+    """Note that what these files had left at the platform is removed."""
+    if ids:
+        cursor.execute(NOTE_REMOVED, [REMOVED, OWN_BUCKET, list(ids)])
 
 
 def refuse(connection: Connection, platform: int, batch: UUID, error: str) -> None:

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.contrib.postgres.forms import SimpleArrayField
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import escape, format_html
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from console.components import (
     BaseInlineFormSet,
     ModelAdmin,
+    ModelForm,
     ScopedInline,
     confirmed_action,
     keep_secret,
@@ -16,9 +20,30 @@ from console.components import (
     secret_of,
     shown_once,
 )
+from core.origins import MOST as MOST_ORIGINS
+from core.origins import clean_origin
 from profiles.models import Pixel, PixelIntegration
+from profiles.models.pixels import ORIGINS_HELP, check_origin
 
 SECRET_HINT = "Your server signs the requests to /dp with it: see docs/edge.md."
+
+
+class PixelForm(ModelForm[Pixel]):
+    origins = SimpleArrayField(
+        forms.CharField(max_length=300, validators=[check_origin]),
+        required=False,
+        max_length=MOST_ORIGINS,
+        widget=UnfoldAdminTextInputWidget,
+        label="Origins",
+        help_text=f"By commas. {ORIGINS_HELP}",
+    )
+
+    class Meta:
+        model = Pixel
+        fields = ["customer", "name", "user_key", "auth", "origins"]
+
+    def clean_origins(self) -> list[str]:
+        return list(dict.fromkeys(map(clean_origin, self.cleaned_data["origins"])))
 
 
 class IntegrationFormSet(BaseInlineFormSet[PixelIntegration, Pixel, Any]):
@@ -56,7 +81,8 @@ class PixelAdmin(ModelAdmin[Pixel]):
     search_fields = ["name", "id", "user_key"]
     list_select_related = ["customer"]
     inlines = [IntegrationInline]
-    add_fieldsets = [(None, {"fields": ["customer", "name", "user_key", "auth"]})]
+    form = PixelForm
+    add_fieldsets = [(None, {"fields": ["customer", "name", "user_key", "auth", "origins"]})]
     fieldsets = [
         *add_fieldsets,
         ("Tag", {"fields": ["html"], "description": "Paste this into every page that the pixel counts."}),

@@ -10,10 +10,10 @@ from core.inbox import InboxKind
 from core.limits import RequestLimits
 from core.messages import Confirm, Event, Id, encode
 from core.query import QueryString
-from edge import responses
+from edge import responses, unattended
 from edge.body import check_size
 from edge.cookies import CookieCheck, CookieCheckSigner, CookieJar
-from edge.group_commit import InboxAppender
+from edge.group_commit import RowAppender
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
 from edge.sections.pixels import COLLECTION, CollectingPixel, SigningSecrets, named_pixel
@@ -41,7 +41,7 @@ _NO_DATA: dict[str, Any] = {}
 class DpEndpoint:
     """Answers `/dp` by the contract's table; an event is promised when its row is committed."""
 
-    inbox: InboxAppender
+    inbox: RowAppender
     snapshot: Snapshot
     signer: CookieCheckSigner
     jar: CookieJar
@@ -63,6 +63,8 @@ class DpEndpoint:
             check_signature(request.method, request.path, query, secrets, clock.now_seconds())
         if values.get("t", "js") not in _TYPES:
             raise InvalidParameterError("t")
+        if request.is_unattended:
+            return responses.gif(unattended.STATUS) if values.get("t") == "gif" else responses.WHEN_SHOWN
         share = self.shares.of(pixel.customer, pixel.limits)
         share.take(len(request.raw_query))
         now = clock.now_ms()

@@ -20,7 +20,7 @@ from core.inbox import InboxKind
 from core.limits import RequestLimits
 from edge import responses
 from edge.endpoints.batch_lines import LineReader
-from edge.group_commit import InboxAppender, RowRefusedError
+from edge.group_commit import RowAppender, RowRefusedError
 from edge.key_uses import KeyUses
 from edge.refusals import UNAVAILABLE, Refusal, refusal_of
 from edge.request import EdgeRequest
@@ -67,7 +67,7 @@ class BatchEndpoint:
     A batch is refused as a whole where the customer's share is used up; what it holds then counts as taken, all of it.
     """
 
-    inbox: InboxAppender
+    inbox: RowAppender
     snapshot: Snapshot
     limits: RequestLimits
     judge: ConsentJudge

@@ -1,22 +1,23 @@
 """`GET /c/<token>` and `GET /v/<token>`: the reader of a mailing follows a link, or opens it on the web.
 
 The reader reaches the target whatever else fails. There is no cookie check: the mapping is stored before the redirect,
-and an id that is given here is confirmed by the pixel of the page that the link leads to.
+and an id that is given here is confirmed by the pixel of the page that the link leads to. Until then it takes nobody's
+match away, because whatever looks at links for a reader follows them too.
 """
 
 from dataclasses import dataclass
 
 from core import buckets, clock, user_ids
 from core.errors import InvalidParameterError, OverQuotaError, UnavailableError
-from core.ids.nobody import why_nobody
+from core.ids.nobody import NO_WORDS, OwnWords, why_nobody
 from core.inbox import InboxKind
 from core.keys import TokenSigner
 from core.limits import RequestLimits, is_sound_id
 from core.messages import Sync, encode
 from core.query import QueryString
-from edge import responses
+from edge import responses, unattended
 from edge.cookies import CookieJar
-from edge.group_commit import InboxAppender, RowRefusedError
+from edge.group_commit import RowAppender, RowRefusedError
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
 from edge.sections.platforms import Platforms, SyncPlatform
@@ -37,7 +38,7 @@ _BAD_TOKEN = responses.plain(404, "bad-token", "this link is incomplete or has b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkEndpoint:
-    inbox: InboxAppender
+    inbox: RowAppender
     snapshot: Snapshot
     platforms: Section[Platforms]
     tokens: TokenSigner
@@ -63,27 +64,29 @@ class LinkEndpoint:
         return responses.redirect(name, link.target.encode("ascii"), *cookies)
 
     async def _match(self, link: MailingLink, query: QueryString, request: EdgeRequest) -> tuple[str, list[bytes]]:
+        if request.is_unattended:
+            return unattended.STATUS, []
         if request.opted_out:
             return "opted-out", []
-        contact = self._contact(query)
+        platform = self.snapshot.configuration[self.platforms].get(str(link.platform))
+        contact = self._contact(query, platform.own_words if platform else NO_WORDS)
         if contact is None:
             return "no-id", []
-        platform = self.snapshot.configuration[self.platforms].get(str(link.platform))
         if platform is None:
             return "no-platform", []
         if not self._permitted(platform, query, request):
             return "consent-denied", []
         self.shares.of(platform.customer, platform.limits).take(len(request.raw_query))
         user = request.cookie or str(user_ids.new())
-        await self._store(platform, user, contact, link)
+        await self._store(platform, user, contact, link, unconfirmed=request.cookie is None)
         return _DONE[link.kind], [] if request.cookie else [self.jar.write(user)]
 
-    def _contact(self, query: QueryString) -> str | None:
+    def _contact(self, query: QueryString, own: OwnWords) -> str | None:
         """Returns the contact's id on the platform, or None if the mailing system did not fill in one."""
         contact = query.values.get("u")
         if not contact or "u" in query.repeated or not _UNEXPANDED.isdisjoint(contact):
             return None
-        if not is_sound_id(contact, self.limits.id_bytes) or why_nobody("platform", contact):
+        if not is_sound_id(contact, self.limits.id_bytes) or why_nobody("platform", contact, own):
             return None
         return None if is_personal_id(contact) else contact
 
@@ -95,8 +98,10 @@ class LinkEndpoint:
         except InvalidParameterError:
             return False
 
-    async def _store(self, platform: SyncPlatform, user: str, contact: str, link: MailingLink) -> None:
+    async def _store(
+        self, platform: SyncPlatform, user: str, contact: str, link: MailingLink, *, unconfirmed: bool
+    ) -> None:
         now = clock.now_ms()
         extra = {"mailing": link.mailing} if link.mailing else {}
-        row = Sync(platform.customer, platform.pl, user, contact, now, extra=extra)
+        row = Sync(platform.customer, platform.pl, user, contact, now, extra=extra, unconfirmed=unconfirmed)
         await self.inbox.append(buckets.of_value(contact), InboxKind.SYNC, encode(row))

@@ -12,7 +12,7 @@ from core.messages import OptOutChoice, encode
 from edge import responses
 from edge.cookies import CookieJar
 from edge.endpoints import opt_out_pages
-from edge.group_commit import InboxAppender
+from edge.group_commit import RowAppender
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse, Header
 from usersync import sync_cookie
@@ -24,7 +24,7 @@ _OPENED = frozenset({b"", b"document"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOutEndpoints:
-    inbox: InboxAppender
+    inbox: RowAppender
     jar: CookieJar
 
     async def opt_out(self, request: EdgeRequest) -> EdgeResponse:
@@ -39,7 +39,7 @@ class OptOutEndpoints:
 
     async def opt_in(self, request: EdgeRequest) -> EdgeResponse:
         request.require_method(("GET",))
-        if request.header(b"sec-fetch-dest") not in _OPENED or b"prefetch" in request.header(b"sec-purpose"):
+        if request.header(b"sec-fetch-dest") not in _OPENED or request.is_unattended:
             return opt_out_pages.NOT_OPENED
         await self._store(InboxKind.OPT_IN, request)
         return opt_out_pages.opted_in((b"set-cookie", self.jar.opt_in))

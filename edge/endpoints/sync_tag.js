@@ -25,5 +25,9 @@
   function start() {
     load("script", tag.src.replace("/sync.js?", "/sync?"), function () {});
   }
-  d.readyState == "complete" ? start() : w.addEventListener("load", start);
+  function loaded() {
+    d.readyState == "complete" ? start() : w.addEventListener("load", start);
+  }
+  // a page that is rendered ahead has no visitor yet
+  d.prerendering ? d.addEventListener("prerenderingchange", loaded, { once: true }) : loaded();
 })(window, document);

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from core.query import QueryString
-from edge import responses
+from edge import responses, unattended
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
 from edge.sections.pixels import COLLECTION, CollectingPixel, named_pixel
@@ -53,6 +53,8 @@ class SyncTagEndpoint:
 
     def _why_not(self, request: EdgeRequest, query: QueryString, pixel: CollectingPixel) -> str:
         """Returns why this browser must not be synced; empty if it may be."""
+        if request.is_unattended:
+            return unattended.STATUS
         if request.opted_out:
             return "opted-out"
         if not self.judge.permits(pixel.consent_mode, query.values, gpc=request.gpc):

@@ -10,9 +10,9 @@ from core.limits import RequestLimits, is_sound_id
 from core.messages import Sync, encode
 from core.patterns import whole
 from core.query import QueryString
-from edge import responses
+from edge import responses, unattended
 from edge.cookies import CookieJar
-from edge.group_commit import InboxAppender
+from edge.group_commit import RowAppender
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
 from edge.sections.platforms import Platforms, SyncPlatform
@@ -33,7 +33,7 @@ _DATA_CENTRE = whole(r"[A-Za-z0-9_-]{1,32}+")
 class UidEndpoint:
     """Answers `/uid` by the contract's table; a mapping is promised when its row is committed."""
 
-    inbox: InboxAppender
+    inbox: RowAppender
     snapshot: Snapshot
     platforms: Section[Platforms]
     jar: CookieJar
@@ -50,11 +50,13 @@ class UidEndpoint:
         platform = _platform(query, platforms)
         user_id, is_nobody = self._platform_user_id(query, platform)
         _authenticate(platform, request, query)
-        self.shares.of(platform.customer, platform.limits).take(len(request.raw_query))
         ttl = _ttl(query)
         named = _uuid(query, platform)
         if query.values.get("t", "gif") not in _TYPES:
             raise InvalidParameterError("t")
+        if request.is_unattended:
+            return _empty(query, unattended.STATUS)
+        self.shares.of(platform.customer, platform.limits).take(len(request.raw_query))
         if request.opted_out:
             return _empty(query, "opted-out")
         if not self.judge.permits(platform.consent_mode, query.values, gpc=request.gpc):

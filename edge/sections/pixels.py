@@ -18,6 +18,7 @@ from core.customer_limits import limits_in
 from core.errors import InvalidParameterError
 from core.keys import KeyRing
 from core.limits import RequestLimits
+from core.origins import NO_ORIGINS, Origins
 from core.own_ids import words_in
 from core.query import Parameters
 from core.steps import Steps
@@ -29,7 +30,7 @@ from usersync.authentication import SyncSecrets
 _CUSTOMERS = "SELECT m FROM customer WHERE %s::int[] IS NULL OR m = ANY(%s::int[])"
 _PIXELS = (
     "SELECT id, customer_id, user_key, auth, consent, personal_data, salt, phone_region, nobody_words, "
-    "limits "
+    "limits, origins "
     "FROM pixel JOIN customer ON m = customer_id WHERE %s::int[] IS NULL OR customer_id = ANY(%s::int[])"
 )
 _KEYS = (
@@ -46,7 +47,7 @@ class CollectingPixel:
     """`user_key`: the path of the attribute that names the customer's own user; empty where none does.
 
     `signed`: only signed requests are taken. `consent_mode`, `protection` (from personal data in clear), `ids`: as
-    its customer wants it. `limits`: the customer's own.
+    its customer wants it. `limits`: the customer's own. `origins`: the sites whose pages may read the answers.
     """
 
     id: int
@@ -57,14 +58,19 @@ class CollectingPixel:
     protection: Protection
     ids: IdReader
     limits: Mapping[str, int] = field(hash=False, compare=False)
+    origins: Origins = field(default=NO_ORIGINS, hash=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Customers by `m` and pixels by `id`, both as requests write them."""
+    """Customers by `m` and pixels by `id`, both as requests write them.
+
+    `has_origins`: the answers of some pixel may be read by pages of other sites.
+    """
 
     customers: Mapping[str, int]
     pixels: dict[str, CollectingPixel]
+    has_origins: bool = False
 
 
 def named_pixel(values: Parameters, collection: Collection) -> CollectingPixel:
@@ -93,15 +99,18 @@ def _pixel(
     pixel: int, customer: int, user_key: str, auth: str, consent: str, policy: str, salt: UUID, *own: Any
 ) -> CollectingPixel:
     path, signed = tuple(user_key.split(".")) if user_key else (), auth != "open"
-    region, words, limits = own
+    region, words, limits, origins = own
     protection = Protection(Policy(policy), salt, region)
     ids = IdReader(RequestLimits(), protection, words_in(words))
-    return CollectingPixel(pixel, customer, path, signed, ConsentMode(consent), protection, ids, limits_in(limits))
+    return CollectingPixel(
+        pixel, customer, path, signed, ConsentMode(consent), protection, ids, limits_in(limits), Origins(origins)
+    )
 
 
 def _combine(parts: Iterable[Collection]) -> Collection:
     known = list(parts)
-    return Collection(merged(part.customers for part in known), merged(part.pixels for part in known))
+    pixels = merged(part.pixels for part in known)
+    return Collection(merged(part.customers for part in known), pixels, any(one.origins for one in pixels.values()))
 
 
 COLLECTION = Section("collection", _load, _combine)

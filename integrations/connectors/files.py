@@ -24,7 +24,7 @@ class SftpDestination:
     """A folder on an SFTP server.
 
     `host_key` is an OpenSSH public-key line; if empty, the first key seen is kept. `private_key` is in PEM or OpenSSH
-    form.
+    form. `drop_box`: the server takes a file away as soon as it is closed, so it is written under its own name at once.
     """
 
     host: str
@@ -34,6 +34,7 @@ class SftpDestination:
     password: str = field(default="", repr=False)
     private_key: str = field(default="", repr=False)
     host_key: str = ""
+    drop_box: bool = False
 
     @property
     def address(self) -> str:

@@ -1,69 +1,81 @@
 """Uploading by SFTP: to a checked address, to a server with the expected key, first under a temporary name."""
 
 import io
-import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import paramiko
 
 from integrations import addresses
 from integrations.connectors.files import SftpDestination
 from integrations.deadline import Deadline
-from integrations.errors import IntegrationError, MisconfiguredError, RetriableError, UnansweredError, UnauthorizedError
+from integrations.errors import MisconfiguredError, RetriableError, UnauthorizedError
+from integrations.uploads.sftp_client import UploadClient
+from integrations.uploads.sftp_files import BROKEN, SftpFolder
+from integrations.uploads.sftp_transport import UploadTransport
+from integrations.uploads.sftp_trial import try_folder
 
 KEY_TYPES: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
-FAILURES = (paramiko.SSHException, OSError, EOFError)
+
+
+class Uploaded(NamedTuple):
+    """The key line of the server, and the files of which something was left there and is removed now."""
+
+    key: str
+    removed: Sequence[str] = ()
 
 
 def upload(
-    to: SftpDestination, path: Path, name: str, known_key: str, on_progress: Callable[[], None], deadline: Deadline
-) -> str:
-    """Upload the file. Return the key line of the server: `to.host_key`, `known_key`, or the first key seen.
+    to: SftpDestination,
+    path: Path,
+    name: str,
+    known_key: str,
+    on_progress: Callable[[], None],
+    deadline: Deadline,
+    left_behind: Sequence[str] = (),
+) -> Uploaded:
+    """Upload the file. The key is `to.host_key`, `known_key`, or the first key seen.
 
-    The deadline shuts the connection down, whatever the server does. Raises `integrations.errors`.
+    `left_behind`: files whose uploads may have left something there, by name. The deadline shuts the connection down,
+    whatever the server does. Raises `integrations.errors`.
     """
-    with _transport(to, deadline) as transport:
+    with _transport(to, known_key, deadline) as transport:
         key = _known_server(transport, to, known_key)
         _log_in(transport, to)
-        _put(_client(transport, to, deadline), to, path, name, on_progress)
-        return key
+        folder = SftpFolder(_client(transport, to, deadline), to)
+        removed = folder.remove_left_behind(left_behind)
+        folder.put(path, name, on_progress)
+        return Uploaded(key, removed)
 
 
 def try_out(to: SftpDestination, name: str, known_key: str, found: list[str], deadline: Deadline) -> None:
-    """Connect, compare the host key, log in, write a small file and remove it. Raises `integrations.errors`."""
-    with _transport(to, deadline) as transport:
+    """Connect, compare the host key, log in, and try what an upload does. Raises `integrations.errors`."""
+    with _transport(to, known_key, deadline) as transport:
         key = _known_server(transport, to, known_key)
         known = "it is known by" if to.host_key or known_key else f"{key}, which the first upload will keep"
         found.append(f"the server {to.address} shows the host key {known}")
         _log_in(transport, to)
         found.append(f"it accepts the log-in of “{to.username}”")
-        client = _client(transport, to, deadline)
-        path = posixpath.join(to.path or ".", name)
-        try:
-            client.putfo(io.BytesIO(b"dmphub"), path, confirm=True)
-        except FAILURES as failure:
-            raise _refusal(failure, to) from failure
-        try:
-            client.remove(path)
-        except FAILURES as failure:
-            found.append(f"a small file was written, but not removed ({type(failure).__name__}): {path}")
-        else:
-            found.append(f"a small file was written into “{to.path}” and removed")
+        try_folder(SftpFolder(_client(transport, to, deadline), to), to, name, found)
 
 
 @contextmanager
-def _transport(to: SftpDestination, deadline: Deadline) -> Iterator[paramiko.Transport]:
+def _transport(to: SftpDestination, known_key: str, deadline: Deadline) -> Iterator[UploadTransport]:
     connected = addresses.connect(to.host, to.port, deadline)
-    transport: paramiko.Transport | None = None
+    transport: UploadTransport | None = None
     try:
-        transport = paramiko.Transport(connected)
+        transport = UploadTransport(connected)
+        transport.prefer_key_of(to.host_key or known_key)
         timeout = deadline.left
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = timeout
         transport.start_client(timeout=timeout)
         yield transport
-    except FAILURES as failure:
+    except paramiko.ssh_exception.IncompatiblePeer as failure:
+        offered = "" if transport is None else transport.offered
+        raise MisconfiguredError(f"SFTP with {to.host}: no way to agree on keys. {offered}") from failure
+    except BROKEN as failure:
         raise RetriableError(f"SFTP with {to.host}: {type(failure).__name__}") from failure
     finally:
         if transport is not None:
@@ -107,55 +119,11 @@ def _private_key(text: str, passphrase: str) -> paramiko.PKey:
     raise MisconfiguredError("the private key cannot be read: Ed25519, ECDSA or RSA in OpenSSH's or PEM form")
 
 
-def _client(transport: paramiko.Transport, to: SftpDestination, deadline: Deadline) -> paramiko.SFTPClient:
-    client = paramiko.SFTPClient.from_transport(transport)
-    if client is None:
+def _client(transport: paramiko.Transport, to: SftpDestination, deadline: Deadline) -> UploadClient:
+    client = UploadClient.from_transport(transport)
+    if not isinstance(client, UploadClient):
         raise RetriableError(f"the server {to.host} opens no SFTP session")
     channel = client.get_channel()
     if channel is not None:
         channel.settimeout(deadline.left)
     return client
-
-
-def _put(
-    client: paramiko.SFTPClient, to: SftpDestination, path: Path, name: str, on_progress: Callable[[], None]
-) -> None:
-    target = posixpath.join(to.path or ".", name)
-    partial = posixpath.join(to.path or ".", f".{name}.part")
-    try:
-        client.put(str(path), partial, callback=lambda _sent, _all: on_progress(), confirm=True)
-    except FAILURES as failure:
-        _remove(client, partial)
-        raise _refusal(failure, to) from failure
-    except Exception:  # what `on_progress` raises
-        _remove(client, partial)
-        raise
-    try:
-        client.posix_rename(partial, target)
-    except PermissionError as failure:
-        raise _refusal(failure, to) from failure
-    except (TimeoutError, EOFError, paramiko.SSHException) as failure:
-        raise UnansweredError(f"SFTP with {to.host} broke off while the file was renamed") from failure
-    except OSError:
-        _rename(client, partial, target, to)
-
-
-def _rename(client: paramiko.SFTPClient, partial: str, target: str, to: SftpDestination) -> None:
-    """Rename on a server that knows only the renaming of the protocol itself."""
-    try:
-        client.rename(partial, target)
-    except (TimeoutError, EOFError, paramiko.SSHException) as failure:
-        raise UnansweredError(f"SFTP with {to.host} broke off while the file was renamed") from failure
-    except OSError as failure:
-        raise _refusal(failure, to) from failure
-
-
-def _remove(client: paramiko.SFTPClient, partial: str) -> None:
-    with suppress(*FAILURES):
-        client.remove(partial)
-
-
-def _refusal(failure: BaseException, to: SftpDestination) -> IntegrationError:
-    if isinstance(failure, PermissionError | FileNotFoundError):
-        return MisconfiguredError(f"the server {to.host} refuses to write to “{to.path}”: {failure.strerror}")
-    return RetriableError(f"SFTP with {to.host} broke off: {type(failure).__name__}")

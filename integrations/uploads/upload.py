@@ -1,8 +1,9 @@
 """Uploading a file to any kind of destination, and trying out whether one could be uploaded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from core import extras
@@ -23,6 +24,7 @@ class FileUpload:
 
     `known_key` is the key of the server if it was seen before, otherwise empty. `on_progress` is called from time to
     time and may raise an error, which ends the upload. `timeout` (s) limits each step. `owner`: whose file it is.
+    `left_behind`: files whose uploads broke off, by name; what they left there is removed first.
     """
 
     path: Path
@@ -31,14 +33,22 @@ class FileUpload:
     on_progress: Callable[[], None]
     timeout: float
     owner: FileOwner
+    left_behind: Sequence[str] = ()
 
     def deadline(self) -> Deadline:
         """Return the deadline of the upload: a step may take `timeout`, the whole as long as its size allows."""
         return Deadline(self.timeout + self.path.stat().st_size / SLOWEST_BYTES, step=self.timeout)
 
 
-def upload(destination: Destination, file: FileUpload, bound: BoundCredentials | None) -> str:
-    """Upload under a temporary name, then rename. Return the key of an SFTP server; empty for other destinations.
+class UploadedTo(NamedTuple):
+    """`key`: of an SFTP server, empty for other destinations. `removed`: files of which something was left there."""
+
+    key: str = ""
+    removed: Sequence[str] = ()
+
+
+def upload(destination: Destination, file: FileUpload, bound: BoundCredentials | None) -> UploadedTo:
+    """Upload under a temporary name, then rename.
 
     `bound`: the stored credentials, which go only where they were given for (`Connector.bound`).
 
@@ -48,7 +58,7 @@ def upload(destination: Destination, file: FileUpload, bound: BoundCredentials |
     check_origins(bound, destination.origins)
     if isinstance(destination, FolderDestination):
         folder.upload(destination, file.path, file.name, file.owner)
-        return ""
+        return UploadedTo()
     with extras.explained(RetriableError):  # the rows wait until somebody has installed the extra
         from integrations.uploads import s3, sftp
     with file.deadline() as deadline:
@@ -58,9 +68,10 @@ def upload(destination: Destination, file: FileUpload, bound: BoundCredentials |
             deadline.progress()
 
         if isinstance(destination, SftpDestination):
-            return sftp.upload(destination, file.path, file.name, file.known_key, on_progress, deadline)
+            named = (file.path, file.name, file.known_key)
+            return UploadedTo(*sftp.upload(destination, *named, on_progress, deadline, file.left_behind))
         s3.upload(destination, file.path, file.name, on_progress, deadline)
-        return ""
+        return UploadedTo()
 
 
 def try_out(

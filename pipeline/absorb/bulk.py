@@ -35,8 +35,8 @@ from profiles import identities, merges, suspects
 from profiles.messages import Convert, Respell
 from profiles.state import COOKIE, ProfileState
 from profiles.store import ProfileKey, forget_ids, page_of_profiles, save_converted
+from usersync import claims, user_counts
 from usersync import store as mappings
-from usersync import user_counts
 from usersync.messages import ForgetPlatform
 from usersync.store import LAST
 
@@ -193,6 +193,7 @@ def forget_platform(unit: BulkScope, row: InboxRow, forget: ForgetPlatform, bulk
     suspects.forget_kind(cursor, bucket, forget.customer, kinds[1])
     merges.forget_kinds(cursor, bucket, forget.customer, kinds)
     user_counts.forget_platform(cursor, bucket, platform)
+    claims.forget_platform(cursor, bucket, platform)
     for store in (deliveries, dead_letters, batches):
         store.delete_of_platform(cursor, bucket, platform)
 

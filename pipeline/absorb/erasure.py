@@ -17,6 +17,7 @@ from core import buckets
 from core.clock import milliseconds, moment
 from core.inbox import InboxKind
 from core.messages import Id
+from pipeline.absorb.claims import BatchClaims
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.found_ids import BatchFoundIds
 from pipeline.absorb.kept_rows import BatchKeptRows
@@ -41,6 +42,7 @@ class ErasureScope(Protocol):
     identities: BatchIdentities
     erasures: BatchErasures
     merges: BatchMerges
+    claims: BatchClaims
     mappings: BatchMappings
     memberships: BatchMemberships
     found_ids: BatchFoundIds
@@ -79,6 +81,7 @@ def absorb_erase(unit: ErasureScope, row: InboxRow, erase: Erase) -> None:
     ids |= unit.erasures.had(erase.customer, user)
     ids |= {erase.by} if erase.by is not None and erase.by[0] != COOKIE else set()
     losers: list[str] = []
+    unit.claims.forget({(erase.customer, user)})
     if profile is not None:
         ids |= {(identity_kind(m.platform), m.platform_user_id) for m in unit.mappings.forget_all(profile)}
         ids |= {(kind, value) for kind, value in profile.ids if kind != COOKIE}

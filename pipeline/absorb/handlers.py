@@ -17,6 +17,7 @@ from core.messages import Confirm, Event, KeyUsed, Match, OptOutChoice, Sync
 from pipeline.absorb import (
     bulk,
     bulk_deliveries,
+    claims,
     desired_state,
     erasure,
     events,
@@ -100,6 +101,7 @@ HANDLERS: dict[int, Handler[Any]] = {
     ),
     InboxKind.JUDGE_ID: Handler(JudgeId, suspects.needs_judge, suspects.absorb_judge),
     InboxKind.DROP_ID: Handler(DropId, suspects.needs_drop, suspects.absorb_drop),
+    InboxKind.CLAIM: Handler(Sync, claims.needs_claim, claims.absorb_claim),
     InboxKind.WANT: Handler(Want, desired_state.needs_want, desired_state.absorb_want),
 }
 

@@ -14,6 +14,7 @@ import msgspec
 from core import buckets
 from core.clock import milliseconds, moment
 from core.inbox import InboxKind
+from pipeline.absorb.claims import BatchClaims
 from pipeline.absorb.deleted_platforms import DeletedPlatforms
 from pipeline.absorb.erasure import extend_to_id, extend_to_user
 from pipeline.absorb.events import meeting
@@ -45,6 +46,7 @@ class MergeScope(Protocol):
     identities: BatchIdentities
     erasures: BatchErasures
     merges: BatchMerges
+    claims: BatchClaims
     mappings: BatchMappings
     memberships: BatchMemberships
     excess: BatchExcess

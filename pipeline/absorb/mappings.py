@@ -9,7 +9,7 @@ from psycopg import Cursor
 from profiles.state import ProfileState
 from profiles.store import ProfileKey
 from usersync import store, user_counts
-from usersync.store import FullMapping, UserOnPlatform
+from usersync.store import FullMapping, MappedId, UserOnPlatform
 from usersync.user_counts import MappingChanges
 
 MOST_PLATFORM_IDS = 100
@@ -83,6 +83,15 @@ class BatchMappings:
         added = store.save(self._cursor, kept)
         ids, self.turned = user_counts.count(self._cursor, MappingChanges(kept, added, removed, new_users))
         return [mapping for key, number in ids.items() if number > MOST_PLATFORM_IDS for mapping in self._oldest(key)]
+
+    def delete_of(self, users: Collection[tuple[int, UUID]]) -> list[MappedId]:
+        """Delete at once, and count, all mappings of these (customer, user id)s; returns them."""
+        known = store.of_users(self._cursor, users)
+        found = [mapping for mappings in known.values() for mapping in mappings]
+        removed = store.delete(self._cursor, [(*mapping.key, mapping.epoch) for mapping in found])
+        if removed:
+            user_counts.count(self._cursor, MappingChanges((), (), removed, ()))
+        return found
 
     def _oldest(self, key: UserOnPlatform) -> list[FullMapping]:
         customer, user, platform = key

@@ -7,6 +7,7 @@ from uuid import UUID
 from core import buckets
 from core.inbox import InboxKind
 from core.messages import OptOutChoice
+from pipeline.absorb.claims import BatchClaims
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.memberships import BatchMemberships
@@ -24,6 +25,7 @@ class ChoiceScope(Protocol):
     now: datetime
     catalogue: Catalogue
     profiles: BatchProfiles
+    claims: BatchClaims
     mappings: BatchMappings
     memberships: BatchMemberships
     outbox: Outbox
@@ -32,6 +34,7 @@ class ChoiceScope(Protocol):
 class LeaveScope(Protocol):
     """What changes when one profile opts out."""
 
+    claims: BatchClaims
     mappings: BatchMappings
     memberships: BatchMemberships
     outbox: Outbox
@@ -56,6 +59,7 @@ def opt_out(unit: LeaveScope, profile: ProfileState, accepted: datetime) -> None
     """One customer's profile: it stays, as the memory of the choice, and nothing changes it any more."""
     profile.give_up_ids(receipt_time(accepted))
     release_mappings(unit, profile)
+    unit.claims.forget({(profile.customer, profile.user_id)})
     unit.memberships.forget(profile)
     profile.opted_out = profile.dirty = True
     profile.changed.clear()

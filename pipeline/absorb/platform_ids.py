@@ -114,7 +114,8 @@ def absorb_mapped(unit: OwnerScope, row: InboxRow, mapped: Mapped) -> None:
         _pass_on(unit.outbox, mapped, profile.merged_into)
         return
     unit.kept_rows.note(profile, row)
-    profile.confirm()
+    if not mapped.unconfirmed:
+        profile.confirm()
     mapping = FullMapping(
         user_id=user_id,
         platform=mapped.platform,

@@ -5,7 +5,7 @@ Meanwhile the same user may have been synced with the id again, on another way: 
 holds.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -133,6 +133,13 @@ def release_beyond(unit: CrowdedScope, mappings: Iterable[FullMapping]) -> None:
         send_release(unit.outbox, mapping.customer, mapping.platform, mapping.platform_user_id, user)
         kind = identity_kind(mapping.platform)
         unit.merges.note_shared_id(mapping.customer, mapping.user_id, kind, mapping.platform_user_id)
+
+
+def release_of_gone(unit: ReleaseScope, gone: Collection[tuple[int, UUID]]) -> None:
+    """Give up the ids of these users (customer and user id), whose profiles are deleted already."""
+    for mapping in unit.mappings.delete_of(gone):
+        user = str(mapping.user_id)
+        send_release(unit.outbox, mapping.customer, mapping.platform, mapping.platform_user_id, user)
 
 
 def send_release(outbox: Outbox, customer: int, platform: int, platform_user_id: str, user: str) -> None:

@@ -47,7 +47,10 @@ def needs_sync(sync: Sync, needs: Needs) -> None:
 
 
 def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
-    """In the id's bucket: the user owns the id now. In the user's, where the id is empty: the ids go."""
+    """In the id's bucket: the user owns the id now. In the user's, where the id is empty: the ids go.
+
+    A user who is not confirmed takes nobody's id away: see `pipeline.absorb.claims`.
+    """
     owner = UUID(sync.user)
     if unit.erasures.covering((sync.customer, USER, sync.user), row.received_at):
         return
@@ -66,6 +69,9 @@ def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
         identity.epoch += 1
         identity.since = row.received_at
     elif identity.user_id != owner:
+        if sync.unconfirmed and identity.user_id is not None:
+            unit.outbox.send(buckets.of_user(owner), InboxKind.CLAIM, sync)
+            return
         if identity.user_id is not None and unit.identities.is_later(key, row.received_at):
             return  # it came round about, and somebody else has got the id since
         send_unmapped(unit.outbox, sync.customer, sync.platform, sync.platform_user_id, identity)
@@ -86,6 +92,7 @@ def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
         resolved=sync.resolved,
         introduced=sync.introduced,
         way=sync.way,
+        unconfirmed=sync.unconfirmed,
     )
     unit.outbox.send(buckets.of_user(owner), InboxKind.MAPPED, mapped)
 

@@ -11,6 +11,7 @@ from psycopg import Cursor
 
 from core.clock import milliseconds
 from pipeline import catalogue
+from pipeline.absorb.claims import BatchClaims
 from pipeline.absorb.deleted_platforms import DeletedPlatforms
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.excess import BatchExcess
@@ -36,6 +37,7 @@ class UnitOfWork:
     __slots__ = (
         "bad_parts",
         "catalogue",
+        "claims",
         "cursor",
         "deleted_platforms",
         "desired",
@@ -76,6 +78,7 @@ class UnitOfWork:
         self.kept_rows = BatchKeptRows(cursor)
         self.mappings = BatchMappings(cursor)
         self.outbox = Outbox(cursor, now)
+        self.claims = BatchClaims(cursor, self.outbox)
         self.desired = DesiredState(cursor, held, self.catalogue.activations, self.outbox, now)
         self.memberships = BatchMemberships(cursor, self.catalogue.audiences, self.desired, now)
         self.bad_parts: list[BadPart] = []
@@ -86,6 +89,7 @@ class UnitOfWork:
         self.found_ids.save()
         self.identities.delete_erased(self.now)
         self.merges.delete_of(self.profiles.erased)
+        self.claims.save(self.profiles.loaded())
         self.profiles.save(self.now)
         self.identities.save(self.now)
         self.suspects.save()

@@ -14,7 +14,7 @@ from core.buckets import BUCKETS
 from core.scope import Scope
 from profiles.merges import browsers_logged_in, surviving_profile
 from profiles.models import Identity, Profile, ProfileExcess, ProfileMerge, SharedId
-from usersync.models import UserMapping
+from usersync.models import MatchClaim, UserMapping
 
 LEFT_OUT = {"bucket", "customer_id", "pk"}
 
@@ -43,6 +43,7 @@ def export(customer: int, user_id: UUID) -> dict[str, Any] | None:
             {"user_id": browser, "login_at": at} for browser, at in browsers_logged_in(profile).items()
         ],
         "mappings": _rows(UserMapping.objects.filter(**own, user_id=user)),
+        "claims": _rows(MatchClaim.objects.filter(**own, user_id=user)),
         "audiences": _memberships(scope, Membership.objects.filter(**own, user_id=user)),
         "deliveries": _rows(scope.of(Delivery).filter(bucket__in=range(BUCKETS), user_id=user)),
         "dead_letters": _rows(scope.of(DeadLetter).filter(bucket__in=range(BUCKETS), user_id=user)),

@@ -1,11 +1,15 @@
 """Where users are seen: collection points, and the platforms whose sync each of them starts."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.html import format_html
 
 from core.configuration import ConfigurationModel
 from core.models import Customer
+from core.origins import MOST as MOST_ORIGINS
+from core.origins import BadOriginError, clean_origin
 from integrations.models import Platform, SecretField, rotated
 from profiles.models.catalogue import refuse_bad_name
 
@@ -19,6 +23,20 @@ SIGNED_TAG = """\
 <!-- dmphub: this pixel is signed. For each page view your server appends ts and sig, see docs/edge.md -->
 <script async src="{edge}/dp?m={m}&amp;id={id}&amp;t=js&amp;ts=…&amp;sig=…"></script>
 """
+
+
+ORIGINS_HELP = (
+    "Sites whose scripts may read the answers (CORS): https://shop.example, https://*.shop.example, or * for any site"
+    " without cookies. Images and beacons need none."
+)
+
+
+def check_origin(text: str) -> None:
+    """Raises ValidationError for what `core.origins` does not take."""
+    try:
+        clean_origin(text)
+    except BadOriginError as error:
+        raise ValidationError(str(error)) from None
 
 
 class Pixel(ConfigurationModel):
@@ -49,6 +67,14 @@ class Pixel(ConfigurationModel):
     )
     signing_secrets = SecretField(
         null=True, editable=False, help_text="Newest first; two are valid while one is rotated."
+    )
+    origins = ArrayField(
+        models.CharField(max_length=300, validators=[check_origin]),
+        size=MOST_ORIGINS,
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text=ORIGINS_HELP,
     )
     integrations = models.ManyToManyField(Platform, through="PixelIntegration", blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

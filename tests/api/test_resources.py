@@ -259,3 +259,21 @@ def test_schema__is_served_without_a_key_and_names_every_resource(admin: Caller)
 
 def test_schema__is_valid_and_gives_each_shape_a_name_of_its_own(tmp_path: Path) -> None:
     call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yml"))
+
+
+def test_pixels__origins__are_kept_in_one_spelling_each_once(admin: Caller, pixel: Pixel) -> None:
+    given = ["HTTPS://Shop.example:443/", "https://shop.example", "https://*.Bücher.example"]
+
+    answer = admin.patch("pixels/7/", {"origins": given})
+
+    assert (answer.status, answer.body["origins"]) == (200, ["https://shop.example", "https://*.xn--bcher-kva.example"])
+    assert admin.get("pixels/7/").body["origins"] == answer.body["origins"]
+
+
+BAD_ORIGINS = [["shop.example"], ["https://*.com"], ["https://a.example/x"], ["null"], ["*"] * 51, "*"]
+
+
+@pytest.mark.parametrize("given", BAD_ORIGINS)
+def test_pixels__origins_that_are_none__are_refused(admin: Caller, pixel: Pixel, given: object) -> None:
+    assert admin.patch("pixels/7/", {"origins": given}).status == 400
+    assert admin.get("pixels/7/").body["origins"] == []

@@ -35,6 +35,8 @@ FIRST_PORT, FIRST_OUTGOING_PORT = 10_000, 32_768
 CUSTOMER, OTHER_CUSTOMER = 7001, 7002
 PIXEL, NESTED_PIXEL, OTHER_PIXEL, SIGNED_PIXEL = 7101, 7102, 7103, 7104
 NEWEST_PIXEL = "newest"
+ORIGINS = ["https://shop.example", "https://*.brands.example:8443", "http://localhost:3000"]
+"""Of `PIXEL`; `NESTED_PIXEL` lists `*`, the others none."""
 TOKEN_PLATFORM, SIGNED_PLATFORM, DISABLED_PLATFORM = 7201, 99999, 7203
 TOKENS = ["verysecure", "older-token"]
 SIGNING_SECRETS = ["verysecure", "older-secret"]
@@ -247,8 +249,8 @@ def _furnish(newest_pixel: int) -> None:
 
     for m in (CUSTOMER, OTHER_CUSTOMER):
         Customer(m=m, name=f"Customer {m}", personal_data="refuse" if m == OTHER_CUSTOMER else "hash").save()
-    Pixel(id=PIXEL, customer_id=CUSTOMER, name="shop", user_key="UserId").save()
-    Pixel(id=NESTED_PIXEL, customer_id=CUSTOMER, name="account", user_key="Account.Id").save()
+    Pixel(id=PIXEL, customer_id=CUSTOMER, name="shop", user_key="UserId", origins=ORIGINS).save()
+    Pixel(id=NESTED_PIXEL, customer_id=CUSTOMER, name="account", user_key="Account.Id", origins=["*"]).save()
     Pixel(
         id=SIGNED_PIXEL,
         customer_id=CUSTOMER,

@@ -6,6 +6,7 @@ A module that has patterns (`core.patterns`) must stand here: `tests/core/test_p
 import io
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from core.consent_mode import ConsentMode
 from core.errors import InputError
 from core.ids import macros, nobody, spelling
 from core.models import Inbox
+from core.origins import BadOriginError, Origins, clean_origin
 from core.query import QueryString
 from edge import body as edge_body
 from edge.chunks import ChunkReader
@@ -174,6 +176,16 @@ def _event_time(text: str) -> object:
 
 
 LIMITS = limits.RequestLimits()
+
+
+ORIGINS = Origins(["https://*.x.y"])
+
+
+def _origin(text: str) -> None:
+    with suppress(BadOriginError):
+        clean_origin("https://" + text)
+
+
 READERS: dict[str, Reader] = {
     "an event": Reader("profiles.personal.protection", _event),
     "names of attributes": Reader("profiles.personal.patterns", _named),
@@ -256,6 +268,8 @@ READERS: dict[str, Reader] = {
     "a header of CSV": Reader("pipeline.imports.reading", lambda text: _file(reading.CsvFile, text), 512 * KIB),
     "a file of NDJSON": Reader("pipeline.imports.reading", lambda text: _file(reading.NdjsonFile, text), 512 * KIB),
     "a sync cookie": Reader("usersync.sync_cookie", lambda text: sync_cookie.read(b"dmpsync=1" + text.encode(), NOW)),
+    "an origin of a list": Reader("core.origins", _origin),
+    "an origin of a request": Reader("core.origins", lambda text: ORIGINS.names(b"https://" + text.encode() + b".x.y")),
     "a link's target": Reader("usersync.links", lambda text: links.clean_target("https://" + text)),
     "bits": Reader("usersync.bits", Bits),
     "a signature": Reader(

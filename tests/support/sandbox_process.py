@@ -104,6 +104,11 @@ class SandboxProcess:
         active: list[dict[str, Any]] = self._call("POST", "/faults", json=order).json()
         return active
 
+    def sftp_habits(self, **order: object) -> list[dict[str, Any]]:
+        """Orders the habits of the SFTP server (`account="files-a", stat="refused"`); those that it has now."""
+        given: list[dict[str, Any]] = self._call("POST", "/sftp/habits", json=order).json()
+        return given
+
     def reset(self) -> None:
         self._call("POST", "/reset")
 

@@ -29,6 +29,9 @@ class FileSettings(msgspec.Struct, forbid_unknown_fields=True):
     path: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     bucket: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9.-]{0,63}$", description="of an S3-compatible store")] = ""
     region: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{0,40}$")] = ""
+    drop_box: Annotated[
+        bool, msgspec.Meta(description="the SFTP server takes files away once they are closed: no temporary names")
+    ] = False
     interval_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 5
     operation_column: Annotated[bool, msgspec.Meta(description="a second column: add or remove")] = False
     removal: Literal["operation", "ttl", "none"] = "none"
@@ -99,9 +102,8 @@ class FileDrop(FileConnector):
         if given.target == "s3":
             prefix = given.path.strip("/")
             return S3Destination(given.host, given.bucket, prefix, known.username, known.password, given.region)
-        return SftpDestination(
-            given.host, given.port, given.path, known.username, known.password, known.private_key, known.host_key
-        )
+        log_in = (known.username, known.password, known.private_key, known.host_key)
+        return SftpDestination(given.host, given.port, given.path, *log_in, drop_box=given.drop_box)
 
     def partition(self, member: Member) -> str:
         """One file a segment."""
@@ -135,6 +137,8 @@ class FileDrop(FileConnector):
 def _faults(given: FileSettings) -> Iterator[str]:
     if given.target == "sftp" and not given.host:
         yield "host: needed for SFTP"
+    if given.target != "sftp" and given.drop_box:
+        yield "drop_box: is about SFTP"
     if given.target == "s3" and not given.bucket:
         yield "bucket: needed for S3"
     if given.target == "s3" and given.host and not given.host.startswith(("https://", "http://")):

@@ -162,7 +162,8 @@ class MediaMathS2S(FileConnector, SegmentPublisher):
         given, known = self.settings, self.credentials
         name, _, written = host.rpartition(":")
         host, port = (name, int(written)) if name and ":" not in name else (host, given.port)
-        return SftpDestination(host, port, given.path, known.username, password=known.password, host_key=known.host_key)
+        log_in = {"password": known.password, "host_key": known.host_key}
+        return SftpDestination(host, port, given.path, known.username, **log_in, drop_box=given.drop_box)
 
 
 def _order(statement: tuple[Any, int]) -> tuple[bool, Any]:

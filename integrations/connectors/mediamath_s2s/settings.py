@@ -23,6 +23,9 @@ class S2SSettings(msgspec.Struct, forbid_unknown_fields=True):
     host: Host = "sftp.datasvc.mediamath.com"
     port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 2222
     path: str = ""
+    drop_box: Annotated[
+        bool, msgspec.Meta(description="the SFTP server takes files away once they are closed: no temporary names")
+    ] = False
     hosts_by_dc: Annotated[
         dict[str, Host], msgspec.Meta(description="the host of a data centre (what [MT_DC] says), e.g. ewr")
     ] = {}
