@@ -6,7 +6,7 @@ FORWARD = "ALTER TABLE match_claim ADD CONSTRAINT match_claim_bucket CHECK (buck
 
 
 class Migration(migrations.Migration):
-    dependencies = [("usersync", "0002_storage")]
+    dependencies = [("usersync", "0003_count_periods")]
 
     operations = [
         migrations.CreateModel(

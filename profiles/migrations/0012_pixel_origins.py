@@ -7,7 +7,7 @@ from profiles.models.pixels import ORIGINS_HELP, check_origin
 
 
 class Migration(migrations.Migration):
-    dependencies = [("profiles", "0010_suspect_ids")]
+    dependencies = [("profiles", "0011_count_periods")]
 
     operations = [
         migrations.AddField(
