@@ -40,8 +40,9 @@ def try_connector(connector: Connector, host_keys: Mapping[str, str], owner: Fil
 def _ask(
     connector: Connector, found: list[str], host_keys: Mapping[str, str], owner: FileOwner | None
 ) -> dict[str, Any]:
-    if fetch_token(connector):
-        found.append("the platform issued a token for the credentials")
+    token = fetch_token(connector)
+    if token is not None:
+        found.append(token)
     requests = connector.check_requests()
     responses = []
     for request in requests:

@@ -4,6 +4,7 @@ A name is resolved and checked, and the connection goes to the checked address. 
 what the present thread sends.
 """
 
+import http.client
 import socket
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from integrations import addresses
 from integrations.addresses import CONNECT_SECONDS, is_public
 from integrations.deadline import Deadline
+
+MOST_INFORMATION = 100
 
 _present = threading.local()
 
@@ -52,8 +55,23 @@ def _begin(connection: HTTPConnection) -> None:
     deadline.sending = True
 
 
+class _FinalAnswer(http.client.HTTPResponse):
+    """Reads past answers that only inform (RFC 9110 § 15.2): 103 and its like. The library knows 100 only."""
+
+    def begin(self) -> None:
+        again: Any = self
+        for _ in range(MOST_INFORMATION):
+            super().begin()
+            if not 100 < self.status < 200 or self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                return
+            again.headers = again.msg = None  # so that the next one is read
+        raise http.client.HTTPException("too many answers that only inform")
+
+
 class _Http(HTTPConnection):
     """A connection that the present deadline ends."""
+
+    response_class = _FinalAnswer
 
     def _new_conn(self) -> socket.socket:
         return open_socket(self, self._dns_host, _present.deadline)
@@ -65,6 +83,8 @@ class _Http(HTTPConnection):
 
 class _Https(HTTPSConnection):
     """The same with TLS."""
+
+    response_class = _FinalAnswer
 
     def _new_conn(self) -> socket.socket:
         return open_socket(self, self._dns_host, _present.deadline)

@@ -4,11 +4,13 @@
 class IntegrationError(Exception):
     """Base of all errors here. Marketers see the message, so it must hold no secret.
 
-    `status` and `excerpt` belong to the platform's response, if there was one.
+    `status` and `excerpt` belong to the platform's response, if there was one. `of_one_row`: it was said of one row, in
+    an answer that speaks of each.
     """
 
     status: int | None = None
     excerpt: str = ""
+    of_one_row: bool = False
 
 
 class RefusedError(IntegrationError):
@@ -17,6 +19,14 @@ class RefusedError(IntegrationError):
 
 class RequestTooLargeError(RefusedError):
     """The platform refused the request because it was too large (413). Send fewer rows."""
+
+
+class RowRefusedError(RefusedError):
+    """The platform refused one user, as its settings say: other users are not concerned, however many it is said of."""
+
+
+class SegmentRefusedError(RefusedError):
+    """The platform refuses everybody of this segment (it is gone, full, archived). A person has to act."""
 
 
 class UnauthorizedError(RefusedError):
@@ -39,6 +49,14 @@ class RetriableError(IntegrationError):
     """The platform failed (5xx, 408). It applied nothing, or applying the request again does no harm."""
 
 
+class BusyError(RetriableError):
+    """The platform works on the same thing (409, 423, 425): it applied nothing, and is not broken. Try again."""
+
+
+class UnclearAnswerError(RetriableError):
+    """What came is no answer (a page for people, 504): nobody knows whether the platform applied the request."""
+
+
 class RateLimitedError(RetriableError):
     """The platform asks the hub to wait (429). Waiting costs no attempt.
 
@@ -50,6 +68,10 @@ class RateLimitedError(RetriableError):
         super().__init__(message)
         self.retry_after = retry_after
         self.again_after = again_after
+
+
+class AskedToWaitError(RateLimitedError):
+    """The platform names the time before which it takes nothing (503 with `Retry-After`). Its rate is not to blame."""
 
 
 class UnansweredError(RetriableError):

@@ -4,10 +4,8 @@ It must never call a private address, never follow a redirect, and never hold a 
 exchange has one deadline, and a response is limited in size.
 """
 
-import math
 import threading
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -16,37 +14,35 @@ import urllib3
 from django.conf import settings
 from requests_hardened.ip_filter import InvalidIPAddress
 
-from core import clock
 from core.json_values import is_deeper
 from integrations import header_names
 from integrations.addresses import PRIVATE
+from integrations.answers.meaning import EXCERPT, failure
 from integrations.connections import guarded_session, under
 from integrations.deadline import Deadline
 from integrations.errors import (
     IntegrationError,
     MisconfiguredError,
-    RateLimitedError,
     RefusedError,
-    RequestTooLargeError,
     RetriableError,
     UnansweredError,
-    UnauthorizedError,
 )
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
-MAX_WAIT_SECONDS = 3_600.0
-EXCERPT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to send. `basic` (user, password), `secret_headers` and `secret_query` are never shown to anybody."""
+    """A request to send. `basic` (user, password), `secret_headers` and `secret_query` are never shown to anybody.
+
+    The body of a request for a token may hold a secret too; such requests are not logged.
+    """
 
     method: str
     url: str
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)
     basic: tuple[str, str] | None = field(default=None, repr=False)
     secret_headers: dict[str, str] = field(default_factory=dict, repr=False)
     secret_query: dict[str, str] = field(default_factory=dict, repr=False)
@@ -170,43 +166,3 @@ def _read(received: requests.Response) -> bytes:
             received.close()
             break
     return body[:MAX_BYTES]
-
-
-def failure(response: Response) -> IntegrationError:
-    """Return the error that a response without a 2xx status usually means."""
-    message = f"HTTP {response.status}: {response.excerpt}"
-    match response.status:
-        case status if 300 <= status < 400:
-            return MisconfiguredError(_redirect(response))
-        case 429:
-            return RateLimitedError(message, retry_after(response.headers.get("retry-after")))
-        case 413:
-            return RequestTooLargeError(message)
-        case 401 | 403:
-            return UnauthorizedError(message)
-        case status if status == 408 or status >= 500:
-            return RetriableError(message)
-    return RefusedError(message)
-
-
-def _redirect(response: Response) -> str:
-    """Redirects are not followed: a person has to enter the address. What was sent in a query stays out of the text."""
-    place = response.headers.get("location", "").partition("?")[0][:EXCERPT]
-    return f"HTTP {response.status}: the address redirects{f' to {place}' if place else ''}"
-
-
-def retry_after(value: str | None) -> float | None:
-    """Return the seconds to wait by a Retry-After header (seconds or a date), at most `MAX_WAIT_SECONDS`.
-
-    None if there is no such header, or it cannot be read.
-    """
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - clock.now()).total_seconds()
-        except (TypeError, ValueError):
-            return None
-    return min(max(seconds, 0.0), MAX_WAIT_SECONDS) if math.isfinite(seconds) else None

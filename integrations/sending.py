@@ -9,14 +9,17 @@ from integrations.credential_binding import check_origins, origin_of
 from integrations.http import Request, Response
 
 
-def fetch_token(connector: Connector) -> bool:
-    """Fetch a token with the connector's credentials; returns False where it needs none. Raises like `send_request`."""
+def fetch_token(connector: Connector) -> str | None:
+    """Fetch a token with the connector's credentials. Returns what was found; None where it needs none.
+
+    Raises like `send_request`.
+    """
     source = connector.authorization()
     if source is None:
-        return False
+        return None
     check_origins(connector.bound, [origin_of(source.request().url)])
-    authorization.check(source, connector.timeout)
-    return True
+    way = authorization.check(source, connector.timeout)
+    return f"the platform issued a token for the credentials{f', sent {way}' if way else ''}"
 
 
 def send_request(connector: Connector, request: Request) -> Response:

@@ -6,10 +6,11 @@ A new third party is one more line in `THIRD_PARTIES`. The application knows not
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sandbox.cep import Cep
-from sandbox.connection import hang_up
+from sandbox.connection import hang_up, say_before
 from sandbox.controls import Controls
 from sandbox.event import Events
 from sandbox.event_batch import EventBatches
@@ -17,6 +18,7 @@ from sandbox.exchange import RejectedError, SandboxRequest, SandboxResponse
 from sandbox.faults import FaultEffect, Faults
 from sandbox.files import Intake
 from sandbox.generic import GenericSegments
+from sandbox.lists import UserLists
 from sandbox.mathtag import SyncTag
 from sandbox.page import RecentRequests
 from sandbox.parties import Action, ThirdParty
@@ -35,6 +37,7 @@ Parties = dict[str, ThirdParty[Any]]
 MAX_BODY_BYTES = 16 * 1024 * 1024
 THIRD_PARTIES: tuple[type[ThirdParty[Any]], ...] = (
     GenericSegments,
+    UserLists,
     CookieDomain,
     SigningDomain,
     SyncTag,
@@ -81,6 +84,8 @@ class Sandbox:
             hang_up((scope["client"][0], int(scope["client"][1])))
             return
         with suppress(ConnectionError, RuntimeError):  # the sender has closed the connection
+            if response.before:
+                say_before((scope["client"][0], int(scope["client"][1])), response.before)
             await _send(response, send)
 
     async def _respond(self, request: SandboxRequest, receive: Receive) -> SandboxResponse | None:
@@ -135,7 +140,7 @@ class Sandbox:
             return None
         if effect.spoils:
             return effect.response
-        return applied or action.apply()
+        return replace(applied or action.apply(), before=effect.before)
 
     async def _cut_short(self, seconds: float, receive: Receive) -> bool:
         """Wait. Return True as soon as the sender closes the connection or the sandbox stops."""

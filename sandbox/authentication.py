@@ -72,9 +72,10 @@ class IssuedTokens:
         given = parse_qs(request.body.decode("utf-8", "replace"))
         if given.get("grant_type") != ["client_credentials"] or given.keys() - {"grant_type", "scope"}:
             raise RejectedError(400, "grant_type must be client_credentials, beside it only scope")
-        return Action.without_users(lambda: self._issue(account))
+        return Action.without_users(lambda: self.issue(account))
 
-    def _issue(self, account: str) -> SandboxResponse:
+    def issue(self, account: str) -> SandboxResponse:
+        """Return the answer with a new token of the account."""
         token = secrets.token_urlsafe(24)
         self._issued[token] = account, time.monotonic() + TOKEN_LIFETIME_SECONDS
         return json_response({"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_LIFETIME_SECONDS})

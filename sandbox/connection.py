@@ -1,25 +1,36 @@
-"""Closing a connection without a response, which neither ASGI nor the server offers.
+"""What neither ASGI nor the server offers: closing a connection without a response, and a response before the response.
 
-The process owns the socket. It finds its end of the connection by the address of the sender and shuts it down, so the
-sender sees that the connection closes without a response.
+The process owns the socket, and finds its end of the connection by the address of the sender.
 """
 
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 OPEN_FILES = "/dev/fd"
 
 
+EARLY_HINTS = b"HTTP/1.1 %d Early Hints\r\nlink: </style.css>; rel=preload; as=style\r\n\r\n"
+
+
 def hang_up(client: tuple[str, int]) -> bool:
     """Shut down the connection whose other end is `client`. Return whether there was one."""
+    return _with_connection(client, lambda connection: connection.shutdown(socket.SHUT_RDWR))
+
+
+def say_before(client: tuple[str, int], status: int) -> bool:
+    """Send an answer that only informs. Return whether there was such a connection."""
+    return _with_connection(client, lambda connection: connection.sendall(EARLY_HINTS % status))
+
+
+def _with_connection(client: tuple[str, int], act: Callable[[socket.socket], None]) -> bool:
     for entry in list(Path(OPEN_FILES).iterdir()):
         with _connection(int(entry.name)) as connection:
             if connection is not None and _peer(connection) == client:
-                connection.shutdown(socket.SHUT_RDWR)
+                act(connection)
                 return True
     return False
 

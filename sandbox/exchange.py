@@ -33,9 +33,12 @@ class SandboxRequest:
 
 @dataclass(slots=True, frozen=True)
 class SandboxResponse:
+    """`before`: the status of an answer that only informs (RFC 9110 § 15.2), which is sent first; 0: none."""
+
     status: int
     body: bytes = b""
     headers: Headers = ()
+    before: int = 0
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from sandbox.exchange import JSON_TYPE, RejectedError, SandboxResponse, json_response
+from sandbox.exchange import JSON_TYPE, Headers, RejectedError, SandboxResponse
 from sandbox.parties import ACCOUNT_NAME
 from sandbox.rates import Window
 
@@ -22,7 +22,9 @@ class FaultOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     """The body of `POST /faults`.
 
     target: `<third party>` (all its accounts) or `<third party>/<account>`.
-    status: the response has this status (and `body`, `retry_after` in seconds, if given); nothing is applied.
+    status: the response has this status (and `body`, `retry_after` in seconds or as a date, `media_type`, `location`,
+    if given); nothing is applied.
+    before: an answer that only informs (102 to 199) is sent first.
     drop: the connection is closed without a response.
     delay: seconds before processing; if the sender closes the connection meanwhile, nothing is processed.
     rate: calls a second (below 1: one call in 1/rate seconds); more calls receive 429 with Retry-After.
@@ -41,7 +43,10 @@ class FaultOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     applied: bool = False
     userid: Text | None = None
     body: str | None = None
-    retry_after: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    retry_after: Annotated[int, msgspec.Meta(ge=0)] | Text | None = None
+    media_type: Text | None = None
+    location: Text | None = None
+    before: Annotated[int, msgspec.Meta(ge=102, le=199)] = 0
     clear: bool = False
 
 
@@ -73,6 +78,7 @@ class FaultEffect:
     response: SandboxResponse | None = None
     drop: bool = False
     applied: bool = False
+    before: int = 0
 
     @property
     def spoils(self) -> bool:
@@ -80,7 +86,7 @@ class FaultEffect:
 
     @property
     def acts(self) -> bool:
-        return self.spoils or self.delay > 0
+        return self.spoils or self.delay > 0 or self.before > 0
 
 
 class Faults:
@@ -96,6 +102,7 @@ class Faults:
                 continue
             effect.delay += fault.order.delay or 0.0
             effect.applied |= fault.order.applied
+            effect.before = effect.before or fault.order.before
             effect.drop = fault.order.drop
             effect.response = _instead(fault.order)
         self._active = [fault for fault in self._active if fault.left > 0]
@@ -150,10 +157,10 @@ def _check_effects(order: FaultOrder) -> None:
     answers = order.status is not None
     rules = {
         "at most one of status, drop and rate": spoils <= 1,
-        "one of status, delay, drop or rate is needed": spoils == 1 or order.delay is not None,
+        "one of status, delay, drop, rate or before is needed": spoils == 1 or order.delay is not None or order.before,
         "rate goes with target, times and retry_after only": not limited
         or (order.delay is None and order.userid is None and not order.applied),
-        "body needs status": answers or order.body is None,
+        "body, media_type and location need status": answers or not (order.body or order.media_type or order.location),
         "retry_after needs status or rate": answers or limited or order.retry_after is None,
     }
     broken = [rule for rule, kept in rules.items() if not kept]
@@ -168,10 +175,12 @@ def _instead(order: FaultOrder) -> SandboxResponse | None:
     wait = order.retry_after
     if wait is None and order.rate is not None:
         wait = math.ceil(1 / order.rate)
-    headers = () if wait is None else ((b"retry-after", str(wait).encode()),)
+    headers: Headers = () if wait is None else ((b"retry-after", str(wait).encode()),)
+    if order.location is not None:
+        headers += ((b"location", order.location.encode()),)
     if status in {204, 304}:
-        return SandboxResponse(status, headers=headers)
-    if order.body is not None:
-        return SandboxResponse(status, order.body.encode(), JSON_TYPE + headers)
+        return SandboxResponse(status, headers=headers, before=order.before)
     document = {"status": "OK" if status < 300 else "ERROR", "error": f"fault on demand: {status}"}
-    return json_response(document, status, headers)
+    body = msgspec.json.encode(document) if order.body is None else order.body.encode()
+    kind = JSON_TYPE if order.media_type is None else ((b"content-type", order.media_type.encode()),)
+    return SandboxResponse(status, body, kind + headers, order.before)

@@ -6,36 +6,42 @@ is in flight at a time, and each is sent only while the lane's lease outlasts it
 """
 
 import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from activation.delivery.members import MemberReader
+from activation.delivery.members import MemberReader, can_be_sent
+from activation.delivery.parts import Part, Parts, cut, grouped, halves, halves_by_activation
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.quotas import QuotaExhaustedError
-from activation.delivery.refusals import GONE, ClaimRefusals, PlatformRefusal
+from activation.delivery.refusals import GONE, ClaimRefusals, PlatformRefusal, refusal_of
+from activation.delivery.retry import MOST_ATTEMPTS
 from activation.delivery.settlement import Settlement, expiry
-from activation.stores.batches import BatchRecord
+from activation.stores.batches import BatchRecord, excerpt
 from activation.stores.claims import Claim, ClaimedRow
 from activation.stores.outcomes import ClaimOutcomes
 from core import clock
 from integrations.connectors.base import Connector, Member, Operation
 from integrations.errors import (
+    BusyError,
     ConnectorFaultError,
     IntegrationError,
     MisconfiguredError,
     RateLimitedError,
     RefusedError,
     RequestTooLargeError,
+    RowRefusedError,
+    SegmentRefusedError,
     UnansweredError,
     UnauthorizedError,
 )
 from integrations.http import Request, Response
 
-EXCERPT = 500
 # what came of single rows is written down together, this often
 FINISH_SECONDS = 0.5
+# a platform that is busy with a row at this attempt refuses it
+LAST_ATTEMPT = MOST_ATTEMPTS - 1
 
 
 @dataclass(slots=True)
@@ -48,7 +54,7 @@ class BatchSender:
     record: BatchRecord
     accepted: list[ClaimedRow] = field(default_factory=list)
     goes_on: bool = True
-    _parts: deque[list[ClaimedRow]] = field(default_factory=deque)  # still to be sent, in this order
+    _parts: Parts = field(default_factory=Parts)
     _known: set[int] = field(default_factory=set)  # activations of which a row was accepted
     _refusals: dict[int, ClaimRefusals] = field(default_factory=lambda: defaultdict(ClaimRefusals))
     _finished: float = field(default_factory=time.monotonic)
@@ -68,23 +74,23 @@ class BatchSender:
     def run(self) -> bool:
         """Send all rows of the claim. Returns whether the lane may go on; rows that were not sent are due again."""
         rows = self.settlement.set_aside(self.claim.rows)
-        self._parts.extend(_cut(rows, self.client.target.rows))
+        self._parts.last(cut(rows, self.client.target.rows))
         while self._parts:
-            one = self._parts.popleft()
+            one = self._parts.next()
             try:
                 smaller = self._send(one)
             except NotNowError:
                 smaller, self.goes_on = [one], False
-            self._parts.extendleft(reversed(smaller))
+            self._parts.first(smaller)
             if not self.goes_on or (self.client.probing and self._parts):
-                self.outcomes.unsent([row for left in self._parts for row in left], "")
+                self.outcomes.unsent(self._parts.rows(), "")
                 break
         for activation in list(self._refusals):
             self._settle_suspects(activation)
         self.outcomes.finished(*self._take_accepted(), self.record)
         return self.goes_on
 
-    def _send(self, rows: list[ClaimedRow]) -> list[list[ClaimedRow]]:
+    def _send(self, rows: list[ClaimedRow]) -> list[Part]:
         """Send one part. Returns what to send instead, in order."""
         members = self.members.read(rows)
         try:
@@ -102,9 +108,10 @@ class BatchSender:
             return self._failed(rows, failure)
         self._note_answer(response.status, response.excerpt)
         try:
-            self._read_outcomes(rows, members, response)
-        except ConnectorFaultError as failure:
+            return self._read_outcomes(rows, members, response)
+        except MisconfiguredError as failure:  # a fault of the connector, too
             self.settlement.unread(rows, failure)
+            self.goes_on &= isinstance(failure, ConnectorFaultError)
         except IntegrationError as failure:  # the platform took it, but nobody understands what it says
             failure.status, failure.excerpt = response.status, response.excerpt
             self.settlement.give_back(rows, failure)
@@ -122,25 +129,52 @@ class BatchSender:
             self.record.request_excerpt = excerpt(request)
         return request
 
-    def _read_outcomes(self, rows: list[ClaimedRow], members: list[Member], response: Response) -> None:
-        """Sort the rows of a request that the platform took; it may still have refused some of them."""
+    def _read_outcomes(self, rows: list[ClaimedRow], members: list[Member], response: Response) -> list[Part]:
+        """Sort the rows of a request that the platform took; it may still have refused some of them.
+
+        Returns what to send next.
+        """
         errors = self.connector.outcomes(self.claim.operation, members, response)
         if len(errors) != len(rows):
             errors = [None] * len(rows)
         accepted = [row for row, error in zip(rows, errors, strict=True) if error is None]
         self.accepted.extend(accepted)
         self._note_accepted(accepted)
-        for row, error in zip(rows, errors, strict=True):
-            if error is not None:
-                error.excerpt = error.excerpt or response.excerpt
-                self.settlement.give_back([row], error)
+        following = self._not_accepted(
+            [(row, error) for row, error in zip(rows, errors, strict=True) if error is not None], response
+        )
         if self._parts and (len(rows) > 1 or time.monotonic() - self._finished > FINISH_SECONDS):
             self._flush()
+        return following
 
-    def _failed(self, rows: list[ClaimedRow], failure: IntegrationError) -> list[list[ClaimedRow]]:
+    def _not_accepted(self, found: list[tuple[ClaimedRow, IntegrationError]], response: Response) -> list[Part]:
+        """Settle rows that an answer names one by one. Returns what to send next.
+
+        Where all rows of an activation are refused alike, it is not known yet whose refusal that is.
+        """
+        errors = dict(found)
+        for error in errors.values():
+            error.status, error.excerpt = error.status or response.status, error.excerpt or response.excerpt
+            error.of_one_row = True
+        following: list[Part] = []
+        for rows in grouped(list(errors), lambda row: row.activation):
+            if rows[0].activation not in self._known and self._are_refused_alike(rows, errors):
+                following += self._refused(rows, errors[rows[0]])
+                continue
+            for alike in grouped(rows, lambda row: (type(errors[row]), str(errors[row]))):
+                self.settlement.give_back(alike, errors[alike[0]])
+        return following
+
+    def _are_refused_alike(self, rows: list[ClaimedRow], errors: dict[ClaimedRow, IntegrationError]) -> bool:
+        refused = all(isinstance(errors[row], RefusedError) for row in rows)
+        return refused and len({self._refusal(errors[row], row) for row in rows}) == 1
+
+    def _failed(self, rows: list[ClaimedRow], failure: IntegrationError) -> list[Part]:
         """Do what the error asks for. Returns what to send instead."""
         self._note_answer(failure.status, failure.excerpt)
         self.record.error = str(failure)
+        if isinstance(failure, BusyError) and max(row.attempts for row in rows) >= LAST_ATTEMPT:
+            failure = refusal_of(failure)
         match failure:
             case UnauthorizedError() | MisconfiguredError():
                 self.settlement.mark_broken(rows, failure)
@@ -149,7 +183,7 @@ class BatchSender:
             case RequestTooLargeError() if len(rows) > 1:
                 target = self.client.target
                 target.rows = max(1, min(target.rows, len(rows) // 2))
-                return _halves(rows)
+                return halves(rows)
             case RefusedError():
                 return self._refused(rows, failure)
             case QuotaExhaustedError():
@@ -170,78 +204,73 @@ class BatchSender:
 
     # ── what the connector cannot do ─────────────────────────────────────────────────────────────────
 
-    def _unmade(
-        self, rows: list[ClaimedRow], members: list[Member], failure: MisconfiguredError
-    ) -> list[list[ClaimedRow]]:
+    def _unmade(self, rows: list[ClaimedRow], members: list[Member], failure: MisconfiguredError) -> list[Part]:
         """No request could be made of these rows: of each activation by itself one may be. Returns what to send next.
 
         Nothing was sent, so trying costs nothing. A fault of the connector may be about single rows: they are refused
         where the others can be sent, else the activation is broken.
         """
         self.record.error = str(failure)
-        activations = sorted({row.activation for row in rows})
-        if len(activations) > 1:
-            return [[row for row in rows if row.activation == activation] for activation in activations]
+        alone = grouped(rows, lambda row: row.activation)
+        if len(alone) > 1:
+            return alone
+        activation = rows[0].activation
         if isinstance(failure, ConnectorFaultError):
-            sendable = {row for row, member in zip(rows, members, strict=True) if self._can_be_sent(member)}
+            sendable = {
+                row
+                for row, member in zip(rows, members, strict=True)
+                if can_be_sent(self.connector, self.claim.operation, member)
+            }
             if 0 < len(sendable) < len(rows):
                 self.settlement.give_back([row for row in rows if row not in sendable], failure)
                 return [[row for row in rows if row in sendable]]
-            if len(rows) == 1 and self._was_accepted(activations[0]):
+            if len(rows) == 1 and self._was_accepted(activation):
                 self._refused_row(rows[0], failure)
                 return []
-        self._break(activations[0], rows, failure)
+        self._break(activation, rows, failure)
         return []
 
     def _was_accepted(self, activation: int) -> bool:
         """Whether this process has seen the platform accept a row of the activation."""
         return activation in self._known or self.client.target.history(activation).accepted > 0
 
-    def _can_be_sent(self, member: Member) -> bool:
-        try:
-            self.connector.push(self.claim.operation, [member], clock.now_seconds())
-        except ConnectorFaultError:
-            return False
-        except IntegrationError:
-            return True  # what that is about, it says when the row is sent
-        return True
-
     # ── whose refusal it is ──────────────────────────────────────────────────────────────────────────
 
-    def _refused(self, rows: list[ClaimedRow], failure: IntegrationError) -> list[list[ClaimedRow]]:
+    def _refused(self, rows: list[ClaimedRow], failure: IntegrationError) -> list[Part]:
         """Take refused rows apart, first by activation. Returns what to send next.
 
         Until a row of the activation is accepted, the other half is asked before the halves of this one; where both
         are refused like the whole, single rows are asked.
         """
+        parts, activation = halves_by_activation(rows), rows[0].activation
+        if len(parts) > 1:
+            return parts
+        if isinstance(failure, SegmentRefusedError):
+            self._break(activation, rows, failure)
+            return []
         if len(rows) == 1:
             self._refused_row(rows[0], failure)
             return []
-        activations = sorted({row.activation for row in rows})
-        if len(activations) > 1:
-            first = set(activations[: len(activations) // 2])
-            return [[row for row in rows if (row.activation in first) is here] for here in (True, False)]
-        if activations[0] in self._known:
-            return _halves(rows)
-        return self._refused_part(activations[0], rows, failure)
+        if activation in self._known or isinstance(failure, RowRefusedError):
+            return halves(rows)
+        return self._refused_part(activation, rows, failure)
 
-    def _refused_part(
-        self, activation: int, rows: list[ClaimedRow], failure: IntegrationError
-    ) -> list[list[ClaimedRow]]:
+    def _refused_part(self, activation: int, rows: list[ClaimedRow], failure: IntegrationError) -> list[Part]:
         """Several rows of one activation were refused, of which nothing was accepted yet."""
         words, refusals = self._refusal(failure), self._refusals[activation]
         refusals.note(words)
         if not refusals.both_halves:
-            self._parts.extend(_halves(rows))
+            self._parts.last(halves(rows))
             return []
-        self._parts.append(rows)
-        return self._sample(activation, words.least)
+        self._parts.last([rows])
+        return self._parts.sample(activation, words.least)
 
     def _refused_row(self, row: ClaimedRow, failure: IntegrationError) -> None:
         """A row was refused alone. It is dead once it is known that others are accepted; until then it is a suspect."""
         activation = row.activation
-        if failure.status in GONE and self._names_user and self.claim.operation is Operation.REMOVE:
-            # the platform does not know the user: that is said of this user only
+        gone = failure.status in GONE and self._names_user(failure) and self.claim.operation is Operation.REMOVE
+        if gone or isinstance(failure, RowRefusedError):
+            # the platform does not know the user, or its settings say so: that is said of this user only
             self.settlement.give_back([row], failure)
             return
         words, history = self._refusal(failure, row), self.client.target.history(activation)
@@ -256,23 +285,11 @@ class BatchSender:
             self._refusals[activation].suspects.append((row, failure))
 
     def _refusal(self, failure: IntegrationError, row: ClaimedRow | None = None) -> PlatformRefusal:
-        return PlatformRefusal.of(failure, names_user=self._names_user, row=row)
+        return PlatformRefusal.of(failure, names_user=self._names_user(failure), row=row)
 
-    @property
-    def _names_user(self) -> bool:
-        """Whether the address of a request may name the user."""
-        return self.connector.batch_size == 1
-
-    def _sample(self, activation: int, number: int) -> list[list[ClaimedRow]]:
-        """Take a few rows of the activation out of the parts that are still to be sent. Returns each as a part."""
-        rows = [row for part in self._parts for row in part if row.activation == activation]
-        sample = rows[:: max(1, len(rows) // number)][:number]
-        self._take_out(set(sample))
-        return [[row] for row in sample]
-
-    def _take_out(self, rows: set[ClaimedRow]) -> None:
-        left = [[row for row in part if row not in rows] for part in self._parts]
-        self._parts = deque(part for part in left if part)
+    def _names_user(self, failure: IntegrationError) -> bool:
+        """Whether it may have been said of the user: the address of the request names one, or the answer does."""
+        return self.connector.batch_size == 1 or failure.of_one_row
 
     def _everybodys(self, activation: int, rows: Iterable[ClaimedRow], failure: IntegrationError) -> None:
         """No row is to blame: the rows of the activation wait, also those that were buried just before.
@@ -294,10 +311,8 @@ class BatchSender:
 
     def _all_of(self, activation: int, rows: Iterable[ClaimedRow]) -> list[ClaimedRow]:
         """Returns these rows and all others of the activation, which are taken out of what is still to be sent."""
-        waiting = [row for part in self._parts for row in part if row.activation == activation]
         suspects = [row for row, _ in self._refusals.pop(activation, ClaimRefusals()).suspects]
-        self._take_out(set(waiting))
-        return [*rows, *suspects, *waiting]
+        return [*rows, *suspects, *self._parts.take(activation)]
 
     def _note_accepted(self, rows: list[ClaimedRow]) -> None:
         """Rows were accepted: what else was refused of their activations is those rows' own fault."""
@@ -331,18 +346,3 @@ class BatchSender:
         if status is not None:
             self.record.status = status
         self.record.response_excerpt = text or self.record.response_excerpt
-
-
-def excerpt(request: Request) -> str:
-    """Returns what of a request may be shown."""
-    body = (request.body or b"")[:EXCERPT].decode("utf-8", "replace")
-    return f"{request.method} {request.url}\n{body}"
-
-
-def _cut(rows: list[ClaimedRow], size: int) -> list[list[ClaimedRow]]:
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-def _halves(rows: Sequence[ClaimedRow]) -> list[list[ClaimedRow]]:
-    middle = len(rows) // 2
-    return [list(rows[:middle]), list(rows[middle:])]

@@ -126,7 +126,7 @@ class CircuitBreaker:
         self.cursor.execute(SUCCEEDED, {"platform": self.platform, "now": now})
 
     def pause(self, until: datetime, reason: str, now: datetime) -> None:
-        """Send nothing before `until`, because a quota of the platform is used up."""
+        """Send nothing before `until`: a quota of the platform is used up, or the platform named the time."""
         self._limit(until, reason, now, slowed=None, counts=0)
 
     def slow_down(self, until: datetime, reason: str, now: datetime, per_second: float) -> None:

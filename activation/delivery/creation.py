@@ -16,21 +16,32 @@ from psycopg import Cursor
 
 from activation.delivery import activation_status, lanes, targets
 from activation.delivery.activation_status import UnfinishedErasures
-from activation.delivery.batch_sender import excerpt
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.retry import longest_wait
 from activation.models import Activation, Batch
 from activation.stores import batches
-from activation.stores.batches import BatchRecord, FailedCreations
+from activation.stores.batches import BatchRecord, FailedCreations, excerpt
 from core import clock
 from core.database import Connection, bare_cursor
 from core.steps import Steps
+from integrations.answers.meaning import says_it_exists
 from integrations.connectors.base import Connector, Segment, SegmentSource
-from integrations.errors import IntegrationError, MisconfiguredError, UnansweredError, UnauthorizedError
+from integrations.errors import (
+    IntegrationError,
+    MisconfiguredError,
+    UnansweredError,
+    UnauthorizedError,
+    UnclearAnswerError,
+)
 from integrations.http import Request, Response
 
 # Segment ids of the hub's own, for platforms that take ours: 32-bit numbers, never given out twice.
 MOST_NUMBER = 2**31 - 1
+# nobody knows whether the platform made the segment
+UNCERTAIN = (UnansweredError, UnclearAnswerError)
+IN_USE = "the segment {id} of this name is filled by activation {other} already: give this activation a name of its own"
+UNNAMED = "the platform has a segment of this name, and cannot be asked for its id"
+CONFLICT = 409
 # so many creations without an answer, where the segment cannot be looked up, break the activation
 MOST_CUT_OFFS = 3
 ALLOCATE = """
@@ -109,8 +120,7 @@ class _Creator:
             if lookup is not None:
                 known = connector.read_lookup(segment, self._logged(segment, "lookup", lookup))
                 if known is not None:
-                    activation_status.mark_live(segment, known)
-                    return True
+                    return self._take(segment, known)
             elif past.cut_off:
                 activation_status.note_possible_orphan(segment, past.last, past.cut_offs)
             request = connector.creation_request(segment, clock.now_seconds())
@@ -118,8 +128,38 @@ class _Creator:
         except NotNowError:
             return False
         except IntegrationError as failure:
-            self._failed(segment, failure, past)
+            return self._not_created(segment, failure, past)
+
+    def _take(self, segment: Segment, known: Any) -> bool:
+        """Fill a segment that exists. Raises `MisconfiguredError` where another activation of the platform fills it."""
+        self._check_free(segment, known)
+        activation_status.mark_live(segment, known)
+        return True
+
+    def _check_free(self, segment: Segment, known: Any) -> None:
+        """One segment for two activations: the end of one would empty it for both."""
+        others = Activation.objects.filter(platform_id=self._client.target.platform, segment_id=known)
+        other = others.exclude(id=segment.activation).values_list("id", flat=True).first()
+        if other is not None:
+            raise MisconfiguredError(IN_USE.format(id=known, other=other))
+
+    def _not_created(self, segment: Segment, failure: IntegrationError, past: FailedCreations) -> bool:
+        """Take the segment where the platform says that it exists, and can be asked. Returns whether it is there."""
+        exists = says_it_exists(failure.status, failure.excerpt or str(failure))
+        try:
+            lookup = self._connector.lookup_request(segment) if exists or failure.status == CONFLICT else None
+            if lookup is not None:
+                known = self._connector.read_lookup(segment, self._logged(segment, "lookup", lookup))
+                if known is not None:
+                    return self._take(segment, known)
+            elif exists:
+                raise MisconfiguredError(f"{UNNAMED}: {failure}")
+        except NotNowError:
             return False
+        except IntegrationError as unknown:
+            failure = unknown
+        self._failed(segment, failure, past)
+        return False
 
     def _request_segment(self, segment: Segment, request: Request, past: FailedCreations) -> bool:
         """Send the creation, and write down what came of it. Returns whether the segment exists now.
@@ -129,6 +169,7 @@ class _Creator:
         record, response = self._sent(segment, "create", request)
         try:
             segment_id = self._connector.segment_id(segment, response)
+            self._check_free(segment, segment_id)
         except IntegrationError as unnamed:
             return self._without_id(segment, record, unnamed, past)
         with transaction.atomic(), bare_cursor() as cursor:
@@ -152,8 +193,7 @@ class _Creator:
         with transaction.atomic(), bare_cursor() as cursor:
             batches.finish(cursor, record, clock.now(), Batch.Status.UNKNOWN)
             if known is not None:
-                activation_status.mark_live(segment, known)
-                return True
+                return self._take(segment, known)
             activation_status.note_possible_orphan(segment, clock.now(), past.cut_offs + 1)
             activation_status.mark_broken(self._client.target.platform, [segment.activation], str(unnamed))
         return False
@@ -176,7 +216,7 @@ class _Creator:
             raise
         except IntegrationError as failure:
             record.error, record.status, record.response_excerpt = str(failure), failure.status, failure.excerpt
-            status = Batch.Status.UNKNOWN if isinstance(failure, UnansweredError) else Batch.Status.FAILED
+            status = Batch.Status.UNKNOWN if isinstance(failure, UNCERTAIN) else Batch.Status.FAILED
             batches.finish(self._cursor, record, clock.now(), status)
             raise
         record.status, record.response_excerpt = response.status, response.excerpt
@@ -185,8 +225,8 @@ class _Creator:
     def _failed(self, segment: Segment, failure: IntegrationError, past: FailedCreations) -> None:
         """Show the error. A person has to act where trying again would not help, or make segment after segment."""
         platform = self._client.target.platform
-        cut_offs = past.cut_offs + isinstance(failure, UnansweredError)
-        endless = isinstance(failure, UnansweredError) and cut_offs >= MOST_CUT_OFFS
+        cut_offs = past.cut_offs + isinstance(failure, UNCERTAIN)
+        endless = isinstance(failure, UNCERTAIN) and cut_offs >= MOST_CUT_OFFS
         if endless and self._connector.lookup_request(segment) is None:
             activation_status.note_possible_orphan(segment, clock.now(), cut_offs)
             activation_status.mark_broken(platform, [segment.activation], str(failure))

@@ -20,7 +20,14 @@ from activation.stores.batches import OWN_BUCKET, BatchRecord
 from core import audit, clock
 from core.database import Connection
 from integrations.connectors.files import FileConnector, SftpDestination
-from integrations.errors import IntegrationError, RefusedError, RetriableError, UnansweredError, UnsettledError
+from integrations.errors import (
+    IntegrationError,
+    RateLimitedError,
+    RefusedError,
+    RetriableError,
+    UnansweredError,
+    UnsettledError,
+)
 from integrations.models import Platform
 from integrations.uploads.folder import FileOwner
 from integrations.uploads.upload import FileUpload, upload
@@ -95,6 +102,9 @@ class FileSender:
         """Record success or failure of an upload with the circuit breaker."""
         try:
             yield
+        except RateLimitedError as failure:
+            self.client.wait(failure)
+            raise
         except RetriableError as failure:
             self.client.record_failure(failure)
             raise

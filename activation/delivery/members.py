@@ -8,9 +8,10 @@ from uuid import UUID
 from psycopg import Cursor
 
 from activation.stores.claims import ClaimedRow
-from core import buckets
+from core import buckets, clock
 from core.arrays import Ints, SmallInts, Texts, Uuids, columns
-from integrations.connectors.base import Connector, Member, Segment
+from integrations.connectors.base import Connector, Member, Operation, Segment
+from integrations.errors import ConnectorFaultError, IntegrationError
 
 ATTRIBUTES = """
 SELECT p.user_id, p.customer_id, p.attributes FROM unnest(%s, %s, %s) AS k (bucket, customer_id, user_id)
@@ -66,3 +67,14 @@ class MemberReader:
         keys = {(buckets.of_user(row.user_id), row.user_id, row.platform_user_id) for row in rows}
         self.cursor.execute(EXTRAS, [*columns((SmallInts, Uuids, Texts), sorted(keys)), self.platform])
         return {(platform_user_id, user): extra for platform_user_id, user, extra in self.cursor}
+
+
+def can_be_sent(connector: Connector, operation: Operation, member: Member) -> bool:
+    """Whether the connector makes a request of this member alone. Nothing is sent."""
+    try:
+        connector.push(operation, [member], clock.now_seconds())
+    except ConnectorFaultError:
+        return False
+    except IntegrationError:
+        return True  # what that is about, it says when the row is sent
+    return True

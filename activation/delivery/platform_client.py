@@ -18,7 +18,14 @@ from activation.delivery.retry import backoff
 from activation.delivery.targets import DeliveryTarget
 from core import clock
 from core.database import Connection
-from integrations.errors import IntegrationError, RateLimitedError, RetriableError, UnansweredError
+from integrations.errors import (
+    AskedToWaitError,
+    BusyError,
+    IntegrationError,
+    RateLimitedError,
+    RetriableError,
+    UnansweredError,
+)
 from integrations.http import Request, Response
 from integrations.limits import Limits
 from integrations.services import send_request
@@ -163,7 +170,10 @@ class PlatformClient:
         try:
             response = send_request(self.target.connector, request)
         except RateLimitedError as failure:
-            self._slow_down(failure)
+            self.wait(failure)
+            raise
+        except BusyError:
+            self.record_success()
             raise
         except RetriableError as failure:
             self.record_failure(failure)
@@ -195,14 +205,17 @@ class PlatformClient:
         limits = self.target.limits
         return CallLimit(rate(limits, self.state, clock.now()), limits.concurrent)
 
-    def _slow_down(self, failure: RateLimitedError) -> None:
-        """Wait as long as the platform says, and go slower afterwards."""
+    def wait(self, failure: RateLimitedError) -> None:
+        """Wait as long as the platform says; go slower afterwards where its rate was the reason."""
         at = clock.now()
         failure.retry_after = wait_of(failure, self.state.limited)
         until = at + timedelta(seconds=failure.retry_after)
-        allowed = self._call_limit().per_second or float("inf")
-        per_second = max(min(_calls_of_last_second(self._sent_at), allowed) / 2, SLOWEST)
-        self.breaker.slow_down(until, str(failure), at, per_second)
+        if isinstance(failure, AskedToWaitError):
+            self.breaker.pause(until, str(failure), at)
+        else:
+            allowed = self._call_limit().per_second or float("inf")
+            per_second = max(min(_calls_of_last_second(self._sent_at), allowed) / 2, SLOWEST)
+            self.breaker.slow_down(until, str(failure), at, per_second)
         self.state = self.breaker.read()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from activation.stores.claims import ClaimedRow
 from activation.stores.dead_letters import Key
 from core.patterns import linear
-from integrations.errors import IntegrationError
+from integrations.errors import IntegrationError, RefusedError
 
 # what a segment that does not exist (any more) is answered with, where the address names no user
 GONE = frozenset({404, 410})
@@ -51,6 +51,13 @@ class PlatformRefusal:
     def least(self) -> int:
         """Of how many rows, one by one, it must have been said before it may be said of everybody."""
         return LEAST_GONE if self.gone else LEAST
+
+
+def refusal_of(failure: IntegrationError) -> RefusedError:
+    """Returns the refusal that a failure becomes, where it was tried again for too long."""
+    refusal = RefusedError(str(failure))
+    refusal.status, refusal.excerpt, refusal.of_one_row = failure.status, failure.excerpt, failure.of_one_row
+    return refusal
 
 
 def _without(text: str, word: str) -> str:

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 from activation.delivery import activation_status
 from activation.delivery.platform_client import PlatformClient
-from activation.delivery.retry import MOST_ATTEMPTS, MOST_DEATHS
+from activation.delivery.retry import MOST_ATTEMPTS, MOST_DEATHS, longest_wait
 from activation.stores.batches import BatchRecord
 from activation.stores.claims import ClaimedRow
 from activation.stores.outcomes import ClaimOutcomes
 from integrations.connectors.base import Connector
-from integrations.errors import IntegrationError, RateLimitedError, RetriableError, UnansweredError
+from integrations.errors import BusyError, IntegrationError, RateLimitedError, RetriableError, UnansweredError
 
 # how long an activation that ends waits where its platform refuses everything: it cannot become broken
 ENDING_WAIT = timedelta(minutes=1)
@@ -42,6 +42,9 @@ class Settlement:
             self.outcomes.unsent(rows, error, timedelta(seconds=failure.retry_after or 1))
         elif isinstance(failure, UnansweredError):
             self.outcomes.failed(rows, error, self.client.lease.left)
+        elif isinstance(failure, BusyError):
+            # they wait together: spread out, they would ask a platform that is there again and again
+            self.outcomes.failed(rows, error, longest_wait(max(row.attempts for row in rows)))
         elif isinstance(failure, RetriableError):
             self.outcomes.failed(rows, error)
         else:
@@ -56,7 +59,7 @@ class Settlement:
         self._note_broken(rows, str(failure))
 
     def unread(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
-        """The platform may have taken the rows, and the connector cannot say: they are sent again one day."""
+        """The platform may have taken the rows, and nobody can read what it says: they are sent again one day."""
         self.record.error = str(failure)
         self.outcomes.failed(rows, str(failure))
         self._note_broken(rows, str(failure))

@@ -11,6 +11,8 @@ from psycopg import Cursor
 from activation.models import Batch
 from core.buckets import BUCKETS
 from core.database import Connection
+from integrations.answers.meaning import EXCERPT
+from integrations.http import Request
 
 # requests that belong to no lane of members (segments, files) are logged in this bucket
 OWN_BUCKET = 0
@@ -103,6 +105,12 @@ class BatchRecord:
         if self.unanswered:
             return Batch.Status.UNKNOWN
         return Batch.Status.PARTIAL if self.accepted else Batch.Status.FAILED
+
+
+def excerpt(request: Request) -> str:
+    """Returns what of a request may be shown in the log."""
+    body = (request.body or b"")[:EXCERPT].decode("utf-8", "replace")
+    return f"{request.method} {request.url}\n{body}"
 
 
 class FailedCreations(NamedTuple):

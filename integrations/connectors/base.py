@@ -16,7 +16,8 @@ from uuid import UUID
 import msgspec
 from django.core.exceptions import ValidationError
 
-from integrations import http
+from integrations.answers import items, meaning
+from integrations.answers.meaning import Meaning
 from integrations.authorization import TokenSource
 from integrations.connectors.guard import guard
 from integrations.credential_binding import BoundCredentials, Origins, origins_in
@@ -198,12 +199,12 @@ class Connector(ABC):
         """
 
     def succeeded(self, response: Response) -> bool:
-        """Whether the platform accepted the request."""
-        return 200 <= response.status < 300
+        """Whether the platform accepted the request. `outcomes` may still find rows that it refused."""
+        return meaning.meaning_of(response) in {Meaning.ACCEPTED, Meaning.EACH}
 
     def failure(self, response: Response) -> IntegrationError:
         """Return the error for a response that is no success. Its class says what to do next."""
-        return http.failure(response)
+        return meaning.failure(response)
 
     def outcomes(
         self,
@@ -213,9 +214,12 @@ class Connector(ABC):
     ) -> Sequence[IntegrationError | None]:
         """Return one outcome for each member of a successful request: None if accepted, otherwise the error.
 
-        Raises `IntegrationError` if the response cannot be read. That is then the outcome of all members.
+        Raises `IntegrationError` if the response cannot be read. That is then the outcome of all members; after a
+        `MisconfiguredError` the activations stop, because a person has to act.
         """
-        return [None] * len(members)
+        if response.status != 207:
+            return [None] * len(members)
+        return items.read_unasked([member.platform_user_id for member in members], response)
 
     # ── checks and reading back ──────────────────────────────────────────────────────────────────────────────────────
 

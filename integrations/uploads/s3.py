@@ -20,10 +20,14 @@ from django.core.files.base import ContentFile, File
 from storages.backends.s3 import S3Storage
 
 from integrations import addresses
+from integrations.answers import meaning
+from integrations.answers.meaning import Meaning
+from integrations.answers.waiting import asked_wait
 from integrations.connections import open_socket
 from integrations.connectors.files import S3Destination
 from integrations.deadline import Deadline
 from integrations.errors import (
+    AskedToWaitError,
     IntegrationError,
     MisconfiguredError,
     RefusedError,
@@ -183,9 +187,13 @@ def _refusal(refused: ClientError) -> IntegrationError:
     code = str(refused.response.get("Error", {}).get("Code", ""))
     status = int(refused.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     message = f"the store answers {status}: {code}"
+    wait = asked_wait(refused.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
+    if wait and code not in DENIED:
+        return AskedToWaitError(message, wait)
     if code in DENIED or status in {401, 403}:
         return UnauthorizedError(message)
-    return RetriableError(message) if status >= 500 or status == 408 else RefusedError(message)
+    again = meaning.of_status(status, code) in {Meaning.BUSY, Meaning.RETRY, Meaning.UNCLEAR, Meaning.LIMITED}
+    return RetriableError(message) if again else RefusedError(message)
 
 
 def _broken(failure: BotoCoreError, deadline: Deadline) -> IntegrationError:

@@ -13,8 +13,8 @@ from activation.delivery.platform_client import wait_of
 from activation.models import Activation, Batch, DeadLetter, Health
 from activation.stores import outcomes
 from core.configuration import ConfigurationVersion
+from integrations.answers.waiting import MAX_WAIT_SECONDS, retry_after
 from integrations.errors import RateLimitedError
-from integrations.http import MAX_WAIT_SECONDS, retry_after
 from integrations.models import Platform
 from tests.support.delivery_stage import DeliveryStage, forget_backoff
 

@@ -10,7 +10,13 @@ import pytest
 
 from integrations import authorization, http
 from integrations.authorization import ClientCredentials, TokenCache
-from integrations.errors import RateLimitedError, RefusedError, RetriableError, UnauthorizedError
+from integrations.errors import (
+    RateLimitedError,
+    RefusedError,
+    RetriableError,
+    UnauthorizedError,
+    UnclearAnswerError,
+)
 from integrations.http import Request, Response
 from tests.activation.conftest import private_targets
 from tests.sandbox.conftest import running_sandbox, sandbox
@@ -86,7 +92,7 @@ def test_lifetime__that_says_nothing_is_taken_as_short(lifetime: object) -> None
         (Response(400, {}, b"[]"), UnauthorizedError),
         (Response(503, {}, b""), RetriableError),
         (Response(429, {"retry-after": "7"}, b""), RateLimitedError),
-        (Response(200, {}, b"<html>"), RefusedError),
+        (Response(200, {}, b"<html>"), UnclearAnswerError),
         (Response(200, {}, b'{"access_token": "a\\nb"}'), RefusedError),
         (Response(200, {}, b'{"access_token": "t", "token_type": "mac"}'), RefusedError),
     ],

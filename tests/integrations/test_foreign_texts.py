@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations import templates
+from integrations.answers import expressions
+from integrations.answers.expressions import ExpressionError
 from integrations.connectors.base import Member, Operation, Segment
-from integrations.connectors.http import expressions
 from integrations.connectors.http.connector import HttpConnector
-from integrations.connectors.http.expressions import ExpressionError
 from integrations.errors import RefusedError
 from integrations.http import MAX_DEPTH, Response
 

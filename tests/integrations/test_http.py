@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations import http
+from integrations.answers.waiting import MAX_WAIT_SECONDS, retry_after
 from integrations.errors import (
     IntegrationError,
     MisconfiguredError,
@@ -23,7 +24,7 @@ from integrations.errors import (
     UnansweredError,
     UnauthorizedError,
 )
-from integrations.http import MAX_BYTES, MAX_WAIT_SECONDS, Request, retry_after
+from integrations.http import MAX_BYTES, Request
 from tests.support.edge_process import free_port
 from tests.support.listening import accepted
 

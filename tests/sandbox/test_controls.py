@@ -24,7 +24,7 @@ def test_state__one_account__has_the_documented_shape(sandbox: SandboxProcess, f
         }
     }
     assert sandbox.state().keys() == {
-        *("generic", "sync", "signed-sync", "mathtag", "cep", "mapp-webhook"),
+        *("generic", "lists", "sync", "signed-sync", "mathtag", "cep", "mapp-webhook"),
         *("mediamath-event", "mediamath-batch", "mediamath-s2s", "files"),
     }
     assert sandbox.members("foo", "My segment") == {"a", "b"}

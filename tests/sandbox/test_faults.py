@@ -168,7 +168,7 @@ def test_body__given__is_answered_as_it_is(sandbox: SandboxProcess, foo: Generic
         ({"target": "generic", "rate": 5, "applied": True}, "rate goes with"),
         ({"target": "generic", "status": 500, "times": 0}, "times"),
         ({"target": "generic", "status": 500, "userid": ""}, "userid"),
-        ({"target": "generic", "delay": 1, "body": "x"}, "body needs"),
+        ({"target": "generic", "delay": 1, "body": "x"}, "body, media_type"),
         ({"target": "generic", "drop": True, "retry_after": 1}, "retry_after needs"),
         ({"target": "generic", "status": 500, "time": 1}, "time"),
         ({"clear": True, "status": 500}, "clear stands alone"),

@@ -29,8 +29,8 @@ from edge.chunks import ChunkReader
 from edge.endpoints import uid
 from edge.request_head import BadRequestError, RequestHead
 from integrations import egress_proxy, header_names, sync_templates, templates, validation
+from integrations.answers import expressions, meaning
 from integrations.connectors.base import Member, Operation, Segment
-from integrations.connectors.http import expressions
 from integrations.connectors.http.connector import HttpConnector
 from integrations.connectors.mapp_cep import connector as mapp_cep
 from integrations.connectors.mediamath_event import attributes
@@ -235,7 +235,11 @@ READERS: dict[str, Reader] = {
     "a secret": Reader("integrations.validation", validation.check_sync_secret, BODY, (Exception,)),
     "a header's name": Reader("integrations.header_names", header_names.fault_of),
     "a request's template": Reader("integrations.templates", templates.split),
-    "an expression": Reader("integrations.connectors.http.expressions", expressions.check, 2 * KIB),
+    "an answer's words": Reader(
+        "integrations.answers.meaning", lambda text: meaning.meaning_of(Response(409, {}, text.encode()))
+    ),
+    "a refused creation": Reader("integrations.answers.meaning", lambda text: meaning.says_it_exists(409, text)),
+    "an expression": Reader("integrations.answers.expressions", expressions.check, 2 * KIB),
     "a value in a request": Reader("integrations.connectors.http.calls", _request),
     "an attribute of an event": Reader("integrations.connectors.mediamath_event.attributes", _mapped),
     "a processing log": Reader("integrations.connectors.mediamath_s2s.processing_log", _answer),

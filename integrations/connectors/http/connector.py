@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 from django.core.exceptions import ValidationError
 
-from integrations import http, templates
+from integrations import templates
+from integrations.answers import conditions, expressions, items, meaning
+from integrations.answers.expressions import ExpressionError
 from integrations.authorization import ClientCredentials
 from integrations.connectors.base import (
     Connector,
@@ -18,13 +20,11 @@ from integrations.connectors.base import (
     Strategy,
     TokenSource,
 )
-from integrations.connectors.http import expressions
 from integrations.connectors.http.calls import CompiledCall
 from integrations.connectors.http.credentials import Credentials, NoAuthentication, OAuth2, sign
-from integrations.connectors.http.expressions import ExpressionError
 from integrations.connectors.http.settings import HEADER, ActivationSettings, HttpSettings, faults
 from integrations.credential_binding import Origins, origin_of
-from integrations.errors import IntegrationError, MisconfiguredError, RefusedError
+from integrations.errors import IntegrationError, MisconfiguredError, RefusedError, UnclearAnswerError
 from integrations.http import Request, Response
 from integrations.templates import Values
 
@@ -57,6 +57,7 @@ class HttpConnector(Connector):
         self.own_ids = given.id_source == "own"
         self._create = None if given.create is None else CompiledCall(given.create, batched=False)
         self._read = None if given.read is None else CompiledCall(given.read, batched=False)
+        self._find = None if given.find is None else CompiledCall(given.find, batched=False)
         self._check = None if given.check is None else CompiledCall(given.check, batched=False)
         self._push = {Operation.ADD: CompiledCall(given.add, batched=batched)}
         if given.remove is not None:
@@ -75,7 +76,8 @@ class HttpConnector(Connector):
     def origins(self) -> Origins:
         """Return the origins of all calls, and of the endpoint that issues tokens."""
         given: HttpSettings = self.settings
-        calls = [call for call in (given.add, given.create, given.remove, given.check, given.read) if call is not None]
+        every = (given.add, given.create, given.remove, given.check, given.read, given.find)
+        calls = [call for call in every if call is not None]
         tokens = [self.credentials.token_url] if isinstance(self.credentials, OAuth2) else []
         return frozenset(map(origin_of, [*(call.url for call in calls), *tokens]))
 
@@ -83,7 +85,7 @@ class HttpConnector(Connector):
         given = self.credentials
         if not isinstance(given, OAuth2):
             return None
-        return ClientCredentials(given.token_url, given.client_id, given.client_secret, given.scope)
+        return ClientCredentials(given.token_url, given.client_id, given.client_secret, given.scope, given.client_auth)
 
     def check_requests(self) -> list[Request]:
         return [] if self._check is None else [sign(self._check.request([{}]), self.credentials)]
@@ -96,9 +98,26 @@ class HttpConnector(Connector):
     def segment_id(self, segment: Segment, response: Response) -> Any:
         place: str = self.settings.create.segment_id
         found = _header(response, place) if place.startswith(HEADER) else _search(response, place)
-        if not isinstance(found, str | int) or isinstance(found, bool) or found == "":
+        if not _is_id(found):
             raise RefusedError(f"the answer has no segment id at “{place}”: {response.excerpt}")
         return found
+
+    def lookup_request(self, segment: Segment) -> Request | None:
+        if self._find is None:
+            return None
+        return sign(self._find.request([_values(segment, 0)]), self.credentials)
+
+    def read_lookup(self, segment: Segment, response: Response) -> Any | None:
+        """Return the id of the one segment of this name. Raises `MisconfiguredError` where there are several."""
+        find = self.settings.find
+        listed = _search(response, find.list)
+        known = listed if isinstance(listed, list) else [listed]
+        if find.name:
+            known = [one for one in known if _searched(find.name, one) == segment.name]
+        found = {one for one in (_searched(find.segment_id, each) for each in known) if _is_id(one)}
+        if len(found) > 1:
+            raise MisconfiguredError(f"the platform has {len(found)} segments of the name “{segment.name}”")
+        return found.pop() if found else None
 
     def push(self, operation: Operation, members: Sequence[Member], timestamp: int) -> Request:
         if operation not in self._push:
@@ -131,23 +150,56 @@ class HttpConnector(Connector):
         following = _search(response, read.next) if read.next else None
         return [str(one) for one in ids], str(following) if following not in {None, ""} else None
 
+    # ── what answers mean ────────────────────────────────────────────────────────────────────────────
+
     def succeeded(self, response: Response) -> bool:
-        return super().succeeded(response) and self._passes(response)
+        decided = conditions.first_that_holds(self.settings.answers, response)
+        if decided is not None:
+            return decided.means in {"accepted", "exists"}
+        return super().succeeded(response) and self._unread(response) is None
 
     def failure(self, response: Response) -> IntegrationError:
-        if super().succeeded(response):
-            return RefusedError(f"the answer does not pass the test “{self.settings.success}”: {response.excerpt}")
-        return http.failure(response)
+        decided = conditions.first_that_holds(self.settings.answers, response)
+        if decided is not None:
+            return conditions.failure(decided, response)
+        return (self._unread(response) if super().succeeded(response) else None) or meaning.failure(response)
 
-    def _passes(self, response: Response) -> bool:
-        """Whether the response passes the `success` test, for which a missing body is null."""
-        if not self.settings.success:
-            return True
+    def outcomes(
+        self, operation: Operation, members: Sequence[Member], response: Response
+    ) -> Sequence[IntegrationError | None]:
+        given: HttpSettings = self.settings
+        if given.items is None and response.status != 207:
+            return [None] * len(members)
+        if conditions.first_that_holds(given.answers, response) is not None:
+            return [None] * len(members)
+        if given.items is None:
+            return super().outcomes(operation, members, response)
+        return items.read(given.items, [member.platform_user_id for member in members], response)
+
+    def _unread(self, response: Response) -> IntegrationError | None:
+        """Return why an answer of a good status is no success: it is not JSON, or the `success` test fails."""
+        test = self.settings.success
+        if not test:
+            return None
         try:
-            document = response.document() if response.body.strip() else None
-            return bool(expressions.search(self.settings.success, document))
-        except (RefusedError, ExpressionError):
-            return False
+            document = items.document_of(response) if response.body.strip() else None
+            passes = bool(expressions.search(test, document))
+        except UnclearAnswerError as unclear:
+            return unclear
+        except ExpressionError:
+            passes = False
+        return None if passes else RefusedError(f"the answer does not pass the test “{test}”: {response.excerpt}")
+
+
+def _is_id(found: Any) -> bool:
+    return isinstance(found, str | int) and not isinstance(found, bool) and found != ""
+
+
+def _searched(path: str, document: Any) -> Any:
+    try:
+        return expressions.search(path, document)
+    except ExpressionError as error:
+        raise RefusedError(f"“{path}” {error}") from None
 
 
 def _search(response: Response, path: str) -> Any:

@@ -67,12 +67,16 @@ class Hmac(msgspec.Struct, tag_field="type", tag="hmac", forbid_unknown_fields=T
 
 
 class OAuth2(msgspec.Struct, tag_field="type", tag="oauth2", forbid_unknown_fields=True):
-    """Client credentials: tokens are fetched when they are needed, and anew when they have run out."""
+    """Client credentials: tokens are fetched when they are needed, and anew when they have run out.
+
+    `client_auth`: how the secret is sent to the token endpoint; auto: as the endpoint takes it.
+    """
 
     token_url: Address
     client_id: Secret
     client_secret: Secret
     scope: str = ""
+    client_auth: Literal["auto", "basic", "body"] = "auto"
 
 
 Credentials = NoAuthentication | Basic | Bearer | Header | Query | Hmac | OAuth2

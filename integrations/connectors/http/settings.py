@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from integrations import header_names, templates
-from integrations.connectors.http import expressions
+from integrations.answers import conditions, expressions
+from integrations.answers.conditions import AnswerCondition
+from integrations.answers.items import ItemResults
 from integrations.credential_binding import origin_of
 from integrations.errors import MisconfiguredError
 from integrations.templates import REQUEST_NAMES, ROW_NAMES, SEGMENT_NAMES
@@ -35,6 +37,17 @@ class CreateCall(Call, forbid_unknown_fields=True):
     ] = "segment_id"
 
 
+class FindCall(Call, forbid_unknown_fields=True):
+    """How a segment is found by its name, if the platform has one already, or the answer to its creation was lost."""
+
+    list: Annotated[str, msgspec.Meta(description="A JMESPath of the segments in the answer: a list, or one")] = "@"
+    name: Annotated[
+        str,
+        msgspec.Meta(description="In a segment: its name, which must be {{name}}; empty: all that are answered fit"),
+    ] = "name"
+    segment_id: Annotated[str, msgspec.Meta(description="In a segment: its id")] = "id"
+
+
 class ReadCall(Call, forbid_unknown_fields=True):
     """How a segment is read back, a page at a time; {{cursor}} is empty for the first one."""
 
@@ -52,6 +65,7 @@ class HttpSettings(msgspec.Struct, forbid_unknown_fields=True):
         Call | None, msgspec.Meta(description="A request without placeholders that changes nothing, to check with")
     ] = None
     read: ReadCall | None = None
+    find: FindCall | None = None
     strategy: Literal["no_batch", "micro_batch"] = "micro_batch"
     batch_size: Annotated[int, msgspec.Meta(ge=10, le=1000)] = 1000
     linger_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 100
@@ -64,6 +78,12 @@ class HttpSettings(msgspec.Struct, forbid_unknown_fields=True):
     success: Annotated[
         str, msgspec.Meta(description="A JMESPath of the answer that is true where the platform took the request")
     ] = ""
+    answers: Annotated[
+        list[AnswerCondition], msgspec.Meta(description="What answers mean; the first that holds decides")
+    ] = []
+    items: Annotated[
+        ItemResults | None, msgspec.Meta(description="Where an answer says of each row what became of it")
+    ] = None
 
 
 class ActivationSettings(msgspec.Struct, forbid_unknown_fields=True):
@@ -87,9 +107,22 @@ def faults(http: HttpSettings) -> list[str]:
         found += _call_faults("read", http.read, READ_NAMES, batched=False)
         found += _path_faults("read.ids", http.read.ids)
         found += _path_faults("read.next", http.read.next) if http.read.next else []
+    found += _find_faults(http)
     if http.success:
         found += _path_faults("success", http.success)
+    found += conditions.faults(http.answers)
+    if http.items is not None:
+        found += conditions.expression_faults("items", **http.items.paths)
     return found + _removal_faults(http)
+
+
+def _find_faults(http: HttpSettings) -> list[str]:
+    if http.find is None:
+        return []
+    found = [] if http.create is not None else ["find: goes with create only"]
+    found += _call_faults("find", http.find, SEGMENT_NAMES, batched=False)
+    paths = {"list": http.find.list, "name": http.find.name, "segment_id": http.find.segment_id}
+    return found + conditions.expression_faults("find", **paths)
 
 
 def _removal_faults(http: HttpSettings) -> list[str]:

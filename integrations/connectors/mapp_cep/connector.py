@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from core.patterns import linear
-from integrations import http
+from integrations.answers import meaning
 from integrations.connectors.base import (
     Connector,
     Limits,
@@ -143,7 +143,7 @@ class MappCep(Connector):
             return UnauthorizedError(f"the account has expired: {_reason(response)}")
         if response.status < 500 and document.get("errorCode") == "PERMISSION_DENIED":
             return UnauthorizedError(_reason(response))
-        return http.failure(response)
+        return meaning.failure(response)
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -186,4 +186,4 @@ def _reason(response: Response) -> str:
     """Return the status with CEP's own error, if it gives one."""
     document = response.json_object()
     words = [str(document[key]) for key in ("errorCode", "message") if document.get(key)]
-    return f"HTTP {response.status}: {': '.join(words)[: http.EXCERPT] or response.excerpt}"
+    return f"HTTP {response.status}: {': '.join(words)[: meaning.EXCERPT] or response.excerpt}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from integrations import http
+from integrations.answers import meaning
 from integrations.connectors.base import (
     Connector,
     Member,
@@ -18,7 +18,7 @@ from integrations.connectors.base import (
     Strategy,
 )
 from integrations.errors import IntegrationError, RefusedError
-from integrations.http import EXCERPT, Request, Response
+from integrations.http import Request, Response
 
 TYPES = {Operation.ADD: "ADD_TO_AUDIENCE", Operation.REMOVE: "REMOVE_FROM_AUDIENCE"}
 
@@ -83,10 +83,10 @@ class MappWebhook(Connector):
 
     def failure(self, response: Response) -> IntegrationError:
         """Take the reason from the field `error`, otherwise from the body."""
-        failure = http.failure(response)
+        failure = meaning.failure(response)
         reason = (_document(response) or {}).get("error")
         if isinstance(reason, str) and reason:
-            failure.args = (f"HTTP {response.status}: {reason[:EXCERPT]}",)
+            failure.args = (f"HTTP {response.status}: {reason[: meaning.EXCERPT]}",)
         return failure
 
     def check_requests(self) -> list[Request]:

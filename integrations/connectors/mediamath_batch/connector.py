@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from django.core.exceptions import ValidationError
 
-from integrations import http
+from integrations.answers import meaning
 from integrations.connectors.base import Connector, Limits, Member, Operation, Removal, SegmentSource, Strategy
 from integrations.connectors.mediamath_event import attributes
 from integrations.connectors.mediamath_event.attributes import IdType, Rule
@@ -111,7 +111,7 @@ class MediaMathBatch(Connector):
         """Follow the table of the document. A 415 is an error of the set-up, not of an event."""
         if response.status == 415:
             return MisconfiguredError(f"MediaMath takes nothing but JSON: {response.excerpt}")
-        return http.failure(response)
+        return meaning.failure(response)
 
     def _id_error(self, member: Member) -> RefusedError | None:
         try:

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from integrations.connectors.base import Member, Operation, Removal, Segment
 from integrations.connectors.conformance import Conformance, Example
 from integrations.connectors.http.connector import HttpConnector
-from integrations.errors import RefusedError
+from integrations.errors import RefusedError, UnclearAnswerError
 from integrations.http import Request, Response
 from tests.integrations.connectors.payloads import answer, payload, written
 
@@ -156,7 +156,7 @@ def test_segment_id__missing_is_refused(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("body", "passes"),
-    [(b'{"status": "OK", "more": 1}', True), (b'{"status": "ERROR"}', False), (b"", False), (b"<html>", False)],
+    [(b'{"status": "OK", "more": 1}', True), (b'{"status": "ERROR"}', False), (b"", False)],
 )
 def test_success_test__decides_about_a_200(body: bytes, passes: bool) -> None:
     ready = connector(BATCH | {"success": "status == 'OK'"})
@@ -164,6 +164,13 @@ def test_success_test__decides_about_a_200(body: bytes, passes: bool) -> None:
     assert ready.succeeded(response) is passes
     if not passes:
         assert isinstance(ready.failure(response), RefusedError)
+
+
+def test_success_test__of_an_answer_that_is_not_json__is_to_be_asked_again() -> None:
+    ready = connector(BATCH | {"success": "status == 'OK'"})
+    response = Response(200, {}, b"<html>")
+    assert not ready.succeeded(response)
+    assert isinstance(ready.failure(response), UnclearAnswerError)
 
 
 def test_without_success_test__a_200_is_enough() -> None:
