@@ -20,9 +20,12 @@ class PlainApplication:
     def refuse(self, status: int) -> EdgeResponse:
         return gif("plain")
 
+    def count_dropped(self, connections: int) -> None:
+        """Counts nothing."""
+
 
 def main() -> None:
-    with patch.object(edge_server, "make_edge", PlainApplication):
+    with patch.object(edge_server, "make_edge", lambda _: PlainApplication()):
         edge_server.main()
 
 

@@ -9,6 +9,9 @@ from core.patterns import whole
 from core.query import Parameters
 
 LENGTH = 36
+ANY_CASE = r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-4[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}"
+"""A pattern of what `parse` takes."""
+
 _USER_ID = whole(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 

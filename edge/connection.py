@@ -174,6 +174,8 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         """Begin with the next requests whose heads are here, until one has to wait."""
         while not (self.is_busy or self._is_blocked or self._is_over):
+            if not self._buffer and not self._has_ended:
+                return
             try:
                 head = self._take_head()
             except BadRequestError as error:

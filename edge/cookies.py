@@ -11,6 +11,7 @@ import msgspec
 from core import clock, user_ids
 from core.keys import TokenSigner
 from core.messages import Id
+from core.patterns import whole
 
 NAME = b"dmpuid="
 MAX_AGE = 33_696_000  # seconds
@@ -19,26 +20,26 @@ OPT_OUT_NAME = b"dmpopt="
 OPTED_OUT = OPT_OUT_NAME + b"1"
 OPT_OUT_MAX_AGE = 157_680_000  # seconds: five years; browsers that allow less shorten it themselves
 
+_USER = whole(rb"\s*+" + NAME + b"(" + user_ids.ANY_CASE.encode() + rb")\s*+")
+
 CHECK_SECONDS = 86_400
 """Data that is kept under an id that is not confirmed is deleted after a day."""
 
 
 def read(header: bytes) -> str | None:
     """Returns our user id in a `Cookie` header, or None; what is not a uuid4 is no cookie of ours."""
-    if NAME not in header:
+    if header.find(NAME) < 0:
         return None
     for part in header.split(b";"):
-        pair = part.strip()
-        if pair.startswith(NAME):
-            found = user_ids.parse(pair[len(NAME) :].decode("latin-1"))
-            if found is not None:
-                return found
+        found = _USER(part)
+        if found is not None:
+            return found[1].decode().lower()
     return None
 
 
 def opted_out(header: bytes) -> bool:
     """Whether a `Cookie` header says that its browser opted out."""
-    return OPTED_OUT in header and any(part.strip() == OPTED_OUT for part in header.split(b";"))
+    return any(part.strip() == OPTED_OUT for part in header.split(b";"))
 
 
 class CookieJar:

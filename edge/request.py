@@ -42,11 +42,12 @@ class EdgeRequest:
         self._peer = peer
         self._receive = receive
         self._content = content
-        self.gpc = b"1" in head.fields.get(b"sec-gpc", b"")
+        signal = head.fields.get(b"sec-gpc")
+        self.gpc = signal is not None and b"1" in signal
         self.cookies = found = head.fields.get(b"cookie", b"")
         if found:
             self.cookie = cookies.read(found)
-            self.opted_out = cookies.opted_out(found)
+            self.opted_out = found.find(cookies.OPTED_OUT) >= 0 and cookies.opted_out(found)
 
     @property
     def raw_path(self) -> bytes:

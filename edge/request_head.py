@@ -14,11 +14,12 @@ MOST_HEAD_BYTES = 128 * 1024
 _MOST_LINE_BYTES = 65_534
 _MOST_FIELDS = 100
 
-_LINE = prefix(
+_BEGINNING = (
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}+) "
-    rb"([!\"$->@-~\x80-\xff]++)(?:\?([!\"$-~\x80-\xff]*+))?+(?:#[!-~\x80-\xff]*+)?+ HTTP/1\.([01])(?=\r\n|\Z)"
+    rb"([!\"$->@-~\x80-\xff]++)(?:\?([!\"$-~\x80-\xff]*+))?+(?:#[!-~\x80-\xff]*+)?+ HTTP/1\.([01])"
 )
-_FIELDS = whole(rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\0\r\n]*+)*+")
+_LINE = prefix(_BEGINNING + rb"(?=\r\n|\Z)")
+_HEAD = whole(_BEGINNING + rb"((?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\0\r\n]*+)*+)")
 _HOST_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]"
 _ORIGIN = prefix(rb"[Hh][Tt][Tt][Pp][Ss]?+://[^/]*+")
 _EMPTY_LINES = prefix(rb"(?:\r\n)*+")
@@ -52,15 +53,15 @@ class RequestHead:
 
     def __init__(self, head: bytes) -> None:
         """`head` is everything before the empty line. Raises BadRequestError."""
-        line = _LINE(head)
-        if line is None or _FIELDS(head, line.end()) is None:
+        found = _HEAD(head)
+        if found is None:
             raise BadRequestError
-        method, target, query, minor = line.groups()
+        method, target, query, minor, lines = found.groups()
         self.method: str = method.decode()
         self.raw_path: bytes = target if target[0] == 0x2F else _without_origin(target)
         self.query: bytes = query or b""
-        self.path = _decoded(self.raw_path) if b"%" in target else self.raw_path.decode("utf-8", "replace")
-        self.fields = fields = _fields(head, line.end())
+        self.path = _decoded(self.raw_path) if target.find(b"%") >= 0 else self.raw_path.decode("utf-8", "replace")
+        self.fields = fields = _fields(lines, len(head) - len(lines))
         self.length = 0
         self.is_http_10 = minor == b"0"
         self.keep_alive = not self.is_http_10
@@ -107,16 +108,18 @@ def _decoded(raw_path: bytes) -> str:
     return unquote_to_bytes(raw_path).decode("utf-8", "replace")
 
 
-def _fields(head: bytes, start: int) -> Fields:
-    """Returns the fields, which are known to be well formed, and begin at `start` with the end of the line before."""
+def _fields(text: bytes, start: int) -> Fields:
+    """Returns the fields, which are known to be well formed. `start`: where their text begins in the head."""
     if start > _MOST_LINE_BYTES:
         raise BadRequestError(414)
-    lines = head.split(b"\r\n")[1:]
+    lines = text.split(b"\r\n")[1:]
     if len(lines) > _MOST_FIELDS:
         raise BadRequestError(431)
-    pairs = [line.split(b":", 1) for line in lines]
-    fields = {name.lower(): value.strip(b" \t") for name, value in pairs}
-    return fields if len(fields) == len(pairs) else _joined(pairs)
+    fields = {}
+    for line in lines:
+        name, _, value = line.partition(b":")
+        fields[name.lower()] = value.strip(b" \t")
+    return fields if len(fields) == len(lines) else _joined(line.split(b":", 1) for line in lines)
 
 
 def _joined(pairs: Iterable[Iterable[bytes]]) -> dict[bytes, bytes]:

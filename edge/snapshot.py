@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
@@ -69,7 +69,8 @@ class LoadedConfiguration:
     late: frozenset[Section[Any]] = frozenset()
 
     def __getitem__(self, section: Section[T]) -> T:
-        return cast("T", self.values[section])
+        found: T = self.values[section]
+        return found
 
 
 class Snapshot:

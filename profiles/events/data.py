@@ -8,6 +8,7 @@ from core.json_values import may_hold_long_number
 
 INTEGERS = range(-(2**63), 2**64)
 
+_BACKSLASH = ord("\\")
 _decode = msgspec.json.Decoder().decode
 
 
@@ -34,7 +35,9 @@ def parse_data(raw: bytes, depth: int) -> dict[str, Any]:
 
 
 def _needs_walk(raw: bytes, depth: int) -> bool:
-    return b"\\u0000" in raw or raw.count(b"{") + raw.count(b"[") > depth or may_hold_long_number(raw)
+    if _BACKSLASH in raw and b"\\u0000" in raw:
+        return True
+    return raw.count(b"{") + raw.count(b"[") > depth or may_hold_long_number(raw)
 
 
 def _walk(data: dict[str, Any], depth: int) -> None:

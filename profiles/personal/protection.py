@@ -24,23 +24,22 @@ from profiles.personal.phones import normal_form
 Value = TypeVar("Value")
 
 # shapes of the raw bytes: every digit is written as 0, every letter as A
-_LONG_NUMBER = b"0" * 12
-_BANK = b"AA00AAAA0"  # the beginning of an IBAN that holds no long number
+_LONG_NUMBER = "0" * 12
+_BANK = "AA00AAAA0"  # the beginning of an IBAN that holds no long number
 _SHAPES = bytes(
     ord("0") if chr(byte).isdigit() and byte < 0x80 else ord("A") if chr(byte).isalpha() and byte < 0x80 else byte
     for byte in range(256)
 )
 _SEPARATORS = b" -"
 _DIGITS = b"0123456789"
-# a mail address; a phone number with a country
-_SIGNS = (b"@", b"+")
-# a mail address in a page's address; any sign as a JSON escape. A search for one byte is much faster than for several
-_ESCAPES = ((b"%", b"%40"), (b"\\", b"\\u"))
+# A byte as a number is found in a fifth of the time that `bytes` of one byte take, and text in two thirds.
+# `@`: a mail address; `+`: a phone number with a country; `%40`: a mail address in a page's address; `\\u`: any sign
+_AT, _PLUS, _PERCENT, _BACKSLASH, _BRACKET = b"@+%\\("
 # an attribute whose name says that it holds a phone number
-_PHONE_NAMES = (b"phone", b"tel", b"fax", b"mobil", b"cell", b"msisdn")
+_PHONE_NAMES = ("phone", "tel", "fax", "mobil", "cell", "msisdn")
 # a phone number without a country: postal codes begin alike, but hold no separator
 _NATIONAL_PHONE = scan(rb'"(?:\(|0[0-9]{1,5}+[ /.-])')
-_GROUPED = (b"0000.0000", b'"000.000.0000', b'"000-000-0000', b'"000 000 0000')
+_GROUPED = ("0000.0000", '"000.000.0000', '"000-000-0000', '"000 000 0000')
 """Shapes, with separators, of cards and accounts in groups, and of phone numbers in North America."""
 
 # hashes and GUIDs: their digits are chance
@@ -205,7 +204,7 @@ class _Walk:
 
 def is_suspicious(raw: bytes) -> bool:
     """Whether JSON can hold personal data at all. This look at the bytes is cheap, and most data ends here."""
-    lower = raw.lower()
+    lower = raw.decode("latin-1").lower()
     for name in _PHONE_NAMES:  # not `any(…)`: it costs twice as much, and the edge does this for every request
         if name in lower:
             return True
@@ -214,28 +213,25 @@ def is_suspicious(raw: bytes) -> bool:
 
 def has_suspicious_values(raw: bytes) -> bool:
     """As `is_suspicious`, but for values only, without the names of attributes. Every text begins with a quote."""
-    for sign in _SIGNS:
-        if sign in raw:
-            return True
-    for first, escape in _ESCAPES:
-        if first in raw and escape in raw:
-            return True
+    if _AT in raw or _PLUS in raw or (_PERCENT in raw and b"%40" in raw) or (_BACKSLASH in raw and b"\\u" in raw):
+        return True
     return _may_hold_number(raw) or may_fold(raw)
 
 
 def _may_hold_number(raw: bytes) -> bool:
     """Whether there can be the number of a phone, a card or an account: none of them has few digits."""
     digits = len(raw) - len(raw.translate(None, _DIGITS))
-    if digits < _BANK.count(b"0"):
+    if digits < _BANK.count("0"):
         return False
     grouped = raw.translate(_SHAPES)
-    joined = grouped.translate(None, _SEPARATORS)
+    joined = grouped.translate(None, _SEPARATORS).decode("latin-1")
     if digits < LEAST_PHONE:
         return _BANK in joined
-    if (b'"0' in raw or (b"(" in raw and b'"(' in raw)) and next(_NATIONAL_PHONE(raw), None):
+    if (b'"0' in raw or (_BRACKET in raw and b'"(' in raw)) and next(_NATIONAL_PHONE(raw), None):
         return True
+    text = grouped.decode("latin-1")
     for shape in _GROUPED:
-        if shape in grouped:
+        if shape in text:
             return True
     return _LONG_NUMBER in joined or _BANK in joined
 

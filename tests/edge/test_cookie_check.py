@@ -1,7 +1,11 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from core import user_ids
+from edge import cookies
 from edge.cookies import CHECK_SECONDS, CookieCheck, CookieCheckSigner
 
 USER = "6f6f1c1e-9d0b-4c7e-8a7e-0123456789ab"
@@ -34,3 +38,16 @@ def test_reference__any_character_altered__is_not_read() -> None:
 def test_reference__older_than_a_day__is_not_read(age: int, read: bool) -> None:
     signer = CookieCheckSigner(["key"])
     assert (signer.read(signer.sign(_reference(age)).decode()) is not None) is read
+
+
+USERS = st.sampled_from([USER, USER.upper(), USER[:-1], f"{USER}0", USER.replace("-4", "-1"), "", "\xe9"])
+COOKIES = USERS.map("dmpuid={}".format) | st.text("dmpuid=; x1\t\xa0", max_size=12)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", " ", "\t  ", "\xa0", "x"]), COOKIES), max_size=4))
+def test_our_cookie__is_the_first_that_holds_a_user_id(parts: list[tuple[str, str]]) -> None:
+    header = ";".join(before + cookie for before, cookie in parts).encode("latin-1")
+
+    named = [part.strip().removeprefix(b"dmpuid=") for part in header.split(b";") if part.strip()[:7] == b"dmpuid="]
+    expected = [user for value in named if (user := user_ids.parse(value.decode("latin-1")))]
+    assert cookies.read(header) == (expected[0] if expected else None)

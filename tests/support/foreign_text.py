@@ -25,6 +25,7 @@ from core.models import Inbox
 from core.origins import BadOriginError, Origins, clean_origin
 from core.query import QueryString
 from edge import body as edge_body
+from edge import cookies
 from edge.chunks import ChunkReader
 from edge.endpoints import uid
 from edge.request_head import BadRequestError, RequestHead
@@ -224,6 +225,7 @@ READERS: dict[str, Reader] = {
     "numbers of a sync": Reader(
         "edge.endpoints.uid", lambda text: uid._ttl(QueryString(b"ttl=" + text.encode())), 16 * KIB
     ),
+    "our cookie": Reader("edge.cookies", lambda text: cookies.read(b"dmpuid=;" + text.encode())),
     "packed data": Reader("edge.body", lambda text: edge_body.gunzip(text.encode(), LIMITS)),
     "the answer of a proxy": Reader("integrations.egress_proxy", lambda text: egress_proxy._STATUS(text.encode())),
     "a macro": Reader("core.ids.macros", macros.is_macro),
