@@ -26,8 +26,9 @@ def set_attribute(
 ) -> None:
     """Enable or disable an attribute, fix its type, or say whether it holds personal data, or sensitive data.
 
-    Enabling fixes the type, and what is stored is converted to it, bucket by bucket. Whole numbers become `number`
-    unless a person chose `integer`: those seen so far say nothing of those to come.
+    Enabling fixes the type, and what is stored is converted to it, bucket by bucket; disabling, and the type `mixed`,
+    bring back what came. Whole numbers become `number` unless a person chose `integer`: those seen so far say nothing
+    of those to come.
 
     Raises `AttributeInUseError` where a rule would lose an attribute that it names, and `ValidationError` where an
     attribute is enabled that nobody can read.
@@ -41,6 +42,7 @@ def set_attribute(
         users = audiences_using(locked) if taken_away else []
         if users:
             raise AttributeInUseError(f"used by {', '.join(audience.name for audience in users)}")
+        before = _converts_to(locked)
         locked.type = type_ or _type_of(locked, enabling=bool(enabled) and not locked.enabled)
         locked.enabled = locked.enabled if enabled is None else enabled
         locked.fixed = locked.fixed or locked.enabled or type_ is not None
@@ -51,7 +53,8 @@ def set_attribute(
             kind.attribute_changed(locked)
         if locked.personal:
             AttributeStatistics.objects.filter(attribute_id=locked.id).update(examples=[])
-        if locked.enabled and (enabled or type_ is not None) and locked.type != Attribute.Type.MIXED:
+        after = _converts_to(locked)
+        if after != before or (after is not None and (enabled or type_ is not None)):
             convert_what_is_stored(locked.customer_id)
     attribute.refresh_from_db()
 
@@ -61,6 +64,11 @@ def _type_of(attribute: Attribute, *, enabling: bool) -> str:
     if enabling and not attribute.fixed and attribute.type == Attribute.Type.INTEGER:
         return Attribute.Type.NUMBER
     return attribute.type
+
+
+def _converts_to(attribute: Attribute) -> str | None:
+    """Returns the type to which values are converted; None where they are kept as they come."""
+    return attribute.type if attribute.enabled and attribute.type != Attribute.Type.MIXED else None
 
 
 def convert_what_is_stored(customer: int) -> None:

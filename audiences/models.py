@@ -4,6 +4,7 @@ from django.db import models
 
 from audiences.rules.values import parse_duration
 from core.configuration import ConfigurationModel
+from core.json_field import KeptJSONField
 from core.models import Customer
 
 
@@ -26,7 +27,7 @@ class Audience(ConfigurationModel):
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="audiences")
     name = models.CharField(max_length=255)
     kind = models.CharField(max_length=9, choices=Kind.choices, default=Kind.CUSTOM)
-    rule = models.JSONField(null=True, blank=True, help_text="The rule, as react-querybuilder writes it.")
+    rule = KeptJSONField(null=True, blank=True, help_text="The rule, as react-querybuilder writes it.")
     seed = models.ForeignKey(
         "self",
         models.PROTECT,
@@ -88,7 +89,7 @@ class AudienceVersion(models.Model):
 
     audience = models.ForeignKey(Audience, models.CASCADE, related_name="versions")
     version = models.PositiveIntegerField()
-    rule = models.JSONField(null=True)
+    rule = KeptJSONField(null=True)
     ttl = models.CharField(max_length=40, blank=True)
     change = models.CharField(max_length=60)
     by = models.CharField(max_length=200, help_text="The API key's or the person's name.")

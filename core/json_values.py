@@ -1,17 +1,17 @@
-"""JSON values as the hub keeps them: each number has exactly one form.
+"""JSON values as the hub keeps them: each number has exactly one form (`core.values.numbers`).
 
-A float with an integral value within 64 bits is kept as that integer (1.0 is 1, −0.0 is 0), so that
-Python and PostgreSQL compare alike; an integer beyond 64 bits, which only PostgreSQL's own notation of a
-large float can bring, is read back as that float.
+A whole number within 64 bits, signed or not, is an int, however it was written: 1.0 is 1, −0.0 is 0, and 1e18 and
+9007199254740993.0 are exact. So Python and PostgreSQL compare alike. All other numbers are floats. An integer beyond 64
+bits, which only PostgreSQL's own notation of a large float can bring, is read back as that float.
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
-LOW, HIGH = -(2**63), 2**63 - 1
+from core.values.numbers import HIGHEST, LOWEST, kept, read_float
+
 # integers beyond 64 bits have at least that many digits; this search costs a tenth of a regular expression
 _LONG_NUMBER = b"0" * 19
 _SHAPES = bytes(ord("0") if chr(byte).isdigit() and byte < 0x80 else ord(" ") for byte in range(256))
@@ -22,9 +22,9 @@ def canonical(value: Any) -> Any:
     """Returns `value` with every number in the form in which it is kept."""
     kind = type(value)
     if kind is float:
-        return int(value) if value.is_integer() and LOW <= value <= HIGH else value
+        return kept(value)
     if kind is int:
-        return value if LOW <= value <= HIGH else float(value)
+        return value if LOWEST <= value <= HIGHEST else float(value)
     if kind is list:
         return [canonical(item) for item in value]
     if kind is dict:
@@ -32,21 +32,14 @@ def canonical(value: Any) -> Any:
     return value
 
 
-def _kept_float(text: str) -> int | float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise msgspec.ValidationError("Number out of range")
-    number: int | float = canonical(value)
-    return number
-
-
-_decode = msgspec.json.Decoder(float_hook=_kept_float).decode
+decode = msgspec.json.Decoder(float_hook=read_float).decode
+"""Reads JSON: floats in kept form, integers as they stand. Raises `msgspec.DecodeError`, for 1e400 and 1e-400 too."""
 
 
 def loads(raw: bytes | bytearray | memoryview | str) -> Any:
     """Read JSON into kept form. Raises `msgspec.DecodeError`."""
     data = raw.encode() if isinstance(raw, str) else bytes(raw)
-    value = _decode(data)
+    value = decode(data)
     return canonical(value) if may_hold_long_number(data) else value
 
 

@@ -5,11 +5,12 @@ send is read by `core.json_values`, which is faster and keeps numbers in one for
 """
 
 import json
-import math
 from typing import Any, NoReturn
 
 from core.errors import InputError
 from core.json_values import is_deeper
+from core.values.errors import UnreadableValueError
+from core.values.numbers import EXACT, read_float
 
 MOST_DEPTH = 100
 MOST_DIGITS = 400  # a float has 309 before its point
@@ -22,7 +23,7 @@ class StrictJsonError(InputError):
 def read(text: str | bytes) -> Any:
     """Return the value of the JSON text. Raises StrictJsonError."""
     try:
-        value = json.loads(text, parse_constant=_constant, parse_float=_finite, parse_int=_whole)
+        value = json.loads(text, parse_constant=_constant, parse_float=_float, parse_int=_whole)
         json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate has no UTF-8
     except RecursionError:
         raise StrictJsonError("The JSON is nested too deeply.") from None
@@ -41,11 +42,13 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("a number is too large")
-    return value
+def _float(text: str) -> int | float:
+    """Returns a float; a whole number that no float holds exactly as an int, so that nothing is rounded."""
+    try:
+        value = read_float(text)
+    except UnreadableValueError as error:
+        raise ValueError(f"a number {error}") from None
+    return float(value) if -EXACT < value < EXACT else value
 
 
 def _whole(text: str) -> int:

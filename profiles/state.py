@@ -3,7 +3,7 @@
 Nothing here reads or writes the database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,14 @@ import msgspec
 from core.ids.spelling import one_spelling
 from core.json_values import is_empty, same
 from profiles.messages import Content
+from profiles.origins import NO_ORIGINS, Origins, put_origins
 
 DAY_MS = 86_400_000
 DAYS_KEPT = 180
 
 MOST_IDS = 50  # of one profile: more ids mean a shared account, or a device id that everybody reports
 
-Time = int | Sequence[float]
+Time = int | Sequence[Any]
 NOTHING: frozenset[int] = frozenset()
 USER_KEY = "user"  # the kind of the customer's own user ids
 COOKIE = "cookie"  # the kind of our own user ids: they name their profile without an identity row
@@ -33,8 +34,9 @@ class ProfileState:
     """One profile. Shapes:
 
     - `attributes`, `dimensions`: what was last set; `times`: when, by `a:<attribute>` or `d:<dimension>`, as the
-      event's time in unix ms, or [event's time, receipt] where the two differ; and when it was received that the user
-      gives up the ids of a platform (`i:<pl>`), or of all (`i:`), as [0, receipt].
+      event's time in unix ms, or [event's time, receipt] where the two differ, or [event's time, receipt, origins]
+      where a conversion has changed the value (`profiles.origins`); and when it was received that the user gives up the
+      ids of a platform (`i:<pl>`), or of all (`i:`), as [0, receipt].
     - `activity`: by pixel id `{"first", "last", "total", "days": {<day since 1970>: count}}`, days as in
       `core.days`.
     - `ids`: [kind, value] of every id that names the user.
@@ -152,8 +154,15 @@ class ProfileState:
         self.dirty = True
         self.changed.add(f"pixel.{pixel}")
 
-    def set_attributes(self, values: dict[str, Any], at: int, received: float) -> None:
+    def set_attributes(
+        self, values: dict[str, Any], at: int, received: float, origins: Mapping[str, Origins] = NO_ORIGINS
+    ) -> None:
+        """Set the values that are newer than what is kept. `origins`: of those that a conversion has changed."""
         self._set_all(self.attributes, "attribute.", "a:", values, at, received)
+        for name, origin in origins.items():
+            was_set = as_pair(self.times.get(f"a:{name}", 0)) == (at, received)
+            if was_set and name in values and same(values[name], self.attributes.get(name)):
+                put_origins(self.times, name, origin)
 
     def set_dimensions(self, values: dict[str, Any], at: int, received: float) -> None:
         self._set_all(self.dimensions, "dimension.", "d:", values, at, received)

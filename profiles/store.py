@@ -109,8 +109,10 @@ UPDATE profile SET ids = (
 WHERE bucket = %(bucket)s AND customer_id = %(customer)s AND ids @> jsonb_build_array(jsonb_build_array(%(kind)s::text))
 """
 SAVE_CONVERTED = """
-UPDATE profile p SET attributes = k.attributes::jsonb, seen_at = coalesce(p.seen_at, p.updated_at), updated_at = %s
-FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::text[]) AS k (bucket, customer_id, user_id, attributes)
+UPDATE profile p SET attributes = k.attributes::jsonb, times = k.times::jsonb,
+    seen_at = coalesce(p.seen_at, p.updated_at), updated_at = %s
+FROM unnest(%s::smallint[], %s::int[], %s::uuid[], %s::text[], %s::text[])
+     AS k (bucket, customer_id, user_id, attributes, times)
 WHERE p.bucket = k.bucket AND p.customer_id = k.customer_id AND p.user_id = k.user_id
 """
 SAVE_ACTIVITY = """
@@ -181,10 +183,10 @@ def save_profiles(cursor: Cursor[Any], states: Iterable[ProfileState], now: date
 
 
 def save_converted(cursor: Cursor[Any], states: Iterable[ProfileState], now: datetime) -> None:
-    """Save the attributes alone. The profile has changed, but that does not count as the user having been seen."""
-    rows = sorted(((s.bucket, s.customer, s.user_id, _encode(s.attributes)) for s in states), key=_order)
+    """Save attributes with their times. The profile has changed, but the user does not count as seen."""
+    rows = sorted(((*_key_of(state), _encode(state.attributes), _encode(state.times)) for state in states), key=_order)
     if rows:
-        cursor.execute(SAVE_CONVERTED, [now, *columns((*KEY, Texts), rows)])
+        cursor.execute(SAVE_CONVERTED, [now, *columns((*KEY, Texts, Texts), rows)])
 
 
 def save_activity(cursor: Cursor[Any], states: Iterable[ProfileState]) -> None:

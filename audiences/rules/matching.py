@@ -13,7 +13,8 @@ from typing import Any
 from audiences.rules.nodes import Operand
 from audiences.rules.operators import Operator
 from audiences.rules.subject import Json
-from audiences.rules.values import Number, exact
+from audiences.rules.values import exact
+from core.values.numbers import Number
 
 Test = Callable[[Json], bool]
 Comparison = Callable[[Any, Any], bool]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from audiences.rules.operators import AttributeType, Operator
-from audiences.rules.values import Number
 from core.time_zones import DEFAULT
+from core.values.numbers import Number
 
 Scalar = str | bool | Number
 Operand = Scalar | tuple[Scalar, ...] | None

@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 from audiences.rules.errors import Location
 from audiences.rules.nodes import Operand, Scalar
 from audiences.rules.operators import AttributeType, Operator
-from audiences.rules.values import Number, canonical_number, parse_duration, parse_timestamp
+from audiences.rules.values import canonical_number, parse_duration, parse_timestamp
 from core.patterns import has_surrogate
 from core.time_zones import DEFAULT
+from core.values.moments import seconds_of
+from core.values.numbers import Number
 
 MOST_VALUES = 10_000
 MOST_DAYS = 180
@@ -61,7 +63,12 @@ def read_scalar(value: object, kind: ValueKind, at: Location) -> Scalar | None:
     if isinstance(value, bool):
         return value
     assert isinstance(value, int | float)
-    return _attempt(canonical_number, value, at)
+    return _attempt(_moment if kind.type == "time" else canonical_number, value, at)
+
+
+def _moment(value: Number) -> Number:
+    """Returns the unix seconds of a number, which may be in milliseconds, as those of attributes may be."""
+    return seconds_of(canonical_number(value))
 
 
 def _attempt(reader: Callable[[_Read], Number], value: _Read, at: Location) -> Number | None:
@@ -69,7 +76,7 @@ def _attempt(reader: Callable[[_Read], Number], value: _Read, at: Location) -> N
         return reader(value)
     except ValueError as error:
         message = str(error)
-        at.refuse(message if message.startswith("must") else f"is {message}")
+        at.refuse(message if message.startswith(("must", "is")) else f"is {message}")
         return None
 
 

@@ -10,8 +10,8 @@ from hashlib import md5
 from uuid import UUID
 
 from audiences.rules.operators import Operator
-from audiences.rules.values import Number
 from core.patterns import whole
+from core.values.numbers import Number
 
 PLACES = 2**32
 is_name = whole(r"[A-Za-z0-9_-]{1,64}+")

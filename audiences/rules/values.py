@@ -16,25 +16,20 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from core.days import DAY_MS, calendar_of, day_number
-from core.json_values import canonical
 from core.patterns import whole
 from core.time_zones import DEFAULT, time_zone
-
-Number = int | float
-
-SMALLEST, LARGEST = -(2**63), 2**64 - 1
+from core.values.numbers import HIGHEST, LOWEST, Number, kept
 
 
 def canonical_number(value: Number) -> Number:
     """Returns the form in which profiles keep a number. Raises `ValueError` for NaN, infinities and integers that data
-    may not hold either: those beyond 64 bits, signed or not.
+    may not hold either: those beyond 64 bits.
     """
-    if isinstance(value, int) and not SMALLEST <= value <= LARGEST:
+    if isinstance(value, int) and not LOWEST <= value <= HIGHEST:
         raise ValueError("an integer beyond 64 bits")
     if not math.isfinite(value):
         raise ValueError("not a finite number")
-    kept: Number = canonical(value)
-    return kept
+    return kept(value)
 
 
 def exact(value: Number) -> Number:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from core import buckets, user_ids
+from core import buckets, json_values, user_ids
 from core.errors import (
     ConsentDeniedError,
     InputTooLargeError,
@@ -29,7 +29,6 @@ ROOM = 16 * 1024
 
 _KNOWN = {"uuid", "user", "at"} | ID_PARAMETERS
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_value = msgspec.json.Decoder().decode
 
 
 class EventRow(NamedTuple):
@@ -95,7 +94,7 @@ def _parts(line: bytes) -> tuple[Parameters, bytes | None]:
     try:
         given = _decode(line)
         raw = given.pop("data", None)
-        values = {name: _text(name, _decode_value(value)) for name, value in given.items()}
+        values = {name: _text(name, json_values.decode(value)) for name, value in given.items()}
     except (ValueError, RecursionError):
         raise MalformedLineError from None
     data = None if raw is None else bytes(raw).strip()

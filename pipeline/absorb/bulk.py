@@ -124,7 +124,7 @@ def convert(unit: BulkScope, row: InboxRow, convert: Convert, bulk: BulkPass) ->
     converted = []
     for state in page:
         profile = bulk.profiles.setdefault((state.customer, state.user_id), state)
-        names = unit.catalogue.conversions.convert_kept(convert.customer, profile.attributes)
+        names = unit.catalogue.conversions.convert_kept(convert.customer, profile.attributes, profile.times)
         if names:
             converted.append(profile)
             if profile.eligible:

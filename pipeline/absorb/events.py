@@ -1,6 +1,6 @@
 """Events: what a user did, applied to the profile that the request names."""
 
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -8,10 +8,10 @@ import msgspec
 from core import buckets, user_ids
 from core.clock import milliseconds
 from core.inbox import InboxKind
-from core.json_values import loads
-from core.messages import Confirm, Event, Id, encode
+from core.messages import Confirm, Event, Id
 from pipeline.absorb.deleted_platforms import DeletedPlatforms
 from pipeline.absorb.erasure import extend_to_id, extend_to_user, is_key_of, may_be_of
+from pipeline.absorb.event_data import prepare_data
 from pipeline.absorb.excess import BatchExcess
 from pipeline.absorb.kept_rows import BatchKeptRows
 from pipeline.absorb.loader import Needs
@@ -22,7 +22,6 @@ from pipeline.absorb.suspects import BatchSuspects, stops_move, time_of
 from pipeline.bad_rows import BadPart
 from pipeline.catalogue import Catalogue
 from profiles.attribute_sampling import sampler
-from profiles.caps import take_beyond_event, take_beyond_profile
 from profiles.erased import USER, Mark
 from profiles.identities import EUID
 from profiles.messages import LinkIdentity, LogOut, Meet, MergeCause
@@ -243,36 +242,11 @@ def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState)
     if event.dimensions:
         profile.set_dimensions(event.dimensions, event.at, received)
     if row.body:
-        profile.set_attributes(_prepared(unit, row, event, profile, received), event.at, received)
+        values, origins = prepare_data(unit, row, event, profile, received)
+        profile.set_attributes(values, event.at, received, origins)
     if event.confirmed or event.ids:
         profile.confirm()
     _link(unit, profile, event.ids, event.pixel, time_of(event))
-
-
-def _prepared(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState, received: float) -> dict[str, Any]:
-    """The event's data as it is kept. Whatever happens to data on its way in happens here, and nowhere else."""
-    body = row.body or b""
-    data: dict[str, Any] = loads(body)
-    sampler.sample(event.customer, data, event.at)
-    excess = take_beyond_event(data, len(body), unit.excess.caps)
-    refused = unit.catalogue.conversions.apply(event.customer, data)
-    excess |= take_beyond_profile(profile, data, body, (event.at, received), unit.excess.caps)
-    if refused or excess:
-        reasons = [f"attribute {path}: the value does not convert to its type" for path in refused]
-        if excess:
-            reasons.append(unit.excess.count(profile, excess))
-        _keep_unused(unit, row, event, body if refused else msgspec.json.encode(excess), reasons)
-    return data
-
-
-def _keep_unused(unit: EventScope, row: InboxRow, event: Event, body: bytes, reasons: list[str]) -> None:
-    """Keep what of the event's data could not be used, with its reasons; the rest of the event is used now.
-
-    Where a value did not convert, that is all of its data: a part of a top-level attribute could not be replayed alone.
-    """
-    event.counted = True
-    rest = row._replace(query=encode(event), body=body)
-    unit.bad_parts += [BadPart(rest, event.customer, reason) for reason in reasons]
 
 
 def _link(unit: EventScope, profile: ProfileState, ids: list[Id], pixel: int, at: int) -> None:

@@ -278,7 +278,8 @@ def absorb_content(unit: MergeScope, row: InboxRow, content: Content) -> None:
         content.winner = str(profile.merged_into)
         unit.outbox.send(buckets.of_user(profile.merged_into), InboxKind.CONTENT, content)
         return
-    unit.catalogue.conversions.convert_kept(content.customer, content.attributes)  # the loser's may not be yet
+    # the loser's may not be converted yet
+    unit.catalogue.conversions.convert_kept(content.customer, content.attributes, content.times)
     content.ids = unit.deleted_platforms.without(content.customer, content.ids)
     if unit.deleted_platforms.had(content.customer, content.cause.kind):
         content.cause.value = ""

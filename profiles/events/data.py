@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import msgspec
+from core.json_values import decode, may_hold_long_number
+from core.values.numbers import HIGHEST, LOWEST
 
-from core.json_values import may_hold_long_number
-
-INTEGERS = range(-(2**63), 2**64)
+INTEGERS = range(LOWEST, HIGHEST + 1)
 
 _BACKSLASH = ord("\\")
-_decode = msgspec.json.Decoder().decode
 
 
 class BadDataError(ValueError):
@@ -19,12 +17,12 @@ class BadDataError(ValueError):
 def parse_data(raw: bytes, depth: int) -> dict[str, Any]:
     """Returns the object; of duplicate keys the last one counts. Raises BadDataError.
 
-    The decoder refuses NaN, infinity, lone surrogates and invalid UTF-8. It does not refuse NUL, integers beyond
-    64 bits, or more than `depth` levels: to find these, the object must be walked through. Most data holds no such
-    thing, so cheap looks at the bytes decide first whether the walk is needed.
+    The decoder refuses NaN, infinity, floats that are too large or too small to be one, lone surrogates and invalid
+    UTF-8. It does not refuse NUL, integers beyond 64 bits, or more than `depth` levels: to find these, the object must
+    be walked through. Most data holds no such thing, so cheap looks at the bytes decide first whether it is needed.
     """
     try:
-        data = _decode(raw)
+        data = decode(raw)
     except (ValueError, RecursionError):
         raise BadDataError from None
     if not isinstance(data, dict):

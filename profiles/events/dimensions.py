@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from core.json_values import canonical
 from core.patterns import has_control, whole
 from core.query import Parameters
+from core.values.numbers import read_number
 
 Dimension = str | int | float
 DimensionReader = Callable[[str], Dimension | None]
@@ -22,7 +22,7 @@ def _integer(value: str) -> int | None:
 
 
 def _number(value: str) -> int | float | None:
-    return canonical(float(value)) if _NUMBER(value) else None
+    return read_number(value) if _NUMBER(value) else None
 
 
 def _degrees(most: int) -> DimensionReader:

@@ -11,6 +11,7 @@ from core.limits import RequestLimits, is_sound_id
 from core.messages import Id
 from core.patterns import whole
 from core.query import Parameters
+from core.values.numbers import EXACT
 from profiles.personal.protection import Protection
 from profiles.state import USER_KEY
 
@@ -18,8 +19,6 @@ DEVICES = ("devid_g", "devid_a", "devid_o", "devid_u", "idsha1", "idmd5")
 ID_PARAMETERS = frozenset({"pl", "euid", *DEVICES})
 
 _PLATFORM = whole(r"[1-9][0-9]{0,9}+")
-_MOST_EXACT = 2**53
-"""From here on a number with a decimal point may stand for several whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def text_of(value: Any) -> str | None:
         return None
     if isinstance(value, int):
         return str(value)
-    return str(int(value)) if value.is_integer() and abs(value) < _MOST_EXACT else None
+    return str(int(value)) if value.is_integer() and abs(value) < EXACT else None
 
 
 def _value_at(data: dict[str, Any], path: tuple[str, ...]) -> Any:

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from core.configuration import ConfigurationModel
+from core.json_field import KeptJSONField
 from core.models import Customer
 from profiles.paths import check_name
 
@@ -70,7 +71,7 @@ class AttributeStatistics(models.Model):
     last_seen = models.DateTimeField()
     events = models.BigIntegerField(default=0)
     types = models.JSONField(default=dict)
-    examples = models.JSONField(default=list)
+    examples = KeptJSONField(default=list)
 
     class Meta:
         db_table = "attribute_statistics"
@@ -91,7 +92,7 @@ class NobodyCount(models.Model):
     kind = models.CharField(max_length=40)
     why = models.CharField(max_length=20)
     times = models.BigIntegerField(default=0)
-    examples = models.JSONField(default=list)
+    examples = KeptJSONField(default=list)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
 

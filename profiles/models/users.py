@@ -4,6 +4,8 @@ from uuid import UUID
 
 from django.db import models
 
+from core.json_field import KeptJSONField
+
 
 class Identity(models.Model):
     """An id that names a user, in the bucket of the id's value.
@@ -173,8 +175,8 @@ class Profile(models.Model):
     bucket = models.SmallIntegerField()
     customer_id = models.IntegerField()
     user_id = models.UUIDField()
-    attributes = models.JSONField(default=dict)
-    dimensions = models.JSONField(default=dict)
+    attributes = KeptJSONField(default=dict)
+    dimensions = KeptJSONField(default=dict)
     times = models.JSONField(default=dict)
     activity = models.JSONField(default=dict)
     ids = models.JSONField(default=list)

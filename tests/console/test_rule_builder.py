@@ -219,6 +219,23 @@ def test_lists__are_typed_with_commas_or_quoted(builder: Builder) -> None:
     assert json.loads(told["rule"])["rules"][0]["value"] == ["a, b", "c"]
 
 
+def test_numbers__that_a_browser_would_round__are_exact_as_they_are_typed_and_drawn(builder: Builder) -> None:
+    long, text = 9007199254740993, '9007199254740993 and "9007199254740995'
+    rule = all_of(
+        condition("attribute.a.integer", "=", long),
+        condition("attribute.a.integer", "in", [long, -long - 2]),
+        condition("attribute.a.string", "=", text),
+        condition("attribute.a.number", "between", [1.5, 18446744073709551615]),
+    )
+    told = builder.run(
+        {}, 'press("+ Condition")', 'press("×", 4)', 'type("value", "9007199254740995")', raw=json.dumps(rule)
+    )
+
+    rule["rules"][0]["value"] = long + 2
+    assert json.loads(told["rule"]) == rule
+    assert told["shown"] == ["9007199254740995", f"{long}, {-long - 2}", text, "1.5", "18446744073709551615"]
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -226,7 +243,6 @@ def test_lists__are_typed_with_commas_or_quoted(builder: Builder) -> None:
         "[]",
         '{"combinator": "and", "rules": [3]}',
         '{"combinator": "and", "rules": [{"field": "attribute.a.string"}]}',
-        '{"combinator":"and","rules":[{"field":"attribute.a.integer","operator":"=","value":9007199254740993}]}',
     ],
 )
 def test_rule_that_cannot_be_drawn__is_left_to_its_text(builder: Builder, raw: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.json_values import canonical
 from core.strict_json import MOST_DEPTH, StrictJsonError, read
 
 REFUSED = {
@@ -49,7 +50,14 @@ def test_read__json__is_the_value_unless_it_holds_nul(value: Any) -> None:
         with pytest.raises(StrictJsonError):
             read(text)
     else:
-        assert read(text) == read(text.encode()) == value
+        assert read(text) == read(text.encode())
+        assert canonical(read(text)) == canonical(value)
+
+
+def test_read__long_number__is_exact_also_with_a_point() -> None:
+    assert read("[9007199254740993, 9007199254740993.0, 1e18, 1.0]") == [2**53 + 1, 2**53 + 1, 10**18, 1]
+    with pytest.raises(StrictJsonError):
+        read("1e-400")
 
 
 def test_read__bytes_that_are_no_text__are_refused() -> None:

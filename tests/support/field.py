@@ -58,6 +58,10 @@ class Field:
         given = {**DP, **parameters} | ({} if data is None else {"data": json.dumps(data)})
         return self.edge.client.get("/dp", given, cookie=cookie)
 
+    def send_raw(self, cookie: str, data: str) -> Reply:
+        """One request of a browser to `/dp`, with data as it is."""
+        return self.edge.client.get("/dp", {**DP, "data": data}, cookie=cookie)
+
     def send_batch(self, lines: Sequence[dict[str, Any] | str]) -> dict[str, Any]:
         """Sends lines to `/dp/batch`, and returns what it says about them."""
         body = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines).encode()
@@ -73,6 +77,17 @@ class Field:
     def call(self, method: str, address: str) -> Answer:
         """Calls the API, and what it does is committed."""
         return outside(lambda: self.api.call(method, address))
+
+    def change(self, method: str, address: str, body: dict[str, Any]) -> Answer:
+        """Calls the API with a body, and what it does is committed."""
+        return outside(lambda: self.api.call(method, address, body))
+
+    def listed(self, address: str) -> list[dict[str, Any]]:
+        """Returns the first page of a list of the API."""
+        answer = outside(lambda: self.api.get(address))
+        assert answer.status == 200, answer.body
+        rows: list[dict[str, Any]] = answer.body["results"]
+        return rows
 
     def absorb(self) -> None:
         for _ in range(MOST_BATCHES):

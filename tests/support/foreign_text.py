@@ -24,6 +24,8 @@ from core.ids import macros, nobody, spelling
 from core.models import Inbox
 from core.origins import BadOriginError, Origins, clean_origin
 from core.query import QueryString
+from core.values import dates as date_formats
+from core.values import moments, numbers, spelled
 from edge import body as edge_body
 from edge import cookies
 from edge.chunks import ChunkReader
@@ -176,6 +178,18 @@ def _event_time(text: str) -> object:
     return times.event_time({"at": text}, NOW * 1000)
 
 
+def _spelled(text: str) -> object:
+    """The text by every type, in a spelling of its own."""
+    spelling = spelled.Spelling(decimal=",", thousands=".", dates="DD.MM.YYYY", any_digits=True)
+    for kind in ("number", "integer", "boolean", "time"):
+        for one in (spelled.STRICT, spelling):
+            try:
+                spelled.read(text, kind, one)
+            except ValueError:
+                continue
+    return None
+
+
 LIMITS = limits.RequestLimits()
 
 
@@ -209,6 +223,11 @@ READERS: dict[str, Reader] = {
     "a path": Reader("profiles.paths", paths.split_path),
     "a name": Reader("profiles.paths", paths.check_name),
     "a match": Reader("profiles.match_lines", _match_line, 8 * KIB),
+    "a number": Reader("core.values.numbers", numbers.read_number),
+    "a float of JSON": Reader("core.values.numbers", lambda text: numbers.read_float(f"1{'0' * len(text)}.5")),
+    "a time": Reader("core.values.moments", moments.read_moment),
+    "a date": Reader("core.values.dates", date_formats.date_format("DD.MM.YYYY").read),
+    "a spelled value": Reader("core.values.spelled", _spelled),
     "values to convert": Reader("profiles.conversion", _conversions),
     "an id to keep": Reader("core.limits", lambda text: limits.is_sound_id(text, BODY)),
     "our own id": Reader("core.user_ids", user_ids.parse),

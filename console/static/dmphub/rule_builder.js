@@ -12,7 +12,7 @@
     ["or", true, "none of these holds"],
   ];
   const UNITS = [["T", "M", "minutes"], ["T", "H", "hours"], ["", "D", "days"], ["", "W", "weeks"]];
-  const LONG_NUMBER = /\d{16}/; // JavaScript would round it
+  const LONG = "\uE000"; // before the digits of a number that JavaScript would round: here it is held as text
 
   function element(tag, properties, ...children) {
     const made = Object.assign(document.createElement(tag), properties);
@@ -25,6 +25,16 @@
   const isDrawable = (value) =>
     isObject(value) && ("rules" in value ? Array.isArray(value.rules) && value.rules.every(isDrawable) : isCondition(value));
 
+  /** JSON.parse that rounds no number. */
+  function parseExactly(text) {
+    const held = (part) => (/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(part) && /\d{16}/.test(part) ? `"${LONG}${part}"` : part);
+    return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, held));
+  }
+
+  /** JSON.stringify that gives back what `parseExactly` has read. */
+  const writeExactly = (value, indent) =>
+    JSON.stringify(value, null, indent).replace(new RegExp(`"${LONG}(-?\\d[\\d.eE+-]*)"`, "g"), "$1");
+
   /* ── values: what is typed, and what stands in the rule ── */
 
   const isNumeric = (kind) => ["number", "integer", "count", "split"].includes(kind);
@@ -32,13 +42,14 @@
   /** Text of one value, which `valueOf` reads back as the same. */
   function textOf(value, kind) {
     if (typeof value !== "string") return value === undefined ? "" : JSON.stringify(value);
+    if (value.startsWith(LONG)) return value.slice(LONG.length);
     return valueOf(value, kind) === value ? value : JSON.stringify(value);
   }
 
   function valueOf(text, kind) {
     if (kind === "string") return text;
     try {
-      const value = JSON.parse(text);
+      const value = parseExactly(text);
       if (["number", "boolean", "string"].includes(typeof value)) return value;
     } catch { /* a word, then */ }
     return text;
@@ -47,12 +58,12 @@
   function textOfList(values, kind) {
     const texts = values.map((value) => textOf(value, kind));
     const plain = texts.every((text) => text && text === text.trim() && !/[",]/.test(text));
-    return plain ? texts.join(", ") : JSON.stringify(values).slice(1, -1);
+    return plain ? texts.join(", ") : writeExactly(values).slice(1, -1);
   }
 
   function listOf(text, kind) {
     try {
-      if (text.includes('"')) return JSON.parse(`[${text}]`);
+      if (text.includes('"')) return parseExactly(`[${text}]`);
     } catch { /* words, then */ }
     return text.split(",").map((word) => word.trim()).filter(Boolean).map((word) => valueOf(word, kind));
   }
@@ -82,7 +93,7 @@
     let telling = false;
 
     function tell() {
-      text.value = JSON.stringify(rule, null, 2);
+      text.value = writeExactly(rule, 2);
       telling = true;
       text.dispatchEvent(new Event("input", { bubbles: true }));
       telling = false;
@@ -97,7 +108,7 @@
     function read() {
       if (telling) return;
       try {
-        rule = LONG_NUMBER.test(text.value) ? null : JSON.parse(text.value);
+        rule = parseExactly(text.value);
       } catch {
         rule = null;
       }

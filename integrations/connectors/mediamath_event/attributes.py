@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from core.patterns import whole
+from core.values.errors import UnreadableValueError
+from core.values.numbers import read_float
 from integrations.errors import RefusedError
 from integrations.templates import value_at
 
@@ -160,11 +162,15 @@ def _numeric(value: Any) -> Value:
     text = str(value).strip()
     if len(text) > _LONGEST_NUMBER or not _NUMBER(text):
         return ""
-    return int(text) if _INTEGER(text) else _finite(float(text))
+    return int(text) if _INTEGER(text) else _float(text)
 
 
-def _finite(number: float) -> Value:
-    return "" if number in {float("inf"), float("-inf")} else number
+def _float(text: str) -> Value:
+    """Returns a number with a point or an exponent, exact where it is whole; nothing where no float is so large."""
+    try:
+        return read_float(text)
+    except UnreadableValueError:
+        return ""
 
 
 def _integer(value: Any) -> Value:

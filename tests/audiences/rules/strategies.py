@@ -74,7 +74,7 @@ _NUMBERS = [
     5e-324,
 ]
 numbers = (
-    st.sampled_from(_NUMBERS)
+    st.sampled_from([canonical_number(number) for number in _NUMBERS])
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False).map(canonical_number)
 )

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +54,16 @@ def connector(settings: dict[str, Any] | None = None, credentials: dict[str, Any
 
 def member(segment: Any, userid: str, **attributes: Any) -> Member:
     return Member(Segment(1, segment, 9, "My segment", {}, 1, 2), userid, USER, attributes)
+
+
+@pytest.mark.parametrize("number", [9007199254740993, 18446744073709551615, -9223372036854775808, 1e300, 0.1])
+def test_number_of_an_attribute__is_sent_with_every_digit(number: float) -> None:
+    row = [{"userid": "{{userid}}", "n": "{{attribute.n}}", "text": "n={{attribute.n}}"}]
+    request = connector(BATCH | {"add": {"method": "POST", "url": URL, "body": row}}).push(
+        Operation.ADD, [member(77, "u", n=number)], 0
+    )
+    assert isinstance(request.body, bytes)
+    assert json.loads(request.body) == [{"userid": "u", "n": number, "text": f"n={number}"}]
 
 
 def faults(**settings: Any) -> list[str]:
