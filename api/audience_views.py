@@ -45,7 +45,7 @@ STEPS = ("hour", "day")
 class AudienceViews(Resource[Audience]):
     reading_actions = ("estimate", "difference")
     # a rule of the caller's own can single out anybody, so its numbers are personal too
-    personal_actions = ("members", "explain", "estimate", "difference")
+    personal_actions = ("members", "export", "explain", "estimate", "difference")
 
     @extend_schema(responses=MemberSerializer(many=True), filters=False)
     @action(detail=True)

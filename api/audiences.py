@@ -11,6 +11,7 @@ from api.access import author_of
 from api.audience_shapes import WrittenRule
 from api.audience_views import AudienceViews
 from api.errors import ConflictError, in_use, refusals
+from api.exports import AudienceExportViews
 from api.lookalikes import LookalikeFields, LookalikeViews
 from api.resource import (
     ChangedResource,
@@ -20,8 +21,9 @@ from api.resource import (
     ReadableResource,
     customer_field,
 )
+from api.static_lists import ListViews
 from api.strict import StrictSerializer
-from audiences import history, services
+from audiences import history, listing, services
 from audiences.history import SizeAlert
 from audiences.models import Audience
 from core.problems import Subject
@@ -95,6 +97,11 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
     def create(self, validated_data: dict[str, Any]) -> Audience:
         if validated_data.get("kind") == Audience.Kind.LOOKALIKE:
             return lookalikes.create(validated_data, by=self._by())
+        if validated_data.get("kind") == Audience.Kind.STATIC:
+            alert = validated_data.get("alert_percent")
+            return listing.create_static(
+                validated_data["customer"], validated_data["name"], by=self._by(), alert_percent=alert
+            )
         given = {key: validated_data[key] for key in ("ttl", "alert_percent") if key in validated_data}
         with refusals():
             return services.create_audience(
@@ -131,6 +138,8 @@ class AudienceSerializer(LookalikeFields, StrictSerializer[Audience]):
 class AudienceViewSet(
     AudienceViews,
     LookalikeViews,
+    ListViews,
+    AudienceExportViews,
     CreatedResource[Audience],
     ReadableResource[Audience],
     ChangedResource[Audience],

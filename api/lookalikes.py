@@ -49,10 +49,11 @@ class LookalikeFields(serializers.Serializer[Audience]):
 
 
 def check_kind(attrs: dict[str, Any]) -> None:
-    """Refuse a new audience that has neither a rule, nor a seed and a reach; or parts of both."""
-    lookalike = attrs.get("kind") == Audience.Kind.LOOKALIKE
-    needed, none = (OF_LOOKALIKES, OF_RULES) if lookalike else (("rule",), (*OF_LOOKALIKES, "retrain_days"))
-    kind = "lookalike" if lookalike else "custom audience"
+    """Refuse a new audience that has neither a rule, nor a seed and a reach, nor a list; or parts of several."""
+    needed, none, kind = {
+        Audience.Kind.LOOKALIKE.value: (OF_LOOKALIKES, OF_RULES, "lookalike"),
+        Audience.Kind.STATIC.value: ((), (*OF_RULES, *NAMES), "static audience"),
+    }.get(attrs.get("kind", ""), (("rule",), NAMES, "custom audience"))
     errors = {name: ErrorDetail(f"A {kind} has none.", "invalid") for name in none if attrs.get(name)}
     errors |= {name: ErrorDetail(f"A {kind} needs it.", "required") for name in needed if attrs.get(name) is None}
     if errors:
@@ -73,7 +74,8 @@ def create(attrs: dict[str, Any], *, by: str) -> Audience:
 def change(audience: Audience, attrs: dict[str, Any]) -> None:
     """Change the reach and the schedule of a lookalike. Refuses fields that the audience's kind does not have."""
     lookalike = audience.kind == Audience.Kind.LOOKALIKE
-    for name in OF_RULES if lookalike else NAMES:
+    is_static = audience.kind == Audience.Kind.STATIC
+    for name in (*OF_RULES, *NAMES) if is_static else OF_RULES if lookalike else NAMES:
         if name in attrs and attrs[name] != getattr(audience, name):
             raise ValidationError({name: ErrorDetail(f"An audience of kind {audience.kind} has none.", "invalid")})
     if lookalike and {"reach", "retrain_days"} & attrs.keys():

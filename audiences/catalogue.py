@@ -137,12 +137,13 @@ class _CustomerCompiler:
             id=row.id,
             customer=self._customer,
             version=row.version,
-            rule=None,
+            rule=decided.rule,
             predicate=decided.predicate,
             dependencies=decided.dependencies,
             audiences=decided.audiences,
             asks_platforms=False,
             source=source,
+            asks_lists=any(name.startswith("list.") for name in decided.dependencies),
         )
 
     def written(self, row: _WrittenRule, written: Any) -> CompiledAudience:

@@ -43,6 +43,7 @@ class CompiledAudience:
     source: Hashable
     consulted: Consulted = ()
     rank: int = 0
+    asks_lists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,13 @@ class AudienceChange:
 class Selection:
     """Audiences to be evaluated together for many profiles, each after those that it asks about."""
 
-    __slots__ = ("_places", "_prefilter", "_unfiltered", "_wear", "asks_platforms", "audiences", "ids")
+    __slots__ = ("_places", "_prefilter", "_unfiltered", "_wear", "asks_lists", "asks_platforms", "audiences", "ids")
 
     def __init__(self, audiences: Iterable[CompiledAudience]) -> None:
         self.audiences = tuple(audiences)
         self.ids = frozenset(number for audience in self.audiences for number in (audience.id, *audience.audiences))
         self.asks_platforms = any(audience.asks_platforms for audience in self.audiences)
+        self.asks_lists = any(audience.asks_lists for audience in self.audiences)
         self._places = {audience.id: place for place, audience in enumerate(self.audiences)}
         self._prefilter = Prefilter(audience.rule for audience in self.audiences)
         self._unfiltered: frozenset[int] = frozenset()
@@ -115,7 +117,8 @@ class Selection:
 
     def _copy(self) -> "Selection":
         copy = Selection(())
-        copy.audiences, copy.ids, copy.asks_platforms = self.audiences, self.ids, self.asks_platforms
+        copy.audiences, copy.ids = self.audiences, self.ids
+        copy.asks_platforms, copy.asks_lists = self.asks_platforms, self.asks_lists
         copy._places, copy._prefilter, copy._unfiltered = dict(self._places), self._prefilter, self._unfiltered
         return copy
 
@@ -131,6 +134,7 @@ class Selection:
         self.audiences = (*self.audiences[:place], audience, *self.audiences[place + 1 :])
         self.ids |= {audience.id, *audience.audiences}
         self.asks_platforms |= audience.asks_platforms
+        self.asks_lists |= audience.asks_lists
         self._unfiltered |= {place}
         return len(self._unfiltered) <= MOST_UNFILTERED
 

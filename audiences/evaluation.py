@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from audiences import store
+from audiences import lists, store
 from audiences.catalogue import AudienceCatalogue
 from audiences.compiled import CompiledAudience, Selection
 from audiences.store import MembershipsByUser, MembershipState, UserMemberships
@@ -86,6 +86,10 @@ class Evaluation:
             profile.audiences = {key for key, state in held.items() if state.member} if held else NOTHING
         for key, profile in users.items():
             profile.platforms = {m.platform for m in known[key]}
+        on_lists = [profile for profile, selection in tasks if selection.asks_lists]
+        found = lists.of_users(self._cursor, [profile.user_id for profile in on_lists])
+        for profile in on_lists:
+            profile.lists = found.get(profile.user_id, NOTHING)
 
     def _decide(self, profile: ProfileState, audience: CompiledAudience, held: UserMemberships) -> None:
         member, until_ms = audience.predicate(profile, self._now_ms)

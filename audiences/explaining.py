@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import Cursor
 
-from audiences import kinds
+from audiences import kinds, lists
 from audiences import store as memberships
 from audiences.models import Audience, Membership
 from audiences.references import asked_audiences
@@ -22,6 +22,7 @@ from audiences.rules.nodes import (
     Condition,
     CountTest,
     Group,
+    Listed,
     Node,
     SplitTest,
     ValueTest,
@@ -35,7 +36,7 @@ from audiences.schema import schema_of
 from core import clock
 from core.clock import milliseconds, moment
 from core.days import calendar_of
-from profiles.state import ProfileState
+from profiles.state import NOTHING, ProfileState
 from profiles.store import load_profiles
 from usersync import store as mappings
 
@@ -66,8 +67,8 @@ def explain(cursor: Cursor[Any], audience: Audience, user: UUID, names: Names | 
     if profile is None:
         return None
     now_ms = milliseconds(clock.now())
-    if audience.seed_id is not None:
-        kind = kinds.kind_of(audience)
+    kind = kinds.kind_of(audience)
+    if kind is not None:
         _fill_in(cursor, profile, kind.asked_audiences(audience))
         return _explanation(audience, profile, kind.explain(audience, profile, now_ms), None, None)
     rule = parse(audience.rule, schema_of(audience.customer_id))
@@ -105,11 +106,12 @@ def _profile(cursor: Cursor[Any], customer: int, user: UUID) -> ProfileState | N
 
 
 def _fill_in(cursor: Cursor[Any], profile: ProfileState, asked: Collection[int]) -> None:
-    """Fill in what rules and models read beside the profile itself: audiences and platforms."""
+    """Fill in what rules and models read beside the profile itself: audiences, platforms and lists."""
     held = memberships.load(cursor, [profile.user_id], asked).get(profile.user_id, {})
     profile.audiences = {audience for audience, state in held.items() if state.member}
     key = (profile.customer, profile.user_id)
     profile.platforms = {mapping.platform for mapping in mappings.of_users(cursor, {key})[key]}
+    profile.lists = lists.of_users(cursor, [profile.user_id]).get(profile.user_id, NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +145,16 @@ class _RuleExplainer:
             case Active():
                 last = [seen["last"] for seen in self.subject.activity.values()]
                 return moment(max(last)) if last else None
-            case SplitTest():
-                return percent(place(node.name, self.subject.user_id))
+            case SplitTest() | Listed():
+                return self._of_user(node)
             case Belonging():
                 held = self.subject.audiences if node.kind is BelongingKind.AUDIENCE else self.subject.platforms
                 return [number for number in node.ids if number in held]
+
+    def _of_user(self, node: SplitTest | Listed) -> Any:
+        if isinstance(node, Listed):
+            return node.audience in self.subject.lists
+        return percent(place(node.name, self.subject.user_id))
 
     def _count(self, node: CountTest) -> int:
         seen = self.subject.activity.get(str(node.pixel))

@@ -10,18 +10,23 @@ from typing import Any, Protocol
 
 from audiences.models import Audience
 from audiences.rules.evaluate import Predicate
+from audiences.rules.nodes import Group
 from audiences.rules.subject import Subject
 from profiles.models import Attribute
 
 
 @dataclass(frozen=True, slots=True)
 class DecidedAudience:
-    """An audience in force without a rule, and the predicate that decides it. `audiences`: those it asks about."""
+    """An audience in force without a rule, and the predicate that decides it. `audiences`: those it asks about.
+
+    `rule`: the same as a tree, where there is one that SQL can read; it builds audiences in whole pages.
+    """
 
     row: Audience
     predicate: Predicate
     dependencies: frozenset[str]
     audiences: frozenset[int]
+    rule: Group | None = None
 
 
 class AudienceKind(Protocol):
@@ -54,9 +59,9 @@ def register(kind: str, implementation: AudienceKind) -> None:
     _registered[kind] = implementation
 
 
-def kind_of(audience: Audience) -> AudienceKind:
-    """Returns what decides an audience that has no rule."""
-    return _registered[audience.kind]
+def kind_of(audience: Audience) -> AudienceKind | None:
+    """Returns what decides an audience; None: its rule does."""
+    return _registered.get(audience.kind)
 
 
 def registered() -> Collection[AudienceKind]:

@@ -16,6 +16,7 @@ class Audience(ConfigurationModel):
     class Kind(models.TextChoices):
         CUSTOM = "custom"
         LOOKALIKE = "lookalike"
+        STATIC = "static"
 
     class Status(models.TextChoices):
         BUILDING = "building"
@@ -70,9 +71,10 @@ class Audience(ConfigurationModel):
         constraints = [
             models.UniqueConstraint("customer", "name", name="audience_name_once_per_customer"),
             models.CheckConstraint(
-                name="audience_is_a_rule_or_a_lookalike",
+                name="audience_is_a_rule_a_lookalike_or_a_list",
                 condition=models.Q(kind="custom", seed__isnull=True)
-                | models.Q(kind="lookalike", rule__isnull=True, seed__isnull=False, reach__isnull=False),
+                | models.Q(kind="lookalike", rule__isnull=True, seed__isnull=False, reach__isnull=False)
+                | models.Q(kind="static", rule__isnull=True, seed__isnull=True),
             ),
         ]
 
@@ -170,3 +172,69 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {'in' if self.member else 'not in'} {self.audience_id}"
+
+
+class ListedUser(models.Model):
+    """Whether a user is on the list of a static audience, and when that was last said.
+
+    The list is what customers say; the membership follows from it, and from whether the user can be in audiences. A
+    user who was taken off keeps a row, so that an earlier addition that arrives later changes nothing.
+    """
+
+    pk = models.CompositePrimaryKey("bucket", "audience_id", "user_id")
+    bucket = models.SmallIntegerField()
+    audience_id = models.IntegerField()
+    user_id = models.UUIDField()
+    customer_id = models.IntegerField()
+    listed = models.BooleanField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "listed_user"
+        indexes = [models.Index("bucket", "user_id", "audience_id", name="listed_user_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {'on' if self.listed else 'off'} the list of {self.audience_id}"
+
+
+class ListChange(models.Model):
+    """One call, paste or file that adds users to a static audience, or removes them. It holds no ids.
+
+    `given`: how many ids were sent to the buckets; None while a file is read.
+    """
+
+    class Action(models.TextChoices):
+        ADD = "add"
+        REMOVE = "remove"
+
+    audience = models.ForeignKey(Audience, models.CASCADE, related_name="list_changes")
+    action = models.CharField(max_length=6, choices=Action.choices)
+    given = models.BigIntegerField(null=True)
+    refused = models.BigIntegerField(default=0, help_text="Ids that are none: they name nobody, or are unsound.")
+    by = models.CharField(max_length=200, help_text="The API key's or the person's name.")
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "list_change"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.given} of {self.audience_id}"
+
+
+class ListChangeBucket(models.Model):
+    """What one bucket has made of its ids of a change: `unknown` ones name nobody whom the customer knows."""
+
+    pk = models.CompositePrimaryKey("bucket", "change_id")
+    bucket = models.SmallIntegerField()
+    change_id = models.BigIntegerField()
+    audience_id = models.IntegerField()
+    changed = models.BigIntegerField()
+    unchanged = models.BigIntegerField()
+    unknown = models.BigIntegerField()
+
+    class Meta:
+        db_table = "list_change_bucket"
+
+    def __str__(self) -> str:
+        return f"{self.changed} of {self.change_id} in {self.bucket}"

@@ -101,8 +101,8 @@ def _asked_by_all(customer: int) -> dict[int, frozenset[int]]:
     found: dict[int, frozenset[int]] = {}
     for row in Audience.objects.filter(customer_id=customer):
         try:
-            asked = kinds.kind_of(row).asked_audiences(row) if row.seed_id is not None else None
-            found[row.id] = asked_audiences(parse(row.rule, schema)) if asked is None else asked
+            kind = kinds.kind_of(row)
+            found[row.id] = asked_audiences(parse(row.rule, schema)) if kind is None else kind.asked_audiences(row)
         except RuleError:
             found[row.id] = frozenset()
     return found
@@ -137,6 +137,8 @@ def dependencies_of_audiences(customer: int) -> dict[int, AudienceDependencies]:
     for row in Audience.objects.filter(customer_id=customer):
         if row.seed_id is not None:
             found[row.id] = AudienceDependencies(audiences=frozenset({row.seed_id}), is_lookalike=True)
+        elif row.kind == Audience.Kind.STATIC:
+            found[row.id] = AudienceDependencies()
         else:
             try:
                 found[row.id] = AudienceDependencies.of_rule(parse(row.rule, schema))

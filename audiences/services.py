@@ -37,7 +37,7 @@ def create_audience(
             customer=customer, name=name, rule=rule, ttl=ttl, alert_percent=alert_percent
         )
         history.keep_version(audience, "made", by)
-        _build(audience)
+        build(audience)
     return audience
 
 
@@ -60,7 +60,7 @@ def change_rule(
             locked.status = Audience.Status.BUILDING
         locked.save()
         history.keep_version(locked, change, by)
-        _build(locked)
+        build(locked)
     audience.refresh_from_db()
 
 
@@ -82,7 +82,7 @@ def resume_audience(audience: Audience, *, by: str = "") -> None:
     """Evaluate again: members become what the rule says now."""
     with transaction.atomic():
         _set_status(audience, Audience.Status.BUILDING, "resumed", by)
-        _build(audience)
+        build(audience)
 
 
 def follow_time_zone(customer: int, *, by: str = "") -> list[str]:
@@ -99,7 +99,7 @@ def follow_time_zone(customer: int, *, by: str = "") -> list[str]:
         if depends_on_zone(audience.rule, schema):
             with transaction.atomic():
                 _set_status(audience, Audience.Status.BUILDING, "time zone changed", by)
-                _build(audience)
+                build(audience)
             followed.append(audience.name)
     return followed
 
@@ -196,5 +196,6 @@ def finish_builds() -> int:
     return finished
 
 
-def _build(audience: Audience) -> None:
+def build(audience: Audience) -> None:
+    """Have every bucket evaluate the audience as it is now. Called in the transaction that changed it."""
     send_to_every_bucket(InboxKind.BUILD, BuildAudience(audience.id, audience.version))

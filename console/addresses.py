@@ -9,6 +9,7 @@ from console.audit_log import audit_log
 from console.bad_rows import bad_rows
 from console.deliveries import batches, dead_letters
 from console.erasures import erase_user, erasure_list, export_user
+from console.exports import export_file, exports
 from console.imports import import_errors, imports
 from console.lookup import look_up
 from console.nobody_counts import ids_of_nobody
@@ -16,6 +17,7 @@ from console.overview import pipeline
 from console.platforms import connectors, links, match_rate, platform_health
 from console.rule_fields import rule_fields
 from console.shared_ids import shared_ids
+from console.static_lists import static_list, static_lists
 from console.suspect_ids import judge_id, suspect_ids
 
 app_name = "console"
@@ -37,6 +39,10 @@ urlpatterns = [
         admin.site.admin_view(audiences.go_back),
         name="audience-go-back",
     ),
+    path("lists/", admin.site.admin_view(static_lists), name="static-lists"),
+    path("lists/<int:pk>/", admin.site.admin_view(static_list), name="static-list"),
+    path("exports/", admin.site.admin_view(exports), name="exports"),
+    path("exports/files/<int:pk>/", admin.site.admin_view(export_file), name="export-file"),
     path("users/<int:customer>/<uuid:user_id>/export/", admin.site.admin_view(export_user), name="export-user"),
     path("users/<int:customer>/<uuid:user_id>/erase/", admin.site.admin_view(erase_user), name="erase-user"),
     path("erasures/", admin.site.admin_view(erasure_list), name="erasures"),

@@ -175,6 +175,8 @@ def changes(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _words(row: AudienceVersion, schema: Any, names: dict[str, str]) -> str:
+    if row.rule is None:
+        return "no rule"
     try:
         words = render(parse(row.rule, schema), names)
     except RuleError:

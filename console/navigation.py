@@ -49,7 +49,9 @@ GROUPS = {
     "Decide": [
         _model("Audiences", "groups", "audiences", "audience"),
         _model("Lookalikes", "person_add", "lookalikes", "lookalike"),
+        NavigationItem("Static audiences", "checklist", "console:static-lists", "audiences.view_audience"),
         NavigationItem("Overlap", "join_inner", "console:overlap", "audiences.view_audience"),
+        NavigationItem("Exports", "download", "console:exports", "audiences.view_audience"),
     ],
     "Activate": [
         _model("Activations", "send", "activation", "activation"),

@@ -16,6 +16,18 @@ from core.ids.left_out import LeftOut
 Id = tuple[str, str]
 
 
+class Listing(msgspec.Struct, omit_defaults=True):
+    """Part of an event: its user is on the list of a static audience, or (`listed` false) is not any more.
+
+    `change`: the change of the list in which that is counted. `known`: the event must not make a user.
+    """
+
+    audience: int
+    change: int
+    listed: bool = True
+    known: bool = False
+
+
 class Event(msgspec.Struct, omit_defaults=True):
     """`inbox.query` of an `InboxKind.EVENT`; `inbox.body` holds the raw `data`, or nothing.
 
@@ -27,6 +39,7 @@ class Event(msgspec.Struct, omit_defaults=True):
     what led there, in order: users who were merged; an empty text for the first of `ids`. `browser`: whose login is the
     only reason that the customer's user is among `ids`. `nobody`: ids that were left out, since they name nobody.
     `mover`: the browser that has moved to the user of the first of `ids`, who is not the one it belonged to.
+    `listing`: what a list of users says of the user.
     """
 
     customer: int
@@ -42,6 +55,7 @@ class Event(msgspec.Struct, omit_defaults=True):
     browser: str = ""
     nobody: list[LeftOut] = []
     mover: str = ""
+    listing: Listing | None = None
 
 
 class Confirm(msgspec.Struct, omit_defaults=True):

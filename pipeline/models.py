@@ -5,8 +5,9 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from audiences.models import Audience
 from core.models import Customer
-from integrations.models import SecretField
+from integrations.models import Platform, SecretField
 from profiles.models import Pixel
 
 
@@ -188,3 +189,76 @@ class Import(models.Model):
 
     def __str__(self) -> str:
         return f"import {self.pk} of {self.name}"
+
+
+class Export(models.Model):
+    """What is exported of an audience, in which form, where to, and when.
+
+    `platform`: one with the connector `file`, in whose place the file is put; None: it is kept to be downloaded.
+    `every_minutes`: None is once. `due_at`: the slot that comes next; None: there is none. The row is the work: one run
+    is made of it a slot, whatever dies.
+    """
+
+    class Format(models.TextChoices):
+        CSV = "csv", "CSV"
+        PARQUET = "parquet", "Parquet"
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="exports")
+    audience = models.ForeignKey(Audience, models.CASCADE, related_name="exports")
+    name = models.CharField(max_length=100, help_text="Files are called after it.")
+    format = models.CharField(max_length=7, choices=Format.choices, default=Format.CSV)
+    fields = ArrayField(models.CharField(max_length=600), default=list, blank=True)
+    platform = models.ForeignKey(
+        Platform, models.CASCADE, null=True, blank=True, help_text="Where files are put; none: kept for download."
+    )
+    every_minutes = models.PositiveIntegerField(null=True, blank=True, help_text="Between two files; empty: once.")
+    starts_at = models.DateTimeField(help_text="When the first file is due; the others follow from it.")
+    due_at = models.DateTimeField(null=True, editable=False)
+    paused = models.BooleanField(default=False)
+    created_by = models.CharField(max_length=200)
+
+    class Meta:
+        db_table = "export"
+        ordering = ["id"]
+        indexes = [models.Index("due_at", name="export_due", condition=models.Q(due_at__isnull=False, paused=False))]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ExportRun(models.Model):
+    """One file of an export: of the slot for which it was due.
+
+    `token`: of whoever writes it now; a file whose token has changed meanwhile is thrown away. `again_at`: when to try
+    again. `kept`: the file is with the hub.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    customer_path = "export__customer_id"
+
+    export = models.ForeignKey(Export, models.CASCADE, related_name="runs")
+    slot = models.DateTimeField()
+    status = models.CharField(max_length=7, choices=Status.choices, default=Status.WAITING)
+    token = models.UUIDField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    again_at = models.DateTimeField(null=True)
+    rows = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    file_name = models.CharField(max_length=200, blank=True, default="")
+    kept = models.BooleanField(default=False)
+    error = models.TextField(blank=True, default="")
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "export_run"
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint("export", "slot", name="export_run_once_a_slot")]
+        indexes = [models.Index("id", name="export_run_open", condition=models.Q(status__in=["waiting", "running"]))]
+
+    def __str__(self) -> str:
+        return f"{self.export_id} of {self.slot}"

@@ -3,6 +3,7 @@
 Times are unix milliseconds. User ids are text.
 """
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -67,7 +68,8 @@ class Content(msgspec.Struct, kw_only=True):
     """`Kind.CONTENT`, to the bucket of `winner`: everything that `loser` held, except its mappings.
 
     Mappings are handed over by the buckets of their platform ids, which know the owners. `at`: when the loser gave
-    its content up. `accepted`: the earliest moment at which something in it may have been accepted.
+    its content up. `accepted`: the earliest moment at which something in it may have been accepted. `lists`: by static
+    audience, whether the user is on its list, and when that was said.
     """
 
     customer: int
@@ -83,6 +85,7 @@ class Content(msgspec.Struct, kw_only=True):
     cause: MergeCause
     at: int
     accepted: int | None = None
+    lists: list[tuple[int, bool, datetime]] = []
 
 
 class Erase(msgspec.Struct, omit_defaults=True, kw_only=True):

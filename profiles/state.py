@@ -47,7 +47,8 @@ class ProfileState:
     - `counted`: the stored count of the customer's known users includes this profile.
     - `stored`: what its row holds beside attributes, their times and activity (`profiles.store`); None: it has no row.
     - `attribute_bytes`: bytes of the attributes' JSON text, at most (`profiles.caps`); exact if `is_measured`.
-    - `audiences`, `platforms`: filled before rules are evaluated, if a rule needs them.
+    - `audiences`, `platforms`, `lists` (static audiences on whose list the user is): filled before rules are
+      evaluated, if a rule needs them.
     """
 
     bucket: int
@@ -73,6 +74,7 @@ class ProfileState:
     is_measured: bool = False
     audiences: set[int] | frozenset[int] = NOTHING
     platforms: set[int] | frozenset[int] = NOTHING
+    lists: set[int] | frozenset[int] = NOTHING
 
     @property
     def eligible(self) -> bool:

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from psycopg import Cursor
 
-from activation.delivery import activation_status, processing_log
+from activation.delivery import activation_status, host_keys, processing_log
 from activation.delivery.file_writer import FileWriter
 from activation.delivery.platform_client import NotNowError, PlatformClient
 from activation.delivery.quotas import QuotaExhaustedError
 from activation.delivery.settlement import expiry
-from activation.models import HostKey
 from activation.stores import batches, dead_letters, file_rows
 from activation.stores.batches import OWN_BUCKET, BatchRecord
-from core import audit, clock
+from core import clock
 from core.database import Connection
 from integrations.connectors.files import FileConnector, SftpDestination
 from integrations.errors import (
@@ -28,7 +26,6 @@ from integrations.errors import (
     UnansweredError,
     UnsettledError,
 )
-from integrations.models import Platform
 from integrations.uploads.folder import FileOwner
 from integrations.uploads.upload import FileUpload, upload
 
@@ -83,7 +80,7 @@ class FileSender:
         self._keep_lease()  # a step of the upload ends before a lease that was just renewed
         platform, destination = self.client.target.platform, file.destination
         host = destination.address if isinstance(destination, SftpDestination) else ""
-        known, timeout = _known_key(platform, host), self.connector.timeout
+        known, timeout = host_keys.known(platform, host), self.connector.timeout
         owner = FileOwner(self.client.target.customer, platform)
         left = batches.left_behind(self.cursor, platform, clock.now() - LEFT_BEHIND_FOR) if host else {}
         file_upload = FileUpload(file.path, file.name, known, self._keep_lease, timeout, owner, tuple(left))
@@ -91,7 +88,7 @@ class FileSender:
             uploaded = upload(destination, file_upload, self.connector.bound)
         batches.note_removed(self.cursor, [left[name] for name in uploaded.removed])
         if uploaded.key and not known:
-            _pin(platform, host, uploaded.key)
+            host_keys.pin(platform, host, uploaded.key)
 
     def _keep_lease(self) -> None:
         if not self.client.renew_lease():
@@ -153,17 +150,3 @@ class FileSender:
         record = BatchRecord(OWN_BUCKET, file.batch, file.rows, accepted, requests=1, bytes=file.size, error=error)
         record.unanswered = unanswered
         batches.finish(self.cursor, record, clock.now())
-
-
-def _pin(platform: int, host: str, key: str) -> None:
-    """Keep the key of a file server that was seen for the first time."""
-    with transaction.atomic():
-        HostKey.objects.update_or_create(platform_id=platform, host=host, defaults={"key": key, "seen_at": clock.now()})
-        customer = Platform.objects.filter(pk=platform).values_list("customer_id", flat=True).first()
-        audit.record("pin host key", "platform", platform, customer=customer, after={"host": host, "key": key})
-
-
-def _known_key(platform: int, host: str) -> str:
-    """Returns the key by which the file server was first known; empty where it was never seen."""
-    row = HostKey.objects.filter(platform_id=platform, host=host).first()
-    return "" if row is None else row.key

@@ -1,7 +1,7 @@
 """What the answer of a rule depends on: only a change of one of these things, or time, can change it.
 
 A dependency is a name: `attribute.<top-level key>`, `dimension.<name>`, `pixel.<id>`, `audience.<id>`, `platform.<pl>`,
-or `pixel.*` for any pixel. A top-level key stands as the data writes it, unescaped.
+`list.<id>`, or `pixel.*` for any pixel. A top-level key stands as the data writes it, unescaped.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,6 +14,7 @@ from audiences.rules.nodes import (
     CalendarTest,
     CountTest,
     Group,
+    Listed,
     Node,
     SplitTest,
     ValueTest,
@@ -34,10 +35,10 @@ def dependencies(node: Node) -> frozenset[str]:
             return frozenset({f"pixel.{node.pixel}"})
         case Belonging():
             return frozenset(f"{node.kind}.{number}" for number in node.ids)
-        case Active():
-            return frozenset({ANY_PIXEL})
-        case SplitTest():
-            return frozenset()
+        case Listed():
+            return frozenset({f"list.{node.audience}"})
+        case Active() | SplitTest():
+            return frozenset({ANY_PIXEL} if isinstance(node, Active) else ())
 
 
 def changes_with_time(node: Node) -> bool:
@@ -47,7 +48,7 @@ def changes_with_time(node: Node) -> bool:
             return any(map(changes_with_time, node.children))
         case CountTest():
             return node.days is not None
-        case ValueTest() | Belonging() | SplitTest():
+        case ValueTest() | Belonging() | SplitTest() | Listed():
             return False
         case ValueWindow() | CalendarTest() | ActivityWindow() | Active():
             return True

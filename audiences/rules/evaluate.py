@@ -14,6 +14,7 @@ from audiences.rules.nodes import (
     Combinator,
     CountTest,
     Group,
+    Listed,
     Node,
     SplitTest,
     ValueField,
@@ -63,6 +64,8 @@ def _steady(node: Node) -> _Steady:
             holds = _count_ever(node)
         case SplitTest():
             holds = _placed(node)
+        case Listed():
+            holds = _listed(node)
         case ValueWindow() | CalendarTest() | ActivityWindow() | Active():
             raise TypeError("a window is never steady")
     return (lambda subject: not holds(subject)) if polarity(node.operator)[1] else holds
@@ -109,6 +112,11 @@ def _placed(node: SplitTest) -> _Steady:
     return lambda subject: low <= place(name, subject.user_id) < high
 
 
+def _listed(node: Listed) -> _Steady:
+    audience = node.audience
+    return lambda subject: audience in subject.lists
+
+
 def _timed(node: Node) -> Predicate:
     match node:
         case Group(negated=False, children=(only,)):
@@ -121,7 +129,7 @@ def _timed(node: Node) -> Predicate:
             verdict = _window(node)
         case CalendarTest():
             verdict = _calendar(node)
-        case ValueTest() | Belonging() | SplitTest():
+        case ValueTest() | Belonging() | SplitTest() | Listed():
             raise TypeError("time alone never turns this")
     return _negated(verdict) if polarity(node.operator)[1] else verdict
 

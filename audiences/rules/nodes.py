@@ -125,7 +125,17 @@ class Active:
     operator: Operator = Operator.WITHIN_LAST
 
 
-Condition = ValueTest | ValueWindow | CalendarTest | CountTest | ActivityWindow | Belonging | SplitTest | Active
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """On the list of a static audience: what stands in place of its rule. No rule of a customer's asks it."""
+
+    audience: int
+    operator: Operator = Operator.IN
+
+
+Condition = (
+    ValueTest | ValueWindow | CalendarTest | CountTest | ActivityWindow | Belonging | SplitTest | Active | Listed
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from audiences.rules.nodes import (
     Condition,
     CountTest,
     Group,
+    Listed,
     Node,
     Scalar,
     SplitTest,
@@ -117,6 +118,8 @@ def _condition(node: Condition, names: Names) -> str:
             text = f"place in split {node.name} {_VALUE_PHRASES[node.operator].format(*percents)}"
         case Active():
             text = f"seen {_window(node.operator, node.length_ms)}"
+        case Listed():
+            text = "on the audience's own list"
     return text
 
 

@@ -12,6 +12,7 @@ from audiences.rules.nodes import (
     Condition,
     CountTest,
     Group,
+    Listed,
     Node,
     SplitTest,
     ValueField,
@@ -31,12 +32,13 @@ _TABLE = whole(r"[a-z_][a-z0-9_]{0,62}+(?:\.[a-z_][a-z0-9_]{0,62}+)?+")
 
 @dataclass(frozen=True, slots=True)
 class SqlTables:
-    """Where memberships (bucket, audience_id, user_id, member) and platform ids (bucket, platform_id,
-    user_id) are kept. ValueError for anything that is not a plain lower-case table name.
+    """Where memberships (bucket, audience_id, user_id, member), platform ids (bucket, platform_id, user_id) and lists
+    (bucket, audience_id, user_id, listed) are kept. ValueError for anything that is not a plain lower-case table name.
     """
 
     membership: str
     mapping: str
+    listed: str = "listed_user"
 
     def __post_init__(self) -> None:
         for table in fields(self):
@@ -86,6 +88,8 @@ class Translator:
                 found = split_sql(node)
             case Active():
                 found = self.active(node)
+            case Listed():
+                found = self.listed(node)
         return found
 
     def count(self, node: CountTest) -> Sql:
@@ -134,6 +138,14 @@ class Translator:
             " AND x.user_id = p.user_id)",
             table=Sql(self.tables.mapping),
             ids=ids,
+        )
+
+    def listed(self, node: Listed) -> Sql:
+        return compose(
+            "EXISTS (SELECT 1 FROM {table} l WHERE l.bucket = p.bucket AND l.audience_id = {audience}"
+            " AND l.user_id = p.user_id AND l.listed)",
+            table=Sql(self.tables.listed),
+            audience=integer_value(node.audience),
         )
 
 

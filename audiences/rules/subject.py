@@ -33,6 +33,9 @@ class Subject(Protocol):
     @property
     def platforms(self) -> Container[int]: ...
 
+    @property
+    def lists(self) -> Container[int]: ...
+
 
 NOBODY = UUID(int=0)
 
@@ -47,6 +50,7 @@ class PlainSubject:
     audiences: Container[int] = ()
     platforms: Container[int] = ()
     user_id: UUID = NOBODY
+    lists: Container[int] = ()
 
 
 def value_reader(keys: tuple[str, ...], *, in_dimensions: bool) -> Callable[[Subject], Json]:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from audiences import history, services
 from audiences.models import Audience
@@ -76,7 +77,7 @@ class AudienceAdmin(ModelAdmin[Audience]):
     list_filter = ["status", "kind", "customer"]
     search_fields = ["name", "id"]
     list_select_related = ["customer"]
-    actions_detail = ["explain", "sizes", "versions", "pause", "resume", "remove"]
+    actions_detail = ["explain", "sizes", "versions", "export", "pause", "resume", "remove"]
     add_fieldsets = [(None, {"fields": ["customer", "name", "rule", ("ttl", "alert_percent")]})]
     fieldsets = [
         *add_fieldsets,
@@ -89,10 +90,12 @@ class AudienceAdmin(ModelAdmin[Audience]):
     has_delete_permission = never_deleted  # a button of its own deletes, since it may be refused
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> HttpResponse:
-        """Lookalikes have a page of their own."""
+        """Lookalikes and static audiences have pages of their own."""
         row = self.get_object(request, object_id)
         if row is not None and row.kind == Audience.Kind.LOOKALIKE:
             return redirect("admin:lookalikes_lookalike_change", object_id)
+        if row is not None and row.kind == Audience.Kind.STATIC:
+            return redirect("console:static-list", object_id)
         return super().change_view(request, object_id, *args, **options)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -152,6 +155,10 @@ class AudienceAdmin(ModelAdmin[Audience]):
     @button("Versions", "history")
     def versions(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect("console:audience-versions", object_id)
+
+    @button("Export", "download", permission="profiles.view_profile")
+    def export(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect(f"{reverse('console:exports')}?audience={object_id}")
 
     @confirmed_action("Delete", "Delete this audience? Platforms are told to remove its members first.", "delete")
     def remove(self, request: HttpRequest, audience: Audience) -> HttpResponse:

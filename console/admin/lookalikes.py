@@ -75,7 +75,7 @@ class LookalikeForm(ServiceForm):
         if "seed" in self.fields:
             seed = cast("forms.ModelChoiceField[Audience]", self.fields["seed"])
             offered = cast("QuerySet[Audience]", seed.queryset)
-            seed.queryset, seed.required = offered.filter(kind=Audience.Kind.CUSTOM), True
+            seed.queryset, seed.required = offered.exclude(kind=Audience.Kind.LOOKALIKE), True
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}

@@ -17,6 +17,7 @@ from psycopg import Cursor
 from activation import services as activations
 from activation.messages import BackfillRequest
 from activation.stores import batches, dead_letters, deliveries
+from audiences import lists
 from audiences import store as memberships
 from audiences.compiled import CompiledAudience
 from audiences.evaluation import EvaluationTask, group_into_tasks
@@ -201,3 +202,4 @@ def forget_platform(unit: BulkScope, row: InboxRow, forget: ForgetPlatform, bulk
 def forget(unit: BulkScope, row: InboxRow, forget: ForgetAudience, bulk: BulkPass) -> None:
     """Delete who of the bucket was in an audience that is deleted."""
     memberships.delete_of_audience(unit.cursor, row.bucket, forget.audience)
+    lists.delete_of_audience(unit.cursor, row.bucket, forget.audience)

@@ -21,6 +21,7 @@ from pipeline.absorb.claims import BatchClaims
 from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.found_ids import BatchFoundIds
 from pipeline.absorb.kept_rows import BatchKeptRows
+from pipeline.absorb.listings import BatchListings
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.memberships import BatchMemberships
@@ -45,6 +46,7 @@ class ErasureScope(Protocol):
     claims: BatchClaims
     mappings: BatchMappings
     memberships: BatchMemberships
+    listings: BatchListings
     found_ids: BatchFoundIds
     suspects: BatchSuspects
     kept_rows: BatchKeptRows
@@ -88,6 +90,7 @@ def absorb_erase(unit: ErasureScope, row: InboxRow, erase: Erase) -> None:
         losers = _losers(unit, profile)
         _pass_on(unit, erase, profile, losers)
         unit.memberships.forget(profile)
+        unit.listings.take(profile)
         unit.profiles.erase(profile)
     _forget_where_set_aside(unit, erase, COOKIE, erase.user)
     users = [erase.user, *losers, *erase.trail]

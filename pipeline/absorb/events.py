@@ -14,6 +14,8 @@ from pipeline.absorb.erasure import extend_to_id, extend_to_user, is_key_of, may
 from pipeline.absorb.event_data import prepare_data
 from pipeline.absorb.excess import BatchExcess
 from pipeline.absorb.kept_rows import BatchKeptRows
+from pipeline.absorb.links import link_ids
+from pipeline.absorb.listings import BatchListings, must_not_make
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.outbox import Outbox
 from pipeline.absorb.people import BatchErasures, BatchIdentities, BatchMerges, BatchProfiles
@@ -24,7 +26,7 @@ from pipeline.catalogue import Catalogue
 from profiles.attribute_sampling import sampler
 from profiles.erased import USER, Mark
 from profiles.identities import EUID
-from profiles.messages import LinkIdentity, LogOut, Meet, MergeCause
+from profiles.messages import LogOut
 from profiles.state import COOKIE, USER_KEY, ProfileState, receipt_time
 
 
@@ -41,6 +43,7 @@ class EventScope(Protocol):
     excess: BatchExcess
     suspects: BatchSuspects
     kept_rows: BatchKeptRows
+    listings: BatchListings
     outbox: Outbox
     bad_parts: list[BadPart]
 
@@ -68,7 +71,8 @@ def absorb_event(unit: EventScope, row: InboxRow, event: Event) -> None:
     profile = unit.profiles.get(event.customer, owner)
     if profile is None and _goes_back(unit, row, event, owner):
         return
-    if unit.profiles.has_opted_out(profile, owner):
+    if unit.profiles.has_opted_out(profile, owner) or (profile is None and event.listing and event.listing.known):
+        unit.listings.leave(row, event.listing, profile)
         return
     if profile is None:
         profile = unit.profiles.create(event.customer, owner, milliseconds(row.received_at))
@@ -78,7 +82,7 @@ def absorb_event(unit: EventScope, row: InboxRow, event: Event) -> None:
     if isinstance(survivor, UUID):
         _forward(unit, row, event, survivor)
     elif survivor.opted_out:
-        return
+        unit.listings.leave(row, event.listing, survivor)
     elif survivor.is_another_than(_key_of(event.ids)):
         _move(unit, row, event)
     else:
@@ -111,7 +115,7 @@ def _is_of_erased(unit: EventScope, row: InboxRow, event: Event | Confirm) -> bo
     if mark is not None:
         for one in event.ids:
             extend_to_id(unit.outbox, customer, mark, one, users)
-        return True
+        return _is_left(unit, row, event)
     marks = {one: mark for one in event.ids if (mark := unit.erasures.covering((customer, *one), row.received_at))}
     if not marks:
         return False
@@ -124,9 +128,16 @@ def _is_of_erased(unit: EventScope, row: InboxRow, event: Event | Confirm) -> bo
                 extend_to_id(unit.outbox, customer, mark, other, [] if moves else users)
             if event.user is not None and not moves:
                 extend_to_user(unit.outbox, customer, mark, event.user, one)
-            return True
+            return _is_left(unit, row, event)
     event.ids = left
-    return event.user is None
+    return event.user is None and _is_left(unit, row, event)
+
+
+def _is_left(unit: EventScope, row: InboxRow, event: Event | Confirm) -> bool:
+    """Leave the erased person's request; on no list either. Returns True."""
+    if isinstance(event, Event):
+        unit.listings.leave(row, event.listing)
+    return True
 
 
 def _key_of(ids: list[Id]) -> str | None:
@@ -146,7 +157,10 @@ def _add_login(unit: EventScope, row: InboxRow, browser: ProfileState, event: Ev
 
 
 def _stays_behind(unit: EventScope, row: InboxRow, event: Event) -> bool:
-    """Whether the event goes back to its browser, whose login, or move, does not hold."""
+    """Whether the event goes back to its browser, whose login, or move, does not hold; or would make a user in vain."""
+    if event.listing is not None and must_not_make(unit.identities, event):
+        unit.listings.leave(row, event.listing)
+        return True
     return _is_logged_out(unit, row, event) or stops_move(unit, row, event)
 
 
@@ -246,58 +260,9 @@ def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState)
         profile.set_attributes(values, event.at, received, origins)
     if event.confirmed or event.ids:
         profile.confirm()
-    _link(unit, profile, event.ids, event.pixel, time_of(event))
-
-
-def _link(unit: EventScope, profile: ProfileState, ids: list[Id], pixel: int, at: int) -> None:
-    """Send a link to the buckets of ids that are new to the profile; to as many as the profile has room for."""
-    for kind, value in [(kind, value) for kind, value in ids if not profile.knows(kind, value)]:
-        if profile.is_full:
-            unit.merges.note_shared_id(profile.customer, profile.user_id, kind, value)
-        else:
-            profile.add_id(kind, value)
-            _send_link(unit, profile, (kind, value), pixel, at)
-
-
-def _send_link(unit: EventScope, profile: ProfileState, one: Id, pixel: int, at: int) -> None:
-    kind, value = one
-    if kind == COOKIE:
-        if value != str(profile.user_id):
-            meet = meeting(profile, value, MergeCause(kind, value, pixel))
-            meet.named = True
-            unit.outbox.send(buckets.of_user(UUID(value)), InboxKind.MEET, meet)
-        return
-    identity = unit.identities.get(profile.customer, kind, value)
-    # a new user of an old id has come after an erasure, which may still be on its way to the id
-    orphaned = (
-        identity is not None and not identity.dirty and (profile.customer, profile.user_id) in unit.profiles.created
-    )
-    if identity is None or identity.user_id != profile.user_id or orphaned:
-        link = LinkIdentity(
-            customer=profile.customer,
-            kind=kind,
-            value=value,
-            user=str(profile.user_id),
-            created_at=profile.created_at,
-            key=profile.key,
-            ids=len(profile.ids),
-            pixel=pixel,
-            at=at,
-        )
-        unit.outbox.send(buckets.of_value(value), InboxKind.LINK, link)
-
-
-def meeting(profile: ProfileState, user: str, cause: MergeCause) -> Meet:
-    """Returns what is sent to `user`'s bucket of the profile, which belongs to the same person."""
-    return Meet(
-        customer=profile.customer,
-        user=user,
-        other=str(profile.user_id),
-        other_created_at=profile.created_at,
-        cause=cause,
-        other_key=profile.key,
-        other_ids=len(profile.ids),
-    )
+    if event.listing is not None:
+        unit.listings.note(row, event.listing, profile)
+    link_ids(unit, profile, event.ids, event.pixel, time_of(event))
 
 
 def needs_confirm(confirm: Confirm, needs: Needs) -> None:
@@ -327,4 +292,4 @@ def absorb_confirm(unit: EventScope, row: InboxRow, confirm: Confirm) -> None:
     unit.kept_rows.note(profile, row)
     profile.confirm()
     if not profile.is_another_than(_key_of(confirm.ids)):
-        _link(unit, profile, confirm.ids, 0, confirm.at)
+        link_ids(unit, profile, confirm.ids, 0, confirm.at)

@@ -11,14 +11,16 @@ from uuid import UUID
 
 import msgspec
 
+from audiences.lists import Entry
 from core import buckets
 from core.clock import milliseconds, moment
 from core.inbox import InboxKind
 from pipeline.absorb.claims import BatchClaims
 from pipeline.absorb.deleted_platforms import DeletedPlatforms
 from pipeline.absorb.erasure import extend_to_id, extend_to_user
-from pipeline.absorb.events import meeting
 from pipeline.absorb.excess import BatchExcess
+from pipeline.absorb.links import meeting
+from pipeline.absorb.listings import BatchListings
 from pipeline.absorb.loader import Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.memberships import BatchMemberships
@@ -49,6 +51,7 @@ class MergeScope(Protocol):
     claims: BatchClaims
     mappings: BatchMappings
     memberships: BatchMemberships
+    listings: BatchListings
     excess: BatchExcess
     suspects: BatchSuspects
     outbox: Outbox
@@ -240,6 +243,7 @@ def _give_up(unit: MergeScope, profile: ProfileState, winner: UUID, cause: Merge
         cause=cause,
         at=unit.now_ms,
         accepted=profile.created_at,
+        lists=[(audience, *entry) for audience, entry in unit.listings.take(profile).items()],
     )
     unit.outbox.send(buckets.of_user(winner), InboxKind.CONTENT, content)
     _hand_over(unit, profile, winner)
@@ -287,6 +291,8 @@ def absorb_content(unit: MergeScope, row: InboxRow, content: Content) -> None:
     for kind, value in profile.take_over(content):
         unit.merges.note_shared_id(profile.customer, profile.user_id, kind, value)
     unit.merges.note(profile, UUID(content.loser), content.cause, content.at)
+    for audience, listed, at in content.lists:
+        unit.listings.take_over(profile, audience, Entry(listed, at))
     if content.confirmed:
         profile.confirm()
     if content.opted_out and not profile.opted_out:

@@ -17,6 +17,7 @@ from pipeline.absorb.desired_state import DesiredState
 from pipeline.absorb.excess import BatchExcess
 from pipeline.absorb.found_ids import BatchFoundIds
 from pipeline.absorb.kept_rows import BatchKeptRows
+from pipeline.absorb.listings import BatchListings
 from pipeline.absorb.loader import BatchLoader, Needs
 from pipeline.absorb.mappings import BatchMappings
 from pipeline.absorb.memberships import BatchMemberships
@@ -47,6 +48,7 @@ class UnitOfWork:
         "held",
         "identities",
         "kept_rows",
+        "listings",
         "mappings",
         "memberships",
         "merges",
@@ -76,6 +78,7 @@ class UnitOfWork:
         self.excess = BatchExcess(cursor)
         self.found_ids = BatchFoundIds(cursor)
         self.kept_rows = BatchKeptRows(cursor)
+        self.listings = BatchListings(cursor)
         self.mappings = BatchMappings(cursor)
         self.outbox = Outbox(cursor, now)
         self.claims = BatchClaims(cursor, self.outbox)
@@ -98,6 +101,7 @@ class UnitOfWork:
         release_beyond(self, self.mappings.save(self.profiles.new_users))
         self.desired.turned = self.mappings.turned
         self.merges.save(self.now)
+        self.listings.save()
         self.memberships.evaluate(lambda evaluation: evaluation.of_changes(self.profiles.loaded()))
         self.desired.want_mappings(self.mappings.kept)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 
 from activation.models import DeadLetter, Delivery
-from audiences.models import Audience, Membership
+from audiences.models import Audience, ListedUser, Membership
 from core.buckets import BUCKETS
 from core.scope import Scope
 from profiles.merges import browsers_logged_in, surviving_profile
@@ -45,6 +45,7 @@ def export(customer: int, user_id: UUID) -> dict[str, Any] | None:
         "mappings": _rows(UserMapping.objects.filter(**own, user_id=user)),
         "claims": _rows(MatchClaim.objects.filter(**own, user_id=user)),
         "audiences": _memberships(scope, Membership.objects.filter(**own, user_id=user)),
+        "lists": _memberships(scope, ListedUser.objects.filter(**own, user_id=user)),
         "deliveries": _rows(scope.of(Delivery).filter(bucket__in=range(BUCKETS), user_id=user)),
         "dead_letters": _rows(scope.of(DeadLetter).filter(bucket__in=range(BUCKETS), user_id=user)),
     }
@@ -59,6 +60,6 @@ def _row(row: Model) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names if name not in LEFT_OUT}
 
 
-def _memberships(scope: Scope, rows: QuerySet[Membership]) -> list[dict[str, Any]]:
+def _memberships(scope: Scope, rows: QuerySet[Any]) -> list[dict[str, Any]]:
     names = dict(scope.of(Audience).values_list("pk", "name"))
     return [{"audience": names.get(row.audience_id, ""), **_row(row)} for row in rows]

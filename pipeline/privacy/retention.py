@@ -36,7 +36,7 @@ from pipeline import backlog, bad_rows, catalogue
 from pipeline.absorb import stage
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.unit_of_work import UnitOfWork
-from pipeline.models import RetentionRun
+from pipeline.models import ExportRun, RetentionRun
 from pipeline.privacy import delivered_files
 from pipeline.privacy.erasures import command, forget_examples
 from profiles import erased
@@ -161,7 +161,9 @@ def _sweep_customer(connection: Connection, bucket: int, customer: Customer, now
         return False
     _forget_logs(connection, bucket, customer, now - timedelta(days=customer.keep_logs_days))
     if bucket == FIRST_BUCKET:  # files are in no bucket
-        delivered_files.delete_older(customer.m, now - timedelta(days=customer.keep_logs_days))
+        oldest = now - timedelta(days=customer.keep_logs_days)
+        delivered_files.delete_older(customer.m, oldest)  # exported ones, too
+        ExportRun.objects.filter(export__customer=customer, finished_at__lt=oldest).delete()
     yield
     return True
 

@@ -19,7 +19,7 @@ from core.audit import Actor
 from core.models import ApiKey, AuditEntry, Customer, Invitation
 from core.people import invitations
 from integrations.models import Platform
-from pipeline.models import Import
+from pipeline.models import Export, Import
 from profiles.judging import IdName
 from profiles.models import Attribute, Pixel, WatchedId
 from tests.support.api_caller import Caller, caller
@@ -67,6 +67,9 @@ class Writes:
     def lookalike(self) -> Audience:
         return self.audience(kind="lookalike", rule=None, seed=self.audience(), reach={"percent": 5})
 
+    def static_list(self) -> Audience:
+        return self.audience(kind="static", rule=None)
+
     def person(self) -> User:
         return person("marketer", self.shop, name=f"person-{uuid4()}")
 
@@ -83,6 +86,10 @@ class Writes:
         of_value = {"bucket": buckets.of_value(value), "customer_id": self.shop.m, "kind": "user", "value": value}
         WatchedId.objects.create(**of_value, suspect_at=clock.now())
         return IdName(self.shop.m, "user", value)
+
+    def export(self) -> Export:
+        now = clock.now()
+        return Export.objects.create(customer=self.shop, audience=self.audience(), name="members", starts_at=now)
 
     def import_(self, **more: Any) -> Import:
         values = {"name": "p.csv", "kept": True, "format": "csv", "size": 1, "created_at": "2026-01-01T00:00Z", **more}
@@ -117,6 +124,8 @@ class Writes:
             "delete audience-detail": (f"audiences/{self.audience().pk}/", None),
             "post audience-go-back": (f"audiences/{self.changed_audience().pk}/go-back/", {"version": 1}),
             "post audience-train": (f"audiences/{self.lookalike().pk}/train/", None),
+            "post audience-add": (f"audiences/{self.static_list().pk}/add/", {"user_keys": ["C-1"]}),
+            "post audience-remove": (f"audiences/{self.static_list().pk}/remove/", {"users": [str(uuid4())]}),
             "post activation-list": (
                 "activations/",
                 {"audience": self.audience().pk, "platform": platform, "settings": {"segment_id": 2}},
@@ -129,6 +138,10 @@ class Writes:
             "post badrow-replay": ("bad-rows/replay/", {"ids": ["1-1"]}),
             "post usermapping-upload": ("mappings/upload/", b""),
             "post import-list": (f"imports/?pixel={pixel}&name=p.csv", b"UserId\nanna\n"),
+            "post export-list": ("exports/", {"audience": self.audience().pk, "name": "members"}),
+            "patch export-detail": (f"exports/{self.export().pk}/", {"paused": True}),
+            "delete export-detail": (f"exports/{self.export().pk}/", None),
+            "post export-run": (f"exports/{self.export().pk}/run/", None),
             "post import-start": (f"imports/{self.import_(dry_run=True, status='done').pk}/start/", None),
             "post import-cancel": (f"imports/{self.import_(status='waiting').pk}/cancel/", None),
             "patch person-detail": (f"people/{self.person().pk}/", {"role": "analyst", "customers": [shop]}),

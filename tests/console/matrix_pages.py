@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from core.access import Right
-from tests.support.tenants import ANOTHER, LOOKALIKE, MARK, NUMBER, OWNER, RULE, SUSPECT, USER, twin
+from tests.support.tenants import ANOTHER, LOOKALIKE, MARK, NUMBER, OWNER, RULE, STATIC, SUSPECT, USER, twin
 
 READ, PERSONS, CHANGE, ADMINISTER = Right.READ, Right.SEE_PERSONS, Right.CHANGE, Right.ADMINISTER
 
@@ -106,7 +106,7 @@ OPEN = (
     *(f"account/password/reset/{one}" for one in ("", "done/", "key/done/")),
 )
 RESET = "^account/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$"
-LEAD_ON = {"explain", "sizes", "versions", "match_rate"}
+LEAD_ON = {"explain", "sizes", "versions", "match_rate", "export"}
 LIVES = ("pause", "resume", "remove")
 PLATFORM, USERS = "integrations/platform", "users/<int:customer>/<uuid:user_id>"
 VERSIONS = "audiences/<int:pk>/versions"
@@ -123,6 +123,13 @@ PAGES = [
     page(f"{USERS}/export/", PERSONS),
     *changing(f"{USERS}/erase/"),
     page("erasures/", CHANGE),
+    page("lists/", READ),
+    page("lists/", CHANGE, sent={"customer": str(OWNER), "name": "New list"}),
+    _of(STATIC, page("lists/<int:pk>/", READ)),
+    _of(STATIC, page("lists/<int:pk>/", CHANGE, sent={"action": "add", "kind": "users", "ids": str(USER)})),
+    page("exports/", READ),
+    replace(page("exports/", CHANGE, sent={"change": "pause", "export": str(NUMBER)}), is_own=True),
+    page("exports/files/<int:pk>/", PERSONS),
     page("imports/", READ),
     replace(page("imports/", CHANGE, sent={"change": "cancel", "import": str(NUMBER)}), is_own=True),
     page("imports/<int:pk>/errors/", PERSONS),
@@ -159,7 +166,7 @@ PAGES = [
     *model(
         "audiences/audience",
         *(READ, CHANGE),
-        buttons(READ, "sizes", "versions") | buttons(CHANGE, *LIVES) | {"explain": PERSONS},
+        buttons(READ, "sizes", "versions") | buttons(CHANGE, *LIVES) | buttons(PERSONS, "explain", "export"),
     ),
     *model("lookalikes/lookalike", READ, CHANGE, buttons(CHANGE, "learn", *LIVES), LOOKALIKE),
     *model(

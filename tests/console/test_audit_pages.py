@@ -1,6 +1,7 @@
 """Every address of the console: those that change something leave an entry in the audit log."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -24,6 +25,8 @@ from core.access import EVERYTHING, Access, Role
 from core.console_environment import SingleSignOn
 from core.models import AuditEntry, BadRow, Customer
 from core.people import invitations
+from pipeline.exports import files
+from pipeline.models import Export, ExportRun
 from profiles.judging import IdName
 from profiles.models import Attribute, Pixel, WatchedId
 from tests.console.test_audit import rows
@@ -97,6 +100,17 @@ class Pages:
         BadRow.objects.create(bucket=1, id=1, customer_id=self.shop.m, kind=1, **values)
         return self.post("/bad-rows/", row=["1-1"])
 
+    def export(self) -> Any:
+        vips = Audience.objects.get(name="VIPs")
+        return self.post("/exports/", audience=vips.pk, name="members", format="csv", fields_="user_id")
+
+    def export_file(self) -> Any:
+        run = ExportRun.objects.create(export=Export.objects.get(), slot=clock.now(), kept=True, file_name="m.csv")
+        place = files.kept_file(self.shop.pk, run.pk)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("uuid")
+        return self.browser.get(f"/exports/files/{run.pk}/")
+
     def judge(self) -> Any:
         WatchedId.objects.create(
             bucket=buckets.of_value("x"), customer_id=self.shop.m, kind="user", value="x", suspect_at=clock.now()
@@ -138,6 +152,12 @@ class Pages:
             "invitation": lambda: Client().post(f"/invitations/{self.invitation()[1]}/", joining),
             "audience-go-back": self.go_back,
             "erase-user": lambda: self.post(f"/users/{self.shop.m}/{uuid4()}/erase/"),
+            "static-lists": lambda: self.post("/lists/", customer=self.shop.pk, name="VIPs"),
+            "static-list": lambda: self.post(
+                f"/lists/{Audience.objects.get(name='VIPs').pk}/", action="add", kind="user_keys", ids="anna"
+            ),
+            "exports": self.export,
+            "export-file": self.export_file,
             "imports": lambda: self.post("/imports/", pixel=self.pixel.pk, file=table),
             "judge-id": self.judge,
             "dead-letters": lambda: self.post("/dead-letters/", row=["x"]),
@@ -158,7 +178,8 @@ class Pages:
 
 
 @pytest.fixture
-def shop(db: None, settings: Any) -> Customer:
+def shop(db: None, settings: Any, tmp_path: Path) -> Customer:
+    settings.FILES_ROOT = tmp_path
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.SOCIALACCOUNT_PROVIDERS = providers(SingleSignOn("https://sso.example", "console", "s", "Example"))
     return Customer.objects.create(m=1, name="Shop")

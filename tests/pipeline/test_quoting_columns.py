@@ -40,7 +40,9 @@ WRITTEN = {
     "audience_version": {"rule", "by"},
     "audit_entry": {"actor", "name", "before", "after"},
     "customer": {"name", "limits", "nobody_words"},
+    "export": {"name", "created_by"},
     "invitation": {"email", "created_by"},
+    "list_change": {"by"},
     "pixel": {"name", "user_key"},
     "platform": {"name", "settings", "sync_template", "limits"},
 }
@@ -49,6 +51,7 @@ OWN = {
     "activation": {"segment_id", "possible_orphan"},
     "audience": {"reach"},
     "batch": {"activations"},
+    "export_run": {"file_name", "error"},
     "host_key": {"host", "key"},
     "lookalike_model": {"figures"},
     "lookalike_run": {"figures"},

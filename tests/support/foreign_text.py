@@ -41,6 +41,9 @@ from integrations.connectors.mediamath_s2s import audience_file, processing_log
 from integrations.connectors.mediamath_s2s import settings as s2s_settings
 from integrations.errors import IntegrationError, RefusedError
 from integrations.http import Response
+from pipeline import cells
+from pipeline.exports import columns
+from pipeline.exports import services as exports
 from pipeline.imports import reading, rows
 from pipeline.imports.opening import OpenedFile
 from profiles import conversion, match_lines, paths
@@ -288,6 +291,9 @@ READERS: dict[str, Reader] = {
             for family in ("attribute.", "dimension.", "pixel.", "split.")
         ],
     ),
+    "a dimension to export": Reader("pipeline.exports.columns", columns.is_dimension),
+    "a name of an export": Reader("pipeline.exports.services", exports.is_name),
+    "a cell": Reader("pipeline.cells", lambda text: cells.value_of(text, "mixed")),
     "a row of a file": Reader("pipeline.imports.rows", _row),
     "a file of CSV": Reader("pipeline.imports.reading", lambda text: _file(reading.CsvFile, "a,b\n" + text), 512 * KIB),
     "a header of CSV": Reader("pipeline.imports.reading", lambda text: _file(reading.CsvFile, text), 512 * KIB),

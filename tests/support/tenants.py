@@ -21,7 +21,7 @@ from activation.models import (
     ReplayedBucket,
     UploadedFile,
 )
-from audiences.models import Audience, AudienceVersion, Membership
+from audiences.models import Audience, AudienceVersion, ListChange, Membership
 from core import buckets, clock
 from core.access import Role
 from core.inbox import InboxKind
@@ -29,14 +29,15 @@ from core.models import ApiKey, AuditEntry, BadRow, Customer
 from core.people.models import Invitation, TeamMember
 from integrations.models import Platform
 from lookalikes.models import LookalikeRun
-from pipeline.models import Erasure, Import
+from pipeline.exports import files as exported
+from pipeline.models import Erasure, Export, ExportRun, Import
 from profiles.judging import IdName
 from profiles.models import Attribute, AttributeStatistics, Identity, Pixel, Profile, SharedId, WatchedId
 from usersync.models import UserMapping
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OWNER, OTHER = 4701, 4702
-NUMBER, ANOTHER, LOOKALIKE = 4711, 4712, 4713
+NUMBER, ANOTHER, LOOKALIKE, STATIC = 4711, 4712, 4713, 4714
 MARK, PERSON = "Kensington", "Pemberton"
 USER = uuid.UUID("5b0d4c3e-9f63-4d25-8c0e-30f2a6c1d7aa")
 ERASURE = uuid.UUID("5b0d4c3e-9f63-4d25-8c0e-30f2a6c1d7ab")
@@ -46,6 +47,7 @@ _TWINS = {
     str(NUMBER): "4719",
     str(ANOTHER): "4718",
     str(LOOKALIKE): "4717",
+    str(STATIC): "4716",
     str(USER): str(USER).replace("5b0d", "5b0e"),
     str(ERASURE): str(ERASURE).replace("5b0d", "5b0e"),
     str(SUSPECT): str(SUSPECT._replace(value="nobody-of-many")),
@@ -107,6 +109,10 @@ def _configuration(owner: Customer) -> None:
         pk=LOOKALIKE, customer=owner, name=f"{MARK} more", status=Audience.Status.LIVE, **kind
     )
     LookalikeRun.objects.create(audience=lookalike)
+    static = Audience.objects.create(
+        pk=STATIC, customer=owner, name=f"{MARK} list", kind=Audience.Kind.STATIC, status=Audience.Status.LIVE
+    )
+    ListChange.objects.create(pk=NUMBER, audience=static, action="add", given=1, by=MARK, at=NOW)
     AudienceVersion.objects.create(audience=audience, version=1, rule=RULE, change=MARK, by=MARK, at=NOW)
     sent = {"settings": {"segment_id": 1}, "segment_id": 1, "status": Activation.Status.LIVE}
     error = f"HTTP 422: {PERSON} is nobody"  # platforms quote what they were sent
@@ -177,6 +183,12 @@ def _logs(owner: Customer) -> None:
         created_at=NOW,
         report={"new_users": 0, "known_users": 0, "new_attributes": []},
     )
+    of_audience = {"customer": owner, "audience_id": NUMBER, "created_by": MARK, "starts_at": NOW}
+    export = Export.objects.create(pk=NUMBER, name=f"{MARK} members", **of_audience)
+    ExportRun.objects.create(pk=NUMBER, export=export, slot=NOW, status="done", kept=True, file_name=f"{MARK}.csv")
+    place = exported.kept_file(OWNER, NUMBER)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f"uuid,of\r\n{USER},{PERSON}\r\n")
     ApiKey.objects.create(pk=NUMBER, name=f"{MARK} key", prefix=MARK, digest="-", role="admin", customer=owner)
     entry = {"actor_kind": AuditEntry.ActorKind.PERSON, "door": AuditEntry.Door.CONSOLE, "action": "change"}
     AuditEntry.objects.create(pk=NUMBER, at=NOW, actor=MARK, customer_id=OWNER, object="pixel", name=MARK, **entry)

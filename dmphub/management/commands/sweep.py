@@ -12,6 +12,7 @@ from core.environment import HUB_COMMAND, PROJECT_ROOT
 from lookalikes.jobs.starter import JobStarter
 from pipeline import deliver
 from pipeline.counts import CountsKeeper
+from pipeline.exports import files as exported_files
 from pipeline.imports import files
 from pipeline.match_rates import keep_today
 from pipeline.privacy import delivered_files
@@ -36,10 +37,11 @@ CHORES = (
     keep_today,
     history.note_sizes,
     forget_files,
+    exported_files.sweep,
     deliver.renew,
     deliver.delete_old_records,
 )
-SEARCHES = (idempotency.forget_answers_with, delivered_files.forget)
+SEARCHES = (idempotency.forget_answers_with, exported_files.forget_of_erased, delivered_files.forget)
 
 
 class Command(BaseCommand):
