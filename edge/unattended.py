@@ -14,6 +14,7 @@ Outlook. Nor are in-app browsers. Gateways that look like any browser are told a
 browser brings back takes nobody's match away (`pipeline/absorb/claims.py`).
 """
 
+from core.patterns import linear
 from edge.request_head import Fields
 
 STATUS = "prefetch"
@@ -57,6 +58,9 @@ LINK_CHECKERS = (
 """Parts of user agents in lower case."""
 
 _LONGEST = 512
+_CHECKER = linear(
+    b"|".join(word.replace(b".", rb"\.").replace(b"(", rb"\(") for word in LINK_CHECKERS), _LONGEST, ignore_case=True
+)
 _MOST_KNOWN = 4_096
 _known: dict[bytes, bool] = {}
 
@@ -74,9 +78,8 @@ def is_unattended(fields: Fields) -> bool:
 
 
 def _is_checker(agent: bytes) -> bool:
-    """Looks for each entry of the list, in a bounded text. What was found is remembered: there are few user agents."""
-    lower = agent[:_LONGEST].lower()
-    found = any(word in lower for word in LINK_CHECKERS)
+    """Looks for the entries of the list in a bounded text. What was found is remembered: there are few user agents."""
+    found = _CHECKER.search(agent[:_LONGEST]) is not None
     if len(agent) <= _LONGEST:
         if len(_known) >= _MOST_KNOWN:
             _known.clear()

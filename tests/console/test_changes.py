@@ -236,3 +236,13 @@ def test_key__issued_in_the_console__is_shown_once_and_works_until_revoked(conso
     assert Caller(key).get("customers/").status == 200  # the overlap
     console.post(f"/core/apikey/{row.pk}/revoke/")
     assert Caller(key).get("customers/").status == 401
+
+
+def test_pixel__origins__are_kept_in_one_spelling_and_faults_are_shown(console: Client, pixel: Pixel) -> None:
+    address = f"/profiles/pixel/{pixel.pk}/change/"
+    submit(console, address, origins="HTTPS://Shop.example/, https://*.shop.example")
+    pixel.refresh_from_db()
+    assert pixel.origins == ["https://shop.example", "https://*.shop.example"]
+
+    refused = submit(console, address, origins="https://*.com")
+    assert "at least two parts" in refused

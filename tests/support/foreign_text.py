@@ -27,7 +27,7 @@ from core.query import QueryString
 from core.values import dates as date_formats
 from core.values import moments, numbers, spelled
 from edge import body as edge_body
-from edge import cookies
+from edge import cookies, unattended
 from edge.chunks import ChunkReader
 from edge.endpoints import uid
 from edge.request_head import BadRequestError, RequestHead
@@ -299,6 +299,9 @@ READERS: dict[str, Reader] = {
     "a header of CSV": Reader("pipeline.imports.reading", lambda text: _file(reading.CsvFile, text), 512 * KIB),
     "a file of NDJSON": Reader("pipeline.imports.reading", lambda text: _file(reading.NdjsonFile, text), 512 * KIB),
     "a sync cookie": Reader("usersync.sync_cookie", lambda text: sync_cookie.read(b"dmpsync=1" + text.encode(), NOW)),
+    "a user agent": Reader(
+        "edge.unattended", lambda text: unattended.is_unattended({b"user-agent": text.encode("utf-8", "replace")})
+    ),
     "an origin of a list": Reader("core.origins", _origin),
     "an origin of a request": Reader("core.origins", lambda text: ORIGINS.names(b"https://" + text.encode() + b".x.y")),
     "a link's target": Reader("usersync.links", lambda text: links.clean_target("https://" + text)),
