@@ -23,8 +23,10 @@ from audiences.rules.nodes import (
     CountTest,
     Group,
     Listed,
+    MomentField,
     Node,
     SplitTest,
+    ValueField,
     ValueTest,
     ValueWindow,
 )
@@ -136,12 +138,11 @@ class _RuleExplainer:
     def _found(self, node: Condition) -> Any:
         match node:
             case ValueTest() | ValueWindow() | CalendarTest():
-                return read_value(node.field)(self.subject)
+                return self._held(node.field)
             case CountTest():
                 return self._count(node)
             case ActivityWindow():
-                seen = self.subject.activity.get(str(node.pixel))
-                return None if seen is None else moment(seen[str(node.moment)])
+                return self._held(MomentField(node.pixel, node.moment))
             case Active():
                 last = [seen["last"] for seen in self.subject.activity.values()]
                 return moment(max(last)) if last else None
@@ -150,6 +151,12 @@ class _RuleExplainer:
             case Belonging():
                 held = self.subject.audiences if node.kind is BelongingKind.AUDIENCE else self.subject.platforms
                 return [number for number in node.ids if number in held]
+
+    def _held(self, field: ValueField | MomentField) -> Any:
+        if isinstance(field, ValueField):
+            return read_value(field)(self.subject)
+        seen = self.subject.activity.get(str(field.pixel))
+        return None if seen is None else moment(seen[str(field.moment)])
 
     def _of_user(self, node: SplitTest | Listed) -> Any:
         if isinstance(node, Listed):

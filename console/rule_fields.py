@@ -7,8 +7,8 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, JsonResponse
 
 from audiences.rules.errors import Location
-from audiences.rules.fields import CountField, Field, MomentField, SplitField, operators_of, read_field
-from audiences.rules.nodes import BelongingKind, ValueField
+from audiences.rules.fields import CountField, Field, SplitField, operators_of, read_field
+from audiences.rules.nodes import BelongingKind, MomentField, ValueField
 from audiences.rules.operators import Operator
 from audiences.schema import CustomerSchema, labels_of, schema_of
 from console.access import number_of, scope_of

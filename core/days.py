@@ -51,20 +51,23 @@ class DayCalendar:
 
 
 class _ZonedCalendar(DayCalendar):
-    """The days of one zone. What was worked out last is kept: most moments lie in the same few days."""
+    """The days of one zone. The last two that were asked for are kept: most moments are now, and one other."""
 
     def __init__(self, zone: tzinfo) -> None:
         self.zone: tzinfo = zone
-        self._present = (0, 0, 0)
+        self._present = self._earlier = (0, 0, 0)
         self._starts: dict[int, int] = {}
 
     def day_of(self, moment: int) -> int:
         start, end, day = self._present
         if start <= moment < end:
             return day
-        day = self._work_out(moment)
-        self._present = (*self.span_of(day), day)
-        return day
+        found, before = self._earlier, self._present
+        if not found[0] <= moment < found[1]:
+            day = self._work_out(moment)
+            found = (*self.span_of(day), day)
+        self._present, self._earlier = found, before
+        return found[2]
 
     def start_of(self, day: int) -> int:
         start = self._starts.get(day)

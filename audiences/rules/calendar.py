@@ -8,7 +8,7 @@ for 29 February in years without one. It is near from `days` whole days and `res
 from calendar import isleap
 from collections.abc import Callable
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from audiences.rules.nodes import CalendarTest
 from audiences.rules.operators import Operator
@@ -25,24 +25,25 @@ _Spans = Callable[[int, int], list[Span]]
 """(moment of the value, now) → from when until when the condition holds because of it, as far as now is concerned."""
 
 
-def calendar_verdict(node: CalendarTest) -> Callable[[Json, int], Verdict]:
-    """Returns a function of a value and now."""
+def calendar_verdict(node: CalendarTest) -> Callable[[list[int], int], Verdict]:
+    """Returns a function of some moments and now."""
     calendar = calendar_of(node.zone)
     spans: _Spans
     match node.operator:
         case Operator.IS_TODAY:
-            spans = _days(calendar)
+            spans = _ahead(calendar, calendar.span_of)
         case Operator.IS_THIS_MONTH:
-            spans = _months(calendar)
+            spans = _ahead(calendar, partial(month_span, calendar))
         case _:
             spans = _anniversaries(calendar, node.days, node.rest_ms)
 
-    def verdict(value: Json, now: int) -> Verdict:
-        elements = value if type(value) is list else [value]
-        moments = [seconds_to_whole_ms(one) for one in elements if type(one) is int or type(one) is float]
-        return in_any_span([span for moment in moments for span in spans(moment, now)], now)
+    return lambda moments, now: in_any_span([span for moment in moments for span in spans(moment, now)], now)
 
-    return verdict
+
+def whole_moments_in(value: Json) -> list[int]:
+    """Returns the moments that a value holds, in whole milliseconds: its numbers are unix seconds."""
+    elements = value if type(value) is list else [value]
+    return [seconds_to_whole_ms(one) for one in elements if type(one) is int or type(one) is float]
 
 
 def month_span(calendar: DayCalendar, day: int) -> Span | None:
@@ -54,13 +55,14 @@ def month_span(calendar: DayCalendar, day: int) -> Span | None:
     return calendar.start_of(day - found.day + 1), calendar.start_of(day_number(date(year, month + 1, 1)))
 
 
-def _days(calendar: DayCalendar) -> _Spans:
-    return lambda moment, _now: [calendar.span_of(calendar.day_of(moment))]
+def _ahead(calendar: DayCalendar, span_of: Callable[[int], Span | None]) -> _Spans:
+    """The span of the day, or month, in which the moment lies: none where that is over, as of most moments."""
 
-
-def _months(calendar: DayCalendar) -> _Spans:
-    def spans(moment: int, _now: int) -> list[Span]:
-        span = month_span(calendar, calendar.day_of(moment))
+    def spans(moment: int, now: int) -> list[Span]:
+        present = span_of(calendar.day_of(now))
+        if present is None or moment < present[0]:
+            return []
+        span = present if moment < present[1] else span_of(calendar.day_of(moment))
         return [] if span is None else [span]
 
     return spans

@@ -15,8 +15,10 @@ from audiences.rules.nodes import (
     CountTest,
     Group,
     Listed,
+    MomentField,
     Node,
     SplitTest,
+    ValueField,
     ValueTest,
     ValueWindow,
 )
@@ -30,7 +32,7 @@ def dependencies(node: Node) -> frozenset[str]:
         case Group():
             return frozenset().union(*(dependencies(child) for child in node.children))
         case ValueTest() | ValueWindow() | CalendarTest():
-            return frozenset({f"{node.field.source}.{node.field.keys[0]}"})
+            return frozenset({_name_of(node.field)})
         case CountTest() | ActivityWindow():
             return frozenset({f"pixel.{node.pixel}"})
         case Belonging():
@@ -39,6 +41,10 @@ def dependencies(node: Node) -> frozenset[str]:
             return frozenset({f"list.{node.audience}"})
         case Active() | SplitTest():
             return frozenset({ANY_PIXEL} if isinstance(node, Active) else ())
+
+
+def _name_of(field: ValueField | MomentField) -> str:
+    return f"pixel.{field.pixel}" if isinstance(field, MomentField) else f"{field.source}.{field.keys[0]}"
 
 
 def changes_with_time(node: Node) -> bool:

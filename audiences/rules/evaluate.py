@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from audiences.rules.calendar import calendar_verdict
+from audiences.rules.calendar import calendar_verdict, whole_moments_in
 from audiences.rules.dependencies import changes_with_time
 from audiences.rules.matching import count_test, value_test
 from audiences.rules.nodes import (
@@ -15,6 +15,8 @@ from audiences.rules.nodes import (
     CountTest,
     Group,
     Listed,
+    Moment,
+    MomentField,
     Node,
     SplitTest,
     ValueField,
@@ -149,8 +151,12 @@ def _count_recently(node: CountTest) -> Predicate:
 
 
 def _calendar(node: CalendarTest) -> Predicate:
-    read, verdict = read_value(node.field), calendar_verdict(node)
-    return lambda subject, now: verdict(read(subject), now)
+    verdict = calendar_verdict(node)
+    if isinstance(node.field, MomentField):
+        seen = _seen(node.field.pixel, node.field.moment)
+        return lambda subject, now: verdict(seen(subject), now)
+    read = read_value(node.field)
+    return lambda subject, now: verdict(whole_moments_in(read(subject)), now)
 
 
 def _window(node: _Timed) -> Predicate:
@@ -165,7 +171,11 @@ def _moments(node: _Timed) -> Callable[[Subject], list[int]]:
         return lambda subject: moments_in(read(subject))
     if isinstance(node, Active):
         return lambda subject: [activity["last"] for activity in subject.activity.values()]
-    pixel, moment = str(node.pixel), str(node.moment)
+    return _seen(node.pixel, node.moment)
+
+
+def _seen(of_pixel: int, of_moment: Moment) -> Callable[[Subject], list[int]]:
+    pixel, moment = str(of_pixel), str(of_moment)
 
     def seen(subject: Subject) -> list[int]:
         activity = subject.activity.get(pixel)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from audiences.rules.errors import Location, shown
-from audiences.rules.nodes import BelongingKind, Moment, ValueField, ValueSource
+from audiences.rules.nodes import BelongingKind, Moment, MomentField, ValueField, ValueSource
 from audiences.rules.operators import OF_BELONGING, OF_COUNT, OF_MOMENT, OF_SPLIT, OF_TYPE, AttributeType, Operator
 from audiences.rules.splits import is_name
 from core.patterns import whole
@@ -37,12 +37,6 @@ class Schema(Protocol):
 @dataclass(frozen=True, slots=True)
 class CountField:
     pixel: int
-
-
-@dataclass(frozen=True, slots=True)
-class MomentField:
-    pixel: int
-    moment: Moment
 
 
 @dataclass(frozen=True, slots=True)

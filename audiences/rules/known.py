@@ -46,7 +46,7 @@ def _guard(condition: Rule, *, turned: bool) -> Rule | None:
         return None
     if name.startswith(_VALUES):
         return {"field": name, "operator": (Operator.NULL if turned else Operator.NOT_NULL).value}
-    if name.endswith(_MOMENTS):
+    if name.startswith("pixel.") and name.endswith(_MOMENTS):
         count = f"{name.rpartition('.')[0]}.count"
         asked, least = ("=", 0) if turned else (">=", 1)
         return {"field": count, "operator": asked, "value": least}

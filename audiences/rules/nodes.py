@@ -41,6 +41,14 @@ class ValueField:
 
 
 @dataclass(frozen=True, slots=True)
+class MomentField:
+    """When a pixel was seen first or last."""
+
+    pixel: int
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class ValueTest:
     """A value against constants: one (`=`, order, text), a tuple (`in`, the two ends of `between`), or
     none (`null`). Numbers are canonical; those of a time are unix seconds.
@@ -62,11 +70,11 @@ class ValueWindow:
 
 @dataclass(frozen=True, slots=True)
 class CalendarTest:
-    """A value, unix seconds, against the present day or month of a time zone, or its anniversary against the days to
-    come: the anniversary begins in `days` whole days and `rest_ms` at the latest.
+    """A time against the present day or month of a time zone, or its anniversary against the days to come: the
+    anniversary begins in `days` whole days and `rest_ms` at the latest. A value is unix seconds.
     """
 
-    field: ValueField
+    field: ValueField | MomentField
     operator: Operator
     days: int
     rest_ms: int

@@ -74,6 +74,6 @@ OF_TYPE: dict[AttributeType, frozenset[Operator]] = {
     "mixed": frozenset(Operator),
 }
 OF_COUNT = _with_negatives(Operator.EQUAL) | ORDER - {Operator.NOT_BETWEEN}
-OF_MOMENT = _with_negatives(Operator.WITHIN_LAST)
+OF_MOMENT = _with_negatives(Operator.WITHIN_LAST) | CALENDAR
 OF_SPLIT = ORDER
 OF_BELONGING = _with_negatives(Operator.IN)

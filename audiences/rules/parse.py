@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from audiences.rules.calendar import ALL_DAYS
 from audiences.rules.errors import Location, RuleError, RuleFault, shown
-from audiences.rules.fields import CountField, Field, MomentField, Schema, SplitField, operators_of, read_field
+from audiences.rules.fields import CountField, Field, Schema, SplitField, operators_of, read_field
 from audiences.rules.nodes import (
     Active,
     ActivityWindow,
@@ -24,6 +24,7 @@ from audiences.rules.nodes import (
     Condition,
     CountTest,
     Group,
+    MomentField,
     Node,
     SplitTest,
     ValueField,
@@ -145,6 +146,8 @@ class _Parser:
                 return _value_condition(field, operator, value, value_at, self.schema.time_zone)
             case CountField():
                 return _count_condition(field, operator, rule, at, self.schema.time_zone)
+            case MomentField() if operator in CALENDAR:
+                return _calendar_condition(field, operator, value, value_at, self.schema.time_zone)
             case MomentField():
                 length = read_duration(value, value_at)
                 return None if length is None else ActivityWindow(field.pixel, field.moment, operator, length)
@@ -198,7 +201,7 @@ def _value_condition(
 
 
 def _calendar_condition(
-    field: ValueField, operator: Operator, value: object, at: Location, zone: Callable[[], str]
+    field: ValueField | MomentField, operator: Operator, value: object, at: Location, zone: Callable[[], str]
 ) -> Condition | None:
     if operator is not Operator.ANNIVERSARY_WITHIN_NEXT:
         return CalendarTest(field, operator, 0, 0, zone())

@@ -57,6 +57,11 @@ _CALENDAR_PHRASES = {
     Operator.IS_THIS_MONTH: "is in this month",
     Operator.ANNIVERSARY_WITHIN_NEXT: "has its anniversary within the next {}",
 }
+_SEEN_PHRASES = {
+    Operator.IS_TODAY: "today",
+    Operator.IS_THIS_MONTH: "in this month",
+    Operator.ANNIVERSARY_WITHIN_NEXT: "on a day whose anniversary is within the next {}",
+}
 _TIME_PHRASES = {
     Operator.LESS: "is before {}",
     Operator.LESS_OR_EQUAL: "is at or before {}",
@@ -102,8 +107,7 @@ def _condition(node: Condition, names: Names) -> str:
         case ValueWindow():
             text = f"{_field(node.field, names)} is {_window(node.operator, node.length_ms)}"
         case CalendarTest():
-            length = _duration(node.days * DAY_MS + node.rest_ms)
-            text = f"{_field(node.field, names)} {_CALENDAR_PHRASES[node.operator].format(length)}"
+            text = _on_calendar(node, names)
         case CountTest():
             text = f"{_named('pixel', node.pixel, names)} {_counted(node)}"
         case ActivityWindow():
@@ -149,6 +153,14 @@ def _word(value: Scalar, field: ValueField, zone: str) -> str:
 
 def _either(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _on_calendar(node: CalendarTest, names: Names) -> str:
+    length = _duration(node.days * DAY_MS + node.rest_ms)
+    if isinstance(node.field, ValueField):
+        return f"{_field(node.field, names)} {_CALENDAR_PHRASES[node.operator].format(length)}"
+    pixel, phrase = _named("pixel", node.field.pixel, names), _SEEN_PHRASES[node.operator]
+    return f"{pixel} {node.field.moment} seen {phrase.format(length)}"
 
 
 def _window(operator: Operator, length_ms: int) -> str:

@@ -13,6 +13,7 @@ from audiences.rules.nodes import (
     CountTest,
     Group,
     Listed,
+    MomentField,
     Node,
     SplitTest,
     ValueField,
@@ -77,7 +78,7 @@ class Translator:
             case ValueWindow():
                 found = value_window_sql(value_of(node.field), positive, node.length_ms, self.now)
             case CalendarTest():
-                found = calendar_sql(value_of(node.field), node, self.now)
+                found = calendar_sql(time_of(node.field), node, self.now)
             case CountTest():
                 found = count_sql(self.count(node), positive, node.operand)
             case ActivityWindow():
@@ -165,6 +166,15 @@ def _not(sql: Sql) -> Sql:
 def key_of(value: Sql, key: str) -> Sql:
     """Returns what an object holds under a key; `->` with text, unlike `#>`, enters no list."""
     return compose("({value} -> {key})", value=value, key=text_value(key))
+
+
+def time_of(field: ValueField | MomentField) -> Sql:
+    """Returns a time as JSON: unix seconds. NULL: there is none."""
+    if isinstance(field, ValueField):
+        return value_of(field)
+    seen = key_of(Sql("p.activity"), str(field.pixel))
+    template = "to_jsonb(({seen} ->> {moment})::numeric / 1000)"
+    return compose(template, seen=seen, moment=text_value(field.moment.value))
 
 
 def value_of(field: ValueField) -> Sql:

@@ -18,7 +18,7 @@ from audiences.rules.nodes import (
     ValueWindow,
 )
 from audiences.rules.operators import Operator, polarity
-from audiences.rules.sql import SqlTables, Translator, key_of, value_of
+from audiences.rules.sql import SqlTables, Translator, key_of, time_of, value_of
 from audiences.rules.sql_calendar import calendar_until_sql
 from audiences.rules.sql_matching import moments_of
 from audiences.rules.sql_text import Sql, compose, integer_value, join, join_list, text_value
@@ -50,7 +50,7 @@ def _until(node: Node, reading: Translator) -> Sql:
         case ValueWindow():
             found = _of_moments(moments_of(value_of(node.field), "ceil"), node, reading.now)
         case CalendarTest():
-            found = calendar_until_sql(value_of(node.field), node, reading.now)
+            found = calendar_until_sql(time_of(node.field), node, reading.now)
         case CountTest() if node.days is not None:
             found = _of_count(node, node.days, reading.now)
     return found

@@ -191,12 +191,16 @@ def test_rule__of_everything__is_drawn_and_left_as_it_was(builder: Builder) -> N
         condition("split.other", "<", 10),
         condition("pixel.7.last", "withinLast", "P1DT2H"),
         {"field": "attribute.a.string", "operator": "notNull", "id": "kept"},
+        {"field": "attribute.a.time", "operator": "isThisMonth"},
+        condition("attribute.a.time", "anniversaryWithinNext", "P23D"),
+        condition("attribute.a.time", ">=", "2026-03-01"),
     )
-    told = builder.run(rule, 'press("+ Condition")', 'press("×", 9)')
+    told = builder.run(rule, 'press("+ Condition")', 'press("×", 12)')
 
     assert json.loads(told["rule"]) == rule
     assert '"1"' in told["shown"]
-    assert "P1DT2H" in told["shown"]
+    assert {"P1DT2H", "23", "2026-03-01"} <= set(told["shown"])
+    assert "is at or after" in told["words"]
 
 
 def test_value__stays_where_the_operator_changes__and_text_stays_text(builder: Builder) -> None:

@@ -96,3 +96,24 @@ def test_change_of_zone__evaluates_again_the_audiences_that_ask_about_days_and_n
     assert [shop.members(one) for one in (today, since, always)] == [{user}, {user}, {user}]
     assert [Audience.objects.get(pk=one.pk).version for one in (today, since, always)] == [3, 3, 1]
     assert today.versions.get(version=2).change == "time zone changed"
+
+
+def test_change_of_zone__times_that_came_without_one__are_read_again_so_a_birthday_stays_on_its_date(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(monkeypatch, datetime(2026, 5, 8, 12, tzinfo=UTC))
+    shop.attribute("born", "time")
+    user, other = somebody(), somebody()
+    birthdays = shop.audience("birthdays", rule("attribute.born", "anniversaryWithinNext", "PT1S"))
+    shop.event(user, {"born": "1990-05-08"})
+    shop.event(other, {"born": "1990-05-08T03:00:00Z"})
+    shop.absorb()
+    assert shop.members(birthdays) == {user, other}
+
+    set_zone(shop, "America/Los_Angeles")
+    follow_time_zone(shop.customer.pk)
+    shop.absorb()
+
+    assert shop.profile(user).attributes["born"] == ms("1990-05-08T07:00:00Z") // 1000
+    assert shop.profile(other).attributes["born"] == ms("1990-05-08T03:00:00Z") // 1000
+    assert shop.members(birthdays) == {user}

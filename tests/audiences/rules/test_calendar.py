@@ -160,11 +160,12 @@ def test_time__without_a_zone__is_the_customers(zone: str, written: str, moment:
 
 
 def test_sentence__times__are_those_of_the_zone() -> None:
-    asked = parsed(rule("attribute.at", ">=", "2026-03-01"), TODAY, near("P7D"), world=RuleWorld("Europe/Berlin"))
+    seen = rule("pixel.12.last", "isThisMonth")
+    asked = parsed(rule("attribute.at", ">=", "2026-03-01"), TODAY, near("P7D"), seen, world=RuleWorld("Europe/Berlin"))
 
     assert render(asked, {"time_zone": "Europe/Berlin"}) == (
         "attribute at is at or after 2026-03-01T00:00:00+01:00 and attribute at is today"
-        " and attribute at has its anniversary within the next 7 days"
+        " and attribute at has its anniversary within the next 7 days and pixel 12 last seen in this month"
     )
 
 

@@ -52,7 +52,7 @@ def test_only_where_known__asks_for_a_value_where_a_missing_one_would_do(written
     assert only_where_known(found) == found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(written=strategies.rules, subject=strategies.subjects, now=strategies.nows)
 def test_only_where_known__leaves_out_those_alone_of_whom_something_is_unknown(
     written: RuleJson, subject: PlainSubject, now: int
