@@ -24,6 +24,7 @@ from api.batches import BatchViewSet
 from api.customers import CustomerViewSet
 from api.dead_letters import DeadLetterViewSet
 from api.exports import ExportViewSet
+from api.import_options import ImportTemplateViewSet
 from api.imports import ImportViewSet
 from api.mappings import MappingViewSet
 from api.people import InvitationViewSet, PersonViewSet
@@ -49,6 +50,7 @@ router.register("bad-rows", BadRowViewSet)
 router.register("hot-ids", HotIdViewSet)
 router.register("suspect-ids", SuspectIdViewSet)
 router.register("mappings", MappingViewSet)
+router.register("imports/templates", ImportTemplateViewSet)
 router.register("imports", ImportViewSet)
 router.register("exports", ExportViewSet)
 router.register("erasures", ErasureViewSet)

@@ -1,7 +1,9 @@
 """`imports/`: files of profiles. They are uploaded as a request's body and kept until they are imported."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
+from django.db.models import QuerySet
 from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -14,6 +16,7 @@ from rest_framework.response import Response
 
 from api.errors import ConflictError
 from api.idempotency import once
+from api.import_options import OPTIONS, OptionFields, OptionsBody, asked_options, changed_options, given_options
 from api.resource import ReadableResource
 from api.strict import unknown_parameters
 from api.uploads import NDJSON, Read, body_reader, owner_of, upload_place
@@ -21,13 +24,13 @@ from core.errors import InputTooLargeError
 from pipeline.imports import files, services
 from pipeline.imports.errors import ImportStateError, UnreadableFileError
 from pipeline.imports.files import draft_of
-from pipeline.imports.opening import format_of
-from pipeline.models import Import
+from pipeline.imports.formats import format_of
+from pipeline.models import Import, ImportTemplate
 from profiles.models import Pixel
 
 BODIES = ("text/csv", NDJSON, "application/vnd.apache.parquet", "application/octet-stream")
 CHUNK = 256 * 1024
-PARAMETERS = {"pixel", "name", "dry_run"}
+PARAMETERS = {"pixel", "name", "dry_run", "template", *OPTIONS}
 FLAGS = {"0": False, "1": True, "false": False, "true": True}
 
 
@@ -36,7 +39,7 @@ class FileTooLargeError(APIException):
     default_code = "too_large"
 
 
-class ImportSerializer(serializers.ModelSerializer[Import]):
+class ImportSerializer(OptionFields, serializers.ModelSerializer[Import]):
     rows = serializers.IntegerField(source="position", help_text="How many rows of the file are dealt with.")
     stored = serializers.IntegerField(help_text="… are in the inbox; of a dry run: would be.")
     refused = serializers.IntegerField(source="errors", help_text="… cannot be used: `{id}/errors/` tells why.")
@@ -45,10 +48,22 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
     class Meta:
         model = Import
         fields = [
-            *("id", "customer", "pixel", "name", "format", "dry_run", "status", "size", "read", "rows", "stored"),
-            *("refused", "report", "error", "created_at", "finished_at"),
+            *("id", "customer", "pixel", "name", "format", *OPTIONS, "dry_run", "status", "size", "read", "rows"),
+            *("stored", "refused", "report", "error", "created_at", "finished_at"),
         ]
         read_only_fields = fields
+
+
+class SampleRow(serializers.Serializer[Any]):
+    """A row as it would be kept."""
+
+    row = serializers.IntegerField()
+    line = serializers.IntegerField(help_text="Where it begins in the file.")
+    ids = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
+    at = serializers.DateTimeField()
+    last_seen = serializers.DateTimeField(allow_null=True)
+    dimensions = serializers.DictField()
+    attributes = serializers.DictField()
 
 
 @extend_schema_view(list=extend_schema(description="Newest first."))
@@ -57,20 +72,23 @@ class ImportViewSet(ReadableResource[Import]):
     serializer_class = ImportSerializer
     filterset_fields = ["customer", "pixel", "status", "dry_run"]
     ordering = ("-id",)
-    personal_actions = ("errors",)
+    personal_actions = ("errors", "sample")
 
     @extend_schema(
         parameters=[
             OpenApiParameter("pixel", int, required=True, description="Its user key names the users of the file."),
             OpenApiParameter("name", str, required=True, description="The file's: .csv, .ndjson, .parquet, also .gz"),
             OpenApiParameter("dry_run", bool, description="Store nothing, say what would change."),
+            OpenApiParameter("template", int, description="Read it as this template says; other parameters go before."),
+            *[OpenApiParameter(name, str, description=text) for name, text in OPTIONS.items()],
         ],
         request=dict.fromkeys(BODIES, OpenApiTypes.BINARY),
         responses={201: ImportSerializer},
     )
     def create(self, request: Request) -> Response:
         """Upload a file, as the body. It is imported once it has arrived; `{id}/` shows the progress."""
-        row = _upload(request, {str(pixel.pk): pixel for pixel in self.rows_of(Pixel)})
+        pixels = {str(pixel.pk): pixel for pixel in self.rows_of(Pixel)}
+        row = _upload(request, pixels, self.rows_of(ImportTemplate))
         return Response(self.get_serializer(row).data, status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses=ImportSerializer)
@@ -79,6 +97,20 @@ class ImportViewSet(ReadableResource[Import]):
     def start(self, request: Request, pk: str) -> Response:
         """Import a file that a dry run has looked at."""
         return self._do(services.start)
+
+    @extend_schema(request=OptionsBody, responses=ImportSerializer)
+    @action(detail=True, methods=["post"], url_path="look-again")
+    @once
+    def look_again(self, request: Request, pk: str) -> Response:
+        """Look once more at the file of a dry run, read in another way. An option that is left out stays as it is."""
+        given = given_options(request)
+        return self._do(lambda row: services.look_again(row, changed_options(row.options, given)))
+
+    @extend_schema(responses=SampleRow(many=True))
+    @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=[])
+    def sample(self, request: Request, pk: str) -> Response:
+        """Return ten rows as the dry run found that they would be kept. Kept as long as the uploaded file is."""
+        return Response(files.read_sample(self.get_object().pk))
 
     @extend_schema(request=None, responses=ImportSerializer)
     @action(detail=True, methods=["post"])
@@ -90,7 +122,7 @@ class ImportViewSet(ReadableResource[Import]):
     @extend_schema(responses={(200, NDJSON): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=[])
     def errors(self, request: Request, pk: str) -> HttpResponseBase:
-        """Download what is wrong with which rows: NDJSON, `{"row", "message"}` a line. Kept for 30 days."""
+        """Download what is wrong with which rows: NDJSON, `{"row", "line", "message"}` a line. Kept for 30 days."""
         row = self.get_object()
         file, name = files.open_errors(row), files.errors_name(row)
         return FileResponse(file, as_attachment=True, filename=name, content_type=NDJSON)
@@ -104,14 +136,15 @@ class ImportViewSet(ReadableResource[Import]):
         return Response(self.get_serializer(row).data)
 
 
-def _upload(request: Request, pixels: dict[str, Pixel]) -> Import:
-    """Keep the body and return its import. `pixels`: those that the caller may use, by id."""
+def _upload(request: Request, pixels: dict[str, Pixel], templates: QuerySet[ImportTemplate]) -> Import:
+    """Keep the body and return its import. `pixels`, `templates`: those that the caller may use; pixels by id."""
     pixel, name, format_, dry_run = _asked(request, pixels)
+    options = asked_options(request, templates.filter(customer_id=pixel.customer_id))
     try:
         with upload_place(owner_of(request)), draft_of(_chunks(body_reader(request))) as draft:
             if not draft.stat().st_size:
                 raise ValidationError({"body": ErrorDetail("There is no file in the body.", "required")})
-            return services.keep_upload(draft, pixel, name, format_, dry_run=dry_run)
+            return services.keep_upload(draft, pixel, name, format_, options, dry_run=dry_run)
     except InputTooLargeError as error:
         raise FileTooLargeError(error.message) from None
 

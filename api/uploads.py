@@ -2,6 +2,7 @@
 
 import threading
 import zlib
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,6 +85,7 @@ def body_reader(request: Request) -> Read:
 
 def split(read: Read) -> Iterator[bytes | None]:
     begun, too_long = b"", False
+    read = _without_mark(read)
     while chunk := read(CHUNK):
         *complete, rest = chunk.split(b"\n")
         for part in complete:
@@ -93,6 +95,24 @@ def split(read: Read) -> Iterator[bytes | None]:
         begun = b"" if too_long else begun + rest
     if begun or too_long:
         yield _whole(begun, too_long=too_long)
+
+
+def _without_mark(read: Read) -> Read:
+    """Return what reads the same without a byte order mark of UTF-8 at the beginning."""
+    mark = bytearray()  # what has come of it
+    is_begun = False
+
+    def read_on(size: int) -> bytes:
+        nonlocal is_begun
+        while not is_begun:
+            chunk = read(size)
+            mark.extend(chunk)
+            is_begun = not chunk or len(mark) >= len(BOM_UTF8)
+            if is_begun:
+                return bytes(mark).removeprefix(BOM_UTF8) or (read(size) if chunk else b"")
+        return read(size)
+
+    return read_on
 
 
 def _whole(line: bytes, *, too_long: bool) -> bytes | None:

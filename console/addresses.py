@@ -10,6 +10,7 @@ from console.bad_rows import bad_rows
 from console.deliveries import batches, dead_letters
 from console.erasures import erase_user, erasure_list, export_user
 from console.exports import export_file, exports
+from console.import_reading import import_reading
 from console.imports import import_errors, imports
 from console.lookup import look_up
 from console.nobody_counts import ids_of_nobody
@@ -47,6 +48,7 @@ urlpatterns = [
     path("users/<int:customer>/<uuid:user_id>/erase/", admin.site.admin_view(erase_user), name="erase-user"),
     path("erasures/", admin.site.admin_view(erasure_list), name="erasures"),
     path("imports/", admin.site.admin_view(imports), name="imports"),
+    path("imports/<int:pk>/", admin.site.admin_view(import_reading), name="import-reading"),
     path("imports/<int:pk>/errors/", admin.site.admin_view(import_errors), name="import-errors"),
     path("hot-ids/", admin.site.admin_view(shared_ids), name="shared-ids"),
     path("ids-of-nobody/", admin.site.admin_view(ids_of_nobody), name="ids-of-nobody"),

@@ -12,19 +12,20 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
 from console.access import scope_of
 from console.cells import Table, link, number, share, state, table, unbroken, when
 from console.components import page
 from console.fields import choose_row
 from console.logs import paginate
-from console.scoped import ScopedForm, row_or_404
+from console.scoped import RowField, ScopedForm, row_or_404
 from core.errors import InputTooLargeError
 from pipeline.imports import files, services
 from pipeline.imports.errors import ImportStateError, UnreadableFileError
-from pipeline.imports.opening import format_of
-from pipeline.models import Import
+from pipeline.imports.formats import format_of
+from pipeline.imports.options import ImportOptions, options_of
+from pipeline.models import Import, ImportTemplate
 from profiles.models import Pixel
 
 Status = Import.Status
@@ -34,10 +35,11 @@ CHANGES = {"start": (services.start, "is under way"), "cancel": (services.cancel
 
 class UploadForm(ScopedForm):
     pixel = choose_row(Pixel, "customer")
+    template = RowField(ImportTemplate, "customer", required=False, empty_label="none", widget=UnfoldAdminSelectWidget)
     file = forms.FileField(
-        label="File: CSV, NDJSON or Parquet, also .gz",
+        label="File: CSV, NDJSON, Parquet or Excel, also .gz",
         widget=forms.ClearableFileInput(
-            attrs={"class": "hub-file", "accept": ".csv,.tsv,.txt,.ndjson,.jsonl,.json,.parquet,.gz"}
+            attrs={"class": "hub-file", "accept": ".csv,.tsv,.txt,.ndjson,.jsonl,.json,.parquet,.xlsx,.gz"}
         ),
     )
     dry_run = forms.BooleanField(
@@ -52,6 +54,17 @@ class UploadForm(ScopedForm):
             raise forms.ValidationError(str(error)) from None
         return file
 
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        template, pixel = said.get("template"), said.get("pixel")
+        if template is not None and pixel is not None and template.customer_id != pixel.customer_id:
+            self.add_error("template", "It is another customer's than the pixel.")
+        return said
+
+    def _options(self) -> ImportOptions:
+        template = self.cleaned_data["template"]
+        return options_of(template.options) if template is not None else ImportOptions()
+
     def keep(self) -> Import | None:
         """Keep the file and return its import; None where the form shows what is wrong."""
         if not self.is_valid():
@@ -60,7 +73,7 @@ class UploadForm(ScopedForm):
         try:
             with files.draft_of(said["file"].chunks()) as draft:
                 return services.keep_upload(
-                    draft, said["pixel"], said["file"].name, self.format, dry_run=said["dry_run"]
+                    draft, said["pixel"], said["file"].name, self.format, self._options(), dry_run=said["dry_run"]
                 )
         except InputTooLargeError as error:
             self.add_error("file", error.message)
@@ -124,7 +137,11 @@ def _cells(request: HttpRequest, row: Import, *, may_add: bool) -> list[Any]:
     buttons = render_to_string("console/import_buttons.html", {"row": row, "changes": changes}, request)
     return [
         when(row.created_at),
-        format_html('{}<br><span class="hub-muted text-xs">{}</span>', row.name, row.get_format_display()),
+        format_html(
+            '{}<br><span class="hub-muted text-xs">{}</span>',
+            link(reverse("console:import-reading", args=[row.pk]), row.name),
+            row.get_format_display(),
+        ),
         str(row.pixel),
         state(row.status),
         share(row.read, row.size) if row.status != Status.DONE else share(1, 1),
@@ -138,8 +155,9 @@ def _cells(request: HttpRequest, row: Import, *, may_add: bool) -> list[Any]:
 def _changes(row: Import) -> list[tuple[str, str]]:
     if row.status in UNDER_WAY:
         return [("cancel", "Cancel")]
-    if row.dry_run and row.kept and row.status == Status.DONE:
-        return [("start", "Import it"), ("cancel", "Forget it")]
+    if row.dry_run and row.kept and row.status in files.LOOKED_AT:
+        start = [("start", "Import it")] if row.status == Status.DONE else []
+        return [*start, ("cancel", "Forget it")]
     return []
 
 

@@ -15,6 +15,7 @@ PACKAGES = {
     "botocore": "files",
     "paramiko": "files",
     "pyarrow": "files",
+    "python_calamine": "files",
     "storages": "files",
     "numpy": "learning",
     "scipy": "learning",

@@ -39,7 +39,8 @@ class Event(msgspec.Struct, omit_defaults=True):
     what led there, in order: users who were merged; an empty text for the first of `ids`. `browser`: whose login is the
     only reason that the customer's user is among `ids`. `nobody`: ids that were left out, since they name nobody.
     `mover`: the browser that has moved to the user of the first of `ids`, who is not the one it belonged to.
-    `listing`: what a list of users says of the user.
+    `listing`: what a list of users says of the user. `seen`: when the user was last seen at the pixel (unix ms), as an
+    import knows it; it is not counted.
     """
 
     customer: int
@@ -56,6 +57,7 @@ class Event(msgspec.Struct, omit_defaults=True):
     nobody: list[LeftOut] = []
     mover: str = ""
     listing: Listing | None = None
+    seen: int = 0
 
 
 class Confirm(msgspec.Struct, omit_defaults=True):

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from audiences.models import Audience
+from core.audit.models import AuditedModel
 from core.models import Customer
 from integrations.models import Platform, SecretField
 from profiles.models import Pixel
@@ -155,6 +156,7 @@ class Import(models.Model):
         CSV = "csv", "CSV"
         NDJSON = "ndjson", "NDJSON"
         PARQUET = "parquet", "Parquet"
+        XLSX = "xlsx", "Excel"
 
     class Status(models.TextChoices):
         WAITING = "waiting"
@@ -169,6 +171,7 @@ class Import(models.Model):
     path = models.TextField(blank=True, default="")
     kept = models.BooleanField(default=False)
     format = models.CharField(max_length=7, choices=Format.choices)
+    options = models.JSONField(default=dict, db_default={}, help_text="How it is read: `pipeline.imports.options`.")
     dry_run = models.BooleanField(default=False, help_text="Only look: store nothing, say what would change.")
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.WAITING)
     fingerprint = models.CharField(max_length=64, blank=True, default="")
@@ -262,3 +265,22 @@ class ExportRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.export_id} of {self.slot}"
+
+
+class ImportTemplate(AuditedModel):
+    """Options of imports under a name, so that files of one kind need not be described again."""
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="import_templates")
+    name = models.CharField(max_length=200)
+    options = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "import_template"
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint("customer", "name", name="import_template_once_per_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -156,6 +156,17 @@ class ProfileState:
         self.dirty = True
         self.changed.add(f"pixel.{pixel}")
 
+    def see(self, pixel: int, at: int) -> None:
+        """Note that a pixel saw the user then (unix ms), without counting it: another system knows it."""
+        seen = self.activity.get(str(pixel))
+        if seen is not None and seen["first"] <= at <= seen["last"]:
+            return
+        if seen is None:
+            seen = self.activity[str(pixel)] = {"first": at, "last": at, "total": 0, "days": {}}
+        seen["first"], seen["last"] = min(seen["first"], at), max(seen["last"], at)
+        self.dirty = True
+        self.changed.add(f"pixel.{pixel}")
+
     def set_attributes(
         self, values: dict[str, Any], at: int, received: float, origins: Mapping[str, Origins] = NO_ORIGINS
     ) -> None:

@@ -5,7 +5,7 @@ person. Such an id is known by heart (`placeholders`), or by its shape: a macro,
 without a letter or digit, an object or an error written as text. A customer can add words of its own.
 """
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from enum import StrEnum
 from html import unescape
 from unicodedata import normalize
@@ -40,6 +40,7 @@ _OBJECT = whole(
     r"\[object [a-z0-9 ]*+\]|\[function[^\]]*+\]|function\b[^(]*+\(.*+|\(?[a-z, ]*+\)? ?=>.*+"
     r"|promise \{.*+|optional\(nil\)|java\.lang\..*+|symbol\(.*+"
 )
+_LETTERS_AND_NUMBER = whole(r"(?:[a-z]{1,16}+-?+0{0,16}+[1-9][0-9]{0,16}+\n)*+[a-z]{1,16}+-?+0{0,16}+[1-9][0-9]{0,16}+")
 _TO_BLANK = {ord(sign): " " for sign in "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"}
 _NO_SIGNS = {ord(sign): None for sign in "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ "}
 
@@ -79,6 +80,18 @@ def why_nobody(kind: str, value: str, own: OwnWords = NO_WORDS, depth: int = 0) 
     if value.isalnum():
         return None if _is_mixed(plain) else _of_digits_or_letters(kind, value, plain, own, depth)
     return None if _is_ordinary(plain) else _of_signs(kind, value, plain, own, depth)
+
+
+def all_ordinary(values: Sequence[str], own: OwnWords = NO_WORDS) -> bool:
+    """Whether all of these may surely name somebody: letters and then a number, `C-4711`. A cheap look at many.
+
+    Where it says no, `why_nobody` has to be asked for each.
+    """
+    text = "\n".join(values).lower()
+    if not _LETTERS_AND_NUMBER(text):
+        return False
+    known, joined = text.split("\n"), text.replace("-", "").split("\n")
+    return _KNOWN.keys().isdisjoint(known) and _KNOWN.keys().isdisjoint(joined) and own.isdisjoint(known)
 
 
 def own_word(text: str) -> str:

@@ -5,6 +5,7 @@ full queue nor a busy event loop beside a batch.
 """
 
 import asyncio
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -154,8 +155,8 @@ def _verdict(result: BaseException | None) -> Refusal | None:
 
 
 def _numbered(body: bytes) -> list[Numbered]:
-    """Returns the lines that are not empty, and their numbers."""
-    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
+    """Returns the lines that are not empty, and their numbers. A byte order mark before them is passed over."""
+    lines = [(number, line) for number, line in enumerate(body.removeprefix(BOM_UTF8).split(b"\n"), 1) if line.strip()]
     if len(lines) > MOST_LINES:
         raise InputTooLargeError(f"more than {MOST_LINES} lines")
     return lines

@@ -253,6 +253,8 @@ def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState)
         event.nobody = []
     if not event.counted:
         profile.record(event.pixel, event.at, unit.catalogue.days(event.customer).day_of(event.at))
+    elif event.seen:
+        profile.see(event.pixel, event.seen)
     if event.dimensions:
         profile.set_dimensions(event.dimensions, event.at, received)
     if row.body:

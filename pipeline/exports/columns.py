@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.models import Customer
 from core.patterns import whole
 from pipeline.cells import TEXT
-from pipeline.imports.rows import USER_COLUMNS
+from pipeline.imports.column_names import USER_COLUMNS
 from profiles.models import Attribute
 from profiles.paths import keys_of
 

@@ -1,7 +1,7 @@
-"""Where the files of imports lie: uploads, and the lists of bad rows.
+"""Where the files of imports lie: uploads, the lists of bad rows, and what dry runs show of the first rows.
 
 All of them are in one folder of the hub's home, which the console and the importer share. None is kept longer than it
-is needed: an upload is deleted when its import ends, a list of bad rows after `ERRORS_KEPT`.
+is needed: an upload, and what is shown of it, is deleted when its import ends, a list of bad rows after `ERRORS_KEPT`.
 """
 
 import hashlib
@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+import msgspec
 from django.conf import settings
 from django.db.models import CharField, Value
 from django.db.models.functions import Cast, Concat
@@ -30,7 +31,9 @@ MOST_BYTES = 16 * 1024**3  # of an upload
 
 Status = Import.Status
 ENDED = (Status.DONE, Status.FAILED, Status.CANCELLED)
-_NAME = whole(r"([0-9]++)\.(?:data|errors)")
+LOOKED_AT = (Status.DONE, Status.FAILED)
+"""How a dry run ends that may be followed by another one, or by the import."""
+_NAME = whole(r"([0-9]++)\.(?:data|errors|sample)")
 
 
 def folder() -> Path:
@@ -49,6 +52,25 @@ def errors_file(import_id: int) -> Path:
 def kept_file(import_id: int) -> Path:
     """Returns where an upload lies."""
     return folder() / f"{import_id}.data"
+
+
+def sample_file(import_id: int) -> Path:
+    """Returns what a dry run shows of the first rows: a JSON list."""
+    return folder() / f"{import_id}.sample"
+
+
+def write_sample(import_id: int, sample: list[dict[str, Any]]) -> None:
+    path = sample_file(import_id)
+    path.touch(mode=0o600)
+    path.write_bytes(msgspec.json.encode(sample))
+
+
+def read_sample(import_id: int) -> list[dict[str, Any]]:
+    """Returns the first rows as a dry run found that they would be kept; none where it is not kept any more."""
+    try:
+        return msgspec.json.decode(sample_file(import_id).read_bytes(), type=list[dict[str, Any]])
+    except FileNotFoundError:
+        return []
 
 
 def data_file(row: Import) -> Path:
@@ -96,7 +118,8 @@ def fingerprint(path: Path) -> str:
 
 
 def forget_data(row: Import) -> None:
-    """Delete the upload of an import that has ended. A file that the hub does not own stays."""
+    """Delete the upload of an import that has ended, and the sample. A file that the hub does not own stays."""
+    sample_file(row.pk).unlink(missing_ok=True)
     if row.kept:
         kept_file(row.pk).unlink(missing_ok=True)
 
@@ -125,7 +148,7 @@ def forget_names(customer: int, before: datetime) -> None:
 
 def sweep(now: datetime) -> None:
     """Delete the files that have been kept long enough, and those that belong to no import."""
-    stale = Import.objects.filter(kept=True, dry_run=True, status=Status.DONE, finished_at__lt=now - UNSTARTED_KEPT)
+    stale = Import.objects.filter(dry_run=True, status__in=LOOKED_AT, finished_at__lt=now - UNSTARTED_KEPT)
     stale.update(status=Status.CANCELLED)
     numbered = {path: int(found[1]) for path in folder().iterdir() if (found := _NAME(path.name))}
     rows = Import.objects.in_bulk(set(numbered.values()))
@@ -144,11 +167,12 @@ def _is_over(path: Path, row: Import | None, now: datetime) -> bool:
         return False
     if path.suffix == ".errors":
         return row.finished_at < now - ERRORS_KEPT
-    return not (row.dry_run and row.status == Status.DONE)
+    return not (row.dry_run and row.status in LOOKED_AT)
 
 
 def _forget(row: Import) -> bool:
-    found: Iterable[Path] = [path for path in (kept_file(row.pk), errors_file(row.pk)) if path.exists()]
+    paths = (kept_file(row.pk), errors_file(row.pk), sample_file(row.pk))
+    found: Iterable[Path] = [path for path in paths if path.exists()]
     for path in found:
         path.unlink(missing_ok=True)
     return bool(found)

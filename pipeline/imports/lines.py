@@ -6,10 +6,11 @@ text, needs no decoding, and its lengths are those of the bytes.
 
 import io
 import zlib
-from collections.abc import Iterator
 
 BLOCK = 4 * 1024 * 1024  # bytes
 PIECE = 64 * 1024  # bytes that are asked of the file at once
+TOO_LONG = "\u2026"
+"""Stands for a line that was longer than a block, and was passed over. No line holds this sign: lines are bytes."""
 _SPECIAL = bytes(sign for sign in range(0x20) if sign not in b"\r\n") + b'"\\'
 
 
@@ -39,11 +40,10 @@ def is_utf8(raw: bytes) -> bool:
 
 
 class LineBlocks:
-    """A file's lines as `octets`, read a block at a time.
+    """A file's lines as `octets`, read a block at a time. `TOO_LONG` stands for a line that is longer than a block.
 
     `plain`: the lines of the present block can be split at the delimiter and put between the quotes of JSON as they
-    are; their line ends are cut off. `too_long`: a line was longer than a block and was passed over; an empty line
-    stands for it.
+    are; their line ends are cut off. `number`: how many lines of the file were taken.
     """
 
     def __init__(self, file: io.BufferedReader) -> None:
@@ -51,12 +51,27 @@ class LineBlocks:
         self._begun = b""
         self._broken: Exception | None = None
         self._left: list[str] = []  # in reverse: the next line is the last
+        self._taken = 0  # of the present block
         self.plain = False
-        self.too_long = False
+        self.number = 0
 
-    def __iter__(self) -> Iterator[str]:
-        while self.more():
-            yield self._left.pop()
+    def next_line(self) -> str:
+        """Returns the next line with its end; an empty text after the last one."""
+        if not self.more():
+            return ""
+        self.number += 1
+        self._taken += 1
+        line = self._left.pop()
+        return f"{line}\n" if self.plain else line
+
+    def put_back(self, lines: list[str]) -> None:
+        """Let the last lines that `next_line` has returned be read again."""
+        if self.plain and len(lines) > self._taken:  # some are of the block before
+            self._left = [f"{line}\n" for line in self._left]
+            self.plain = False
+        self._left += [line.removesuffix("\n") for line in reversed(lines)] if self.plain else reversed(lines)
+        self.number -= len(lines)
+        self._taken -= len(lines)
 
     def more(self) -> bool:
         """Whether another line follows.
@@ -76,14 +91,17 @@ class LineBlocks:
         taken = self._left[-most:]
         del self._left[-most:]
         taken.reverse()
+        self.number += len(taken)
+        self._taken += len(taken)
         return taken
 
     def _fill(self) -> None:
+        self._taken = 0
         read, ended = self._read()
         data = self._begun + read
         end = len(data) if ended else data.rfind(b"\n") + 1
         if not end and len(data) >= BLOCK:
-            self.too_long, self._begun, self._left, self.plain = True, self._skip(), ["\n"], False
+            self._begun, self._left, self.plain = self._skip(), [TOO_LONG], False
             return
         data, self._begun = data[:end], data[end:]
         self.plain = _is_plain(data)

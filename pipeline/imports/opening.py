@@ -1,4 +1,4 @@
-"""Opening a file of profiles: its format by its name, its bytes unpacked if they are gzip, and how far it is read."""
+"""Opening a file of profiles: its bytes unpacked if they are gzip, and how far it is read."""
 
 import gzip
 import io
@@ -9,29 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
-from unicodedata import category
 
 from django.conf import settings
 
 from core import unpacking
 from pipeline.imports.errors import UnreadableFileError
-from pipeline.models import Import
 
 GZIP = b"\x1f\x8b"
 BUFFER = 64 * 1024
-Format = Import.Format
-_ENDINGS = {
-    ".csv": Format.CSV,
-    ".tsv": Format.CSV,
-    ".txt": Format.CSV,
-    ".ndjson": Format.NDJSON,
-    ".jsonl": Format.NDJSON,
-    ".json": Format.NDJSON,
-    ".parquet": Format.PARQUET,
-}
-
-
-_NO_LETTERS = {"Cc", "Cs", "Zl", "Zp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +53,6 @@ def _check(packed: int, unpacked: int) -> None:
     """Raises UnreadableFileError for more than a packed file may unpack to."""
     if why := unpacking.fault(packed, unpacked, settings.UNPACKED_BYTES):
         raise UnreadableFileError(why)
-
-
-def format_of(name: str) -> str:
-    """Returns the format that a file's name says, with or without `.gz`. Raises UnreadableFileError.
-
-    The name must be a line of text: it stands in lists, logs and headers.
-    """
-    if any(category(letter) in _NO_LETTERS for letter in name):
-        raise UnreadableFileError("the name holds control characters")
-    ending = Path(name.lower().removesuffix(".gz")).suffix
-    if ending not in _ENDINGS:
-        raise UnreadableFileError("the name does not say what it is: .csv, .ndjson or .parquet, each also .gz")
-    return _ENDINGS[ending].value
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import math
 import os
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import IO, Any
@@ -31,6 +31,8 @@ CPU_SECONDS = 60  # for ROWS rows
 UNJUDGED = 64 * 1024 * 1024  # bytes that the rows of any file may have
 MOST_RATIO = 1_000  # a column that hardly changes needs hardly any room, and its name stands in every row
 MOST_DIGITS = 40  # of a decimal number
+
+TableReader = Callable[[IO[bytes], IO[bytes], int], None]
 
 NO_JSON = "holds what is not UTF-8, or has no like in JSON"
 
@@ -69,49 +71,68 @@ def _number(value: Decimal) -> int | float:
 
 def main(file: IO[bytes], out: IO[bytes], most: int) -> None:
     """Write the rows of `file`, which must be seekable, up to `most` bytes."""
-    _limit()
+    write_bounded(_read, file, out, most)
+
+
+def write_bounded(
+    read: Callable[[IO[bytes], IO[bytes], int], None], file: IO[bytes], out: IO[bytes], most: int
+) -> None:
+    """Let `read` write the rows of a file within limits of memory and time; then the end, or why it is not reached."""
+    limit()
     try:
-        with extras.explained(_UnreadableError):
-            import pyarrow
-            import pyarrow.parquet
-        try:
-            size = os.fstat(file.fileno()).st_size
-            _write(pyarrow.parquet.ParquetFile(file, pre_buffer=False), size, out, most)
-        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
-            raise _UnreadableError(f"it is no sound Parquet file ({type(error).__name__})") from None
+        read(file, out, most)
     except MemoryError:
         out.write(BAD_FILE + b"its rows need too much memory\n")
-    except _UnreadableError as error:
+    except UnreadableTableError as error:
         out.write(BAD_FILE + str(error).encode() + b"\n")
     else:
         out.write(END + b"\n")
     out.flush()
 
 
-class _UnreadableError(Exception):
+def _read(file: IO[bytes], out: IO[bytes], most: int) -> None:
+    with extras.explained(UnreadableTableError):
+        import pyarrow
+        import pyarrow.parquet
+    try:
+        size = os.fstat(file.fileno()).st_size
+        _write(pyarrow.parquet.ParquetFile(file, pre_buffer=False), size, out, most)
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise UnreadableTableError(f"it is no sound Parquet file ({type(error).__name__})") from None
+
+
+class UnreadableTableError(Exception):
     """The message says why the file cannot be read."""
 
 
 def _write(table: Any, size: int, out: IO[bytes], most: int) -> None:
     names = list(table.schema_arrow.names)
     if len(names) > MOST_COLUMNS:
-        raise _UnreadableError(f"it has more than {MOST_COLUMNS} columns")
-    out.write(msgspec.json.encode(names) + b"\n")
-    by_ratio = max(UNJUDGED, MOST_RATIO * size)
-    left = min(by_ratio, most)
+        raise UnreadableTableError(f"it has more than {MOST_COLUMNS} columns")
+    out.write(msgspec.json.encode({"columns": names, "line": 0}) + b"\n")
+    room = RowRoom(size, most)
     cells = json_columns(table.schema_arrow)
     for batch in table.iter_batches(batch_size=ROWS, use_threads=False):
-        _grant_time()
+        grant_time()
         for row in _rows(batch):
             line = line_of(row, cells)
-            left -= len(line)
-            if left < 0:
-                raise _UnreadableError(f"its rows are {_beyond(by_ratio, most)}")
+            room.take(len(line))
             out.write(line)
 
 
-def _beyond(by_ratio: int, most: int) -> str:
-    return f"more than {MOST_RATIO} times its size" if by_ratio <= most else f"more than {most} bytes"
+class RowRoom:
+    """How many bytes the rows of a file of this size may have, at most `most`."""
+
+    def __init__(self, size: int, most: int) -> None:
+        by_ratio = max(UNJUDGED, MOST_RATIO * size)
+        self._left = min(by_ratio, most)
+        self._said = f"{MOST_RATIO} times its size" if by_ratio <= most else f"{most} bytes"
+
+    def take(self, size: int) -> None:
+        """Raises UnreadableTableError where there is no room."""
+        self._left -= size
+        if self._left < 0:
+            raise UnreadableTableError(f"its rows are more than {self._said}")
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any]]:
@@ -126,7 +147,7 @@ def json_columns(schema: Any) -> list[str]:
     return [field.name for field in schema if field.metadata and field.metadata.get(b"cells") == b"json"]
 
 
-def line_of(row: dict[str, Any], cells: Sequence[str]) -> bytes:
+def line_of(row: dict[str, Any], cells: Sequence[str] = ()) -> bytes:
     """Returns the line of a row. `cells`: its columns whose texts are JSON."""
     try:
         for name in cells:
@@ -139,13 +160,13 @@ def line_of(row: dict[str, Any], cells: Sequence[str]) -> bytes:
     return ROW + raw + b"\n"
 
 
-def _limit() -> None:
+def limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, hard))
-    _grant_time()
+    grant_time()
 
 
-def _grant_time() -> None:
+def grant_time() -> None:
     """Let the process use a bounded time of a processor from here on."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

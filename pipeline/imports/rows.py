@@ -14,65 +14,52 @@ import msgspec
 from core import buckets, user_ids
 from core.errors import InvalidParameterError
 from core.ids.left_out import LeftOut
-from core.limits import RequestLimits
 from core.messages import Event, Id, encode
-from core.patterns import whole
 from core.query import Parameters
+from core.values.errors import UnreadableValueError
+from core.values.spelled import TextReader
+from pipeline.imports.column_names import LIMITS, USER_COLUMNS, nested
+from pipeline.imports.columns import ColumnPlan, SortedRow
+from pipeline.imports.destination import Destination
 from pipeline.imports.errors import BadRowError
+from pipeline.imports.options import ImportOptions
 from pipeline.imports.parquet_rows import NO_JSON, json_value
-from profiles.conversion import UnconvertibleError, convert
+from pipeline.imports.readings import Readings
 from profiles.events.data import BadDataError, parse_data
-from profiles.events.ids import ID_PARAMETERS, IdReader, text_of
+from profiles.events.dimensions import Dimension, dimensions_in
+from profiles.events.ids import IdReader, text_of
 from profiles.events.times import EARLIEST
-from profiles.models import Attribute
-from profiles.paths import split_path
-from profiles.personal.protection import PersonalDataError, Protection
+from profiles.personal.protection import PersonalDataError
 from profiles.state import USER_KEY
 
-USER_COLUMNS = frozenset({"uuid", "at"} | ID_PARAMETERS)
-"""Columns that name the user, or the time. All others are attributes."""
-
 DAY_MS = 86_400_000
-LIMITS = RequestLimits()
-_SECONDS = whole(r"[0-9]{1,11}+(?:\.[0-9]{1,9}+)?+")
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """The customer and the pixel whose users the rows are about.
-
-    `user_key`: the path of the attribute that holds the customer's own user id; `at`: when the import was made (unix
-    ms); `protection`: from personal data in clear; `own_words`: the customer's, for nobody.
-    """
-
-    customer: int
-    pixel: int
-    user_key: tuple[str, ...]
-    at: int
-    protection: Protection
-    own_words: frozenset[str] = frozenset()
+NO_OPTIONS = ImportOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
     """A row as the inbox takes it.
 
-    `names` is the id that decides whose row it is (of kind `uuid` if it is our own user id); `data` is `body` read.
+    `names` is the id that decides whose row it is (of kind `uuid` if it is our own user id); `event` is what `query`
+    holds, `data` is `body` read.
     """
 
     bucket: int
     query: bytes
     body: bytes | None
     names: Id
+    event: Event
     data: dict[str, Any]
 
 
 class RowReader:
-    """Reads rows one by one, whatever they hold."""
+    """Reads rows one by one, whatever they hold. Raises UnreadableFileError where the pixel cannot use the mapping."""
 
-    def __init__(self, to: Destination) -> None:
+    def __init__(self, to: Destination, options: ImportOptions = NO_OPTIONS) -> None:
         self._to = to
         self._ids = IdReader(LIMITS, to.protection, to.own_words)
+        self.plan = ColumnPlan(options, to)
+        self.readings = Readings(options, to)
 
     def of_line(self, raw: bytes) -> ImportRow:
         """Reads a line of NDJSON. Raises BadRowError."""
@@ -91,11 +78,13 @@ class RowReader:
         return self.of_line(raw)
 
     def _row(self, found: dict[str, Any]) -> ImportRow:
-        given = _names_in(found)
-        data = nested(found)
-        at = row_time(given["at"] or "", self._to.at) if "at" in given else self._to.at
+        sorted_ = self._sorted(found)
+        given: Parameters = {name: text for name, value in sorted_.names.items() if (text := _text(name, value))}
+        data = nested(sorted_.data)
+        self.readings.read(data)
         user = _uuid(given)
         body, data = self._protected(data)
+        self.readings.check(data)
         nobody: list[LeftOut] = []
         ids = [*self._ids.user_key(data, self._to.user_key, nobody), *_parameters(self._ids, given, nobody)]
         if user is None and not ids:
@@ -107,16 +96,23 @@ class RowReader:
         event = Event(
             customer=self._to.customer,
             pixel=self._to.pixel,
-            at=at,
+            at=self._time("at", given["at"] or "") if "at" in given else self._to.at,
             user=user,
             confirmed=user is not None,
             ids=ids,
+            dimensions=self._dimensions(sorted_.dimensions),
             counted=True,
             nobody=nobody,
+            seen=self._last_seen(sorted_.last_seen),
         )
         bucket = user_ids.bucket_of(user) if user else buckets.of_value(ids[0][1])
         names = ("uuid", user) if user else ids[0]
-        return ImportRow(bucket=bucket, query=encode(event), body=body, names=names, data=data)
+        return ImportRow(bucket, encode(event), body, names, event, data)
+
+    def _sorted(self, found: dict[str, Any]) -> SortedRow:
+        if not self.plan.is_plain:
+            return self.plan.sort(found)
+        return SortedRow({name: found.pop(name) for name in USER_COLUMNS & found.keys()}, found)
 
     def _protected(self, data: dict[str, Any]) -> tuple[bytes | None, dict[str, Any]]:
         if not data:
@@ -125,6 +121,27 @@ class RowReader:
             return self._to.protection.data(msgspec.json.encode(data), data)
         except PersonalDataError as found:
             raise BadRowError(found.message) from None
+
+    def _time(self, name: str, text: str) -> int:
+        return row_time(name, text, self._to.at, self.readings.read_moment)
+
+    def _last_seen(self, value: Any) -> int:
+        text = _text("last_seen", value)
+        return self._time("last_seen", text) if text else 0
+
+    def _dimensions(self, given: dict[str, Any]) -> dict[str, Dimension]:
+        """Returns the row's dimensions as an event has them. Raises BadRowError for one that cannot be kept."""
+        if not given:
+            return {}
+        texts: Parameters = {name: text for name, value in given.items() if (text := _text(f"dimension {name}", value))}
+        found = dimensions_in(texts, LIMITS.dimension_bytes)
+        unread = [name for name in texts if name not in found]
+        if unread:
+            raise BadRowError(f"dimension {unread[0]}: is no such value")
+        try:
+            return self._to.protection.dimensions(found)
+        except PersonalDataError as personal:
+            raise BadRowError(personal.message) from None
 
 
 def _parameters(reader: IdReader, given: Parameters, nobody: list[LeftOut]) -> list[Id]:
@@ -145,51 +162,18 @@ def _field(one: LeftOut, to: Destination) -> str:
     return f"{column} is a {why}"
 
 
-def nested(flat: dict[str, Any]) -> dict[str, Any]:
-    """Returns objects within objects for dotted names. Raises BadRowError if a name is no path, or if two collide."""
-    if not any("." in name or "\\" in name for name in flat):
-        return flat
-    data: dict[str, Any] = {}
-    for name, value in flat.items():
-        keys = path_of(name)
-        place = data
-        for key in keys[:-1]:
-            place = place.setdefault(key, {})
-            if not isinstance(place, dict):
-                raise BadRowError(f"{name}: collides with another column")
-        if keys[-1] in place:
-            raise BadRowError(f"{name}: collides with another column")
-        place[keys[-1]] = value
-    return data
-
-
-def path_of(name: str) -> tuple[str, ...]:
-    """Returns the keys of a column's name. Raises BadRowError."""
+def row_time(name: str, text: str, made: int, read: TextReader) -> int:
+    """Reads a time of a row. `made`: when the import was made (unix ms). Returns unix ms. Raises BadRowError."""
     try:
-        keys = split_path(name)
-    except ValueError:
-        raise BadRowError(f"{name[:100]}: is no name of an attribute: keys joined by dots") from None
-    if len(keys) > LIMITS.data_depth:
-        raise BadRowError(f"{name[:100]}: is deeper than {LIMITS.data_depth}")
-    return keys
-
-
-def row_time(text: str, made: int) -> int:
-    """Reads a row's own time (unix seconds or ISO 8601). Returns unix ms. Raises BadRowError."""
-    try:
-        seconds = float(text) if _SECONDS(text) else convert(text, Attribute.Type.TIME)
-        at = round(seconds * 1000)
-    except (UnconvertibleError, OverflowError):
-        raise BadRowError("at: is no moment: unix seconds, or ISO 8601") from None
+        seconds = read(text)
+    except UnreadableValueError as fault:
+        raise BadRowError(f"{name}: {fault}") from None
+    if seconds is None:
+        return made
+    at = round(float(seconds) * 1000)
     if not EARLIEST <= at <= made + DAY_MS:
-        raise BadRowError("at: is before the year 2000, or to come")
+        raise BadRowError(f"{name}: is before the year 2000, or to come")
     return at
-
-
-def _names_in(found: dict[str, Any]) -> Parameters:
-    """Takes the columns that name the user out of the row. Returns those that are not empty."""
-    named = {name: _text(name, found.pop(name)) for name in USER_COLUMNS & found.keys()}
-    return {name: text for name, text in named.items() if text}
 
 
 def _text(name: str, value: Any) -> str:

@@ -5,23 +5,23 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from django.conf import settings
 
-from core.clock import milliseconds
 from core.database import Connection, connect
-from core.own_ids import words_in
 from core.wakeups import ABSORB, wakeups
 from pipeline.imports import copying
+from pipeline.imports.destination import destination_of
 from pipeline.imports.errors import ErrorFile, RowErrors, UnreadableFileError
-from pipeline.imports.files import data_file, errors_file, forget_data
+from pipeline.imports.files import LOOKED_AT, data_file, errors_file, forget_data, write_sample
+from pipeline.imports.formats import RowFile, rows_in
 from pipeline.imports.opening import OpenedFile, opened
+from pipeline.imports.options import options_of
 from pipeline.imports.preview import Preview
 from pipeline.imports.progress import ImportProgress
-from pipeline.imports.reading import FILES, RowBatch
-from pipeline.imports.rows import Destination
+from pipeline.imports.reading import RowBatch
 from pipeline.imports.translation import BatchTranslation
 from pipeline.models import Import
-from profiles.personal.protection import Protection
 
 Status = Import.Status
 
@@ -42,14 +42,15 @@ def run(row: Import, backpressure: Waits, report_read: Callable[[int], None] = l
     with closing(connect(durable=False)) as connection:
         copying.widen_send_buffer(connection)
         progress = ImportProgress.begin(connection, row.pk)
+        importing = _ImportRun(row, connection, progress, backpressure, report_read)
         try:
-            report = _ImportRun(row, connection, progress, backpressure, report_read).work()
+            report = importing.work()
         except UnreadableFileError as error:
-            progress.end(Status.FAILED, str(error))
+            progress.end(Status.FAILED, str(error), importing.report_columns())
         else:
             progress.end(Status.DONE, report=report)
         row.refresh_from_db()
-        if not (row.dry_run and row.status == Status.DONE):
+        if not (row.dry_run and row.status in LOOKED_AT):
             forget_data(row)
 
 
@@ -60,6 +61,7 @@ class _ImportRun:
     progress: ImportProgress
     backpressure: Waits
     report_read: Callable[[int], None]
+    file: RowFile | None = None
 
     def work(self) -> str | None:
         """Returns the report of a dry run. Raises ImportStoppedError, UnreadableFileError."""
@@ -69,8 +71,9 @@ class _ImportRun:
             opened(data_file(self.row)) as opening,
             ErrorFile(errors_file(self.row.pk), self.progress.errors_bytes) as errors,
         ):
-            found = FILES[self.row.format](opening)
-            translation = BatchTranslation(found, _destination(self.row))
+            options = options_of(self.row.options)
+            self.file = found = rows_in(opening, self.row.format, options)
+            translation = BatchTranslation(found, destination_of(self.row), options)
             if self.row.dry_run:
                 return self._look(opening, found.batches(), translation, errors)
             for batch in _rest(found.batches(), self.progress.position):
@@ -94,7 +97,7 @@ class _ImportRun:
                 rows=len(batch.rows),
                 stored=stored,
                 errors=len(bad_rows),
-                errors_bytes=errors.write(bad_rows),
+                errors_bytes=errors.write(bad_rows, batch.line_of),
                 read=opening.read,
             )
         wakeups(settings.REDIS_URL).wake(ABSORB, 0)
@@ -108,9 +111,9 @@ class _ImportRun:
         for batch in batches:
             bad_rows: RowErrors = []
             good_rows = list(translation.rows(batch, bad_rows))
-            errors_bytes = errors.write(bad_rows)
+            errors_bytes = errors.write(bad_rows, batch.line_of)
             with self.connection.transaction(), self.connection.cursor() as cursor:
-                preview.look(cursor, good_rows)
+                preview.look(cursor, good_rows, batch.line_of)
                 self.progress.advance(
                     cursor,
                     rows=len(batch.rows),
@@ -120,27 +123,19 @@ class _ImportRun:
                     read=opening.read,
                 )
             self.report_read(opening.read)
-        return preview.report(good=self.progress.stored, bad=self.progress.errors)
+        write_sample(self.row.pk, preview.sample)
+        columns = self.file.columns if self.file else []
+        return preview.report(good=self.progress.stored, bad=self.progress.errors, columns=columns)
+
+    def report_columns(self) -> str | None:
+        """Returns the report of a dry run that failed: what the file's columns are called, if that is known."""
+        columns = self.file.columns if self.file and self.row.dry_run else []
+        return msgspec.json.encode({"columns": columns}).decode() if columns else None
 
 
 def _rest(batches: Iterator[RowBatch], position: int) -> Iterator[RowBatch]:
     """Yields the batches after the first `position` rows, which have been dealt with already."""
     for batch in batches:
-        left = batch.first + len(batch.rows) - 1 - position
-        if left >= len(batch.rows):
-            yield batch
-        elif left > 0:
-            yield RowBatch(position + 1, batch.rows[-left:])
-
-
-def _destination(row: Import) -> Destination:
-    user_key = row.pixel.user_key
-    path = tuple(user_key.split(".")) if user_key else ()
-    return Destination(
-        customer=row.customer_id,
-        pixel=row.pixel_id,
-        user_key=path,
-        at=milliseconds(row.created_at),
-        protection=Protection.of_customer(row.customer),
-        own_words=words_in(row.customer.nobody_words),
-    )
+        left = batch.after(position)
+        if left.rows:
+            yield left

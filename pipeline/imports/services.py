@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 from django.db import transaction
 
@@ -16,6 +17,8 @@ from pipeline.backlog import Backpressure
 from pipeline.failures import is_passing
 from pipeline.imports import files
 from pipeline.imports.errors import ImportStateError, ImportStoppedError
+from pipeline.imports.options import ImportOptions
+from pipeline.imports.rows import NO_OPTIONS
 from pipeline.imports.run import run
 from pipeline.models import Import
 from profiles.models import Pixel
@@ -23,9 +26,20 @@ from profiles.models import Pixel
 log = logging.getLogger(__name__)
 
 Status = Import.Status
+_FROM_THE_BEGINNING: dict[str, Any] = {
+    "status": Status.WAITING,
+    "position": 0,
+    "read": 0,
+    "stored": 0,
+    "errors": 0,
+    "errors_bytes": 0,
+    "finished_at": None,
+}
 
 
-def keep_upload(draft: Path, pixel: Pixel, name: str, format_: str, *, dry_run: bool) -> Import:
+def keep_upload(
+    draft: Path, pixel: Pixel, name: str, format_: str, options: ImportOptions = NO_OPTIONS, *, dry_run: bool
+) -> Import:
     """Make an import of an uploaded file, which the hub then owns. The importer works it off (`work_off`).
 
     `draft` must lie in `files.folder()`, from where it is moved. Of a `name` with folders the last part is kept.
@@ -37,6 +51,7 @@ def keep_upload(draft: Path, pixel: Pixel, name: str, format_: str, *, dry_run: 
             name=PureWindowsPath(name).name[:255],
             kept=True,
             format=format_,
+            options=options.stored(),
             dry_run=dry_run,
             size=draft.stat().st_size,
             created_at=_now(),
@@ -46,7 +61,7 @@ def keep_upload(draft: Path, pixel: Pixel, name: str, format_: str, *, dry_run: 
     return row
 
 
-def import_of(path: Path, pixel: Pixel, format_: str, *, dry_run: bool) -> Import:
+def import_of(path: Path, pixel: Pixel, format_: str, options: ImportOptions = NO_OPTIONS, *, dry_run: bool) -> Import:
     """Returns the import of a file that stays where it is: the one that was interrupted, else a new one."""
     fingerprint = files.fingerprint(path)
     begun = Import.objects.filter(
@@ -54,6 +69,7 @@ def import_of(path: Path, pixel: Pixel, format_: str, *, dry_run: bool) -> Impor
         kept=False,
         fingerprint=fingerprint,
         format=format_,
+        options=options.stored(),
         dry_run=dry_run,
         status__in=(Status.WAITING, Status.RUNNING),
     ).first()
@@ -63,6 +79,7 @@ def import_of(path: Path, pixel: Pixel, format_: str, *, dry_run: bool) -> Impor
         name=path.name[:255],
         path=str(path.resolve()),
         format=format_,
+        options=options.stored(),
         dry_run=dry_run,
         fingerprint=fingerprint,
         size=path.stat().st_size,
@@ -73,27 +90,26 @@ def import_of(path: Path, pixel: Pixel, format_: str, *, dry_run: bool) -> Impor
 def start(row: Import) -> None:
     """Import a file that a dry run has looked at. Raises ImportStateError."""
     looked_at = Import.objects.filter(pk=row.pk, kept=True, dry_run=True, status=Status.DONE)
-    started = looked_at.update(
-        dry_run=False,
-        status=Status.WAITING,
-        position=0,
-        read=0,
-        stored=0,
-        errors=0,
-        errors_bytes=0,
-        created_at=_now(),
-        finished_at=None,
-    )
-    if not started:
+    if not looked_at.update(dry_run=False, created_at=_now(), **_FROM_THE_BEGINNING):
         raise ImportStateError("only a dry run that is done, of an uploaded file, can be started")
     _record("start", row)
+    row.refresh_from_db()
+
+
+def look_again(row: Import, options: ImportOptions) -> None:
+    """Look at a file once more, read in another way. Raises ImportStateError."""
+    looked_at = Import.objects.filter(pk=row.pk, kept=True, dry_run=True, status__in=files.LOOKED_AT)
+    values = {**_FROM_THE_BEGINNING, "options": options.stored(), "report": None, "error": ""}
+    if not looked_at.update(created_at=_now(), **values):
+        raise ImportStateError("only a dry run that has ended, of an uploaded file, can be read in another way")
+    _record("look again", row)
     row.refresh_from_db()
 
 
 def cancel(row: Import) -> None:
     """Stop before the next batch. What is in the inbox stays. Raises ImportStateError if the import has ended."""
     open_ = Import.objects.filter(pk=row.pk, status__in=(Status.WAITING, Status.RUNNING))
-    looked_at = Import.objects.filter(pk=row.pk, dry_run=True, status=Status.DONE)
+    looked_at = Import.objects.filter(pk=row.pk, dry_run=True, status__in=files.LOOKED_AT)
     values = {"status": Status.CANCELLED, "finished_at": clock.now()}
     if not (open_.update(**values) or looked_at.update(**values)):
         raise ImportStateError("it has ended already")

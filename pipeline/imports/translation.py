@@ -4,10 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.imports import copying
+from pipeline.imports.csv_file import CsvFile
 from pipeline.imports.csv_rows import CsvRows
+from pipeline.imports.destination import Destination
 from pipeline.imports.errors import BadRowError, RowErrors, UnreadableRow
-from pipeline.imports.reading import CsvFile, NdjsonFile, ParquetFile, RowBatch
-from pipeline.imports.rows import Destination, ImportRow, RowReader
+from pipeline.imports.formats import RowFile
+from pipeline.imports.options import ImportOptions
+from pipeline.imports.reading import RowBatch
+from pipeline.imports.rows import NO_OPTIONS, ImportRow, RowReader
 
 CHUNK = 400  # rows that fit into a socket's buffer: the database reads them while the next ones are made
 PARTS = 8
@@ -16,10 +20,10 @@ PARTS = 8
 class BatchTranslation:
     """Translates the rows of one file. Raises UnreadableFileError if its columns cannot be used."""
 
-    def __init__(self, file: CsvFile | NdjsonFile | ParquetFile, to: Destination) -> None:
+    def __init__(self, file: RowFile, to: Destination, options: ImportOptions = NO_OPTIONS) -> None:
         self._received = copying.moment(to.at)
-        self._reader = RowReader(to)
-        self._csv = CsvRows(file.columns, to, file.delimiter) if isinstance(file, CsvFile) else None
+        self._reader = RowReader(to, options)
+        self._csv = CsvRows(file.columns, to, file.delimiter, options) if isinstance(file, CsvFile) else None
 
     def events(self, batch: RowBatch, errors: RowErrors) -> Iterator[tuple[int, bytes]]:
         """Yields rows for a COPY of the inbox, a chunk at a time: their number and their bytes. Adds to `errors`."""
@@ -48,12 +52,12 @@ class BatchTranslation:
             return 0, b""
         return 1, copying.event(found.bucket, found.query, found.body, self._received)
 
-    def rows(self, batch: RowBatch, errors: RowErrors) -> Iterator[ImportRow]:
-        """Yields the good rows one by one, and adds the bad ones to `errors`."""
+    def rows(self, batch: RowBatch, errors: RowErrors) -> Iterator[tuple[int, ImportRow]]:
+        """Yields the good rows one by one, with their numbers, and adds the bad ones to `errors`."""
         for number, row in enumerate(batch.rows, batch.first):
             try:
                 if row:
-                    yield self._row(row)
+                    yield number, self._row(row)
             except BadRowError as error:
                 errors.append((number, str(error)))
 

@@ -19,7 +19,7 @@ from core.audit import Actor
 from core.models import ApiKey, AuditEntry, Customer, Invitation
 from core.people import invitations
 from integrations.models import Platform
-from pipeline.models import Export, Import
+from pipeline.models import Export, Import, ImportTemplate
 from profiles.judging import IdName
 from profiles.models import Attribute, Pixel, WatchedId
 from tests.support.api_caller import Caller, caller
@@ -95,6 +95,9 @@ class Writes:
         values = {"name": "p.csv", "kept": True, "format": "csv", "size": 1, "created_at": "2026-01-01T00:00Z", **more}
         return Import.objects.create(customer_id=self.shop.m, pixel=self.pixel, **values)
 
+    def template(self) -> ImportTemplate:
+        return ImportTemplate.objects.create(customer=self.shop, name=f"template-{uuid4()}")
+
     def calls(self) -> dict[str, tuple[str, Any]]:
         """The address and the body of each write."""
         shop, platform, pixel = self.shop.m, self.platform.pk, self.pixel.pk
@@ -102,6 +105,7 @@ class Writes:
         unused = Pixel.objects.create(customer=self.shop, name="Unused")
         attribute = Attribute.objects.create(customer=self.shop, path="Age")
         named = {"customer": shop, "name": "New"}
+        looked_at = self.import_(dry_run=True, status="failed").pk
         return {
             "post apikey-list": ("api-keys/", {"name": "k", "role": "analyst"}),
             "patch apikey-detail": (f"api-keys/{self.key().pk}/", {"name": "Renamed"}),
@@ -143,6 +147,10 @@ class Writes:
             "delete export-detail": (f"exports/{self.export().pk}/", None),
             "post export-run": (f"exports/{self.export().pk}/run/", None),
             "post import-start": (f"imports/{self.import_(dry_run=True, status='done').pk}/start/", None),
+            "post import-look-again": (f"imports/{looked_at}/look-again/", {"decimal": ","}),
+            "post importtemplate-list": ("imports/templates/", named),
+            "patch importtemplate-detail": (f"imports/templates/{self.template().pk}/", {"decimal": ","}),
+            "delete importtemplate-detail": (f"imports/templates/{self.template().pk}/", None),
             "post import-cancel": (f"imports/{self.import_(status='waiting').pk}/cancel/", None),
             "patch person-detail": (f"people/{self.person().pk}/", {"role": "analyst", "customers": [shop]}),
             "delete person-detail": (f"people/{self.person().pk}/", None),

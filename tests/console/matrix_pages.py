@@ -132,6 +132,8 @@ PAGES = [
     page("exports/files/<int:pk>/", PERSONS),
     page("imports/", READ),
     replace(page("imports/", CHANGE, sent={"change": "cancel", "import": str(NUMBER)}), is_own=True),
+    page("imports/<int:pk>/", READ),
+    page("imports/<int:pk>/", CHANGE, sent={}),
     page("imports/<int:pk>/errors/", PERSONS),
     page("hot-ids/", PERSONS),
     page("ids-of-nobody/", READ),

@@ -26,7 +26,7 @@ from core.console_environment import SingleSignOn
 from core.models import AuditEntry, BadRow, Customer
 from core.people import invitations
 from pipeline.exports import files
-from pipeline.models import Export, ExportRun
+from pipeline.models import Export, ExportRun, Import
 from profiles.judging import IdName
 from profiles.models import Attribute, Pixel, WatchedId
 from tests.console.test_audit import rows
@@ -140,6 +140,10 @@ class Pages:
         account = SocialAccount.objects.create(user=self.boss, provider=ID, uid="1")
         return self.post("/account/sso/connections/", account=account.pk)
 
+    def looked_at(self) -> int:
+        values = {"name": "p.csv", "kept": True, "format": "csv", "dry_run": True, "status": Import.Status.DONE}
+        return Import.objects.create(customer_id=self.shop.m, pixel=self.pixel, created_at=clock.now(), **values).pk
+
     def calls(self) -> dict[str, Callable[[], Any]]:
         somebody = {"role": "analyst", "customers": [self.shop.m]}
         joining = {"username": "ann", "email": "ann@example.org", "password": GOOD, "again": GOOD}
@@ -159,6 +163,7 @@ class Pages:
             "exports": self.export,
             "export-file": self.export_file,
             "imports": lambda: self.post("/imports/", pixel=self.pixel.pk, file=table),
+            "import-reading": lambda: self.post(f"/imports/{self.looked_at()}/"),
             "judge-id": self.judge,
             "dead-letters": lambda: self.post("/dead-letters/", row=["x"]),
             "bad-rows": self.replay_bad_rows,

@@ -10,7 +10,7 @@ from django.test import Client
 
 from core.models import Customer, Inbox
 from pipeline.imports import files, services
-from pipeline.models import Import
+from pipeline.models import Import, ImportTemplate
 from profiles.models import Pixel
 from tests.support.console_people import browser_of, person
 from tests.support.tables import db
@@ -81,3 +81,37 @@ def test_imports__by_one_who_may_only_look__shows_no_form_and_takes_nothing(pixe
     assert 'type="file"' not in client.get("/imports/").content.decode()
     file = SimpleUploadedFile("p.csv", PEOPLE)
     assert client.post("/imports/", {"pixel": pixel.pk, "file": file}).status_code == 403
+
+
+def test_dry_run__on_its_page__shows_rows_as_they_would_be_kept_and_is_read_in_another_way(
+    console: Client, pixel: Pixel
+) -> None:
+    table = SimpleUploadedFile("kunden.csv", "Nr;<b>Ort</b>;Umsatz\nK-1;Köln;1,5\n".encode("cp1252"))
+    console.post("/imports/", {"pixel": pixel.pk, "file": table, "dry_run": "on"})
+    services.work_off()
+    row = Import.objects.get()
+    page = console.get(f"/imports/{row.pk}/").content.decode()
+    assert "no column names the user" in page
+    assert "&lt;b&gt;Ort&lt;/b&gt;" in page
+
+    chosen = {"encoding": "cp1252", "decimal": ",", "constants": "attribute.Source = shop", "template": "Kunden"}
+    targets = {"to-0": "user", "to-1": "attribute.", "name-1": "City", "to-2": "keep", "type-2": "number"}
+    assert (
+        "looked at once more"
+        in console.post(f"/imports/{row.pk}/", {**chosen, **targets}, follow=True).content.decode()
+    )
+    services.work_off()
+
+    page = console.get(f"/imports/{row.pk}/").content.decode()
+    assert all(text in page for text in ("K-1", "Köln", "1.5", "shop"))
+    assert 'value="City"' in page
+    row.refresh_from_db()
+    assert (row.stored, row.options["mapping"][0]) == (1, {"from": "Nr", "to": "user"})
+    assert ImportTemplate.objects.get().options == row.options
+    refused = console.post(f"/imports/{row.pk}/", {"dates": "sometime", "to-0": "user"}).content.decode()
+    assert 'role="alert"' in refused
+    assert "K-1" not in browser_of(person("analyst")).get(f"/imports/{row.pk}/").content.decode()
+
+    file = SimpleUploadedFile("more.csv", "Nr;<b>Ort</b>;Umsatz\nK-2;Ulm;2\n".encode("cp1252"))
+    console.post("/imports/", {"pixel": pixel.pk, "file": file, "template": ImportTemplate.objects.get().pk})
+    assert Import.objects.latest("pk").options == row.options

@@ -31,6 +31,7 @@ PARSERS = {
         *("profiles/attribute_sampling.py", "lookalikes/scoring/fields.py", "local/demo/players.py", "core/turns.py"),
     },
     "pyarrow": {"pipeline/imports/parquet_rows.py", "pipeline/exports/formats.py"},  # the latter only writes
+    "python_calamine": {"pipeline/imports/sheet_rows.py"},
     "re": {"core/patterns.py"},
     "re2": {"core/patterns.py"},
 }

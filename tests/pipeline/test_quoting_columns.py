@@ -41,6 +41,8 @@ WRITTEN = {
     "audit_entry": {"actor", "name", "before", "after"},
     "customer": {"name", "limits", "nobody_words"},
     "export": {"name", "created_by"},
+    "import": {"options"},
+    "import_template": {"name", "options"},
     "invitation": {"email", "created_by"},
     "list_change": {"by"},
     "pixel": {"name", "user_key"},

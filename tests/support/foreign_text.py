@@ -26,6 +26,7 @@ from core.origins import BadOriginError, Origins, clean_origin
 from core.query import QueryString
 from core.values import dates as date_formats
 from core.values import moments, numbers, spelled
+from core.values.spelled import STRICT, reader
 from edge import body as edge_body
 from edge import cookies, unattended
 from edge.chunks import ChunkReader
@@ -44,8 +45,8 @@ from integrations.http import Response
 from pipeline import cells
 from pipeline.exports import columns
 from pipeline.exports import services as exports
-from pipeline.imports import reading, rows
-from pipeline.imports.opening import OpenedFile
+from pipeline.imports import csv_file, decoding, mapping, options, quick_columns, reading, readings, rows
+from pipeline.imports.destination import Destination
 from profiles import conversion, match_lines, paths
 from profiles.events import data, dimensions, ids, times
 from profiles.personal import check_digits, patterns, protection
@@ -116,13 +117,30 @@ def _raw_json(text: str) -> object:
 
 
 def _row(text: str) -> object:
-    to = rows.Destination(customer=1, pixel=1, user_key=("UserId",), at=NOW * 1000, protection=HIDING)
+    to = Destination(customer=1, pixel=1, user_key=("UserId",), at=NOW * 1000, protection=HIDING)
     return rows.RowReader(to).of_object({"UserId": "x", "at": text, text: text, "A": text})
 
 
-def _file(kind: Any, text: str) -> object:
-    file: Any = io.BufferedReader(io.BytesIO(text.encode()))
-    return sum(len(batch.rows) for batch in kind(OpenedFile(file, file)).batches())
+def _file(kind: Any, text: str, encoding: str = "") -> object:
+    bytes_: Any = io.BytesIO(text.encode())
+    return sum(len(batch.rows) for batch in kind(decoding.as_utf8(io.BufferedReader(bytes_), encoding)).batches())
+
+
+def _column(text: str) -> object:
+    reading_ = readings.Reading("A", ["A"], "number", reader("number", STRICT), is_typed=True)
+    return quick_columns.column_of(reading_, STRICT)([text, *text.split("4")])
+
+
+def _mapping(text: str) -> object:
+    constant = {"value": text, "to": "user"}
+    return mapping.mapped_of([{"from": text[:300], "to": "attribute." + text[:300]}, constant])
+
+
+def _option(name: str, text: str) -> object:
+    try:
+        return options.read_options({name: text})
+    except options.OptionsError as error:
+        return error.faults
 
 
 def _answer(text: str) -> object:
@@ -295,8 +313,17 @@ READERS: dict[str, Reader] = {
     "a name of an export": Reader("pipeline.exports.services", exports.is_name),
     "a cell": Reader("pipeline.cells", lambda text: cells.value_of(text, "mixed")),
     "a row of a file": Reader("pipeline.imports.rows", _row),
-    "a file of CSV": Reader("pipeline.imports.reading", lambda text: _file(reading.CsvFile, "a,b\n" + text), 512 * KIB),
-    "a header of CSV": Reader("pipeline.imports.reading", lambda text: _file(reading.CsvFile, text), 512 * KIB),
+    "a file of CSV": Reader(
+        "pipeline.imports.csv_file", lambda text: _file(csv_file.CsvFile, "a,b\n" + text), 512 * KIB
+    ),
+    "a header of CSV": Reader("pipeline.imports.csv_header", lambda text: _file(csv_file.CsvFile, text), 512 * KIB),
+    "a file in another encoding": Reader(
+        "pipeline.imports.decoding", lambda text: _file(csv_file.CsvFile, "a,b\n" + text, "cp1252"), 512 * KIB
+    ),
+    "a column of CSV": Reader("pipeline.imports.quick_columns", _column, 512 * KIB),
+    "an option of an import": Reader("pipeline.imports.options", lambda text: _option("empty", text)),
+    "an encoding": Reader("pipeline.imports.decoding", decoding.encoding_of),
+    "a mapping": Reader("pipeline.imports.mapping", _mapping),
     "a file of NDJSON": Reader("pipeline.imports.reading", lambda text: _file(reading.NdjsonFile, text), 512 * KIB),
     "a sync cookie": Reader("usersync.sync_cookie", lambda text: sync_cookie.read(b"dmpsync=1" + text.encode(), NOW)),
     "a user agent": Reader(

@@ -13,10 +13,21 @@ from core import garbage
 from pipeline.backlog import Backpressure, NoBackpressure
 from pipeline.imports import files, services
 from pipeline.imports.errors import ImportStoppedError, UnreadableFileError
-from pipeline.imports.opening import format_of
+from pipeline.imports.formats import format_of
+from pipeline.imports.options import ImportOptions, OptionsError, read_options
 from pipeline.imports.run import run
 from pipeline.models import Import
 from profiles.models import Pixel
+
+OPTIONS = {
+    "encoding": "of the text, such as cp1252",
+    "delimiter": "what separates the columns of CSV",
+    "decimal": "the sign before decimals, a point or a comma",
+    "thousands": "the sign between thousands",
+    "dates": "how times are written, such as DD.MM.YYYY",
+    "empty": "words that mean no value, with commas between them",
+    "mapping": "what becomes of columns, as JSON",
+}
 
 
 class Command(BaseCommand):
@@ -36,6 +47,8 @@ class Command(BaseCommand):
             help="whose customer the users belong to, and whose user key names them",
         )
         parser.add_argument("--format", choices=Import.Format.values, help="where the file's name does not say it")
+        for name, said in OPTIONS.items():
+            parser.add_argument(f"--{name}", default="", help=said)
         parser.add_argument("--dry-run", action="store_true", help="store nothing, say what would change")
         parser.add_argument("--at-once", action="store_true", help="do not give way: events stand behind the file")
         parser.add_argument("--errors", type=Path, metavar="FILE", help="write what is wrong with rows there (NDJSON)")
@@ -51,7 +64,8 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         garbage.collect_rarely()
-        row = _import(file, pixel, options["format"], dry_run=dry_run)
+        reading = _options({name: options[name] for name in OPTIONS if options[name]})
+        row = _import(file, pixel, options["format"], reading, dry_run=dry_run)
         if row.position:
             self.stderr.write(f"going on after row {row.position:,}")
         try:
@@ -68,21 +82,29 @@ class Command(BaseCommand):
         if row.status == Import.Status.FAILED:
             raise CommandError(f"after {row.position:,} rows, of which {row.stored:,} are stored: {row.error}")
         if row.report is not None:
-            self.stdout.write(json.dumps(row.report, indent=2, ensure_ascii=False))
+            shown = {**row.report, "sample": files.read_sample(row.pk)}
+            self.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False))
             return
         self.stdout.write(f"{row.stored:,} rows stored, {row.errors:,} refused")
         if row.errors:
             self.stdout.write(f"what is wrong with them: {files.errors_file(row.pk)}")
 
 
-def _import(file: Path, pixel: int, format_: str | None, *, dry_run: bool) -> Import:
+def _options(given: dict[str, str]) -> ImportOptions:
+    try:
+        return read_options(given)
+    except OptionsError as error:
+        raise CommandError(str(error)) from None
+
+
+def _import(file: Path, pixel: int, format_: str | None, options: ImportOptions, *, dry_run: bool) -> Import:
     found = Pixel.objects.filter(pk=pixel).first()
     if found is None:
         raise CommandError(f"There is no pixel {pixel}")
     if not file.is_file():
         raise CommandError(f"There is no file {file}")
     try:
-        return services.import_of(file, found, format_ or format_of(file.name), dry_run=dry_run)
+        return services.import_of(file, found, format_ or format_of(file.name), options, dry_run=dry_run)
     except UnreadableFileError as error:
         raise CommandError(f"{error}; or say it by --format") from None
     except OSError as error:

@@ -19,8 +19,8 @@ from core import buckets
 from core.models import Inbox
 from pipeline.imports import copying, lines
 from pipeline.imports.csv_rows import CsvRows
+from pipeline.imports.destination import Destination
 from pipeline.imports.lines import octets
-from pipeline.imports.rows import Destination
 from profiles.models import Profile
 from profiles.personal.protection import Policy, Protection
 from tests.support.import_files import WRITERS, as_csv, as_parquet, faults, imported, written
@@ -88,12 +88,13 @@ def test_import__with_a_typed_attribute_and_an_audience__converts_and_evaluates(
     audience = shop.audience("grown", rule("attribute.Age", ">=", 18))
     path = written(tmp_path, "p.csv", b"UserId,Age\nC-1,17\nC-2,18\nC-3,old\n")
 
-    imported(shop, path)
+    row = imported(shop, path)
     shop.absorb()
 
     assert shop.members(audience) == {shop.named("user", "C-2")}
-    (bad,) = shop.bad_rows()
-    assert "attribute Age" in bad.reason
+    assert (row.stored, row.errors) == (2, 1)
+    assert faults(row) == {3: "Age: does not convert to the attribute's type, integer"}
+    assert not shop.bad_rows()
 
 
 def test_names__of_every_kind__find_the_user_and_meet(shop: Shop, tmp_path: Path) -> None:
@@ -262,6 +263,8 @@ def test_dry_run__of_a_file__says_what_would_change_and_changes_nothing(
     row = imported(shop, written(tmp_path, "p", WRITERS[format_](rows)), format_, dry_run=True)
 
     assert row.status == "done"
+    assert row.report is not None
+    assert row.report.pop("columns") == ([] if format_ == "ndjson" else list(rows[0]))
     assert row.report == {
         "rows": 5,
         "good": 4,
