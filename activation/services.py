@@ -16,12 +16,13 @@ from activation.stores.activation_counts import NONE
 from activation.test_sends import test
 from audiences.models import Audience
 from audiences.services import sizes
-from core import audit
+from core import audit, clock
 from core.buckets import BUCKETS
 from core.database import bare_cursor
 from core.inbox import InboxKind
 from core.transactions import send_to_every_bucket, wake_when_committed
 from core.wakeups import DELIVER
+from integrations.connectors.base import SegmentSource
 from integrations.models import Platform
 from integrations.services import connector_of, validate_activation
 
@@ -45,14 +46,16 @@ __all__ = [
 BACKFILLED = "DELETE FROM activation_backfill WHERE bucket = ANY(%s::smallint[]) AND activation_id = %s"
 
 
-def activate(audience: Audience, platform: Platform, settings: dict[str, Any]) -> Activation:
+def activate(audience: Audience, platform: Platform, settings: dict[str, Any], name: str = "") -> Activation:
     """Send an audience to a platform: the segment is created there and filled, without further steps.
 
-    Raises Django's `ValidationError` for what the platform cannot do.
+    `name` tells it apart from other activations of the audience on the platform; without one, others get a number if
+    their settings differ. Raises Django's `ValidationError` for
+    what the platform cannot do.
     """
-    _check(audience, platform, settings)
+    name = _checked(audience, platform, settings, name)
     with transaction.atomic():
-        activation = Activation.objects.create(audience=audience, platform=platform, settings=settings)
+        activation = Activation.objects.create(audience=audience, platform=platform, settings=settings, name=name)
         begin_backfill(activation.id)
         wake_when_committed(DELIVER, platform.pl, CREATION)
     return activation
@@ -168,15 +171,33 @@ def wake(platform: int) -> None:
         wake_when_committed(DELIVER, platform, lane)
 
 
-def _check(audience: Audience, platform: Platform, settings: dict[str, Any]) -> None:
+def _checked(audience: Audience, platform: Platform, settings: dict[str, Any], name: str) -> str:
+    """Return the name of a new activation. Raises Django's `ValidationError` for what cannot be made."""
     if audience.customer_id != platform.customer_id:
         raise ValidationError({"platform": ["belongs to another customer"]})
-    if Activation.objects.filter(audience=audience, platform=platform).exists():
-        raise ValidationError({"platform": ["this audience is sent to this platform already"]})
     connector = connector_of(platform)
     if not connector.delivers:
         raise ValidationError({"platform": ["this platform is for user sync only"]})
     validate_activation(connector, settings)
+    others = list(Activation.objects.filter(audience=audience, platform=platform))
+    found = _free_name(others, settings, name)
+    if connector.segment_source is not SegmentSource.CREATED:
+        given = connector.given_segment(settings)
+        if given is not None and any(connector.given_segment(one.settings) == given for one in others):
+            raise ValidationError({"settings": ["another activation of this audience fills the same segment"]})
+    return found
+
+
+def _free_name(others: list[Activation], settings: dict[str, Any], name: str) -> str:
+    """Return the name; a number in its place, where none is given and the settings tell the activations apart."""
+    taken = {one.name for one in others}
+    if name not in taken:
+        return name
+    if name:
+        raise ValidationError({"name": ["this audience is sent to this platform under this name already"]})
+    if any(one.settings == settings for one in others):
+        raise ValidationError({"platform": ["this audience is sent to this platform already: give a name"]})
+    return next(str(number) for number in range(2, len(taken) + 3) if str(number) not in taken)
 
 
 def note(activation: Activation, action: str) -> None:
@@ -191,6 +212,7 @@ def _refuse_ending(activation: Activation) -> None:
 
 
 def _set_status(activation: Activation, status: str) -> None:
-    activation.status = status
-    activation.save(update_fields=["status"])
+    activation.status, activation.status_since = status, clock.now()
+    activation.trouble = ""
+    activation.save(update_fields=["status", "status_since", "trouble"])
     wake(activation.platform_id)

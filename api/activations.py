@@ -15,12 +15,14 @@ from activation import reconciliation, services
 from activation.models import Activation
 from activation.platform_status import problem_of
 from api.errors import refusals
+from api.health import HealthField
 from api.idempotency import once
 from api.personal import PersonalFields
 from api.resource import CreatedResource, OwnedField, ReadableResource
 from api.strict import ObjectField, StrictSerializer, read_body
 from audiences.models import Audience
 from integrations.models import Platform
+from pipeline.health import reading
 
 
 class CountsSerializer(serializers.Serializer[Any]):
@@ -54,21 +56,29 @@ class ActivationSerializer(PersonalFields, StrictSerializer[Activation]):
     personal = ("last_error",)
     audience = OwnedField(Audience)
     platform = OwnedField(Platform)
+    name = serializers.CharField(
+        max_length=100,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Tells it apart from others of the same audience on the same platform; a part of the segment's name. "
+        "Without one, a number is given where the settings differ.",
+    )
     settings = ObjectField(required=False)
     segment_id = serializers.JSONField(read_only=True)
     counts = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField(
         help_text="Percent of the users looked through for the members at activation."
     )
-    unique = ("audience", "platform")
+    health = HealthField(reading.of_activations)
     # writes read the counts before they change anything: afterwards others wait for the end of the transaction
     counted: dict[str, int] | None = None
 
     class Meta:
         model = Activation
         fields = [
-            *("id", "audience", "platform", "settings", "status", "segment_id", "counts", "progress", "last_error"),
-            *("possible_orphan", "created_at"),
+            *("id", "audience", "platform", "name", "settings", "status", "segment_id", "counts", "progress", "health"),
+            *("last_error", "possible_orphan", "created_at"),
         ]
         read_only_fields = ["id", "status", "last_error", "possible_orphan"]
 
@@ -98,7 +108,9 @@ class ActivationSerializer(PersonalFields, StrictSerializer[Activation]):
         audience, platform = validated_data["audience"], validated_data["platform"]
         self.counted = services.counts_of_new(audience, platform)
         with refusals():
-            return services.activate(audience, platform, validated_data.get("settings", {}))
+            return services.activate(
+                audience, platform, validated_data.get("settings", {}), validated_data.get("name", "")
+            )
 
 
 class ActivationViewSet(CreatedResource[Activation], ReadableResource[Activation]):

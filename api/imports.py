@@ -15,12 +15,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.errors import ConflictError
+from api.health import HealthField
 from api.idempotency import once
 from api.import_options import OPTIONS, OptionFields, OptionsBody, asked_options, changed_options, given_options
 from api.resource import ReadableResource
 from api.strict import unknown_parameters
 from api.uploads import NDJSON, Read, body_reader, owner_of, upload_place
 from core.errors import InputTooLargeError
+from pipeline.health import reading
 from pipeline.imports import files, services
 from pipeline.imports.errors import ImportStateError, UnreadableFileError
 from pipeline.imports.files import draft_of
@@ -45,11 +47,13 @@ class ImportSerializer(OptionFields, serializers.ModelSerializer[Import]):
     refused = serializers.IntegerField(source="errors", help_text="… cannot be used: `{id}/errors/` tells why.")
     read = serializers.IntegerField(help_text="Of the file's `size` bytes.")
 
+    health = HealthField(reading.of_imports)
+
     class Meta:
         model = Import
         fields = [
             *("id", "customer", "pixel", "name", "format", *OPTIONS, "dry_run", "status", "size", "read", "rows"),
-            *("stored", "refused", "report", "error", "created_at", "finished_at"),
+            *("stored", "refused", "health", "report", "error", "created_at", "finished_at"),
         ]
         read_only_fields = fields
 

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from api.attributes import refuse_bad_name
 from api.errors import ConflictError
+from api.health import HealthField
 from api.idempotency import once
 from api.resource import (
     ChangedResource,
@@ -28,6 +29,7 @@ from audiences.references import audiences_naming
 from core.origins import clean_origin
 from integrations.models import Platform
 from integrations.validation import check_sync_secret
+from pipeline.health import reading
 from profiles.models import Pixel
 
 
@@ -59,13 +61,14 @@ class PixelSerializer(StrictSerializer[Pixel]):
         validators=[check_sync_secret],
         help_text="Of a signed pixel. Generated where none is given, and shown in that answer only.",
     )
+    health = HealthField(reading.of_pixels)
     _generated_secret: str | None = None  # shown by this answer, kept nowhere else
     fixed = ("id", "customer")
     unique = ("id",)
 
     class Meta:
         model = Pixel
-        fields = ["id", "customer", "name", "user_key", "auth", "signing_secret", "origins", "integrations"]
+        fields = ["id", "customer", "name", "user_key", "auth", "signing_secret", "origins", "integrations", "health"]
         fields += ["created_at"]
 
     def to_representation(self, instance: Pixel) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 
 from activation import platform_status
 from api.errors import ConflictError, refusals
+from api.health import HealthField
 from api.idempotency import once
 from api.personal import sees_persons
 from api.resource import (
@@ -38,6 +39,7 @@ from integrations.limits import check as check_limits
 from integrations.models import Platform, new_secret
 from integrations.services import replace_sync_secrets, rotate_sync_secret
 from integrations.validation import check_connector, check_sync_secret, check_sync_template
+from pipeline.health import reading
 from pipeline.platform_deletion import delete_platform
 
 
@@ -63,6 +65,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
     )
     breaker = serializers.SerializerMethodField(help_text="What keeps requests back; null: nothing does.")
     problem = ProblemField(Subject.PLATFORM)
+    health = HealthField(reading.of_platforms)
     host_keys = serializers.SerializerMethodField(help_text="The keys by which its file servers are known.")
     _generated_secret: str | None = None  # shown by this answer, kept nowhere else
     fixed = ("pl", "customer")
@@ -72,7 +75,7 @@ class PlatformSerializer(StrictSerializer[Platform]):
         model = Platform
         fields = [
             *("pl", "customer", "name", "connector", "settings", "credentials", "enabled", "sync_template"),
-            *("sync_tag", "sync_interval_days", "sync_auth", "sync_secret", "limits", "breaker", "problem"),
+            *("sync_tag", "sync_interval_days", "sync_auth", "sync_secret", "limits", "breaker", "problem", "health"),
             *("host_keys", "created_at"),
         ]
         extra_kwargs = {"sync_interval_days": {"min_value": 1, "max_value": 365}}

@@ -49,6 +49,10 @@ class StrictBody(serializers.Serializer[Any]):
         return _read(super().to_internal_value, data, _unknown_fields(data, self.fields))
 
 
+# what may have changed since the caller read it
+MOVING = frozenset({"health"})
+
+
 class StrictSerializer(serializers.ModelSerializer[Row]):
     """Refuses unknown fields, read-only fields with another value, and changes of `fixed` fields."""
 
@@ -74,6 +78,7 @@ class StrictSerializer(serializers.ModelSerializer[Row]):
         shown = self.to_representation(self.instance) if isinstance(self.instance, Model) else {}
         fault = ErrorDetail("is set by the hub and cannot be given", "read_only")
         given = [name for name, field in self.fields.items() if field.read_only and name in data]
+        given = [name for name in given if name not in MOVING]
         return {name: fault for name in given if name not in shown or shown[name] != data[name]}
 
     def _check_unique(self, attrs: dict[str, Any], instance: Model | None) -> None:

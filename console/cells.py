@@ -1,15 +1,21 @@
 """Cells of the console's tables."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from console.access import sees_persons
+from pipeline.health.words import HealthWord
+
 Table = dict[str, Any]
+Judge = Callable[[Iterable[Any]], Mapping[int, HealthWord]]
+"""A function of `pipeline.health.reading`."""
 TONES = {
     "good": "bg-green-100 text-green-700 dark:bg-green-500/20 dark:text-green-400",
     "bad": "bg-red-100 text-red-700 dark:bg-red-500/20 dark:text-red-400",
@@ -17,10 +23,10 @@ TONES = {
     "wait": "bg-orange-100 text-orange-700 dark:bg-orange-500/20 dark:text-orange-400",
 }
 STATES = {
-    **dict.fromkeys(("live", "done", "in", "yes"), "good"),
+    **dict.fromkeys(("live", "done", "in", "yes", "ok"), "good"),
     **dict.fromkeys(("broken", "failed", "dead", "open"), "bad"),
-    **dict.fromkeys(("building", "pending", "sending", "running", "probing", "ending"), "busy"),
-    **dict.fromkeys(("paused", "unknown", "due", "partial", "waiting", "slowed", "deleting"), "wait"),
+    **dict.fromkeys(("building", "pending", "sending", "running", "probing", "ending", "working"), "busy"),
+    **dict.fromkeys(("paused", "unknown", "due", "partial", "waiting", "slowed", "deleting", "degraded"), "wait"),
 }
 
 
@@ -57,6 +63,34 @@ def state(name: str) -> SafeString:
         tone,
         name,
     )
+
+
+def health(word: HealthWord | None, *, persons: bool) -> SafeString:
+    """How something is doing: the word, the sentence, and what to do. `persons`: whether to quote a platform."""
+    if word is None:
+        return SafeString("")
+    since = "" if word.since is None else f"since {timezone.localtime(word.since):%Y-%m-%d %H:%M}"
+    return format_html(
+        '{} {}<br><span class="hub-muted text-xs">{}</span>',
+        state(word.state.value),
+        word.sentence(persons=persons),
+        " · ".join(filter(None, (since, word.action))),
+    )
+
+
+def note_health(request: HttpRequest, rows: Iterable[Any], judge: Judge) -> None:
+    """Keep with each row of a page how it is doing, and whether the person may see the words of platforms."""
+    found, persons = list(rows), sees_persons(request)
+    words = judge(found)
+    for row in found:
+        row.known_health, row.quotes_shown = words[row.pk], persons
+
+
+def shown_health(row: Any, judge: Judge) -> SafeString:
+    """Return the cell. A row that is shown by itself is judged now, and quotes no platform."""
+    if not hasattr(row, "known_health"):
+        return health(judge([row])[row.pk], persons=False)
+    return health(row.known_health, persons=row.quotes_shown)
 
 
 def link(href: str, text: Any) -> SafeString:

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`, and what is answered to requests for an address that is not the console's."""
+"""`/healthz`, `/readyz` and `/metrics`, and what is answered to requests for an address that is not the console's."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,8 @@ from django.core.exceptions import DisallowedHost
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.defaults import bad_request as django_bad_request
+
+from console.metrics import metrics
 
 REFUSED = """\
 This is not one of the console's addresses.
@@ -30,7 +32,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return _answer("ready\n", 200)
 
 
-PROBES = {"/healthz": healthz, "/readyz": readyz}
+PROBES = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 
 
 class ProbesMiddleware:

@@ -15,12 +15,13 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
 from console.access import scope_of
-from console.cells import Table, link, number, share, state, table, unbroken, when
+from console.cells import Table, health, link, number, share, table, unbroken, when
 from console.components import page
 from console.fields import choose_row
 from console.logs import paginate
 from console.scoped import RowField, ScopedForm, row_or_404
 from core.errors import InputTooLargeError
+from pipeline.health.words import of_import
 from pipeline.imports import files, services
 from pipeline.imports.errors import ImportStateError, UnreadableFileError
 from pipeline.imports.formats import format_of
@@ -125,7 +126,7 @@ def _change(request: HttpRequest) -> HttpResponse:
 
 
 def _table(request: HttpRequest, rows: list[Any], *, may_add: bool) -> Table:
-    headers = ["Uploaded", "File", "Pixel", "Status", "Progress", "Rows", "Refused", "What came of it", ""]
+    headers = ["Uploaded", "File", "Pixel", "How it is doing", "Progress", "Rows", "Refused", "What came of it", ""]
     return table(headers, [_cells(request, row, may_add=may_add) for row in rows])
 
 
@@ -143,7 +144,7 @@ def _cells(request: HttpRequest, row: Import, *, may_add: bool) -> list[Any]:
             row.get_format_display(),
         ),
         str(row.pixel),
-        state(row.status),
+        health(of_import(row), persons=True),
         share(row.read, row.size) if row.status != Status.DONE else share(1, 1),
         unbroken(f"{number(row.stored)} {'good' if row.dry_run else 'stored'}"),
         refused,

@@ -6,11 +6,12 @@ from typing import Any
 from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from activation import platform_status
 from console.access import scope_of, sees_persons
-from console.cells import Table, link, mono, number, state, table, when
+from console.cells import Table, health, link, mono, number, table
 from console.charts import ShareChart
 from console.components import admin_address, page
 from console.fields import choose_row
@@ -19,6 +20,7 @@ from integrations import matrix
 from integrations.limits import Limits
 from integrations.models import Platform
 from pipeline import match_rates
+from pipeline.health import reading
 from pipeline.match_rates import MatchRate, MatchRateDay
 from usersync.links import MAX_MAILING, BadLinkError
 from usersync.services import link_for, newest_sync
@@ -26,7 +28,7 @@ from usersync.services import link_for, newest_sync
 RATE_DAYS = 90
 RATE_ROWS = 14
 LINK_KINDS = [("click", "a link in the mailing"), ("view", "the mailing on the web")]
-HEALTH_HEADERS = ["Platform", "State", "Until", "Failures", "Why", "Calls a second", "Used of its quotas", "Host keys"]
+HEALTH_HEADERS = ["Platform", "How it is doing", "Failures", "Calls a second", "Used of its quotas", "Host keys"]
 
 
 @permission_required("integrations.view_platform", raise_exception=True)
@@ -39,22 +41,20 @@ def connectors(request: HttpRequest) -> HttpResponse:
 @permission_required("integrations.view_platform", raise_exception=True)
 def platform_health(request: HttpRequest) -> HttpResponse:
     """What keeps requests to each platform back, and what is used up of its quotas."""
-    platforms, persons = scope_of(request).of(Platform).exclude(connector="none"), sees_persons(request)
-    rows = [_health_cells(platform, persons=persons) for platform in platforms]
+    platforms, persons = list(scope_of(request).of(Platform).exclude(connector="none")), sees_persons(request)
+    words = reading.of_platforms(platforms)
+    rows = [_health_cells(one, health(words[one.pk], persons=persons)) for one in platforms]
     return page(request, "table.html", "Health of platforms", table=table(HEALTH_HEADERS, rows))
 
 
-def _health_cells(platform: Platform, *, persons: bool) -> list[Any]:
-    """`persons`: whether to say why, which may quote what the platform was sent."""
+def _health_cells(platform: Platform, word: SafeString) -> list[Any]:
     allowed = platform_status.allowed(platform)
     found = platform_status.breaker(platform) or {}
     keys = platform_status.host_keys(platform.pk)
     return [
         link(admin_address(platform), platform),
-        state(found.get("state", "live" if platform.enabled else "paused")),
-        when(found.get("until")),
+        word,
         number(found.get("failures", 0)),
-        found.get("reason", "") if persons else "",
         f"{found.get('per_second') or allowed.per_second or ''}",
         ", ".join(_quota_used(name, amount, allowed) for name, amount in platform_status.spent(platform.pk).items()),
         mono(" ".join(f"{host} {key}" for host, key in keys.items())),

@@ -16,6 +16,7 @@ ENVIRONMENT = environment.read()
 SERVICES = embedded.addresses(ENVIRONMENT)
 
 SECRET_KEYS: list[str] = list(ENVIRONMENT.secret_keys)
+METRICS_TOKEN: str = ENVIRONMENT.metrics_token
 SECRET_KEY, *SECRET_KEY_FALLBACKS = ENVIRONMENT.derived_secrets("django")
 DEBUG = ENVIRONMENT.debug
 CONSOLE = ENVIRONMENT.console

@@ -16,7 +16,7 @@ from django.db import transaction
 from core import clock
 from core.clock import moment
 from core.steps import Steps
-from profiles import excess, nobody_counts
+from profiles import excess, nobody_counts, pixel_activity
 from profiles.attribute_sampling import (
     BITMAP_BITS,
     EXAMPLES,
@@ -56,6 +56,7 @@ def flush(customer: int, sample: CustomerSample) -> None:
             {known[path].id: (known[path], fitting[path]) for path in sorted(fitting.keys() & known.keys())}
         )
         nobody_counts.save(customer, sample.nobody)
+        pixel_activity.save(customer, sample.seen)
         _save_total(total, sample)
 
 

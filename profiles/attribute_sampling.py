@@ -74,7 +74,7 @@ class CustomerSample:
 
     `shapes` are key sets of events that hold nothing new. `left_out` counts how often an attribute found no room, and
     `left_out_bits` are the hashes of those attributes. `written`: attributes that this process has written before.
-    `nobody` counts ids that name nobody, by pixel and what is noted of each.
+    `nobody` counts ids that name nobody, by pixel and what is noted of each; `seen` counts events by pixel.
     """
 
     written: Collection[Keys] = ()
@@ -85,6 +85,7 @@ class CustomerSample:
     left_out: int = 0
     left_out_bits: set[int] = field(default_factory=set)
     nobody: Counter[tuple[int, LeftOut]] = field(default_factory=Counter)
+    seen: Counter[int] = field(default_factory=Counter)
 
     def note_nobody(self, pixel: int, ids: list[LeftOut]) -> None:
         """Count ids that were left out of an event. Of very many different ones, no further examples are kept."""
@@ -144,6 +145,10 @@ class AttributeSampler:
             sample.look_closely(data, at)
         else:
             sample.look_for_new(data, at)
+
+    def note_event(self, customer: int, pixel: int) -> None:
+        """Count an event of the pixel. Called for every event, so it must be cheap."""
+        self._of(customer).seen[pixel] += 1
 
     def note_nobody(self, customer: int, pixel: int, ids: list[LeftOut]) -> None:
         """Count ids that were left out of an event, because they name nobody."""

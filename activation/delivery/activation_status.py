@@ -13,9 +13,11 @@ from psycopg import Cursor
 
 from activation.models import Activation
 from activation.stores import bulk_changes, deliveries
+from core import clock
 from core.buckets import BUCKETS, lock
 from core.database import Connection
 from integrations.connectors.base import Segment
+from integrations.errors import ConnectorFaultError, IntegrationError, MisconfiguredError, UnauthorizedError
 from integrations.models import Platform
 
 UnfinishedErasures = Callable[[Cursor[Any]], Collection[UUID]]
@@ -37,8 +39,8 @@ def mark_live(segment: Segment, segment_id: Any) -> None:
             return
         activation.segment_id, activation.last_error = segment_id, ""
         if activation.status == Activation.Status.PENDING:
-            activation.status = Activation.Status.LIVE
-        activation.save(update_fields=["segment_id", "status", "last_error"])
+            activation.status, activation.status_since = Activation.Status.LIVE, clock.now()
+        activation.save(update_fields=["segment_id", "status", "status_since", "last_error"])
 
 
 def note_error(activation: int, error: str) -> None:
@@ -62,23 +64,46 @@ def note_possible_orphan(segment: Segment, last: datetime | None, number: int) -
     Activation.objects.filter(id=segment.activation).exclude(possible_orphan=text).update(possible_orphan=text)
 
 
-def mark_broken(platform: int, activations: list[int], error: str) -> None:
-    """Record that the platform refuses the credentials or settings with which these activations were sent."""
+def mark_broken(platform: int, activations: list[int], failure: IntegrationError, *, creating: bool = False) -> None:
+    """Record that the platform refuses the credentials or settings with which these activations were sent.
+
+    `creating`: the request was to create a segment.
+    """
     row = Platform.objects.filter(pl=platform).first()
     if row is None:
         return
     rows = Activation.objects.filter(id__in=activations, status__in=FIXABLE)
-    rows.update(status=Activation.Status.BROKEN, last_error=error, broken_by=_fingerprint(row))
+    rows.update(
+        status=Activation.Status.BROKEN,
+        status_since=clock.now(),
+        trouble=trouble_of(failure, creating=creating),
+        last_error=str(failure),
+        broken_by=_fingerprint(row),
+    )
 
 
-def note_failure(platform: int, activations: Set[int], ending: Set[int], error: str) -> None:
+def trouble_of(failure: IntegrationError, *, creating: bool = False) -> str:
+    """Returns in one word why an activation is broken."""
+    match failure:
+        case UnauthorizedError():
+            return Activation.Trouble.CREDENTIALS
+        case ConnectorFaultError():
+            return Activation.Trouble.CONNECTOR
+        case MisconfiguredError():
+            redirects = failure.status is not None and 300 <= failure.status < 400
+            if redirects or not creating:
+                return Activation.Trouble.REDIRECT if redirects else Activation.Trouble.SETTINGS
+    return Activation.Trouble.CREATION if creating else Activation.Trouble.REFUSED
+
+
+def note_failure(platform: int, activations: Set[int], ending: Set[int], failure: IntegrationError) -> None:
     """Record that these activations cannot be sent until a person acts. Of those that end, which cannot become broken,
     only the error is shown."""
     broken = activations - ending
     if broken:
-        mark_broken(platform, sorted(broken), error)
+        mark_broken(platform, sorted(broken), failure)
     for activation in activations & ending:
-        note_error(activation, error)
+        note_error(activation, str(failure))
 
 
 def revive(platform: Platform) -> None:
@@ -89,8 +114,9 @@ def revive(platform: Platform) -> None:
     for activation in broken:
         known = activation.segment_id is not None
         activation.status = Activation.Status.LIVE if known else Activation.Status.PENDING
-        activation.last_error, activation.broken_by = "", ""
-        activation.save(update_fields=["status", "last_error", "broken_by"])
+        activation.last_error = activation.broken_by = activation.trouble = ""
+        activation.status_since = clock.now()
+        activation.save(update_fields=["status", "status_since", "last_error", "broken_by", "trouble"])
 
 
 def end(connection: Connection, segment: Segment, unfinished: UnfinishedErasures, *, removals_sent: bool) -> bool:

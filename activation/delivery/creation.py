@@ -195,7 +195,7 @@ class _Creator:
             if known is not None:
                 return self._take(segment, known)
             activation_status.note_possible_orphan(segment, clock.now(), past.cut_offs + 1)
-            activation_status.mark_broken(self._client.target.platform, [segment.activation], str(unnamed))
+            activation_status.mark_broken(self._client.target.platform, [segment.activation], unnamed, creating=True)
         return False
 
     def _logged(self, segment: Segment, operation: str, request: Request) -> Response:
@@ -229,9 +229,9 @@ class _Creator:
         endless = isinstance(failure, UNCERTAIN) and cut_offs >= MOST_CUT_OFFS
         if endless and self._connector.lookup_request(segment) is None:
             activation_status.note_possible_orphan(segment, clock.now(), cut_offs)
-            activation_status.mark_broken(platform, [segment.activation], str(failure))
+            activation_status.mark_broken(platform, [segment.activation], failure, creating=True)
         elif isinstance(failure, UnauthorizedError | MisconfiguredError):
-            activation_status.mark_broken(platform, [segment.activation], str(failure))
+            activation_status.mark_broken(platform, [segment.activation], failure, creating=True)
         else:
             activation_status.note_error(segment.activation, str(failure))
 

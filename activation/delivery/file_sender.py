@@ -133,7 +133,7 @@ class FileSender:
             self._mark_unknown(file)
         self._finish_log(file, error=str(failure), unanswered=isinstance(failure, UnansweredError))
         if isinstance(failure, RefusedError):
-            activation_status.mark_broken(self.client.target.platform, sorted(file.activations), str(failure))
+            activation_status.mark_broken(self.client.target.platform, sorted(file.activations), failure)
         elif not isinstance(failure, QuotaExhaustedError):
             activation_status.show_trouble(file.activations, str(failure))
 

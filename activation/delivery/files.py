@@ -197,7 +197,7 @@ class FileRound:
         """The connector failed over these activations: they are broken, and in no further file of the round."""
         self._broken |= activations
         target = self.target
-        activation_status.note_failure(target.platform, activations, target.ending_activations, str(failure))
+        activation_status.note_failure(target.platform, activations, target.ending_activations, failure)
 
     def _rows(self, bucket: int, found: list[DueRow]) -> None:
         if self.connector.by_user:

@@ -17,7 +17,7 @@ from core import clock
 from core.buckets import BUCKETS, lock
 from core.database import Connection
 from integrations.connectors.files import FileConnector, FileReport, FileStatus
-from integrations.errors import IntegrationError
+from integrations.errors import IntegrationError, RefusedError
 
 EVERY = timedelta(minutes=1)
 # a file that the log does not name in so long is not asked about any more
@@ -115,4 +115,4 @@ def _refuse(connection: Connection, target: DeliveryTarget, batch: UUID, concern
     batches.refuse(connection, target.platform, batch, error)
     latest = uploaded_files.latest(connection, target.platform, IN_A_ROW)
     if len(latest) == IN_A_ROW and all(status == FileStatus.REFUSED for status in latest):
-        activation_status.mark_broken(target.platform, concerned, error)
+        activation_status.mark_broken(target.platform, concerned, RefusedError(error))

@@ -56,18 +56,18 @@ class Settlement:
         ending = self.client.target.ending_activations
         self.outcomes.unsent([row for row in rows if row.activation not in ending], str(failure))
         self.outcomes.unsent([row for row in rows if row.activation in ending], str(failure), ENDING_WAIT)
-        self._note_broken(rows, str(failure))
+        self._note_broken(rows, failure)
 
     def unread(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
         """The platform may have taken the rows, and nobody can read what it says: they are sent again one day."""
         self.record.error = str(failure)
         self.outcomes.failed(rows, str(failure))
-        self._note_broken(rows, str(failure))
+        self._note_broken(rows, failure)
 
-    def _note_broken(self, rows: list[ClaimedRow], error: str) -> None:
+    def _note_broken(self, rows: list[ClaimedRow], failure: IntegrationError) -> None:
         target = self.client.target
         activations = {row.activation for row in rows}
-        activation_status.note_failure(target.platform, activations, target.ending_activations, error)
+        activation_status.note_failure(target.platform, activations, target.ending_activations, failure)
 
 
 def expiry(connector: Connector, at: datetime, *, added: bool) -> datetime | None:

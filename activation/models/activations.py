@@ -12,7 +12,7 @@ class Activation(ConfigurationModel):
 
     numbered = True
     customer_path = "audience__customer_id"
-    unaudited_fields = frozenset({"last_error", "possible_orphan", "broken_by"})
+    unaudited_fields = frozenset({"last_error", "possible_orphan", "broken_by", "trouble", "status_since"})
 
     class Status(models.TextChoices):
         PENDING = "pending", "pending: the segment is being created"
@@ -21,8 +21,25 @@ class Activation(ConfigurationModel):
         BROKEN = "broken", "broken: the platform refuses the credentials or the settings"
         ENDING = "ending", "ending: its members are being removed"
 
+    class Trouble(models.TextChoices):
+        """Why an activation is broken."""
+
+        CREDENTIALS = "credentials"
+        REDIRECT = "redirect"
+        SETTINGS = "settings"
+        REFUSED = "refused", "refused: everybody is"
+        CONNECTOR = "connector", "connector: it has a fault"
+        CREATION = "creation", "creation: of the segment"
+
     audience = models.ForeignKey(Audience, models.CASCADE, related_name="activations")
     platform = models.ForeignKey(Platform, models.CASCADE, related_name="activations")
+    name = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Tells it apart from others of the same audience on the same platform; a part of the segment's name.",
+    )
     settings = models.JSONField(default=dict, blank=True)
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.PENDING)
     segment_id = models.JSONField(null=True, blank=True, help_text="The platform's id, in the platform's own type.")
@@ -36,17 +53,32 @@ class Activation(ConfigurationModel):
         editable=False,
         help_text="Stands for the settings and credentials refused.",
     )
+    trouble = models.CharField(
+        max_length=11, choices=Trouble.choices, blank=True, default="", db_default="", editable=False
+    )
+    status_since = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         db_table = "activation"
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint("audience", "platform", name="activation_once_per_platform"),
+            models.UniqueConstraint(
+                "audience",
+                "platform",
+                "name",
+                name="activation_once_per_name",
+                violation_error_message="This audience is sent to this platform already: give a name.",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.audience} → {self.platform}"
+        return f"{self.segment_name} → {self.platform}"
+
+    @property
+    def segment_name(self) -> str:
+        """What the platform is told: the audience's name, with the activation's own where it has one."""
+        return f"{self.audience.name} – {self.name}" if self.name else self.audience.name
 
 
 class ActivationCount(models.Model):

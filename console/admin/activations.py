@@ -16,6 +16,7 @@ from activation import services
 from activation.models import Activation
 from activation.platform_status import problem_of
 from console.access import sees_persons
+from console.cells import note_health, shown_health
 from console.components import (
     ModelAdmin,
     ServiceForm,
@@ -29,11 +30,13 @@ from console.components import (
     saved_by_service,
 )
 from console.fields import JsonField
+from pipeline.health import reading
 
 PERSONS = "profiles.view_profile"  # a request names people
 STATES = {"pending": "info", "live": "success", "paused": "warning", "broken": "danger", "ending": "info"}
 READ_ONLY = [
-    *("state", "counts", "progress", "segment_id", "given_settings", "trouble", "possible_orphan", "created_at"),
+    *("health", "state", "counts", "progress", "segment_id", "given_settings", "trouble", "possible_orphan"),
+    "created_at",
 ]
 SETTINGS_HELP = (
     'What the connector asks of each activation, as JSON; often nothing. For example {"segment_id": 4711} to use a'
@@ -46,7 +49,7 @@ class ActivationForm(ServiceForm):
 
     class Meta:
         model = Activation
-        fields = ["audience", "platform", "settings"]
+        fields = ["audience", "platform", "name", "settings"]
 
     def clean_settings(self) -> Any:
         value = self.cleaned_data["settings"] or {}
@@ -62,7 +65,7 @@ class ActivationForm(ServiceForm):
         return given
 
     def change(self, row: Activation) -> Activation:
-        return services.activate(row.audience, row.platform, row.settings)
+        return services.activate(row.audience, row.platform, row.settings, row.name)
 
 
 class TrialForm(forms.Form):
@@ -87,16 +90,16 @@ def _stands_still(row: Activation) -> bool:
 @admin.register(Activation)
 class ActivationAdmin(ModelAdmin[Activation]):
     form = ActivationForm
-    list_display = ["audience", "platform", "state", "wanted", "acknowledged", "segment_id", "trouble"]
+    list_display = ["audience", "platform", "name", "health", "wanted", "acknowledged", "segment_id"]
     list_display_links = ["audience"]
     list_filter = ["status", "platform", "audience__customer"]
     search_fields = ["audience__name", "platform__name", "segment_id"]
     list_select_related = ["audience", "platform"]
     actions_detail = ["preview", "test", "pause", "resume", "resync", "end"]
-    add_fieldsets = [(None, {"fields": ["audience", "platform", "settings"]})]
-    fieldsets = [(None, {"fields": ["audience", "platform", *READ_ONLY]})]
+    add_fieldsets = [(None, {"fields": ["audience", "platform", "name", "settings"]})]
+    fieldsets = [(None, {"fields": ["audience", "platform", "name", *READ_ONLY]})]
     readonly_fields = READ_ONLY
-    fixed_fields = ["audience", "platform"]
+    fixed_fields = ["audience", "platform", "name"]
     has_delete_permission = never_deleted
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Activation]:
@@ -117,6 +120,7 @@ class ActivationAdmin(ModelAdmin[Activation]):
         counts = services.counts_of(listed.result_list)
         for row in listed.result_list:
             row.known_counts = counts[row.pk]
+        note_health(request, listed.result_list, lambda rows: reading.of_activations(rows, counts))
         return listed
 
     def change_view(
@@ -124,6 +128,10 @@ class ActivationAdmin(ModelAdmin[Activation]):
     ) -> HttpResponse:
         nothing = dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"), False)
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **nothing})
+
+    @admin.display(description="how it is doing")
+    def health(self, row: Any) -> str:
+        return shown_health(row, reading.of_activations)
 
     @label_column("status", STATES)
     def state(self, row: Activation) -> str:

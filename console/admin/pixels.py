@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import escape, format_html
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from console.cells import note_health, shown_health
 from console.components import (
     BaseInlineFormSet,
     ModelAdmin,
@@ -22,6 +23,7 @@ from console.components import (
 )
 from core.origins import MOST as MOST_ORIGINS
 from core.origins import clean_origin
+from pipeline.health import reading
 from profiles.models import Pixel, PixelIntegration
 from profiles.models.pixels import ORIGINS_HELP, check_origin
 
@@ -76,7 +78,7 @@ def _shown(request: HttpRequest, pixel: Pixel) -> HttpResponse | None:
 
 @admin.register(Pixel)
 class PixelAdmin(ModelAdmin[Pixel]):
-    list_display = ["name", "id", "customer", "user_key", "created_at"]
+    list_display = ["name", "id", "customer", "health", "user_key", "created_at"]
     list_filter = ["customer"]
     search_fields = ["name", "id", "user_key"]
     list_select_related = ["customer"]
@@ -91,6 +93,15 @@ class PixelAdmin(ModelAdmin[Pixel]):
     actions_detail = ["rotate_secret"]
     fixed_fields = ["customer"]
     has_delete_permission = never_deleted  # audiences may count on it: the API asks them first
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        listed = super().get_changelist_instance(request)
+        note_health(request, listed.result_list, reading.of_pixels)
+        return listed
+
+    @admin.display(description="how it is doing")
+    def health(self, pixel: Pixel) -> str:
+        return shown_health(pixel, reading.of_pixels)
 
     def save_model(self, request: HttpRequest, obj: Pixel, form: Any, change: bool) -> None:
         keep_secret(obj, obj.settle_secrets(None))

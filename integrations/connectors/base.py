@@ -84,7 +84,10 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment at the platform: what an activation fills. `id` is None until the segment has one."""
+    """A segment at the platform: what an activation fills. `id` is None until the segment has one.
+
+    `label` tells it apart from others of the same audience on the same platform; `name` holds it too.
+    """
 
     activation: int
     id: Any
@@ -93,6 +96,7 @@ class Segment:
     settings: dict[str, Any]
     customer: int = 0
     platform: int = 0
+    label: str = ""
 
 
 class Member(NamedTuple):

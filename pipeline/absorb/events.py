@@ -252,6 +252,7 @@ def _apply(unit: EventScope, row: InboxRow, event: Event, profile: ProfileState)
         sampler.note_nobody(event.customer, event.pixel, event.nobody)
         event.nobody = []
     if not event.counted:
+        sampler.note_event(event.customer, event.pixel)
         profile.record(event.pixel, event.at, unit.catalogue.days(event.customer).day_of(event.at))
     elif event.seen:
         profile.see(event.pixel, event.seen)

@@ -1,7 +1,7 @@
 """What we know of a user, and where it is collected."""
 
 from profiles.models.catalogue import Attribute, AttributeStatistics, DataStatistics, NobodyCount
-from profiles.models.pixels import Pixel, PixelIntegration
+from profiles.models.pixels import Pixel, PixelActivity, PixelIntegration
 from profiles.models.users import (
     CustomerExcess,
     ErasedId,
@@ -29,6 +29,7 @@ __all__ = [
     "NobodyCount",
     "OptOut",
     "Pixel",
+    "PixelActivity",
     "PixelIntegration",
     "Profile",
     "ProfileExcess",

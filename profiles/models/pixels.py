@@ -131,3 +131,18 @@ class PixelIntegration(ConfigurationModel):
 
     def __str__(self) -> str:
         return f"{self.pixel} → {self.platform}"
+
+
+class PixelActivity(models.Model):
+    """How many events were absorbed of a pixel, and when the last ones were. Written every few seconds."""
+
+    pixel_id = models.IntegerField(primary_key=True)
+    customer_id = models.IntegerField()
+    events = models.BigIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "pixel_activity"
+
+    def __str__(self) -> str:
+        return f"{self.events} events of {self.pixel_id}"

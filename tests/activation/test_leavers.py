@@ -18,7 +18,9 @@ LANE = 1
 IDS = [x for x in (f"x{number}" for number in range(1000)) if lanes.lane_of(of_value(x)) == LANE][:60]
 
 
-def test_member_who_leaves_while_the_lane_is_drained__is_kept_and_the_others_are_added(stage: DeliveryStage) -> None:
+def test_f36_member_who_leaves_while_the_lane_is_drained__is_kept_and_the_others_are_added(
+    stage: DeliveryStage,
+) -> None:
     ads = stage.platform(remove=None, removal="none", batch_size=10)
     activation = stage.activation(stage.audience(), ads)
     users = {x: stage.user(x, ads) for x in IDS}

@@ -64,7 +64,7 @@ def die_again() -> int:
         return int(cursor.rowcount)
 
 
-def test_replay_of_all__while_the_letters_die_again__sends_each_once_and_says_how_far_it_is(
+def test_f37_replay_of_all__while_the_letters_die_again__sends_each_once_and_says_how_far_it_is(
     stage: DeliveryStage, refused: Activation
 ) -> None:
     admin = caller(ApiKey.Role.ADMIN)

@@ -6,11 +6,14 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 
+from activation import services as activations
 from activation.models import Activation, Batch, DeadLetter, Delivery, Health
 from audiences.models import Audience
 from integrations import services
 from integrations.models import Platform
+from pipeline.health import reading
 from tests.activation.conftest import ads, db, private_targets, running_sandbox, sandbox, shop, stage
 from tests.support.delivery_stage import DeliveryStage, forget_backoff
 
@@ -39,8 +42,16 @@ def delivered_in_the_end(stage: DeliveryStage, platform: Platform) -> set[str]:
     return stage.held()
 
 
-def assert_broken(activation: Activation, words: str) -> None:
+def word(activation: Activation) -> str:
+    """How the activation is doing, as people see it."""
     activation.refresh_from_db()
+    found = reading.of_activations([activation])[activation.pk]
+    return f"{found.state.value}: {found.sentence(persons=True)}"
+
+
+def assert_broken(activation: Activation, words: str, health: str = "every id refused") -> None:
+    assert word(activation).startswith(f"broken: {health}: ")
+    assert words in word(activation)
     assert activation.status == Status.BROKEN
     assert words in activation.last_error
     assert not DeadLetter.objects.exists()
@@ -66,7 +77,7 @@ def test_f19__redirect__breaks_and_rows_wait(stage: DeliveryStage, ads: Platform
 
     stage.deliver(ads)
 
-    assert_broken(activation, "redirects")
+    assert_broken(activation, "redirects", "the address redirects")
     assert stage.calls() == 1
 
 
@@ -86,10 +97,11 @@ def test_f20__page_for_people_or_no_json__is_retried_and_all_are_delivered(
     joined(stage, ads)
     stage.sandbox.faults(target="generic/a", status=200, body=body, media_type=media_type, times=6)
 
+    stage.deliver(ads)
+    assert word(activation).startswith("degraded: the platform fails")
     assert delivered_in_the_end(stage, ads) == IDS
 
-    activation.refresh_from_db()
-    assert activation.status == Status.LIVE
+    assert word(activation) == "ok: delivered"
     assert not DeadLetter.objects.exists()
 
 
@@ -108,6 +120,7 @@ def test_f21__creation_that_names_no_segment__is_made_once_or_a_few_times_and_th
 
     activation.refresh_from_db()
     assert activation.status == Status.BROKEN
+    assert word(activation).startswith("broken: the segment could not be created: ")
     assert "“big”" in activation.possible_orphan
     assert Batch.objects.filter(operation="create").count() == (3 if body == PAGE else 1)
 
@@ -147,6 +160,8 @@ def test_f22__retry_after__is_obeyed_on_any_status(
     assert until is not None
     assert timedelta(seconds=15) < until - datetime.now(UTC) <= timedelta(seconds=21)
     assert stage.calls() == 1
+    assert f"{until:waits until %H:%M UTC, as the platform asks}" in word(activation).replace(f"{until:%Y-%m-%d} ", "")
+    assert word(activation).startswith("waiting: ")
     assert delivered_in_the_end(stage, ads) == IDS
     activation.refresh_from_db()
     assert (activation.status, activation.last_error) == (Status.LIVE, "")
@@ -159,11 +174,12 @@ def test_f22__retry_after__is_obeyed_on_any_status(
 def test_f23__busy__is_tried_again_and_costs_nobody(
     stage: DeliveryStage, ads: Platform, status: int, words: str
 ) -> None:
-    joined(stage, ads)
+    activation = joined(stage, ads)
     stage.sandbox.faults(target="generic/a", status=status, body=words, times=5)
 
     assert delivered_in_the_end(stage, ads) == IDS
 
+    assert word(activation) == "ok: delivered"
     assert not DeadLetter.objects.exists()
     assert not Health.objects.exclude(state=Health.State.CLOSED).exists()
 
@@ -208,7 +224,7 @@ ITEMS = {"list": "results", "id": "id", "status": "status", "reason": "error.mes
 @pytest.mark.parametrize("items", [ITEMS, None])
 def test_f24__each_row_by_its_own_status(stage: DeliveryStage, items: dict[str, str] | None) -> None:
     platform = lists(stage, items=items)
-    stage.activation(stage.audience(), platform)
+    activation = stage.activation(stage.audience(), platform)
     joined(stage, platform, {"good", "fine", "new1", "NO", "Not"})
 
     stage.deliver(platform)
@@ -220,6 +236,7 @@ def test_f24__each_row_by_its_own_status(stage: DeliveryStage, items: dict[str, 
     forget_backoff()
     stage.deliver(platform)
     assert listed(stage) == {"good", "fine", "new1"}
+    assert word(activation).startswith("degraded: 2 ids of 5 refused: ")
 
 
 def test_f24__every_row_refused_alike__breaks_with_the_words_and_kills_nobody(stage: DeliveryStage) -> None:
@@ -244,6 +261,7 @@ def test_f24__results_that_nobody_can_read__break_and_say_what_is_missing(
 
     activation.refresh_from_db()
     assert activation.status == Status.BROKEN or body.startswith("<")
+    assert word(activation).startswith(("broken: the settings do not work: HTTP 207", "working: "))
     assert not Delivery.objects.filter(acknowledged=True).exists() or body.startswith("<")
     assert not DeadLetter.objects.exists()
 
@@ -328,3 +346,53 @@ def test_f31__secret_in_the_body_or_not__is_a_setting_that_check_tries_both_ways
         found = checked(other)
         assert not found["ok"]
         assert f"client_auth “{way}”" in found["error"]
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "who are you"), (403, "not yours")])
+def test_credentials__that_are_refused__are_said_to_be(
+    stage: DeliveryStage, ads: Platform, status: int, words: str
+) -> None:
+    activation = joined(stage, ads)
+    stage.sandbox.faults(target="generic/a", status=status, body=words)
+
+    stage.deliver(ads)
+
+    assert_broken(activation, words, "credentials refused")
+    platform = reading.of_platforms([ads])[ads.pl]
+    assert (platform.state.value, platform.reason) == ("broken", "credentials refused")
+
+
+# ── an audience several times on one platform ────────────────────────────────────────────────────────
+
+
+def test_audience__activated_twice_on_one_platform__fills_two_segments_and_the_end_of_one_empties_one(
+    stage: DeliveryStage, ads: Platform
+) -> None:
+    first = ads.activations.get()
+    second = activations.activate(first.audience, ads, {}, "second")
+    for one in ("x", "y"):
+        stage.user(one, ads)
+    stage.create(ads)
+    stage.deliver_all(ads)
+    assert stage.held("big") == stage.held("big – second") == {"x", "y"}
+
+    second.refresh_from_db()
+    activations.deactivate(second)
+    stage.deliver_all(ads)
+
+    assert (stage.held("big"), stage.held("big – second")) == ({"x", "y"}, set())
+
+
+def test_audience__twice_on_one_platform__needs_a_name_and_a_segment_of_its_own(stage: DeliveryStage) -> None:
+    given = stage.platform(create=None)
+    audience = stage.audience()
+    activations.activate(audience, given, {"segment_id": 1})
+
+    for settings, name, words in (
+        ({"segment_id": 1}, "", "already"),
+        ({"segment_id": 1}, "other", "the same segment"),
+    ):
+        with pytest.raises(ValidationError, match=words):
+            activations.activate(audience, given, settings, name)
+    assert activations.activate(audience, given, {"segment_id": 2}, "other").name == "other"
+    assert activations.activate(audience, given, {"segment_id": 3}).name == "2"

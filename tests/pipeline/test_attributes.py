@@ -123,7 +123,7 @@ def test_type_of_a_list__is_the_least_that_holds_all_its_elements(shop: Shop, va
     assert type_of("a") == expected
 
 
-def test_whole_numbers_seen_first__do_not_decide_what_is_enabled(shop: Shop) -> None:
+def test_f34_whole_numbers_seen_first__do_not_decide_what_is_enabled(shop: Shop) -> None:
     user = somebody()
     written(shop, {"amounts": [1], "chosen": 1, "price": 1})
     set_attribute(Attribute.objects.get(path="amounts"), enabled=True)

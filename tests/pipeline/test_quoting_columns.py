@@ -33,7 +33,7 @@ REACHED = {
 }
 # what people wrote as configuration, and what was noted of them
 WRITTEN = {
-    "activation": {"settings"},
+    "activation": {"name", "settings"},
     "api_key": {"name"},
     "attribute": {"path", "name"},
     "audience": {"name", "rule"},

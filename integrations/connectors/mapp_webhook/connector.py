@@ -53,7 +53,7 @@ class MappWebhook(Connector):
     removal = Removal.CALL
 
     def creation_request(self, segment: Segment, timestamp: int) -> Request:
-        audience = {"Name": segment.name, "Customer": segment.customer, "Audience": str(segment.audience)}
+        audience = {"Name": segment.name, "Customer": segment.customer, "Audience": _number(segment)}
         return self._signed("CREATE_AUDIENCE", audience)
 
     def segment_id(self, segment: Segment, response: Response) -> Any:
@@ -63,7 +63,7 @@ class MappWebhook(Connector):
             raise RefusedError(f"the answer is no JSON object: {response.excerpt}")
         found = document.get("id")
         if found is None or found == "":
-            return str(segment.audience)
+            return _number(segment)
         if isinstance(found, bool) or not isinstance(found, str | int):
             raise RefusedError(f"the answer's id is neither text nor a number: {response.excerpt}")
         return found
@@ -100,6 +100,14 @@ class MappWebhook(Connector):
         signature = hmac.new(self.credentials.secret.encode(), raw, hashlib.sha1).hexdigest()
         headers = {"Content-Type": "application/json"}
         return Request("POST", f"{self.settings.url}?type={kind}", headers, raw, secret_headers={"X-HMAC": signature})
+
+
+def _number(segment: Segment) -> str:
+    """Return the audience's number, by which the receiver knows the segment if it gives no id of its own.
+
+    An audience that is sent several times has several.
+    """
+    return f"{segment.audience}-{segment.activation}" if segment.label else str(segment.audience)
 
 
 def _document(response: Response) -> dict[str, Any] | None:
