@@ -63,16 +63,13 @@ class InboxKind(IntEnum):
 FIRST_BULK = 40
 """Kinds from here on go through all of a bucket. They are taken separately from the rows that somebody waits for."""
 
-FIRST_LATER = 100
-"""So much is added to the kind of a row that is set aside, because its customer floods the inbox."""
-
 
 class InboxQueue(IntEnum):
     """The queues of each bucket. Each is absorbed in the order of its ids, and separately from the others."""
 
     PROMPT = 0  # what somebody waits for
     BULK = 1  # kinds from `FIRST_BULK` on
-    LATER = 2  # what was set aside
+    OTHERS = 2  # of PROMPT, what is not sent by customers that flood the inbox
 
 
 class InboxCommand(NamedTuple):

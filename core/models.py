@@ -18,7 +18,7 @@ from core.client_address import LONGEST_NETWORK, networks
 from core.configuration import ConfigurationModel, ConfigurationVersion, CustomerVersion, UsedNumber
 from core.consent_mode import ConsentMode
 from core.customer_limits import CustomerLimits, fault_of, limits_in
-from core.inbox import FIRST_BULK, FIRST_LATER
+from core.inbox import FIRST_BULK
 from core.own_ids import region_fault, word_fault
 from core.people.models import EndedSessions, Invitation, RoleChoice, TeamMember
 from core.shared_cache import SharedValue
@@ -285,7 +285,7 @@ class ConfigurationProblem(models.Model):
         return f"{self.subject} {self.number}: {self.words}"
 
 
-BULK = models.Q(kind__gte=FIRST_BULK, kind__lt=FIRST_LATER)
+BULK = models.Q(kind__gte=FIRST_BULK)
 
 
 class Inbox(models.Model):
@@ -307,17 +307,8 @@ class Inbox(models.Model):
 
     class Meta:
         db_table = "inbox"
-        # bulk work, and what was set aside, are found however long the backlog that they wait in: by expressions, which
-        # no other index serves
-        indexes = [
-            models.Index(models.F("bucket") + 0, models.F("id") + 0, name="inbox_bulk", condition=BULK),
-            models.Index(
-                models.F("bucket") + 0,
-                models.F("id") + 0,
-                name="inbox_later",
-                condition=models.Q(kind__gte=FIRST_LATER),
-            ),
-        ]
+        # bulk work is found however long the backlog that it waits in: by expressions, which no other index serves
+        indexes = [models.Index(models.F("bucket") + 0, models.F("id") + 0, name="inbox_bulk", condition=BULK)]
 
     def __str__(self) -> str:
         return f"{self.bucket}/{self.id}"

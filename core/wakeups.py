@@ -110,12 +110,13 @@ class WakeupThread:
     """Wakes the absorb stage after commits of the edge: off the event loop, never more often than is of use.
 
     Called after every commit (see `edge.group_commit.OnCommit`); a thread of its own speaks to Redis. If the edge is
-    busy, it says so there too.
+    busy, it says so there too. `look` is called in that thread several times a second; it must not raise.
     """
 
-    def __init__(self, wakeups: Wakeups, sign: BusySign) -> None:
+    def __init__(self, wakeups: Wakeups, sign: BusySign, look: Callable[[], None]) -> None:
         self._wakeups = wakeups
         self._sign = sign
+        self._look = look
         self._committed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wakeups", daemon=True)
 
@@ -136,5 +137,6 @@ class WakeupThread:
                 is_busy = demand.measure().is_busy
                 if is_busy:
                     self._sign.show()
+                self._look()
             # each turn takes the interpreter from the event loop, and those who absorb pause for a busy edge
             time.sleep(MEASURED_SECONDS if is_busy else SHORTEST_SECONDS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from core import environment as environments
 from core.client_address import TrustedProxies
 from core.environment import Environment
+from core.flood_sign import FloodSign
 from core.keys import KeyRing, TokenSigner
 from core.limits import RequestLimits
 from core.right_of_way import BusySign
@@ -21,6 +22,7 @@ from edge.endpoints.uid import UidEndpoint
 from edge.group_commit import Discarding, InboxAppender, OnCommit, RowAppender
 from edge.key_uses import KeyUses
 from edge.monitoring import Metrics, ReadinessEndpoint, healthz
+from edge.pacing import Pacer
 from edge.sections.pixels import API_KEYS, COLLECTION, SigningSecrets, signing_section
 from edge.sections.platforms import Platforms, platforms_section, syncs_section
 from edge.shares import Shares
@@ -53,7 +55,9 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
     keys = KeyRing(environment.secret_keys)
     platforms, syncs = platforms_section(keys), syncs_section(keys, environment.edge_url)
     signing = signing_section(keys)
-    wake = on_commit or WakeupThread(wakeups(services.redis_url), BusySign(services.redis_url))
+    shares = _shares(environment)
+    pacer = Pacer(shares, FloodSign(services.redis_url))
+    wake = on_commit or WakeupThread(wakeups(services.redis_url), BusySign(services.redis_url), pacer.look)
     database_url = environment.edge_database_url or services.database_url
     snapshot = Snapshot(database_url, [COLLECTION, API_KEYS, signing, platforms, syncs])
     jar = CookieJar(secure=not environment.insecure_cookies)
@@ -64,7 +68,7 @@ def make_edge(environment: Environment | None = None, *, on_commit: OnCommit | N
         snapshot=snapshot,
         platforms=platforms,
         redirects=SyncRedirects(snapshot=snapshot, syncs=syncs, jar=jar),
-        shares=_shares(environment),
+        shares=shares,
         jar=jar,
         limits=RequestLimits(),
         proxies=environment.trusted_proxies,

@@ -16,7 +16,7 @@ class AbsorbRun(models.Model):
     """A batch of inbox rows under way, written before the work and deleted with it.
 
     Whoever holds a bucket's lock and finds a run that names the bucket knows that its worker died:
-    `last_ids[i]` is the last row it had taken of `buckets[i]`.
+    `last_ids[i]` is the last row it had taken of `buckets[i]`; negative, it is this row and none before it.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -29,23 +29,6 @@ class AbsorbRun(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
-
-
-class FloodedBucket(models.Model):
-    """Rows of the customer were set aside in this bucket, because it floods the inbox, and some may wait there yet.
-
-    Further rows of the customer follow them, so that they keep their order.
-    """
-
-    pk = models.CompositePrimaryKey("bucket", "customer_id")
-    bucket = models.SmallIntegerField()
-    customer_id = models.IntegerField()
-
-    class Meta:
-        db_table = "flooded"
-
-    def __str__(self) -> str:
-        return f"{self.bucket}/{self.customer_id}"
 
 
 class Erasure(models.Model):

@@ -66,7 +66,7 @@ class DpEndpoint:
         if request.is_unattended:
             return responses.gif(unattended.STATUS) if values.get("t") == "gif" else responses.WHEN_SHOWN
         share = self.shares.of(pixel.customer, pixel.limits)
-        share.take(len(request.raw_query))
+        await share.enter(len(request.raw_query))
         now = clock.now_ms()
         if request.opted_out:
             return _empty(query, "opted-out")

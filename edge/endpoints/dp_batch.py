@@ -27,7 +27,7 @@ from edge.refusals import UNAVAILABLE, Refusal, refusal_of
 from edge.request import EdgeRequest
 from edge.responses import EdgeResponse
 from edge.sections.pixels import API_KEYS, COLLECTION, CollectingPixel, named_pixel
-from edge.shares import Shares
+from edge.shares import Share, Shares
 from edge.snapshot import Snapshot
 from usersync.consent import ConsentJudge
 
@@ -83,12 +83,12 @@ class BatchEndpoint:
         if self._under_way[pixel.customer] >= AT_ONCE:
             return _BUSY
         share = self.shares.of(pixel.customer, pixel.limits)
-        share.take(len(request.raw_query))
+        await share.enter(len(request.raw_query))
         self._under_way[pixel.customer] += 1
         try:
             lines = _numbered(await request.body(WHOLE, share))
             share.charge(events=len(lines))
-            report = await self._take(lines, LineReader(pixel, self.judge, self.limits, clock.now_ms()))
+            report = await self._take(lines, LineReader(pixel, self.judge, self.limits, clock.now_ms()), share)
         finally:
             self._under_way[pixel.customer] -= 1
         return _response(report, len(lines))
@@ -109,9 +109,10 @@ class BatchEndpoint:
         await self.uses.note(request.authorization, address, refused=False)
         return named_pixel(query.values, collection)
 
-    async def _take(self, lines: Sequence[Numbered], reader: LineReader) -> BatchReport:
+    async def _take(self, lines: Sequence[Numbered], reader: LineReader, share: Share) -> BatchReport:
         report = BatchReport(0, [])
         for chunk in _chunks(lines):
+            await share.turn_of_lines(len(chunk))
             waiting = self._append(chunk, reader, report)
             for number, refusal in await _outcomes(waiting):
                 if refusal is None:

@@ -56,7 +56,7 @@ class UidEndpoint:
             raise InvalidParameterError("t")
         if request.is_unattended:
             return _empty(query, unattended.STATUS)
-        self.shares.of(platform.customer, platform.limits).take(len(request.raw_query))
+        await self.shares.of(platform.customer, platform.limits).enter(len(request.raw_query))
         if request.opted_out:
             return _empty(query, "opted-out")
         if not self.judge.permits(platform.consent_mode, query.values, gpc=request.gpc):

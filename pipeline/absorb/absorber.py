@@ -6,7 +6,7 @@ becomes a bad row. What time alone asks for (`pipeline.timed`) is done beside th
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +21,7 @@ from core.inbox import InboxQueue
 from core.per_customer import OutdatedConfigurationError
 from pipeline import bad_rows, catalogue, counts, timed
 from pipeline.absorb.batch import absorb_rows
-from pipeline.absorb.flooding import Flood, LaterQueue, settle
+from pipeline.absorb.flooding import Flood, Taken
 from pipeline.absorb.inbox_marks import InboxMarks
 from pipeline.absorb.journal import Journal, Note, finish
 from pipeline.absorb.rows import DEADLY, SIZES, InboxRow, lock_waiting, take
@@ -31,34 +31,44 @@ from profiles import attribute_catalogue
 
 log = logging.getLogger(__name__)
 
-BESIDE = 64  # rows that were set aside, in a batch beside those of other customers
 BULK_BUCKETS = 16  # so that other workers find some of their own; twice as many after each batch without work in it
 PASSED_OVER = 3  # full batches after which bulk work has its turn all the same
 GOING_AWAY = "57P"  # the class of what a server says that ends a connection
 SHARE = 4  # for so many rows of a batch, one item that is due in the same buckets
 
+HAS_OTHERS = "SELECT count(*) > 1 FROM (SELECT 1 AS one FROM customer LIMIT 2) AS found"
+
 Lock = Callable[[Cursor[Any]], set[int]]
+
+
+def ignore(_: Collection[int]) -> None:
+    """Tell nobody who floods the inbox."""
 
 
 class Absorber:
     """One worker, with two connections and rotating starts. Not for use by several threads.
 
     `on_commit` is called after each commit with the (platform, bucket)s in which something is to be delivered.
+    `on_flood` is called in each round with the customers that are to be slowed down, if there are some.
     """
 
-    later = LaterQueue()  # of all absorbers of the process
-
-    def __init__(self, on_commit: Callable[[set[tuple[int, int]]], None]) -> None:
+    def __init__(
+        self,
+        on_commit: Callable[[set[tuple[int, int]]], None],
+        on_flood: Callable[[Collection[int]], None] = ignore,
+    ) -> None:
         self._connection = connect(durable=False)
         self._connection.add_notice_handler(self._note_goodbye)
         self._was_told = False
         self._journal = Journal(connect(durable=False))
         self._on_commit = on_commit
+        self._on_flood = on_flood
         self._starts = {queue: random.randrange(BUCKETS) for queue in InboxQueue}
         self._flood = Flood()
         self._marks = InboxMarks()
         self._passed_over = 0
         self._bulk_buckets = BULK_BUCKETS
+        self.is_behind = False  # after the last round more rows waited than one batch takes
         self.timed = TimedWork()
         self._counts = CountSummer(counts.TABLES)
 
@@ -66,36 +76,39 @@ class Absorber:
         """Absorb one batch; returns how many rows it took off the inbox (0: nothing waits that is free).
 
         Beside the rows it does a share of what is due in their buckets. Bulk work follows in a transaction of its own,
-        unless more rows wait than one batch takes; then what was set aside, a little where several customers share
-        the hub.
+        unless more rows wait than one batch takes. Where one customer floods the inbox, the rows of the others come
+        first, and then a few of its own.
         """
         self._journal.settle_lost()
-        done = self.absorb_prompt()
-        if done < SIZES[0] or self._passed_over >= PASSED_OVER:
+        done = self.absorb_others()
+        done += self._absorb_in_order()
+        self.is_behind = done >= SIZES[0] or bool(self._flood.customers)
+        if not self.is_behind or self._passed_over >= PASSED_OVER:
             self._passed_over = 0
             done += self._attempt(self._waiting(self._bulk_buckets, InboxQueue.BULK), SIZES[0], InboxQueue.BULK)
         else:
             self._passed_over += 1
-        if self.later.is_due(is_idle=not done):
-            done += self._absorb_later()
         attribute_catalogue.flush_if_due()
         return done
 
-    def _absorb_later(self) -> int:
-        """Absorb a batch of what was set aside; returns how many rows."""
-        most = BESIDE if self._flood.is_shared else SIZES[0]
-        done = self._attempt(self._waiting(most, InboxQueue.LATER), most, InboxQueue.LATER)
-        self.later.looked(done)
-        return done
+    def absorb_others(self) -> int:
+        """Where somebody floods the inbox, absorb a batch of the others' rows; returns how many."""
+        if not self._flood.customers:
+            return 0
+        if self._flood.lasts:
+            self._on_flood(self._flood.customers)
+        self._marks.pass_over(self._flood.customers)
+        return self._attempt(self._waiting(SIZES[0], InboxQueue.OTHERS), SIZES[0], InboxQueue.OTHERS, share=SHARE)
 
-    def absorb_prompt(self) -> int:
-        """Absorb one batch of what somebody waits for; returns how many rows were taken, or set aside."""
-        return self._attempt(self._waiting(SIZES[0], InboxQueue.PROMPT), SIZES[0], InboxQueue.PROMPT, share=SHARE)
+    def _absorb_in_order(self) -> int:
+        """Absorb a batch of anybody's rows; where somebody floods what others share, only a few."""
+        if not (self._flood.customers and self._flood.is_shared):
+            return self._absorb_prompt(SIZES[0])
+        with self._flood.beside() as most:
+            return self._absorb_prompt(most)
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether one customer floods the hub, or could, at the cost of others: several had rows in full batches."""
-        return self._flood.is_shared
+    def _absorb_prompt(self, most: int) -> int:
+        return self._attempt(self._waiting(most, InboxQueue.PROMPT), most, InboxQueue.PROMPT, share=SHARE)
 
     def absorb_due(self) -> int:
         """Do a batch of what time alone asks for, in buckets that are free; returns how many items."""
@@ -146,23 +159,22 @@ class Absorber:
         try:
             with self._connection.transaction(), self._connection.cursor(binary=True) as cursor:
                 held = lock(cursor)
-                if not held:
-                    return 0
-                self._journal.count_attempts(cursor, held)
-                rows = take(cursor, held, self._starts[queue], limit, queue=queue, marks=self._marks)
+                if held:
+                    self._journal.count_attempts(cursor, held)
+                    rows = take(cursor, held, self._starts[queue], limit, queue=queue, marks=self._marks)
+                if queue != InboxQueue.BULK:
+                    taken = Taken(rows, is_full=len(rows) >= limit, of_all=queue == InboxQueue.PROMPT)
+                    self._flood.note(taken, lambda: _is_true(cursor, HAS_OTHERS))
                 if not rows:
                     return 0
                 self._starts[queue] = (rows[-1].bucket + 1) % BUCKETS
                 if len(rows) == 1 and rows[0].attempts >= DEADLY:
                     bad_rows.move(cursor, rows[0], f"its worker died {rows[0].attempts} times")
                     return 1
-                taken, rows = len(rows), self._kept(cursor, held, rows, queue)
-                if not rows:
-                    return taken
-                note = self._journal.note(rows)
+                note = self._journal.note(rows, are_first=queue != InboxQueue.OTHERS)
                 due = self._due_beside(cursor, held, len(rows) // share if share else 0)
                 absorbed = absorb_rows(cursor, held, rows, due)
-                self._finish(cursor, note, held, queue)
+                finish(cursor, note)
                 self._counts.sum_up(cursor, held)
         except OutdatedConfigurationError:
             if note is not None:
@@ -178,26 +190,12 @@ class Absorber:
         self._counts.committed()
         self._adjust(queue, is_light=absorbed.is_light)
         self._on_commit(absorbed.touched)
-        return absorbed.rows + taken - len(rows)
+        return absorbed.rows
 
     def _adjust(self, queue: InboxQueue, *, is_light: bool) -> None:
         """Take more buckets in the next batch of bulk work where there was nothing to do in this one."""
         if queue == InboxQueue.BULK:
             self._bulk_buckets = min(2 * self._bulk_buckets, BUCKETS) if is_light else BULK_BUCKETS
-
-    def _kept(self, cursor: Cursor[Any], held: set[int], rows: list[InboxRow], queue: InboxQueue) -> list[InboxRow]:
-        """Set aside what floods the hub; returns the other rows."""
-        if queue != InboxQueue.PROMPT:
-            return rows
-        kept = self._flood.set_aside(cursor, held, rows, is_full=len(rows) >= SIZES[0])
-        if len(kept) < len(rows):
-            self.later.filled()
-        return kept
-
-    def _finish(self, cursor: Cursor[Any], note: Note, held: set[int], queue: InboxQueue) -> None:
-        finish(cursor, note)
-        if queue == InboxQueue.LATER:
-            settle(cursor, held, self._marks)
 
     def _retry(self, rows: list[InboxRow], due: list[DueItem], failure: Exception, queue: InboxQueue) -> int:
         """Try the rows of a failed transaction without what was due beside them, or else by themselves."""
@@ -274,3 +272,8 @@ class Absorber:
 
 def _locking(buckets: set[int]) -> Lock:
     return lambda cursor: try_lock(cursor, buckets)
+
+
+def _is_true(cursor: Cursor[Any], question: str) -> bool:
+    (found,) = cursor.execute(question).fetchone() or (False,)
+    return bool(found)

@@ -1,74 +1,52 @@
-"""Customers that flood the inbox: their rows are set aside, so that those of others do not wait behind them.
+"""Customers that flood the inbox: the rows of others do not wait behind theirs.
 
-A batch that is full says that more rows come than are absorbed. Where one customer has far more of it than its share,
-while others have rows too, its rows are set aside: they leave the inbox and come back at its end, in the queue LATER,
-which is absorbed in small batches beside the others. As long as rows of a customer wait there in a bucket, its further
-rows in this bucket follow them (table `flooded`). So in each bucket, the rows of each customer are absorbed in the
-order in which they came.
+A batch that is large says that rows come faster than they are absorbed. Where one customer has far more of it than its
+share, it floods. As long as somebody does, each round begins with the rows of the others, wherever they lie (the queue
+OTHERS): looks pass over the rows of who floods, and marks let the next look begin behind them. Then come rows of who
+floods, few at a time where others share the hub. So in each bucket, the rows of each customer are absorbed in the order
+in which they came, and no row is moved.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
 
-from psycopg import Cursor
+from pipeline.absorb.rows import BEFORE_CUSTOMER, SENT, InboxRow
 
-from core.arrays import Ints, SmallInts, columns
-from core.inbox import FIRST_LATER, INSERT, TYPES, InboxKind
-from pipeline.absorb.inbox_marks import InboxMarks
-from pipeline.absorb.rows import InboxRow, delete, left_later
-
-# what senders send. Messages between buckets are few, and somebody waits for them
-FLOODING = frozenset({InboxKind.EVENT, InboxKind.SYNC, InboxKind.CONFIRM, InboxKind.MATCH})
-
+MANY = 250
+"""A batch of so many rows may show a flood."""
+BESIDE, LEAST_BESIDE = 200, 16
+"""So many rows of those who flood are absorbed at once, where others share the hub: the most, and the least."""
+BESIDE_SECONDS = 0.06
+"""So long that may take: the rows of others wait for it."""
 RECENT_SECONDS = 10.0
 """So long a customer counts among those who share the hub after a row of it was seen."""
 TIMES_SHARE = 1.5
-"""So many times its share a customer may have of a full batch: what comes by chance floods nobody."""
+"""So many times its share a customer may have of a large batch: what comes by chance floods nobody."""
+PATIENCE_SECONDS = 0.5
+"""So long more may come than is absorbed, beside others, before whoever floods is to be slowed down."""
 
-FLOODED = "SELECT bucket, customer_id FROM flooded WHERE bucket = ANY(%s::smallint[])"
-REMEMBER = """
-INSERT INTO flooded (bucket, customer_id) SELECT * FROM unnest(%s::smallint[], %s::int[]) ON CONFLICT DO NOTHING
-"""
-FORGET = "DELETE FROM flooded WHERE bucket = ANY(%s::smallint[])"
-
-_BEFORE = b'{"customer":'
-_AFTER = len(_BEFORE)
-
-
-LOOK_SECONDS = 1.0
-"""So often a busy process looks whether another one has set rows aside, and died."""
-
-
-class LaterQueue:
-    """What a process knows of the queue LATER, so that looking for rows there costs nothing where nobody floods."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._is_filled = True
-        self._next_look = 0.0
-
-    def is_due(self, *, is_idle: bool) -> bool:
-        """Whether to look: rows are known to wait, there is nothing else to do, or the last look is long ago."""
-        return self._is_filled or is_idle or self._clock() >= self._next_look
-
-    def filled(self) -> None:
-        """Rows were set aside."""
-        self._is_filled = True
-
-    def looked(self, rows: int) -> None:
-        """So many rows were found."""
-        self._is_filled = rows > 0
-        self._next_look = self._clock() + LOOK_SECONDS
+_FIRST_DIGIT = len(BEFORE_CUSTOMER)
 
 
 def customer_of(row: InboxRow) -> int | None:
-    """Returns whose row it is, where that is known without decoding it."""
-    if row.kind not in FLOODING or not row.query.startswith(_BEFORE):
+    """Returns who sent a row, without decoding it; None for a message between buckets."""
+    if row.kind not in SENT or not row.query.startswith(BEFORE_CUSTOMER):
         return None
-    number = row.query[_AFTER : row.query.find(b",", _AFTER)]
+    number = row.query[_FIRST_DIGIT : row.query.find(b",", _FIRST_DIGIT)]
     return int(number) if number.isdigit() else None
+
+
+class Taken(NamedTuple):
+    """A batch that was taken off the inbox. `is_full`: as many rows as it could have; `of_all`: nobody's rows were
+    passed over.
+    """
+
+    rows: list[InboxRow]
+    is_full: bool
+    of_all: bool
 
 
 class Flood:
@@ -77,55 +55,64 @@ class Flood:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: dict[int, float] = {}
+        self._heavy: dict[int, float] = {}
+        self._since = 0.0
+        self._beside = BESIDE
+
+    @property
+    def customers(self) -> frozenset[int]:
+        """Who floods now."""
+        return frozenset(self._heavy)
 
     @property
     def is_shared(self) -> bool:
-        """Whether several customers had rows in full batches lately."""
+        """Whether several customers had rows lately, as far as was looked."""
         oldest = self._clock() - RECENT_SECONDS
         return sum(at >= oldest for at in self._seen.values()) > 1
 
-    def flooding(self, rows: Mapping[int, int]) -> set[int]:
-        """Returns who has far more rows of a full batch than its share. `rows`: how many each customer has of it."""
+    @property
+    def lasts(self) -> bool:
+        """Whether somebody has flooded for a while what others share: more comes than is absorbed."""
+        return bool(self._heavy) and self.is_shared and self._clock() - self._since >= PATIENCE_SECONDS
+
+    @contextmanager
+    def beside(self) -> Iterator[int]:
+        """Gives the block how many rows of those who flood it may absorb, and learns from how long it takes."""
+        began = self._clock()
+        yield self._beside
+        took = max(self._clock() - began, 1e-3)
+        self._beside = max(LEAST_BESIDE, min(BESIDE, int(self._beside * min(2.0, BESIDE_SECONDS / took))))
+
+    def note(self, taken: Taken, has_others: Callable[[], bool]) -> None:
+        """Learn from a batch who floods. Nobody does any more once a batch has room for more.
+
+        `has_others`: whether the hub has several customers. Who is the only one floods nobody.
+        """
+        is_large, fills = len(taken.rows) >= MANY, taken.is_full and taken.of_all
+        if taken.of_all and not (is_large or fills):
+            self._heavy.clear()
+        elif is_large or self._heavy:
+            found = Counter(owner for owner in map(customer_of, taken.rows) if owner is not None)
+            self._see(found)
+            if is_large or fills:
+                self._count_heavy(self._heavy_in(found, has_others))
+
+    def _see(self, customers: Iterable[int]) -> None:
         now = self._clock()
-        self._seen |= dict.fromkeys(rows, now)
+        self._seen |= dict.fromkeys(customers, now)
         self._seen = {customer: at for customer, at in self._seen.items() if at >= now - RECENT_SECONDS}
-        share = sum(rows.values()) / max(1, len(self._seen))
-        return {customer for customer, count in rows.items() if count > TIMES_SHARE * share}
 
-    def set_aside(
-        self, cursor: Cursor[Any], held: Collection[int], rows: list[InboxRow], *, is_full: bool
-    ) -> list[InboxRow]:
-        """Set rows of held buckets aside, in the transaction that absorbs the others. Returns the others."""
-        behind = set(cursor.execute(FLOODED, [SmallInts.of(sorted(held))]).fetchall())
-        if not (is_full or behind):
-            return rows
-        owners = [customer_of(row) for row in rows]
-        heavy = self.flooding(Counter(owner for owner in owners if owner is not None)) if is_full else set()
-        if not (heavy or behind):
-            return rows
-        kept, aside, whose = list[InboxRow](), list[InboxRow](), set[tuple[int, int]]()
-        for row, owner in zip(rows, owners, strict=True):
-            if owner is not None and (owner in heavy or (row.bucket, owner) in behind):
-                aside.append(row)
-                whose.add((row.bucket, owner))
-            else:
-                kept.append(row)
-        _move(cursor, aside, whose - behind)
-        return kept
+    def _heavy_in(self, found: Mapping[int, int], has_others: Callable[[], bool]) -> set[int]:
+        """Returns who has far more rows of a batch than its share. Who is alone there may not be a moment later."""
+        sharers = len(self._seen)
+        if sharers == 1 and has_others():
+            sharers = 2
+        most = TIMES_SHARE * sum(found.values()) / max(1, sharers)
+        return {customer for customer, rows in found.items() if rows > most}
 
-
-def _move(cursor: Cursor[Any], aside: Sequence[InboxRow], whose: Collection[tuple[int, int]]) -> None:
-    """Give the rows new places, behind all that wait, in their order."""
-    if not aside:
-        return
-    delete(cursor, aside)
-    given = [(row.bucket, row.kind + FIRST_LATER, row.query, row.body, row.received_at) for row in aside]
-    cursor.execute(INSERT, columns(TYPES, given))
-    if whose:
-        cursor.execute(REMEMBER, columns((SmallInts, Ints), sorted(whose)))
-
-
-def settle(cursor: Cursor[Any], held: set[int], marks: InboxMarks) -> None:
-    """Forget who flooded those of the held buckets in which nothing is left that was set aside."""
-    left = left_later(cursor, held, marks)
-    cursor.execute(FORGET, [SmallInts.of(sorted(held - left))])
+    def _count_heavy(self, heavy: Iterable[int]) -> None:
+        now = self._clock()
+        if not self._heavy:
+            self._since = now
+        self._heavy |= dict.fromkeys(heavy, now)
+        self._heavy = {customer: at for customer, at in self._heavy.items() if at >= now - RECENT_SECONDS}

@@ -20,6 +20,7 @@ from typing import Any
 
 from psycopg import Cursor
 
+from core.arrays import Texts
 from core.inbox import InboxQueue
 from core.low_water import LOWEST, LowWaterMarks
 
@@ -38,16 +39,28 @@ class InboxMarks:
     """The low-water marks of the inbox, as one connection knows them. Forget them with the connection: a database that
     was restored or has crashed may give out ids again.
 
-    The queues of a bucket are absorbed independently of each other, so each has marks of its own.
+    The queues of a bucket are absorbed independently of each other, so each has marks of its own. `passed_over`: the
+    customers whose rows are not in the queue OTHERS.
     """
 
-    __slots__ = ("_candidate", "_marks", "_next", "_settled", "_writers")
+    __slots__ = ("_candidate", "_marks", "_next", "_settled", "_writers", "passed_over")
 
     def __init__(self) -> None:
         self._marks = {queue: LowWaterMarks(SPREAD) for queue in InboxQueue}
         self._settled = self._candidate = LOWEST
         self._writers: set[str] = set()
         self._next = 0.0
+        self.passed_over = frozenset[int]()
+
+    def pass_over(self, customers: frozenset[int]) -> None:
+        """Leave the rows of these customers out of OTHERS from now on, and no others."""
+        if self.passed_over - customers:  # rows of theirs lie below the marks
+            self._marks[InboxQueue.OTHERS].forget()
+        self.passed_over = customers
+
+    def customers_of(self, queue: InboxQueue) -> list[Texts]:
+        """Returns the parameter that looks at this queue have beside the others, if they have one."""
+        return [Texts.of([str(one) for one in sorted(self.passed_over)])] if queue == InboxQueue.OTHERS else []
 
     def advance(self, cursor: Cursor[Any]) -> None:
         """Find out how far ids are settled, a few times a second. To be called before looks of this transaction, which

@@ -33,7 +33,7 @@ TAKE_OVER = "DELETE FROM absorb_run WHERE id = %s RETURNING buckets, last_ids"
 COUNT = """
 UPDATE inbox SET attempts = attempts + 1
 FROM unnest(%s::smallint[], %s::bigint[]) AS k (bucket, last_id)
-WHERE inbox.bucket = k.bucket AND inbox.id <= k.last_id
+WHERE inbox.bucket = k.bucket AND (inbox.id <= k.last_id OR inbox.id = -k.last_id)
 """
 # a batch that is too much for the database gets smaller, and no row is buried for that
 POSTPONE = f"{COUNT.rstrip()} AND inbox.attempts < {len(SIZES) - 1}"
@@ -48,7 +48,7 @@ FIRST = UUID(int=0)
 
 
 class Note(NamedTuple):
-    """What a batch takes: in each of these buckets, rows up to the last id."""
+    """What a batch takes: in each of these buckets, rows up to the last id; this very row, where the id is negative."""
 
     run: UUID
     buckets: list[int]
@@ -68,10 +68,14 @@ class Journal:
         self._mark = FIRST
         self._full_look_at = 0.0
 
-    def note(self, rows: list[InboxRow]) -> Note:
-        """Note, and commit, that these rows are being worked on."""
-        last = {row.bucket: row.id for row in rows}
-        note = Note(_id_of(_now_ms(), getrandbits(80)), list(last), list(last.values()))
+    def note(self, rows: list[InboxRow], *, are_first: bool = True) -> Note:
+        """Note, and commit, that these rows are being worked on. `are_first`: no other row lies before one of them."""
+        if are_first:
+            last = {row.bucket: row.id for row in rows}
+            places = list(last), list(last.values())
+        else:
+            places = [row.bucket for row in rows], [-row.id for row in rows]
+        note = Note(_id_of(_now_ms(), getrandbits(80)), *places)
         with self._not_left(note):
             self._connection.execute(NOTE, [*note, clock.now()])
         return note

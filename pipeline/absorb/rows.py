@@ -12,19 +12,27 @@ from psycopg import Cursor
 
 from core.arrays import BigInts, SmallInts
 from core.buckets import BUCKETS, around, try_lock
-from core.inbox import FIRST_BULK, FIRST_LATER, InboxQueue
+from core.inbox import FIRST_BULK, InboxKind, InboxQueue
 from pipeline.absorb.inbox_marks import InboxMarks
 
-# Bulk work, and what was set aside, are looked for by expressions that only their own indexes serve. By plain columns
-# the planner chose between these and the primary key, and after much bulk work it read the whole backlog.
-_BY_EXPRESSIONS = """bucket + 0 = ANY(%s::smallint[]::int[]) AND id + 0 > %s AND {kinds}
-ORDER BY bucket + 0, id + 0"""
-_LATER = f"kind >= {FIRST_LATER}"
+# what senders send; messages between buckets are few, and somebody waits for them
+SENT = (InboxKind.EVENT, InboxKind.SYNC, InboxKind.CONFIRM, InboxKind.MATCH)
+BEFORE_CUSTOMER = b'{"customer":'
+"""So the messages of these kinds begin. The customer's number follows, and a comma."""
+
+_PROMPT = f"bucket = ANY(%s::smallint[]) AND id > %s AND NOT (kind >= {FIRST_BULK})"
+_SENT_BY = f"""kind IN ({", ".join(str(int(kind)) for kind in SENT)})
+AND split_part(encode(substring(query FROM {len(BEFORE_CUSTOMER) + 1} FOR 11), 'escape'), ',', 1)"""
 _LOOK = {
-    InboxQueue.PROMPT: f"bucket = ANY(%s::smallint[]) AND id > %s AND NOT (kind >= {FIRST_BULK}) ORDER BY bucket, id",
-    InboxQueue.BULK: _BY_EXPRESSIONS.format(kinds=f"kind >= {FIRST_BULK} AND kind < {FIRST_LATER}"),
-    InboxQueue.LATER: _BY_EXPRESSIONS.format(kinds=_LATER),
+    InboxQueue.PROMPT: f"{_PROMPT} ORDER BY bucket, id",
+    # By expressions that only their own index serves. By plain columns the planner chose between this and the primary
+    # key, and after much bulk work it read the whole backlog.
+    InboxQueue.BULK: f"""bucket + 0 = ANY(%s::smallint[]::int[]) AND id + 0 > %s AND kind >= {FIRST_BULK}
+ORDER BY bucket + 0, id + 0""",
+    InboxQueue.OTHERS: f"{_PROMPT} AND NOT ({_SENT_BY} = ANY(%s::text[])) ORDER BY bucket, id",
 }
+WHOLE = (InboxQueue.PROMPT, InboxQueue.BULK)
+"""The queues in which each row is found once."""
 PEEK = {
     queue: f"""
 SELECT bucket, count(*), min(id) FROM (SELECT bucket, id FROM inbox WHERE {look} LIMIT %s) AS front GROUP BY bucket
@@ -38,15 +46,11 @@ SELECT bucket, id, kind, query, body, received_at, attempts FROM inbox WHERE {lo
     for queue, look in _LOOK.items()
 }
 READ = {
-    bulk: f"""
-SELECT bucket, id, query FROM inbox WHERE {look} LIMIT %s
+    queue: f"""
+SELECT bucket, id, query FROM inbox WHERE {_LOOK[queue]} LIMIT %s
 """
-    for bulk, look in _LOOK.items()
+    for queue in WHOLE
 }
-
-LEFT_LATER = f"""
-SELECT bucket FROM inbox WHERE bucket + 0 = ANY(%s::smallint[]::int[]) AND id + 0 > %s AND {_LATER} GROUP BY bucket
-"""
 
 # no join: an inbox that was analysed while it was empty would be read whole for each of the rows. Ids are unique.
 DELETE = "DELETE FROM inbox WHERE bucket = ANY(%s::smallint[]) AND id = ANY(%s::bigint[])"
@@ -58,7 +62,7 @@ DEADLY = 5
 
 
 class InboxRow(NamedTuple):
-    """One inbox row. `kind`: also of a row that was set aside, what it was before."""
+    """One inbox row."""
 
     bucket: int
     id: int
@@ -91,7 +95,7 @@ def count_waiting(cursor: Cursor[Any], limit: int, marks: InboxMarks) -> int:
     """Returns how many rows wait, counted up to `limit`."""
     rows = 0
     marks.advance(cursor)
-    for queue in InboxQueue:
+    for queue in WHOLE:
         for mark, run in marks.runs(range(BUCKETS), queue=queue):
             if rows < limit:
                 rows += sum(_peek(cursor, run, mark, limit - rows, queue=queue, marks=marks).values())
@@ -102,7 +106,7 @@ def messages_waiting(cursor: Cursor[Any], limit: int, marks: InboxMarks) -> list
     """Returns the messages of the rows that wait, `limit` of them at most. Locks nothing."""
     found: list[bytes] = []
     marks.advance(cursor)
-    for queue in InboxQueue:
+    for queue in WHOLE:
         for mark, run in marks.runs(range(BUCKETS), queue=queue):
             most = limit - len(found)
             rows = cursor.execute(READ[queue], [SmallInts.of(run), mark, most]).fetchall() if most > 0 else []
@@ -125,21 +129,11 @@ def take(
     for part in around(sorted(buckets), start):
         for mark, run in marks.runs(part, queue=queue):
             if len(rows) < limit:
-                cursor.execute(TAKE[queue], [SmallInts.of(run), mark, limit - len(rows)])
+                cursor.execute(TAKE[queue], [SmallInts.of(run), mark, *marks.customers_of(queue), limit - len(rows)])
                 rows += map(InboxRow._make, cursor.fetchall())
-    if queue == InboxQueue.LATER:
-        rows = [row._replace(kind=row.kind - FIRST_LATER) for row in rows]
     tried = rows[0].attempts if rows else 0
     most = SIZES[min(tried, len(SIZES) - 1)] if tried else limit
     return list(takewhile(lambda row: row.attempts <= tried, rows[:most]))
-
-
-def left_later(cursor: Cursor[Any], buckets: set[int], marks: InboxMarks) -> set[int]:
-    """Returns in which of these buckets, which the caller has locked, rows that were set aside still wait."""
-    found = set[int]()
-    for mark, run in marks.runs(sorted(buckets), queue=InboxQueue.LATER):
-        found |= {bucket for (bucket,) in cursor.execute(LEFT_LATER, [SmallInts.of(run), mark]).fetchall()}
-    return found
 
 
 def delete(cursor: Cursor[Any], rows: Sequence[InboxRow]) -> None:
@@ -151,7 +145,7 @@ def _peek(
     cursor: Cursor[Any], buckets: Sequence[int], mark: int, limit: int, *, queue: InboxQueue, marks: InboxMarks
 ) -> dict[int, int]:
     """Returns the buckets of the first rows above the mark, and how many are in each. Raises the marks."""
-    cursor.execute(PEEK[queue], [SmallInts.of(buckets), mark, limit])
+    cursor.execute(PEEK[queue], [SmallInts.of(buckets), mark, *marks.customers_of(queue), limit])
     found = cursor.fetchall()
     waiting = {bucket: rows for bucket, rows, _ in found}
     first = {bucket: row for bucket, _, row in found}

@@ -7,10 +7,10 @@ from functools import cache
 from django.conf import settings
 
 from activation.delivery.lanes import lanes_of
+from core.flood_sign import FloodSign
 from core.right_of_way import BusySign, Pauses
 from core.wakeups import ABSORB, DELIVER, wakeups
 from pipeline.absorb.absorber import Absorber
-from pipeline.absorb.rows import SIZES
 from pipeline.per_thread import PerThread
 from pipeline.timed import BATCH
 from profiles import attribute_catalogue
@@ -27,7 +27,13 @@ def wake_deliverers(touched: Collection[tuple[int, int]]) -> None:
     wakeups(settings.REDIS_URL).wake_all(DELIVER, lanes_of(touched))
 
 
-absorbers = PerThread(lambda: Absorber(wake_deliverers))
+@cache
+def flood_sign(redis_url: str) -> FloodSign:
+    """Returns the one of this process."""
+    return FloodSign(redis_url)
+
+
+absorbers = PerThread(lambda: Absorber(wake_deliverers, flood_sign(settings.REDIS_URL).show))
 
 
 def absorb_once() -> int:
@@ -39,7 +45,7 @@ def _absorb() -> tuple[int, bool]:
     """Returns how many rows and items were done, and whether more of them wait than one batch takes."""
     with absorbers.dropped_on_error() as absorber:
         rows = absorber.absorb()
-        if rows >= SIZES[0]:
+        if absorber.is_behind:
             return rows, True
         due = 0 if absorber.timed.is_resting else absorber.absorb_due()
         return rows + due, due >= BATCH
@@ -54,7 +60,7 @@ def pauses_of(redis_url: str) -> Pauses:
 def _rest(seconds: float) -> None:
     """Let the edge go first. Where one customer floods the hub, the rows of the others are absorbed all the same."""
     with absorbers.dropped_on_error() as absorber:
-        if not (absorber.is_shared and absorber.absorb_prompt()):
+        if not absorber.absorb_others():
             time.sleep(seconds)
 
 

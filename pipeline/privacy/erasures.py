@@ -25,7 +25,7 @@ from core import audit, buckets, clock
 from core.buckets import try_lock
 from core.clock import milliseconds, moment
 from core.database import Connection, bare_cursor, connect
-from core.inbox import FIRST_BULK, FIRST_LATER, InboxCommand, InboxKind
+from core.inbox import FIRST_BULK, InboxCommand, InboxKind
 from core.mentions import Mentions
 from core.steps import Steps
 from core.transactions import send
@@ -58,7 +58,7 @@ Search = Callable[[int, Sequence[str]], object]
 """Deletes whatever of a customer holds one of the texts."""
 
 # a command bears the moment at which what it follows from was accepted; bulk commands carry nobody's data
-OLDEST_UNDER_WAY = "SELECT min(received_at) FROM inbox WHERE kind < %s OR kind >= %s"
+OLDEST_UNDER_WAY = "SELECT min(received_at) FROM inbox WHERE kind < %s"
 
 UNFINISHED = "SELECT id FROM erasure WHERE finished_at IS NULL"
 
@@ -164,7 +164,7 @@ def _sweep_ready(own: Connection, unswept: Sequence[Erasure], searches: Sequence
     due = [erasure for erasure in unswept if now - erasure.requested_at >= LINGER]
     if not due:
         return
-    (oldest,) = own.execute(OLDEST_UNDER_WAY, [FIRST_BULK, FIRST_LATER]).fetchone() or (None,)
+    (oldest,) = own.execute(OLDEST_UNDER_WAY, [FIRST_BULK]).fetchone() or (None,)
     for erasure in due:
         if oldest is None or oldest > erasure.requested_at:
             steps.run(f"search for erasure {erasure.pk}", partial(_sweep, own, erasure, searches))

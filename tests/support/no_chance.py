@@ -13,7 +13,7 @@ from activation.delivery import batch_sender
 from activation.stores import due_marks
 from core import user_ids
 from pipeline import backlog
-from pipeline.absorb import absorber, bulk, flooding, inbox_marks
+from pipeline.absorb import absorber, bulk, inbox_marks
 from pipeline.privacy import erasures
 from pipeline.timed import TimedWork
 from profiles import attribute_sampling
@@ -34,7 +34,6 @@ def take_chance_out(monkeypatch: pytest.MonkeyPatch, *, buckets: int) -> None:
     monkeypatch.setattr(due_marks, "FULL_LOOK_SECONDS", LONG)
     monkeypatch.setattr(backlog, "_looks", backlog._Looks())
     monkeypatch.setattr(batch_sender, "FINISH_SECONDS", LONG)
-    monkeypatch.setattr(flooding, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(inbox_marks, "EVERY_SECONDS", 0.0)
     monkeypatch.setattr(TimedWork, "is_resting", False)
     monkeypatch.setattr(user_ids, "random_bytes", random.randbytes)  # hypothesis seeds it for each example
