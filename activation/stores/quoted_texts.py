@@ -57,6 +57,8 @@ _OTHERS = (
     Quoting("configuration_problem", ("words",), _OF_CUSTOMERS, ERASED),
     Quoting("lookalike_run", ("error",), _OF_AUDIENCES, ERASED),
     Quoting("lookalike_model", ("refusal",), _OF_AUDIENCES, ERASED),
+    # what a browser that is not confirmed would take from the erased person
+    Quoting("match_claim", ("platform_user_id",), f"bucket = ANY(%(buckets)s::smallint[]) AND {_OF_CUSTOMERS}", None),
     # what somebody searched for; with no text left it would mean all letters
     Quoting("dead_letter_replay", ("reason",), f"({_OF_CUSTOMERS} OR customer_id IS NULL)", None),
 )

@@ -45,7 +45,7 @@ def upload(
         key = _known_server(transport, to, known_key)
         _log_in(transport, to)
         folder = SftpFolder(_client(transport, to, deadline), to)
-        removed = folder.remove_left_behind(left_behind)
+        removed = [] if to.drop_box else folder.remove_left_behind(left_behind)
         folder.put(path, name, on_progress)
         return Uploaded(key, removed)
 

@@ -143,6 +143,18 @@ def test_claim__of_a_user_who_is_erased__goes(shop: Shop, claimed: tuple[UUID, U
     assert owners() == {claimed[0]}
 
 
+def test_claim__of_an_id_whose_owner_is_erased__goes(
+    shop: Shop, claimed: tuple[UUID, UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasures, "LINGER", timedelta(0))
+    erasures.request(shop.customer.m, claimed[0], "a test")
+    shop.absorb()
+    erasures.carry_on()
+
+    assert owners() == set()
+    assert Profile.objects.filter(user_id=claimed[1]).exists()
+
+
 def test_claim__on_a_platform_that_is_deleted__goes(shop: Shop, mail: Platform, claimed: tuple[UUID, UUID]) -> None:
     delete_platform(mail)
     shop.absorb()

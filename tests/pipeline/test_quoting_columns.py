@@ -22,7 +22,7 @@ REACHED = {
     "idempotent_answer": {"key", "body"},
     "identity": {"value"},
     "import": {"name", "path", "report", "error"},
-    "match_claim": {"platform_user_id", "sync"},
+    "match_claim": {"sync"},
     "profile": {"attributes", "dimensions", "times", "activity", "ids", "login"},
     "profile_excess": {"names"},
     "profile_merge": {"value"},
