@@ -4,6 +4,6 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("pipeline", "0008_exports")]
+    dependencies = [("pipeline", "0009_import_options")]
 
     operations = [migrations.DeleteModel("FloodedBucket")]
