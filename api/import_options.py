@@ -23,6 +23,7 @@ OPTIONS = {
     "thousands": "The sign between thousands, where `decimal` is said. Left out: the other of point and comma.",
     "dates": "How times are written: DD.MM.YYYY and the like, or excel. Left out: ISO 8601 and unix times.",
     "empty": "Words that mean no value: a list, or a text with commas between them.",
+    "cells": "json: the file is a CSV that the hub exported. Left out: a cell is a text.",
     "mapping": 'What becomes of columns: a list of {"from", "to", "type"} and {"value", "to"} (docs/imports.md).',
 }
 """The options by name, and what they say."""
@@ -55,6 +56,7 @@ class OptionFields(serializers.Serializer[Any]):
     thousands = OptionField("thousands")
     dates = OptionField("dates")
     empty = OptionField("empty")
+    cells = OptionField("cells")
     mapping = OptionField("mapping")
 
 

@@ -9,7 +9,7 @@ from pipeline.imports.column_names import USER_COLUMNS
 from pipeline.imports.destination import Destination
 from pipeline.imports.errors import BadRowError, UnreadableFileError
 from pipeline.imports.mapping import ALL_OTHERS, ATTRIBUTE, DIMENSION, LAST_SEEN, MOST_COLUMNS, USER
-from pipeline.imports.options import ImportOptions
+from pipeline.imports.options import JSON_CELLS, ImportOptions
 from profiles.events.ids import DEVICES
 from profiles.paths import join_path, split_path
 
@@ -54,13 +54,15 @@ class ColumnPlan:
         self.constants = [(_column(one.to, to), one.value) for one in options.mapping if not one.column]
         self._empty = frozenset(word.casefold() for word in options.empty)
         self._known: dict[str, Column] = dict(self._mapped)
-        self.is_plain = not (options.mapping or options.empty)
+        self._is_export = options.cells == JSON_CELLS
+        self.is_plain = not (options.mapping or options.empty or options.cells)
 
     def column(self, name: str) -> Column:
         """Returns what becomes of the column of this name."""
         found = self._known.get(name)
         if found is None:
-            found = self._others or Column(Into.NAMES if name in USER_COLUMNS else Into.DATA, name)
+            found = self._others or (_exported(name) if self._is_export else None)
+            found = found or Column(Into.NAMES if name in USER_COLUMNS else Into.DATA, name)
             if len(self._known) < MOST_COLUMNS:  # in NDJSON each line may have its own
                 self._known[name] = found
         return found
@@ -110,6 +112,15 @@ def _put(row: SortedRow, column: Column, value: Any) -> None:
     if column.name in place:
         raise BadRowError(f"{column.name}: collides with another column")
     place[column.name] = value
+
+
+def _exported(name: str) -> Column | None:
+    """Returns what a column of an export is whose name is neither an id nor the path of an attribute; else None."""
+    if name == "since":
+        return Column(Into.NOWHERE)
+    if name.startswith(DIMENSION):
+        return Column(Into.DIMENSIONS, name.removeprefix(DIMENSION))
+    return Column(Into.DATA, name.removeprefix(ATTRIBUTE)) if name.startswith(ATTRIBUTE) else None
 
 
 def _column(target: str, to: Destination) -> Column:

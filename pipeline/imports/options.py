@@ -17,6 +17,7 @@ from pipeline.imports.mapping import MOST_COLUMNS, Mapped, mapped_of
 DECIMALS = (".", ",")
 NAMED_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "pipe": "|", "space": " "}
 MOST_WORDS, LONGEST_WORD = 100, 100
+JSON_CELLS = "json"
 
 
 class OptionsError(ValueError):
@@ -33,8 +34,8 @@ class ImportOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     `encoding`: as `codecs.lookup` calls it; empty: UTF-8, or what a byte order mark says. `delimiter`: of CSV; empty:
     found out. `decimal`: the sign before decimals; empty: a point, and nothing groups thousands. `thousands`: the sign
     between groups, where `decimal` is said; empty: the other of point and comma. `dates`: how times are written
-    (`core.values.spelled`); empty: unix times and ISO 8601. `empty`: words that mean no value. `mapping`: what becomes
-    of columns; those that it does not name keep their names.
+    (`core.values.spelled`); empty: unix times and ISO 8601. `empty`: words that mean no value. `cells`: `json`: a CSV
+    file is one that the hub exported (`pipeline.cells`). `mapping`: what becomes of columns; others keep their names.
     """
 
     encoding: str = ""
@@ -43,6 +44,7 @@ class ImportOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     thousands: str = ""
     dates: str = ""
     empty: tuple[str, ...] = ()
+    cells: str = ""
     mapping: tuple[Mapped, ...] = ()
 
     def spelling(self, zone: tzinfo) -> Spelling:
@@ -142,6 +144,12 @@ def _empty(given: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
 
 
+def _cells(given: Any) -> str:
+    if given and given != JSON_CELLS:
+        raise UnfitOptionError("is json, for a file that the hub exported, or left out")
+    return given or ""
+
+
 def _mapping(given: Any) -> tuple[Mapped, ...]:
     rows = _listed(given)
     if len(rows) > MOST_COLUMNS:
@@ -170,5 +178,6 @@ _READERS = {
     "thousands": _thousands,
     "dates": _dates,
     "empty": _empty,
+    "cells": _cells,
     "mapping": _mapping,
 }

@@ -66,7 +66,7 @@ def test_dry_run__that_fails__can_be_read_in_another_way_until_it_is_right(admin
     assert admin.get(f"imports/{row}/").body["stored"] == Inbox.objects.count() == 2
     assert admin.get(f"imports/{row}/sample/").body == []
     assert admin.post(f"imports/{row}/look-again/", {}).status == 409
-    assert not list(files.folder().glob("*.data"))
+    assert not files.kept_file(row).exists()
 
 
 def test_template__named_by_an_upload__says_how_it_is_read(admin: Caller, pixel: Pixel) -> None:

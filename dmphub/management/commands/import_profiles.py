@@ -26,6 +26,7 @@ OPTIONS = {
     "thousands": "the sign between thousands",
     "dates": "how times are written, such as DD.MM.YYYY",
     "empty": "words that mean no value, with commas between them",
+    "cells": "json for a CSV file that the hub exported",
     "mapping": "what becomes of columns, as JSON",
 }
 

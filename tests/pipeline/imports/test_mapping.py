@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.messages import Event
+from pipeline.cells import cell_of
 from pipeline.imports import services
 from pipeline.imports.csv_rows import CsvRows
 from pipeline.imports.destination import Destination
@@ -133,6 +134,7 @@ def test_words_for_nothing__that_were_said__leave_the_value_out(shop: Shop, tmp_
         ("empty", ["a"] * 101),
         ("empty", [5]),
         ("colour", "red"),
+        ("cells", "xml"),
         ("mapping", "{"),
         ("mapping", {"a": "b"}),
         ("mapping", [{"from": "a"}]),
@@ -297,3 +299,29 @@ def test_users__who_may_be_nobody_or_are_spelled_in_another_way__are_read_with_c
     if name.strip() != "C-1" and name != "4712.0":
         with pytest.raises(BadRowError):
             rows.row(f"{name},Oslo")
+
+
+JSON = st.recursive(
+    st.sampled_from(["", "x", " x ", "=1+1", "1", "1.0", "true", "null", '"q"', "[1]", "é", "a,b;c\n"])
+    | st.sampled_from([0, 1, -5, 2**53 + 1, 2**64 - 1, 0.5, True, False]),
+    lambda inner: st.lists(inner, min_size=1, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner, min_size=1),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    mixed=JSON, text=st.text(st.sampled_from('ab="[ \n,+1é'), max_size=5), number=st.sampled_from([0, -1, 0.5, 2**60])
+)
+def test_csv__that_the_hub_exported__is_imported_as_it_was(mixed: Any, text: str, number: float) -> None:
+    typed = (("text", ["text"], "string"), ("number", ["number"], "number"))
+    to = Destination(1, 7, ("Key",), MADE, Protection(Policy.HASH, UUID(int=0)), typed=typed)
+    header = ["uuid", "mixed", "text", "number", "attribute.at", "since", "dimension.cpid"]
+    user = "5b0d4c3e-9f63-4d25-8c0e-30f2a6c1d7aa"
+    values = [user, cell_of(mixed, "mixed"), cell_of(text, "string"), cell_of(number, "number"), "x", "now", '"=c"']
+
+    row = CsvRows(header, to, ",", ImportOptions(cells="json")).row([octets(cell.encode()) for cell in values])
+
+    assert row.data == {"mixed": mixed, "text": text, "number": number, "at": "x"}
+    assert [type(row.data[name]) for name in ("mixed", "text")] == [type(mixed), str]
+    assert (row.event.user, row.event.dimensions) == (user, {"cpid": "=c"})
