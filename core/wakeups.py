@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 AWAKE_SECONDS = 3
 """How long a stage counts as awake after it last said so: a worker that died is missed for no longer."""
+REST_SECONDS = 1
 PREFIX = "dmphub:awake:"
 WOKEN, AWAKE = b"woken", b"awake"
 """What a key holds: that somebody was called, or that a worker said itself that it is at work."""
@@ -78,6 +79,10 @@ class Wakeups:
     def sleep(self, stage: str, *ids: int) -> None:
         """Called by a worker that found no more work, and that will look once more."""
         self._say(lambda: self._redis.delete(_key(stage, ids)))
+
+    def rest(self, stage: str, *ids: int) -> None:
+        """Called by a worker that can do nothing now, whatever there is to do: nobody is woken for a moment."""
+        self._say(lambda: self._redis.set(_key(stage, ids), WOKEN, ex=REST_SECONDS))
 
     def is_awake(self, stage: str, *ids: int) -> bool:
         """Whether a worker said so lately; no, where Redis does not answer.

@@ -11,6 +11,7 @@ from django.conf import settings
 from psycopg import Cursor
 
 from activation.delivery import creation, files, lane_worker, processing_log, quotas, targets
+from activation.delivery.lane_worker import LaneVisit
 from activation.delivery.lanes import CREATION, FILES, LANES, buckets_of
 from activation.delivery.targets import DeliveryTarget
 from activation.stores import bulk_changes, deliveries, uploaded_files
@@ -75,11 +76,14 @@ def _run(platform: int, lane: int) -> None:
             reported[0] = now
         return now < end
 
-    sent = work(platform, lane, keep_on, slots.has_many_free)
+    visit = _visit(platform, lane, keep_on, slots.has_many_free)
+    if visit.is_held_back:
+        awake.rest(DELIVER, platform, lane)  # the sweeper looks after it meanwhile
+        return
     awake.sleep(DELIVER, platform, lane)
     if lane == CREATION:
-        awake.wake_all(DELIVER, [(platform, following) for following in range(LANES)] if sent else ())
-    elif sent and is_due(platform, lane, clock.now()):
+        awake.wake_all(DELIVER, [(platform, following) for following in range(LANES)] if visit.rows else ())
+    elif visit.rows and is_due(platform, lane, clock.now()):
         # came while this worker still counted as awake, or the shift was over
         awake.wake(DELIVER, platform, lane)
 
@@ -91,15 +95,19 @@ def work(
 
     `may_stay`: whether it may wait there for a moment for more.
     """
+    return _visit(platform, lane, keep_on, may_stay).rows
+
+
+def _visit(platform: int, lane: int, keep_on: Callable[[], bool], may_stay: Callable[[], bool]) -> LaneVisit:
     with connections.dropped_on_error() as connection:
         if lane == CREATION:
             try:
                 created = creation.create_pending(connection, platform, erasures.unfinished)
             finally:  # one must not wait for the other
                 spoken = processing_log.look(connection, platform)
-            return created + spoken
+            return LaneVisit(created + spoken)
         if lane == FILES:
-            return files.drain(connection, platform, keep_on)
+            return LaneVisit(files.drain(connection, platform, keep_on))
         return lane_worker.drain(connection, platform, lane, keep_on, may_stay)
 
 

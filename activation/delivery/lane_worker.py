@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from psycopg import Cursor
@@ -60,6 +60,20 @@ class LogLooks:
 _log_looks = LogLooks()
 
 
+class LaneVisit(NamedTuple):
+    """What came of a visit to a lane: how many rows (or segments) were taken on.
+
+    `is_held_back`: nothing could be sent, whatever is due: the platform is not to be called now, or somebody else has
+    the lane.
+    """
+
+    rows: int
+    is_held_back: bool = False
+
+
+HELD_BACK = LaneVisit(0, is_held_back=True)
+
+
 def never() -> bool:
     return False
 
@@ -70,8 +84,8 @@ def drain(
     lane: int,
     keep_on: Callable[[], bool],
     may_stay: Callable[[], bool] = never,
-) -> int:
-    """Send what is due in the lane, as long as `keep_on()`. Returns how many rows were sent.
+) -> LaneVisit:
+    """Send what is due in the lane, as long as `keep_on()`.
 
     If `may_stay()`, it looks again for a moment where nothing more is due: a visit costs more than some looks. Does
     nothing where somebody else holds the lane, or where the platform is not to be called now.
@@ -79,17 +93,17 @@ def drain(
     with connection.cursor(binary=True) as cursor:
         found = targets.look(cursor, platform)
         if found is None or found.target.connector.strategy is Strategy.FILE or not keep_on():
-            return 0
+            return LaneVisit(0)
         at, buckets = clock.now(), lanes.buckets_of(lane)
         if found.breaker.holds_back(at):
-            return 0
+            return HELD_BACK
         lease = lanes.lease(cursor, platform, lane, found.target.lease_duration, found.clock)
         if lease is None:
-            return 0
+            return HELD_BACK
         if _log_looks.is_due(lease, at):
             batches.abandon(cursor, platform, lanes.log_bucket(lane), at)
         client = PlatformClient.of(connection, cursor, found.target, lease)
-        return LaneWorker(connection, cursor, client, buckets, may_stay).run(found.breaker, keep_on)
+        return LaneVisit(LaneWorker(connection, cursor, client, buckets, may_stay).run(found.breaker, keep_on))
 
 
 @dataclass(slots=True)

@@ -13,8 +13,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from activation.delivery import lanes, platform_client, quotas
-from activation.delivery.circuit_breaker import BreakerState
+from activation.delivery.circuit_breaker import BreakerState, CircuitBreaker
 from activation.models import Activation, Delivery, Health, Spending
+from core import clock
+from core.wakeups import DELIVER, wakeups
 from integrations.limits import Limits
 from integrations.limits import check as check_limits
 from integrations.models import Platform
@@ -181,3 +183,27 @@ def bucket_of(x: str) -> int:
     from core.buckets import of_value
 
     return of_value(x)
+
+
+def test_lane__of_a_platform_that_is_not_to_be_called_now__is_woken_once_a_second_at_most(
+    stage: DeliveryStage, ads: Platform
+) -> None:
+    """Each batch of absorb would wake it: that cost a worker more than the batch."""
+    awake, calls = wakeups(settings.REDIS_URL), redis.Redis.from_url(settings.REDIS_URL)
+
+    def is_called() -> bool:
+        before = calls.llen(DELIVER)
+        awake.wake(DELIVER, ads.pl, 0)
+        return calls.llen(DELIVER) > before
+
+    with stage.connection().cursor() as cursor:
+        now = clock.now()
+        CircuitBreaker(cursor, ads.pl).pause(now + timedelta(hours=1), "not now", now)
+    deliver.run(ads.pl, 0)
+
+    assert not is_called()
+    until(is_called)
+
+    Health.objects.all().delete()
+    deliver.run(ads.pl, 0)
+    assert is_called()
