@@ -142,19 +142,18 @@ def test_whatever_is_found__looks_suspicious_in_its_json(value: str, ascii_only:
     assert is_suspicious(json.dumps({"a": [value]}, ensure_ascii=ascii_only).encode())
 
 
-PIECES = st.one_of(
-    *(cards(), ibans(), phones(), st.builds("{}@{}".format, LOCAL, DOMAIN)),
-    st.sampled_from(
-        ["030 1234567", "(555) 123-4567", "0170/1234567", "555-234-5678", "06.12.34.56.78", "0170.7654399"]
-    ),
-    *(st.text("0123456789", max_size=9), st.text("456 -.+(/,:_aB\t\u0663@%", max_size=9), st.uuids().map(str)),
+PERSONAL = st.one_of(
+    *(cards(), cards().map(lambda card: card.replace(" ", ".").replace("-", ".")), cards().map(" ".join)),
+    *(ibans(), phones(), st.builds("{}@{}".format, LOCAL, DOMAIN)),
+    st.sampled_from(["030 1234567", "(555) 123-4567", "0170/1234567", "555-234-5678", "06.12.34.56.78"]),
 )
+AROUND = st.sampled_from(["", "", "", " ", "-", "a", "1", "x-1_", "\t", "\u0663"])
 
 
-@settings(max_examples=150)
-@given(pieces=st.lists(PIECES, min_size=1, max_size=3), between=st.sampled_from(["", " ", "-", ".", "_", "1", "a"]))
-def test_text_that_is_free_by_its_signs__holds_nothing(pieces: list[str], between: str) -> None:
-    text = between.join(pieces)
+@settings(max_examples=200)
+@given(before=AROUND, personal=PERSONAL, after=AROUND)
+def test_text_that_is_free_by_its_signs__holds_nothing(before: str, personal: str, after: str) -> None:
+    text = before + personal + after
 
     assert not is_free(text) or find(text) == []
 
