@@ -8,6 +8,7 @@ Texts here are bytes in a `str` (`lines.octets`).
 """
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -33,7 +34,7 @@ from profiles.state import USER_KEY
 
 _SPECIAL = bytes(range(0x20)) + b'"\\'
 _TEXT, _JSON = "\x00", "\x01"
-_HOLES = (("\\u0000", "%s"), ('"\\u0001"', "%s"))
+_HOLES = ("\\u0000", '"\\u0001"')
 
 Path = tuple[str, ...]
 FoundUsers = tuple[list[str], list[int]]
@@ -43,11 +44,11 @@ FoundUsers = tuple[list[str], list[int]]
 class QuickRows:
     """Makes the inbox rows of CSV rows. Made by `quick_rows`.
 
-    `used`: the number of each column whose cells are kept, in the order of the template's holes. `named`: the number of
-    the column that names the user.
+    `template`: the JSON of a row's data, cut at its holes. `used`: the number of each column whose cells are kept, in
+    the order of the holes. `named`: the number of the column that names the user.
     """
 
-    def __init__(self, template: str, used: list[tuple[int, CellTexts]], named: int, to: Destination) -> None:
+    def __init__(self, template: list[str], used: list[tuple[int, CellTexts]], named: int, to: Destination) -> None:
         self._template = template
         self._used = used
         self._named = named
@@ -70,7 +71,11 @@ class QuickRows:
         # a quote before each cell: the check looks for values as they begin in JSON
         if found is None or not filled or has_suspicious_values(raw_of('"' + '"'.join(map('"'.join, filled)))):
             return None
-        return self._rows(found, list(map(self._template.__mod__, zip(*filled, strict=True))))
+        first, *others = self._template
+        pieces: list[Iterable[str]] = [repeat(first, len(found[0]))]
+        for column, constant in zip(filled, others, strict=True):
+            pieces += [column, repeat(constant)]
+        return self._rows(found, list(map("".join, zip(*pieces, strict=False))))
 
     def _filled(self, columns: list[list[str]]) -> list[list[str]] | None:
         """Returns what stands in the JSON for the cells of each column; None if some have to be read one by one."""
@@ -137,8 +142,8 @@ def _cell_texts(
     return texts
 
 
-def _template(texts: dict[Path, CellTexts], constants: dict[Path, Any], reader: RowReader) -> str | None:
-    """Returns the JSON of a row's data, to be filled by `%`."""
+def _template(texts: dict[Path, CellTexts], constants: dict[Path, Any], reader: RowReader) -> list[str] | None:
+    """Returns the JSON of a row's data, cut at its holes. None if it may be personal, or looks as if it had others."""
     read = {tuple(reading.keys) for reading in reader.readings.all if reading.read is not None}
     shape: dict[str, Any] = {}
     try:
@@ -154,11 +159,10 @@ def _template(texts: dict[Path, CellTexts], constants: dict[Path, Any], reader: 
     except BadRowError:
         return None
     text = octets(msgspec.json.encode(shape))
-    text = text.replace("%", "%%")
-    for hole, filled in _HOLES:
-        text = text.replace(hole, filled)
+    for hole in _HOLES:
+        text = text.replace(hole, _TEXT)
     is_unsafe = is_suspicious(raw_of(text)) or _may_be_hole([*texts, *constants], constants.values())
-    return None if is_unsafe else text
+    return None if is_unsafe else text.split(_TEXT)
 
 
 def _may_be_hole(paths: Iterable[Path], values: Iterable[Any]) -> bool:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ids.nobody import why_nobody
+from core.ids import nobody
+from core.ids.nobody import all_ordinary, why_nobody
 from core.ids.placeholders import NOTHING
 
 HEX = st.sampled_from([16, 32, 40, 64]).flatmap(lambda n: st.binary(min_size=n // 2, max_size=n // 2).map(bytes.hex))
@@ -99,3 +100,20 @@ def test_why_nobody__own_word__names_nobody_in_any_dress() -> None:
     for value in ("kiosk", " KIOSK", '"Kiosk"'):
         assert why_nobody("user", value, {"kiosk"}) == "own word"
     assert why_nobody("user", "kiosk-1", {"kiosk"}) is None
+
+
+IDS = st.from_regex(r"[A-Za-z]{0,17}-?0{0,17}[1-9]?[0-9]{0,17}", fullmatch=True) | st.sampled_from(
+    ["user1", "C-0", "0"]
+)
+
+
+@given(values=st.lists(IDS, min_size=1, max_size=3), own=st.sampled_from([frozenset(), frozenset({"user1"})]))
+def test_ids__that_are_all_ordinary_at_a_glance__name_somebody(values: list[str], own: frozenset[str]) -> None:
+    if all_ordinary(values, own):
+        assert [why_nobody("user", value, own) for value in values] == [None] * len(values)
+
+
+def test_placeholders__are_never_ordinary_at_a_glance() -> None:
+    assert not [word for word in nobody._KNOWN if all_ordinary([word]) or all_ordinary([word.replace("-", "")])]
+    assert all_ordinary(["C-000000001", "user12", "AB-7"])
+    assert not all_ordinary(["C-1", "User1"], frozenset({"user1"}))
