@@ -97,7 +97,8 @@ class KeptRow(models.Model):
 class FoundId(models.Model):
     """An id of the erased person that the buckets have found, kept until texts that quote it have been searched for.
 
-    `bucket` is where it was found. `since`: from when on the hub knew the person by a profile of this id.
+    `bucket` is where it was found. `since`: from when on the log of requests may quote it: when the person's profile of
+    this id was made, or for ever, where the id may have been another's before.
     """
 
     pk = models.CompositePrimaryKey("bucket", "erasure", "value")

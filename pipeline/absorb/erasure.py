@@ -35,6 +35,8 @@ from profiles.identities import identity_kind, platform_of
 from profiles.messages import Erase, EraseId, ForgetSharedId, LogOut
 from profiles.state import COOKIE, MOST_IDS, USER_KEY, ProfileState
 
+EVER = moment(0)
+
 
 class ErasureScope(Protocol):
     """What the handlers of erasures may read and change."""
@@ -287,7 +289,9 @@ def _erase_platform_id(unit: ErasureScope, row: InboxRow, erase: EraseId, platfo
     if holder is not None and holder not in users:
         unit.desired.name_holder(platform, erase.value, users, holder)
         return
-    unit.found_ids.note(row.bucket, erase.erasure, erase.value)
+    # with a later epoch it may have been another's before, and the log quotes it from then as well
+    since = EVER if identity is not None and identity.epoch > 1 else None
+    unit.found_ids.note(row.bucket, erase.erasure, erase.value, since)
     if identity is not None and holder is not None:
         # a sync that was accepted after the erasure may have come here before it
         send_unmapped(unit.outbox, erase.customer, platform, erase.value, identity, moment(erase.at))

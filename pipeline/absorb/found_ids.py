@@ -40,7 +40,7 @@ class BatchFoundIds:
     def note(self, bucket: int, erasure: str, value: str, since: datetime | None = None) -> None:
         """The id, in this bucket, is of the erasure's person. What nobody asked to erase is not searched for.
 
-        `since`: when the profile of this id was made, if there is one.
+        `since`: from when on the log may quote the id. Mostly this is when its profile was made, if there is one.
         """
         key = (bucket, UUID(erasure), value)
         known = self._found.get(key)
@@ -54,7 +54,7 @@ class BatchFoundIds:
 
 
 def read(connection: Connection, erasure: UUID) -> dict[str, datetime | None]:
-    """Returns the ids that the erasure has found, and since when the hub knew a profile of them."""
+    """Returns the ids that the erasure has found, and since when the log may quote each, where that is known."""
     return dict(connection.execute(READ, [list(range(BUCKETS)), erasure]).fetchall())
 
 

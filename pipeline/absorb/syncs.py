@@ -52,8 +52,8 @@ def absorb_sync(unit: SyncScope, row: InboxRow, sync: Sync) -> None:
     A user who is not confirmed takes nobody's id away: see `pipeline.absorb.claims`.
     """
     owner = UUID(sync.user)
-    if unit.erasures.covering((sync.customer, USER, sync.user), row.received_at):
-        return
+    if sync.introduced and unit.erasures.covering((sync.customer, USER, sync.user), row.received_at):
+        return  # any other is given its id, and their bucket has it erased: it is no former owner's any more
     index = unit.catalogue.activations.of(sync.customer)
     if sync.platform not in index.platforms:
         return  # it was deleted meanwhile

@@ -9,15 +9,16 @@ from activation.models import Activation, Batch, DeadLetter, Delivery, Health, L
 from activation.stores.quoted_texts import ERASED
 from audiences.models import Audience
 from core import clock, problems
-from core.buckets import of_user
-from core.inbox import InboxKind
+from core.buckets import of_user, try_lock
+from core.inbox import InboxKind, InboxQueue
+from core.models import Inbox
 from integrations.models import Platform
 from lookalikes.models import LookalikeModel, LookalikeRun
 from pipeline.models import Erasure, Import
 from pipeline.privacy import erasures
 from profiles import attribute_sampling
 from profiles.models import Profile
-from tests.support.shop import Shop, now_ms, somebody
+from tests.support.shop import Shop, in_bucket, now_ms, somebody
 from tests.support.traces import traces
 
 
@@ -160,6 +161,69 @@ def test_answers_that_quote_an_id__wherever_they_stand__go_with_the_erasure_and_
     assert traces(["platform-id-77"]) == set()
     buyers.refresh_from_db()
     assert buyers.last_error == ERASED
+
+
+@pytest.mark.parametrize(
+    ("first", "given_up", "days"),
+    [
+        (InboxKind.SYNC, False, 3),
+        (InboxKind.SYNC, True, 3),
+        (InboxKind.ERASE, False, 0),
+        (InboxKind.ERASE, True, 3),
+    ],
+)
+def test_id_of_another__synced_with_who_is_then_erased__is_in_no_text_however_old(
+    shop: Shop, ads: Platform, buyers: Activation, first: InboxKind, given_up: bool, days: int
+) -> None:
+    former, erased = known(shop, ads, "platform-id-77"), in_bucket(5, 5)
+    known(shop, ads, "platform-id-78")
+    quote_everywhere(shop, ads, buyers, "platform-id-78")
+    log(ads, QUOTE, began=clock.now() - timedelta(days=days))
+    shop.event(former, {"amount": "platform-id-77"})  # a bad row
+    if given_up:
+        shop.sync(former, ads, "")
+    shop.absorb()
+    assert {"batch", "bad_row", "delivery"} <= {place for place, _ in traces(["platform-id-77"])}
+
+    shop.sync(erased, ads, "platform-id-77")
+    erasures.request(shop.customer.m, erased, "a test")
+    row = Inbox.objects.get(kind=first)
+    shop.absorber._attempt(lambda cursor: try_lock(cursor, {row.bucket}), 1, InboxQueue.PROMPT)
+    settle(shop)
+    shop.accept_all_deliveries()
+    settle(shop)
+
+    assert traces(["platform-id-77", str(erased)]) == set()
+    assert not Erasure.objects.filter(finished_at=None).exists()
+    assert Profile.objects.filter(user_id=former).exists()
+
+
+def test_id_that_nobody_had__whose_sync_comes_after_the_erasure__is_in_no_text(shop: Shop, ads: Platform) -> None:
+    user = in_bucket(5, 5)
+    shop.sync(user, ads, "platform-id-77")
+    erasures.request(shop.customer.m, user, "a test")
+    log(ads, QUOTE)
+    shop.absorber._attempt(lambda cursor: try_lock(cursor, {of_user(user)}), 1, InboxQueue.PROMPT)
+    settle(shop)
+
+    assert "platform-id-77" not in "".join(texts())
+
+
+def test_id_of_another__who_has_it_again_after_the_erasure__stays_theirs(
+    shop: Shop, ads: Platform, buyers: Activation
+) -> None:
+    former, erased = known(shop, ads, "platform-id-77"), in_bucket(5, 5)
+    shop.sync(erased, ads, "platform-id-77")
+    erasures.request(shop.customer.m, erased, "a test")
+    shop.absorber._attempt(lambda cursor: try_lock(cursor, {of_user(erased)}), 1, InboxQueue.PROMPT)
+    shop.sync(former, ads, "platform-id-77")
+    settle(shop)
+    shop.accept_all_deliveries()
+    settle(shop)
+
+    assert shop.named(f"platform:{ads.pl}", "platform-id-77") == former
+    assert shop.wanted(buyers) == {"platform-id-77"}
+    assert not Erasure.objects.filter(finished_at=None).exists()
 
 
 def test_names_of_imported_files__go_with_an_erasure(shop: Shop) -> None:
