@@ -1,6 +1,7 @@
 """How files of profiles are read, as callers say it; and `imports/templates/`, where that is kept under a name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import QuerySet
@@ -25,6 +26,9 @@ OPTIONS = {
     "empty": "Words that mean no value: a list, or a text with commas between them.",
     "cells": "json: the file is a CSV that the hub exported. Left out: a cell is a text.",
     "mapping": 'What becomes of columns: a list of {"from", "to", "type"} and {"value", "to"} (docs/imports.md).',
+    "audience": "A static audience on whose list the users are put (docs/lists.md).",
+    "action": "add (where left out) to its list, or remove from it.",
+    "known": "1: of the file only the ids count, and nobody is made of them.",
 }
 """The options by name, and what they say."""
 
@@ -58,6 +62,9 @@ class OptionFields(serializers.Serializer[Any]):
     empty = OptionField("empty")
     cells = OptionField("cells")
     mapping = OptionField("mapping")
+    audience = OptionField("audience")
+    action = OptionField("action")
+    known = OptionField("known")
 
 
 class OptionsBody(OptionFields, StrictBody):
@@ -99,12 +106,19 @@ def given_options(request: Request) -> dict[str, Any]:
     return dict(body.validated_data)
 
 
-def changed_options(kept: Mapping[str, Any], given: Mapping[str, Any]) -> ImportOptions:
-    """Return options with others in their places. Raises ValidationError, with all faults."""
+@contextmanager
+def option_faults() -> Iterator[None]:
+    """Turn what is wrong with options into a 400 that names each."""
     try:
-        return read_options({**options_of(kept).written(), **given})
+        yield
     except OptionsError as error:
         raise ValidationError({name: [ErrorDetail(fault, "invalid")] for name, fault in error.faults.items()}) from None
+
+
+def changed_options(kept: Mapping[str, Any], given: Mapping[str, Any]) -> ImportOptions:
+    """Return options with others in their places. Raises ValidationError, with all faults."""
+    with option_faults():
+        return read_options({**options_of(kept).written(), **given})
 
 
 def asked_options(request: Request, templates: QuerySet[ImportTemplate]) -> ImportOptions:

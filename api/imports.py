@@ -17,7 +17,15 @@ from rest_framework.response import Response
 from api.errors import ConflictError
 from api.health import HealthField
 from api.idempotency import once
-from api.import_options import OPTIONS, OptionFields, OptionsBody, asked_options, changed_options, given_options
+from api.import_options import (
+    OPTIONS,
+    OptionFields,
+    OptionsBody,
+    asked_options,
+    changed_options,
+    given_options,
+    option_faults,
+)
 from api.resource import ReadableResource
 from api.strict import unknown_parameters
 from api.uploads import NDJSON, Read, body_reader, owner_of, upload_place
@@ -27,6 +35,7 @@ from pipeline.imports import files, services
 from pipeline.imports.errors import ImportStateError, UnreadableFileError
 from pipeline.imports.files import draft_of
 from pipeline.imports.formats import format_of
+from pipeline.imports.lists import check_list
 from pipeline.models import Import, ImportTemplate
 from profiles.models import Pixel
 
@@ -144,6 +153,8 @@ def _upload(request: Request, pixels: dict[str, Pixel], templates: QuerySet[Impo
     """Keep the body and return its import. `pixels`, `templates`: those that the caller may use; pixels by id."""
     pixel, name, format_, dry_run = _asked(request, pixels)
     options = asked_options(request, templates.filter(customer_id=pixel.customer_id))
+    with option_faults():
+        check_list(pixel.customer_id, options)
     try:
         with upload_place(owner_of(request)), draft_of(_chunks(body_reader(request))) as draft:
             if not draft.stat().st_size:

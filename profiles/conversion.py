@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any
 
-from core.json_values import same
+from core.json_values import is_empty, same
 from core.models import Customer
 from core.per_customer import PerCustomer
 from core.time_zones import UnknownTimeZoneError, time_zone
@@ -167,6 +167,10 @@ class Conversions:
             place = data if len(keys) == 1 else holder(data, keys)
             value = None if place is None else place.get(keys[-1])
             if place is None or value is None or type(value) in RIGHT_TYPES[type_]:
+                continue
+            if not value and is_empty(value):  # it changes nothing
+                if len(keys) > 1:
+                    del place[keys[-1]]
                 continue
             try:
                 place[keys[-1]], origin = converted(value, type_, known.zone)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from core.clock import milliseconds
+from core.messages import Listing
 from core.own_ids import words_in
 from core.time_zones import UnknownTimeZoneError, time_zone
 from pipeline.imports.errors import UnreadableFileError
@@ -18,7 +19,7 @@ class Destination:
 
     `user_key`: the path of the attribute that holds the customer's own user id; `at`: when the import was made (unix
     ms); `protection`: from personal data in clear; `own_words`: the customer's, for nobody; `typed`: the attributes
-    that have a type; `zone`: the time zone of times that name none.
+    that have a type; `zone`: the time zone of times that name none; `listing`: what the rows say of a list.
     """
 
     customer: int
@@ -29,9 +30,15 @@ class Destination:
     own_words: frozenset[str] = frozenset()
     typed: tuple[TypedAttribute, ...] = ()
     zone: tzinfo = UTC
+    listing: Listing | None = None
+
+    @property
+    def only_ids(self) -> bool:
+        """Whether of the rows only the ids count."""
+        return self.listing is not None and self.listing.known
 
 
-def destination_of(row: Import) -> Destination:
+def destination_of(row: Import, listing: Listing | None = None) -> Destination:
     """Returns the destination as the configuration says now. Raises UnreadableFileError."""
     user_key = row.pixel.user_key
     try:
@@ -47,4 +54,5 @@ def destination_of(row: Import) -> Destination:
         own_words=words_in(row.customer.nobody_words),
         typed=tuple(load_conversions([row.customer_id])[row.customer_id].typed),
         zone=zone,
+        listing=listing,
     )

@@ -16,6 +16,9 @@ from pipeline.imports.mapping import MOST_COLUMNS, Mapped, mapped_of
 
 DECIMALS = (".", ",")
 NAMED_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "pipe": "|", "space": " "}
+ACTIONS = ("add", "remove")
+FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True}
+MOST_DIGITS = 18
 MOST_WORDS, LONGEST_WORD = 100, 100
 JSON_CELLS = "json"
 
@@ -36,6 +39,10 @@ class ImportOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     between groups, where `decimal` is said; empty: the other of point and comma. `dates`: how times are written
     (`core.values.spelled`); empty: unix times and ISO 8601. `empty`: words that mean no value. `cells`: `json`: a CSV
     file is one that the hub exported (`pipeline.cells`). `mapping`: what becomes of columns; others keep their names.
+
+    `audience`: a static audience on whose list the users are put, or (`action` remove) from which they are taken;
+    `known`: of the rows only the ids count, and nobody is made of them; `change`: of the list, set by the hub once it
+    has begun.
     """
 
     encoding: str = ""
@@ -46,6 +53,10 @@ class ImportOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     empty: tuple[str, ...] = ()
     cells: str = ""
     mapping: tuple[Mapped, ...] = ()
+    audience: int = 0
+    action: str = ""
+    known: bool = False
+    change: int = 0
 
     def spelling(self, zone: tzinfo) -> Spelling:
         """Returns how numbers and times are written, where those that name no zone are in `zone`."""
@@ -65,8 +76,9 @@ class ImportOptions(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def written(self) -> dict[str, Any]:
         """Returns the options in the form that `read_options` reads."""
-        rows = [{**row, "to": row.get("to")} for row in self.stored().get("mapping", [])]
-        return {**self.stored(), "mapping": rows} if rows else self.stored()
+        held = {name: value for name, value in self.stored().items() if name != "change"}
+        rows = [{**row, "to": row.get("to")} for row in held.get("mapping", [])]
+        return {**held, "mapping": rows} if rows else held
 
 
 def options_of(stored: Mapping[str, Any]) -> ImportOptions:
@@ -91,6 +103,8 @@ def read_options(given: Mapping[str, Any]) -> ImportOptions:
     thousands = found.get("thousands")
     if thousands and not faults and thousands == (found.get("decimal") or thousands):
         faults["thousands"] = "is another sign than that before decimals, which has to be said too"
+    if not faults and not found.get("audience"):
+        faults |= {name: "goes with an audience" for name in ("action", "known") if found.get(name)}
     if faults:
         raise OptionsError(faults)
     return ImportOptions(**found)
@@ -150,6 +164,28 @@ def _cells(given: Any) -> str:
     return given or ""
 
 
+def _audience(given: Any) -> int:
+    if given is None or given == "":
+        return 0
+    text = str(given)
+    if isinstance(given, bool) or not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+        raise UnfitOptionError("is the number of a static audience")
+    return int(text)
+
+
+def _action(given: Any) -> str:
+    if given and given not in ACTIONS:
+        raise UnfitOptionError("is add or remove")
+    return given or ""
+
+
+def _known(given: Any) -> bool:
+    found = FLAGS.get(str(given).lower() if given is not None else "")
+    if found is None:
+        raise UnfitOptionError("is 1 or 0")
+    return found
+
+
 def _mapping(given: Any) -> tuple[Mapped, ...]:
     rows = _listed(given)
     if len(rows) > MOST_COLUMNS:
@@ -180,4 +216,7 @@ _READERS = {
     "empty": _empty,
     "cells": _cells,
     "mapping": _mapping,
+    "audience": _audience,
+    "action": _action,
+    "known": _known,
 }

@@ -116,6 +116,8 @@ def quick_rows(columns: list[str], reader: RowReader, options: ImportOptions, to
     by_uuid = [places[number].name for number in named] == ["uuid"]
     if not attributes or len(constants) < len(reader.plan.constants) or options.empty:
         return None
+    if to.only_ids:
+        return None
     if by_uuid == (to.user_key in attributes) or not (by_uuid or not named):
         return None
     texts = _cell_texts(attributes, reader, options.spelling(to.zone), to)
@@ -218,7 +220,7 @@ def _customers_users(names: list[str], to: Destination) -> FoundUsers | None:
 
 def _message(to: Destination, *, by_uuid: bool) -> tuple[str, str]:
     """Returns the message of an event before and after the user's name."""
-    event = Event(customer=to.customer, pixel=to.pixel, at=to.at, counted=True)
+    event = Event(customer=to.customer, pixel=to.pixel, at=to.at, counted=True, listing=to.listing)
     if by_uuid:
         event.user, event.confirmed = _TEXT, True
     else:

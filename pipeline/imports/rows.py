@@ -104,7 +104,11 @@ class RowReader:
             counted=True,
             nobody=nobody,
             seen=self._last_seen(sorted_.last_seen),
+            listing=self._to.listing,
         )
+        if self._to.only_ids:
+            event.dimensions, event.seen, event.nobody = {}, 0, []
+            event.forwarded, body = user is not None, None
         bucket = user_ids.bucket_of(user) if user else buckets.of_value(ids[0][1])
         names = ("uuid", user) if user else ids[0]
         return ImportRow(bucket, encode(event), body, names, event, data)

@@ -15,6 +15,7 @@ from pipeline.imports.destination import destination_of
 from pipeline.imports.errors import ErrorFile, RowErrors, UnreadableFileError
 from pipeline.imports.files import LOOKED_AT, data_file, errors_file, forget_data, write_sample
 from pipeline.imports.formats import RowFile, rows_in
+from pipeline.imports.lists import end_list, listing_of
 from pipeline.imports.opening import OpenedFile, opened
 from pipeline.imports.options import options_of
 from pipeline.imports.preview import Preview
@@ -50,6 +51,7 @@ def run(row: Import, backpressure: Waits, report_read: Callable[[int], None] = l
         else:
             progress.end(Status.DONE, report=report)
         row.refresh_from_db()
+        end_list(row)
         if not (row.dry_run and row.status in LOOKED_AT):
             forget_data(row)
 
@@ -73,7 +75,8 @@ class _ImportRun:
         ):
             options = options_of(self.row.options)
             self.file = found = rows_in(opening, self.row.format, options)
-            translation = BatchTranslation(found, destination_of(self.row), options)
+            listing = listing_of(self.row, options)
+            translation = BatchTranslation(found, destination_of(self.row, listing), options)
             if self.row.dry_run:
                 return self._look(opening, found.batches(), translation, errors)
             for batch in _rest(found.batches(), self.progress.position):

@@ -253,3 +253,15 @@ def test_value_that_does_not_convert__is_there_once_the_type_is_fixed_and_its_ro
     assert shop.profile(user).attributes == {"size": "XL", "city": "Bonn"}
     assert shop.total(user) == 2
     assert shop.bad_rows() == []
+
+
+@pytest.mark.parametrize("nothing", ["", [], {}, None])
+def test_empty_value__of_a_typed_attribute__changes_nothing_and_is_no_fault(shop: Shop, nothing: Any) -> None:
+    shop.attribute("age", "integer")
+    shop.attribute("home.floor", "integer")
+    user = somebody()
+    shop.event(user, {"age": 7})
+    shop.event(user, {"age": nothing, "home": {"floor": nothing, "city": "Bern"}})
+    shop.absorb()
+    found = shop.profile(user).attributes
+    assert (found["age"], found["home"]["city"], shop.bad_rows()) == (7, "Bern", [])
