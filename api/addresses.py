@@ -25,6 +25,7 @@ from api.customers import CustomerViewSet
 from api.dead_letters import DeadLetterViewSet
 from api.exports import ExportViewSet
 from api.import_options import ImportTemplateViewSet
+from api.import_schedules import ImportScheduleViewSet
 from api.imports import ImportViewSet
 from api.mappings import MappingViewSet
 from api.people import InvitationViewSet, PersonViewSet
@@ -51,6 +52,7 @@ router.register("hot-ids", HotIdViewSet)
 router.register("suspect-ids", SuspectIdViewSet)
 router.register("mappings", MappingViewSet)
 router.register("imports/templates", ImportTemplateViewSet)
+router.register("imports/schedules", ImportScheduleViewSet)
 router.register("imports", ImportViewSet)
 router.register("exports", ExportViewSet)
 router.register("erasures", ErasureViewSet)

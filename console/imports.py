@@ -26,10 +26,11 @@ from pipeline.imports import files, services
 from pipeline.imports.errors import ImportStateError, UnreadableFileError
 from pipeline.imports.formats import format_of
 from pipeline.imports.options import ImportOptions, options_of
-from pipeline.models import Import, ImportTemplate
+from pipeline.models import Import, ImportSchedule, ImportTemplate
 from profiles.models import Pixel
 
 Status = Import.Status
+MOST_SCHEDULES = 100
 UNDER_WAY = (Status.WAITING, Status.RUNNING)
 CHANGES = {"start": (services.start, "is under way"), "cancel": (services.cancel, "is cancelled")}
 
@@ -101,6 +102,7 @@ def imports(request: HttpRequest) -> HttpResponse:
         "form": form,
         "may_add": may_add,
         "table": _table(request, rows, may_add=may_add),
+        "schedules": _schedules(request),
         "ways": ways,
     }
     return page(request, "imports.html", "Imports", busy=busy, **shown)
@@ -123,6 +125,25 @@ def _change(request: HttpRequest) -> HttpResponse:
         except ImportStateError as why:
             messages.error(request, f"{row.name}: {why}.")
     return HttpResponseRedirect(request.get_full_path())
+
+
+def _schedules(request: HttpRequest) -> Table | None:
+    """The schedules that the person sees; None where there are none."""
+    rows = scope_of(request).of(ImportSchedule).select_related("pixel__customer", "platform").order_by("name")
+    headers = ["Name", "From", "Files", "Pixel", "Looked", "Next", "What is wrong"]
+    cells = [
+        [
+            row.name,
+            row.platform.name,
+            row.pattern,
+            str(row.pixel),
+            when(row.looked_at),
+            when(row.due_at) if row.enabled else "paused",
+            row.error,
+        ]
+        for row in rows[:MOST_SCHEDULES]
+    ]
+    return table(headers, cells) if cells else None
 
 
 def _table(request: HttpRequest, rows: list[Any], *, may_add: bool) -> Table:

@@ -3,6 +3,7 @@
 import uuid
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from audiences.models import Audience
@@ -268,3 +269,57 @@ class ImportTemplate(AuditedModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ImportSchedule(AuditedModel):
+    """Files that fit a pattern are fetched from a platform of files, again and again, and imported, each once.
+
+    `due_at`: when to look next. `looked_at`, `error`: when that was last done, and what was wrong then.
+    """
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="import_schedules")
+    pixel = models.ForeignKey(Pixel, models.CASCADE, help_text="Its user key names the users of the files.")
+    platform = models.ForeignKey(
+        Platform, models.CASCADE, help_text="Where the files lie: a platform whose connector is `file`."
+    )
+    name = models.CharField(max_length=200)
+    pattern = models.CharField(max_length=200, default="*", help_text="Of the files' names, such as people-*.csv.")
+    options = models.JSONField(default=dict)
+    interval_minutes = models.PositiveIntegerField(
+        default=60, validators=[MinValueValidator(1), MaxValueValidator(10_080)]
+    )
+    enabled = models.BooleanField(default=True)
+    due_at = models.DateTimeField()
+    looked_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    unaudited_fields = frozenset({"due_at", "looked_at", "error"})
+
+    class Meta:
+        db_table = "import_schedule"
+        ordering = ["name"]
+        indexes = [models.Index("due_at", name="import_schedule_due", condition=models.Q(enabled=True))]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FetchedFile(models.Model):
+    """A file that a schedule has fetched. Of its name, which may be a person's, a hash is kept."""
+
+    customer_path = "schedule__customer_id"
+    schedule = models.ForeignKey(ImportSchedule, models.CASCADE)
+    name_hash = models.CharField(max_length=64)
+    checksum = models.CharField(max_length=64)
+    size = models.BigIntegerField()
+    changed = models.CharField(max_length=64)
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "fetched_file"
+        constraints = [
+            models.UniqueConstraint("schedule", "name_hash", "checksum", name="fetched_file_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id}: {self.checksum}"

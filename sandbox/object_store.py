@@ -1,4 +1,4 @@
-"""A store like S3, as far as a sender of files needs it: `/s3/<bucket>/<key>`, PUT, GET, HEAD and DELETE.
+"""A store like S3, as far as a sender of files needs it: `/s3/<bucket>/<key>`, PUT, GET, HEAD and DELETE, and a list.
 
 Every bucket exists, once for each access key. There are no uploads in parts: a file has to fit in one request.
 """
@@ -6,7 +6,8 @@ Every bucket exists, once for each access key. There are no uploads in parts: a 
 import hashlib
 from collections.abc import Callable
 from email.utils import formatdate
-from urllib.parse import unquote
+from html import escape
+from urllib.parse import parse_qs, unquote
 
 from sandbox.exchange import Headers, SandboxRequest, SandboxResponse
 from sandbox.files import Folder
@@ -26,7 +27,7 @@ def prepare_object(folder: Folder, take: Take, request: SandboxRequest) -> Actio
     if not bucket:
         raise S3RejectedError(405, "MethodNotAllowed", "name a bucket")
     if not key:
-        return _bucket(request)
+        return _bucket(folder, bucket, request)
     path = f"/{bucket}/{key}"
     if request.method == "PUT":
         return _put(folder, take, path, _content(request))
@@ -37,10 +38,33 @@ def prepare_object(folder: Folder, take: Take, request: SandboxRequest) -> Actio
     raise S3RejectedError(405, "MethodNotAllowed", "PUT, GET, HEAD or DELETE")
 
 
-def _bucket(request: SandboxRequest) -> Action:
+def _bucket(folder: Folder, bucket: str, request: SandboxRequest) -> Action:
+    if request.method == "GET":
+        asked = {name: values[-1] for name, values in parse_qs(request.query, keep_blank_values=True).items()}
+        return Action.without_users(
+            lambda: _listing(folder, bucket, asked.get("prefix", ""), asked.get("delimiter", ""))
+        )
     if request.method != "HEAD":
-        raise S3RejectedError(501, "NotImplemented", "of a bucket only HEAD is known")
+        raise S3RejectedError(501, "NotImplemented", "of a bucket only HEAD, and GET for a list, are known")
     return Action.without_users(lambda: SandboxResponse(200))
+
+
+def _listing(folder: Folder, bucket: str, prefix: str, delimiter: str) -> SandboxResponse:
+    """The objects below the prefix, all in one answer; with a delimiter those that are not deeper."""
+    with folder.lock:
+        held = {path.removeprefix(f"/{bucket}/"): content for path, content in folder.files.items()}
+    found = sorted(
+        name for name in held if name.startswith(prefix) and not (delimiter and delimiter in name.removeprefix(prefix))
+    )
+    contents = "".join(
+        f"<Contents><Key>{escape(name)}</Key><LastModified>2026-03-01T12:00:00Z</LastModified>"
+        f"<ETag>{hashlib.md5(held[name], usedforsecurity=False).hexdigest()}</ETag><Size>{len(held[name])}</Size>"
+        "</Contents>"
+        for name in found
+    )
+    said = f"<Name>{escape(bucket)}</Name><Prefix>{escape(prefix)}</Prefix><IsTruncated>false</IsTruncated>"
+    text = f'<?xml version="1.0"?><ListBucketResult>{said}{contents}</ListBucketResult>'
+    return SandboxResponse(200, text.encode(), headers=((b"content-type", b"application/xml"),))
 
 
 def _content(request: SandboxRequest) -> bytes:

@@ -126,6 +126,14 @@ def try_out(to: S3Destination, name: str, found: list[str], deadline: Deadline) 
 
 
 @contextmanager
+def store(to: S3Destination, deadline: Deadline) -> Iterator[S3Storage]:
+    """Give the client of a store. Raises `integrations.errors`, also for what is done with it."""
+    progress = _Progress(deadline, lambda: None)
+    with _errors(progress):
+        yield _storage(to, progress)
+
+
+@contextmanager
 def _errors(progress: _Progress) -> Iterator[None]:
     """Turn the errors of the client into our own."""
     try:

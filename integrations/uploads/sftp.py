@@ -62,6 +62,21 @@ def try_out(to: SftpDestination, name: str, known_key: str, found: list[str], de
 
 
 @contextmanager
+def session(to: SftpDestination, known_key: str, deadline: Deadline) -> Iterator[tuple[paramiko.SFTPClient, str]]:
+    """Connect and log in. Gives the client, and the key line of the server. Raises `integrations.errors`."""
+    with _transport(to, known_key, deadline) as transport:
+        key = _known_server(transport, to, known_key)
+        _log_in(transport, to)
+        client = paramiko.SFTPClient.from_transport(transport)  # for reading: an end of file is no refusal to it
+        if client is None:
+            raise RetriableError(f"the server {to.host} opens no SFTP session")
+        channel = client.get_channel()
+        if channel is not None:
+            channel.settimeout(deadline.left)
+        yield client, key
+
+
+@contextmanager
 def _transport(to: SftpDestination, known_key: str, deadline: Deadline) -> Iterator[UploadTransport]:
     connected = addresses.connect(to.host, to.port, deadline)
     transport: UploadTransport | None = None

@@ -19,7 +19,7 @@ from core.audit import Actor
 from core.models import ApiKey, AuditEntry, Customer, Invitation
 from core.people import invitations
 from integrations.models import Platform
-from pipeline.models import Export, Import, ImportTemplate
+from pipeline.models import Export, Import, ImportSchedule, ImportTemplate
 from profiles.judging import IdName
 from profiles.models import Attribute, Pixel, WatchedId
 from tests.support.api_caller import Caller, caller
@@ -95,6 +95,14 @@ class Writes:
         values = {"name": "p.csv", "kept": True, "format": "csv", "size": 1, "created_at": "2026-01-01T00:00Z", **more}
         return Import.objects.create(customer_id=self.shop.m, pixel=self.pixel, **values)
 
+    def files(self) -> Platform:
+        where = {"target": "folder", "path": "in"}
+        return Platform.objects.create(customer=self.shop, name=f"files-{uuid4()}", connector="file", settings=where)
+
+    def schedule(self) -> ImportSchedule:
+        of = {"customer": self.shop, "pixel": self.pixel, "platform": self.files(), "due_at": clock.now()}
+        return ImportSchedule.objects.create(name=f"schedule-{uuid4()}", **of)
+
     def template(self) -> ImportTemplate:
         return ImportTemplate.objects.create(customer=self.shop, name=f"template-{uuid4()}")
 
@@ -148,6 +156,10 @@ class Writes:
             "post export-run": (f"exports/{self.export().pk}/run/", None),
             "post import-start": (f"imports/{self.import_(dry_run=True, status='done').pk}/start/", None),
             "post import-look-again": (f"imports/{looked_at}/look-again/", {"decimal": ","}),
+            "post importschedule-list": ("imports/schedules/", {**named, "pixel": pixel, "platform": self.files().pk}),
+            "patch importschedule-detail": (f"imports/schedules/{self.schedule().pk}/", {"pattern": "*.csv"}),
+            "delete importschedule-detail": (f"imports/schedules/{self.schedule().pk}/", None),
+            "post importschedule-run": (f"imports/schedules/{self.schedule().pk}/run/", None),
             "post importtemplate-list": ("imports/templates/", named),
             "patch importtemplate-detail": (f"imports/templates/{self.template().pk}/", {"decimal": ","}),
             "delete importtemplate-detail": (f"imports/templates/{self.template().pk}/", None),

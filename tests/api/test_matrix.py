@@ -185,6 +185,13 @@ CALLS = [
     post(all_of("imports/templates"), NEW, 201, 400),
     patch("imports/templates", {"decimal": ","}),
     delete("imports/templates", 204),
+    listed("imports/schedules"),
+    get(of("imports/schedules")),
+    # the platform is no place of files
+    post(all_of("imports/schedules"), {**NEW, "pixel": NUMBER, "platform": NUMBER}, 400, other=400),
+    patch("imports/schedules", {"pattern": "*.csv"}),
+    delete("imports/schedules", 204),
+    post(of("imports/schedules.run")),
     listed("imports"),
     get(of("imports")),
     get(of("imports.errors"), right=PERSONS),

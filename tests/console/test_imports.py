@@ -8,9 +8,11 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from core import clock
 from core.models import Customer, Inbox
+from integrations.models import Platform
 from pipeline.imports import files, services
-from pipeline.models import Import, ImportTemplate
+from pipeline.models import Import, ImportSchedule, ImportTemplate
 from profiles.models import Pixel
 from tests.support.console_people import browser_of, person
 from tests.support.tables import db
@@ -73,6 +75,18 @@ def test_import__cancelled_in_the_console__is_cancelled(console: Client, pixel: 
 def test_upload__whose_name_says_nothing__is_told_at_its_field(console: Client, pixel: Pixel) -> None:
     assert "does not say what it is" in upload(console, pixel, "people.xls")
     assert not Import.objects.exists()
+
+
+def test_schedules__of_the_customers_that_one_sees__are_listed_with_what_is_wrong(pixel: Pixel) -> None:
+    platform = Platform.objects.create(customer=pixel.customer, name="Drop", connector="file")
+    of = {"customer": pixel.customer, "pixel": pixel, "platform": platform, "due_at": clock.now()}
+    ImportSchedule.objects.create(name="Nightly <i>", error="the server does not accept the log-in", **of)
+    rival = Customer.objects.create(m=2, name="Rival")
+
+    page = browser_of(person("analyst", pixel.customer)).get("/imports/").content.decode()
+    assert "Nightly &lt;i&gt;" in page
+    assert "the server does not accept the log-in" in page
+    assert "Nightly" not in browser_of(person("analyst", rival, name="r")).get("/imports/").content.decode()
 
 
 def test_imports__by_one_who_may_only_look__shows_no_form_and_takes_nothing(pixel: Pixel) -> None:

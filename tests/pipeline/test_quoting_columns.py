@@ -42,6 +42,7 @@ WRITTEN = {
     "customer": {"name", "limits", "nobody_words"},
     "export": {"name", "created_by"},
     "import": {"options"},
+    "import_schedule": {"name", "pattern", "options"},
     "import_template": {"name", "options"},
     "invitation": {"email", "created_by"},
     "list_change": {"by"},
@@ -55,6 +56,7 @@ OWN = {
     "batch": {"activations"},
     "export_run": {"file_name", "error"},
     "host_key": {"host", "key"},
+    "import_schedule": {"error"},
     "lookalike_model": {"figures"},
     "lookalike_run": {"figures"},
     "nobody_count": {"examples"},  # ids that name nobody

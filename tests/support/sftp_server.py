@@ -87,7 +87,11 @@ class _ServedFolder(paramiko.SFTPServerInterface):
         handle = _Handle(self._owner, self._transport, flags)
         self._owner.on_open()
         handle.file = self._place(path).open("wb" if flags & os.O_WRONLY else "rb")
+        handle.readfile = None if flags & os.O_WRONLY else handle.file
         return handle
+
+    def list_folder(self, path: str) -> Any:
+        return [paramiko.SFTPAttributes.from_stat(one.stat(), one.name) for one in self._owner.folder.iterdir()]
 
     def stat(self, path: str) -> Any:
         try:
@@ -111,6 +115,7 @@ class _Handle(paramiko.SFTPHandle):
         super().__init__(flags)
         self._owner, self._transport = owner, transport
         self.file: Any = None
+        self.readfile: Any = None
         self._written = 0
 
     def write(self, offset: int, data: Any) -> int:

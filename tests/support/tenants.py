@@ -30,7 +30,7 @@ from core.people.models import Invitation, TeamMember
 from integrations.models import Platform
 from lookalikes.models import LookalikeRun
 from pipeline.exports import files as exported
-from pipeline.models import Erasure, Export, ExportRun, Import, ImportTemplate
+from pipeline.models import Erasure, Export, ExportRun, Import, ImportSchedule, ImportTemplate
 from profiles.judging import IdName
 from profiles.models import Attribute, AttributeStatistics, Identity, Pixel, Profile, SharedId, WatchedId
 from usersync.models import UserMapping
@@ -171,6 +171,8 @@ def _logs(owner: Customer) -> None:
     ReplayedBucket.objects.create(bucket=0, replay_id=replay.pk, done=True)
     bad = {"kind": InboxKind.EVENT, "query": PERSON.encode(), "reason": PERSON, "received_at": NOW, "failed_at": NOW}
     BadRow.objects.create(bucket=0, id=1, customer_id=OWNER, **bad)
+    scheduled = {"pixel_id": NUMBER, "platform_id": NUMBER, "due_at": NOW}
+    ImportSchedule.objects.create(pk=NUMBER, customer_id=OWNER, name=f"{MARK} schedule", **scheduled)
     ImportTemplate.objects.create(pk=NUMBER, customer_id=OWNER, name=f"{MARK} template")
     Import.objects.create(
         pk=NUMBER,

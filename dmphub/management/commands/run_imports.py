@@ -13,7 +13,7 @@ from django.db import close_old_connections
 from core import garbage
 from pipeline.exports import runs
 from pipeline.failures import is_passing
-from pipeline.imports import services
+from pipeline.imports import schedules, services
 from pipeline.imports.services import ImportTurns
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **_options: object) -> None:
         garbage.collect_rarely()
         turns, failures = ImportTurns(), queue.Queue[BaseException]()
-        works = {"importer": partial(services.work_off, turns), "exporter": runs.work_off}
+        works = {"importer": partial(services.work_off, turns), "exporter": runs.work_off, "fetcher": schedules.run_due}
         for name, work in works.items():
             for number in range(AT_ONCE):
                 threading.Thread(target=_run, args=(work, failures), name=f"{name}-{number}", daemon=True).start()
