@@ -19,10 +19,19 @@ LARGEST_NUMBER = 2**31 - 1
 FLAGS = ("true", "false", "1", "0")
 
 
+class _NumberField(forms.IntegerField):
+    def to_python(self, value: Any) -> int | None:
+        """Returns a number of plain digits: Python's own reader also takes `1_000`, and digits of other scripts."""
+        text = "" if value is None else str(value).strip()
+        if text and not (text.isascii() and text.isdigit()):
+            raise forms.ValidationError(self.error_messages["invalid"], "invalid")
+        return super().to_python(value)
+
+
 class NumberFilter(django_filters.Filter):
     """Filters by the number of a row. Refuses what no number can be."""
 
-    field_class = forms.IntegerField
+    field_class = _NumberField
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, min_value=0, max_value=LARGEST_NUMBER, **options)

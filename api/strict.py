@@ -4,6 +4,7 @@ JSON bodies, fields and query parameters have one way each; every resource uses 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import IO, Any, ClassVar, TypeVar, cast
 
@@ -17,6 +18,8 @@ from rest_framework.request import Request
 
 from core import strict_json
 from core.configuration import MOST_CHOSEN, NumberUsedError, UsedNumber, is_taken
+from core.values.errors import UnreadableValueError
+from core.values.numbers import LONGEST, read_number
 
 Row = TypeVar("Row", bound=Model)
 MOST_BYTES = 2_500_000  # below Django's own limit, which some ways of reading a body meet first
@@ -46,7 +49,7 @@ class StrictBody(serializers.Serializer[Any]):
     """The body of a call that is no row. Refuses unknown fields."""
 
     def to_internal_value(self, data: Any) -> Any:
-        return _read(super().to_internal_value, data, _unknown_fields(data, self.fields))
+        return _read(super().to_internal_value, data, _faults(data, self.fields))
 
 
 # what may have changed since the caller read it
@@ -60,7 +63,7 @@ class StrictSerializer(serializers.ModelSerializer[Row]):
     unique: ClassVar[tuple[str, ...]] = ()
 
     def to_internal_value(self, data: Any) -> Any:
-        errors = {**_unknown_fields(data, self.fields), **self._changed_by_caller(data)}
+        errors = {**_faults(data, self.fields), **self._changed_by_caller(data)}
         return _read(super().to_internal_value, data, errors)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -166,6 +169,35 @@ def _read(read: Callable[[Any], Any], data: Any, faults: Mapping[str, ErrorDetai
     if faults:
         raise ValidationError(faults)
     return value
+
+
+def _faults(data: Any, fields: Mapping[str, Any]) -> dict[str, ErrorDetail]:
+    return {**_unknown_fields(data, fields), **_misspelled_numbers(data, fields)}
+
+
+def _misspelled_numbers(data: Any, fields: Mapping[str, Any]) -> dict[str, ErrorDetail]:
+    """Numbers that are given as text must be spelled as in JSON: Python reads `1_000` and full-width digits, too."""
+    given = data if isinstance(data, Mapping) else {}
+    fault = ErrorDetail("must be a number as JSON spells it", "invalid")
+    texts = {name: given[name] for name, field in fields.items() if isinstance(field, _NUMBER_FIELDS) and name in given}
+    return {name: fault for name, text in texts.items() if isinstance(text, str) and _is_misspelled(text)}
+
+
+_NUMBER_FIELDS = (
+    *(serializers.IntegerField, serializers.FloatField, serializers.DecimalField),
+    serializers.PrimaryKeyRelatedField,
+)
+
+
+def _is_misspelled(text: str) -> bool:
+    """Whether Python reads a number that JSON would not. What neither reads is refused by the field."""
+    try:
+        read_number(text)
+    except UnreadableValueError:
+        with suppress(ValueError):
+            float(text[:LONGEST])
+            return True
+    return False
 
 
 def _unknown_fields(data: Any, known: Iterable[str]) -> dict[str, ErrorDetail]:

@@ -14,7 +14,7 @@ from core.models import Customer
 from core.per_customer import PerCustomer
 from core.time_zones import UnknownTimeZoneError, time_zone
 from core.values.errors import UnreadableValueError
-from core.values.moments import read_moment, seconds_of
+from core.values.moments import SECONDS_BELOW, read_moment, seconds_of
 from core.values.numbers import LONGEST, read_integer, read_number
 from core.values.spelled import read_flag
 from profiles.attribute_sampling import type_of
@@ -81,6 +81,8 @@ RIGHT_TYPES: dict[str, tuple[type, ...]] = {
 }
 """The exact Python types whose values are already right. Checked first, because most values need no conversion."""
 
+_NUMERIC = (int, float)
+
 
 def convert(value: Any, type_: str, zone: tzinfo = UTC) -> Any:
     """Returns `value` as `type_`; a list item by item, in which nulls stay. A time that names no zone is in `zone`.
@@ -97,6 +99,11 @@ def convert(value: Any, type_: str, zone: tzinfo = UTC) -> Any:
         return CONVERTERS[type_](value, zone)
     except UnreadableValueError as refused:
         raise UnconvertibleError(value) from refused
+
+
+def _is_in_seconds(value: Any, type_: str) -> bool:
+    """Whether the value is a time as it is kept: most are."""
+    return type_ == Attribute.Type.TIME and type(value) in _NUMERIC and -SECONDS_BELOW < value < SECONDS_BELOW
 
 
 def converted(value: Any, type_: str, zone: tzinfo) -> tuple[Any, Origin | None]:
@@ -166,7 +173,7 @@ class Conversions:
         for path, keys, type_ in known.typed:
             place = data if len(keys) == 1 else holder(data, keys)
             value = None if place is None else place.get(keys[-1])
-            if place is None or value is None or type(value) in RIGHT_TYPES[type_]:
+            if place is None or value is None or type(value) in RIGHT_TYPES[type_] or _is_in_seconds(value, type_):
                 continue
             if not value and is_empty(value):  # it changes nothing
                 if len(keys) > 1:
@@ -204,8 +211,7 @@ class Conversions:
             if origin is not None:
                 _add(later, keys, path, origin)
         for name in {places[path][0] for path in earlier} | later.keys():
-            if f"a:{name}" in times:
-                put_origins(times, name, later.get(name))
+            put_origins(times, name, later.get(name))
         return changed
 
 

@@ -13,13 +13,15 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import IO, Any
 
 import msgspec
 
 from core import extras
+from core.values.errors import UnreadableValueError
+from core.values.numbers import read_number
 
 ROW, BAD_ROW, BAD_FILE, END = b"=", b"!", b"#", b"."
 ROWS = 500  # read at once
@@ -38,18 +40,21 @@ NO_JSON = "holds what is not UTF-8, or has no like in JSON"
 
 
 def json_value(value: Any) -> Any:
-    """Returns a value of a table as JSON holds it: moments as unix seconds, dates as text, NaN and infinity as null.
+    """Returns a value of a table as JSON holds it: moments as unix seconds, NaN and infinity as null.
 
-    Raises TypeError for a type that JSON has nothing like.
+    Dates are text, and so are moments that name no zone: it is the customer's, which is known where they are converted.
+    Raises TypeError for a type that JSON has nothing like, and ValueError for a number that cannot be kept.
     """
     found: Any
     match value:
-        case float() | Decimal() if not math.isfinite(value):
+        case float() if not math.isfinite(value):
+            found = None
+        case Decimal() if not value.is_finite():
             found = None
         case Decimal():
             found = _number(value)
         case datetime():
-            found = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+            found = value.timestamp() if value.tzinfo else value.isoformat()
         case date():
             found = value.isoformat()
         case dict():
@@ -64,9 +69,10 @@ def json_value(value: Any) -> Any:
 
 
 def _number(value: Decimal) -> int | float:
-    if abs(value.adjusted()) > MOST_DIGITS:  # 1E+1000000 has a million digits as an integer
-        return float(value)
-    return int(value) if value == value.to_integral_value() else float(value)
+    """Returns a whole number exactly, any other as a float. Raises UnreadableValueError beyond 64 bits."""
+    if value.adjusted() > MOST_DIGITS:  # 1E+1000000 has a million digits as an integer
+        raise UnreadableValueError("is beyond 64 bits")
+    return read_number(f"{value:f}" if value.adjusted() > -MOST_DIGITS else str(value))
 
 
 def main(file: IO[bytes], out: IO[bytes], most: int) -> None:

@@ -142,3 +142,15 @@ def test_filters__with_values_they_do_not_take__are_400_and_say_what_they_take(
 def test_filters__with_what_they_take__filter(admin: Caller) -> None:
     assert [len(admin.get(f"attributes/?enabled={flag}").body["results"]) for flag in ("true", "0")] == [1, 0]
     assert [len(admin.get(f"attributes/?type={kind}").body["results"]) for kind in ("string", "time")] == [1, 0]
+
+
+MISSPELLED = ["1_000", "\N{FULLWIDTH DIGIT ONE}", "\N{ARABIC-INDIC DIGIT ONE}", "1_0"]
+
+
+@pytest.mark.parametrize("text", MISSPELLED)
+def test_number__that_only_python_reads__is_no_number(admin: Caller, shop: Customer, text: str) -> None:
+    assert admin.get(f"bad-rows/?customer={quote(text)}").status == 400
+    for name in ("m", "keep_users_days"):
+        answer = admin.post("customers/", {"name": "A", name: text})
+        assert (answer.status, answer.places) == (400, [(name, "invalid")])
+    assert admin.post("pixels/", {"customer": text, "name": "A"}).places == [("customer", "invalid")]

@@ -1,5 +1,6 @@
 """The External Attributes service: what is seen is catalogued, what is enabled is typed and serves rules."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -216,6 +217,20 @@ def test_retyping__moves_members_of_audiences_that_do_not_stand_on_it_only_by_na
     shop.absorb()
 
     assert shop.members(flagged) == {user}
+
+
+def test_time_in_milliseconds__that_was_taken_for_seconds__is_read_again_by_the_migration(shop: Shop) -> None:
+    user = somebody()
+    shop.attribute("at", "time")
+    shop.event(user, {"at": 1710010112})
+    shop.absorb()
+    migration = import_module("profiles.migrations.0014_times_by_size")
+    with connection.cursor() as cursor:
+        cursor.execute("""UPDATE profile SET attributes = '{"at": 1710010112345}'""")
+        cursor.execute(migration.CONVERT)
+    shop.absorb()
+
+    assert shop.profile(user).attributes == {"at": 1710010112.345}
 
 
 def test_merged_profile__that_was_not_converted_yet__is_converted_on_its_way(shop: Shop) -> None:

@@ -75,7 +75,7 @@ _NUMBERS = [
 ]
 numbers = (
     st.sampled_from([canonical_number(number) for number in _NUMBERS])
-    | st.integers(-(2**63), 2**63 - 1)
+    | st.integers(-(2**63), 2**64 - 1)
     | st.floats(allow_nan=False, allow_infinity=False).map(canonical_number)
 )
 _OFFSETS = [

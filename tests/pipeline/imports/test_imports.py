@@ -194,7 +194,9 @@ def test_parquet__with_types_of_its_own__arrives_as_json_has_them(shop: Shop, tm
             "Moment": moment,
             "L": ["a"],
             "O": {"x": 1},
+            "Clock": moment.replace(tzinfo=None),
             "D": Decimal("1.50"),
+            "Long": 2**53 + 1,
             "Nan": float("nan"),
         }
     ]
@@ -211,8 +213,22 @@ def test_parquet__with_types_of_its_own__arrives_as_json_has_them(shop: Shop, tm
         "Moment": int(moment.timestamp()),
         "L": ["a"],
         "O": {"x": 1},
+        "Clock": "2026-03-01T12:00:00",
         "D": 1.5,
+        "Long": 2**53 + 1,
     }
+
+
+def test_parquet__with_numbers_beyond_64_bits__refuses_their_rows(shop: Shop, tmp_path: Path) -> None:
+    numbers = [Decimal(2**64 - 1), Decimal(2**64), Decimal(10) ** 30, Decimal(5)]
+    rows = [{"UserId": f"C-{place}", "N": number} for place, number in enumerate(numbers)]
+
+    row = imported(shop, written(tmp_path, "p.parquet", as_parquet(rows)), "parquet")
+    shop.absorb()
+
+    row.refresh_from_db()
+    assert (row.stored, row.errors) == (2, 2)
+    assert [of(shop, user).attributes["N"] for user in ("C-0", "C-3")] == [2**64 - 1, 5]
 
 
 @pytest.mark.parametrize(
