@@ -6,19 +6,18 @@ shows its date, and ends when the next one begins: so a day may have 23 or 25 ho
 """
 
 import logging
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from functools import cache
 
 from core.time_zones import DEFAULT, UnknownTimeZoneError, time_zone
 
 log = logging.getLogger(__name__)
 
-DAY_MS = 86_400_000
+DAY_SECONDS, DAY_MS = 86_400, 86_400_000
 LONGEST_DAY_MS = 2 * DAY_MS  # where a zone repeated a whole date
 FIRST_DATE, LAST_DATE = date(2, 1, 1), date(9998, 12, 31)
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST, _LAST = FIRST_DATE.toordinal() - _EPOCH, LAST_DATE.toordinal() - _EPOCH
-_EPOCH_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT = 4_096
 
 
@@ -90,15 +89,11 @@ class _ZonedCalendar(DayCalendar):
     def _find_start(self, day: int) -> int:
         if not _FIRST <= day <= _LAST:
             return day * DAY_MS
-        midnight = datetime.combine(date.fromordinal(day + _EPOCH), datetime.min.time())
-        before, after = (midnight - self._offset(midnight, fold) for fold in (0, 1))
-        first = _seconds(before)
-        if after < before:  # the clock leaves midnight out: the day begins where it jumps
-            first = self._jump_between(_seconds(after), first)
+        midnight = datetime.combine(date.fromordinal(day + _EPOCH), time.min, self.zone)
+        first, again = (day * DAY_SECONDS - _seconds(one.utcoffset()) for one in (midnight, midnight.replace(fold=1)))
+        if again < first:  # the clock leaves midnight out: the day begins where it jumps
+            first = self._jump_between(again, first)
         return first * 1000
-
-    def _offset(self, clock: datetime, fold: int) -> timedelta:
-        return clock.replace(tzinfo=self.zone, fold=fold).utcoffset() or timedelta()
 
     def _jump_between(self, low: int, high: int) -> int:
         """Returns the second, after `low` up to `high`, from which on the clock shows what it shows at `high`."""
@@ -112,9 +107,8 @@ class _ZonedCalendar(DayCalendar):
         return datetime.fromtimestamp(seconds, self.zone).utcoffset()
 
 
-def _seconds(clock: datetime) -> int:
-    """Returns the unix seconds of a clock in UTC."""
-    return (clock.replace(tzinfo=UTC) - _EPOCH_MOMENT) // timedelta(seconds=1)
+def _seconds(offset: timedelta | None) -> int:
+    return 0 if offset is None else offset.days * DAY_SECONDS + offset.seconds
 
 
 UTC_DAYS = DayCalendar()
