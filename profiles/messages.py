@@ -116,7 +116,8 @@ class Erase(msgspec.Struct, omit_defaults=True, kw_only=True):
 class EraseId(msgspec.Struct, omit_defaults=True, kw_only=True):
     """`Kind.ERASE_ID`, to the bucket of an id's value: if one of `users` owns the id, it names nobody from now on.
 
-    `users` are one person, `key_hash` and `ids` as in `Erase`.
+    `users` are one person, `key_hash` and `ids` as in `Erase`. `named`: a match that was accepted when this row was
+    says that the platform's id is the person's, whosever it was until then.
     """
 
     customer: int
@@ -127,6 +128,7 @@ class EraseId(msgspec.Struct, omit_defaults=True, kw_only=True):
     erasure: str
     key_hash: str = ""
     ids: int = 1
+    named: bool = False
 
 
 class LogOut(msgspec.Struct, kw_only=True):

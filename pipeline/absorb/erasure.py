@@ -286,15 +286,17 @@ def _erase_platform_id(unit: ErasureScope, row: InboxRow, erase: EraseId, platfo
     users = [UUID(user) for user in erase.users]
     identity = unit.identities.get(*key)
     holder = unit.identities.holder(key)
-    if holder is not None and holder not in users:
+    is_named = erase.named and identity is not None and not unit.identities.is_later(key, row.received_at)
+    if holder is not None and holder not in users and not is_named:
         unit.desired.name_holder(platform, erase.value, users, holder)
         return
-    # with a later epoch it may have been another's before, and the log quotes it from then as well
-    since = EVER if identity is not None and identity.epoch > 1 else None
+    # it may have been another's before, and the log quotes it from then as well
+    since = EVER if is_named or (identity is not None and identity.epoch > 1) else None
     unit.found_ids.note(row.bucket, erase.erasure, erase.value, since)
     if identity is not None and holder is not None:
         # a sync that was accepted after the erasure may have come here before it
-        send_unmapped(unit.outbox, erase.customer, platform, erase.value, identity, moment(erase.at))
+        lost = row.received_at if is_named else moment(erase.at)
+        send_unmapped(unit.outbox, erase.customer, platform, erase.value, identity, lost)
         identity.take_from_erased()
     _forget_where_set_aside(unit, erase, erase.kind, erase.value)
     epoch = 0 if identity is None else identity.epoch

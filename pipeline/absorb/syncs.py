@@ -172,16 +172,15 @@ def absorb_match(unit: SyncScope, row: InboxRow, match: Match) -> None:
 
 
 def _erase_with_user(unit: SyncScope, match: Match, mark: Mark) -> None:
-    """The user was erased since: so is the id, if a browser brought it in which that user was logged in."""
-    if not match.browser:
-        return  # the line of a file: nobody has the id by it
+    """The user was erased since: so is the id, unless it is somebody's by what was accepted after the match."""
     message = EraseId(
         customer=match.customer,
         kind=identity_kind(match.platform),
         value=match.platform_user_id,
-        users=[match.browser],
+        users=[match.browser] if match.browser else [],
         at=milliseconds(mark.at),
         erasure=str(mark.erasure),
+        named=True,
     )
     unit.outbox.send(buckets.of_value(match.platform_user_id), InboxKind.ERASE_ID, message)
 

@@ -3,14 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from activation.models import Activation, Batch, DeadLetter, Delivery, Health, Lane, LetterReplay, UploadedFile
 from activation.stores.quoted_texts import ERASED
 from audiences.models import Audience
 from core import clock, problems
-from core.buckets import of_user, try_lock
+from core.buckets import of_user, of_value, try_lock
 from core.inbox import InboxKind, InboxQueue
+from core.messages import Match
 from core.models import Inbox
 from integrations.models import Platform
 from lookalikes.models import LookalikeModel, LookalikeRun
@@ -196,6 +198,34 @@ def test_id_of_another__synced_with_who_is_then_erased__is_in_no_text_however_ol
     assert traces(["platform-id-77", str(erased)]) == set()
     assert not Erasure.objects.filter(finished_at=None).exists()
     assert Profile.objects.filter(user_id=former).exists()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["matched once", "synced again by the former owner"])
+def test_id_of_another__matched_by_a_file_with_who_is_then_erased__is_in_no_text(
+    shop: Shop, ads: Platform, buyers: Activation, again: bool
+) -> None:
+    key = ("user", "customer-0815")
+    former = known(shop, ads, "platform-id-77")
+    shop.event(somebody(), {"amount": 1}, ids=[key])
+    shop.absorb()
+    erased = shop.named(*key)
+    assert erased is not None
+    log(ads, QUOTE, began=clock.now() - timedelta(days=3))
+    match = Match(shop.customer.m, ads.pl, "platform-id-77", key, now_ms())
+    at = clock.now()
+    erasures.request(shop.customer.m, erased, "a test")
+    shop.absorb()
+    shop.append(of_value(key[1]), InboxKind.MATCH, msgspec.json.encode(match), at=at)  # the erasure overtook it
+    if again:
+        shop.sync(former, ads, "platform-id-77")
+        shop.absorber._attempt(lambda cursor: try_lock(cursor, {of_value("platform-id-77")}), 1, InboxQueue.PROMPT)
+    settle(shop)
+    shop.accept_all_deliveries()
+    settle(shop)
+
+    assert "platform-id-77" not in "".join(texts())
+    assert shop.wanted(buyers) == ({"platform-id-77"} if again else set())
+    assert again or traces(["platform-id-77"]) == set()
 
 
 def test_id_that_nobody_had__whose_sync_comes_after_the_erasure__is_in_no_text(shop: Shop, ads: Platform) -> None:
