@@ -35,7 +35,7 @@ from pipeline.health import reading
 PERSONS = "profiles.view_profile"  # a request names people
 STATES = {"pending": "info", "live": "success", "paused": "warning", "broken": "danger", "ending": "info"}
 READ_ONLY = [
-    *("health", "state", "counts", "progress", "segment_id", "given_settings", "trouble", "possible_orphan"),
+    *("health", "state", "counts", "progress", "segment_id", "given_settings", "error", "possible_orphan"),
     "created_at",
 ]
 SETTINGS_HELP = (
@@ -129,6 +129,13 @@ class ActivationAdmin(ModelAdmin[Activation]):
         nothing = dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"), False)
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **nothing})
 
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, obj: Activation | None = None, **options: Any
+    ) -> Any:
+        if obj is not None:
+            note_health(request, [obj], reading.of_activations)
+        return super().render_change_form(request, context, *args, obj=obj, **options)
+
     @admin.display(description="how it is doing")
     def health(self, row: Any) -> str:
         return shown_health(row, reading.of_activations)
@@ -138,7 +145,7 @@ class ActivationAdmin(ModelAdmin[Activation]):
         return Activation.Status.BROKEN if _goes_on(row) and _problem(row) else row.status
 
     @admin.display(description="last error")
-    def trouble(self, row: Any) -> str:
+    def error(self, row: Any) -> str:
         return row.shown_error or _problem(row)
 
     @admin.display

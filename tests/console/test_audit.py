@@ -24,7 +24,7 @@ HTTP: dict[str, Any] = {
 # buttons that show something, or ask a platform, and change nothing
 READING = {
     *("activation.preview", "audience.explain", "audience.sizes", "audience.versions", "platform.match_rate"),
-    *("platform.try_credentials", "platform.sample_file"),
+    *("platform.try_credentials", "platform.sample_file", "audience.export"),  # the last leads to a form
 }
 # it asks a platform: tests/activation/test_console.py
 ELSEWHERE = {"activation.test"}
