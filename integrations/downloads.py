@@ -119,19 +119,23 @@ class _Store:
     place: S3Destination
     deadline: Deadline
 
+    @property
+    def _prefix(self) -> str:
+        """With the slash behind it; empty for the whole bucket."""
+        folder = self.place.prefix.strip("/")
+        return f"{folder}/" if folder else ""
+
     def files(self) -> Iterator[RemoteFile]:
-        prefix = f"{self.place.prefix.strip('/')}/" if self.place.prefix.strip("/") else ""
-        for number, one in enumerate(self.storage.bucket.objects.filter(Prefix=prefix, Delimiter="/")):
+        for number, one in enumerate(self.storage.bucket.objects.filter(Prefix=self._prefix, Delimiter="/")):
             self.deadline.progress()
             if number >= MOST_FILES:
                 raise MisconfiguredError(f"the prefix holds more than {MOST_FILES} objects")
-            name = one.key.removeprefix(prefix)
+            name = one.key.removeprefix(self._prefix)
             if name:
                 yield RemoteFile(name, one.size, _moment(one.last_modified))
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        prefix = f"{self.place.prefix.strip('/')}/" if self.place.prefix.strip("/") else ""
-        body = self.storage.bucket.Object(prefix + name).get()["Body"]
+        body = self.storage.bucket.Object(self._prefix + name).get()["Body"]
         for piece in _pieces(body):
             self.deadline.progress()
             yield piece
