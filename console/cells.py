@@ -86,10 +86,8 @@ def note_health(request: HttpRequest, rows: Iterable[Any], judge: Judge) -> None
         row.known_health, row.quotes_shown = words[row.pk], persons
 
 
-def shown_health(row: Any, judge: Judge) -> SafeString:
-    """Return the cell. A row that is shown by itself is judged now, and quotes no platform."""
-    if not hasattr(row, "known_health"):
-        return health(judge([row])[row.pk], persons=False)
+def shown_health(row: Any) -> SafeString:
+    """Return the cell of a row whose health was noted."""
     return health(row.known_health, persons=row.quotes_shown)
 
 

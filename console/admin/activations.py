@@ -138,7 +138,7 @@ class ActivationAdmin(ModelAdmin[Activation]):
 
     @admin.display(description="how it is doing")
     def health(self, row: Any) -> str:
-        return shown_health(row, reading.of_activations)
+        return shown_health(row)
 
     @label_column("status", STATES)
     def state(self, row: Activation) -> str:

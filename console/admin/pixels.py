@@ -101,7 +101,7 @@ class PixelAdmin(ModelAdmin[Pixel]):
 
     @admin.display(description="how it is doing")
     def health(self, pixel: Pixel) -> str:
-        return shown_health(pixel, reading.of_pixels)
+        return shown_health(pixel)
 
     def save_model(self, request: HttpRequest, obj: Pixel, form: Any, change: bool) -> None:
         keep_secret(obj, obj.settle_secrets(None))
